@@ -24,7 +24,14 @@ from .graphs import (
     write_graphs,
 )
 from .local import Exact, Taylor
-from .losses import energy_discrepancy
+from .losses import (
+    block_discrepancy,
+    contrastive_divergence,
+    energy_discrepancy,
+    interaction_screening,
+    pseudo_likelihood,
+    ratio_matching,
+)
 from .metrics import (
     diagnose,
     ess_bulk,
@@ -77,8 +84,10 @@ __all__ = [
     "adapt_step_size",
     "ais",
     "anneal",
+    "block_discrepancy",
     "chain",
     "colour_classes",
+    "contrastive_divergence",
     "diagnose",
     "energy_discrepancy",
     "enumerate_states",
@@ -92,6 +101,7 @@ __all__ = [
     "graph_mmd",
     "graphs_to_states",
     "hamming_jump",
+    "interaction_screening",
     "kaufman_log_z",
     "load_energy",
     "load_graph_data",
@@ -99,6 +109,8 @@ __all__ = [
     "log_z",
     "moments",
     "perfect_sample",
+    "pseudo_likelihood",
+    "ratio_matching",
     "rbm_log_z",
     "rbm_marginals",
     "read_graphs",

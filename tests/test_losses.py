@@ -14,9 +14,14 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     MLPEnergy,
+    block_discrepancy,
+    contrastive_divergence,
     energy_discrepancy,
     enumerate_states,
     exact,
+    interaction_screening,
+    pseudo_likelihood,
+    ratio_matching,
 )
 
 STATES = enumerate_states(3, dtype=torch.float64)
@@ -133,3 +138,104 @@ def test_a_constant_added_to_the_energy_changes_nothing():
 def test_bad_arguments_are_refused(x, arguments, message):
     with pytest.raises(InputError, match=message):
         energy_discrepancy(IsingEnergy(2), x, Bernoulli(epsilon=0.1), **arguments)
+
+
+def population(loss, energies: Tensor, law: Tensor, **arguments) -> tuple[Tensor, Tensor]:
+    """A loss's expectation over the data, every state weighed by its probability, and its gradient."""
+    energy = Table(energies)
+    value = sum(p * loss(energy, x.unsqueeze(0), **arguments) for p, x in zip(law, STATES, strict=True))
+    (slope,) = torch.autograd.grad(value, energy.energies)
+    return value.detach(), slope
+
+
+@pytest.mark.parametrize("loss", [pseudo_likelihood, ratio_matching, interaction_screening])
+def test_local_losses_have_zero_population_gradient_at_the_truth_only(loss):
+    law = random_energies(1).softmax(0)
+    least, slope = population(loss, -law.log() + 2.0, law)
+    assert slope.abs().max() < 1e-12
+    wrong, slope = population(loss, random_energies(2), law)
+    assert slope.abs().max() > 1e-2
+    assert wrong > least
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.5])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_block_discrepancy_has_zero_population_gradient_at_the_truth(size, epsilon):
+    law = random_energies(1).softmax(0)
+    energy = Frozen(-law.log(), keep=size)  # freezing the other bits makes it certain which block is drawn
+    value = sum(
+        p * block_discrepancy(energy, x.unsqueeze(0), size=size, epsilon=epsilon)
+        for p, x in zip(law, STATES, strict=True)
+    )
+    (slope,) = torch.autograd.grad(value, energy.energies)
+    assert slope.abs().max() < 1e-12
+
+
+class Frozen(Table):
+    """Of the three bits only the first `keep` may change."""
+
+    def __init__(self, energies: Tensor, keep: int) -> None:
+        super().__init__(energies)
+        self.keep = keep
+
+    def free(self, x: Tensor) -> Tensor:
+        return (torch.arange(3) < self.keep).expand(x.shape)
+
+
+def test_block_discrepancy_of_all_bits_is_energy_discrepancy():
+    energies, law = random_energies(0), random_energies(1).softmax(0)
+    value, slope = population(block_discrepancy, energies, law, size=3, epsilon=0.2)
+    leaf = energies.clone().requires_grad_()
+    expected = exact.energy_discrepancy(leaf, law, Q)
+    (expected_slope,) = torch.autograd.grad(expected, leaf)
+    torch.testing.assert_close(value, expected.detach(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(slope, expected_slope, rtol=0, atol=1e-12)
+
+
+def test_a_block_of_half_noise_is_likelihood_given_the_rest_and_leaves_frozen_bits():
+    energies, law = random_energies(0), random_energies(1).softmax(0)
+    value, _ = population(block_discrepancy, energies, law, size=3, epsilon=0.5)
+    likelihood = (law * (energies + torch.logsumexp(-energies, 0))).sum()
+    torch.testing.assert_close(value + torch.tensor(8.0, dtype=torch.float64).log(), likelihood, rtol=0, atol=1e-12)
+    energy = Frozen(energies, keep=2)
+    conditional = torch.cat([energies.view(4, 2).T[b] + torch.logsumexp(-energies.view(4, 2).T[b], 0) for b in (0, 1)])
+    x = torch.cat([STATES[0::2], STATES[1::2]])
+    expected = conditional.mean() - torch.tensor(4.0, dtype=torch.float64).log()
+    for size in (2, 3):  # a block larger than the free bits holds just these
+        assert block_discrepancy(energy, x, size=size, epsilon=0.5).item() == pytest.approx(expected.item(), abs=1e-12)
+
+
+def test_single_bit_blocks_of_half_noise_are_pseudo_likelihood():
+    """Each draw is one site of a state; over all draws, the mean site."""
+    energy, x = MLPEnergy(3, hidden=(4,)).double(), STATES[[3]].expand(20_000, -1)
+    draws = block_discrepancy(energy, x, size=1, epsilon=0.5, generator=torch.Generator().manual_seed(0))
+    site = pseudo_likelihood(energy, STATES[[3]]) / 3 - torch.tensor(2.0).log()
+    assert abs(draws - site).item() < 0.01 * site.abs().item() + 2e-3
+
+
+def test_local_losses_count_free_bits_only():
+    energy = Frozen(random_energies(0), keep=1)
+    delta = energy.flip_delta(STATES)[:, 0]
+    assert pseudo_likelihood(energy, STATES).item() == pytest.approx(torch.log1p((-delta).exp()).mean().item())
+    assert ratio_matching(energy, STATES).item() == pytest.approx((1 + delta.exp()).pow(-2).mean().item())
+    assert interaction_screening(energy, STATES).item() == pytest.approx((-delta / 2).exp().mean().item())
+
+
+def test_contrastive_divergence_has_the_gradient_of_the_likelihood_for_perfect_negatives():
+    counts = torch.tensor([1, 2, 3, 4, 1, 2, 3, 4])
+    data = STATES.repeat_interleave(counts, 0)
+    energies = torch.tensor([4, 3, 2, 1, 4, 3, 2, 1]).double().log().neg()  # p ∝ 4, 3, 2, 1, …
+    negatives = STATES.repeat_interleave(torch.tensor([4, 3, 2, 1, 4, 3, 2, 1]), 0)
+    energy = Table(energies)
+    (slope,) = torch.autograd.grad(contrastive_divergence(energy, data, negatives), energy.energies)
+    leaf = energies.clone().requires_grad_()
+    likelihood = (counts.double() / counts.sum() * (leaf + torch.logsumexp(-leaf, 0))).sum()
+    torch.testing.assert_close(slope, torch.autograd.grad(likelihood, leaf)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [({"size": 0}, "size"), ({"size": 11}, "size"), ({"epsilon": 0.0}, "epsilon")]
+)
+def test_bad_blocks_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        block_discrepancy(IsingEnergy(2), torch.zeros(4, 2), **arguments)
