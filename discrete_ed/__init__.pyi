@@ -1,4 +1,5 @@
 from .checkpoint import load_energy, save_energy
+from .data import Table, read_table
 from .energies import Energy, GraphEnergy, IsingEnergy, MLPEnergy, RBMEnergy
 from .errors import DiscreteEDError, InputError, NumericalError
 from .exact import (
@@ -80,6 +81,7 @@ __all__ = [
     "ParallelTempering",
     "PathAuxiliary",
     "RBMEnergy",
+    "Table",
     "Taylor",
     "adapt_step_size",
     "ais",
@@ -114,6 +116,7 @@ __all__ = [
     "rbm_log_z",
     "rbm_marginals",
     "read_graphs",
+    "read_table",
     "rhat",
     "sample",
     "save_energy",

@@ -22,6 +22,7 @@ FLOORS = [
     ["exact"],
     ["training"],
     ["checkpoint"],
+    ["data"],
     ["graphs"],
     ["metrics"],
     ["report"],
