@@ -1,6 +1,17 @@
 from .checkpoint import load_energy, save_energy
-from .data import Table, read_table
-from .energies import Energy, GraphEnergy, IsingEnergy, MLPEnergy, RBMEnergy
+from .contrastive import ContrastiveDivergence
+from .data import Table, load_table_data, read_table
+from .energies import (
+    BernoulliEnergy,
+    ConvEnergy,
+    Energy,
+    GraphEnergy,
+    IsingEnergy,
+    MLPEnergy,
+    RBMEnergy,
+    ResidualMLPEnergy,
+    SumEnergy,
+)
 from .errors import DiscreteEDError, InputError, NumericalError
 from .exact import (
     kaufman_log_z,
@@ -24,6 +35,7 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .likelihood import log_likelihood, normaliser
 from .local import Exact, Taylor
 from .losses import (
     block_discrepancy,
@@ -38,6 +50,8 @@ from .metrics import (
     ess_bulk,
     ess_tail,
     hamming_jump,
+    hamming_mmd,
+    hamming_mmd_repeats,
     rhat,
 )
 from .perturbations import Bernoulli
@@ -58,6 +72,7 @@ from .samplers import (
     perfect_sample,
     sample,
 )
+from .selection import fit_selected
 from .states import enumerate_states
 from .training import FitConfig, fit, shuffled_batches
 
@@ -65,7 +80,10 @@ __all__ = [
     "DMALA",
     "DULA",
     "Bernoulli",
+    "BernoulliEnergy",
     "BlockGibbs",
+    "ContrastiveDivergence",
+    "ConvEnergy",
     "DiscreteEDError",
     "Energy",
     "Exact",
@@ -81,6 +99,8 @@ __all__ = [
     "ParallelTempering",
     "PathAuxiliary",
     "RBMEnergy",
+    "ResidualMLPEnergy",
+    "SumEnergy",
     "Table",
     "Taylor",
     "adapt_step_size",
@@ -97,19 +117,25 @@ __all__ = [
     "ess_tail",
     "evaluate_graphs",
     "fit",
+    "fit_selected",
     "from_adjacency",
     "from_dense",
     "from_pyg",
     "graph_mmd",
     "graphs_to_states",
     "hamming_jump",
+    "hamming_mmd",
+    "hamming_mmd_repeats",
     "interaction_screening",
     "kaufman_log_z",
     "load_energy",
     "load_graph_data",
+    "load_table_data",
     "log_law",
+    "log_likelihood",
     "log_z",
     "moments",
+    "normaliser",
     "perfect_sample",
     "pseudo_likelihood",
     "ratio_matching",

@@ -19,8 +19,10 @@ FLOORS = [
     ["local"],
     ["perturbations"],
     ["losses", "samplers"],  # siblings that don't know each other
-    ["exact"],
+    ["exact", "contrastive"],
+    ["likelihood"],
     ["training"],
+    ["selection"],
     ["checkpoint"],
     ["data"],
     ["graphs"],
