@@ -28,8 +28,20 @@ class Normaliser:
 
     @property
     def value(self) -> float:
-        """`log Z`; the middle of the bracket where it is estimated."""
+        """`log Z`; the middle of the two estimates where there are two."""
         return (self.bracket.lower + self.bracket.upper) / 2
+
+    @property
+    def low(self) -> float:
+        """The lowest that the estimates allow, each within 3 standard errors; `value` where exact."""
+        b = self.bracket
+        return min(b.lower - 3 * b.lower_error, b.upper - 3 * b.upper_error)
+
+    @property
+    def high(self) -> float:
+        """The highest, likewise."""
+        b = self.bracket
+        return max(b.lower + 3 * b.lower_error, b.upper + 3 * b.upper_error)
 
 
 @dataclass(frozen=True)
@@ -37,11 +49,11 @@ class LogLikelihood:
     """The mean of `log p(x) = −E(x) − log Z` over some states, in nats for a state."""
 
     mean: float
-    """The mean, with the middle of the bracket for `log Z` where that is estimated."""
+    """The mean, with the middle of the two estimates of `log Z` where that is estimated."""
     lower: float
-    """With the upper estimate of `log Z`: too low in expectation, the one to report when one must be."""
+    """With the highest `log Z` that the estimates allow (see `Normaliser`): the one to report when one must be."""
     upper: float
-    """With the lower estimate of `log Z`."""
+    """With the lowest."""
     error: float
     """Standard error of the mean over the states, as draws from their law; `log Z` has errors of its own."""
     normaliser: Normaliser
@@ -143,8 +155,8 @@ def log_likelihood(
     mean = -energies.mean().item()
     return LogLikelihood(
         mean=mean - z.value,
-        lower=mean - z.bracket.upper,
-        upper=mean - z.bracket.lower,
+        lower=mean - z.high,
+        upper=mean - z.low,
         error=energies.std().item() / len(x) ** 0.5,
         normaliser=z,
     )
