@@ -1,6 +1,7 @@
 from .checkpoint import load_energy, save_energy
 from .contrastive import ContrastiveDivergence
 from .data import Table, load_table_data, read_table
+from .density import density_energy, density_loss, draw
 from .energies import (
     BernoulliEnergy,
     ConvEnergy,
@@ -13,6 +14,7 @@ from .energies import (
     SumEnergy,
 )
 from .errors import DiscreteEDError, InputError, NumericalError
+from .estimator import DensityEstimator
 from .exact import (
     kaufman_log_z,
     log_law,
@@ -84,6 +86,7 @@ __all__ = [
     "BlockGibbs",
     "ContrastiveDivergence",
     "ConvEnergy",
+    "DensityEstimator",
     "DiscreteEDError",
     "Energy",
     "Exact",
@@ -110,7 +113,10 @@ __all__ = [
     "chain",
     "colour_classes",
     "contrastive_divergence",
+    "density_energy",
+    "density_loss",
     "diagnose",
+    "draw",
     "energy_discrepancy",
     "enumerate_states",
     "ess_bulk",
