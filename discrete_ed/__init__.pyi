@@ -2,13 +2,11 @@ from .checkpoint import load_energy, save_energy
 from .energies import Energy, GraphEnergy, IsingEnergy, MLPEnergy, RBMEnergy
 from .errors import DiscreteEDError, InputError, NumericalError
 from .exact import (
-    kaufman_log_z,
     log_law,
     log_z,
     moments,
     rbm_log_z,
     rbm_marginals,
-    torus_log_z,
 )
 from .graphs import (
     evaluate_graphs,
@@ -58,6 +56,7 @@ from .samplers import (
     sample,
 )
 from .states import enumerate_states
+from .torus import kaufman_log_z, torus_log_z, torus_sample
 from .training import FitConfig, fit, shuffled_batches
 
 __all__ = [
@@ -121,5 +120,6 @@ __all__ = [
     "states_to_graphs",
     "to_pyg",
     "torus_log_z",
+    "torus_sample",
     "write_graphs",
 ]

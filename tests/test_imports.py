@@ -20,6 +20,7 @@ FLOORS = [
     ["perturbations"],
     ["losses", "samplers"],  # siblings that don't know each other
     ["exact"],
+    ["torus"],
     ["training"],
     ["checkpoint"],
     ["graphs"],
