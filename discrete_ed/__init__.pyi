@@ -16,13 +16,11 @@ from .energies import (
 from .errors import DiscreteEDError, InputError, NumericalError
 from .estimator import DensityEstimator
 from .exact import (
-    kaufman_log_z,
     log_law,
     log_z,
     moments,
     rbm_log_z,
     rbm_marginals,
-    torus_log_z,
 )
 from .graphs import (
     evaluate_graphs,
@@ -76,6 +74,7 @@ from .samplers import (
 )
 from .selection import fit_selected
 from .states import enumerate_states
+from .torus import kaufman_log_z, torus_log_z, torus_sample
 from .training import FitConfig, fit, shuffled_batches
 
 __all__ = [
@@ -156,5 +155,6 @@ __all__ = [
     "states_to_graphs",
     "to_pyg",
     "torus_log_z",
+    "torus_sample",
     "write_graphs",
 ]
