@@ -11,14 +11,12 @@ from torch import Tensor
 from discrete_ed.contrastive import ContrastiveDivergence
 from discrete_ed.energies import (
     BernoulliEnergy,
-    ConvEnergy,
     Energy,
     IsingEnergy,
-    MLPEnergy,
+    NetworkEnergy,
     RBMEnergy,
-    ResidualMLPEnergy,
-    SumEnergy,
 )
+from discrete_ed.energies.network import NetworkName
 from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.likelihood import log_likelihood
@@ -28,7 +26,7 @@ from discrete_ed.perturbations import Bernoulli
 from discrete_ed.samplers import BlockGibbs, GibbsWithGradients, Kernel, State, sample
 from discrete_ed.states import enumerate_states
 
-EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
+EnergyName = Literal[NetworkName, "rbm", "ising"]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd"]
 Loss = Callable[[Energy, Tensor], Tensor]
 
@@ -70,18 +68,11 @@ def density_energy(
             return machine
         if name == "ising":
             return IsingEnergy(torch.zeros(bits, bits), logits / 2)
-        network: Energy
-        if name == "mlp":
-            network = MLPEnergy(bits, hidden=[width] * layers)
-        elif name == "residual":
-            network = ResidualMLPEnergy(bits, width, layers)
-        elif name == "conv":
-            if shape is None or shape[0] * shape[1] != bits:
-                raise InputError(f"shape: expected rows and columns of {bits} pixels for conv, got {shape}")
-            network = ConvEnergy(shape, width, stages=3 if min(shape) >= 8 else 1, blocks=layers)
-        else:
+        if name not in get_args(NetworkName):
             raise InputError(f"energy: expected one of {', '.join(get_args(EnergyName))}, got {name!r}")
-        return SumEnergy(BernoulliEnergy(logits), network)
+        energy = NetworkEnergy(bits, name, width=width, layers=layers, shape=shape)
+    energy.base.logits.data.copy_(logits)
+    return energy
 
 
 def density_loss(

@@ -150,3 +150,90 @@ class Evaluate(_Judging):
             raise InputError("generated: expected at least one file of generated graphs, got none")
         if len(set(self.generated)) < len(self.generated):
             raise InputError("generated: expected every file once, got one again")
+
+
+@dataclass(frozen=True)
+class EstimateDensity:
+    """Learn an energy over binary states, and say how likely it finds held-out data.
+
+    Trains on one of seven densities in the plane, on images, or on a table of your own; keeps the averaged weights that
+    judge validation data best; reports the exact test log-likelihood, or its bracket, draws samples and compares them
+    with test data. Everything goes into a run folder; open its report.html first.
+
+    Examples:
+      python scripts/estimate_density.py
+      python scripts/estimate_density.py --data checkerboard --loss ed
+      python scripts/estimate_density.py --data nltcs --root ~/data --seed 1
+      python scripts/estimate_density.py --data mine.csv --test theirs.csv
+    """
+
+    data: str = "pinwheel"
+    """2spirals, 8gaussians, circles, moons, pinwheel, swissroll, checkerboard (densities in the plane, 32 bits);
+    digits (needs scikit-learn), mnist, omniglot (from files in --root); the name of a table in --root (NAME.train.data,
+    .valid.data, .test.data); or the path of a table (.csv, .data, .npy, .npz, .parquet)"""
+    root: Path = Path("datasets")
+    """folder in which named data sets are looked for"""
+    valid: Path | None = None
+    """validation table; default: a tenth of the training rows, drawn at random"""
+    test: Path | None = None
+    """test table; default: a fifth of the rows, drawn at random"""
+    loss: Literal["ed", "block-ed", "pl", "rm", "cd", "pcd"] = "block-ed"
+    """ed (energy discrepancy with Bernoulli noise), block-ed (the same on random blocks of bits, summed), pl
+    (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent)"""
+    energy: Literal["mlp", "residual", "conv", "rbm", "ising"] = "mlp"
+    """a network on a Bernoulli base (mlp, residual; conv for images), an rbm, or the pairwise ising model"""
+    width: int = 128
+    """units of a hidden layer; channels of conv; hidden units of rbm"""
+    layers: int = 2
+    """hidden layers, or residual blocks"""
+    epsilon: float | None = None
+    """ε, the probability that noise flips a bit; default: .1 (ed), .5 (block-ed)"""
+    negatives: int = 32
+    """M, perturbed copies of each state (ed)"""
+    w: float = 1.0
+    """w, stabilisation (ed)"""
+    block: int = 5
+    """k, bits of a block (block-ed)"""
+    chain_steps: int = 10
+    """k, steps of each chain (cd, pcd)"""
+    buffer: int = 1000
+    """chains kept (pcd)"""
+    steps: int = 4000
+    """training steps"""
+    batch: int = 256
+    """training states in a step"""
+    learning_rate: float = 1e-3
+    """peak learning rate of AdamW"""
+    weight_decay: float = 0.0
+    """decoupled weight decay"""
+    ema: float = 0.999
+    """decay of the averaged weights"""
+    patience: int | None = None
+    """stop after so many validation scores (20 are taken in all) without a new best; default: never"""
+    samples: int = 4000
+    """chains to draw with; each gives ten states, one after the other"""
+    sampler_steps: int = 500
+    """Gibbs-with-gradients steps of every chain before its first state, a tenth of them between any two; up to 16 bits
+    states are drawn by enumeration instead"""
+    temperatures: int = 1000
+    """inverse temperatures of annealed importance sampling, where the likelihood is bracketed"""
+    seed: int = 0
+    """seed of everything random"""
+    device: str = "cpu"
+    """cpu, cuda, or cuda:1"""
+    out: Path | None = None
+    """run folder, which must be new or empty; default: runs/estimate-density/DATA-TIME"""
+
+    def __post_init__(self) -> None:
+        _expect(self, "at least 1", "width", "negatives", "block", "chain_steps", "buffer", "steps", "batch", low=1)
+        _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
+        _expect(self, "at least 2", "samples", low=2)
+        _expect(self, "at least 0", "layers", "w", "seed", "weight_decay", low=0)
+        if self.patience is not None:
+            _expect(self, "at least 1", "patience", low=1)
+        if self.epsilon is not None and not 0 < self.epsilon <= 0.5:
+            raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
+        if not 0 <= self.ema < 1:
+            raise InputError(f"ema: expected a decay in [0, 1), got {self.ema}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")

@@ -1,0 +1,291 @@
+"""Density estimation: fit an energy to binary states, bracket its likelihood, draw from it, leave a run folder."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from discrete_ed.checkpoint import save_energy
+from discrete_ed.data import TableData, Toy, load_table_data
+from discrete_ed.density import ENUMERATED, chain_kernel, density_energy, density_loss, draw, judge
+from discrete_ed.energies import Energy
+from discrete_ed.errors import NumericalError
+from discrete_ed.experiments.configs import EstimateDensity
+from discrete_ed.experiments.ego_graphs import pick_device
+from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.likelihood import LogLikelihood, importance_log_z, log_likelihood, normaliser
+from discrete_ed.metrics import hamming_mmd_repeats
+from discrete_ed.report import density_figures, page, tables
+from discrete_ed.samplers import State
+from discrete_ed.selection import Selected, fit_selected
+from discrete_ed.training import FitConfig, Record, shuffled_batches
+
+JUDGED = 2**17  # flips of validation states at one scoring: bounds its cost
+SCORINGS = 20
+SNAPSHOTS = 10
+MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
+UNIFORM_DRAWS = 1_000_000  # as published
+
+
+def run(config: EstimateDensity) -> dict[str, Any]:
+    """Do the whole job; returns what `result.json` holds.
+
+    Raises:
+        InputError: a data set, device or run folder that can't be used.
+        NumericalError: training diverged; the best weights so far are in the run folder.
+    """
+    started = time.monotonic()
+    device = pick_device(config.device)
+    data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
+    train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
+    bits = train.shape[1]
+    folder = RunFolder(config.out, "estimate-density", data.name, config)
+    print(
+        f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
+    )
+
+    size = {"width": config.width, "layers": config.layers}
+    energy = density_energy(config.energy, bits, **size, shape=data.shape, data=train, seed=config.seed).to(device)
+    generator = torch.Generator(device).manual_seed(config.seed)
+    try:
+        selected = fit_energy(energy, train, valid.float(), config, generator, folder)
+    except (KeyboardInterrupt, NumericalError):
+        print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
+        raise
+    finally:
+        save_energy(folder.path / "checkpoint", energy, _arguments(config, bits, data.shape))
+    trained = time.monotonic()
+
+    samples = generate(energy, train, config, generator)
+    np.save(folder.path / "samples.npy", samples.to(torch.uint8).cpu().numpy())
+    sampled = time.monotonic()
+
+    held_out = test.float()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        z = normaliser(energy, train.float(), temperatures=config.temperatures, generator=generator)
+    likelihood = log_likelihood(energy, held_out, z)
+    result = {
+        "data": data.name,
+        "seed": config.seed,
+        "loss": config.loss,
+        "energy": config.energy,
+        "parameters": sum(parameter.numel() for parameter in energy.parameters()),
+        "steps": len(selected.records),
+        "selected_step": selected.step,
+        "validation_score": selected.score,
+        **_likelihoods(likelihood, log_likelihood(energy, train.float(), z), log_likelihood(energy, valid.float(), z)),
+        "warnings": [str(warning.message) for warning in caught],
+        **_discrepancies(samples.cpu(), held_out.cpu(), train.cpu()),
+        "toy": None if data.toy is None else _toy(data.toy, energy, held_out, generator),
+        "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
+    }
+    folder.write_json("result.json", result)
+    write_report(folder, config, data, energy, samples.cpu(), likelihood, selected, result)
+    print(tables.as_text(tables.density_table(result)))
+    print("", *tables.density_notes(result), sep="\n")
+    print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
+    return result
+
+
+def _arguments(config: EstimateDensity, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
+    """What builds the energy again."""
+    if config.energy == "rbm":
+        return {"visible": bits, "hidden": config.width}
+    if config.energy == "ising":
+        return {"couplings": bits}
+    return {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape}
+
+
+def fit_energy(
+    energy: Energy,
+    train: Tensor,
+    valid: Tensor,
+    config: EstimateDensity,
+    generator: torch.Generator,
+    folder: RunFolder,
+) -> Selected:
+    """Fit by the loss of that name, with a bar and records; keep the averaged weights that judge `valid` best."""
+    loss = density_loss(
+        config.loss,
+        epsilon=config.epsilon or {"ed": 0.1}.get(config.loss, 0.5),
+        m=config.negatives,
+        w=config.w,
+        block=config.block,
+        steps=config.chain_steps,
+        buffer=max(config.buffer, config.batch),
+        kernel=chain_kernel(energy),
+        generator=generator,
+    )
+    fit_config = FitConfig(
+        steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
+    )
+    batches = shuffled_batches(train, config.batch, generator=torch.Generator().manual_seed(config.seed))
+    enumerable = train.shape[1] <= ENUMERATED
+    rows = valid if enumerable else valid[: max(2, JUDGED // train.shape[1])]
+    with tqdm(total=config.steps, desc="train", unit="step") as bar:
+
+        def watch(record: Record) -> None:
+            folder.log({"phase": "train", **record})
+            bar.update()
+            bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
+
+        return fit_selected(
+            energy,
+            loss,
+            batches,
+            fit_config,
+            score=lambda energy: judge(energy, rows),
+            every=max(1, config.steps // SCORINGS),
+            patience=config.patience,
+            watch=watch,
+        )
+
+
+def generate(energy: Energy, train: Tensor, config: EstimateDensity, generator: torch.Generator) -> Tensor:
+    """Draw ten states from each of the chains, which start at random rows that have the training data's marginals."""
+    marginals = train.float().mean(0)
+    shape = (config.samples, train.shape[1])
+    start = (torch.rand(shape, generator=generator, device=train.device) < marginals).float()
+    if train.shape[1] <= ENUMERATED:
+        count = SNAPSHOTS * config.samples
+        return draw(energy, count, start.repeat(SNAPSHOTS, 1), generator=generator)
+    between = max(1, config.sampler_steps // 10)
+    with tqdm(total=config.sampler_steps + (SNAPSHOTS - 1) * between, desc="sample", unit="step") as bar:
+
+        def watch(step: int, state: State) -> None:  # noqa: ARG001
+            bar.update()
+
+        return draw(
+            energy,
+            SNAPSHOTS * config.samples,
+            start,
+            steps=config.sampler_steps,
+            snapshots=SNAPSHOTS,
+            generator=generator,
+            watch=watch,
+        )
+
+
+def _likelihoods(test: LogLikelihood, train: LogLikelihood, valid: LogLikelihood) -> dict[str, Any]:
+    z = test.normaliser
+    return {
+        "test_log_likelihood": test.mean,
+        "lower": test.lower,
+        "upper": test.upper,
+        "exact": test.exact,
+        "test_error": test.error,
+        "train_log_likelihood": train.mean,
+        "valid_log_likelihood": valid.mean,
+        "log_z": {"forward": z.bracket.lower, "reverse": z.bracket.upper, "forward_error": z.bracket.lower_error}
+        | {"reverse_error": z.bracket.upper_error},
+    }
+
+
+def _discrepancies(samples: Tensor, test: Tensor, train: Tensor) -> dict[str, Any]:
+    """MMD² of the samples, and of training states, against test states, in sets of equal size."""
+    size = min(MMD_SIZE, min(len(test), len(samples), len(train)) // 2)
+    repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // size)
+    rows = repeats * size
+    made, real = (hamming_mmd_repeats(x[:rows].float(), test[:rows], size) for x in (samples, train))
+    return {
+        "mmd2": made.mean,
+        "mmd2_error": made.error,
+        "mmd2_floor": real.mean,
+        "mmd2_floor_error": real.error,
+        "mmd_size": size,
+        "mmd_repeats": repeats,
+    }
+
+
+def _toy(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator) -> dict[str, float]:
+    """The entropy of the truth, as its mean `−log p` of the test states; and the published protocol: uniform importance
+    sampling, 4,000 test states."""
+    log_z, error = importance_log_z(energy, test.shape[1], UNIFORM_DRAWS, generator=generator)
+    with torch.no_grad():
+        published = energy(test[:MMD_SIZE]).mean().item() + log_z
+    truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())
+    truth = truth[np.isfinite(truth)]  # a cell on an edge of the checkerboard may have its centre outside
+    return {
+        "entropy": float(truth.mean()),
+        "entropy_error": float(truth.std() / len(truth) ** 0.5),
+        "published_nll": published,
+        "published_nll_error": error,
+    }
+
+
+def write_report(
+    folder: RunFolder,
+    config: EstimateDensity,
+    data: TableData,
+    energy: Energy,
+    samples: Tensor,
+    likelihood: LogLikelihood,
+    selected: Selected,
+    result: dict[str, Any],
+) -> None:
+    """Write the figures as PNG files, and `report.html` with all of them inside."""
+    drawn: dict[str, tuple[str, Callable[[], Figure], str]] = {}
+    made = samples.to(torch.uint8).numpy()
+    toy = data.toy
+    if toy is not None:
+        drawn["density"] = (
+            "The learned law and the true one",
+            lambda: density_figures.heat_maps(toy, energy, likelihood.normaliser.value),
+            "Both densities in the plane, on one scale of colours.",
+        )
+        drawn["samples"] = (
+            "Samples and draws of the truth",
+            lambda: density_figures.points(toy.decode(made[:MMD_SIZE]), toy.decode(data.test[:MMD_SIZE]), toy),
+            "The states of the chains, and test states, as points in the plane.",
+        )
+    elif data.shape is not None:
+        shape = data.shape
+        drawn["samples"] = (
+            "Samples and test images",
+            lambda: density_figures.images(made, data.test, shape),
+            "The first states of the chains, and the first test images.",
+        )
+    drawn["marginals"] = (
+        "Means and correlations",
+        lambda: density_figures.moments(made, data.test),
+        "Mean of every bit and covariance of every pair, samples against test states; on the diagonal both agree.",
+    )
+    drawn["curves"] = (
+        "Training",
+        lambda: density_figures.curves(selected),
+        "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
+        "that was kept.",
+    )
+    images: dict[str, tuple[bytes, str]] = {}
+    for name, (title, figure, caption) in tqdm(drawn.items(), desc="draw", leave=False):
+        png = io.BytesIO()
+        figure().savefig(png, dpi=130)
+        (folder.path / f"{name}.png").write_bytes(png.getvalue())
+        images[title] = (png.getvalue(), caption)
+    lead = (
+        f"{data.name} ({data.description}): an energy with {result['parameters']} parameters learned "
+        f"{len(data.train)} states of {data.train.shape[1]} bits."
+    )
+    html = page.render_page(
+        f"Density: {data.name}",
+        lead,
+        {"Scores": tables.density_table(result)},
+        images,
+        {
+            **{name: value for name, value in vars(config).items() if name != "out" and value is not None},
+            **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
+        },
+        tables.density_notes(result),
+    )
+    (folder.path / "report.html").write_text(html, encoding="utf-8")
