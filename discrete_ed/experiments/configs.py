@@ -216,7 +216,8 @@ class EstimateDensity:
     """Gibbs-with-gradients steps of every chain before its first state, a tenth of them between any two; up to 16 bits
     states are drawn by enumeration instead"""
     temperatures: int = 1000
-    """inverse temperatures of annealed importance sampling, where the likelihood is bracketed"""
+    """inverse temperatures of annealed importance sampling, where the likelihood is bracketed, and steps of the chains
+    that its reverse runs start from"""
     seed: int = 0
     """seed of everything random"""
     device: str = "cpu"

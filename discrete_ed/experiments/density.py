@@ -73,7 +73,13 @@ def run(config: EstimateDensity) -> dict[str, Any]:
     held_out = test.float()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        z = normaliser(energy, train.float(), temperatures=config.temperatures, generator=generator)
+        z = normaliser(
+            energy,
+            train.float(),
+            temperatures=config.temperatures,
+            burn_in=config.temperatures,
+            generator=generator,
+        )
     likelihood = log_likelihood(energy, held_out, z)
     result = {
         "data": data.name,

@@ -65,7 +65,7 @@ def test_a_test_table_of_the_users_is_kept(tmp_path):
     ("make", "arguments", "message"),
     [
         (lambda p: save(p / "t.csv", 50, columns=4), {"test": "t.csv"}, "t.csv: expected 3 columns as in .*got 4"),
-        (lambda p: save(p / "t.csv", 50, header="a,b,d"), {"test": "t.csv"}, "expected the columns of .*got 'a' instead of 'x1'"),
+        (lambda p: save(p / "t.csv", 50, header="a,b,d"), {"test": "t.csv"}, "columns of .*got 'a' instead of 'x1'"),
         (lambda p: (p / "t.csv").write_text("1,0,2\n1,1,1\n"), {"valid": "t.csv"}, "row 1, column 'x3'"),
         (lambda p: (p / "mine.csv").write_text("1,0,0\n" * 20 + "1,1,0\n"), {}, r"2 constant in training rows: x1, x3"),
         (lambda p: save(p / "mine.csv", 9), {}, "at least 10 rows to split, got 9"),

@@ -70,7 +70,7 @@ def test_the_density_is_that_of_the_draws(name):
 def test_a_planted_bug_in_a_density_is_seen():
     toy = TOYS["moons"]
     points = toy.draw(40_000, np.random.default_rng(0))
-    right, wrong = np.log(toy.density(points)).mean(), np.log(toy.density(points + [0.0, 0.1])).mean()
+    right, wrong = np.log(toy.density(points)).mean(), np.log(toy.density(points + np.array([0.0, 0.1]))).mean()
     assert right - wrong > 0.05
 
 
