@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from discrete_ed import IsingEnergy, NetworkEnergy, RBMEnergy, load_energy, log_likelihood, read_table
+from discrete_ed import IsingEnergy, NetworkEnergy, RBMEnergy, SumEnergy, load_energy, log_likelihood, read_table
 from discrete_ed.cli import run_job
 from discrete_ed.data import datasets
 from discrete_ed.experiments import density
@@ -79,13 +79,19 @@ def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
         ({"energy": "ising", "loss": "pl", "patience": 3}, IsingEnergy),
         ({"energy": "residual", "loss": "rm"}, NetworkEnergy),
         ({"loss": "cd", "chain_steps": 2}, NetworkEnergy),
+        ({"energy": "ising", "loss": "pl", "members": 2}, IsingEnergy),
     ],
 )
 def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments, build):
     out = tmp_path / "run"
     result = density.run(EstimateDensity(data=str(table), out=out, **{**TINY, **arguments}))
-    energy = load_energy(out / "checkpoint", build)
-    assert sum(parameter.numel() for parameter in energy.parameters()) == result["parameters"]
+    folders = sorted(out.glob("checkpoint*"))
+    assert len(folders) == len(result["steps"]) == arguments.get("members", 1)
+    members = [load_energy(folder, build) for folder in folders]
+    assert sum(parameter.numel() for energy in members for parameter in energy.parameters()) == result["parameters"]
+    test = torch.from_numpy(datasets.load_table_data(table).test).float()
+    mean = SumEnergy(*members, scale=1 / len(members))
+    assert log_likelihood(mean, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-5)
 
 
 def test_the_same_seed_gives_the_same_result(table, tmp_path):

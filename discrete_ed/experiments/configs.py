@@ -186,6 +186,8 @@ class EstimateDensity:
     """units of a hidden layer; channels of conv; hidden units of rbm"""
     layers: int = 2
     """hidden layers, or residual blocks"""
+    members: int = 1
+    """energies trained apart, from different initial weights, whose mean is the energy in the end"""
     epsilon: float | None = None
     """ε, the probability that noise flips a bit; default: .1 (ed), .5 (block-ed)"""
     negatives: int = 32
@@ -227,6 +229,7 @@ class EstimateDensity:
 
     def __post_init__(self) -> None:
         _expect(self, "at least 1", "width", "negatives", "block", "chain_steps", "buffer", "steps", "batch", low=1)
+        _expect(self, "at least 1", "members", low=1)
         _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
         _expect(self, "at least 2", "samples", low=2)
         _expect(self, "at least 0", "layers", "w", "seed", "weight_decay", low=0)

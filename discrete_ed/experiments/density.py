@@ -18,7 +18,7 @@ from tqdm import tqdm
 from discrete_ed.checkpoint import save_energy
 from discrete_ed.data import TableData, Toy, load_table_data
 from discrete_ed.density import ENUMERATED, chain_kernel, density_energy, density_loss, draw, judge
-from discrete_ed.energies import Energy
+from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
 from discrete_ed.experiments.ego_graphs import pick_device
@@ -55,15 +55,22 @@ def run(config: EstimateDensity) -> dict[str, Any]:
     )
 
     size = {"width": config.width, "layers": config.layers}
-    energy = density_energy(config.energy, bits, **size, shape=data.shape, data=train, seed=config.seed).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
-    try:
-        selected = fit_energy(energy, train, valid.float(), config, generator, folder)
-    except (KeyboardInterrupt, NumericalError):
-        print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
-        raise
-    finally:
-        save_energy(folder.path / "checkpoint", energy, _arguments(config, bits, data.shape))
+    members: list[Energy] = []
+    selected: list[Selected] = []
+    for k in range(config.members):
+        seed = config.seed * config.members + k
+        member = density_energy(config.energy, bits, **size, shape=data.shape, data=train, seed=seed).to(device)
+        place = folder.path / ("checkpoint" if config.members == 1 else f"checkpoint-{k}")
+        try:
+            selected.append(fit_energy(member, train, valid.float(), config, seed, generator, folder))
+        except (KeyboardInterrupt, NumericalError):
+            print(f"\nstopped early; the energy so far is kept in {place}", file=sys.stderr)
+            raise
+        finally:
+            save_energy(place, member, _arguments(config, bits, data.shape))
+        members.append(member)
+    energy = members[0] if config.members == 1 else SumEnergy(*members, scale=1 / config.members)
     trained = time.monotonic()
 
     samples = generate(energy, train, config, generator)
@@ -87,9 +94,10 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         "loss": config.loss,
         "energy": config.energy,
         "parameters": sum(parameter.numel() for parameter in energy.parameters()),
-        "steps": len(selected.records),
-        "selected_step": selected.step,
-        "validation_score": selected.score,
+        "members": config.members,
+        "steps": [len(fitted.records) for fitted in selected],
+        "selected_steps": [fitted.step for fitted in selected],
+        "validation_scores": [fitted.score for fitted in selected],
         **_likelihoods(likelihood, log_likelihood(energy, train.float(), z), log_likelihood(energy, valid.float(), z)),
         "warnings": [str(warning.message) for warning in caught],
         **_discrepancies(samples.cpu(), held_out.cpu(), train.cpu()),
@@ -118,6 +126,7 @@ def fit_energy(
     train: Tensor,
     valid: Tensor,
     config: EstimateDensity,
+    seed: int,
     generator: torch.Generator,
     folder: RunFolder,
 ) -> Selected:
@@ -136,7 +145,7 @@ def fit_energy(
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
     )
-    batches = shuffled_batches(train, config.batch, generator=torch.Generator().manual_seed(config.seed))
+    batches = shuffled_batches(train, config.batch, generator=torch.Generator().manual_seed(seed))
     enumerable = train.shape[1] <= ENUMERATED
     rows = valid if enumerable else valid[: max(2, JUDGED // train.shape[1])]
     with tqdm(total=config.steps, desc="train", unit="step") as bar:
@@ -237,7 +246,7 @@ def write_report(
     energy: Energy,
     samples: Tensor,
     likelihood: LogLikelihood,
-    selected: Selected,
+    selected: list[Selected],
     result: dict[str, Any],
 ) -> None:
     """Write the figures as PNG files, and `report.html` with all of them inside."""
@@ -271,7 +280,7 @@ def write_report(
         "Training",
         lambda: density_figures.curves(selected),
         "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
-        "that was kept.",
+        "that was kept; a line for each member.",
     )
     images: dict[str, tuple[bytes, str]] = {}
     for name, (title, figure, caption) in tqdm(drawn.items(), desc="draw", leave=False):

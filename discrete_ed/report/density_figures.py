@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -92,9 +94,9 @@ def moments(samples: Bits, truth: Bits) -> Figure:
     return figure
 
 
-def curves(selected: Selected) -> Figure:
-    """Loss over the steps; validation scores, with the one that was kept."""
-    loss = [record["loss"] for record in selected.records]
+def curves(selected: Sequence[Selected]) -> Figure:
+    """Loss over the steps of the first fit; validation scores of each, with the one that was kept."""
+    loss = [record["loss"] for record in selected[0].records]
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(np.arange(1, len(loss) + 1), loss, color=QUIET, alpha=0.4, linewidth=0.7)
@@ -103,9 +105,12 @@ def curves(selected: Selected) -> Figure:
     left.plot(np.arange(len(smooth)) + window, smooth, color=MADE)
     left.set_ylim(*_range_of(loss))
     _style(left, "loss", "training step", "loss")
-    steps, scores = zip(*selected.scores, strict=True)
-    right.plot(steps, scores, color=REAL, marker="o", markersize=3)
-    right.plot([selected.step], [selected.score], color=MADE, marker="o", markersize=7)
-    right.set_ylim(*_range_of(scores[len(scores) // 5 :], include=selected.score))
+    shown: list[float] = []
+    for fitted in selected:
+        steps, scores = zip(*fitted.scores, strict=True)
+        right.plot(steps, scores, color=REAL, marker="o", markersize=3, linewidth=1)
+        right.plot([fitted.step], [fitted.score], color=MADE, marker="o", markersize=7)
+        shown += scores[len(scores) // 5 :]
+    right.set_ylim(*_range_of(shown, include=max(fitted.score for fitted in selected)))
     _style(right, "validation", "training step", "score")
     return figure

@@ -58,6 +58,7 @@ CASES = {
     "network": (NetworkEnergy(7, width=5, layers=1).double(), random_bits(8, 7)),
     "network of residuals": (NetworkEnergy(7, "residual", width=5, layers=1).double(), random_bits(8, 7)),
     "network of convolutions": (NetworkEnergy(6, "conv", width=2, shape=(2, 3)).double(), random_bits(8, 6)),
+    "mean": (SumEnergy(random_rbm(7), random_ising(7), scale=0.5), random_bits(8, 7)),
     "sum of graphs": (SumEnergy(GraphEnergy(7, width=4, layers=1).double(), random_ising(28)), random_graphs(8)),
     "graph": (GraphEnergy(7, width=8, layers=2).double(), random_graphs(8)),
 }
