@@ -177,15 +177,17 @@ class EstimateDensity:
     """validation table; default: a tenth of the training rows, drawn at random"""
     test: Path | None = None
     """test table; default: a fifth of the rows, drawn at random"""
-    loss: Literal["ed", "block-ed", "pl", "rm", "cd", "pcd"] = "block-ed"
+    loss: Literal["ed", "block-ed", "pl", "rm", "cd", "pcd"] | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (the same on random blocks of bits, summed), pl
-    (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent)"""
+    (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent); default: ed for densities
+    in the plane, block-ed for others"""
     energy: Literal["mlp", "residual", "conv", "rbm", "ising"] = "mlp"
     """a network on a Bernoulli base (mlp, residual; conv for images), an rbm, or the pairwise ising model"""
-    width: int = 128
-    """units of a hidden layer; channels of conv; hidden units of rbm"""
-    layers: int = 2
-    """hidden layers, or residual blocks"""
+    width: int | None = None
+    """units of a hidden layer; channels of conv; hidden units of rbm; default: 128 for densities in the plane, else 64
+    (conv: 16)"""
+    layers: int | None = None
+    """hidden layers, or residual blocks; default: 3 for densities in the plane, else 2 (conv: 1)"""
     members: int = 1
     """energies trained apart, from different initial weights, whose mean is the energy in the end"""
     epsilon: float | None = None
@@ -200,12 +202,12 @@ class EstimateDensity:
     """k, steps of each chain (cd, pcd)"""
     buffer: int = 1000
     """chains kept (pcd)"""
-    steps: int = 4000
-    """training steps"""
-    batch: int = 256
-    """training states in a step"""
-    learning_rate: float = 1e-3
-    """peak learning rate of AdamW"""
+    steps: int | None = None
+    """training steps; default: 3000 for densities in the plane, else 4000"""
+    batch: int | None = None
+    """training states in a step; default: 128 for densities in the plane, else 256"""
+    learning_rate: float | None = None
+    """peak learning rate of AdamW; default: .004 for densities in the plane, whose data has no end, else .0015"""
     weight_decay: float = 0.0
     """decoupled weight decay"""
     ema: float = 0.999
@@ -214,7 +216,7 @@ class EstimateDensity:
     """stop after so many validation scores (20 are taken in all) without a new best; default: never"""
     samples: int = 4000
     """chains to draw with; each gives ten states, one after the other"""
-    sampler_steps: int = 500
+    sampler_steps: int = 400
     """Gibbs-with-gradients steps of every chain before its first state, a tenth of them between any two; up to 16 bits
     states are drawn by enumeration instead"""
     temperatures: int = 1000
@@ -228,16 +230,15 @@ class EstimateDensity:
     """run folder, which must be new or empty; default: runs/estimate-density/DATA-TIME"""
 
     def __post_init__(self) -> None:
-        _expect(self, "at least 1", "width", "negatives", "block", "chain_steps", "buffer", "steps", "batch", low=1)
-        _expect(self, "at least 1", "members", low=1)
+        given = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
+        _expect(self, "at least 1", *given, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
         _expect(self, "at least 2", "samples", low=2)
-        _expect(self, "at least 0", "layers", "w", "seed", "weight_decay", low=0)
-        if self.patience is not None:
-            _expect(self, "at least 1", "patience", low=1)
+        _expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
+        _expect(self, "at least 0", "w", "seed", "weight_decay", low=0)
         if self.epsilon is not None and not 0 < self.epsilon <= 0.5:
             raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
         if not 0 <= self.ema < 1:
             raise InputError(f"ema: expected a decay in [0, 1), got {self.ema}")
-        if not 0 < self.learning_rate < float("inf"):
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
             raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from discrete_ed.checkpoint import save_energy
 from discrete_ed.data import TableData, Toy, load_table_data
-from discrete_ed.density import ENUMERATED, chain_kernel, density_energy, density_loss, draw, judge
+from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, draw, judge
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
@@ -37,6 +38,19 @@ MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
 UNIFORM_DRAWS = 1_000_000  # as published
 
 
+@dataclass(frozen=True)
+class Settled(EstimateDensity):
+    """A configuration that leaves nothing open; its defaults are those for densities in the plane."""
+
+    loss: LossName = "ed"
+    epsilon: float = 0.1
+    width: int = 128
+    layers: int = 3
+    steps: int = 3000
+    batch: int = 128
+    learning_rate: float = 4e-3
+
+
 def run(config: EstimateDensity) -> dict[str, Any]:
     """Do the whole job; returns what `result.json` holds.
 
@@ -47,33 +61,34 @@ def run(config: EstimateDensity) -> dict[str, Any]:
     started = time.monotonic()
     device = pick_device(config.device)
     data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
+    settings = settled(config, data)
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
     bits = train.shape[1]
-    folder = RunFolder(config.out, "estimate-density", data.name, config)
+    folder = RunFolder(settings.out, "estimate-density", data.name, settings)
     print(
         f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
     )
 
-    size = {"width": config.width, "layers": config.layers}
-    generator = torch.Generator(device).manual_seed(config.seed)
+    size = {"width": settings.width, "layers": settings.layers}
+    generator = torch.Generator(device).manual_seed(settings.seed)
     members: list[Energy] = []
     selected: list[Selected] = []
-    for k in range(config.members):
-        seed = config.seed * config.members + k
-        member = density_energy(config.energy, bits, **size, shape=data.shape, data=train, seed=seed).to(device)
-        place = folder.path / ("checkpoint" if config.members == 1 else f"checkpoint-{k}")
+    for k in range(settings.members):
+        seed = settings.seed * settings.members + k
+        member = density_energy(settings.energy, bits, **size, shape=data.shape, data=train, seed=seed).to(device)
+        place = folder.path / ("checkpoint" if settings.members == 1 else f"checkpoint-{k}")
         try:
-            selected.append(fit_energy(member, train, valid.float(), config, seed, generator, folder))
+            selected.append(fit_energy(member, train, valid.float(), settings, seed, generator, folder))
         except (KeyboardInterrupt, NumericalError):
             print(f"\nstopped early; the energy so far is kept in {place}", file=sys.stderr)
             raise
         finally:
-            save_energy(place, member, _arguments(config, bits, data.shape))
+            save_energy(place, member, _arguments(settings, bits, data.shape))
         members.append(member)
-    energy = members[0] if config.members == 1 else SumEnergy(*members, scale=1 / config.members)
+    energy = members[0] if settings.members == 1 else SumEnergy(*members, scale=1 / settings.members)
     trained = time.monotonic()
 
-    samples = generate(energy, train, config, generator)
+    samples = generate(energy, train, settings, generator)
     np.save(folder.path / "samples.npy", samples.to(torch.uint8).cpu().numpy())
     sampled = time.monotonic()
 
@@ -83,18 +98,18 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         z = normaliser(
             energy,
             train.float(),
-            temperatures=config.temperatures,
-            burn_in=config.temperatures,
+            temperatures=settings.temperatures,
+            burn_in=settings.temperatures,
             generator=generator,
         )
     likelihood = log_likelihood(energy, held_out, z)
     result = {
         "data": data.name,
-        "seed": config.seed,
-        "loss": config.loss,
-        "energy": config.energy,
+        "seed": settings.seed,
+        "loss": settings.loss,
+        "energy": settings.energy,
         "parameters": sum(parameter.numel() for parameter in energy.parameters()),
-        "members": config.members,
+        "members": settings.members,
         "steps": [len(fitted.records) for fitted in selected],
         "selected_steps": [fitted.step for fitted in selected],
         "validation_scores": [fitted.score for fitted in selected],
@@ -105,14 +120,27 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
     }
     folder.write_json("result.json", result)
-    write_report(folder, config, data, energy, samples.cpu(), likelihood, selected, result)
+    write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
     print(tables.as_text(tables.density_table(result)))
     print("", *tables.density_notes(result), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
 
 
-def _arguments(config: EstimateDensity, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
+def settled(config: EstimateDensity, data: TableData) -> Settled:
+    """The configuration with what it leaves open chosen by the kind of data and energy."""
+    usual: dict[str, Any] = {}
+    if data.toy is None:
+        usual |= {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
+    if config.energy == "conv":
+        usual |= {"width": 16, "layers": 1}
+    given = {name: value for name, value in vars(config).items() if value is not None}
+    if {**usual, **given}.get("loss", "ed") != "ed":
+        usual["epsilon"] = 0.5
+    return Settled(**{**usual, **given})
+
+
+def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
     """What builds the energy again."""
     if config.energy == "rbm":
         return {"visible": bits, "hidden": config.width}
@@ -125,7 +153,7 @@ def fit_energy(
     energy: Energy,
     train: Tensor,
     valid: Tensor,
-    config: EstimateDensity,
+    config: Settled,
     seed: int,
     generator: torch.Generator,
     folder: RunFolder,
@@ -133,7 +161,7 @@ def fit_energy(
     """Fit by the loss of that name, with a bar and records; keep the averaged weights that judge `valid` best."""
     loss = density_loss(
         config.loss,
-        epsilon=config.epsilon or {"ed": 0.1}.get(config.loss, 0.5),
+        epsilon=config.epsilon,
         m=config.negatives,
         w=config.w,
         block=config.block,
@@ -167,7 +195,7 @@ def fit_energy(
         )
 
 
-def generate(energy: Energy, train: Tensor, config: EstimateDensity, generator: torch.Generator) -> Tensor:
+def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> Tensor:
     """Draw ten states from each of the chains, which start at random rows that have the training data's marginals."""
     marginals = train.float().mean(0)
     shape = (config.samples, train.shape[1])
@@ -241,7 +269,7 @@ def _toy(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator) -> 
 
 def write_report(
     folder: RunFolder,
-    config: EstimateDensity,
+    config: Settled,
     data: TableData,
     energy: Energy,
     samples: Tensor,
