@@ -62,11 +62,9 @@ class SwendsenWang:
         bonds = find_bonds(local)
         pair = frustrated_bond(bonds, x.shape[-1])
         if pair is not None:
-            i, j = pair
-            name = f"the field of bit {i}" if j == x.shape[-1] else f"the coupling of bits {i} and {j}"
             raise InputError(
-                f"local: clusters expected an Ising model without frustration, but no flip of spins makes {name} and "
-                "all others ferromagnetic (take GibbsSweep or ParallelTempering)"
+                "local: clusters expected an Ising model without frustration, but no flip of spins makes the coupling "
+                f"of bits {pair[0]} and {pair[1]} and all others ferromagnetic (take GibbsSweep or ParallelTempering)"
             )
         still = torch.zeros(len(x), dtype=torch.bool, device=x.device)
         with torch.no_grad():
@@ -76,25 +74,26 @@ class SwendsenWang:
         bonds = find_bonds(local)
         u_join = uniforms(state, len(state.x), len(bonds.i), generator=generator)
         u_flip = uniforms(state, len(state.x), state.x.shape[-1] + 1, generator=generator)
-        return self.flip(local, state, bonds, u_join, u_flip)
+        return self.flip(local, state, bonds, self.join(local, state, bonds, u_join), u_flip)
 
-    def flip(self, local: LocalEvaluation, state: State, bonds: Bonds, u_join: Tensor, u_flip: Tensor) -> State:
-        """Join the pairs `e` where `u_join`, `(B, E)`, is low; flip clusters by the `u_flip`, `(B, D + 1)`, of a spin.
-
-        A cluster flips where the uniform of its first spin lies below ½.
-        """
-        chains, bits = state.x.shape
-        with_ghost = to_spins(torch.cat([state.x, torch.ones_like(state.x[:, :1])], -1))
+    def join(self, local: LocalEvaluation, state: State, bonds: Bonds, u: Tensor) -> Tensor:
+        """The pairs that are joined, `(B, E)`: where `u < 1 − exp(−2 β J_ij s_i s_j)`."""
+        s = to_spins(torch.cat([state.x, torch.ones_like(state.x[:, :1])], -1))
         beta = local.beta.unsqueeze(-1) if isinstance(local.beta, Tensor) else local.beta
-        content = beta * bonds.coupling * with_ghost[:, bonds.i] * with_ghost[:, bonds.j]
-        joined = u_join < -(-2 * content.clamp(min=0)).expm1()
-        first = _clusters(bonds, joined, bits + 1)
-        fixed = torch.cat([~local.energy.free(state.x), torch.ones_like(first[:, :1], dtype=torch.bool)], -1)
-        held = torch.zeros_like(fixed).flatten().index_put((first[fixed],), torch.ones((), dtype=torch.bool))
-        flips = (u_flip.flatten()[first] < 0.5) & ~held[first]
-        x = torch.where(flips[:, :bits], 1 - state.x, state.x)
+        content = beta * bonds.coupling * s[:, bonds.i] * s[:, bonds.j]
+        return u < -(-2 * content).expm1()
+
+    def flip(self, local: LocalEvaluation, state: State, bonds: Bonds, joined: Tensor, u: Tensor) -> State:
+        """Flip the clusters whose first spin's uniform, of `u`, `(B, D + 1)`, lies below ½, unless they must stay."""
+        bits = state.x.shape[-1]
+        first = _first_of_cluster(bonds, joined, bits + 1)
+        stays = torch.cat([~local.energy.free(state.x), joined.new_ones(len(joined), 1)], -1)
+        held = torch.zeros_like(stays).flatten()
+        held[first[stays]] = True
+        flips = ((u.flatten()[first] < 0.5) & ~held[first])[:, :bits]
+        x = torch.where(flips, 1 - state.x, state.x)
         with torch.no_grad():
-            return State(x, local.beta * local.energy(x), state.delta, flips[:, :bits].any(-1))
+            return State(x, local.beta * local.energy(x), state.delta, flips.any(-1))
 
 
 def find_bonds(local: LocalEvaluation) -> Bonds:
@@ -114,7 +113,7 @@ def find_bonds(local: LocalEvaluation) -> Bonds:
 
 
 def frustrated_bond(bonds: Bonds, bits: int) -> tuple[int, int] | None:
-    """A pair of a frustrated model that lies on a cycle without peace, or None where there is no frustration.
+    """The first pair among spins that frustrate each other, or None where none do.
 
     Every spin stands in a graph twice, as it is and flipped. A positive coupling joins like to like, a negative one
     each to the other's flip. A cycle of couplings that can't all be content joins a spin to its own flip.
@@ -133,7 +132,7 @@ def _components(i: np.ndarray, j: np.ndarray, nodes: int) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def _clusters(bonds: Bonds, joined: Tensor, nodes: int) -> Tensor:
+def _first_of_cluster(bonds: Bonds, joined: Tensor, nodes: int) -> Tensor:
     """For every spin the place of the first spin of its cluster in the flattened batch, `(B, nodes)`."""
     chain, bond = joined.nonzero(as_tuple=True)
     offset = chain * nodes

@@ -1,6 +1,6 @@
 """The compiled backend: `chain` and `sample` run some kernels in loops that numba compiled, where they can.
 
-On the CPU, for an `IsingEnergy` at one inverse temperature, and the kernels `Gibbs`, `GibbsSweep` and
+On the CPU, for an `IsingEnergy` at one inverse temperature, and the kernels `Gibbs`, `GibbsSweep`, `SwendsenWang` and
 `GibbsWithGradients` (whose differences are then exact with `Taylor`, too). Everywhere else, and where numba can't be
 imported, a kernel's own `step` runs. Both have the same law; the random numbers differ, hence the bits. The loops
 compute in float64. The first use compiles, which takes seconds, and keeps the result on disk.
@@ -16,12 +16,13 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, triu
 from scipy.special import expit
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.local import LocalEvaluation
+from discrete_ed.samplers.cluster import SwendsenWang
 from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
 from discrete_ed.samplers.gradients import Balance, GibbsWithGradients
 from discrete_ed.samplers.kernels import Kernel, State
@@ -73,14 +74,14 @@ def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | Non
     energy = local.energy
     if type(energy) is not IsingEnergy or isinstance(local.beta, Tensor) or x.device.type != "cpu" or not x.numel():
         return None
-    if type(kernel) not in (Gibbs, GibbsSweep, GibbsWithGradients) or loops() is None:
+    if type(kernel) not in (Gibbs, GibbsSweep, GibbsWithGradients, SwendsenWang) or loops() is None:
         return None
     couplings, fields = (local.beta * part.detach().double().numpy() for part in (energy.couplings, energy.fields))
     model = Interactions(csr_array(couplings), fields)
     steepest = (abs(model.fields) + abs(model.couplings).sum(1)).max()
     if not steepest < (STEEPEST if isinstance(kernel, GibbsWithGradients) else np.inf):
         return None
-    work = x.numel() if isinstance(kernel, GibbsSweep) else len(x)
+    work = x.numel() if isinstance(kernel, GibbsSweep | SwendsenWang) else len(x)
     return partial(_advance, model, loop_for(kernel, model, len(x)), max(1, UPDATES // work))
 
 
@@ -96,7 +97,7 @@ def _advance(
     field = model.local_fields(s)
     energy = -(s * (field + model.fields)).sum(1) / 2
     x, energy, delta = (torch.from_numpy(part).to(state.x.dtype) for part in (bits, energy, 2 * s * field))
-    return State(x, energy, delta, torch.from_numpy(moved))
+    return State(x, energy, delta if state.delta.shape[1] else state.delta, torch.from_numpy(moved))
 
 
 def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
@@ -109,6 +110,8 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
         return partial(_flips, model, run.informed, get_args(Balance).index(kernel.balance))
     if isinstance(kernel, Gibbs):
         return partial(_flips, model, run.redraw, np.empty(0, np.int64))
+    if isinstance(kernel, SwendsenWang):
+        return partial(_clusters, model)
     assert isinstance(kernel, GibbsSweep)
     order = np.arange(len(model.fields)) if kernel.classes is None else np.concatenate(kernel.classes).astype(np.int64)
     degree = int(np.diff(model.couplings.indptr).max())
@@ -129,6 +132,17 @@ def _flips(
     s = _spins(bits)
     moved, counter = run(s, model.local_fields(s), *model.rows, choice, steps, counter)
     return _bits(s), moved, counter
+
+
+def _clusters(model: Interactions, bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
+    """Cluster steps; a field is a coupling to a last spin that is up."""
+    pairs = triu(model.couplings)
+    (k,) = model.fields.nonzero()
+    i, j = np.concatenate([pairs.row, k]), np.concatenate([pairs.col, np.full_like(k, len(model.fields))])
+    coupling = np.concatenate([pairs.data, model.fields[k]])
+    s = np.column_stack([_spins(bits), np.ones(len(bits))])
+    moved, counter = loops().clusters(s, i, j, np.sign(coupling), -np.expm1(-2 * abs(coupling)), steps, counter)
+    return _bits(s[:, :-1]), moved, counter
 
 
 def _sweeps(

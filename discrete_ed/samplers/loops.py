@@ -242,3 +242,50 @@ def _rise(tree: Reals, node: int) -> None:
     while node > 1:
         node //= 2
         tree[node] = tree[2 * node] + tree[2 * node + 1]
+
+
+@njit(cache=True)
+def clusters(
+    s: Reals, i: Places, j: Places, sign: Reals, join: Reals, steps: int, counter: np.uint64
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Swendsen–Wang: join pairs `(i, j)` whose spins agree with the sign with probability `join`, flip by fair coins.
+
+    Spins are `(B, D + 1)`, the last one the ghost, whose cluster stays. Returns which chains' last step flipped a spin.
+    """
+    chains, spins = s.shape
+    root = np.empty(spins, np.int64)
+    flips = np.empty(spins, np.bool_)
+    moved = np.zeros(chains, np.bool_)
+    for b in range(chains):
+        y = s[b]
+        for _ in range(steps):
+            for k in range(spins):
+                root[k] = k
+            for e in range(len(i)):
+                if y[i[e]] * y[j[e]] == sign[e]:
+                    counter += STEP
+                    if unit(mix(counter)) < join[e]:
+                        one, other = _find(root, i[e]), _find(root, j[e])
+                        root[min(one, other)] = max(one, other)  # so the ghost, the last one, stays a root
+            flips[spins - 1] = False
+            moved[b] = False
+            for k in range(spins - 2, -1, -1):  # a root comes before what points to it
+                root[k] = root[root[k]]
+                if root[k] == k:
+                    counter += STEP
+                    flips[k] = mix(counter) & _ONE == _ONE
+                else:
+                    flips[k] = flips[root[k]]
+                if flips[k]:
+                    y[k] = -y[k]
+                    moved[b] = True
+    return moved, counter
+
+
+@njit(cache=True)
+def _find(root: Places, k: int) -> int:
+    """The root of a tree of spins, halving the way for the next one."""
+    while root[k] != k:
+        root[k] = root[root[k]]
+        k = root[k]
+    return k
