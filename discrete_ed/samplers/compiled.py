@@ -9,6 +9,7 @@ compute in float64. The first use compiles, which takes seconds, and keeps the r
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple, get_args
@@ -59,10 +60,11 @@ class Interactions(NamedTuple):
 
 @cache
 def loops() -> Any:
-    """The module of compiled loops, or None where numba can't be imported."""
+    """The module of compiled loops; None, after a warning, where numba can't be imported."""
     try:
         return importlib.import_module("discrete_ed.samplers.loops")
-    except ImportError:
+    except ImportError as error:
+        warnings.warn(f"no compiled loops, chains of Ising models will be slow: {error}", RuntimeWarning, stacklevel=2)
         return None
 
 
@@ -199,11 +201,11 @@ def _threshold(field: Array) -> Array:
 def _counted(model: Interactions, degree: int) -> dict[str, Array]:
     """Thresholds by the number of neighbours that pull up, where all couplings have one strength."""
     start, neighbour, value = model.rows
-    strength = abs(value).max(initial=0)
-    pull = strength * (2 * np.arange(degree + 1) - np.diff(start)[:, None])
+    pull = abs(value).max(initial=0) * (2 * np.arange(degree + 1) - np.diff(start)[:, None])
+    kinds, row = np.unique(model.fields[:, None] + pull, axis=0, return_inverse=True)
     negative = np.where(value < 0, np.uint64(2**64 - 1), np.uint64(0))
-    threshold = _threshold(model.fields[:, None] + pull)
-    return {"start": start, "neighbour": neighbour, "negative": negative, "threshold": threshold}
+    threshold = _threshold(kinds)
+    return {"start": start, "neighbour": neighbour, "negative": negative, "row": row.ravel(), "threshold": threshold}
 
 
 def _tabled(model: Interactions, degree: int) -> dict[str, Array]:

@@ -87,14 +87,15 @@ def sweep_packed(
     start: Places,
     neighbour: Places,
     negative: Words,
+    row: Places,
     threshold: Words,
     sweeps: int,
     counter: np.uint64,
 ) -> np.uint64:
     """Gibbs sweeps of 64 chains to a word, `(D, W)`, where all couplings have one strength.
 
-    `threshold[i, n]` is p(bit i = 1) · 2^64 where `n` of its neighbours pull up; `negative` has all bits set where a
-    coupling is. Each chain compares a uniform of its own, of 64 bits, with its threshold, from the highest bit down:
+    `threshold[row[i], n]` is p(bit i = 1) · 2^64 where `n` of its neighbours pull up; `negative` has all bits set where
+    a coupling is. Each chain compares a uniform of its own, of 64 bits, with its threshold, from the highest bit down:
     a random word holds one bit of each chain's uniform, and after a few of them every comparison is decided.
     """
     bits, words = x.shape
@@ -104,6 +105,7 @@ def sweep_packed(
             i = order[t]
             first = start[i]
             degree = start[i + 1] - first
+            table = threshold[row[i]]
             for w in range(words):
                 count[0] = _ALL  # count[n]: the chains in which n neighbours pull up
                 for k in range(degree):
@@ -118,7 +120,7 @@ def sweep_packed(
                     uniform = mix(counter)
                     limit = _NONE
                     for n in range(degree + 1):
-                        limit |= count[n] & (_NONE - ((threshold[i, n] >> np.uint64(place)) & _ONE))
+                        limit |= count[n] & (_NONE - ((table[n] >> np.uint64(place)) & _ONE))
                     below |= undecided & limit & ~uniform
                     undecided &= ~(limit ^ uniform)
                     if undecided == _NONE:
