@@ -3,8 +3,9 @@
     python scripts/benchmark.py [--rounds 3] [--seconds 1.0] [--only WORD]
 
 Every race lets its contestants run in turn, for some rounds, and keeps the best round of each. Times are processor
-times, so a busy machine slows all of them alike and little. Ratios hold on other machines, rates don't. Peers (thrml, dwave-samplers, ebmkit) run where they are
-installed; those that are missing are named. A new race is a function that yields `Race`s, and a line in `RACES`.
+times, so a busy machine slows all of them alike and little. Ratios hold on other machines, rates don't. Peers (thrml,
+dwave-samplers, ebmkit) run where they are installed; those that are missing are named. A new race is a function that
+yields `Race`s, and an entry of `RACES`.
 """
 
 from __future__ import annotations
