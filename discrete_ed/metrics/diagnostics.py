@@ -18,6 +18,8 @@ from torch import Tensor
 from discrete_ed.errors import InputError
 from discrete_ed.samplers import State
 
+CHUNK = 2**22  # draws that are judged at once
+
 
 def rhat(draws: Tensor) -> Tensor:
     """Rank-normalised split R̂, the larger one of the draws' and of their folds' about the median.
@@ -226,10 +228,16 @@ def _per_quantity(draws: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
     """A figure of chains `(K, C, N)`, for draws `(C, N, …)`; NaN where it can't be known."""
     if draws.ndim < 2 or draws.shape[0] < 1 or draws.shape[1] < 4:
         raise InputError(f"draws: expected (chain, draw, …) with at least four draws, got {tuple(draws.shape)}")
-    x = draws.detach().double().flatten(2).movedim(-1, 0) if draws.ndim > 2 else draws.detach().double().unsqueeze(0)
+    x = draws.detach().flatten(2).movedim(-1, 0) if draws.ndim > 2 else draws.detach().unsqueeze(0)
+    some = max(1, CHUNK // (draws.shape[0] * draws.shape[1]))
+    return torch.cat([_of_some(part.double(), figure) for part in x.split(some)]).view(draws.shape[2:])
+
+
+def _of_some(x: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
+    """The figure of chains `(K, C, N)`, `(K,)`; NaN where a draw isn't finite or every half stands still."""
     halves = _split(x)
     unknown = (halves == halves[..., :1]).all(-1).all(-1) | ~x.isfinite().all(-1).all(-1)
-    return figure(x.nan_to_num()).masked_fill(unknown, torch.nan).view(draws.shape[2:])
+    return figure(x.nan_to_num()).masked_fill(unknown, torch.nan)
 
 
 def _split(x: Tensor) -> Tensor:
