@@ -51,6 +51,7 @@ from .metrics import (
     hamming_mmd,
     hamming_mmd_repeats,
     rhat,
+    to_arviz,
 )
 from .perturbations import Bernoulli
 from .samplers import (
@@ -62,6 +63,7 @@ from .samplers import (
     GibbsWithGradients,
     ParallelTempering,
     PathAuxiliary,
+    SwendsenWang,
     adapt_step_size,
     ais,
     anneal,
@@ -100,6 +102,7 @@ __all__ = [
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",
+    "SwendsenWang",
     "Table",
     "Taylor",
     "adapt_step_size",
@@ -147,6 +150,7 @@ __all__ = [
     "save_energy",
     "shuffled_batches",
     "states_to_graphs",
+    "to_arviz",
     "to_pyg",
     "torus_log_z",
     "torus_sample",

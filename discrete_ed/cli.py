@@ -10,10 +10,11 @@ from typing import Any
 import tyro
 
 from discrete_ed.errors import DiscreteEDError
-from discrete_ed.experiments.configs import Evaluate, EvaluateGraphs, GenerateEgoGraphs
+from discrete_ed.experiments.configs import Evaluate, EvaluateGraphs, GenerateEgoGraphs, Sample
 
 JOBS: dict[str, tuple[type[Any], str]] = {
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
+    "sample": (Sample, "discrete_ed.experiments.sampling"),
     "evaluate": (Evaluate, "discrete_ed.experiments.evaluation"),
     "evaluate-graphs": (EvaluateGraphs, "discrete_ed.experiments.evaluation"),
 }
