@@ -25,12 +25,12 @@ from .graphs import (
 )
 from .local import Exact, Taylor
 from .losses import (
-    block_discrepancy,
     contrastive_divergence,
     energy_discrepancy,
     interaction_screening,
     pseudo_likelihood,
     ratio_matching,
+    single_site_discrepancy,
 )
 from .metrics import (
     diagnose,
@@ -39,7 +39,7 @@ from .metrics import (
     hamming_jump,
     rhat,
 )
-from .perturbations import Bernoulli
+from .perturbations import Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
 from .samplers import (
     DMALA,
     DULA,
@@ -64,6 +64,7 @@ __all__ = [
     "DMALA",
     "DULA",
     "Bernoulli",
+    "Block",
     "BlockGibbs",
     "DiscreteEDError",
     "Energy",
@@ -73,18 +74,22 @@ __all__ = [
     "GibbsSweep",
     "GibbsWithGradients",
     "GraphEnergy",
+    "Grid",
+    "Informed",
     "InputError",
     "IsingEnergy",
     "MLPEnergy",
+    "MeanPool",
+    "NodeBlock",
     "NumericalError",
     "ParallelTempering",
     "PathAuxiliary",
+    "Perturbation",
     "RBMEnergy",
     "Taylor",
     "adapt_step_size",
     "ais",
     "anneal",
-    "block_discrepancy",
     "chain",
     "colour_classes",
     "contrastive_divergence",
@@ -118,6 +123,7 @@ __all__ = [
     "sample",
     "save_energy",
     "shuffled_batches",
+    "single_site_discrepancy",
     "states_to_graphs",
     "to_pyg",
     "torus_log_z",
