@@ -19,7 +19,7 @@ FLOORS = [
     ["local"],
     ["perturbations"],
     ["losses", "samplers"],  # siblings that don't know each other
-    ["exact"],
+    ["exact", "relations"],
     ["training"],
     ["checkpoint"],
     ["graphs"],

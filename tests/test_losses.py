@@ -18,10 +18,10 @@ from discrete_ed import (
     contrastive_divergence,
     energy_discrepancy,
     enumerate_states,
-    exact,
     interaction_screening,
     pseudo_likelihood,
     ratio_matching,
+    relations,
     single_site_discrepancy,
 )
 
@@ -72,25 +72,25 @@ def test_many_negatives_estimate_energy_discrepancy_itself(generator):
         for batch in x.split(200)
     ]
     mean, error = torch.tensor(parts).mean().item(), torch.tensor(parts).std().item() / len(parts) ** 0.5
-    assert abs(mean - exact.energy_discrepancy(energies, law, Q).item()) < 4.5 * error + 1e-3  # + O(1/M)
+    assert abs(mean - relations.energy_discrepancy(energies, law, Q).item()) < 4.5 * error + 1e-3  # + O(1/M)
 
 
 def test_the_population_gradient_is_zero_where_the_model_is_the_truth():
     law = random_energies(1).softmax(0)
     energies = (-law.log() + 3.0).requires_grad_()
-    (slope,) = torch.autograd.grad(exact.energy_discrepancy(energies, law, Q), energies)
+    (slope,) = torch.autograd.grad(relations.energy_discrepancy(energies, law, Q), energies)
     assert slope.abs().max() < 1e-12
     wrong = random_energies(2).requires_grad_()
-    (slope,) = torch.autograd.grad(exact.energy_discrepancy(wrong, law, Q), wrong)
+    (slope,) = torch.autograd.grad(relations.energy_discrepancy(wrong, law, Q), wrong)
     assert slope.abs().max() > 1e-2
 
 
 def test_the_truth_is_the_minimum_in_every_direction():
     law = random_energies(1).softmax(0)
-    least = exact.energy_discrepancy(-law.log(), law, Q)
+    least = relations.energy_discrepancy(-law.log(), law, Q)
     for seed in range(20):
         nearby = -law.log() + 0.1 * random_energies(seed)
-        assert exact.energy_discrepancy(nearby, law, Q) > least
+        assert relations.energy_discrepancy(nearby, law, Q) > least
 
 
 @pytest.mark.parametrize("m", [1, 2, 3])
@@ -174,7 +174,7 @@ def test_the_discrepancy_of_a_block_of_all_bits_is_energy_discrepancy():
     energies, law = random_energies(0), random_energies(1).softmax(0)
     value, slope = population(energy_discrepancy, energies, law, perturbation=Block(size=3, epsilon=0.2))
     leaf = energies.clone().requires_grad_()
-    expected = exact.energy_discrepancy(leaf, law, Q)
+    expected = relations.energy_discrepancy(leaf, law, Q)
     (expected_slope,) = torch.autograd.grad(expected, leaf)
     torch.testing.assert_close(value, expected.detach(), rtol=0, atol=1e-12)
     torch.testing.assert_close(slope, expected_slope, rtol=0, atol=1e-12)
@@ -228,7 +228,7 @@ def test_single_site_discrepancy_is_the_sum_of_the_discrepancies_of_single_bits(
     value, slope = population(single_site_discrepancy, energies, law, epsilon=epsilon)
     block = Block(1, epsilon).matrix(STATES)  # eight columns for each of three sites, each site with probability 1/3
     leaf = energies.clone().requires_grad_()
-    expected = sum(exact.energy_discrepancy(leaf, law, 3 * block[:, 8 * i : 8 * i + 8]) for i in range(3))
+    expected = sum(relations.energy_discrepancy(leaf, law, 3 * block[:, 8 * i : 8 * i + 8]) for i in range(3))
     torch.testing.assert_close(value, expected.detach(), rtol=0, atol=1e-12)
     torch.testing.assert_close(slope, torch.autograd.grad(expected, leaf)[0], rtol=0, atol=1e-12)
 

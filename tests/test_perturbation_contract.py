@@ -27,8 +27,8 @@ from discrete_ed import (
     Taylor,
     energy_discrepancy,
     enumerate_states,
-    exact,
     graphs_to_states,
+    relations,
 )
 from discrete_ed.states import from_matrix
 
@@ -129,7 +129,7 @@ def expected_loss(case: Case, energies: Tensor, law: Tensor, m: int, w: float) -
     total = torch.zeros((), dtype=DOUBLE)
     for q in case.matrices:
         if case.proposal is None:
-            value = exact.energy_discrepancy(energies, law, q) - law @ q @ q.sum(0).log()
+            value = relations.energy_discrepancy(energies, law, q) - law @ q @ q.sum(0).log()
         else:
             rho = case.proposal(q, energies.detach(), case.states)
             weight = torch.where(rho > 0, (q / q.sum(0)).T / rho, 0.0) * (q.sum(0)[:, None] if weighted(case) else 1)
@@ -282,7 +282,7 @@ def test_informed_weights_undo_any_proposal(generator):
             for _ in range(20)
         ]
     law = torch.full((8,), 1 / 8, dtype=DOUBLE)
-    wanted = exact.energy_discrepancy(energy(BITS).detach(), law, noise.matrix(BITS))
+    wanted = relations.energy_discrepancy(energy(BITS).detach(), law, noise.matrix(BITS))
     mean, error = mean_and_error(parts)
     assert abs(mean - wanted) <= 4.5 * error + 2e-3  # + O(1/M)
     assert wanted.abs() > 0.05
