@@ -14,6 +14,7 @@ import discrete_ed
 PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
+    ["continuous"],  # a room of its own
     ["states"],
     ["energies"],
     ["local"],

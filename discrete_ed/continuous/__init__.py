@@ -12,8 +12,8 @@ from discrete_ed.continuous.losses import energy_discrepancy, score_matching
 __all__ = [
     "MALA",
     "GaussianEnergy",
-    "LatentModel",
     "Langevin",
+    "LatentModel",
     "MixtureEnergy",
     "NeuralEnergy",
     "NormalPrior",

@@ -52,8 +52,8 @@ class Langevin:
     Source: Roberts and Tweedie 1996, Bernoulli 2, 341–363.
 
     >>> from discrete_ed.continuous import GaussianEnergy
-    >>> kernel = Langevin(step_size=0.1)
-    >>> kernel.step(GaussianEnergy(torch.zeros(2)), kernel.init(GaussianEnergy(torch.zeros(2)), torch.zeros(3, 2))).x.shape
+    >>> kernel, energy = Langevin(step_size=0.1), GaussianEnergy(torch.zeros(2))
+    >>> kernel.step(energy, kernel.init(energy, torch.zeros(3, 2))).x.shape
     torch.Size([3, 2])
     """
 
