@@ -30,6 +30,7 @@ from discrete_ed.experiments.configs import Continuous
 from discrete_ed.experiments.run_folder import RunFolder
 from discrete_ed.report import continuous as figures
 from discrete_ed.report import page
+from discrete_ed.report.tables import as_text
 
 TRUE_WEIGHT, VARIANCES = 0.2, (2.0, 4.0, 8.0, 32.0)
 MEANS = torch.tensor([[-5.0], [5.0]])
@@ -61,9 +62,7 @@ def run(config: Continuous) -> dict[str, Any]:
         figure.savefig(png, dpi=130)
         (folder.path / f"{name}.png").write_bytes(png.getvalue())
         images[title] = png.getvalue(), caption
-        print(f"\n{title}")
-        for row in tables[title]:
-            print("  " + row[0].ljust(44) + "".join(cell.rjust(12) for cell in row[1:]))
+        print(f"\n{title}\n{as_text(tables[title])}")
     folder.write_json("result.json", result)
     lead = "Energy discrepancy with Gaussian perturbations, on real vectors."
     facts = {name: value for name, value in vars(config).items() if name != "out"}
@@ -152,8 +151,8 @@ def gaussians(config: Continuous) -> Part:
     shape = (len(ticks), len(ticks))
     figure = figures.densities(p.view(shape).T.numpy(), q.view(shape).T.numpy(), drawn.numpy(), extent=6.0)
     caption = (
-        f"The law, the learned density normalised on the grid, and {config.sampler_steps} steps of MALA from a broad normal start; chains "
-        "seldom cross between modes, so how many end in each says where they started."
+        f"The law, the learned density normalised on the grid, and {config.sampler_steps} steps of MALA from a broad "
+        "normal start; chains seldom cross between modes, so how many end in each says where they started."
     )
     return numbers, figure, table, caption
 
@@ -192,8 +191,8 @@ def latent(config: Continuous) -> Part:
     shown = {"images held out": test, "normal prior": drawn["normal prior"], "learned prior": drawn["learned prior"]}
     panels = {name: panel[:64].reshape(-1, height, width).numpy() for name, panel in shown.items()}
     caption = (
-        f"The first 64 of {len(test)} images held out, and unconditional draws: z from the prior by {config.sampler_steps} steps of MALA, "
-        "then the decoder's mean."
+        f"The first 64 of {len(test)} images held out, and unconditional draws: z from the prior by "
+        f"{config.sampler_steps} steps of MALA, then the decoder's mean."
     )
     return {"images": len(x), **numbers}, figures.image_grids(panels), table, caption
 
