@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, check_energy
 from discrete_ed.errors import InputError, NumericalError
 
 AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
@@ -125,6 +125,8 @@ def fit(
     records: list[Record] = []
     try:
         for step, x in zip(range(1, config.steps + 1), batches, strict=False):
+            if step == 1:
+                check_energy(energy, x, trainable=True)
             optimizer.zero_grad(set_to_none=True)
             value = loss(energy, x)
             value.backward()
