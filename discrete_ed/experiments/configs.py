@@ -217,6 +217,8 @@ class ComparePerturbations:
     """M, negatives of each data point"""
     epsilon: float = 0.1
     """ε, noise; a tenth of it is compared, too"""
+    error: float = 0.02
+    """standard deviation of the errors, in units of σ, among which a common coupling is sought once more"""
     steps: int = 3000
     """training steps"""
     batch: int = 256
@@ -232,7 +234,7 @@ class ComparePerturbations:
         _expect(self, "at least 3", "side", low=3)
         _expect(self, "at least 100", "samples", "probe", low=100)
         _expect(self, "at least 1", "m", "steps", "batch", low=1)
-        _expect(self, "at least 0", "sigma", "seed", low=0)
+        _expect(self, "at least 0", "sigma", "error", "seed", low=0)
         if not 0 < self.epsilon <= 0.5:
             raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
         if not 0 < self.learning_rate < float("inf"):
