@@ -198,7 +198,7 @@ class Continuous:
 class ComparePerturbations:
     """Compare the perturbations of energy discrepancy on an Ising lattice: bias, noise, what is learned, time.
 
-    Samples are perfect. Bias and noise are those of one coupling common to all edges, at the truth; then the coupling
+    Samples are exact. Bias and noise are those of one coupling common to all edges, at the truth; then the coupling
     of every pair is learned.
 
     Example:
@@ -206,11 +206,11 @@ class ComparePerturbations:
     """
 
     side: int = 10
-    """side of the periodic square lattice"""
+    """side of the periodic square lattice, 3 to 12"""
     sigma: float = 0.2
     """σ, coupling in the literature's convention, log p = σ sᵀAs; at least 0, critical at .2203"""
     samples: int = 30_000
-    """perfect samples to learn from"""
+    """exact samples to learn from"""
     probe: int = 10_000
     """of these, samples from which bias and noise at the truth are measured"""
     m: int = 32
@@ -231,7 +231,8 @@ class ComparePerturbations:
     """run folder, which must be new or empty; default: runs/compare-perturbations/SIZE-TIME"""
 
     def __post_init__(self) -> None:
-        _expect(self, "at least 3", "side", low=3)
+        if not 3 <= self.side <= 12:
+            raise InputError(f"side: expected 3 to 12, got {self.side}")
         _expect(self, "at least 100", "samples", "probe", low=100)
         _expect(self, "at least 1", "m", "steps", "batch", low=1)
         _expect(self, "at least 0", "sigma", "error", "seed", low=0)

@@ -46,27 +46,29 @@ def run(config: Continuous) -> dict[str, Any]:
         InputError: images or a run folder that can't be used.
         NumericalError: training diverged.
     """
-    parts: dict[str, tuple[str, Callable[[Continuous], Part]]] = {
-        "mixture": ("The weight of a mixture", mixture),
-        "gaussians": ("Twenty-five Gaussians", gaussians),
-        "latent": ("Images from a latent energy", latent),
+    parts: dict[str, tuple[str, Callable[[], Part]]] = {
+        "mixture": ("The weight of a mixture", lambda: mixture(config)),
+        "gaussians": ("Twenty-five Gaussians", lambda: gaussians(config)),
+        "latent": ("Images from a latent energy", lambda: latent(config, images)),
     }
     chosen = parts if config.part == "all" else {config.part: parts[config.part]}
+    if "latent" in chosen:  # read before a run folder is made
+        images = digits() if config.images is None else read_images(config.images)
     folder = RunFolder(config.out, "continuous", config.part, config)
     result: dict[str, Any] = {}
-    images: dict[str, tuple[bytes, str]] = {}
+    pictures: dict[str, tuple[bytes, str]] = {}
     tables: dict[str, list[list[str]]] = {}
     for name, (title, part) in chosen.items():
-        result[name], figure, tables[title], caption = part(config)
+        result[name], figure, tables[title], caption = part()
         png = io.BytesIO()
         figure.savefig(png, dpi=130)
         (folder.path / f"{name}.png").write_bytes(png.getvalue())
-        images[title] = png.getvalue(), caption
+        pictures[title] = png.getvalue(), caption
         print(f"\n{title}\n{as_text(tables[title])}")
     folder.write_json("result.json", result)
     lead = "Energy discrepancy with Gaussian perturbations, on real vectors."
     facts = {name: value for name, value in vars(config).items() if name != "out"}
-    html = page.render_page("Continuous energy discrepancy", lead, tables, images, facts)
+    html = page.render_page("Continuous energy discrepancy", lead, tables, pictures, facts)
     (folder.path / "report.html").write_text(html, encoding="utf-8")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
@@ -157,9 +159,8 @@ def gaussians(config: Continuous) -> Part:
     return numbers, figure, table, caption
 
 
-def latent(config: Continuous) -> Part:
+def latent(config: Continuous, images: Tensor) -> Part:
     """A decoder with a normal prior and one with an energy trained beside it, compared on images held out."""
-    images = digits() if config.images is None else read_images(config.images)
     _, height, width = images.shape
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(config.seed))
     x = images[order[: config.most_images]].flatten(1)
@@ -183,8 +184,8 @@ def latent(config: Continuous) -> Part:
     scale = torch.pdist(test).median().item()
     compared = {"training images (the floor)": train, **drawn}
     numbers = {
-        name: {"frechet": frechet_distance(test, images), "mmd2": gaussian_mmd(test, images, scale)}
-        for name, images in compared.items()
+        name: {"frechet": frechet_distance(test, others), "mmd2": gaussian_mmd(test, others, scale)}
+        for name, others in compared.items()
     }
     table = [["against images held out", "Fréchet", "MMD²·10³"]]
     table += [[name, f"{row['frechet']:.3f}", f"{1e3 * row['mmd2']:.2f}"] for name, row in numbers.items()]

@@ -16,8 +16,8 @@ from discrete_ed.experiments.run_folder import RunFolder
 from discrete_ed.losses import energy_discrepancy, single_site_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Grid, Informed, MeanPool, Perturbation
 from discrete_ed.report import tables
-from discrete_ed.samplers import perfect_sample
 from discrete_ed.states import to_spins
+from discrete_ed.torus import torus_sample
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 
 Loss = Callable[[Energy, Tensor, torch.Generator], Tensor]
@@ -32,7 +32,8 @@ def run(config: ComparePerturbations) -> dict[str, Any]:
     folder = RunFolder(config.out, "compare-perturbations", f"{config.side}x{config.side}", config)
     lattice = _lattice(config.side)
     truth = IsingEnergy(2 * config.sigma * lattice)
-    x = _draw(truth, config)
+    generator = torch.Generator().manual_seed(config.seed)
+    x = torus_sample(truth, config.samples, (config.side, config.side), generator=generator)
     losses = _losses(config)
     rows: dict[str, dict[str, float]] = {}
     with tqdm(losses.items(), desc="perturbations", leave=False) as bar:
@@ -44,7 +45,7 @@ def run(config: ComparePerturbations) -> dict[str, Any]:
         row["relative_time"] = row["seconds_per_step"] / fastest
     result = {"sigma": config.sigma, "samples": len(x), "losses": rows}
     folder.write_json("result.json", result)
-    print(f"σ = {config.sigma:g} on a {config.side} × {config.side} torus, {len(x):,} perfect samples, M = {config.m}")
+    print(f"σ = {config.sigma:g} on a {config.side} × {config.side} torus, {len(x):,} exact samples, M = {config.m}")
     print(tables.as_text(table(rows)))
     print(f"\nwritten to {folder.path}")
     return result
@@ -94,12 +95,6 @@ def _lattice(side: int) -> Tensor:
         there = site.roll(-1, axis)
         adjacency[site.flatten(), there.flatten()] = adjacency[there.flatten(), site.flatten()] = 1
     return adjacency
-
-
-def _draw(truth: IsingEnergy, config: ComparePerturbations) -> Tensor:
-    generator = torch.Generator().manual_seed(config.seed)
-    counts = [500] * (config.samples // 500) + [config.samples % 500]
-    return torch.cat([perfect_sample(truth, n, generator=generator) for n in tqdm(counts, desc="draw", leave=False)])
 
 
 class OneCoupling(Energy):
