@@ -317,6 +317,20 @@ def test_mean_pool_keeps_the_counts_of_every_window_and_mixes_within(generator):
         pool.negatives(x[:, :9], torch.ones(2000, 9, dtype=torch.bool), 1)
 
 
+def test_a_node_block_holds_all_pairs_among_nodes_that_exist_each_equally_often(generator):
+    x = graphs_to_states([nx.path_graph(6)], 9).float().expand(20_000, -1)
+    free = GraphEnergy(9, width=4, layers=0).free(x[:1])[0]
+    blocks = NodeBlock(size=4).draw(x, free.expand(x.shape), generator=generator)
+    assert blocks.shape == (20_000, 6)
+    share = blocks.flatten().bincount(minlength=x.shape[1]) / len(x)
+    assert (share[~free] == 0).all()
+    wanted = 6 / 15  # pairs in a block, of all pairs
+    assert ((share[free] - wanted).abs() < 4.5 * (wanted * (1 - wanted) / len(x)) ** 0.5).all()
+    pairs = list(zip(*torch.triu_indices(9, 9).tolist(), strict=True))
+    for block in blocks[:20].tolist():
+        assert len({node for i in block for node in pairs[i]}) == 4
+
+
 @pytest.mark.parametrize(
     "make",
     [
