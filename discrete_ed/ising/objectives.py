@@ -85,7 +85,7 @@ class Block:
     """Energy discrepancy over one random block of `k` spins for each sample, its `2^k` states enumerated.
 
     `mean_n ( E(s_n) + Σ_y q(y|s_n) log Σ_{s'} q(y|s') e^{−E(s')} )`, with `s'` and `y` equal to `s_n` outside its
-    block: what `Block` perturbations estimate with fresh blocks. No Monte Carlo but the choice of the block, so no bias.
+    block: what `Block` perturbations estimate with fresh blocks. Only which block is drawn is left to chance: no bias.
 
     Args:
         spins: `s`, `(N, D)`.
