@@ -21,8 +21,8 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.likelihood import log_likelihood
 from discrete_ed.local import Taylor
-from discrete_ed.losses import block_discrepancy, energy_discrepancy, pseudo_likelihood, ratio_matching
-from discrete_ed.perturbations import Bernoulli
+from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
+from discrete_ed.perturbations import Bernoulli, Block
 from discrete_ed.samplers import BlockGibbs, GibbsWithGradients, Kernel, State, sample
 from discrete_ed.states import enumerate_states
 
@@ -109,9 +109,8 @@ def density_loss(
         noise = Bernoulli(epsilon=epsilon)
         return lambda energy, x: energy_discrepancy(energy, x, noise, m=m, w=w, generator=generator)
     if name == "block-ed":
-        return lambda energy, x: block_discrepancy(
-            energy, x, size=min(block, x.shape[1]), epsilon=epsilon, generator=generator
-        )
+        blocks = Block(size=block, epsilon=epsilon)
+        return lambda energy, x: energy_discrepancy(energy, x, blocks, generator=generator)
     if name == "pl":
         return pseudo_likelihood
     if name == "rm":

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from discrete_ed.data.tables import Bits
 from discrete_ed.data.toys import Points, Toy
 from discrete_ed.energies import Energy
-from discrete_ed.report.figures import MADE, QUIET, REAL, _range_of, _style
+from discrete_ed.report.figures import MADE, QUIET, REAL, _range_of, style
 from discrete_ed.selection import Selected
 
 PIXELS, INSIDE = 150, 4  # of a heat map's side; points in a pixel, whose densities are averaged
@@ -58,7 +58,7 @@ def points(samples: Points, truth: Points, toy: Toy) -> Figure:
         axes.set_xlim(-toy.half_width, toy.half_width)
         axes.set_ylim(-toy.half_width, toy.half_width)
         axes.set_aspect("equal")
-        _style(axes, title, "x", "y")
+        style(axes, title, "x", "y")
     return figure
 
 
@@ -90,7 +90,7 @@ def moments(samples: Bits, truth: Bits) -> Figure:
         if len(x):
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
             axes.plot(ends, ends, color=QUIET, linewidth=1, zorder=0)
-        _style(axes, title, "test states", "samples")
+        style(axes, title, "test states", "samples")
     return figure
 
 
@@ -104,7 +104,7 @@ def curves(selected: Sequence[Selected]) -> Figure:
     smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
     left.plot(np.arange(len(smooth)) + window, smooth, color=MADE)
     left.set_ylim(*_range_of(loss))
-    _style(left, "loss", "training step", "loss")
+    style(left, "loss", "training step", "loss")
     shown: list[float] = []
     for fitted in selected:
         steps, scores = zip(*fitted.scores, strict=True)
@@ -112,5 +112,5 @@ def curves(selected: Sequence[Selected]) -> Figure:
         right.plot([fitted.step], [fitted.score], color=MADE, marker="o", markersize=7)
         shown += scores[len(scores) // 5 :]
     right.set_ylim(*_range_of(shown, include=max(fitted.score for fitted in selected)))
-    _style(right, "validation", "training step", "score")
+    style(right, "validation", "training step", "score")
     return figure
