@@ -34,6 +34,7 @@ def table(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(density, "UNIFORM_DRAWS", 2000)
+    monkeypatch.setattr(density, "START_DRAWS", 2000)
     monkeypatch.setattr(density_figures, "PIXELS", 12)
     monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
 

@@ -356,10 +356,11 @@ class EstimateDensity:
     patience: int | None = None
     """stop after so many validation scores (20 are taken in all) without a new best; default: never"""
     samples: int = 4000
-    """chains to draw with; each gives ten states, one after the other"""
+    """states of a sample; ten are drawn"""
     sampler_steps: int = 400
-    """Gibbs-with-gradients steps of every chain before its first state, a tenth of them between any two; up to 16 bits
-    states are drawn by enumeration instead"""
+    """Gibbs-with-gradients steps of chains from noise before their first state, a tenth of them between any two; where
+    importance sampling from uniform states works, each state makes a tenth of them; up to 16 bits states are drawn by
+    enumeration instead"""
     temperatures: int = 1000
     """inverse temperatures of annealed importance sampling, where the likelihood is bracketed, and steps of the chains
     that its reverse runs start from"""

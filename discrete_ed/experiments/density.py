@@ -24,7 +24,7 @@ from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
 from discrete_ed.experiments.ego_graphs import pick_device
 from discrete_ed.experiments.run_folder import RunFolder
-from discrete_ed.likelihood import LogLikelihood, importance_log_z, log_likelihood, normaliser
+from discrete_ed.likelihood import LogLikelihood, Normaliser, importance_log_z, log_likelihood, normaliser
 from discrete_ed.metrics import hamming_mmd_repeats
 from discrete_ed.report import density_figures, page, tables
 from discrete_ed.samplers import State
@@ -36,6 +36,7 @@ SCORINGS = 20
 SNAPSHOTS = 10
 MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
 UNIFORM_DRAWS = 1_000_000  # as published
+START_DRAWS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -69,40 +70,17 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
     )
 
-    size = {"width": settings.width, "layers": settings.layers}
-    generator = torch.Generator(device).manual_seed(settings.seed)
-    members: list[Energy] = []
-    selected: list[Selected] = []
-    for k in range(settings.members):
-        seed = settings.seed * settings.members + k
-        member = density_energy(settings.energy, bits, **size, shape=data.shape, data=train, seed=seed).to(device)
-        place = folder.path / ("checkpoint" if settings.members == 1 else f"checkpoint-{k}")
-        try:
-            selected.append(fit_energy(member, train, valid.float(), settings, seed, generator, folder))
-        except (KeyboardInterrupt, NumericalError):
-            print(f"\nstopped early; the energy so far is kept in {place}", file=sys.stderr)
-            raise
-        finally:
-            save_energy(place, member, _arguments(settings, bits, data.shape))
-        members.append(member)
-    energy = members[0] if settings.members == 1 else SumEnergy(*members, scale=1 / settings.members)
+    energies, selected = fit_members(train, valid.float(), data.shape, settings, folder)
+    energy = energies[0] if len(energies) == 1 else SumEnergy(*energies, scale=1 / len(energies))
     trained = time.monotonic()
 
-    samples = generate(energy, train, settings, generator)
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    samples, ess = generate(energy, train, settings, generator)
     np.save(folder.path / "samples.npy", samples.to(torch.uint8).cpu().numpy())
     sampled = time.monotonic()
 
-    held_out = test.float()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RuntimeWarning)
-        z = normaliser(
-            energy,
-            train.float(),
-            temperatures=settings.temperatures,
-            burn_in=settings.temperatures,
-            generator=generator,
-        )
-    likelihood = log_likelihood(energy, held_out, z)
+    z, caught = bracket(energy, train.float(), settings, generator)
+    likelihood = log_likelihood(energy, test.float(), z)
     result = {
         "data": data.name,
         "seed": settings.seed,
@@ -114,9 +92,10 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         "selected_steps": [fitted.step for fitted in selected],
         "validation_scores": [fitted.score for fitted in selected],
         **_likelihoods(likelihood, log_likelihood(energy, train.float(), z), log_likelihood(energy, valid.float(), z)),
-        "warnings": [str(warning.message) for warning in caught],
-        **_discrepancies(samples.cpu(), held_out.cpu(), train.cpu()),
-        "toy": None if data.toy is None else _toy(data.toy, energy, held_out, generator),
+        "warnings": caught,
+        **_discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
+        "effective_starts": ess,
+        "toy": None if data.toy is None else _toy(data.toy, energy, test.float(), generator),
         "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
     }
     folder.write_json("result.json", result)
@@ -149,15 +128,31 @@ def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dic
     return {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape}
 
 
-def fit_energy(
-    energy: Energy,
-    train: Tensor,
-    valid: Tensor,
-    config: Settled,
-    seed: int,
-    generator: torch.Generator,
-    folder: RunFolder,
-) -> Selected:
+def fit_members(
+    train: Tensor, valid: Tensor, shape: tuple[int, int] | None, config: Settled, folder: RunFolder
+) -> tuple[list[Energy], list[Selected]]:
+    """Fit the members of the ensemble, one after the other, each with a seed and a checkpoint of its own."""
+    bits = train.shape[1]
+    energies: list[Energy] = []
+    selected: list[Selected] = []
+    for k in range(config.members):
+        seed = config.seed * config.members + k
+        energy = density_energy(
+            config.energy, bits, width=config.width, layers=config.layers, shape=shape, data=train, seed=seed
+        ).to(train.device)
+        place = folder.path / ("checkpoint" if config.members == 1 else f"checkpoint-{k}")
+        try:
+            selected.append(fit_energy(energy, train, valid, config, seed, folder))
+        except (KeyboardInterrupt, NumericalError):
+            print(f"\nstopped early; the energy so far is kept in {place}", file=sys.stderr)
+            raise
+        finally:
+            save_energy(place, energy, _arguments(config, bits, shape))
+        energies.append(energy)
+    return energies, selected
+
+
+def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, seed: int, folder: RunFolder) -> Selected:
     """Fit by the loss of that name, with a bar and records; keep the averaged weights that judge `valid` best."""
     loss = density_loss(
         config.loss,
@@ -168,7 +163,7 @@ def fit_energy(
         steps=config.chain_steps,
         buffer=max(config.buffer, config.batch),
         kernel=chain_kernel(energy),
-        generator=generator,
+        generator=torch.Generator(train.device).manual_seed(seed),
     )
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
@@ -195,29 +190,56 @@ def fit_energy(
         )
 
 
-def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> Tensor:
-    """Draw ten states from each of the chains, which start at random rows that have the training data's marginals."""
-    marginals = train.float().mean(0)
-    shape = (config.samples, train.shape[1])
-    start = (torch.rand(shape, generator=generator, device=train.device) < marginals).float()
-    if train.shape[1] <= ENUMERATED:
-        count = SNAPSHOTS * config.samples
-        return draw(energy, count, start.repeat(SNAPSHOTS, 1), generator=generator)
+def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> tuple[Tensor, float | None]:
+    """Draw ten states for each of `config.samples`; returns them, and the effective number of starts.
+
+    Up to 16 bits by enumeration. Beyond, `START_DRAWS` uniform states are weighed by `exp(−E)`. Where their effective
+    number reaches that of the states wanted, these are drawn from them, and each makes a tenth of the chain's steps:
+    every state has a chain of its own, and no chain has to find a mode. Else chains start at random rows that have the
+    training data's marginals, and each gives ten states.
+    """
+    bits, count = train.shape[1], SNAPSHOTS * config.samples
+    if bits <= ENUMERATED:
+        return draw(energy, count, train.new_zeros(count, bits).float(), generator=generator), None
+    uniform = torch.randint(2, (START_DRAWS, bits), generator=generator, device=train.device, dtype=torch.uint8)
+    with torch.no_grad():
+        log_w = torch.cat([-energy(rows.float()).double() for rows in uniform.split(2**14)])
+    w = (log_w - log_w.max()).exp()
+    ess = float(w.sum() ** 2 / w.square().sum())
     between = max(1, config.sampler_steps // 10)
-    with tqdm(total=config.sampler_steps + (SNAPSHOTS - 1) * between, desc="sample", unit="step") as bar:
+    if ess >= count:
+        start, steps, snapshots = uniform[torch.searchsorted(w.cumsum(0), _uniforms(count, w, generator))], between, 1
+        chunks = start.float().split(config.samples)
+    else:
+        marginals = train.float().mean(0)
+        noise = torch.rand(config.samples, bits, generator=generator, device=train.device)
+        chunks, steps, snapshots = ((noise < marginals).float(),), config.sampler_steps, SNAPSHOTS
+    total = len(chunks) * (steps + (snapshots - 1) * between)
+    with tqdm(total=total, desc="sample", unit="step") as bar:
 
         def watch(step: int, state: State) -> None:  # noqa: ARG001
             bar.update()
 
-        return draw(
-            energy,
-            SNAPSHOTS * config.samples,
-            start,
-            steps=config.sampler_steps,
-            snapshots=SNAPSHOTS,
-            generator=generator,
-            watch=watch,
+        found = [
+            draw(energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, watch=watch)
+            for x in chunks
+        ]
+    return torch.cat(found), ess
+
+
+def _uniforms(count: int, w: Tensor, generator: torch.Generator) -> Tensor:
+    """Places on the cumulated weights."""
+    return torch.rand(count, generator=generator, device=w.device, dtype=w.dtype) * w.sum()
+
+
+def bracket(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> tuple[Normaliser, list[str]]:
+    """What is known of `log Z`, and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        found = normaliser(
+            energy, train, temperatures=config.temperatures, burn_in=config.temperatures, generator=generator
         )
+    return found, [str(warning.message) for warning in caught]
 
 
 def _likelihoods(test: LogLikelihood, train: LogLikelihood, valid: LogLikelihood) -> dict[str, Any]:
