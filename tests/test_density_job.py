@@ -143,3 +143,26 @@ def test_a_diverging_fit_says_so_and_keeps_the_energy(table, tmp_path, monkeypat
     assert stop.value.code == 2
     assert "not finite at step 1" in capsys.readouterr().err
     assert (tmp_path / "run" / "checkpoint" / "manifest.json").exists()
+
+
+def test_weighted_starts_follow_the_law_and_noise_is_the_way_out(monkeypatch, generator):
+    """Two modes that flips don't join: chains from noise keep their starts' shares, weighted starts have the law's."""
+    fields = torch.zeros(18)
+    couplings = torch.zeros(18, 18)
+    couplings[:4, :4] = 3 * (1 - torch.eye(4))
+    fields[0] = 0.4  # the modes' odds are e^0.8
+    energy = IsingEnergy(couplings, fields)
+    up = torch.tensor(0.8).sigmoid().item()
+    train = torch.zeros(100, 18, dtype=torch.uint8)
+    train[::2] = 1
+    settings = density.Settled(samples=400, sampler_steps=200)
+    monkeypatch.setattr(density, "START_DRAWS", 200_000)
+    x, ess = density.generate(energy, train, settings, generator)
+    assert x.shape == (4000, 18)
+    assert ess > 4000
+    assert abs(x[:, 0].mean().item() - up) < 4.5 * (up * (1 - up) / 4000) ** 0.5
+    monkeypatch.setattr(density, "START_DRAWS", 2000)
+    x, ess = density.generate(energy, train, settings, generator)
+    assert x.shape == (4000, 18)
+    assert ess < 4000
+    assert abs(x[:, 0].mean().item() - up) > 0.1
