@@ -1,7 +1,7 @@
 from .checkpoint import load_energy, save_energy
 from .contrastive import ContrastiveDivergence
 from .data import Table, load_table_data, read_table
-from .density import density_energy, density_loss, draw
+from .density import density_energy, density_loss
 from .energies import (
     BernoulliEnergy,
     ConvEnergy,
@@ -35,6 +35,13 @@ from .graphs import (
     states_to_graphs,
     to_pyg,
     write_graphs,
+)
+from .ising import (
+    cramer_rao,
+    draw_states,
+    goodness,
+    lattice,
+    recover_couplings,
 )
 from .likelihood import log_likelihood, normaliser
 from .local import Exact, Taylor
@@ -122,10 +129,11 @@ __all__ = [
     "chain",
     "colour_classes",
     "contrastive_divergence",
+    "cramer_rao",
     "density_energy",
     "density_loss",
     "diagnose",
-    "draw",
+    "draw_states",
     "energy_discrepancy",
     "enumerate_states",
     "ess_bulk",
@@ -136,6 +144,7 @@ __all__ = [
     "from_adjacency",
     "from_dense",
     "from_pyg",
+    "goodness",
     "graph_mmd",
     "graphs_to_states",
     "hamming_jump",
@@ -143,6 +152,7 @@ __all__ = [
     "hamming_mmd_repeats",
     "interaction_screening",
     "kaufman_log_z",
+    "lattice",
     "load_energy",
     "load_graph_data",
     "load_table_data",
@@ -158,6 +168,7 @@ __all__ = [
     "rbm_marginals",
     "read_graphs",
     "read_table",
+    "recover_couplings",
     "rhat",
     "sample",
     "save_energy",

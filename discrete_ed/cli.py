@@ -18,9 +18,11 @@ from discrete_ed.experiments.configs import (
     EvaluateGraphs,
     GenerateEgoGraphs,
     Sample,
+    TrainIsing,
 )
 
 JOBS: dict[str, tuple[type[Any], str]] = {
+    "train-ising": (TrainIsing, "discrete_ed.experiments.ising"),
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
     "estimate-density": (EstimateDensity, "discrete_ed.experiments.density"),
     "sample": (Sample, "discrete_ed.experiments.sampling"),
