@@ -294,6 +294,7 @@ class ComparePerturbations:
 
 
 EstimatorName = Literal[
+    "auto",
     "single-site",
     "block",
     "bernoulli",
@@ -320,7 +321,7 @@ class TrainIsing:
       python scripts/train_ising.py
       python scripts/train_ising.py --sigma 0.3 --samples 8000
       python scripts/train_ising.py --data observations.csv
-      python scripts/train_ising.py --table
+      python scripts/train_ising.py --table --estimator single-site
     """
 
     data: Path | None = None
@@ -346,8 +347,9 @@ class TrainIsing:
     tempering; or by sweeps of single spins from random states, as published data were"""
     sweeps: int = 1000
     """sweeps of --sampler single-site"""
-    estimator: EstimatorName = "single-site"
-    """single-site energy discrepancy (exact: it is pseudo-likelihood); block (random blocks of spins enumerated);
+    estimator: EstimatorName = "auto"
+    """auto (maximum-likelihood up to 16 spins, else single-site); single-site energy discrepancy (exact: it is
+    pseudo-likelihood); block (random blocks of spins enumerated);
     bernoulli (M copies; biased upwards on finite data unless epsilon is near .01); interaction-screening;
     ratio-matching; contrastive-divergence (chains); maximum-likelihood (by enumeration, at most 20 spins)"""
     penalty: PenaltyName = "auto"
@@ -363,7 +365,8 @@ class TrainIsing:
     block: int = 6
     """spins in a block (block)"""
     table: bool = False
-    """compare all estimators on the seven published columns, mean and sd over --seeds"""
+    """compare all estimators, or --estimator and --penalty alone, on the seven published columns, mean and
+    sd of --seeds"""
     bias: bool = False
     """tabulate the mean learned coupling of bernoulli over epsilon and M, and of block, from 30,000 samples"""
     limits: bool = False
