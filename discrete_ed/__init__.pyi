@@ -1,4 +1,4 @@
-from .checkpoint import load_energy, save_energy
+from .checkpoint import Checkpoints, load_energy, save_energy
 from .energies import Energy, GraphEnergy, IsingEnergy, MLPEnergy, RBMEnergy
 from .errors import DiscreteEDError, InputError, NumericalError
 from .exact import (
@@ -65,6 +65,7 @@ __all__ = [
     "DULA",
     "Bernoulli",
     "BlockGibbs",
+    "Checkpoints",
     "DiscreteEDError",
     "Energy",
     "Exact",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import tyro
 
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.experiments.configs import Evaluate, EvaluateGraphs, GenerateEgoGraphs
+from discrete_ed.interrupts import Interrupted, interrupt
 
 JOBS: dict[str, tuple[type[Any], str]] = {
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
@@ -23,18 +25,19 @@ JOBS: dict[str, tuple[type[Any], str]] = {
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then do it.
 
-    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt.
+    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt (SIGINT), 143 for SIGTERM.
     """
     config_type, module = JOBS[name]
     config = tyro.cli(config_type, args=arguments, prog=prog)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         importlib.import_module(module).run(config)  # imports torch: not before the arguments are known to be right
     except DiscreteEDError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("\ninterrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(128 + (error.signal if isinstance(error, Interrupted) else signal.SIGINT)) from None
 
 
 def main() -> None:

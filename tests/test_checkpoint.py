@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from discrete_ed import GraphEnergy, InputError, MLPEnergy, load_energy, save_energy
-from discrete_ed.checkpoint import MANIFEST, WEIGHTS, write_atomically
+from discrete_ed.checkpoint import write_atomically
+from discrete_ed.checkpoint.energy import WEIGHTS
+from discrete_ed.checkpoint.files import MANIFEST
 
 ARGUMENTS = {"bits": 5, "hidden": [4, 3]}
 

@@ -14,14 +14,15 @@ import discrete_ed
 PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
+    ["interrupts"],
     ["states"],
     ["energies"],
     ["local"],
     ["perturbations"],
     ["losses", "samplers"],  # siblings that don't know each other
     ["exact"],
-    ["training"],
     ["checkpoint"],
+    ["training"],
     ["graphs"],
     ["metrics"],
     ["report"],

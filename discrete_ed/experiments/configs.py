@@ -21,8 +21,22 @@ def _expect(config: object, expected: str, *names: str, low: float) -> None:
             raise InputError(f"{name}: expected {expected}, got {value}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Resumable:
+    """What every job can be told that may run for long."""
+
+    resume: Path | None = None
+    """folder of a run that was cut short, to go on with; it stands alone: every other option is read from the
+    config.json in there"""
+    checkpoint_seconds: float = 60.0
+    """seconds between two checkpoints of the whole state; a kill loses no more than that"""
+
+    def __post_init__(self) -> None:
+        _expect(self, "at least 0", "checkpoint_seconds", low=0)
+
+
 @dataclass(frozen=True)
-class GenerateEgoGraphs:
+class GenerateEgoGraphs(Resumable):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from noise (node
@@ -33,6 +47,7 @@ class GenerateEgoGraphs:
       python scripts/generate_ego_graphs.py
       python scripts/generate_ego_graphs.py --data ego-small --root ~/data --seed 1
       python scripts/generate_ego_graphs.py --data my-graphs.g6 --steps 5000 --device cuda
+      python scripts/generate_ego_graphs.py --resume runs/generate-ego-graphs/citation-egos-20260101-120000
     """
 
     data: str = "citation-egos"
@@ -78,6 +93,7 @@ class GenerateEgoGraphs:
     """run folder, which must be new or empty; default: runs/generate-ego-graphs/DATA-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps is not None:
             _expect(self, "at least 1", "steps", low=1)
         _expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)

@@ -1,10 +1,7 @@
-"""Saved energies: a folder with the weights and a manifest, written whole and verified when read."""
+"""Saved energies: a folder with the weights and a manifest."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,35 +9,13 @@ from typing import Any, TypeVar
 import safetensors
 import safetensors.torch
 
+from discrete_ed.checkpoint.files import MANIFEST, manifest_of, read_verified, write_atomically
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 
-SCHEMA = 1
-WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
+WEIGHTS = "weights.safetensors"
 
 AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment either the old content or all of the new is there.
-
-    Temporary name, fsync, replace, fsync of the folder.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def save_energy(folder: str | Path, energy: Energy, arguments: dict[str, Any]) -> None:
@@ -61,16 +36,11 @@ def save_energy(folder: str | Path, energy: Energy, arguments: dict[str, Any]) -
     """
     folder = Path(folder)
     weights = safetensors.torch.save({name: value.detach().cpu() for name, value in energy.state_dict().items()})
-    manifest = {
-        "schema": SCHEMA,
-        "energy": type(energy).__name__,
-        "arguments": arguments,
-        "sha256": {WEIGHTS: hashlib.sha256(weights).hexdigest()},
-    }
+    manifest = manifest_of({WEIGHTS: weights}, energy=type(energy).__name__, arguments=arguments)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, weights)
-        write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2).encode())
+        write_atomically(folder / MANIFEST, manifest)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
 
@@ -92,25 +62,14 @@ def load_energy(folder: str | Path, build: Callable[..., AnyEnergy]) -> AnyEnerg
     True
     """
     folder = Path(folder)
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        weights = (folder / WEIGHTS).read_bytes()
-        schema, kind, arguments = manifest["schema"], manifest["energy"], manifest["arguments"]
-        digest = manifest["sha256"][WEIGHTS]
-    except OSError as error:
-        raise InputError(f"{folder}: expected a saved energy, but {error.filename}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{folder / MANIFEST}: expected the manifest of a saved energy, got something else") from None
-    if schema != SCHEMA:
-        raise InputError(f"{folder / MANIFEST}: expected schema {SCHEMA}, got {schema}")
+    manifest, files = read_verified(folder, [WEIGHTS], ["energy", "arguments"], "a saved energy")
+    kind = manifest["energy"]
     name = getattr(build, "__name__", kind)
     if kind != name:
         raise InputError(f"{folder}: expected a saved {name}, got {kind}")
-    if hashlib.sha256(weights).hexdigest() != digest:
-        raise InputError(f"{folder / WEIGHTS}: its SHA-256 is not the manifest's; the file was changed or damaged")
     try:
-        energy = build(**arguments)
-        energy.load_state_dict(safetensors.torch.load(weights))
+        energy = build(**manifest["arguments"])
+        energy.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
     except (TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder}: expected arguments and weights that fit {name}, but {reason}") from None
