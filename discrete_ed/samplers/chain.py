@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import torch
 from torch import Tensor
 
-from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
-from discrete_ed.samplers.kernels import Kernel, State
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers
 from discrete_ed.states import check_states
+
+CHECKED = 100  # steps between two looks for broken energies: each look waits for the device
 
 
 def chain(
@@ -23,7 +26,7 @@ def chain(
 
     Raises:
         InputError: `x` is not a `(B, D)` float tensor of bits, or a state of it has probability zero.
-        NumericalError: the energy of a starting state is NaN.
+        NumericalError: an energy is NaN or −∞, or a difference is NaN; looked for at the start and every 100 steps.
 
     >>> from itertools import islice
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
@@ -36,15 +39,16 @@ def chain(
     if x.ndim != 2:
         raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
     state = kernel.init(local, x)
-    broken, impossible = int(state.energy.isnan().sum()), int(state.energy.isposinf().sum())
-    if broken:
-        raise NumericalError(f"energy: NaN at {broken} of {len(x)} starting states")
+    impossible = int(state.energy.isposinf().sum())
     if impossible:
         raise InputError(
             f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(x)}"
         )
-    while True:
+    check_numbers(state, 0)
+    for step in count(1):
         state = kernel.step(local, state, generator=generator)
+        if step % CHECKED == 0:
+            check_numbers(state, step)
         yield state
 
 
@@ -65,6 +69,9 @@ def sample(
         steps: how many steps of the kernel.
         watch: called with the number of steps done and the state after each, for progress and records.
 
+    Raises:
+        InputError, NumericalError: as `chain`; broken energies are looked for after the last step, too.
+
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
     >>> g = torch.Generator().manual_seed(0)
     >>> up = IsingEnergy(torch.zeros(3, 3), fields=torch.full((3,), 9.0))
@@ -79,4 +86,6 @@ def sample(
         x = state.x
         if watch is not None:
             watch(step, state)
+    if steps:
+        check_numbers(state, steps)
     return x
