@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,8 +32,13 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     config_type, module = JOBS[name]
     config = tyro.cli(config_type, args=arguments, prog=prog)
     signal.signal(signal.SIGTERM, interrupt)
+    if int(os.environ.get("RANK", 0)) > 0:  # torchrun's: rank 0 speaks for all, but for errors
+        os.environ["TQDM_DISABLE"] = "1"
+        sys.stdout = io.StringIO()
     try:
-        importlib.import_module(module).run(config)  # imports torch: not before the arguments are known to be right
+        job = importlib.import_module(module)  # imports torch: not before the arguments are known to be right
+        with importlib.import_module("discrete_ed.distributed").processes():
+            job.run(config)
     except DiscreteEDError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

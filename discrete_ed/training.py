@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import cos, isfinite, pi
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
+from discrete_ed.distributed import anywhere, from_first_, ranks, share, weighted_mean_
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.interrupts import Interrupted, deferred
@@ -68,7 +70,8 @@ def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | No
     """Endless float batches `(B, D)` of a data set `(N, D)`: every epoch a fresh permutation, its remainder dropped.
 
     `generator` lives on the CPU, whatever the device of `data`. A data set smaller than `size` comes whole. The place
-    in the epoch can be saved: `state_dict`, `load_state_dict`.
+    in the epoch can be saved: `state_dict`, `load_state_dict`. Inside `processes()` each rank gets its share of every
+    batch; the generators must then be seeded alike.
 
     >>> batches = shuffled_batches(torch.eye(10), 4)
     >>> next(batches).shape
@@ -76,7 +79,10 @@ def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | No
     """
     if data.ndim != 2 or len(data) == 0:
         raise InputError(f"data: expected a data set of shape (N, D) with N >= 1, got {tuple(data.shape)}")
-    return Batches(data, min(size, len(data)), generator or torch.default_generator)
+    size = min(size, len(data))
+    if size < ranks().size:
+        raise InputError(f"size: expected at least a row of each batch for each of {ranks().size} ranks, got {size}")
+    return Batches(data, size, generator or torch.default_generator)
 
 
 class Batches:
@@ -94,7 +100,7 @@ class Batches:
             self._shuffle()
         rows = self.order[self.place : self.place + self.size]
         self.place += self.size
-        return self.data[rows].float()
+        return self.data[rows[share(len(rows))]].float()
 
     def _shuffle(self) -> None:
         self.before = self.generator.get_state()
@@ -136,6 +142,9 @@ def fit(
             loss that has a `state_dict`; other generators must be among the things of `checkpoints`. Stopped after
             any step and resumed equals uninterrupted, on a CPU bit for bit.
 
+    Inside `processes()` every rank calls this with its share of the data and, where the loss is random, a generator of
+    its own (`rank_seed`); gradients are averaged over all rows, and each rank saves to its own checkpoints.
+
     Returns:
         A record for each step: `step`, `loss`, `grad_norm` (before clipping) and `learning_rate`.
 
@@ -165,6 +174,8 @@ def fit(
     averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema))
     stream = iter(batches)
     records: list[Record] = []
+    for tensor in energy.state_dict().values():
+        from_first_(tensor)
     things = {
         "energy": energy,
         "averaged": averaged,
@@ -190,16 +201,20 @@ def fit(
                 x = next(stream, None)
                 if x is None:
                     raise InputError(f"batches: expected at least {config.steps} batches, got {len(records)}")
-                record = _step(energy, loss, x, config, len(records) + 1, optimizer, parameters)
+                optimizer.zero_grad(set_to_none=True)
+                value = loss(energy, x)
+                value.backward()
+                value = _over_ranks(parameters, value, len(x))
+                record = _update(energy, x, value, config, len(records) + 1, optimizer, parameters)
                 averaged.update_parameters(energy)
                 records.append(record)
                 if watch is not None:
                     watch(record)
-                if pending.signal is not None:
+                stop, due = anywhere(pending.signal is not None, checkpoints is not None and checkpoints.due())
+                if stop or due:
                     save()
-                    raise Interrupted(pending.signal)
-                if checkpoints is not None and checkpoints.due():
-                    save()
+                if stop:
+                    raise Interrupted(pending.signal or signal.SIGTERM)
             if len(records) > resumed:
                 save()
     finally:
@@ -208,10 +223,10 @@ def fit(
     return records
 
 
-def _step(
-    energy: AnyEnergy,
-    loss: Callable[[AnyEnergy, Tensor], Tensor],
+def _update(
+    energy: Energy,
     x: Tensor,
+    value: Tensor,
     config: FitConfig,
     step: int,
     optimizer: torch.optim.Optimizer,
@@ -219,11 +234,6 @@ def _step(
 ) -> Record:
     """One step of the optimizer, or a `NumericalError` that leaves the weights as they are."""
     rate = config.learning_rate * config.schedule(step - 1)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    value = loss(energy, x)
-    value.backward()
     norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
     record: Record = {"step": step, "loss": value.item(), "grad_norm": float(norm), "learning_rate": rate}
     if not (isfinite(record["loss"]) and isfinite(record["grad_norm"])):
@@ -234,8 +244,22 @@ def _step(
             f"{len(x)} data points the energy is NaN at {int(energies.isnan().sum())} and infinite at "
             f"{int(energies.isinf().sum())}); try a smaller learning rate or clip, or look for NaN in the energy"
         )
+    for group in optimizer.param_groups:
+        group["lr"] = rate
     optimizer.step()
     return record
+
+
+def _over_ranks(parameters: Sequence[Tensor], value: Tensor, rows: int) -> Tensor:
+    """Average the gradients and the loss over the rows of all ranks."""
+    if ranks().size == 1:
+        return value
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    value = value.detach().clone()
+    weighted_mean_([*(p.grad for p in parameters if p.grad is not None), value], rows)
+    return value
 
 
 def _restored(checkpoints: Checkpoints, things: dict[str, Any], config: FitConfig) -> list[Record]:

@@ -14,7 +14,7 @@ import discrete_ed
 PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
-    ["interrupts"],
+    ["interrupts", "distributed"],
     ["states"],
     ["energies"],
     ["local"],

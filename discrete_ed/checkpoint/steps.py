@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.checkpoint.files import MANIFEST, manifest_of, read_verified, write_folder
+from discrete_ed.distributed import ranks, smallest
 from discrete_ed.errors import InputError
 
 STATE, TENSORS = "state.json", "tensors.safetensors"
@@ -40,7 +41,8 @@ class Checkpoints:
     version and the SHA-256 of both. A checkpoint is there as a whole or not at all: temporary name, fsync, rename.
 
     Args:
-        folder: where to save; made when first needed.
+        folder: where to save; made when first needed. Inside `processes()` each rank saves a state of its own, rank
+            `r > 0` in `FOLDER/rank-r`, and all go on from the same step.
         things: what to save and restore each time besides what `save` and `restore` are handed: the generators that
             a loss draws from, the run folder.
         every: seconds from one checkpoint to the next, see `due`.
@@ -65,7 +67,8 @@ class Checkpoints:
             raise InputError(f"keep: expected at least 1, got {keep}")
         if not every >= 0:
             raise InputError(f"every: expected at least 0 seconds, got {every}")
-        self.folder = Path(folder)
+        rank, _ = ranks()
+        self.folder = Path(folder, *([f"rank-{rank}"] if rank else []))
         self.things = dict(things or {})
         self.every = every
         self.keep = keep
@@ -87,7 +90,7 @@ class Checkpoints:
         state = {name: _packed(_state_of(thing), tensors, name) for name, thing in self._with(things).items()}
         files = {STATE: json.dumps(state).encode(), TENSORS: safetensors.torch.save(tensors)}
         try:
-            write_folder(self._path(step), {**files, MANIFEST: manifest_of(files, step=step)})
+            write_folder(self._path(step), {**files, MANIFEST: manifest_of(files, step=step, ranks=ranks().size)})
             self._damaged.discard(self._path(step))
             whole = [path for path in self._steps() if path not in self._damaged]
             for folder in [*self._damaged, *whole[self.keep :], *self.folder.glob(".*.tmp")]:
@@ -106,8 +109,28 @@ class Checkpoints:
         Raises:
             InputError: no checkpoint is whole, or it doesn't fit the things.
         """
+        saved = self._newest()
+        while (step := smallest(_reached(saved))) < -smallest(-_reached(saved)):
+            saved = self._newest(step)  # a rank was stopped before it saved its last
+        if saved is None:
+            return None
+        for name, thing in self._with(things).items():
+            if name not in saved.state:
+                raise InputError(f"{self.folder}: expected a checkpoint with the state of {name}, got none of it")
+            try:
+                _restore(thing, saved.state[name])
+            except Exception as error:  # whatever a thing's own load_state_dict raises
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise InputError(f"{self.folder}: expected a state that fits {name}, but {reason}") from None
+        self._last = time.monotonic()
+        return saved
+
+    def _newest(self, limit: int | None = None) -> Saved | None:
+        """The newest checkpoint that is whole, of at most `limit` steps; None where there is none of any kind."""
         reasons = []
         for path in self._steps():
+            if limit is not None and _step_of(path) > limit:
+                continue
             try:
                 saved = _read(path)
             except InputError as error:
@@ -115,16 +138,7 @@ class Checkpoints:
                 self._damaged.add(path)
                 continue
             for reason in reasons:
-                warnings.warn(f"{reason}; going on from step {saved.step}", stacklevel=2)
-            for name, thing in self._with(things).items():
-                if name not in saved.state:
-                    raise InputError(f"{path}: expected a checkpoint with the state of {name}, got none of it")
-                try:
-                    _restore(thing, saved.state[name])
-                except Exception as error:  # whatever a thing's own load_state_dict raises
-                    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                    raise InputError(f"{path}: expected a state that fits {name}, but {reason}") from None
-            self._last = time.monotonic()
+                warnings.warn(f"{reason}; going on from step {saved.step}", stacklevel=3)
             return saved
         if reasons:
             raise InputError(f"{self.folder}: expected a checkpoint that is whole, got none: {'; '.join(reasons)}")
@@ -142,20 +156,30 @@ class Checkpoints:
     def _steps(self) -> list[Path]:
         """The folders of the checkpoints, newest first."""
         found = [path for path in self.folder.glob("step-*") if re.fullmatch(r"step-\d{6,18}", path.name)]
-        return sorted(found, key=lambda path: int(path.name[5:]), reverse=True)
+        return sorted(found, key=lambda path: _step_of(path), reverse=True)
 
 
 def _read(path: Path) -> Saved:
     """The checkpoint in a folder, verified."""
-    manifest, files = read_verified(path, [STATE, TENSORS], ["step"], "a checkpoint")
-    if manifest["step"] != int(path.name[5:]):
+    manifest, files = read_verified(path, [STATE, TENSORS], ["step", "ranks"], "a checkpoint")
+    if manifest["step"] != _step_of(path):
         raise InputError(f"{path / MANIFEST}: expected the step of its folder's name, got {str(manifest['step'])[:40]}")
+    if manifest["ranks"] != ranks().size:
+        raise InputError(f"{path}: expected a checkpoint of {ranks().size} processes, got {manifest['ranks']}")
     try:
         tensors = safetensors.torch.load(files[TENSORS])
         state = {name: _unpacked(value, tensors) for name, value in json.loads(files[STATE]).items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: expected the tensors and state of a checkpoint, but {error!r:.200}") from None
     return Saved(manifest["step"], state)
+
+
+def _reached(saved: Saved | None) -> int:
+    return 0 if saved is None else saved.step
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _state_of(thing: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import save_energy
+from discrete_ed.distributed import from_first_, gathered, rank_seed, ranks, share, summed, wait_for_all
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.experiments.configs import GenerateEgoGraphs
@@ -23,7 +24,7 @@ from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs.convert import graphs_to_states, states_to_graphs
 from discrete_ed.graphs.datasets import GraphData, load_graph_data
 from discrete_ed.graphs.evaluation import evaluate_graphs
-from discrete_ed.graphs.io import write_graphs
+from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.local import Taylor
 from discrete_ed.losses import energy_discrepancy
 from discrete_ed.perturbations import Bernoulli
@@ -54,24 +55,24 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
             torch.manual_seed(config.seed)
             max_nodes = max(map(len, data.train))
             energy = GraphEnergy(max_nodes, width=config.width, layers=config.layers).to(device)
-        generator = torch.Generator(device).manual_seed(config.seed)
+        generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
         arguments = {"max_nodes": max_nodes, "width": config.width, "layers": config.layers}
         try:
             records = train(energy, states, config, generator, folder)
         except (KeyboardInterrupt, NumericalError):
-            save_energy(folder.path / "checkpoint", energy, arguments)
+            folder.save_energy("checkpoint", energy, arguments)
             print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
             raise
-        save_energy(folder.path / "checkpoint", energy, arguments)
+        folder.save_energy("checkpoint", energy, arguments)
         trained = time.monotonic()
         bits, trace = generate(energy, states, config, generator, folder)
         folder.log(*trace)
         generated = states_to_graphs(bits)
-        write_graphs(folder.path / "samples.g6", generated)
+        folder.write("samples.g6", encode_graphs(".g6", generated))
         sampled = time.monotonic()
 
         scores = evaluate_graphs(
-            data.test, generated, data.train, protocol=config.protocol, seed=config.seed, progress=True
+            data.test, generated, data.train, protocol=config.protocol, seed=config.seed, progress=folder.writes
         )
         with torch.no_grad():
             data_energy = energy(states.float()).mean().item()
@@ -84,7 +85,8 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
             "mean_energy": {"training": data_energy, "generated": trace[-1]["energy"] if trace else None},
             "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
         }
-        write_report(folder, config, data, generated, records, trace, result)
+        if folder.writes:
+            write_report(folder, config, data, generated, records, trace, result)
         folder.finish(result)
         print(tables.summary(result))
         print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
@@ -92,9 +94,11 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
 
 
 def pick_device(name: str) -> torch.device:
-    """The torch device of that name, or an `InputError` where it isn't there."""
+    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own."""
     try:
         device = torch.device(name)
+        if name == "cuda" and ranks().size > 1:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -131,7 +135,7 @@ def generate(
     """Sample from noise: random graphs with the node counts of training graphs and, by default, their densities.
 
     Every training graph lends its node count equally often, up to one. A run that goes on loses at most the last
-    `SEGMENT` steps of one chunk of chains.
+    `SEGMENT` steps of one chunk of chains. Of several processes each runs its share of the chains.
 
     Returns:
         The final bits `(samples, D)`, and the mean energy and acceptance of all chains after each step.
@@ -143,12 +147,12 @@ def generate(
     density = (lenders * free).sum(-1, keepdim=True) / free.sum(-1, keepdim=True).clamp(min=1)
     level = torch.full_like(density, 0.5) if config.start == "half" else density
     noise = torch.rand(lenders.shape, generator=generator, device=states.device) < level
-    bits = torch.where(free, noise.float(), lenders)  # overwritten chunk by chunk, segment by segment
+    start = from_first_(torch.where(free, noise.float(), lenders))
+    bits = start[share(config.samples)].clone()  # overwritten chunk by chunk, segment by segment
     totals = torch.zeros(config.sampler_steps, 2, dtype=torch.float64)
+    most = -(-config.samples // ranks().size)
     segments = [
-        (first, start)
-        for first in range(0, config.samples, config.chains)
-        for start in range(0, config.sampler_steps, SEGMENT)
+        (first, step) for first in range(0, most, config.chains) for step in range(0, config.sampler_steps, SEGMENT)
     ]
     checkpoints = folder.checkpoints("sample", {"noise": generator}, every=config.checkpoint_seconds)
     saved = checkpoints.restore()
@@ -156,20 +160,22 @@ def generate(
     if saved is not None:
         bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
     kernel, local = GibbsWithGradients(), Taylor(energy)
-    chunks = -(-config.samples // config.chains)
-    with tqdm(total=config.sampler_steps * chunks, desc="sample", unit="step") as bar:
-        bar.update(sum(min(SEGMENT, config.sampler_steps - start) for _, start in segments[:done]))
-        for number, (first, start) in enumerate(segments[done:], done + 1):
-            trace = totals[start : start + SEGMENT].clone()
+    with tqdm(total=config.sampler_steps * -(-most // config.chains), desc="sample", unit="step") as bar:
+        bar.update(sum(min(SEGMENT, config.sampler_steps - step) for _, step in segments[:done]))
+        for number, (first, step) in enumerate(segments[done:], done + 1):
+            trace = totals[step : step + SEGMENT].clone()
 
             def watch(step: int, state: State, trace: Tensor = trace) -> None:
                 trace[step - 1] += torch.stack([state.energy.sum(), state.accepted.sum()]).cpu()
                 bar.update()
 
             rows = slice(first, first + config.chains)
-            bits[rows] = sample(kernel, local, bits[rows], len(trace), generator=generator, watch=watch)
-            totals[start : start + SEGMENT] = trace
+            if len(bits[rows]):
+                bits[rows] = sample(kernel, local, bits[rows], len(trace), generator=generator, watch=watch)
+            totals[step : step + SEGMENT] = trace
             checkpoints.save(number, {"bits": bits, "totals": totals})
+            wait_for_all()
+    bits, totals = gathered(bits, config.samples), torch.from_numpy(summed(totals.numpy()))
     records = [
         {"phase": "sample", "step": step, "energy": value, "acceptance": accepted}
         for step, (value, accepted) in enumerate((totals / config.samples).tolist(), 1)

@@ -15,7 +15,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from discrete_ed.checkpoint import Checkpoints, write_atomically
+from discrete_ed.checkpoint import Checkpoints, save_energy, write_atomically
+from discrete_ed.distributed import ranks, text_from_first
+from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import Resumable
 
@@ -30,7 +32,7 @@ class RunFolder:
 
     As a context, it tells how to go on when the run is interrupted. While the run is unfinished, `progress/` holds its
     checkpoints. The folder can be among their things: then a run that goes on forgets what was logged after its
-    checkpoint.
+    checkpoint. Of several processes only rank 0 writes to the folder, apart from checkpoints.
 
     Args:
         out: the folder, which must not exist or be empty; `runs/JOB/LABEL-TIME` where None.
@@ -44,8 +46,10 @@ class RunFolder:
 
     def __init__(self, out: Path | None, job: str, label: str, config: Any) -> None:
         resume = getattr(config, "resume", None)
-        self.path = resume or out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
-        if resume is not None:
+        name = resume or out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.path = Path(text_from_first(str(name)))
+        self.writes = ranks().rank == 0
+        if resume is not None or not self.writes:
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -72,13 +76,22 @@ class RunFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of any kind, whole or not at all."""
+        if not self.writes:
+            return
         try:
             write_atomically(self.path / name, content)
         except OSError as error:
             raise InputError(f"out: expected a folder to write to, but {self.path / name}: {error.strerror}") from None
 
+    def save_energy(self, name: str, energy: Energy, arguments: dict[str, Any]) -> None:
+        """Save an energy in a folder of its own, see `discrete_ed.save_energy`."""
+        if self.writes:
+            save_energy(self.path / name, energy, arguments)
+
     def log(self, *records: Mapping[str, Any]) -> None:
         """Append records to `metrics.jsonl`, a line each."""
+        if not self.writes:
+            return
         lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
         try:
             with (self.path / METRICS).open("a", encoding="utf-8") as file:
@@ -95,10 +108,13 @@ class RunFolder:
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
         self.write_json(RESULT, result)
-        shutil.rmtree(self.path / PROGRESS, ignore_errors=True)
+        if self.writes:
+            shutil.rmtree(self.path / PROGRESS, ignore_errors=True)
 
     def state_dict(self) -> dict[str, Any]:
         """How many bytes were logged, which are then safe on the disk."""
+        if not self.writes:
+            return {}
         try:
             with (self.path / METRICS).open("ab") as file:
                 os.fsync(file.fileno())
@@ -110,7 +126,8 @@ class RunFolder:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Forget what was logged later."""
-        os.truncate(self.path / METRICS, state["logged"])
+        if self.writes:
+            os.truncate(self.path / METRICS, state["logged"])
 
 
 def resumed(config: AnyConfig, job: str) -> AnyConfig:
