@@ -1,14 +1,24 @@
 from .checkpoint import Checkpoints, load_energy, save_energy
-from .energies import Energy, GraphEnergy, IsingEnergy, MLPEnergy, RBMEnergy
+from .contrastive import ContrastiveDivergence
+from .data import Table, load_table_data, read_table
+from .energies import (
+    BernoulliEnergy,
+    ConvEnergy,
+    Energy,
+    GraphEnergy,
+    IsingEnergy,
+    MLPEnergy,
+    RBMEnergy,
+    ResidualMLPEnergy,
+    SumEnergy,
+)
 from .errors import DiscreteEDError, InputError, NumericalError
 from .exact import (
-    kaufman_log_z,
     log_law,
     log_z,
     moments,
     rbm_log_z,
     rbm_marginals,
-    torus_log_z,
 )
 from .graphs import (
     evaluate_graphs,
@@ -23,6 +33,7 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .likelihood import log_likelihood, normaliser
 from .local import Exact, Taylor
 from .losses import (
     block_discrepancy,
@@ -37,6 +48,8 @@ from .metrics import (
     ess_bulk,
     ess_tail,
     hamming_jump,
+    hamming_mmd,
+    hamming_mmd_repeats,
     rhat,
 )
 from .perturbations import Bernoulli
@@ -57,15 +70,20 @@ from .samplers import (
     perfect_sample,
     sample,
 )
+from .selection import fit_selected
 from .states import enumerate_states
+from .torus import kaufman_log_z, torus_log_z, torus_sample
 from .training import FitConfig, fit, shuffled_batches
 
 __all__ = [
     "DMALA",
     "DULA",
     "Bernoulli",
+    "BernoulliEnergy",
     "BlockGibbs",
     "Checkpoints",
+    "ContrastiveDivergence",
+    "ConvEnergy",
     "DiscreteEDError",
     "Energy",
     "Exact",
@@ -81,6 +99,9 @@ __all__ = [
     "ParallelTempering",
     "PathAuxiliary",
     "RBMEnergy",
+    "ResidualMLPEnergy",
+    "SumEnergy",
+    "Table",
     "Taylor",
     "adapt_step_size",
     "ais",
@@ -96,25 +117,32 @@ __all__ = [
     "ess_tail",
     "evaluate_graphs",
     "fit",
+    "fit_selected",
     "from_adjacency",
     "from_dense",
     "from_pyg",
     "graph_mmd",
     "graphs_to_states",
     "hamming_jump",
+    "hamming_mmd",
+    "hamming_mmd_repeats",
     "interaction_screening",
     "kaufman_log_z",
     "load_energy",
     "load_graph_data",
+    "load_table_data",
     "log_law",
+    "log_likelihood",
     "log_z",
     "moments",
+    "normaliser",
     "perfect_sample",
     "pseudo_likelihood",
     "ratio_matching",
     "rbm_log_z",
     "rbm_marginals",
     "read_graphs",
+    "read_table",
     "rhat",
     "sample",
     "save_energy",
@@ -122,5 +150,6 @@ __all__ = [
     "states_to_graphs",
     "to_pyg",
     "torus_log_z",
+    "torus_sample",
     "write_graphs",
 ]

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
 from discrete_ed.distributed import anywhere, from_first_, ranks, share, weighted_mean_
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, check_energy
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.interrupts import Interrupted, deferred
 
@@ -201,6 +201,8 @@ def fit(
                 x = next(stream, None)
                 if x is None:
                     raise InputError(f"batches: expected at least {config.steps} batches, got {len(records)}")
+                if len(records) == resumed:
+                    check_energy(energy, x, trainable=True)
                 optimizer.zero_grad(set_to_none=True)
                 value = loss(energy, x)
                 value.backward()

@@ -14,7 +14,6 @@ from discrete_ed import (
     perfect_sample,
     rbm_log_z,
     rbm_marginals,
-    torus_log_z,
 )
 from discrete_ed.energies import Energy
 from discrete_ed.exact import log_law
@@ -71,49 +70,6 @@ def test_the_smaller_layer_of_an_rbm_gives_what_enumeration_gives(visible, hidde
 def test_an_rbm_with_two_large_layers_is_refused():
     with pytest.raises(InputError, match="smaller layer: expected 0 to 20 bits"):
         rbm_log_z(RBMEnergy(30, 21))
-
-
-@pytest.mark.parametrize("shape", [(4, 4), (3, 5), (5, 3), (2, 4), (4, 2), (2, 2), (1, 5), (5, 1), (1, 2), (1, 1)])
-def test_the_transfer_matrix_agrees_with_enumeration_on_random_bonds_and_fields(shape):
-    bits = shape[0] * shape[1]
-    energy = torus(*shape) if min(shape) > 1 or max(shape) > 2 else IsingEnergy(torch.zeros(bits, bits).double())
-    assert torus_log_z(energy, shape) == pytest.approx(log_z(energy, bits, dtype=DOUBLE), abs=1e-10)
-
-
-@pytest.mark.parametrize("coupling", [0.05, 0.3, 0.4406867935097715, 0.6, 2.0])
-def test_kaufman_transfer_matrix_and_enumeration_agree(coupling):
-    for rows, columns in ((4, 4), (3, 4), (4, 3)):
-        energy = torus(rows, columns, coupling)
-        kaufman = kaufman_log_z(rows, columns, coupling)
-        assert kaufman == pytest.approx(log_z(energy, rows * columns, dtype=DOUBLE), abs=1e-10)
-        assert kaufman == pytest.approx(torus_log_z(energy, (rows, columns)), abs=1e-10)
-
-
-@pytest.mark.parametrize(("rows", "columns", "coupling"), [(9, 8, 0.44), (8, 30, 0.44), (7, 8, 3.0)])
-def test_kaufman_and_transfer_matrix_agree_beyond_enumeration(rows, columns, coupling):
-    exact = torus_log_z(torus(rows, columns, coupling), (rows, columns))
-    assert kaufman_log_z(rows, columns, coupling) == pytest.approx(exact, abs=1e-10)
-
-
-@pytest.mark.parametrize("coupling", [1e-4, 20.0, 400.0])
-def test_extreme_couplings_stay_finite(coupling):
-    log_2 = torch.tensor(2.0).double().log().item()
-    wanted = 16 * log_2 if coupling < 1 else log_2 + 32 * coupling
-    assert kaufman_log_z(4, 4, coupling) == pytest.approx(wanted, rel=1e-6)
-    assert torus_log_z(torus(4, 4, coupling), (4, 4)) == pytest.approx(wanted, rel=1e-6)
-
-
-def test_lattices_that_do_not_fit_are_refused():
-    with pytest.raises(InputError, match="expected rows × columns = 16 spins"):
-        torus_log_z(torus(4, 4), (4, 5))
-    with pytest.raises(InputError, match="couplings between neighbours on a torus of shape"):
-        torus_log_z(torus(4, 4), (2, 8))
-    with pytest.raises(InputError, match="shorter side of at most 12"):
-        torus_log_z(IsingEnergy(169), (13, 13))
-    with pytest.raises(InputError, match="sides of at least 3"):
-        kaufman_log_z(2, 4, 0.3)
-    with pytest.raises(InputError, match="coupling: expected a positive number"):
-        kaufman_log_z(4, 4, -0.3)
 
 
 def within(seen, wanted, count):

@@ -3,7 +3,18 @@
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
-from discrete_ed.energies.neural import MLPEnergy
+from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.rbm import RBMEnergy
+from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
 
-__all__ = ["Energy", "GraphEnergy", "IsingEnergy", "MLPEnergy", "RBMEnergy"]
+__all__ = [
+    "BernoulliEnergy",
+    "ConvEnergy",
+    "Energy",
+    "GraphEnergy",
+    "IsingEnergy",
+    "MLPEnergy",
+    "RBMEnergy",
+    "ResidualMLPEnergy",
+    "SumEnergy",
+]

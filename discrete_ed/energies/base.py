@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from discrete_ed.errors import InputError, NumericalError
+
 CHUNK = 2**14  # states evaluated at once by the default `flip_delta`; bounds its memory
 
 
@@ -44,3 +46,30 @@ class Energy(nn.Module):
     def free(self, x: Tensor) -> Tensor:
         """The bits that may change, `(..., D)` bool. It must not depend on the bits that may. Default: all."""
         return torch.ones_like(x, dtype=torch.bool)
+
+
+def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
+    """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two finite numbers.
+
+    Args:
+        trainable: whether the numbers must also depend on parameters that gradients reach.
+
+    Raises:
+        InputError: not an `Energy`; another shape or an integer type comes out; nothing of it can be trained.
+        NumericalError: an energy is NaN or infinite.
+    """
+    if not isinstance(energy, Energy):
+        raise InputError(f"energy: expected a discrete_ed.Energy (subclass it), got {type(energy).__name__}")
+    rows = x[:2].expand(2, -1)
+    with torch.set_grad_enabled(trainable):
+        value = energy(rows)
+    if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
+        got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+        raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")
+    if trainable and not value.requires_grad:
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to give values that gradients reach, got a detached tensor or "
+            "one without parameters that require gradients"
+        )
+    if not value.isfinite().all():
+        raise NumericalError(f"energy: expected finite numbers at data, got {value.tolist()}")

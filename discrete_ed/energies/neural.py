@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, silu
 
 from discrete_ed.energies.base import Energy
+from discrete_ed.errors import InputError
 
 
 class MLPEnergy(Energy):
@@ -31,3 +33,77 @@ class MLPEnergy(Energy):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(2 * x - 1).squeeze(-1)
+
+
+class ResidualMLPEnergy(Energy):
+    """A fully connected energy with skip connections: `h_0 = W (2x − 1)`, `h_{l+1} = h_l + f_l(h_l)`, `E(x) = vᵀh_L`.
+
+    Each `f_l` is SiLU, linear, SiLU, linear.
+
+    Args:
+        bits: number of bits `D`.
+        width: size of `h`.
+        blocks: number of residual blocks `L`.
+
+    >>> import torch
+    >>> ResidualMLPEnergy(bits=16, width=32, blocks=3)(torch.zeros(5, 16)).shape
+    torch.Size([5])
+    """
+
+    def __init__(self, bits: int, width: int = 128, blocks: int = 2) -> None:
+        super().__init__()
+        self.enter = nn.Linear(bits, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(blocks)
+        )
+        self.leave = nn.Sequential(nn.SiLU(), nn.Linear(width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.enter(2 * x - 1)
+        for block in self.blocks:
+            h = h + block(h)
+        return self.leave(h).squeeze(-1)
+
+
+class ConvEnergy(Energy):
+    """A convolutional residual network over binary images, whose rows of pixels lie one after the other in a state.
+
+    A 3×3 convolution of `2x − 1`, then stages of residual blocks (SiLU, 3×3, SiLU, 3×3) with average pooling of 2×2
+    between them; the last features are averaged over the image and mapped to one number. Images are padded with zeros.
+
+    Args:
+        shape: rows and columns of an image; `D` is their product.
+        width: channels.
+        stages: number of stages; the image is halved between them.
+        blocks: residual blocks in a stage.
+
+    >>> import torch
+    >>> ConvEnergy((8, 8), width=4)(torch.zeros(5, 64)).shape
+    torch.Size([5])
+    """
+
+    def __init__(self, shape: tuple[int, int], width: int = 32, stages: int = 3, blocks: int = 1) -> None:
+        super().__init__()
+        rows, columns = shape
+        if min(rows, columns) < 2 ** (stages - 1):
+            raise InputError(
+                f"stages: expected at most so many that {rows} × {columns} pixels can be halved, got {stages}"
+            )
+        self.shape = rows, columns
+        self.enter = nn.Conv2d(1, width, 3, padding=1)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.SiLU(), nn.Conv2d(width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1)
+            )
+            for _ in range(stages * blocks)
+        )
+        self.per_stage = blocks
+        self.leave = nn.Linear(width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.enter((2 * x - 1).reshape(-1, 1, *self.shape))
+        for number, block in enumerate(self.blocks):
+            if number and number % self.per_stage == 0:
+                h = avg_pool2d(h, 2)
+            h = h + block(h)
+        return self.leave(silu(h).mean((-2, -1))).reshape(x.shape[:-1])

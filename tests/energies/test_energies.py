@@ -4,6 +4,8 @@ import torch
 from contracts import check_energy
 
 from discrete_ed import (
+    BernoulliEnergy,
+    ConvEnergy,
     Energy,
     Exact,
     GraphEnergy,
@@ -11,9 +13,13 @@ from discrete_ed import (
     IsingEnergy,
     MLPEnergy,
     RBMEnergy,
+    ResidualMLPEnergy,
+    SumEnergy,
     Taylor,
     enumerate_states,
     graphs_to_states,
+    log_law,
+    moments,
 )
 from discrete_ed.energies import base
 
@@ -44,6 +50,11 @@ CASES = {
     "rbm": (random_rbm(7), random_bits(8, 7)),
     "mlp": (MLPEnergy(7, hidden=(9, 5)).double(), random_bits(8, 7)),
     "linear": (MLPEnergy(7, hidden=()).double(), random_bits(8, 7)),
+    "residual": (ResidualMLPEnergy(7, width=6, blocks=2).double(), random_bits(8, 7)),
+    "conv": (ConvEnergy((3, 4), width=3, stages=2, blocks=2).double(), random_bits(8, 12)),
+    "bernoulli": (BernoulliEnergy(torch.linspace(-2, 2, 7)).double(), random_bits(8, 7)),
+    "sum": (SumEnergy(random_ising(7), MLPEnergy(7, hidden=(5,)).double()), random_bits(8, 7)),
+    "sum of graphs": (SumEnergy(GraphEnergy(7, width=4, layers=1).double(), random_ising(28)), random_graphs(8)),
     "graph": (GraphEnergy(7, width=8, layers=2).double(), random_graphs(8)),
 }
 
@@ -174,3 +185,42 @@ def test_a_graph_state_of_another_size_is_refused():
 def test_an_energy_without_forward_says_so():
     with pytest.raises(NotImplementedError, match=r"Energy must define forward"):
         Energy()(torch.zeros(1, 2))
+
+
+def test_a_bernoulli_energy_has_the_marginals_of_its_data():
+    data = torch.tensor([[1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.uint8)
+    for pseudocount in (1.0, 4.0):
+        marginals = moments(BernoulliEnergy.from_data(data, pseudocount=pseudocount), 3).marginals
+        expected = (data.double().sum(0) + pseudocount / 2) / (4 + pseudocount)
+        assert torch.allclose(marginals, expected, atol=1e-6)
+
+
+def test_a_sum_is_the_product_of_the_models():
+    first, second = random_ising(4), BernoulliEnergy(torch.tensor([0.3, -1.0, 2.0, 0.0])).double()
+    law = (log_law(first, 4, dtype=torch.float64) + log_law(second, 4, dtype=torch.float64)).softmax(0)
+    assert torch.allclose(log_law(SumEnergy(first, second), 4, dtype=torch.float64).exp(), law)
+
+
+def test_a_convolution_sees_neighbours_on_the_image():
+    """A shift of the picture away from the border changes nothing; a shift of the bits in a row-major list would."""
+    energy = ConvEnergy((15, 15), width=4, stages=1).double()
+    picture = torch.zeros(2, 15, 15, dtype=torch.float64)
+    picture[0, 6:8, 7] = 1
+    picture[1, 7:9, 6] = 1
+    one, other = energy(picture.flatten(1))
+    assert one.item() == pytest.approx(other.item(), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: BernoulliEnergy(torch.zeros(2, 2)), r"logits: .* got shape \(2, 2\)"),
+        (lambda: BernoulliEnergy(torch.tensor([torch.inf])), "logits: expected finite"),
+        (lambda: BernoulliEnergy.from_data(torch.zeros(0, 3)), "data: "),
+        (SumEnergy, "terms: expected at least one energy"),
+        (lambda: ConvEnergy((3, 8), stages=4), "stages: "),
+    ],
+)
+def test_energies_that_cannot_be_built_are_refused(build, message):
+    with pytest.raises(InputError, match=message):
+        build()

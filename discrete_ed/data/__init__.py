@@ -1,0 +1,8 @@
+"""Data: binary tables of the user's, densities in the plane, binary images."""
+
+from discrete_ed.data.datasets import TableData, load_table_data
+from discrete_ed.data.images import digits, read_images
+from discrete_ed.data.tables import Table, read_table
+from discrete_ed.data.toys import TOYS, Toy
+
+__all__ = ["TOYS", "Table", "TableData", "Toy", "digits", "load_table_data", "read_images", "read_table"]

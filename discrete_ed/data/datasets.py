@@ -1,0 +1,180 @@
+"""Data sets by name, each split into training, validation and test states as its literature does.
+
+| name | what | needs |
+|---|---|---|
+| `2spirals`, … (see `toys`) | densities in the plane, 32 bits | nothing |
+| `digits` | 8 × 8 images, binarised | scikit-learn |
+| `mnist` | 28 × 28 images, binarised once and for all | `binarized_mnist_{train,valid,test}.amat` |
+| `omniglot` | 28 × 28 characters, thresholded | `chardata.mat` |
+| `NAME` | a binary table, such as `nltcs`, `plants` | `NAME.train.data`, `.valid.data`, `.test.data` |
+
+Files are looked for in the root folder and in its subfolder of that name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from discrete_ed.data.images import digits, read_images
+from discrete_ed.data.tables import Bits, Table, read_table
+from discrete_ed.data.toys import TOYS, Toy
+from discrete_ed.errors import InputError
+
+TOY_SIZES = {"train": 100_000, "valid": 10_000, "test": 40_000}
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A data set of states, split."""
+
+    name: str
+    description: str
+    train: Bits
+    valid: Bits
+    test: Bits
+    names: tuple[str, ...]
+    """Names of the columns."""
+    shape: tuple[int, int] | None = None
+    """Rows and columns of pixels, where the states are images."""
+    toy: Toy | None = None
+    """The true law, where it is known."""
+
+
+def load_table_data(
+    data: str | Path,
+    root: str | Path = "datasets",
+    *,
+    valid: str | Path | None = None,
+    test: str | Path | None = None,
+    seed: int = 0,
+) -> TableData:
+    """A data set by name, or a table of the user's, split into training, validation and test states.
+
+    Args:
+        data: a name in this module's table, or the path of a table (see `read_table`). Of `x.train.data` (any ending)
+            the files `x.valid.data` and `x.test.data` beside it are taken as the other splits.
+        root: the folder in which named files are looked for.
+        valid: the path of a validation table; without one a tenth of the training rows, drawn at random.
+        test: the path of a test table; without one a fifth of the rows, drawn at random.
+        seed: of random splits, and of the draws from densities.
+
+    Raises:
+        InputError: no such data set or file, a malformed one, splits whose columns differ, or too few rows.
+
+    >>> data = load_table_data("moons")
+    >>> data.train.shape, data.test.shape
+    ((100000, 32), (40000, 32))
+    """
+    name = str(data)
+    named = name in TOYS or name in ("digits", "mnist", "omniglot")
+    if named and (valid or test):
+        raise InputError(f"valid, test: expected none with {name}, which has its own")
+    if name in TOYS:
+        return _toy(TOYS[name], seed)
+    if name == "digits":
+        return _split(name, "handwritten digits, binarised", digits(), None, None, _pixels((8, 8)), seed, (8, 8))
+    if name == "mnist":
+        return _mnist(Path(root))
+    if name == "omniglot":
+        return _omniglot(Path(root), seed)
+    return _tables(name, Path(root), valid, test, seed)
+
+
+def _toy(toy: Toy, seed: int) -> TableData:
+    train, valid, test = (toy.states(n, seed=3 * seed + k) for k, n in enumerate(TOY_SIZES.values()))
+    names = tuple(f"{axis}{bit}" for axis in "xy" for bit in ("-", *range(14, -1, -1)))
+    description = "a density in the plane, two coordinates of 16 bits, Gray code"
+    return TableData(toy.name, description, train, valid, test, names, toy=toy)
+
+
+def _pixels(shape: tuple[int, int]) -> tuple[str, ...]:
+    return tuple(f"{row},{column}" for row in range(shape[0]) for column in range(shape[1]))
+
+
+def _mnist(root: Path) -> TableData:
+    files = [_find(root, f"binarized_mnist_{split}.amat", "mnist") for split in SPLITS]
+    (train, shape), (valid, _), (test, _) = (read_images(file) for file in files)
+    return TableData("mnist", "handwritten digits, binarised", train, valid, test, _pixels(shape), shape)
+
+
+def _omniglot(root: Path, seed: int) -> TableData:
+    file = _find(root, "chardata.mat", "omniglot")
+    (train, shape), (test, _) = read_images(file), read_images(file, variable="testdata")
+    return _split("omniglot", "characters, thresholded", train, None, test, _pixels(shape), seed, shape)
+
+
+def _find(root: Path, file: str, data: str) -> Path:
+    for folder in (root, root / data):
+        if (folder / file).is_file():
+            return folder / file
+    raise InputError(f"root: expected {data}'s {file} in {root} or {root / data}; name its folder with --root")
+
+
+def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | None, seed: int) -> TableData:
+    path = Path(name)
+    if not path.exists():
+        triples = [folder / f"{name}.train.data" for folder in (root, root / name)]
+        path = next((triple for triple in triples if triple.is_file()), path)
+    if not path.is_file():
+        known = ", ".join([*TOYS, "digits", "mnist", "omniglot"])
+        raise InputError(
+            f"data: expected one of {known}, a table with {name}.train.data in {root}, or the path of a table, "
+            f"got {name!r}"
+        )
+    given = {"valid": valid, "test": test}
+    for split in given:
+        beside = path.with_name(path.name.replace(".train.", f".{split}."))
+        if given[split] is None and ".train." in path.name and beside.is_file():
+            given[split] = beside
+    table = read_table(path)
+    valid_rows, test_rows = (None if other is None else _alike(table, path, Path(other)) for other in given.values())
+    varies = table.values.min(0) < table.values.max(0)
+    if not varies.all():
+        constant = [name for name, free in zip(table.names, varies, strict=True) if not free]
+        shown = ", ".join(constant[:5]) + (", …" if len(constant) > 5 else "")
+        raise InputError(f"{path}: expected columns that vary, got {len(constant)} constant in training rows: {shown}")
+    label = path.name.split(".")[0]
+    return _split(label, f"rows of {path.name}", table.values, valid_rows, test_rows, table.names, seed, None)
+
+
+def _alike(table: Table, path: Path, other: Path) -> Bits:
+    found = read_table(other)
+    if len(found.names) != len(table.names):
+        raise InputError(f"{other}: expected {len(table.names)} columns as in {path}, got {len(found.names)}")
+    if found.names != table.names:
+        first = next(k for k, names in enumerate(zip(found.names, table.names, strict=True)) if names[0] != names[1])
+        raise InputError(
+            f"{other}: expected the columns of {path}, got {found.names[first]!r} instead of {table.names[first]!r}"
+        )
+    return found.values
+
+
+def _split(
+    name: str,
+    description: str,
+    train: Bits,
+    valid: Bits | None,
+    test: Bits | None,
+    names: tuple[str, ...],
+    seed: int,
+    shape: tuple[int, int] | None,
+) -> TableData:
+    """Validation and test rows drawn from the training rows where there are none."""
+    rng = np.random.default_rng(seed)
+    if test is None:
+        train, test = _draw(train, 5, rng, name)
+    if valid is None:
+        train, valid = _draw(train, 10, rng, name)
+    return TableData(name, description, train, valid, test, names, shape)
+
+
+def _draw(rows: Bits, fraction: int, rng: np.random.Generator, name: str) -> tuple[Bits, Bits]:
+    if len(rows) < 2 * fraction:
+        raise InputError(f"{name}: expected at least {2 * fraction} rows to split, got {len(rows)}")
+    order = rng.permutation(len(rows))
+    few = len(rows) // fraction
+    return rows[np.sort(order[few:])], rows[np.sort(order[:few])]

@@ -1,0 +1,225 @@
+"""Binary tables: text, numpy and Parquet files, read cell by cell and refused with the cell named.
+
+Text has a row on a line, cells parted by comma, semicolon, tab or blanks, with or without a row of names above. A numpy
+file holds one 2-D array (`.npy`), or in an archive (`.npz`) one array, or one called `data` or `x`. Cells are 0 and 1,
+−1 and +1, or true and false; one table keeps to one of the three.
+
+A file is data: nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discrete_ed.errors import InputError
+
+Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+
+KINDS = ("0 or 1", "-1 or +1", "true or false")
+ZERO, ONE, MINUS, FALSE, TRUE, MISSING, OTHER = range(7)  # what a cell can be
+CODES = {
+    **dict.fromkeys(("0", "0.0"), ZERO),
+    **dict.fromkeys(("1", "1.0", "+1", "+1.0"), ONE),
+    **dict.fromkeys(("-1", "-1.0", "−1"), MINUS),
+    **dict.fromkeys(("false", "False", "FALSE"), FALSE),
+    **dict.fromkeys(("true", "True", "TRUE"), TRUE),
+}
+MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A binary table: rows are states, columns have names.
+
+    >>> Table(np.eye(2, dtype=np.uint8), ("sun", "rain")).values.sum(0)
+    array([1, 1], dtype=uint64)
+    """
+
+    values: Bits
+    """Zeros and ones, `(N, D)` uint8."""
+    names: tuple[str, ...]
+    """Names of the `D` columns; `x1, …, xD` where the file gives none."""
+
+
+def read_table(path: str | Path) -> Table:
+    """The binary table in a text file (`.csv`, `.data`, any other ending), a `.npy`, `.npz` or `.parquet` file.
+
+    −1 and false become 0. A first row is taken as names where no cell of it is a number, a truth value or missing, or
+    where it counts its columns (0, 1, 2, … or 1, 2, 3, …, three or more).
+
+    Raises:
+        InputError: the file can't be read; a cell is missing or is neither 0/1, −1/+1 nor true/false, or not of the
+            kind of those before it (row, as numbered in the file from 1, and column are named); rows differ in
+            length; names repeat; fewer than two rows.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "mine.csv").write_text("sun,rain\\n1,0\\n0,1\\n")
+    ...     table = read_table(f"{folder}/mine.csv")
+    >>> table.names, table.values.tolist()
+    (('sun', 'rain'), [[1, 0], [0, 1]])
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending in PICKLES:
+        raise InputError(
+            f"{path}: expected a table (.csv, .data, .npy, .npz, .parquet), got a pickle, which can run code"
+        )
+    try:
+        if ending in (".npy", ".npz"):
+            codes, names, first = *_read_numpy(path), 1
+        elif ending in (".parquet", ".pq"):
+            codes, names, first = *_read_parquet(path), 1
+        else:
+            codes, names, first = _read_text(path)
+    except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected a readable table, but {reason}") from None
+    if len(set(names)) < len(names):
+        twice = next(name for k, name in enumerate(names) if name in names[:k])
+        raise InputError(f"{path}: expected different names of columns, got {twice!r} twice")
+    if len(codes) < 2 or not names:
+        raise InputError(f"{path}: expected at least two rows and one column, got {len(codes)} rows")
+    return Table(_to_bits(codes, names, first, path), names)
+
+
+def _to_bits(codes: Bits, names: tuple[str, ...], first: int, path: Path) -> Bits:
+    """Codes of cells to bits; all of one kind."""
+    seen = np.bincount(codes.ravel(), minlength=5) > 0
+    kinds = {"0 or 1": (ZERO, ONE), "-1 or +1": (MINUS, ONE), "true or false": (FALSE, TRUE)}
+    if not any(all(code in kind for code in np.flatnonzero(seen)) for kind in kinds.values()):
+        low = next(code for code in codes.ravel() if code != ONE)  # a 1 alone doesn't tell the kind
+        expected, kind = next((text, kind) for text, kind in kinds.items() if low in kind)
+        row, column = np.argwhere(~np.isin(codes, kind))[0]
+        raise InputError(
+            f"{path}, row {first + row}, column {names[column]!r}: expected {expected}, as in other cells of the "
+            f"table, got {('0', '1', '-1', 'false', 'true')[codes[row, column]]}"
+        )
+    return ((codes == ONE) | (codes == TRUE)).astype(np.uint8)
+
+
+def _refuse(path: Path, row: int, name: str, cell: object, *, missing: bool) -> InputError:
+    got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
+    return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS[:2])}, {KINDS[2]}, got {got}")
+
+
+def _read_text(path: Path) -> tuple[Bits, tuple[str, ...], int]:
+    lines = path.read_text(encoding="utf-8-sig").rstrip("\r\n").splitlines()
+    rows = _rows(lines, path)
+    head = next(rows, [])
+    names = _names(head)
+    first = 1 if names is None else 2
+    named = names or tuple(f"x{k + 1}" for k in range(len(head)))
+    data = [] if names or not head else [_codes(head, named, path, 1)]
+    for number, cells in enumerate(rows, 2):
+        data.append(_codes(cells, named, path, number))
+    return np.frombuffer(b"".join(data), np.uint8).reshape(len(data), len(named)), named, first
+
+
+def _rows(lines: Sequence[str], path: Path) -> Iterator[list[str]]:
+    """The cells of each line; the delimiter is the one that the first line has most of."""
+    if not lines:
+        return
+    delimiter = max(",;\t", key=lines[0].count)
+    if delimiter not in lines[0]:
+        yield from (line.split() for line in lines)
+        return
+    try:
+        yield from csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table of cells, but {error}") from None
+
+
+def _names(cells: list[str]) -> tuple[str, ...] | None:
+    """The first row as names, or None where it holds data."""
+    names = tuple(cell.strip() for cell in cells)
+    counts = [[str(k + start) for k in range(len(names))] for start in (0, 1)]
+    if len(names) > 2 and list(names) in counts:
+        return names
+    if any(name in CODES or name.lower() in MISSING_CELLS or NUMBER.fullmatch(name) for name in names):
+        return None
+    return names or None
+
+
+def _codes(cells: list[str], names: tuple[str, ...], path: Path, row: int) -> bytes:
+    if len(cells) != len(names):
+        raise InputError(f"{path}, row {row}: expected {len(names)} cells as in the first row, got {len(cells)}")
+    try:
+        return bytes([CODES[cell] for cell in cells])
+    except KeyError:
+        cells = [cell.strip() for cell in cells]
+    for name, cell in zip(names, cells, strict=True):
+        if cell not in CODES:
+            raise _refuse(path, row, name, cell, missing=cell.lower() in MISSING_CELLS)
+    return bytes([CODES[cell] for cell in cells])
+
+
+def _read_numpy(path: Path) -> tuple[Bits, tuple[str, ...]]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            array = loaded
+        else:
+            with loaded:
+                named = [name for name in loaded.files if name in ("data", "x")] or loaded.files
+                if len(named) != 1:
+                    raise InputError(f"{path}: expected one array, or one called data or x, got {', '.join(named)}")
+                array = loaded[named[0]]
+    except (ValueError, EOFError) as error:  # an array of objects is a pickle
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: expected an array of numbers or truth values, but {error}") from None
+    if array.ndim != 2:
+        raise InputError(f"{path}: expected a 2-D array (rows, columns), got shape {array.shape}")
+    names = tuple(f"x{k + 1}" for k in range(array.shape[1]))
+    return _array_codes(array, names, path), names
+
+
+def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
+    try:
+        import pandas
+    except ImportError:
+        raise InputError(f"{path}: reading Parquet needs pandas and pyarrow (pip install pandas pyarrow)") from None
+    try:
+        frame = pandas.read_parquet(path)
+    except ImportError as error:
+        raise InputError(f"{path}: reading Parquet needs pyarrow, but {str(error).splitlines()[0]}") from None
+    except OSError:
+        raise
+    except Exception as error:  # pyarrow has errors of its own
+        raise InputError(f"{path}: expected a Parquet table, but {str(error).splitlines()[0]}") from None
+    names = tuple(map(str, frame.columns))
+    columns = [
+        _array_codes(frame.iloc[:, k].to_numpy().reshape(-1, 1), (name,), path)[:, 0] for k, name in enumerate(names)
+    ]
+    return np.stack(columns, 1) if columns else np.zeros((0, 0), np.uint8), names
+
+
+def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path) -> Bits:
+    if array.dtype == bool:
+        codes: Bits = np.where(array, TRUE, FALSE).astype(np.uint8)
+        return codes
+    if array.dtype.kind not in "iuf":  # strings, objects (among them None), dates: as text
+        cells = [[str(cell) for cell in row] for row in array.tolist()]
+        text = b"".join(_codes(row, names, path, number) for number, row in enumerate(cells, 1))
+        return np.frombuffer(text, np.uint8).reshape(len(array), len(names))
+    codes = np.full((len(array), len(names)), OTHER, np.uint8)
+    for value, code in ((0, ZERO), (1, ONE), (-1, MINUS)):
+        codes[array == value] = code
+    if array.dtype.kind == "f":
+        codes[np.isnan(array)] = MISSING
+    bad = np.argwhere(codes >= MISSING)
+    if len(bad):
+        row, column = bad[0]
+        raise _refuse(path, row + 1, names[column], array[row, column], missing=codes[row, column] == MISSING)
+    return codes

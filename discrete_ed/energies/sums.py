@@ -1,0 +1,76 @@
+"""Independent bits, and sums of energies: a base that holds the marginals, and what is learned on top of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from discrete_ed.energies.base import Energy
+from discrete_ed.errors import InputError
+
+
+class BernoulliEnergy(Energy):
+    """Independent bits, `E(x) = −bᵀx`, so that `p(x_i = 1) = σ(b_i)`.
+
+    Args:
+        logits: `b`, shape `(D,)`; or the number of bits `D`, for a start at fair coins.
+
+    >>> BernoulliEnergy(torch.tensor([0.0, 2.0])).flip_delta(torch.ones(1, 2)).tolist()
+    [[0.0, 2.0]]
+    """
+
+    def __init__(self, logits: Tensor | int) -> None:
+        super().__init__()
+        if isinstance(logits, int):
+            logits = torch.zeros(logits)
+        if logits.ndim != 1 or not logits.isfinite().all():
+            raise InputError(f"logits: expected finite numbers of shape (D,), got shape {tuple(logits.shape)}")
+        self.logits = nn.Parameter(logits.detach().clone())
+
+    @classmethod
+    def from_data(cls, data: Tensor, *, pseudocount: float = 1.0) -> BernoulliEnergy:
+        """The energy whose marginals are those of a table `(N, D)`, each with `pseudocount` fair coins added.
+
+        >>> BernoulliEnergy.from_data(torch.tensor([[1], [1], [1], [0]]), pseudocount=0.0).logits.exp()
+        tensor([3.], grad_fn=<ExpBackward0>)
+        """
+        if data.ndim != 2 or len(data) == 0:
+            raise InputError(f"data: expected a table of shape (N, D) with N >= 1, got {tuple(data.shape)}")
+        rate = (data.double().sum(0) + pseudocount / 2) / (len(data) + pseudocount)
+        return cls((rate.log() - (1 - rate).log()).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return -x @ self.logits
+
+    def flip_delta(self, x: Tensor) -> Tensor:
+        """`Δ_i = −(1 − 2 x_i) b_i`."""
+        return (2 * x - 1) * self.logits
+
+
+class SumEnergy(Energy):
+    """`E(x) = Σ_k E_k(x)`: the product of the models. A bit is free where it is in every term.
+
+    >>> from discrete_ed import MLPEnergy
+    >>> energy = SumEnergy(BernoulliEnergy(8), MLPEnergy(8, hidden=(16,)))
+    >>> energy(torch.zeros(5, 8)).shape
+    torch.Size([5])
+    """
+
+    def __init__(self, *terms: Energy) -> None:
+        super().__init__()
+        if not terms:
+            raise InputError("terms: expected at least one energy, got none")
+        self.terms = nn.ModuleList(terms)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([term(x) for term in self.terms]).sum(0)
+
+    def flip_delta(self, x: Tensor) -> Tensor:
+        """The sum of the terms' own differences."""
+        return torch.stack([term.flip_delta(x) for term in self._energies()]).sum(0)
+
+    def free(self, x: Tensor) -> Tensor:
+        return torch.stack([term.free(x) for term in self._energies()]).all(0)
+
+    def _energies(self) -> list[Energy]:
+        return [term for term in self.terms if isinstance(term, Energy)]

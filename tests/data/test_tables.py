@@ -1,0 +1,161 @@
+"""Binary tables: what is read, and how what can't be is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from discrete_ed import InputError, read_table
+
+BITS = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]], np.uint8)
+
+
+def written(folder, text, name="table.csv"):
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,0,1\n0,0,1\n1,1,0\n",
+        "1;0;1\r\n0;0;1\r\n1;1;0",
+        "1\t0\t1\n0\t0\t1\n1\t1\t0\n\n",
+        "1 0 1\n0  0 1\n 1 1 0\n",
+        "1, 0, 1\n0 ,0,1\n1,1,0\n",
+        '"1","0","1"\n"0","0","1"\n"1","1","0"\n',
+        "1,-1,1\n-1,-1,1\n1,1,-1\n",
+        "True,false,TRUE\nfalse,False,true\ntrue,true,FALSE\n",
+        "1.0,0.0,+1\n0,0,1\n1,1,0\n",
+    ],
+)
+def test_text_is_read_whatever_its_delimiter_and_kind(tmp_path, text):
+    table = read_table(written(tmp_path, text))
+    assert table.values.dtype == np.uint8
+    assert np.array_equal(table.values, BITS)
+    assert table.names == ("x1", "x2", "x3")
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("a,b,c", ("a", "b", "c")),
+        ('"has, comma",b, c', ("has, comma", "b", "c")),
+        ("\ufeffä,b,c", ("ä", "b", "c")),
+        ("0,1,2", ("0", "1", "2")),
+        ("1,2,3", ("1", "2", "3")),
+    ],
+)
+def test_a_first_row_of_names_is_taken_as_such(tmp_path, header, names):
+    table = read_table(written(tmp_path, header + "\n1,0,1\n0,0,1\n1,1,0\n"))
+    assert table.names == names
+    assert np.array_equal(table.values, BITS)
+
+
+def test_two_columns_of_bits_have_no_header(tmp_path):
+    assert read_table(written(tmp_path, "0,1\n1,1\n")).values.tolist() == [[0, 1], [1, 1]]
+
+
+def test_minus_ones_and_constants_keep_their_meaning(tmp_path):
+    assert read_table(written(tmp_path, "-1,-1\n-1,-1\n")).values.tolist() == [[0, 0], [0, 0]]
+    assert read_table(written(tmp_path, "1,1\n1,1\n")).values.tolist() == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("array", [BITS, BITS.astype(bool), BITS * 2.0 - 1, BITS.astype(str), BITS.astype(np.int64)])
+def test_numpy_files_are_read(tmp_path, array):
+    np.save(tmp_path / "one.npy", array)
+    np.savez(tmp_path / "named.npz", data=array, other=np.zeros(3))
+    np.savez_compressed(tmp_path / "single.npz", anything=array)
+    for name in ("one.npy", "named.npz", "single.npz"):
+        assert np.array_equal(read_table(tmp_path / name).values, BITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,0\n0,3\n", r"table.csv, row 3, column 'b': expected 0 or 1.*got 3"),
+        ("1,0\n0.5,1\n", r"row 2, column 'x1': .*got 0.5"),
+        ("a,b\n1,yes\n0,1\n", r"row 2, column 'b': .*got yes"),
+        ("1,2\n0,1\n1,1\n", r"row 1, column 'x2': .*got 2"),
+        ("a,b\n1,0\n0,\n", r"row 3, column 'b': .*missing value \(''\)"),
+        ("a,b\n1,NaN\n0,1\n", r"row 2, column 'b': .*missing value \('NaN'\)"),
+        ("1,NA\n0,1\n", r"row 1, column 'x2': .*missing"),
+        ("a,b\n1,0\n0,-1\n", r"row 3, column 'b': expected 0 or 1, as in other cells.*got -1"),
+        ("1,-1\n1,0\n", r"row 2, column 'x2': expected -1 or \+1.*got 0"),
+        ("true,0\nfalse,1\n", r"row 1, column 'x2': expected true or false.*got 0"),
+        ("1,0\n1,0,1\n", r"row 2: expected 2 cells as in the first row, got 3"),
+        ("1,0\n\n1,0\n", r"row 2: expected 2 cells as in the first row, got 0"),
+        ("a,b\n1,0\n", "at least two rows and one column, got 1 rows"),
+        ("a,b\n", "got 0 rows"),
+        ("", "got 0 rows"),
+        ("a,a\n1,0\n0,1\n", "different names of columns, got 'a' twice"),
+        (b"\xff\xfe\x00", "expected a readable table"),
+        ('"1\n0,1\n', "row|cells"),
+    ],
+)
+def test_what_is_no_binary_table_is_refused_with_the_place_named(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_table(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([[0.0, 1.0], [1.0, np.nan]]), r"row 2, column 'x2': .*missing value \('nan'\)"),
+        (np.array([[0.0, 0.3], [1.0, 1.0]]), r"row 1, column 'x2': .*got 0.3"),
+        (np.array([[0, 1], [7, 1]]), r"row 2, column 'x1': .*got 7"),
+        (np.array([[0, 1], [-1, 1]]), r"row 2, column 'x1': expected 0 or 1"),
+        (np.zeros(4), r"2-D array \(rows, columns\), got shape \(4,\)"),
+        (np.zeros((0, 3)), "at least two rows"),
+        (np.array([["0", "1"], ["1", "x"]]), r"row 2, column 'x2': .*got x"),
+        (np.array([[0, None], [1, 1]], dtype=object), "expected an array of numbers or truth values"),
+    ],
+)
+def test_arrays_that_are_no_table_are_refused(tmp_path, array, message):
+    np.save(tmp_path / "bad.npy", array, allow_pickle=True)
+    with pytest.raises(InputError, match=message):
+        read_table(tmp_path / "bad.npy")
+
+
+def test_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "two.npz", a=BITS, b=BITS)
+    for path, message in (
+        (tmp_path / "two.npz", "one array, or one called data or x, got a, b"),
+        (written(tmp_path, "nonsense", "cut.npz"), "expected"),
+        (written(tmp_path, b"PK\x03\x04cut", "zip.npz"), "expected a readable table"),
+        (written(tmp_path, "x", "data.pkl"), "pickle, which can run code"),
+        (tmp_path / "absent.csv", "No such file"),
+        (tmp_path, "expected a readable table"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_table(path)
+
+
+def test_parquet_without_pandas_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match="needs pandas and pyarrow"):
+        read_table(written(tmp_path, b"PAR1", "table.parquet"))
+
+
+def test_parquet_is_read_where_pandas_is_there(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame({"sun": [True, False], "rain": [False, False]})
+    frame.to_parquet(tmp_path / "table.parquet")
+    table = read_table(tmp_path / "table.parquet")
+    assert table.names == ("sun", "rain")
+    assert table.values.tolist() == [[1, 0], [0, 0]]
+    pandas.DataFrame({"a": [1, None], "b": [0, 1]}).to_parquet(tmp_path / "gap.parquet")
+    with pytest.raises(InputError, match=r"row 2, column 'a': .*missing"):
+        read_table(tmp_path / "gap.parquet")
+    with pytest.raises(InputError, match="expected a Parquet table"):
+        read_table(written(tmp_path, b"PAR1", "broken.parquet"))
+
+
+def test_published_triples_are_read(data_root):
+    shapes = {"train": (16181, 16), "valid": (2157, 16), "test": (3236, 16)}
+    for split, shape in shapes.items():
+        assert read_table(data_root / "nltcs" / f"nltcs.{split}.data").values.shape == shape

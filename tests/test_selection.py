@@ -1,0 +1,71 @@
+"""Selection keeps the best averaged weights, and stops when patience is at an end."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from discrete_ed import FitConfig, InputError, IsingEnergy, NumericalError, fit, fit_selected, pseudo_likelihood
+
+
+def batches(seed: int = 0):
+    g = torch.Generator().manual_seed(seed)
+    while True:
+        yield (torch.rand(20, 2, generator=g) < 0.8).float()
+
+
+def scripted(values):
+    """A score that reads its values from a list and notes the weights it was shown."""
+    shown = []
+
+    def score(energy) -> float:
+        shown.append(energy.fields.detach().clone())
+        return values[len(shown) - 1]
+
+    return score, shown
+
+
+def test_the_weights_of_the_best_score_are_kept():
+    energy, (score, shown) = IsingEnergy(2), scripted([1.0, 5.0, 3.0, 4.0])
+    selected = fit_selected(energy, pseudo_likelihood, batches(), FitConfig(steps=35), score=score, every=10)
+    assert selected.scores == [(10, 1.0), (20, 5.0), (30, 3.0), (35, 4.0)]
+    assert (selected.step, selected.score) == (20, 5.0)
+    assert torch.equal(energy.fields, shown[1])
+    assert not torch.equal(shown[1], shown[3])
+    assert len(selected.records) == 35
+    assert [record.get("score") for record in selected.records[8:20:10]] == [None, None]
+    assert selected.records[19]["score"] == 5.0
+
+
+def test_what_is_scored_are_the_averaged_weights_of_fit():
+    config = FitConfig(steps=30, learning_rate=0.1, ema=0.9)
+    plain, energy = IsingEnergy(2), IsingEnergy(2)
+    fit(plain, pseudo_likelihood, batches(), config)
+    fit_selected(energy, pseudo_likelihood, batches(), config, score=lambda _: 0.0, every=30)
+    assert torch.allclose(plain.fields, energy.fields, atol=1e-7)
+
+
+def test_patience_counts_scores_since_the_best():
+    energy, (score, shown) = IsingEnergy(2), scripted([1.0, 2.0, 1.5, 1.9, 9.0])
+    selected = fit_selected(
+        energy, pseudo_likelihood, batches(), FitConfig(steps=100), score=score, every=5, patience=2
+    )
+    assert [step for step, _ in selected.scores] == [5, 10, 15, 20]
+    assert len(selected.records) == 20
+    assert torch.equal(energy.fields, shown[1])
+
+
+def test_a_failure_leaves_the_best_so_far():
+    energy, (score, shown) = IsingEnergy(2), scripted([1.0, 0.5])
+    broken = itertools.chain(itertools.islice(batches(), 25), [torch.full((4, 2), torch.nan)])
+    with pytest.raises((InputError, NumericalError)):
+        fit_selected(energy, pseudo_likelihood, broken, FitConfig(steps=40), score=score, every=10)
+    assert torch.equal(energy.fields, shown[0])
+
+
+@pytest.mark.parametrize("arguments", [{"every": 0}, {"patience": 0}])
+def test_bad_arguments_are_refused(arguments):
+    with pytest.raises(InputError, match="expected at least 1"):
+        fit_selected(IsingEnergy(2), pseudo_likelihood, batches(), score=lambda _: 0.0, **arguments)
