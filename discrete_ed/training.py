@@ -139,8 +139,8 @@ def fit(
         watch: called with the record of each step that is done here, for progress and records.
         checkpoints: where to save, and from where to go on if something is there. Saved are the weights and their
             average, the optimizer, the records, the place in the batches, torch's own generators, and the state of a
-            loss that has a `state_dict`; other generators must be among the things of `checkpoints`. Stopped after
-            any step and resumed equals uninterrupted, on a CPU bit for bit.
+            loss or `watch` that has a `state_dict`; other generators must be among the things of `checkpoints`.
+            Stopped after any step and resumed equals uninterrupted, on a CPU bit for bit.
 
     Inside `processes()` every rank calls this with its share of the data and, where the loss is random, a generator of
     its own (`rank_seed`); gradients are averaged over all rows, and each rank saves to its own checkpoints.
@@ -176,18 +176,18 @@ def fit(
     records: list[Record] = []
     for tensor in energy.state_dict().values():
         from_first_(tensor)
+    stateful = {"batches": stream, "loss": loss, "watch": watch}
     things = {
         "energy": energy,
         "averaged": averaged,
         "optimizer": optimizer,
-        **{name: thing for name, thing in (("batches", stream), ("loss", loss)) if hasattr(thing, "state_dict")},
+        **{name: thing for name, thing in stateful.items() if hasattr(thing, "state_dict")},
         **_default_generators(parameters),
     }
 
     def save() -> None:
         if checkpoints is not None:
-            columns = torch.tensor([list(record.values()) for record in records], dtype=torch.float64)
-            checkpoints.save(len(records), {**things, "records": columns, "config": asdict(config)})
+            checkpoints.save(len(records), {**things, "records": columns_of(records), "config": asdict(config)})
 
     if checkpoints is not None:
         records = _restored(checkpoints, things, config)
@@ -271,8 +271,17 @@ def _restored(checkpoints: Checkpoints, things: dict[str, Any], config: FitConfi
         return []
     if saved.state.get("config") != asdict(config):
         raise InputError(f"config: expected that of the checkpoint, {saved.state.get('config')}, got {asdict(config)}")
-    rows: list[list[float]] = saved.state["records"].tolist()
-    return [{**dict(zip(RECORD, row, strict=True)), "step": int(row[0])} for row in rows]
+    return records_of(saved.state["records"])
+
+
+def columns_of(records: list[Record]) -> Tensor:
+    """Records as a float64 tensor `(steps, 4)`, to be saved."""
+    return torch.tensor([[record[name] for name in RECORD] for record in records], dtype=torch.float64)
+
+
+def records_of(columns: Tensor) -> list[Record]:
+    """The records that `columns_of` made a tensor of."""
+    return [{**dict(zip(RECORD, row, strict=True)), "step": int(row[0])} for row in columns.tolist()]
 
 
 def _default_generators(parameters: Sequence[Tensor]) -> dict[str, torch.Generator]:

@@ -19,10 +19,13 @@ from discrete_ed import (
     Checkpoints,
     FitConfig,
     InputError,
+    IsingEnergy,
     MLPEnergy,
     contrastive_divergence,
     energy_discrepancy,
     fit,
+    fit_selected,
+    pseudo_likelihood,
     shuffled_batches,
 )
 from discrete_ed.interrupts import Interrupted, deferred
@@ -104,6 +107,36 @@ def test_stopped_and_resumed_is_uninterrupted_to_the_bit(whole, kind, how, tmp_p
         reached = 0 if how is None and stop == 1 else stop - (how is None)
         assert not reached or (folder / f"step-{reached:06d}").is_dir()
         assert same(Training(kind, folder), whole[kind])
+
+
+def test_a_selection_that_was_stopped_goes_on(tmp_path):
+    def select(folder: Path, stop: int = 0):
+        g = torch.Generator().manual_seed(0)
+        energy = IsingEnergy(3)
+        batches = shuffled_batches((torch.rand(60, 3, generator=g) < 0.8).float(), 20, generator=g)
+
+        def watch(record: dict[str, float]) -> None:
+            if record["step"] == stop:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        selected = fit_selected(
+            energy,
+            pseudo_likelihood,
+            batches,
+            FitConfig(steps=50, learning_rate=0.1),
+            score=lambda energy: -abs(float(energy.fields.detach().sum()) - 1.5),  # is best somewhere on the way
+            every=3,
+            patience=2,
+            watch=watch,
+            checkpoints=Checkpoints(folder),
+        )
+        return selected, energy.fields
+
+    with pytest.raises(Interrupted):
+        select(tmp_path / "a", stop=7)
+    (resumed, weights), (whole, others) = select(tmp_path / "a"), select(tmp_path / "b")
+    assert resumed == whole
+    assert torch.equal(weights, others)
 
 
 def test_stopped_again_and_again_is_still_the_same(whole, tmp_path):
