@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from discrete_ed.data.tables import Bits, read_table
+from discrete_ed.data.tables import Bits, check_expansion, read_table
 from discrete_ed.errors import InputError
+
+COMPRESSED = 15  # miCOMPRESSED of MATLAB's level 5 format
 
 
 def digits(threshold: float = 8.0) -> Bits:
@@ -51,10 +55,13 @@ def _read_mat(path: Path, variable: str) -> np.ndarray[Any, Any]:
     from scipy.io import loadmat
 
     try:
+        _check_mat(path)
         found = loadmat(path, variable_names=[variable])
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: expected a MATLAB file up to version 7, but {reason}") from None
+    except InputError:
+        raise
+    except Exception as error:  # the parser of scipy raises many kinds on malformed files
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise InputError(f"{path}: expected a MATLAB file up to version 7, but {reason:.200}") from None
     if variable not in found or not np.issubdtype(found[variable].dtype, np.number) or found[variable].ndim != 2:
         raise InputError(f"{path}: expected a matrix called {variable!r} with an image in each column")
     columns = found[variable]
@@ -62,6 +69,21 @@ def _read_mat(path: Path, variable: str) -> np.ndarray[Any, Any]:
     if side * side != len(columns):
         raise InputError(f"{path}: expected square images, got {len(columns)} pixels")
     return columns.T.reshape(-1, side, side).swapaxes(1, 2).reshape(-1, side * side)
+
+
+def _check_mat(path: Path) -> None:
+    """Refuse a file whose compressed elements unpack to far more than it holds, after unpacking them piece by piece."""
+    size, unpacked = path.stat().st_size, 0
+    with path.open("rb") as file:
+        order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
+        while order and len(tag := file.read(8)) == 8:
+            kind, length = struct.unpack(f"{order}II", tag)
+            content = file.read(length)
+            unpack = zlib.decompressobj()
+            while kind == COMPRESSED and content and not unpack.eof:
+                unpacked += len(unpack.decompress(content, 2**20))
+                content = unpack.unconsumed_tail
+                check_expansion(unpacked, size, path)
 
 
 def _threshold(values: np.ndarray[Any, Any], threshold: float) -> Bits:

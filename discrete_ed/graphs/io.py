@@ -46,6 +46,8 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
         if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".p"):
             hint = "; a pickle can run code, so convert it yourself: discrete_ed.write_graphs('graphs.g6', graphs)"
         raise InputError(f"{path}: expected a graph file ({', '.join(ENDINGS)}), got ending {path.suffix!r}{hint}")
+    if path.exists() and not path.is_file():  # a device may never end
+        raise InputError(f"{path}: expected a readable graph file, but it is no file")
     try:
         lines = path.read_bytes().splitlines()
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
