@@ -6,14 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import safetensors
 import safetensors.torch
+import torch
 
 from discrete_ed.checkpoint.files import MANIFEST, manifest_of, read_verified, write_atomically
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 
 WEIGHTS = "weights.safetensors"
+SMALL = 2**22  # numbers that any arguments may ask for
 
 AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
 
@@ -66,11 +67,30 @@ def load_energy(folder: str | Path, build: Callable[..., AnyEnergy]) -> AnyEnerg
     kind = manifest["energy"]
     name = getattr(build, "__name__", kind)
     if kind != name:
-        raise InputError(f"{folder}: expected a saved {name}, got {kind}")
+        raise InputError(f"{folder}: expected a saved {name}, got {kind!s:.60}")
     try:
+        weights = safetensors.torch.load(files[WEIGHTS])
+        _check_size(build, manifest["arguments"], sum(map(torch.numel, weights.values())))
         energy = build(**manifest["arguments"])
-        energy.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
-    except (TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder}: expected arguments and weights that fit {name}, but {reason}") from None
+        energy.load_state_dict(weights)
+    except Exception as error:  # whatever a constructor raises when a stranger's arguments are handed to it
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{folder}: expected arguments and weights that fit {name}, but {reason:.200}") from None
     return energy
+
+
+def _check_size(build: Callable[..., Energy], arguments: dict[str, Any], numbers: int) -> None:
+    """Refuse arguments that ask for far more numbers than there are in the weights, before memory is taken for them."""
+    limit = SMALL + 100 * numbers
+    for name, value in arguments.items():
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, int) and each > limit:
+                raise ValueError(f"{name} is {each}")
+    try:
+        with torch.device("meta"):
+            shell = build(**arguments)
+    except (RuntimeError, NotImplementedError):  # a constructor that looks at values; it has only its own limits
+        return
+    wanted = sum(part.numel() for part in (*shell.parameters(), *shell.buffers()))
+    if wanted > limit:
+        raise ValueError(f"{wanted} numbers are asked for, and {numbers} are there")

@@ -266,7 +266,12 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
         codes: Bits = np.where(array, TRUE, FALSE).astype(np.uint8)
         return codes
     if array.dtype.kind not in "iuf":  # strings, objects (among them None), dates: as text
-        cells = [[str(cell) for cell in row] for row in array.tolist()]
+        try:
+            cells = [[str(cell) for cell in row] for row in array.tolist()]
+        except (SystemError, ValueError, OverflowError):  # text that is none, dates out of range
+            raise InputError(
+                f"{path}: expected an array of numbers or truth values, got a broken {array.dtype}"
+            ) from None
         text = b"".join(_codes(row, names, path, number) for number, row in enumerate(cells, 1))
         return np.frombuffer(text, np.uint8).reshape(len(array), len(names))
     codes = np.full((len(array), len(names)), OTHER, np.uint8)
