@@ -36,12 +36,12 @@ from .graphs import (
 from .likelihood import log_likelihood, normaliser
 from .local import Exact, Taylor
 from .losses import (
-    block_discrepancy,
     contrastive_divergence,
     energy_discrepancy,
     interaction_screening,
     pseudo_likelihood,
     ratio_matching,
+    single_site_discrepancy,
 )
 from .metrics import (
     diagnose,
@@ -51,8 +51,9 @@ from .metrics import (
     hamming_mmd,
     hamming_mmd_repeats,
     rhat,
+    to_arviz,
 )
-from .perturbations import Bernoulli
+from .perturbations import Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
 from .samplers import (
     DMALA,
     DULA,
@@ -62,6 +63,7 @@ from .samplers import (
     GibbsWithGradients,
     ParallelTempering,
     PathAuxiliary,
+    SwendsenWang,
     adapt_step_size,
     ais,
     anneal,
@@ -80,6 +82,7 @@ __all__ = [
     "DULA",
     "Bernoulli",
     "BernoulliEnergy",
+    "Block",
     "BlockGibbs",
     "Checkpoints",
     "ContrastiveDivergence",
@@ -92,21 +95,26 @@ __all__ = [
     "GibbsSweep",
     "GibbsWithGradients",
     "GraphEnergy",
+    "Grid",
+    "Informed",
     "InputError",
     "IsingEnergy",
     "MLPEnergy",
+    "MeanPool",
+    "NodeBlock",
     "NumericalError",
     "ParallelTempering",
     "PathAuxiliary",
+    "Perturbation",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",
+    "SwendsenWang",
     "Table",
     "Taylor",
     "adapt_step_size",
     "ais",
     "anneal",
-    "block_discrepancy",
     "chain",
     "colour_classes",
     "contrastive_divergence",
@@ -147,7 +155,9 @@ __all__ = [
     "sample",
     "save_energy",
     "shuffled_batches",
+    "single_site_discrepancy",
     "states_to_graphs",
+    "to_arviz",
     "to_pyg",
     "torus_log_z",
     "torus_sample",

@@ -15,12 +15,13 @@ PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
     ["interrupts", "distributed"],
+    ["continuous"],  # a room of its own
     ["states"],
     ["energies"],
     ["local"],
     ["perturbations"],
     ["losses", "samplers"],  # siblings that don't know each other
-    ["exact", "contrastive"],
+    ["exact", "contrastive", "relations"],
     ["torus", "likelihood"],
     ["checkpoint"],
     ["training"],
