@@ -9,6 +9,7 @@ from torch import Tensor
 from discrete_ed import (
     DMALA,
     Bernoulli,
+    Block,
     Energy,
     Exact,
     Gibbs,
@@ -18,7 +19,6 @@ from discrete_ed import (
     NumericalError,
     PathAuxiliary,
     Taylor,
-    block_discrepancy,
     energy_discrepancy,
     enumerate_states,
     pseudo_likelihood,
@@ -98,7 +98,7 @@ def test_the_law_itself_gives_them_nothing():
         pseudo_likelihood,
         ratio_matching,
         lambda energy, x: energy_discrepancy(energy, x, Bernoulli(epsilon=0.4), m=64),
-        lambda energy, x: block_discrepancy(energy, x, size=3, epsilon=0.3),
+        lambda energy, x: energy_discrepancy(energy, x, Block(3, epsilon=0.3)),
     ],
 )
 def test_losses_and_their_gradients_stay_finite_beside_them(loss):
