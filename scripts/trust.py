@@ -337,10 +337,15 @@ def fuzz(home: Path, options: argparse.Namespace) -> list[Row]:
             text=True,
             check=False,
         )
-        found = json.loads(done.stdout) if done.returncode == 0 else {"bad": [done.stderr[-500:]], "peak": 0, "read": 0}
+        found = (
+            json.loads(done.stdout)
+            if done.returncode == 0
+            else {"bad": [f"exit {done.returncode} {done.stderr[-500:]}"], "peak": 0, "read": 0}
+        )
+        print(*found["bad"], sep="\n", file=sys.stderr)
         outcome = f"{found['read']} read, no foreign exception, no hang, peak memory {found['peak']} MB"
         good = not found["bad"] and found["peak"] < 500
-        rows.append(Row(f"fuzzed: {name}", options.cases, outcome if good else f"{found}", good))
+        rows.append(Row(f"fuzzed: {name}", options.cases, outcome if good else f"{found!s:.200}", good))
     return rows
 
 
@@ -370,7 +375,7 @@ def fuzz_one(home: Path, options: argparse.Namespace) -> None:
         except DiscreteEDError:
             pass
         except BaseException as error:
-            bad.append(f"{type(error).__name__}: {error!s:.100} on {content[:500]!r}")
+            bad.append(f"{type(error).__name__}: {error!s:.100} on {content[:300]!r}")
         signal.alarm(0)
         if len(bad) == 5:
             break

@@ -249,6 +249,8 @@ def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
             columns = []
             for name in names:
                 column = file.read(columns=[name]).column(0)
+                if len(column) != rows:
+                    raise InputError(f"{path}, column {name!r}: expected {rows} rows, got {len(column)}")
                 if column.null_count:
                     row = column.is_null().to_pylist().index(True)
                     raise _refuse(path, row + 1, name, "null", missing=True)
@@ -266,12 +268,11 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
         codes: Bits = np.where(array, TRUE, FALSE).astype(np.uint8)
         return codes
     if array.dtype.kind not in "iuf":  # strings, objects (among them None), dates: as text
-        try:
-            cells = [[str(cell) for cell in row] for row in array.tolist()]
-        except (SystemError, ValueError, OverflowError):  # text that is none, dates out of range
-            raise InputError(
-                f"{path}: expected an array of numbers or truth values, got a broken {array.dtype}"
-            ) from None
+        characters = array.tobytes() if array.dtype.kind == "U" else b""
+        points = np.frombuffer(characters, "u4" if array.dtype.isnative else ">u4")
+        if points.max(initial=0) > 0x10FFFF:  # numpy makes broken strings of these
+            raise InputError(f"{path}: expected numbers or truth values, got text that is none")
+        cells = [[str(cell) for cell in row] for row in array.tolist()]
         text = b"".join(_codes(row, names, path, number) for number, row in enumerate(cells, 1))
         return np.frombuffer(text, np.uint8).reshape(len(array), len(names))
     codes = np.full((len(array), len(names)), OTHER, np.uint8)
