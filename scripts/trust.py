@@ -44,8 +44,9 @@ class Job(NamedTuple):
 
     script: str
     arguments: list[str]
-    steps: int
     compared: list[str]
+    steps: int = 0
+    """Training steps that are logged; 0 where the job trains in one piece, and is killed after random times."""
 
 
 SMALL = ["--width", "8", "--layers", "1", "--batch", "16"]
@@ -53,8 +54,13 @@ JOBS = {
     "graphs": Job(
         "generate_ego_graphs.py",
         [*SMALL, "--steps", "300", "--negatives", "2", "--samples", "60", "--sampler-steps", "150", "--chains", "40"],
-        300,
         ["checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6"],
+        300,
+    ),
+    "couplings": Job(
+        "train_ising.py",
+        ["--side", "6", "--samples", "500", "--estimator", "block", "--penalty", "auto"],
+        ["model/weights.safetensors", "couplings.npz"],
     ),
 }
 
@@ -95,7 +101,7 @@ def steps_logged(folder: Path) -> int:
 
 def wait_for_step(process: subprocess.Popen[bytes], folder: Path, step: int) -> bool:
     """Whether the process is still there when it has logged the step."""
-    while process.poll() is None and steps_logged(folder) < step:
+    while process.poll() is None and (steps_logged(folder) < step or not (folder / "config.json").exists()):
         time.sleep(0.002)
     return process.poll() is None
 
@@ -115,26 +121,34 @@ def kills(home: Path, options: argparse.Namespace) -> list[Row]:
     rows = []
     for number, (name, job) in enumerate(JOBS.items()):
         whole = home / f"{name}-whole"
+        started = time.monotonic()
         done = finish(job, *job.arguments, "--out", whole)
         assert done.returncode == 0, done.stderr
+        seconds = time.monotonic() - started
         wanted = options.kills * (number + 1) // len(JOBS) - options.kills * number // len(JOBS)
         counts: Counter[str] = Counter()
         run = 0
         while counts["kills"] < wanted:
             run += 1
             folder = home / f"{name}-{run}"
-            places = sorted(rng.sample(range(2, job.steps - 10), min(10, wanted - counts["kills"])))
+            times = min(10, wanted - counts["kills"])
+            places = sorted(rng.sample(range(2, max(job.steps, 100) - 10), times))
             arguments: list[object] = [*job.arguments, "--checkpoint-seconds", "0", "--out", folder]
             for place in places:
                 process = begin(job, *arguments)
-                alive = wait_for_step(process, folder, place)
-                time.sleep(rng.random() * 0.03)  # into a step, or the writing of a checkpoint
+                alive = wait_for_step(process, folder, place if job.steps else 0)
+                time.sleep(
+                    rng.random() * (0.03 if job.steps else seconds / 2)
+                )  # into a step, or the writing of a checkpoint
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-                counts["kills"] += alive
+                counts["kills"] += alive and process.returncode == -signal.SIGKILL
                 counts["stray"] += len(list(folder.rglob("*.tmp")))
                 arguments = ["--resume", folder]
-            done = finish(job, *arguments)
+                if (folder / "result.json").exists():
+                    break
+            else:
+                done = finish(job, *arguments)
             different = differing(job, folder, whole)
             counts["lost"] += len(places) * bool(done.returncode)
             counts["different"] += len(places) * bool(different)
@@ -294,6 +308,7 @@ def ranks(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG001
         folder = home / f"{name}-killed"
         process = begin(job, *job.arguments, "--checkpoint-seconds", "0", "--out", folder, ranks=2)
         wait_for_step(process, folder, job.steps // 4)
+        time.sleep(0.5)
         os.kill(_workers(process.pid)[-1], signal.SIGKILL)
         started = time.monotonic()
         code = process.wait(timeout=120)

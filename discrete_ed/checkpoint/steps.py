@@ -36,9 +36,10 @@ class Checkpoints:
     """The last checkpoints of a run: `FOLDER/step-000123/` with tensors, state and a manifest.
 
     A *thing* is a `torch.Generator`, a `numpy.random.Generator`, or anything with `state_dict` and `load_state_dict`
-    (a module, an optimizer, batches, a replay buffer); a tensor, number, string, list or dictionary is saved as it is.
-    Tensors go into safetensors, the rest into JSON, so that nothing is unpickled; the manifest holds the schema's
-    version and the SHA-256 of both. A checkpoint is there as a whole or not at all: temporary name, fsync, rename.
+    (a module, an optimizer, batches, a replay buffer); a tensor, array, number, string, list or dictionary is saved as
+    it is. Tensors go into safetensors, the rest into JSON, so that nothing is unpickled; the manifest holds the
+    schema's version and the SHA-256 of both. A checkpoint is there as a whole or not at all: temporary name, fsync,
+    rename.
 
     Args:
         folder: where to save; made when first needed. Inside `processes()` each rank saves a state of its own, rank
@@ -201,6 +202,8 @@ def _restore(thing: Any, state: Any) -> None:
 
 def _packed(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
     """The value as JSON, its tensors taken out: `{"tensor": name}`; a dictionary as `{"items": [[key, value], …]}`."""
+    if isinstance(value, np.ndarray):
+        return {"array": _packed(torch.from_numpy(value), tensors, name)}
     if isinstance(value, Tensor):
         while name in tensors:  # {"a": {"b": …}, "a.b": …}
             name += "'"
@@ -219,6 +222,8 @@ def _unpacked(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(value, list):
         return [_unpacked(item, tensors) for item in value]
     if isinstance(value, dict):
+        if "array" in value:
+            return _unpacked(value["array"], tensors).numpy()
         if "tensor" in value:
             return tensors[value["tensor"]]
         return {key: _unpacked(item, tensors) for key, item in value["items"]}

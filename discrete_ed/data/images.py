@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,15 +91,15 @@ def _find_matrix(file: IO[bytes], variable: str, size: int, path: Path) -> np.nd
             kind, length = struct.unpack(f"{order}II", content[:8])
             content = content[8:]
         if kind == MATRIX:
-            flags, shape, name, *values = _elements(content, order)
-            if bytes(name).rstrip(b"\0") == variable.encode() and flags[0] & 0x800 == 0 and len(values) == 1:
-                return values[0].reshape(shape.tolist(), order="F") if len(shape) == 2 else None
+            elements = _elements(content, order)
+            flags, shape, name = (next(elements) for _ in range(3))
+            if bytes(name).rstrip(b"\0") == variable.encode() and flags[0] & 0x800 == 0 and len(shape) == 2:
+                return next(elements).reshape(shape.tolist(), order="F")
     return None
 
 
-def _elements(content: bytes, order: str) -> list[np.ndarray[Any, Any]]:
+def _elements(content: bytes, order: str) -> Iterator[np.ndarray[Any, Any]]:
     """The arrays inside a matrix element: flags, shape, name, numbers."""
-    found = []
     place = 0
     while place + 8 <= len(content):
         kind, length = struct.unpack_from(f"{order}II", content, place)
@@ -108,9 +109,8 @@ def _elements(content: bytes, order: str) -> list[np.ndarray[Any, Any]]:
         if start + length > len(content):
             raise ValueError("an element is cut short")
         dtype = np.dtype(order + NUMBERS[kind])
-        found.append(np.frombuffer(content, dtype, length // dtype.itemsize, start))
+        yield np.frombuffer(content, dtype, length // dtype.itemsize, start)
         place = following
-    return found
 
 
 def _threshold(values: np.ndarray[Any, Any], threshold: float) -> Bits:

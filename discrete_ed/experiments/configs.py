@@ -322,7 +322,7 @@ PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
 
 @dataclass(frozen=True)
-class TrainIsing:
+class TrainIsing(Resumable):
     """Recover the couplings of an Ising model, from a table of yours or from draws of a known model.
 
     Without --data: draws perfect samples of a lattice, recovers its couplings by energy discrepancy, and sets the error
@@ -392,6 +392,7 @@ class TrainIsing:
     """run folder, which must be new or empty; default: runs/train-ising/LABEL-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _expect(self, "at least 2", "side", low=2)
         _expect(self, "at least 1", "dimension", "sweeps", "negatives", "seeds", low=1)
         _expect(self, "at least 10", "samples", low=10)

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -104,6 +104,16 @@ class RunFolder:
     def checkpoints(self, phase: str, things: Mapping[str, Any], *, every: float) -> Checkpoints:
         """Checkpoints of one phase of the run, in `progress/PHASE`, with the folder among their things."""
         return Checkpoints(self.path / PROGRESS / phase, {"run": self, **things}, every=every)
+
+    def once(self, phase: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The result of one phase of the run, which is not computed again when the run goes on."""
+        checkpoints = self.checkpoints(phase, {}, every=0)
+        saved = checkpoints.restore()
+        if saved is None:
+            result = compute()
+            checkpoints.save(1, {"result": result})
+            return result
+        return saved.state["result"]
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
