@@ -57,6 +57,12 @@ JOBS = {
         ["checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6"],
         300,
     ),
+    "densities": Job(
+        "estimate_density.py",
+        [*SMALL, "--data", "moons", "--loss", "pcd", "--steps", "300", "--samples", "50", "--sampler-steps", "20"],
+        ["checkpoint/weights.safetensors", "metrics.jsonl", "samples.npy"],
+        300,
+    ),
     "couplings": Job(
         "train_ising.py",
         ["--side", "6", "--samples", "500", "--estimator", "block", "--penalty", "auto"],

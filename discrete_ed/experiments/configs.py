@@ -417,7 +417,7 @@ class TrainIsing(Resumable):
 
 
 @dataclass(frozen=True)
-class EstimateDensity:
+class EstimateDensity(Resumable):
     """Learn an energy over binary states, and say how likely it finds held-out data.
 
     Trains on one of seven densities in the plane, on images, or on a table of your own; keeps the averaged weights that
@@ -495,6 +495,7 @@ class EstimateDensity:
     """run folder, which must be new or empty; default: runs/estimate-density/DATA-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
         _expect(self, "at least 1", *given, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)

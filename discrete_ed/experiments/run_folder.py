@@ -8,12 +8,13 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from discrete_ed.checkpoint import Checkpoints, save_energy, write_atomically
 from discrete_ed.distributed import ranks, text_from_first
@@ -49,6 +50,7 @@ class RunFolder:
         name = resume or out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = Path(text_from_first(str(name)))
         self.writes = ranks().rank == 0
+        self._logged = 0
         if resume is not None or not self.writes:
             return
         try:
@@ -89,25 +91,37 @@ class RunFolder:
             save_energy(self.path / name, energy, arguments)
 
     def log(self, *records: Mapping[str, Any]) -> None:
-        """Append records to `metrics.jsonl`, a line each."""
-        if not self.writes:
-            return
-        lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
+        """Add records to `metrics.jsonl`, a line each; a run that goes on writes over what it had logged later."""
+        if self.writes:
+            lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
+            with self._metrics() as file:
+                file.seek(self._logged)
+                file.write(lines)
+            self._logged += len(lines)
+
+    @contextmanager
+    def _metrics(self) -> Iterator[IO[bytes]]:
+        path = self.path / METRICS
         try:
-            with (self.path / METRICS).open("a", encoding="utf-8") as file:
-                file.writelines(lines)
+            path.touch()
+            with path.open("r+b") as file:
+                yield file
         except OSError as error:
-            raise InputError(
-                f"out: expected a folder to write to, but {self.path / METRICS}: {error.strerror}"
-            ) from None
+            raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
 
     def checkpoints(self, phase: str, things: Mapping[str, Any], *, every: float) -> Checkpoints:
         """Checkpoints of one phase of the run, in `progress/PHASE`, with the folder among their things."""
         return Checkpoints(self.path / PROGRESS / phase, {"run": self, **things}, every=every)
 
-    def once(self, phase: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The result of one phase of the run, which is not computed again when the run goes on."""
-        checkpoints = self.checkpoints(phase, {}, every=0)
+    def once(
+        self, phase: str, compute: Callable[[], dict[str, Any]], things: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The result of one phase of the run, which is not computed again when the run goes on.
+
+        Args:
+            things: the generators that it draws from.
+        """
+        checkpoints = self.checkpoints(phase, things or {}, every=0)
         saved = checkpoints.restore()
         if saved is None:
             result = compute()
@@ -117,27 +131,28 @@ class RunFolder:
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
-        self.write_json(RESULT, result)
         if self.writes:
+            with self._metrics() as file:
+                file.truncate(self._logged)
+            self.write_json(RESULT, result)
             shutil.rmtree(self.path / PROGRESS, ignore_errors=True)
 
     def state_dict(self) -> dict[str, Any]:
         """How many bytes were logged, which are then safe on the disk."""
-        if not self.writes:
-            return {}
-        try:
-            with (self.path / METRICS).open("ab") as file:
+        if self.writes:
+            with self._metrics() as file:
                 os.fsync(file.fileno())
-                return {"logged": file.tell()}
-        except OSError as error:
-            raise InputError(
-                f"out: expected a folder to write to, but {self.path / METRICS}: {error.strerror}"
-            ) from None
+        return {"logged": self._logged}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Forget what was logged later."""
+        """Go on logging from there. Later records stay until they are overwritten: checkpoints of later phases, which
+        are restored next, may count on them."""
         if self.writes:
-            os.truncate(self.path / METRICS, state["logged"])
+            with self._metrics() as file:
+                size = file.seek(0, os.SEEK_END)
+            if size < state["logged"]:
+                raise InputError(f"{self.path / METRICS}: expected {state['logged']} bytes or more, got {size}")
+        self._logged = state["logged"]
 
 
 def resumed(config: AnyConfig, job: str) -> AnyConfig:
