@@ -125,13 +125,14 @@ def kills(home: Path, options: argparse.Namespace) -> list[Row]:
     """Kill runs at random steps, resume each, and compare the end with that of a run that was left alone."""
     rng = random.Random(options.seed)
     rows = []
-    for number, (name, job) in enumerate(JOBS.items()):
+    jobs = {name: JOBS[name] for name in options.jobs}
+    for number, (name, job) in enumerate(jobs.items()):
         whole = home / f"{name}-whole"
         started = time.monotonic()
         done = finish(job, *job.arguments, "--out", whole)
         assert done.returncode == 0, done.stderr
         seconds = time.monotonic() - started
-        wanted = options.kills * (number + 1) // len(JOBS) - options.kills * number // len(JOBS)
+        wanted = options.kills * (number + 1) // len(jobs) - options.kills * number // len(jobs)
         counts: Counter[str] = Counter()
         run = 0
         while counts["kills"] < wanted:
@@ -168,6 +169,7 @@ def kills(home: Path, options: argparse.Namespace) -> list[Row]:
         )
         good = not (counts["lost"] or counts["different"] or counts["stray at the end"])
         rows.append(Row(f"kill -9 while training, then --resume: {name}", counts["kills"], outcome, good))
+        print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
 
@@ -306,7 +308,8 @@ def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: AR
 def ranks(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG001
     """Two processes under torchrun: to the end, with one killed, with one slow."""
     rows = []
-    for name, job in JOBS.items():
+    for name in options.jobs:
+        job = JOBS[name]
         folder = home / f"{name}-two"
         done = finish(job, *job.arguments, "--out", folder, ranks=2)
         good = done.returncode == 0 and (folder / "result.json").exists()
@@ -464,6 +467,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; all where none is named")
     parser.add_argument("--kills", type=int, default=50, help="over all jobs")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="of kills and ranks")
     parser.add_argument("--cases", type=int, default=10_000, help="mutated files for each parser")
     parser.add_argument("--seconds", type=int, default=600, help="of coverage-guided fuzzing in all")
     parser.add_argument("--seed", type=int, default=0)
