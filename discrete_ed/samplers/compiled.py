@@ -32,7 +32,7 @@ UPDATES = 2**26  # spin updates between two looks at the keyboard: a second or l
 STEEPEST = 300.0  # |β field| up to which no weight of a flip overflows or vanishes
 MOST_TABLED = 6  # neighbours up to which thresholds are tabled for all states of them
 MOST_COUNTED = 12  # neighbours up to which they are counted bit by bit
-PACKED, ABREAST = 16, 8  # chains from which it pays to pack them into words, or to run them side by side
+PACKED = 32  # chains from which it pays to pack them into words
 
 Array = NDArray[Any]
 Advance = Callable[[State, int, torch.Generator | None], State]
@@ -121,10 +121,7 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
         return partial(_sweeps, partial(run.sweep_packed, order=order, **_counted(model, degree)), _pack, _unpack)
     if degree > MOST_TABLED:
         return partial(_sweeps, partial(_redraw_in_turn, model, order), _spins, _bits)
-    tables = {"order": order, **_tabled(model, degree)}
-    if chains >= ABREAST:
-        return partial(_sweeps, partial(run.sweep_side_by_side, **tables), _turn, _turn)
-    return partial(_sweeps, partial(run.sweep_each, **tables), np.copy, np.asarray)
+    return partial(_sweeps, partial(run.sweep_each, **_tabled(model, order, degree)), np.copy, np.asarray)
 
 
 def _flips(
@@ -208,15 +205,22 @@ def _counted(model: Interactions, degree: int) -> dict[str, Array]:
     return {"start": start, "neighbour": neighbour, "negative": negative, "row": row.ravel(), "threshold": threshold}
 
 
-def _tabled(model: Interactions, degree: int) -> dict[str, Array]:
-    """Thresholds by the states of the neighbours; bits with the same couplings and field share a row."""
+def _tabled(model: Interactions, order: Array, degree: int) -> dict[str, Any]:
+    """Thresholds by the states of the neighbours, in the order of a sweep; bits of one kind share them."""
     start, column, value = model.rows
-    bit = np.repeat(np.arange(len(model.fields)), np.diff(start))
+    bits = np.arange(len(model.fields))
+    bit = np.repeat(bits, np.diff(start))
     place = np.arange(len(column)) - start[bit]
-    neighbour = np.repeat(np.arange(len(model.fields))[:, None], degree, 1)  # padded by the bit itself, without force
-    coupling = np.zeros((len(model.fields), degree))
+    width = max(degree, 1)
+    neighbour = np.repeat(bits[:, None], width, 1)  # padded by the bit itself, without force
+    coupling = np.zeros((len(bits), width))
     neighbour[bit, place], coupling[bit, place] = column, value
     kinds, row = np.unique(np.column_stack([model.fields, coupling]), axis=0, return_inverse=True)
-    spins = 2.0 * (np.arange(2**degree) >> np.arange(degree)[:, None] & 1) - 1
+    spins = 2.0 * (np.arange(2**width) >> np.arange(width)[:, None] & 1) - 1
     threshold = _threshold(kinds[:, :1] + kinds[:, 1:] @ spins)
-    return {"neighbour": neighbour, "row": row.ravel(), "threshold": threshold}
+    return {
+        "order": order.astype(np.uint32),
+        "neighbours": tuple(np.ascontiguousarray(part) for part in neighbour[order].astype(np.uint32).T),
+        "row": (row.ravel()[order] * threshold.shape[1]).astype(np.uint64),
+        "threshold": threshold.ravel(),
+    }

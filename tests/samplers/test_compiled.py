@@ -41,9 +41,9 @@ def frustrated(bits: int) -> IsingEnergy:
 GLASS, ONE_STRENGTH, DENSE = torus(2, 3), frustrated(6), ising(8)
 COLOURS = GibbsSweep(colour_classes(GLASS))
 CASES = {
-    "one after the other": (COLOURS, GLASS, 1.0, {"ABREAST": 10**9}),
-    "side by side": (COLOURS, GLASS, 1.0, {}),
-    "side by side, tempered": (COLOURS, GLASS, 0.4, {}),
+    "few neighbours": (COLOURS, GLASS, 1.0, {}),
+    "few neighbours, tempered": (COLOURS, GLASS, 0.4, {}),
+    "one strength, not packed": (GibbsSweep(), ONE_STRENGTH, 1.0, {"PACKED": 10**9}),
     "packed": (GibbsSweep(), ONE_STRENGTH, 1.0, {}),
     "packed, cold": (GibbsSweep(), ONE_STRENGTH, 3.0, {}),
     "packed, no couplings": (GibbsSweep(), IsingEnergy(torch.zeros(3, 3), torch.tensor([0.3, -1.0, 0.0])), 1.0, {}),
