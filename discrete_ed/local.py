@@ -59,8 +59,8 @@ class Exact:
 class Taylor:
     """Local evaluation from one gradient, `Δ_i ≈ (1 − 2 x_i) ∂E/∂x_i`, at inverse temperature `beta`.
 
-    The first-order estimate of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509, eq. 3). The energy must
-    be differentiable in `x`. The energy itself is exact.
+    The first-order estimate of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509). The energy must be
+    differentiable in `x`. The energy itself is exact.
 
     >>> from discrete_ed import IsingEnergy
     >>> pair = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))

@@ -25,7 +25,7 @@ def check_balance(balance: str) -> None:
 def log_balance(balance: Balance, delta: Tensor) -> Tensor:
     """`log g(exp(−Δ))` of a balancing function `g(t) = t g(1/t)`, elementwise; `−inf` at frozen bits.
 
-    `g(t)` is `√t`, `t / (1 + t)` (barker), `min(1, t)` or `max(1, t)`: Zanella 2020, arXiv 1711.07424, section 2.
+    `g(t)` is `√t`, `t / (1 + t)` (barker), `min(1, t)` or `max(1, t)`: Zanella 2020, arXiv 1711.07424.
     """
     if balance == "sqrt":
         return -0.5 * delta
@@ -56,7 +56,7 @@ class GibbsWithGradients:
     Raises:
         InputError: an unknown balancing function.
 
-    Source: Grathwohl et al. 2021, arXiv 2102.04509, algorithm 1; the functions from Zanella 2020, arXiv 1711.07424.
+    Source: Grathwohl et al. 2021, arXiv 2102.04509; the functions from Zanella 2020, arXiv 1711.07424.
 
     >>> from discrete_ed import Exact, IsingEnergy
     >>> kernel, local = GibbsWithGradients(), Exact(IsingEnergy(2))
