@@ -36,12 +36,12 @@ from .graphs import (
 from .likelihood import log_likelihood, normaliser
 from .local import Exact, Taylor
 from .losses import (
-    block_discrepancy,
     contrastive_divergence,
     energy_discrepancy,
     interaction_screening,
     pseudo_likelihood,
     ratio_matching,
+    single_site_discrepancy,
 )
 from .metrics import (
     diagnose,
@@ -53,7 +53,7 @@ from .metrics import (
     rhat,
     to_arviz,
 )
-from .perturbations import Bernoulli
+from .perturbations import Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
 from .samplers import (
     DMALA,
     DULA,
@@ -82,6 +82,7 @@ __all__ = [
     "DULA",
     "Bernoulli",
     "BernoulliEnergy",
+    "Block",
     "BlockGibbs",
     "ContrastiveDivergence",
     "ConvEnergy",
@@ -93,12 +94,17 @@ __all__ = [
     "GibbsSweep",
     "GibbsWithGradients",
     "GraphEnergy",
+    "Grid",
+    "Informed",
     "InputError",
     "IsingEnergy",
     "MLPEnergy",
+    "MeanPool",
+    "NodeBlock",
     "NumericalError",
     "ParallelTempering",
     "PathAuxiliary",
+    "Perturbation",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",
@@ -108,7 +114,6 @@ __all__ = [
     "adapt_step_size",
     "ais",
     "anneal",
-    "block_discrepancy",
     "chain",
     "colour_classes",
     "contrastive_divergence",
@@ -149,6 +154,7 @@ __all__ = [
     "sample",
     "save_energy",
     "shuffled_batches",
+    "single_site_discrepancy",
     "states_to_graphs",
     "to_arviz",
     "to_pyg",

@@ -10,13 +10,22 @@ from typing import Any
 import tyro
 
 from discrete_ed.errors import DiscreteEDError
-from discrete_ed.experiments.configs import Evaluate, EvaluateGraphs, GenerateEgoGraphs, Sample
+from discrete_ed.experiments.configs import (
+    ComparePerturbations,
+    Continuous,
+    Evaluate,
+    EvaluateGraphs,
+    GenerateEgoGraphs,
+    Sample,
+)
 
 JOBS: dict[str, tuple[type[Any], str]] = {
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
     "sample": (Sample, "discrete_ed.experiments.sampling"),
     "evaluate": (Evaluate, "discrete_ed.experiments.evaluation"),
     "evaluate-graphs": (EvaluateGraphs, "discrete_ed.experiments.evaluation"),
+    "compare-perturbations": (ComparePerturbations, "discrete_ed.experiments.perturbations"),
+    "continuous": (Continuous, "discrete_ed.experiments.continuous"),
 }
 """Configuration of each job, and the module whose `run` does it."""
 

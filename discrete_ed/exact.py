@@ -157,17 +157,3 @@ def number(value: Tensor) -> float:
     if not math.isfinite(found) and found != -math.inf:
         raise NumericalError(f"log Z: expected a number, got {found}; an energy is NaN or −inf")
     return found
-
-
-def energy_discrepancy(energies: Tensor, law: Tensor, perturbation: Tensor) -> Tensor:
-    """`ED = Σ_x p(x) E(x) − Σ_x p(x) Σ_y q(y|x) U_q(y)` with `U_q(y) = −log Σ_x q(y|x) exp(−E(x))`; a scalar.
-
-    Args:
-        energies: `E` of all `K` states, `(K,)`.
-        law: the data's probabilities `p` of all states, `(K,)`.
-        perturbation: `q(y|x)`, row `x`, column `y`, `(K, K)`.
-
-    Source: Schröder et al. 2023, arXiv 2307.07595.
-    """
-    contrastive = -(perturbation.log() - energies.unsqueeze(-1)).logsumexp(0)
-    return law @ energies - (law @ perturbation) @ contrastive

@@ -14,12 +14,13 @@ import discrete_ed
 PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
+    ["continuous"],  # a room of its own
     ["states"],
     ["energies"],
     ["local"],
     ["perturbations"],
     ["losses", "samplers"],  # siblings that don't know each other
-    ["exact", "contrastive"],
+    ["exact", "contrastive", "relations"],
     ["torus", "likelihood"],
     ["training"],
     ["selection"],

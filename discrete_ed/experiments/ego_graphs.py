@@ -26,7 +26,7 @@ from discrete_ed.graphs.evaluation import evaluate_graphs
 from discrete_ed.graphs.io import write_graphs
 from discrete_ed.local import Taylor
 from discrete_ed.losses import energy_discrepancy
-from discrete_ed.perturbations import Bernoulli
+from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
 from discrete_ed.report import figures, page, tables
 from discrete_ed.samplers import GibbsWithGradients, State, sample
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
@@ -101,8 +101,15 @@ def pick_device(name: str) -> torch.device:
 def train(
     energy: GraphEnergy, states: Tensor, config: GenerateEgoGraphs, generator: torch.Generator, folder: RunFolder
 ) -> list[Record]:
-    """Fit the energy by Bernoulli energy discrepancy, with a bar and records."""
-    perturbation = Bernoulli(flips=config.flips)
+    """Fit the energy by energy discrepancy, with a bar and records."""
+    noise = Bernoulli(flips=config.flips)
+    perturbations: dict[str, Perturbation] = {
+        "bernoulli": noise,
+        "informed": Informed(noise, local=Taylor),
+        "block": Block(6, epsilon=0.5),
+        "node-block": NodeBlock(4, epsilon=0.5),
+    }
+    perturbation = perturbations[config.perturbation]
 
     def loss(energy: GraphEnergy, x: Tensor) -> Tensor:
         return energy_discrepancy(energy, x, perturbation, m=config.negatives, w=config.w, generator=generator)

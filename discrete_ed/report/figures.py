@@ -17,7 +17,8 @@ EXACT, DRAWN = 64, 500  # nodes up to which a graph gets the Kamada–Kawai layo
 REAL, MADE, QUIET = "#1b6ca8", "#d1495b", "#8a8f98"
 
 
-def _style(axes: Axes, title: str, x: str, y: str) -> None:
+def style(axes: Axes, title: str, x: str, y: str) -> None:
+    """A title on the left, labels, and no more frame than needed."""
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -85,9 +86,9 @@ def statistics(sets: Mapping[str, Sequence[nx.Graph]]) -> Figure:
     most = max(m.max(initial=0) for m in edges.values())
     width = 1 + most // 25
     _compare(right, edges, np.arange(-0.5, most + width, width))
-    _style(left, "degree", "degree of a node", "share of nodes")
-    _style(middle, "clustering", "clustering coefficient of a node", "share of nodes")
-    _style(right, "size", "edges of a graph", "share of graphs")
+    style(left, "degree", "degree of a node", "share of nodes")
+    style(middle, "clustering", "clustering coefficient of a node", "share of nodes")
+    style(right, "size", "edges of a graph", "share of graphs")
     left.legend(frameon=False)
     return figure
 
@@ -112,16 +113,16 @@ def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[
     smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
     left.plot(np.arange(len(smooth)) + window, smooth, color=MADE)
     left.set_ylim(*_range_of(loss))
-    _style(left, "energy discrepancy", "training step", "loss")
+    style(left, "energy discrepancy", "training step", "loss")
     steps = np.arange(1, len(energy) + 1)
     middle.plot(steps, energy, color=MADE, label="chains")
     middle.axhline(data_energy, color=REAL, linestyle="--", label="training graphs")
     middle.set_ylim(*_range_of(energy[len(energy) // 20 :], include=data_energy))
     middle.legend(frameon=False)
-    _style(middle, "mean energy", "sampler step", "E(x)")
+    style(middle, "mean energy", "sampler step", "E(x)")
     right.plot(steps, acceptance, color=MADE)
     right.set_ylim(0, 1)
-    _style(right, "acceptance", "sampler step", "share of chains that moved")
+    style(right, "acceptance", "sampler step", "share of chains that moved")
     return figure
 
 

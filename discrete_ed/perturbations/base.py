@@ -1,0 +1,73 @@
+"""What every perturbation offers."""
+
+from __future__ import annotations
+
+from math import log
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies.base import Energy
+from discrete_ed.errors import InputError
+
+
+class Contrast(NamedTuple):
+    """What each data point is contrasted with, as sums over `y` and over the states `x'` that might have become `y`."""
+
+    states: Tensor
+    """`x'`, `(B, K, D)`; the first is the data point itself."""
+    log_weight: Tensor
+    """The logarithm of what `exp(−E(x'))` counts for in `exp(−U_q(y))`, `(B, Y, K)`."""
+    law: Tensor
+    """The probability of each `y`, `(B, Y)`; ones where the single `y` was drawn."""
+
+
+class Perturbation:
+    """A perturbation whose contrastive potential is estimated from `M` draws `x'_j ~ ρ_y`, `ρ_y(x') ∝ q(y|x')`.
+
+    Subclasses give `negatives`. Those with better than that, weights or a finite sum, give `contrast` instead.
+
+    >>> class Shuffle(Perturbation):  # forgets all but the number of ones
+    ...     def negatives(self, x, free, m, *, generator=None):
+    ...         keys = torch.rand(len(x), m, x.shape[-1], generator=generator)
+    ...         return x.unsqueeze(1).expand_as(keys).gather(-1, keys.argsort(-1))
+    >>> from discrete_ed import IsingEnergy, energy_discrepancy
+    >>> energy_discrepancy(IsingEnergy(4), torch.eye(4), Shuffle(), w=0.0).item()
+    0.0
+    """
+
+    def negatives(self, x: Tensor, free: Tensor, m: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """`M` draws of `x'_j ~ ρ_y` for one `y ~ q(·|x)`: `x` and `free`, both `(B, D)`, to `(B, M, D)`."""
+        raise NotImplementedError(f"{type(self).__name__} must define negatives(x, free, m): (B, D) → (B, M, D)")
+
+    def contrast(
+        self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
+    ) -> Contrast:
+        """The data point, weighed `w / M`, and `M` negatives, each weighed `1 / M`, for one drawn `y`."""
+        negatives = self.negatives(x, energy.free(x), m, generator=generator)
+        return drawn(x, negatives, w, x.new_zeros(len(x), m + 1))
+
+    def matrix(self, states: Tensor) -> Tensor:
+        """`q(y|x)` with a row for each of the `(K, D)` states and a column for each `y`; for enumeration.
+
+        The states must hold everything that the perturbation may make of any of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no matrix")
+
+
+def drawn(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor) -> Contrast:
+    """Data `(B, D)` and negatives `(B, M, D)` with weights `q(y|x') / ρ_y(x')` of both, `(B, 1 + M)`."""
+    share = log_weight - log(negatives.shape[1])
+    own = share[:, :1] + (log(w) if w > 0 else -torch.inf)
+    states = torch.cat([x.unsqueeze(1), negatives], dim=1)
+    return Contrast(states, torch.cat([own, share[:, 1:]], dim=1).unsqueeze(1), x.new_ones(len(x), 1))
+
+
+def distances(states: Tensor) -> Tensor:
+    return (states.unsqueeze(1) - states).abs().sum(-1)
+
+
+def check_epsilon(epsilon: float) -> None:
+    if not 0 < epsilon <= 0.5:
+        raise InputError(f"epsilon: expected a probability in (0, 0.5], got {epsilon}")
