@@ -60,10 +60,10 @@ class Interactions(NamedTuple):
 
 @cache
 def loops() -> Any:
-    """The module of compiled loops; None, after a warning, where numba can't be imported."""
+    """The module of compiled loops; None, after a warning, where numba can't be imported or has no place to write."""
     try:
         return importlib.import_module("discrete_ed.samplers.loops")
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
         warnings.warn(f"no compiled loops, chains of Ising models will be slow: {error}", RuntimeWarning, stacklevel=2)
         return None
 
@@ -122,6 +122,27 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     if degree > MOST_TABLED:
         return partial(_sweeps, partial(_redraw_in_turn, model, order), _spins, _bits)
     return partial(_sweeps, partial(run.sweep_each, **_tabled(model, order, degree)), np.copy, np.asarray)
+
+
+def couple_from_the_past(
+    energy: IsingEnergy, count: int, most: int, generator: torch.Generator | None
+) -> tuple[Tensor, int] | None:
+    """Perfect draws `(count, D)` of a ferromagnet, and how many had not met; None where there is no loop for it."""
+    couplings, fields = (part.detach().double() for part in (energy.couplings, energy.fields))
+    if couplings.device.type != "cpu" or loops() is None:
+        return None
+    model = Interactions(csr_array(couplings.numpy()), fields.numpy())
+    degree = int(np.diff(model.couplings.indptr).max(initial=0))
+    if degree > MOST_TABLED:
+        return None
+    tables = _tabled(model, np.arange(len(fields)), degree)
+    first = torch.randint(2**63 - 1, (), generator=generator).item()
+    stretch = (most + 1) * len(fields) * int(loops().STEP)  # of the counter, for each draw
+    draws = [
+        loops().couple(**tables, most=most, counter=np.uint64((first + n * stretch) % 2**64)) for n in range(count)
+    ]
+    bits = np.array([bits for bits, _ in draws], np.uint8).reshape(count, len(fields))
+    return torch.from_numpy(bits).to(energy.fields.dtype), sum(not met for _, met in draws)
 
 
 def _flips(

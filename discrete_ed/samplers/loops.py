@@ -278,3 +278,38 @@ def _find(root: Places, k: int) -> int:
         root[k] = root[root[k]]
         k = root[k]
     return k
+
+
+@njit(cache=True)
+def couple(
+    order: Places,
+    neighbours: tuple[Places, ...],
+    row: Places,
+    threshold: Words,
+    most: int,
+    counter: np.uint64,
+) -> tuple[Bits, bool]:
+    """Coupling from the past: one draw `(D,)`, and whether the lowest and the highest chain met within `most` sweeps.
+
+    The arguments of `sweep_each`; thresholds must rise with the neighbours. The random words of a sweep are those of a
+    place of the counter, so that the same ones come again when the chains start earlier.
+    """
+    bits = len(order)
+    length = 1
+    while True:
+        low, high = np.zeros(bits, np.uint8), np.ones(bits, np.uint8)
+        for ago in range(length, 0, -1):
+            word = counter + np.uint64(ago * bits) * STEP
+            for t in range(np.uint64(bits)):
+                below, above, k = row[t], row[t], _NONE
+                for neighbour in neighbours:
+                    below += np.uint64(low[neighbour[t]]) << k
+                    above += np.uint64(high[neighbour[t]]) << k
+                    k += _ONE
+                uniform = mix(word + t * STEP)
+                low[order[t]] = uniform < threshold[below]
+                high[order[t]] = uniform < threshold[above]
+        met = bool((low == high).all())
+        if met or 2 * length > most:
+            return low, met
+        length *= 2
