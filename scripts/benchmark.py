@@ -11,7 +11,6 @@ yields `Race`s, and an entry of `RACES`.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +24,9 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import numpy as np
+import peers
 import torch
+from peers import Run
 from scipy.sparse import coo_array
 
 from discrete_ed import (
@@ -51,8 +52,6 @@ from discrete_ed.report.tables import as_text
 from discrete_ed.samplers import Kernel, compiled
 
 COUPLING = 0.44  # about critical
-Run = Callable[[int], int | None]
-"""Does the work as often as told; returns how often it did where that is something else."""
 
 
 @dataclass
@@ -83,7 +82,7 @@ def rates(race: Race, rounds: int, seconds: float) -> dict[str, float]:
     for name in race.runs:
         rate_of(race, name, 1)  # compiles, where something is compiled
         repetitions[name], (_, took) = 1, rate_of(race, name, 1)
-        enough = max(seconds / 2, min(10 * took, 10 * seconds))  # what a call costs before its first step hardly counts
+        enough = max(seconds / 2, min(10 * took, 5 * seconds))  # what a call costs before its first step hardly counts
         while took < enough:
             repetitions[name] *= 2 if took > enough / 8 else 8
             _, took = rate_of(race, name, repetitions[name])
@@ -107,13 +106,6 @@ def rows_of(race: Race, best: Mapping[str, float]) -> list[list[str]]:
         ]
         for name, rate in best.items()
     ]
-
-
-def has(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 @contextmanager
@@ -203,10 +195,12 @@ def sweeps_of_a_lattice() -> Iterator[Race]:
             if side == 32:
                 local, x = Exact(torus(side)), random_bits(chains, side * side)
                 runs["torch steps"] = stepwise(checkerboard(side), local, x)
-            if has("thrml"):
-                runs["thrml"] = thrml_sweeps(side, chains)
-            if has("dwave.samplers"):
-                runs["dwave-samplers"] = dwave_sweeps(side, chains)
+            if peers.has("thrml"):
+                runs["thrml"] = peers.thrml_sweeps(
+                    side**2, bonds_of(side), checkerboard(side).classes or (), COUPLING, chains
+                )
+            if peers.has("dwave-samplers"):
+                runs["dwave-samplers"] = peers.dwave_sweeps(bonds_of(side), COUPLING, chains)
             yield Race(f"Gibbs sweeps {side}×{side}, {chains} chains", "spins/s", side * side * chains, runs, targets)
 
 
@@ -234,60 +228,6 @@ def ours_sweeps(side: int, chains: int, constants: dict[str, Any]) -> Run:
     return run
 
 
-def thrml_sweeps(side: int, chains: int) -> Run:
-    import jax
-    import jax.numpy as jnp
-    from thrml import Block, SamplingSchedule, SpinNode, sample_states
-    from thrml.models import IsingEBM, IsingSamplingProgram, hinton_init
-
-    nodes = [SpinNode() for _ in range(side * side)]
-    edges = [(nodes[i], nodes[j]) for i, j in zip(*bonds_of(side), strict=True)]
-    model = IsingEBM(nodes, edges, jnp.zeros(len(nodes)), jnp.full(len(edges), COUPLING), jnp.array(1.0))
-    blocks = [Block([nodes[i] for i in members]) for members in checkerboard(side).classes or ()]
-    program = IsingSamplingProgram(model, blocks, clamped_blocks=[])
-    start = hinton_init(jax.random.key(0), model, blocks, (chains,))
-
-    def sweeps(key: Any, state: Any, count: int) -> Any:
-        schedule = SamplingSchedule(n_warmup=count, n_samples=1, steps_per_sample=1)
-        return jax.vmap(lambda k, s: sample_states(k, program, schedule, s, [], blocks))(key, state)
-
-    many = 256 if side * side * chains < 2**16 else 16 if side * side * chains < 2**21 else 2
-    keys = jax.random.split(jax.random.key(1), chains)
-    schedule = SamplingSchedule(n_warmup=many, n_samples=1, steps_per_sample=1)  # their length is compiled in
-    advance = jax.jit(jax.vmap(lambda key, state: sample_states(key, program, schedule, state, [], blocks)))
-
-    def run(repetitions: int) -> int:
-        calls = -(-repetitions // many)
-        for _ in range(calls):
-            jax.block_until_ready(advance(keys, start))
-        return calls * many
-
-    return run
-
-
-def dwave_sweeps(side: int, chains: int) -> Run:
-    import dimod
-    from dwave.samplers import SimulatedAnnealingSampler
-
-    i, j = bonds_of(side)
-    pairs = {(int(a), int(b)): -COUPLING for a, b in zip(i, j, strict=True)}
-    model = dimod.BinaryQuadraticModel({}, pairs, dimod.SPIN)
-    sampler = SimulatedAnnealingSampler()
-
-    def run(repetitions: int) -> None:
-        sampler.sample(
-            model,
-            num_reads=chains,
-            beta_schedule_type="custom",
-            beta_schedule=[1.0],
-            num_sweeps_per_beta=repetitions,
-            proposal_acceptance_criteria="Gibbs",
-            seed=0,
-        )
-
-    return run
-
-
 def informed_flips() -> Iterator[Race]:
     """Gibbs-with-gradients, 100 chains: steps of all chains a second."""
     chains, kernel = 100, GibbsWithGradients()
@@ -297,8 +237,8 @@ def informed_flips() -> Iterator[Race]:
             "ours, compiled": sampling(kernel, local, x),
             "ours, torch": stepwise(kernel, local, x),
         }
-        if has("ebm"):
-            runs["ebmkit"] = ebmkit_flips(ebmkit_lattice(), x.view(chains, side, side))
+        if peers.has("ebmkit"):
+            runs["ebmkit"] = peers.ebmkit_flips(peers.ebmkit_lattice(COUPLING), x.view(chains, side, side))
         yield Race(f"Gibbs-with-gradients, Ising {side}×{side}", "steps/s", 1, runs, {"ebmkit": 30})
     energies = {"Ising 25×25": (torus(25), 625), "RBM 784×500": (RBMEnergy(784, 500), 784)}
     energies["MLP 32–256×3"] = MLPEnergy(32), 32
@@ -309,27 +249,10 @@ def informed_flips() -> Iterator[Race]:
             "both ends": naive(kernel, local, x, apart=False),
             "both ends, E and ∂E apart": naive(kernel, local, x, apart=True),  # as the paper's own code does
         }
-        if has("ebm"):
-            runs["ebmkit, our energy"] = ebmkit_flips(energy, x)
+        if peers.has("ebmkit"):
+            runs["ebmkit, our energy"] = peers.ebmkit_flips(energy, x)
         targets = {"both ends, E and ∂E apart": 1.9} | ({} if "Ising" in name else {"ebmkit, our energy": 1.6})
         yield Race(f"Gibbs-with-gradients, {name}", "steps/s", 1, runs, targets)
-
-
-def ebmkit_lattice() -> Any:
-    from ebm.nets.lattice import IsingEnergy as Lattice
-
-    return Lattice(COUPLING)
-
-
-def ebmkit_flips(energy: Any, x: torch.Tensor) -> Run:
-    from ebm.samplers.discrete import GibbsWithGradients as Theirs
-
-    sampler = Theirs()
-
-    def run(repetitions: int) -> None:
-        sampler.sample(energy, x, steps=repetitions)
-
-    return run
 
 
 def random_scan() -> Iterator[Race]:
@@ -396,8 +319,7 @@ def main() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    peers = {"thrml": "thrml", "dwave-samplers": "dwave.samplers", "ebmkit": "ebm"}
-    missing = [name for name, module in peers.items() if not has(module)]
+    missing = [name for name in peers.MODULES if not peers.has(name)]
     start = time.perf_counter()
     sample(GibbsWithGradients(), Exact(torus(4)), random_bits(2, 16), 1)
     print(f"one core, one thread; first compiled step after {time.perf_counter() - start:.1f} s (later runs: cached)")
