@@ -64,7 +64,7 @@ def states_of(energy: IsingEnergy) -> Tensor:
     return enumerate_states(len(energy.fields), dtype=DOUBLE)
 
 
-def worst_p(kernel, local, states: Tensor, rows: int = 4, draws: int = 100_000) -> float:
+def worst_p(kernel, local, states: Tensor, rows: int = 3, draws: int = 100_000) -> float:
     """The smallest p-value of draws of one step from some states."""
     matrix = transition_matrix(kernel, local, states)
     g = torch.Generator().manual_seed(0)
@@ -92,7 +92,7 @@ def test_chains_reach_and_keep_the_law(case, start, generator):
     local, states = Exact(energy.double(), 0.3 * beta), states_of(energy)
     law = law_of(local, states)
     weights = law if start == "exact" else torch.ones_like(law)
-    x = states[weights.multinomial(20_000, replacement=True, generator=generator)]
+    x = states[weights.multinomial(10_000, replacement=True, generator=generator)]
     steps = 20 if isinstance(kernel, GibbsSweep | SwendsenWang) else 20 * states.shape[1]
     assert chi_square(sample(kernel, local, x, steps, generator=generator), law) > SMALLEST
 
