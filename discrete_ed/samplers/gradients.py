@@ -74,7 +74,8 @@ class GibbsWithGradients:
         return evaluate(local, x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        u_flip, u_accept = uniforms(state, 2, len(state.x), generator=generator)
+        u_flip = uniforms(state, len(state.x), generator=generator, dtype=torch.float64)  # as fine as many bits need
+        u_accept = uniforms(state, len(state.x), generator=generator)
         return self.flip(local, state, self.choose(state.delta, u_flip), u_accept.log())
 
     def choose(self, delta: Tensor, u: Tensor) -> Tensor:
