@@ -13,6 +13,7 @@ from discrete_ed.errors import DiscreteEDError
 from discrete_ed.experiments.configs import (
     ComparePerturbations,
     Continuous,
+    EstimateDensity,
     Evaluate,
     EvaluateGraphs,
     GenerateEgoGraphs,
@@ -23,6 +24,7 @@ from discrete_ed.experiments.configs import (
 JOBS: dict[str, tuple[type[Any], str]] = {
     "train-ising": (TrainIsing, "discrete_ed.experiments.ising"),
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
+    "estimate-density": (EstimateDensity, "discrete_ed.experiments.density"),
     "sample": (Sample, "discrete_ed.experiments.sampling"),
     "evaluate": (Evaluate, "discrete_ed.experiments.evaluation"),
     "evaluate-graphs": (EvaluateGraphs, "discrete_ed.experiments.evaluation"),

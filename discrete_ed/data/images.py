@@ -52,7 +52,7 @@ def _read_mat(path: Path, variable: str) -> np.ndarray[Any, Any]:
 
     try:
         found = loadmat(path, variable_names=[variable])
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
+    except Exception as error:  # its readers raise many kinds on what is no such file
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: expected a MATLAB file up to version 7, but {reason}") from None
     if variable not in found or not np.issubdtype(found[variable].dtype, np.number) or found[variable].ndim != 2:
