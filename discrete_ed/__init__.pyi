@@ -51,6 +51,7 @@ from .metrics import (
     hamming_mmd,
     hamming_mmd_repeats,
     rhat,
+    to_arviz,
 )
 from .perturbations import Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
 from .samplers import (
@@ -62,6 +63,7 @@ from .samplers import (
     GibbsWithGradients,
     ParallelTempering,
     PathAuxiliary,
+    SwendsenWang,
     adapt_step_size,
     ais,
     anneal,
@@ -106,6 +108,7 @@ __all__ = [
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",
+    "SwendsenWang",
     "Table",
     "Taylor",
     "adapt_step_size",
@@ -153,6 +156,7 @@ __all__ = [
     "shuffled_batches",
     "single_site_discrepancy",
     "states_to_graphs",
+    "to_arviz",
     "to_pyg",
     "torus_log_z",
     "torus_sample",

@@ -16,10 +16,12 @@ from discrete_ed.experiments.configs import (
     Evaluate,
     EvaluateGraphs,
     GenerateEgoGraphs,
+    Sample,
 )
 
 JOBS: dict[str, tuple[type[Any], str]] = {
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
+    "sample": (Sample, "discrete_ed.experiments.sampling"),
     "evaluate": (Evaluate, "discrete_ed.experiments.evaluation"),
     "evaluate-graphs": (EvaluateGraphs, "discrete_ed.experiments.evaluation"),
     "compare-perturbations": (ComparePerturbations, "discrete_ed.experiments.perturbations"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+from scipy.stats import chi2
 from torch import Tensor
 
 from discrete_ed.energies import Energy, IsingEnergy, MLPEnergy, RBMEnergy
@@ -20,8 +21,12 @@ from discrete_ed.samplers import (
     Kernel,
     PathAuxiliary,
     State,
+    SwendsenWang,
 )
+from discrete_ed.samplers.cluster import find_bonds
 from discrete_ed.states import enumerate_states
+
+FREQUENCY_TESTS = 500  # at most so many chi-square tests: each is passed by a right kernel but once in 10^5 · 500
 
 
 def ising(bits: int, scale: float = 0.4) -> IsingEnergy:
@@ -29,6 +34,15 @@ def ising(bits: int, scale: float = 0.4) -> IsingEnergy:
     g = torch.Generator().manual_seed(bits)
     couplings = scale * torch.randn(bits, bits, generator=g, dtype=torch.float64).triu(1)
     return IsingEnergy(couplings + couplings.T, 0.3 * torch.randn(bits, generator=g, dtype=torch.float64))
+
+
+def ring(bits: int, coupling: float, fields: Sequence[float] | None = None) -> IsingEnergy:
+    """A ring of one coupling, float64; below zero and of even length it is an antiferromagnet without frustration."""
+    couplings = torch.zeros(bits, bits, dtype=torch.float64)
+    i = torch.arange(bits)
+    couplings[i, (i + 1) % bits] = coupling
+    couplings[(i + 1) % bits, i] = coupling
+    return IsingEnergy(couplings, None if fields is None else torch.tensor(fields, dtype=torch.float64))
 
 
 def torus(rows: int, columns: int, coupling: float | None = None, seed: int = 0) -> IsingEnergy:
@@ -104,6 +118,8 @@ def transition_matrix(kernel: Kernel, local: LocalEvaluation, states: Tensor) ->
     """
     if isinstance(kernel, BlockGibbs):
         return _block_matrix(kernel, local, states)
+    if isinstance(kernel, SwendsenWang):
+        return _cluster_matrix(kernel, local, states)
     kernel.init(local, states)
     table = Table(local, states)
     here = State(states, *table(states), torch.zeros(len(states), dtype=torch.bool))
@@ -200,14 +216,45 @@ def _block_matrix(kernel: BlockGibbs, local: LocalEvaluation, states: Tensor) ->
     return to_hidden @ to_visible
 
 
+def _cluster_matrix(kernel: SwendsenWang, local: LocalEvaluation, states: Tensor) -> Tensor:
+    """All sets of joined pairs, whose probabilities are found by bisection, and all coins of all spins."""
+    count, bits = states.shape
+    bonds = find_bonds(local)
+    here = kernel.init(local, states)
+    low, high = torch.zeros(count, len(bonds.i), dtype=torch.float64), torch.ones(count, len(bonds.i)).double()
+    for _ in range(60):
+        middle = (low + high) / 2
+        joined = kernel.join(local, here, bonds, middle)
+        low, high = torch.where(joined, middle, low), torch.where(joined, high, middle)
+    joins = enumerate_states(len(bonds.i)).bool()
+    probability = torch.where(joins, low[:, None], 1 - low[:, None]).prod(-1)
+    row, which = (probability > 1e-15).nonzero(as_tuple=True)
+    coins = enumerate_states(bits + 1).repeat(len(row), 1)
+    row, which = row.repeat_interleave(2 ** (bits + 1)), which.repeat_interleave(2 ** (bits + 1))
+    start = State(*(part[row] for part in here))
+    there = kernel.flip(local, start, bonds, joins[which], coins).x.long() @ 2 ** torch.arange(bits - 1, -1, -1)
+    matrix = torch.zeros(count, count, dtype=torch.float64)
+    return matrix.index_put_((row, there), probability[row, which] / 2 ** (bits + 1), accumulate=True)
+
+
 def check_frequencies(kernel: Kernel, local: LocalEvaluation, states: Tensor, row: int, draws: int = 100_000) -> None:
-    """One step from state `row`, `draws` times, ends where the transition matrix says, within 4.5 standard errors."""
-    wanted = transition_matrix(kernel, local, states)[row]
+    """One step of the kernel from state `row`, `draws` times, ends where the transition matrix says."""
     start = kernel.init(local, states[[row]].expand(draws, -1))
     moved = kernel.step(local, start, generator=torch.Generator().manual_seed(row)).x
-    seen = (moved.long() @ Table(local, states).place).bincount(minlength=len(states)) / draws
-    error = (wanted * (1 - wanted) / draws).clamp(min=0).sqrt() + 1 / draws
-    assert ((seen - wanted).abs() <= 4.5 * error).all()
+    assert chi_square(moved, transition_matrix(kernel, local, states)[row]) > 1e-5 / FREQUENCY_TESTS
+
+
+def chi_square(bits: Tensor, law: Tensor) -> float:
+    """The p-value of draws `(N, D)` under a law over all states `(2^D,)`; those expected less than 5 times are one."""
+    place = 2 ** torch.arange(bits.shape[-1] - 1, -1, -1)
+    seen = (bits.long() @ place).bincount(minlength=len(law)).double()
+    wanted = law * len(bits)
+    if seen[law < 1e-11].any():  # where a right kernel can't go, but for rounding
+        return 0.0
+    rare = wanted < 5
+    seen, wanted = (torch.cat([part[~rare], part[rare].sum()[None]]) for part in (seen, wanted))
+    seen, wanted = seen[wanted > 0], wanted[wanted > 0]
+    return float(chi2.sf(((seen - wanted) ** 2 / wanted).sum().item(), max(len(wanted) - 1, 1)))
 
 
 def law_of(local: LocalEvaluation, states: Tensor) -> Tensor:

@@ -11,6 +11,16 @@ from tyro.conf import Positional
 from discrete_ed.errors import InputError
 
 ProtocolName = Literal["edp", "gran", "psd"]
+KernelName = Literal[
+    "auto",
+    "gibbs",
+    "gibbs-sweep",
+    "gibbs-with-gradients",
+    "path-auxiliary",
+    "dmala",
+    "block-gibbs",
+    "swendsen-wang",
+]
 PropertyName = Literal["connected", "planar", "tree", "bipartite"]
 
 
@@ -153,6 +163,47 @@ class Evaluate(_Judging):
             raise InputError("generated: expected at least one file of generated graphs, got none")
         if len(set(self.generated)) < len(self.generated):
             raise InputError("generated: expected every file once, got one again")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw from a saved energy, and say whether the chains have mixed.
+
+    Runs Markov chains from random bits, keeps draws and energies, and prints R̂, effective sample sizes, acceptance and
+    jumps. A run folder keeps all of it, with a figure.
+
+    Examples:
+      discrete-ed sample RUN/checkpoint
+      discrete-ed sample RUN/checkpoint --kernel gibbs-with-gradients --chains 64 --steps 2000 --thin 10
+    """
+
+    energy: Positional[Path]
+    """folder of a saved energy: an IsingEnergy, RBMEnergy, MLPEnergy, GraphEnergy or other energy of this package"""
+    kernel: KernelName = "auto"
+    """how chains move; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, else gibbs-with-gradients"""
+    chains: int = 16
+    """chains, each from its own random bits"""
+    steps: int = 1000
+    """draws kept of each chain"""
+    warmup: int = 500
+    """draws of each chain that are dropped first"""
+    thin: int = 1
+    """steps of the kernel from one draw to the next"""
+    nodes: int | None = None
+    """nodes of the random graphs that chains start from, for a GraphEnergy; default: as many as it allows"""
+    seed: int = 0
+    """seed of the random bits and of the chains"""
+    device: str = "cpu"
+    """cpu, cuda, or cuda:1; on the cpu chains of Ising models run in compiled loops"""
+    out: Path | None = None
+    """run folder, which must be new or empty; default: runs/sample/ENERGY-TIME"""
+
+    def __post_init__(self) -> None:
+        _expect(self, "at least 1", "chains", "thin", low=1)
+        _expect(self, "at least 4, which the diagnostics need", "steps", low=4)
+        _expect(self, "at least 0", "warmup", "seed", low=0)
+        if self.nodes is not None:
+            _expect(self, "at least 1", "nodes", low=1)
 
 
 @dataclass(frozen=True)

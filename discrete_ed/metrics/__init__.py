@@ -1,6 +1,6 @@
 """Metrics: whether chains have mixed, and how far two sets of states are apart."""
 
-from discrete_ed.metrics.diagnostics import Diagnosis, diagnose, ess_bulk, ess_tail, hamming_jump, rhat
+from discrete_ed.metrics.diagnostics import Diagnosis, diagnose, ess_bulk, ess_tail, hamming_jump, rhat, to_arviz
 from discrete_ed.metrics.hamming import hamming_mmd, hamming_mmd_repeats
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "hamming_mmd",
     "hamming_mmd_repeats",
     "rhat",
+    "to_arviz",
 ]

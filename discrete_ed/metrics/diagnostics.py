@@ -6,15 +6,19 @@ is known about a quantity that never moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from math import log10
+from math import log10, nan
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from discrete_ed.errors import InputError
 from discrete_ed.samplers import State
+
+CHUNK = 2**22  # draws that are judged at once
 
 
 def rhat(draws: Tensor) -> Tensor:
@@ -127,13 +131,32 @@ class Diagnosis:
     """The share of the kept steps in which each chain's proposal was accepted (or a bit changed), `(C,)`."""
     jump: Tensor
     """Bits that differ between one kept draw and the next, on average, for each chain, `(C,)`."""
+    seconds: float
+    """How long the draws took, on the clock; NaN where they were there before."""
+    evaluations: int
+    """Local evaluations of all chains together for these draws."""
+
+    @property
+    def ess_per_second(self) -> float:
+        """Bulk effective draws of the energy for each second."""
+        return self.energy_ess_bulk / self.seconds
+
+    @property
+    def ess_per_evaluation(self) -> float:
+        """Bulk effective draws of the energy for each local evaluation of one state."""
+        return self.energy_ess_bulk / self.evaluations
 
 
-def diagnose(states: Iterable[State]) -> Diagnosis:
-    """The diagnosis of the states that a chain goes through: R̂, effective sample sizes, acceptance, jumps.
+def diagnose(states: Iterable[State], *, evaluations: int = 1) -> Diagnosis:
+    """The diagnosis of the states that a chain goes through: R̂, effective sample sizes, acceptance, jumps, cost.
 
-    The bits and energies of all states given are kept: `C · N · D` numbers. Drop a burn-in and thin with
-    `itertools.islice`, which must end, since `chain` doesn't.
+    The bits and energies of all states given are kept: `C · N · D` numbers. Drop a burn-in with `itertools.islice`,
+    which must end, since `chain` doesn't; thin with `chain(…, thin=…)`.
+
+    Args:
+        states: the states kept. An iterator is timed while it is consumed, from the first state on.
+        evaluations: local evaluations from one state to the next: `thin`, times those of a step. That is one for most
+            kernels, one for each class for `GibbsSweep`.
 
     Raises:
         InputError: fewer than four states.
@@ -149,10 +172,14 @@ def diagnose(states: Iterable[State]) -> Diagnosis:
     >>> (diagnosis.rhat < 1.02).all(), 400 < diagnosis.ess_bulk.min() < 1000
     (tensor(True), tensor(True))
     """
-    kept = [(state.x.bool(), state.energy, state.accepted) for state in states]
+    kept, clock = [], []
+    for state in states:
+        kept.append((state.x.bool(), state.energy, state.accepted))
+        clock.append(time.perf_counter())
     if len(kept) < 4:
         raise InputError(f"states: expected at least four, got {len(kept)}")
     bits, energy, accepted = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
+    seconds = (clock[-1] - clock[0]) * len(kept) / (len(kept) - 1) if isinstance(states, Iterator) else nan
     return Diagnosis(
         rhat(bits),
         ess_bulk(bits),
@@ -162,17 +189,55 @@ def diagnose(states: Iterable[State]) -> Diagnosis:
         ess_tail(energy).item(),
         accepted.double().mean(1),
         hamming_jump(bits),
+        seconds,
+        evaluations * accepted.numel(),
     )
+
+
+def to_arviz(states: Iterable[State]) -> Any:
+    """States of chains as ArviZ's `InferenceData`: `posterior.x`, `(chain, draw, bit)`, and sample statistics.
+
+    These are `lp`, `−β E` up to a constant, and `accepted`. Its own diagnostics, plots and files then apply.
+
+    Raises:
+        InputError: no states; ArviZ, which is optional, is not installed or is of another major version than 0.
+
+    Source: Kumar, Carroll, Hartikainen and Martin 2019, Journal of Open Source Software 4, 1143.
+
+    >>> from itertools import islice
+    >>> from discrete_ed import Exact, Gibbs, IsingEnergy, chain
+    >>> data = to_arviz(islice(chain(Gibbs(), Exact(IsingEnergy(6)), torch.zeros(4, 6)), 50))  # doctest: +SKIP
+    >>> data.posterior.x.shape  # doctest: +SKIP
+    (4, 50, 6)
+    """
+    try:
+        import arviz
+    except ImportError:
+        raise InputError("to_arviz: it needs ArviZ (pip install 'arviz<1')") from None
+    if not arviz.__version__.startswith("0."):
+        raise InputError(f"to_arviz: expected ArviZ before version 1, got {arviz.__version__} (pip install 'arviz<1')")
+    kept = [(state.x.bool(), -state.energy, state.accepted) for state in states]
+    if not kept:
+        raise InputError("states: expected at least one, got none")
+    x, lp, accepted = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*kept, strict=True))
+    statistics = {"lp": lp, "accepted": accepted}
+    return arviz.from_dict(posterior={"x": x}, sample_stats=statistics, dims={"x": ["bit"]})
 
 
 def _per_quantity(draws: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
     """A figure of chains `(K, C, N)`, for draws `(C, N, …)`; NaN where it can't be known."""
     if draws.ndim < 2 or draws.shape[0] < 1 or draws.shape[1] < 4:
         raise InputError(f"draws: expected (chain, draw, …) with at least four draws, got {tuple(draws.shape)}")
-    x = draws.detach().double().flatten(2).movedim(-1, 0) if draws.ndim > 2 else draws.detach().double().unsqueeze(0)
+    x = draws.detach().flatten(2).movedim(-1, 0) if draws.ndim > 2 else draws.detach().unsqueeze(0)
+    some = max(1, CHUNK // (draws.shape[0] * draws.shape[1]))
+    return torch.cat([_of_some(part.double(), figure) for part in x.split(some)]).view(draws.shape[2:])
+
+
+def _of_some(x: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
+    """The figure of chains `(K, C, N)`, `(K,)`; NaN where a draw isn't finite or every half stands still."""
     halves = _split(x)
     unknown = (halves == halves[..., :1]).all(-1).all(-1) | ~x.isfinite().all(-1).all(-1)
-    return figure(x.nan_to_num()).masked_fill(unknown, torch.nan).view(draws.shape[2:])
+    return figure(x.nan_to_num()).masked_fill(unknown, torch.nan)
 
 
 def _split(x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from discrete_ed.samplers.ais import Bracket, ais
 from discrete_ed.samplers.block import BlockGibbs
 from discrete_ed.samplers.chain import chain, sample
+from discrete_ed.samplers.cluster import SwendsenWang
 from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep, colour_classes
 from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
 from discrete_ed.samplers.kernels import Kernel, State
@@ -22,6 +23,7 @@ __all__ = [
     "ParallelTempering",
     "PathAuxiliary",
     "State",
+    "SwendsenWang",
     "adapt_step_size",
     "ais",
     "anneal",

@@ -9,29 +9,36 @@ from torch import Tensor
 
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.local import LocalEvaluation
+from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.kernels import Kernel, State
 from discrete_ed.states import check_states
 
 
 def chain(
-    kernel: Kernel, local: LocalEvaluation, x: Tensor, *, generator: torch.Generator | None = None
+    kernel: Kernel, local: LocalEvaluation, x: Tensor, *, thin: int = 1, generator: torch.Generator | None = None
 ) -> Iterator[State]:
-    """An endless iterator over the states after each step; burn-in and thinning are `itertools.islice`.
+    """An endless iterator over the states after every `thin` steps; burn-in is `itertools.islice`.
+
+    On the CPU chains of an `IsingEnergy` run in compiled loops, where there is one for the kernel (see `compiled`).
+    The energy must not change while the iterator is in use: states carry what was evaluated before.
 
     Args:
         x: where the `B` chains start, `(B, D)`.
+        thin: steps from one state to the next.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits, or a state of it has probability zero.
+        InputError: `x` is not a `(B, D)` float tensor of bits, or a state of it has probability zero; `thin` below 1.
         NumericalError: the energy of a starting state is NaN.
 
     >>> from itertools import islice
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
-    >>> states = chain(GibbsWithGradients(), Exact(IsingEnergy(8)), torch.zeros(4, 8))
-    >>> thinned = [state.x for state in islice(states, 100, 200, 10)]
-    >>> len(thinned), thinned[0].shape
+    >>> states = chain(GibbsWithGradients(), Exact(IsingEnergy(8)), torch.zeros(4, 8), thin=10)
+    >>> kept = [state.x for state in islice(states, 10, 20)]
+    >>> len(kept), kept[0].shape
     (10, torch.Size([4, 8]))
     """
+    if thin < 1:
+        raise InputError(f"thin: expected at least 1, got {thin}")
     check_states(x)
     if x.ndim != 2:
         raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
@@ -43,8 +50,13 @@ def chain(
         raise InputError(
             f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(x)}"
         )
+    advance = compiled(kernel, local, x)
     while True:
-        state = kernel.step(local, state, generator=generator)
+        if advance is not None:
+            state = advance(state, thin, generator)
+        else:
+            for _ in range(thin):
+                state = kernel.step(local, state, generator=generator)
         yield state
 
 
@@ -59,7 +71,7 @@ def sample(
 ) -> Tensor:
     """Run the chains for some steps: bits `(B, D)` in, bits `(B, D)` out.
 
-    Only bits come out, so nothing cached outlives the energy's parameters.
+    Only bits come out, so nothing cached outlives the energy's parameters. Compiled loops run where `chain` has them.
 
     Args:
         steps: how many steps of the kernel.
@@ -73,10 +85,11 @@ def sample(
     """
     if steps < 0:
         raise InputError(f"steps: expected at least 0, got {steps}")
+    if watch is None:
+        return next(chain(kernel, local, x, thin=steps, generator=generator)).x if steps else x
     states = chain(kernel, local, x, generator=generator)
     for step in range(1, steps + 1):
         state = next(states)
         x = state.x
-        if watch is not None:
-            watch(step, state)
+        watch(step, state)
     return x

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from itertools import islice
 
 import pytest
 import torch
 from contracts import ising
 
-from discrete_ed import DMALA, Exact, Gibbs, InputError, IsingEnergy, chain, diagnose, ess_bulk, ess_tail, rhat
+from discrete_ed import (
+    DMALA,
+    Exact,
+    Gibbs,
+    InputError,
+    IsingEnergy,
+    chain,
+    diagnose,
+    ess_bulk,
+    ess_tail,
+    rhat,
+    to_arviz,
+)
 from discrete_ed.metrics import hamming_jump
 
 
@@ -104,6 +118,51 @@ def test_the_diagnosis_of_a_chain(generator):
     share = torch.stack([state.accepted for state in states]).double().mean()
     assert diagnosis.acceptance.mean().item() == pytest.approx(share.item())
     assert (diagnosis.jump > 0).all()
+
+
+def test_effective_draws_are_weighed_against_time_and_evaluations(generator):
+    class Slow:
+        """Yields the states of a chain with a pause before each, and a long one before the first."""
+
+        def __init__(self, states, pause):
+            self.states, self.pause = iter(states), 50 * pause
+            self.next_pause = pause
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            time.sleep(self.pause)
+            self.pause = self.next_pause
+            return next(self.states)
+
+    x = torch.zeros(4, 6, dtype=torch.float64)
+    states = list(islice(chain(Gibbs(), Exact(ising(6)), x, thin=6, generator=generator), 50))
+    there, timed = diagnose(states), diagnose(Slow(states, 0.004), evaluations=6)
+    assert torch.tensor(there.seconds).isnan()
+    assert torch.tensor(there.ess_per_second).isnan()
+    assert 50 * 0.004 <= timed.seconds < 50 * 0.004 + 0.5
+    assert timed.ess_per_second == timed.energy_ess_bulk / timed.seconds
+    assert timed.energy_ess_bulk == there.energy_ess_bulk
+    assert there.ess_per_evaluation == there.energy_ess_bulk / (4 * 50)
+    assert timed.ess_per_evaluation == there.energy_ess_bulk / (4 * 50 * 6)
+
+
+def test_arviz_gets_chains_and_draws_and_agrees(generator):
+    arviz = pytest.importorskip("arviz")
+    states = list(islice(chain(DMALA(0.7), Exact(ising(5, 0.2)), torch.zeros(4, 5).double(), generator=generator), 200))
+    data, diagnosis = to_arviz(states), diagnose(states)
+    assert data.posterior.x.dims == ("chain", "draw", "bit")
+    assert torch.equal(torch.from_numpy(data.posterior.x.values), torch.stack([state.x.bool() for state in states], 1))
+    assert data.sample_stats.accepted.shape == (4, 200)
+    assert arviz.rhat(data.posterior).x.values == pytest.approx(diagnosis.rhat.numpy())
+    assert arviz.ess(data.sample_stats, var_names=["lp"]).lp.item() == pytest.approx(diagnosis.energy_ess_bulk)
+
+
+def test_without_arviz_the_converter_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz", None)
+    with pytest.raises(InputError, match="pip install 'arviz<1'"):
+        to_arviz([])
 
 
 def test_a_stuck_chain_is_not_called_converged(generator):

@@ -40,9 +40,11 @@ REVERSIBLE = [(kernel, local(make(6))) for make, local in PAIRS for kernel in (P
 REVERSIBLE += [(Gibbs(), Exact(make(bits))) for make in (ising, mlp) for bits in (6, 10)]
 REVERSIBLE += [(PathAuxiliary(1, "min"), Taylor(mlp(10))), (PathAuxiliary(2, "max"), Exact(ising(6)))]
 REVERSIBLE += [(kernel, Exact(rbm(6, 4))) for kernel in (BlockGibbs(), Gibbs(), DMALA(0.7), PathAuxiliary(2))]
+REVERSIBLE += [(kernel, Taylor(rbm(6, 4))) for kernel in (DMALA(0.7), PathAuxiliary(2, "barker"))]
 REVERSIBLE += [(GibbsWithGradients(), local(rbm(bits, 4))) for local in (Exact, Taylor) for bits in (6, 10)]
 REVERSIBLE += [(BlockGibbs(), Taylor(rbm(10, 4))), (DMALA(2.0), Taylor(ising(6), beta=0.5))]
 SWEEPS = [(GibbsSweep(), Exact(make(bits))) for make in (ising, mlp) for bits in (6, 10)]
+SWEEPS += [(GibbsSweep(), Exact(rbm(bits, 4))) for bits in (6, 10)]
 LONG = torus(2, 5)  # two odd rings
 SWEEPS += [(GibbsSweep(colour_classes(LONG)), Exact(LONG))]
 SWEEPS += [(GibbsSweep(colour_classes(RING)), Exact(RING)), (GibbsSweep(colour_classes(RING)), Exact(RING, beta=0.3))]
@@ -50,6 +52,8 @@ ALL = [Gibbs(), GibbsSweep(), GibbsWithGradients(), PathAuxiliary(2), DMALA(0.7)
 
 
 def names(value: object) -> str:
+    if isinstance(value, Energy):
+        return type(value).__name__
     return f"{value.energy.__class__.__name__}-{type(value).__name__}" if hasattr(value, "energy") else str(value)
 
 
@@ -102,10 +106,12 @@ def test_one_step_ends_where_the_matrix_says(kernel, row):
     check_frequencies(kernel, Exact(ising(6, scale=0.7)), enumerate_states(6, dtype=torch.float64), row)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "energy"), [(GibbsSweep(colour_classes(RING)), RING), (BlockGibbs(), rbm(6, 4))], ids=str
-)
-def test_one_step_of_the_special_kernels_ends_where_the_matrix_says(kernel, energy):
+SPECIAL = [(GibbsSweep(colour_classes(RING)), RING), (BlockGibbs(), rbm(6, 4))]
+SPECIAL += [(kernel, make(6)) for kernel in ALL for make in (mlp, lambda bits: rbm(bits, 4))]
+
+
+@pytest.mark.parametrize(("kernel", "energy"), SPECIAL, ids=names)
+def test_one_step_on_other_energies_ends_where_the_matrix_says(kernel, energy):
     check_frequencies(kernel, Exact(energy), enumerate_states(6, dtype=torch.float64), 11)
 
 

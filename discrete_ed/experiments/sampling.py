@@ -1,0 +1,223 @@
+"""The sampling job: chains of a saved energy, and whether they have mixed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from discrete_ed.checkpoint import MANIFEST, load_energy
+from discrete_ed.energies import (
+    BernoulliEnergy,
+    ConvEnergy,
+    Energy,
+    GraphEnergy,
+    IsingEnergy,
+    MLPEnergy,
+    RBMEnergy,
+    ResidualMLPEnergy,
+)
+from discrete_ed.errors import InputError
+from discrete_ed.experiments.configs import KernelName, Sample
+from discrete_ed.experiments.ego_graphs import pick_device
+from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.local import Exact, LocalEvaluation, Taylor
+from discrete_ed.metrics import Diagnosis, diagnose
+from discrete_ed.report import chain_figures
+from discrete_ed.report.tables import as_text
+from discrete_ed.samplers import (
+    DMALA,
+    BlockGibbs,
+    Gibbs,
+    GibbsSweep,
+    GibbsWithGradients,
+    Kernel,
+    PathAuxiliary,
+    State,
+    SwendsenWang,
+    adapt_step_size,
+    chain,
+    colour_classes,
+)
+from discrete_ed.states import triangle_size
+
+BITS: dict[type[Energy], Callable[[Any], int]] = {
+    BernoulliEnergy: lambda energy: len(energy.logits),
+    ConvEnergy: lambda energy: math.prod(energy.shape),
+    GraphEnergy: lambda energy: triangle_size(energy.max_nodes),
+    IsingEnergy: lambda energy: len(energy.fields),
+    MLPEnergy: lambda energy: energy.net[0].in_features,
+    RBMEnergy: lambda energy: len(energy.visible_bias),
+    ResidualMLPEnergy: lambda energy: energy.enter.in_features,
+}
+"""The energies that can be sampled by name, and how many bits each has."""
+
+
+def run(config: Sample) -> dict[str, Any]:
+    """Draw, diagnose, and write everything to a run folder; returns what `result.json` holds.
+
+    Raises:
+        InputError: an energy, kernel, device or run folder that can't be used.
+    """
+    device = pick_device(config.device)
+    energy = load_by_name(config.energy).to(device)
+    generator = torch.Generator(device).manual_seed(config.seed)
+    x = random_states(energy, config.chains, config.nodes, generator)
+    kernel, local = choose(config.kernel, energy)
+    kernel.init(local, x[:1])  # refuses what doesn't fit before a folder is there
+    folder = RunFolder(config.out, "sample", config.energy.name, config)
+    if isinstance(kernel, DMALA):
+        kernel, x = adapt_step_size(kernel, local, x, max(config.warmup * config.thin, 50), generator=generator)
+    print(f"{config.chains} chains of {type(energy).__name__}, {x.shape[1]} bits, by {name_of(kernel)}")
+
+    started = time.monotonic()
+    with tqdm(total=config.warmup + config.steps, desc="sample", unit="draw") as bar:
+        kept: list[State] = []
+        for state in islice(chain(kernel, local, x, thin=config.thin, generator=generator), bar.total):
+            bar.update()
+            if bar.n > config.warmup:
+                kept.append(State(state.x.to(torch.uint8).cpu(), state.energy.cpu(), x[:, :0], state.accepted.cpu()))
+    seconds = (time.monotonic() - started) * config.steps / bar.total
+    in_a_step = len(kernel.classes or x[0]) if isinstance(kernel, GibbsSweep) else 1
+    diagnosis = replace(diagnose(kept, evaluations=config.thin * in_a_step), seconds=seconds)
+
+    bits, energies = (torch.stack([part[k] for part in kept], 1).numpy() for k in (0, 1))
+    np.savez(folder.path / "samples.npz", bits=bits, energy=energies)
+    result = {
+        "energy": type(energy).__name__,
+        "bits": x.shape[1],
+        "kernel": name_of(kernel),
+        "chains": config.chains,
+        "draws": config.steps,
+        "thin": config.thin,
+        **summary_of(diagnosis),
+    }
+    folder.write_json("result.json", result)
+    chain_figures.mixing(energies, diagnosis).savefig(folder.path / "chains.png", dpi=130)
+    text = as_text(table_of(diagnosis, result))
+    (folder.path / "diagnostics.txt").write_text(text + "\n", encoding="utf-8")
+    print(f"\n{text}\n\nwritten to {folder.path}: samples.npz has bits (chain, draw, D), chains.png the traces")
+    return result
+
+
+def load_by_name(folder: Path) -> Energy:
+    """Load an energy of the class that its manifest names, one of this package.
+
+    Raises:
+        InputError: a file is missing or damaged, or the class isn't one that can be sampled by name.
+    """
+    builders = {kind.__name__: kind for kind in BITS}
+    try:
+        name = json.loads((folder / MANIFEST).read_bytes())["energy"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return load_energy(folder, Energy)  # which tells what is wrong
+    if name not in builders:
+        raise InputError(f"energy: expected one of {', '.join(builders)} in {folder}, got {name}")
+    return load_energy(folder, builders[name])
+
+
+def random_states(energy: Energy, chains: int, nodes: int | None, generator: torch.Generator) -> Tensor:
+    """Fair coins `(chains, D)`; for a graph energy its first `nodes` nodes, each edge of them by a fair coin."""
+    bits = BITS[type(energy)](energy)
+    x = torch.rand(chains, bits, generator=generator, device=generator.device).round()
+    if not isinstance(energy, GraphEnergy):
+        if nodes is not None:
+            raise InputError(f"nodes: expected none, since {type(energy).__name__} is no energy of graphs, got {nodes}")
+        return x
+    nodes = energy.max_nodes if nodes is None else nodes
+    if nodes > energy.max_nodes:
+        raise InputError(f"nodes: expected at most {energy.max_nodes}, which the energy allows, got {nodes}")
+    rows, columns = torch.triu_indices(energy.max_nodes, energy.max_nodes, device=x.device)
+    there = columns < nodes
+    return torch.where(rows == columns, there.to(x.dtype), x * there)
+
+
+def choose(name: KernelName, energy: Energy) -> tuple[Kernel, LocalEvaluation]:
+    """The kernel of that name with the local evaluation that suits it.
+
+    Raises:
+        InputError: the energy can't be differentiated, or its interactions aren't known, where the kernel needs it.
+    """
+    if name == "auto":
+        automatic = {RBMEnergy: "block-gibbs", IsingEnergy: "gibbs-sweep"}
+        name = automatic.get(type(energy), "gibbs-with-gradients")  # type: ignore[assignment]
+    classes = colour_classes(energy) if isinstance(energy, IsingEnergy) else None
+    kernels: dict[str, Kernel] = {
+        "gibbs": Gibbs(),
+        "gibbs-sweep": GibbsSweep(classes),
+        "gibbs-with-gradients": GibbsWithGradients(),
+        "path-auxiliary": PathAuxiliary(),
+        "dmala": DMALA(),
+        "block-gibbs": BlockGibbs(),
+        "swendsen-wang": SwendsenWang(),
+    }
+    exact = name.startswith("gibbs") and name != "gibbs-with-gradients"
+    return kernels[name], Exact(energy) if exact or isinstance(energy, IsingEnergy) else Taylor(energy)
+
+
+def name_of(kernel: Kernel) -> str:
+    """The kernel as it is written, but with the number of its classes in place of them."""
+    if isinstance(kernel, GibbsSweep) and kernel.classes is not None:
+        return f"GibbsSweep of {len(kernel.classes)} classes"
+    return str(kernel)
+
+
+def summary_of(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The diagnosis in numbers; None where nothing is known."""
+
+    def known(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    moving = diagnosis.rhat.isfinite()
+    worst = {
+        "bits_rhat": diagnosis.rhat[moving].max().item() if moving.any() else math.nan,
+        "bits_ess_bulk": diagnosis.ess_bulk[moving].min().item() if moving.any() else math.nan,
+        "bits_ess_tail": diagnosis.ess_tail[moving].min().item() if moving.any() else math.nan,
+    }
+    return {
+        "bits_that_never_moved": int((~moving).sum()),
+        **{name: known(value) for name, value in worst.items()},
+        "energy_rhat": known(diagnosis.energy_rhat),
+        "energy_ess_bulk": known(diagnosis.energy_ess_bulk),
+        "energy_ess_tail": known(diagnosis.energy_ess_tail),
+        "acceptance": diagnosis.acceptance.mean().item(),
+        "jump": diagnosis.jump.mean().item(),
+        "seconds": diagnosis.seconds,
+        "ess_per_second": known(diagnosis.ess_per_second),
+        "ess_per_evaluation": known(diagnosis.ess_per_evaluation),
+    }
+
+
+def table_of(diagnosis: Diagnosis, result: dict[str, Any]) -> list[list[str]]:
+    """The diagnosis as rows; the first one is the header."""
+
+    def cell(name: str, form: str) -> str:
+        return "–" if result[name] is None else format(result[name], form)
+
+    rows = [["of", "R̂", "bulk ESS", "tail ESS"]]
+    for name, quantity in (("bits", "the worst bit that moved"), ("energy", "the energy")):
+        sizes = [cell(f"{name}_{size}", ",.0f") for size in ("ess_bulk", "ess_tail")]
+        rows.append([quantity, cell(f"{name}_rhat", ".3f"), *sizes])
+    rows.append(["", "", "", ""])
+    for label, name, form in (
+        ("bits that never moved", "bits_that_never_moved", "d"),
+        ("acceptance", "acceptance", ".3f"),
+        ("bits that differ between draws", "jump", ".2f"),
+        ("ESS of the energy, per second", "ess_per_second", ",.1f"),
+        ("ESS of the energy, per evaluation", "ess_per_evaluation", ".2g"),
+    ):
+        rows.append([label, cell(name, form), "", ""])
+    high = (diagnosis.rhat > 1.01).sum().item()
+    if high or not diagnosis.energy_rhat <= 1.01:
+        rows.append(["not mixed: bits whose R̂ is above 1.01", f"{high}", "", ""])
+    return rows

@@ -1,0 +1,217 @@
+"""What each estimator minimises, in closed form: value and gradient in the couplings and fields of an Ising model.
+
+Every objective here is a mean over samples and a function of spins `s`, couplings `J` and fields `h`; it needs no
+samples of the model. All but ratio matching are convex in `(J, h)`, since the energy is linear in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from scipy.special import expit, logsumexp
+
+from discrete_ed.states import enumerate_states
+
+Array = np.ndarray
+
+
+class Slope(NamedTuple):
+    """An objective and its gradient."""
+
+    value: float
+    pairs: Array
+    """`∂/∂J_ij` of a coupling that counts as one parameter, `(D, D)`, symmetric with zero diagonal."""
+    fields: Array
+    """`∂/∂h_i`, `(D,)`."""
+
+
+class Objective(Protocol):
+    """A function of couplings `(D, D)` and fields `(D,)` to be minimised."""
+
+    def __call__(self, couplings: Array, fields: Array) -> Slope:
+        """Value and gradient."""
+
+
+def margins(spins: Array, couplings: Array, fields: Array) -> Array:
+    """`m_ni = s_ni (h_i + Σ_j J_ij s_nj)`, half the energy that flipping spin `i` costs; `(N, D)`."""
+    return spins * (fields + spins @ couplings)
+
+
+@dataclass(frozen=True)
+class Local:
+    """`mean_n Σ_i φ(m_ni)`: pseudo-likelihood, interaction screening and ratio matching.
+
+    Args:
+        spins: `s`, `(N, D)`, −1 and +1.
+        phi: `m ↦ (φ(m), φ'(m), φ''(m))`, elementwise.
+    """
+
+    spins: Array
+    phi: Callable[[Array], tuple[Array, Array, Array]]
+
+    def __call__(self, couplings: Array, fields: Array) -> Slope:
+        n = len(self.spins)
+        value, slope, _ = self.phi(margins(self.spins, couplings, fields))
+        slope = slope * self.spins
+        pairs = slope.T @ self.spins / n
+        return Slope(float(value.sum()) / n, _symmetric(pairs), slope.mean(0))
+
+
+def log_logistic(m: Array) -> tuple[Array, Array, Array]:
+    """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975."""
+    p = expit(-2 * m)
+    return np.logaddexp(0, -2 * m), -2 * p, 4 * p * (1 - p)
+
+
+def screening(m: Array) -> tuple[Array, Array, Array]:
+    """`φ(m) = e^{−m}`: interaction screening; Vuffray et al. 2016, arXiv 1605.07252."""
+    value = np.exp(-np.maximum(m, -50))
+    return value, -value, value
+
+
+def squared_ratio(m: Array) -> tuple[Array, Array, Array]:
+    """`φ(m) = (1 + e^{2m})^−2`: ratio matching; Hyvärinen 2007, Computational Statistics & Data Analysis 51."""
+    p = expit(-2 * m)
+    return p**2, -4 * p**2 * (1 - p), 8 * p**2 * (1 - p) * (2 - 3 * p)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Energy discrepancy over one random block of `k` spins for each sample, its `2^k` states enumerated.
+
+    `mean_n ( E(s_n) + Σ_y q(y|s_n) log Σ_{s'} q(y|s') e^{−E(s')} )`, with `s'` and `y` equal to `s_n` outside its
+    block: what `Block` perturbations estimate with fresh blocks. Only which block is drawn is left to chance: no bias.
+
+    Args:
+        spins: `s`, `(N, D)`.
+        blocks: indices of each sample's block, `(N, k)`.
+        epsilon: ε, the probability that `q` flips a spin of the block.
+    """
+
+    spins: Array
+    blocks: Array
+    epsilon: float
+
+    @classmethod
+    def drawn(cls, spins: Array, rng: np.random.Generator, *, size: int = 6, epsilon: float = 0.1) -> Block:
+        """A block for each sample, drawn once: the objective stays the same function from step to step."""
+        keys = rng.random(spins.shape)
+        return cls(spins, np.argsort(keys, axis=1)[:, : min(size, spins.shape[1])], epsilon)
+
+    def __call__(self, couplings: Array, fields: Array) -> Slope:
+        n, d = self.spins.shape
+        k = self.blocks.shape[1]
+        flips = ((np.arange(2**k)[:, None] >> np.arange(k)) & 1).astype(float)  # the sets F, (2^k, k)
+        distance = (flips[:, None] != flips[None]).sum(-1)
+        log_q = distance * np.log(self.epsilon) + (k - distance) * np.log1p(-self.epsilon)
+        m = margins(self.spins, couplings, fields)
+        value, pairs, outer = 0.0, np.zeros((d, d)), np.zeros((n, d))
+        for first in range(0, n, max(1, 2**23 // 4**k)):
+            rows = np.arange(first, min(n, first + max(1, 2**23 // 4**k)))[:, None]
+            block = self.blocks[rows[:, 0]]
+            own = self.spins[rows, block]
+            own_pairs = own[:, :, None] * own[:, None, :]
+            here, there = block[:, :, None], block[:, None, :]
+            # E(s') − E(s) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij s_i s_j, over ordered pairs of the flipped set F
+            inner = (flips @ (couplings[here, there] * own_pairs) * flips).sum(-1)
+            gaps = 2 * m[rows, block] @ flips.T - 2 * inner
+            joint = log_q - gaps[:, None, :]  # (n, y, s')
+            reach = logsumexp(joint, axis=2)
+            value += float((reach @ np.exp(log_q[0])).sum())
+            posterior = np.exp(log_q[0]) @ np.exp(joint - reach[:, :, None])  # of each state, averaged over y
+            outer[rows, block] = -2 * (posterior @ flips) * own
+            both = flips.T @ (posterior[:, :, None] * flips)
+            np.add.at(pairs, (here, there), 2 * both * own_pairs)
+        return Slope(value / n, _symmetric((pairs + outer.T @ self.spins) / n), outer.mean(0))
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Stabilised energy discrepancy with Bernoulli noise, its flips drawn once and kept:
+
+    `mean_n log( w/M + (1/M) Σ_j exp(E(s_n) − E(s'_nj)) )`, where `s'_nj` is `s_n` with the set `F_nj` flipped.
+
+    A copy costs what its flips cost, `E(s') − E(s) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij s_i s_j`, and is never built; so
+    small ε is fast. Compiled with numba.
+
+    Args:
+        spins: `s`, `(N, D)`.
+        starts: where the flips of each copy begin in `sites`, `(N M + 1,)`.
+        sites: the flipped sites of all copies, one after another.
+        m: `M`, copies of a sample.
+        w: stabilisation.
+
+    Source: Schröder et al. 2023, arXiv 2307.07595.
+    """
+
+    spins: Array
+    starts: Array
+    sites: Array
+    m: int
+    w: float
+
+    @classmethod
+    def drawn(
+        cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
+    ) -> Bernoulli:
+        """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy; the copies of a sample share their `y`."""
+        n, d = spins.shape
+        starts, sites = [np.zeros(1, np.int64)], []
+        rows = max(1, 2**22 // (m * d))
+        for first in range(0, n, rows):
+            count = min(rows, n - first)
+            shared = rng.random((count, 1, d), dtype=np.float32) < epsilon
+            flipped = (shared ^ (rng.random((count, m, d), dtype=np.float32) < epsilon)).reshape(-1, d)
+            sites.append(np.nonzero(flipped)[1].astype(np.int32))
+            starts.append(starts[-1][-1] + np.cumsum(flipped.sum(1)))
+        return cls(spins, np.concatenate(starts), np.concatenate(sites), m, w)
+
+    def __call__(self, couplings: Array, fields: Array) -> Slope:
+        from discrete_ed.ising.flips import bernoulli_slope
+
+        m = margins(self.spins, couplings, fields)
+        value, weight, inside = bernoulli_slope(
+            self.spins, m, np.ascontiguousarray(couplings), self.starts, self.sites, self.m, self.w
+        )
+        outer = -2 * weight * self.spins
+        n = len(self.spins)
+        return Slope(value / n, _symmetric((outer.T @ self.spins + inside) / n), outer.mean(0))
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """`−mean_n log p(s_n)`, with `log Z` and the model's moments summed over all `2^D` states.
+
+    Args:
+        spins: `s`, `(N, D)`; at most some 20 spins.
+    """
+
+    spins: Array
+
+    def __call__(self, couplings: Array, fields: Array) -> Slope:
+        n, d = self.spins.shape
+        states = _all_spins(d)
+        log_weight = 0.5 * ((states @ couplings) * states).sum(1) + states @ fields
+        log_z = logsumexp(log_weight)
+        law = np.exp(log_weight - log_z)
+        second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
+        value = log_z - 0.5 * float((couplings * second).sum()) - float(fields @ first)
+        pairs = (states * law[:, None]).T @ states - second
+        np.fill_diagonal(pairs, 0)
+        return Slope(value, pairs, law @ states - first)
+
+
+@lru_cache(maxsize=1)
+def _all_spins(d: int) -> Array:
+    return 2.0 * enumerate_states(d, dtype=torch.float64).numpy() - 1
+
+
+def _symmetric(pairs: Array) -> Array:
+    both = pairs + pairs.T
+    np.fill_diagonal(both, 0)
+    return both

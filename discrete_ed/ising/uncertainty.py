@@ -1,0 +1,90 @@
+"""How sure couplings are: sandwich standard errors, and the bound that no unbiased estimator can beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from discrete_ed.ising.objectives import Array, margins
+from discrete_ed.ising.support import PRIOR_SD
+
+CHUNK = 2**24  # numbers in a block of per-sample scores
+
+
+def sandwich(
+    spins: Array,
+    pairs: Array,
+    couplings: Array,
+    fields: Array,
+    phi: Callable[[Array], tuple[Array, Array, Array]],
+    with_fields: bool,
+) -> Array:
+    """Godambe standard errors `√diag(H⁻¹ V H⁻¹ / N)` of the couplings of `pairs`, then of the fields.
+
+    For the objective `mean_n Σ_i φ(m_ni)`, `H` is its second derivative and `V` the covariance over samples of its
+    first one. They hold for the estimate on the pairs given: that pairs were selected, or shrunk by a penalty, isn't
+    counted.
+
+    Source: Godambe 1960, Annals of Mathematical Statistics 31, 1208–1211; Varin, Reid and Firth 2011, Statistica
+    Sinica 21, 5–42.
+    """
+    n, d = spins.shape
+    i, j = pairs.T
+    count = len(pairs) + (d if with_fields else 0)
+    _, first, second = phi(margins(spins, couplings, fields))
+    slope = first * spins
+    score, curvature, total = np.zeros((count, count)), np.zeros((count, count)), np.zeros(count)
+    rows = max(1, CHUNK // max(count, 1))
+    for start in range(0, n, rows):
+        s, g = spins[start : start + rows], slope[start : start + rows]
+        scores = g[:, i] * s[:, j] + g[:, j] * s[:, i]
+        if with_fields:
+            scores = np.hstack([scores, g])
+        score += scores.T @ scores
+        total += scores.sum(0)
+    ends = np.concatenate([i, j])
+    for site in range(d):
+        mine = np.flatnonzero(ends == site)
+        parameters = mine % max(len(pairs), 1)
+        design = spins[:, np.concatenate([j, i])[mine]]
+        if with_fields:
+            parameters, design = np.append(parameters, len(pairs) + site), np.hstack([design, np.ones((n, 1))])
+        curvature[np.ix_(parameters, parameters)] += (design * second[:, site, None]).T @ design
+    score -= np.outer(total, total) / n
+    curvature[np.diag_indices(count)] += 1 / PRIOR_SD**2
+    inverse = np.linalg.inv(curvature)
+    return np.sqrt(np.maximum((inverse @ score @ inverse).diagonal(), 0))
+
+
+def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, tied: bool = False) -> float:
+    """The root mean square error over all `D²` entries of `J` that no unbiased estimator of `pairs` can beat.
+
+    The Fisher information of `(J, h)` is the covariance of the statistics `s_i s_j` and `s_i` under the truth,
+    estimated here from draws of the truth.
+
+    Args:
+        spins: draws of the truth, `(N, D)`; the more the better.
+        pairs: the pairs whose couplings are to be estimated, `(P, 2)`.
+        samples: how many samples the estimator has.
+        with_fields: whether fields are estimated, too.
+        tied: whether it is known that all couplings are equal.
+
+    Source: Cramér 1946, Mathematical Methods of Statistics, ch. 32.
+    """
+    n, d = spins.shape
+    i, j = pairs.T
+    if tied:
+        variance = len(pairs) / (spins[:, i] * spins[:, j]).sum(1).var()
+        return float(np.sqrt(2 * variance / samples) / d)
+    count = len(pairs) + (d if with_fields else 0)
+    information, mean = np.zeros((count, count)), np.zeros(count)
+    rows = max(1, CHUNK // count)
+    for start in range(0, n, rows):
+        s = spins[start : start + rows]
+        statistics = np.hstack([s[:, i] * s[:, j], s]) if with_fields else s[:, i] * s[:, j]
+        information += statistics.T @ statistics
+        mean += statistics.sum(0)
+    information = information / n - np.outer(mean / n, mean / n)
+    variance = np.linalg.inv(information).diagonal()[: len(pairs)].sum()
+    return float(np.sqrt(2 * variance / samples) / d)

@@ -1,0 +1,222 @@
+"""The compiled backend: `chain` and `sample` run some kernels in loops that numba compiled, where they can.
+
+On the CPU, for an `IsingEnergy` at one inverse temperature, and the kernels `Gibbs`, `GibbsSweep`, `SwendsenWang` and
+`GibbsWithGradients` (whose differences are then exact with `Taylor`, too). Everywhere else, and where numba can't be
+imported, a kernel's own `step` runs. Both have the same law; the random numbers differ, hence the bits. The loops
+compute in float64. The first use compiles, which takes seconds, and keeps the result on disk.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, triu
+from scipy.special import expit
+from torch import Tensor
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.local import LocalEvaluation
+from discrete_ed.samplers.cluster import SwendsenWang
+from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
+from discrete_ed.samplers.gradients import Balance, GibbsWithGradients
+from discrete_ed.samplers.kernels import Kernel, State
+
+UPDATES = 2**26  # spin updates between two looks at the keyboard: a second or less
+STEEPEST = 300.0  # |β field| up to which no weight of a flip overflows or vanishes
+MOST_TABLED = 6  # neighbours up to which thresholds are tabled for all states of them
+MOST_COUNTED = 12  # neighbours up to which they are counted bit by bit
+PACKED, ABREAST = 16, 8  # chains from which it pays to pack them into words, or to run them side by side
+
+Array = NDArray[Any]
+Advance = Callable[[State, int, torch.Generator | None], State]
+Loop = Callable[[Array, int, np.uint64], tuple[Array, Array, np.uint64]]
+
+
+class Interactions(NamedTuple):
+    """What the loops know of an Ising model, the inverse temperature included."""
+
+    couplings: csr_array
+    """`β J`, symmetric."""
+    fields: Array
+    """`β h`, `(D,)`."""
+
+    def local_fields(self, s: Array) -> Array:
+        """`β (h_i + Σ_j J_ij s_j)` of spins `(B, D)`."""
+        return np.ascontiguousarray((self.couplings @ s.T).T + self.fields)
+
+    @property
+    def rows(self) -> tuple[Array, Array, Array]:
+        """Where each row of the couplings starts, the neighbours, the values."""
+        j = self.couplings
+        return j.indptr.astype(np.int64), j.indices.astype(np.int64), j.data
+
+
+@cache
+def loops() -> Any:
+    """The module of compiled loops; None, after a warning, where numba can't be imported."""
+    try:
+        return importlib.import_module("discrete_ed.samplers.loops")
+    except ImportError as error:
+        warnings.warn(f"no compiled loops, chains of Ising models will be slow: {error}", RuntimeWarning, stacklevel=2)
+        return None
+
+
+def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | None:
+    """What advances chains like `x`, `(B, D)`, by some steps in compiled loops; None where `kernel.step` must.
+
+    The energy is read here and never again.
+    """
+    energy = local.energy
+    if type(energy) is not IsingEnergy or isinstance(local.beta, Tensor) or x.device.type != "cpu" or not x.numel():
+        return None
+    if type(kernel) not in (Gibbs, GibbsSweep, GibbsWithGradients, SwendsenWang) or loops() is None:
+        return None
+    couplings, fields = (local.beta * part.detach().double().numpy() for part in (energy.couplings, energy.fields))
+    model = Interactions(csr_array(couplings), fields)
+    steepest = (abs(model.fields) + abs(model.couplings).sum(1)).max()
+    if not steepest < (STEEPEST if isinstance(kernel, GibbsWithGradients) else np.inf):
+        return None
+    work = x.numel() if isinstance(kernel, GibbsSweep | SwendsenWang) else len(x)
+    return partial(_advance, model, loop_for(kernel, model, len(x)), max(1, UPDATES // work))
+
+
+def _advance(
+    model: Interactions, loop: Loop, most: int, state: State, steps: int, generator: torch.Generator | None
+) -> State:
+    """Steps of a loop, at most so many at once, since nothing interrupts it."""
+    counter = np.uint64(torch.randint(2**63 - 1, (), generator=generator).item())
+    bits, moved = state.x.numpy().astype(np.uint8), state.accepted.numpy()
+    for done in range(0, steps, most):
+        bits, moved, counter = loop(bits, min(most, steps - done), np.uint64(counter))
+    s = 2.0 * bits - 1
+    field = model.local_fields(s)
+    energy = -(s * (field + model.fields)).sum(1) / 2
+    x, energy, delta = (torch.from_numpy(part).to(state.x.dtype) for part in (bits, energy, 2 * s * field))
+    return State(x, energy, delta if state.delta.shape[1] else state.delta, torch.from_numpy(moved))
+
+
+def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
+    """The fastest loop for a kernel, a model, and so many chains: `(bits, steps, counter)` to `(bits, moved, counter)`.
+
+    Bits are uint8 `(B, D)`; `moved`, `(B,)`, tells which chains' last step accepted a proposal or changed a bit.
+    """
+    run = loops()
+    if isinstance(kernel, GibbsWithGradients):
+        return partial(_flips, model, run.informed, get_args(Balance).index(kernel.balance))
+    if isinstance(kernel, Gibbs):
+        return partial(_flips, model, run.redraw, np.empty(0, np.int64))
+    if isinstance(kernel, SwendsenWang):
+        return partial(_clusters, model)
+    assert isinstance(kernel, GibbsSweep)
+    order = np.arange(len(model.fields)) if kernel.classes is None else np.concatenate(kernel.classes).astype(np.int64)
+    degree = int(np.diff(model.couplings.indptr).max())
+    if chains >= PACKED and degree <= MOST_COUNTED and len(np.unique(abs(model.couplings.data))) <= 1:
+        return partial(_sweeps, partial(run.sweep_packed, order=order, **_counted(model, degree)), _pack, _unpack)
+    if degree > MOST_TABLED:
+        return partial(_sweeps, partial(_redraw_in_turn, model, order), _spins, _bits)
+    tables = {"order": order, **_tabled(model, degree)}
+    if chains >= ABREAST:
+        return partial(_sweeps, partial(run.sweep_side_by_side, **tables), _turn, _turn)
+    return partial(_sweeps, partial(run.sweep_each, **tables), np.copy, np.asarray)
+
+
+def _flips(
+    model: Interactions, run: Any, choice: Any, bits: Array, steps: int, counter: np.uint64
+) -> tuple[Array, Array, np.uint64]:
+    """Steps that flip one spin at most, with all local fields at hand."""
+    s = _spins(bits)
+    moved, counter = run(s, model.local_fields(s), *model.rows, choice, steps, counter)
+    return _bits(s), moved, counter
+
+
+def _clusters(model: Interactions, bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
+    """Cluster steps; a field is a coupling to a last spin that is up."""
+    pairs = triu(model.couplings)
+    (k,) = model.fields.nonzero()
+    i, j = np.concatenate([pairs.row, k]), np.concatenate([pairs.col, np.full_like(k, len(model.fields))])
+    coupling = np.concatenate([pairs.data, model.fields[k]])
+    s = np.column_stack([_spins(bits), np.ones(len(bits))])
+    moved, counter = loops().clusters(s, i, j, np.sign(coupling), -np.expm1(-2 * abs(coupling)), steps, counter)
+    return _bits(s[:, :-1]), moved, counter
+
+
+def _sweeps(
+    run: Any,
+    enter: Callable[[Array], Array],
+    leave: Callable[..., Array],
+    bits: Array,
+    steps: int,
+    counter: np.uint64,
+) -> tuple[Array, Array, np.uint64]:
+    """Sweeps of bits in the layout that the loop wants; the last one by itself, to see what it changes."""
+    chains = enter(bits)
+    counter = run(chains, sweeps=steps - 1, counter=counter)
+    before = chains.copy()
+    counter = run(chains, sweeps=1, counter=np.uint64(counter))
+    changed = leave(chains)[: len(bits)] != leave(before)[: len(bits)]
+    return leave(chains)[: len(bits)], changed.any(1), counter
+
+
+def _redraw_in_turn(model: Interactions, order: Array, s: Array, sweeps: int, counter: np.uint64) -> np.uint64:
+    _, counter = loops().redraw(s, model.local_fields(s), *model.rows, order, sweeps * len(order), counter)
+    return counter
+
+
+def _spins(bits: Array) -> Array:
+    return 2.0 * bits - 1
+
+
+def _bits(s: Array) -> Array:
+    return (s > 0).astype(np.uint8)
+
+
+def _turn(bits: Array) -> Array:
+    return np.ascontiguousarray(bits.T)
+
+
+def _pack(bits: Array) -> Array:
+    """Bits `(B, D)` to words `(D, W)` that hold 64 chains each; the last ones may hold some more, of zeros."""
+    padded = np.pad(bits, ((0, -len(bits) % 64), (0, 0)))
+    return np.packbits(_turn(padded), axis=1).view(np.uint64)
+
+
+def _unpack(words: Array) -> Array:
+    return _turn(np.unpackbits(words.view(np.uint8), axis=1))
+
+
+def _threshold(field: Array) -> Array:
+    """`p(s = 1) = σ(2 f)` in units of 2^-64."""
+    p = expit(2 * field)
+    sure = p >= 1 - 2.0**-53
+    return np.where(sure, np.uint64(2**64 - 1), (np.where(sure, 0, p) * 2.0**64).astype(np.uint64))
+
+
+def _counted(model: Interactions, degree: int) -> dict[str, Array]:
+    """Thresholds by the number of neighbours that pull up, where all couplings have one strength."""
+    start, neighbour, value = model.rows
+    pull = abs(value).max(initial=0) * (2 * np.arange(degree + 1) - np.diff(start)[:, None])
+    kinds, row = np.unique(model.fields[:, None] + pull, axis=0, return_inverse=True)
+    negative = np.where(value < 0, np.uint64(2**64 - 1), np.uint64(0))
+    threshold = _threshold(kinds)
+    return {"start": start, "neighbour": neighbour, "negative": negative, "row": row.ravel(), "threshold": threshold}
+
+
+def _tabled(model: Interactions, degree: int) -> dict[str, Array]:
+    """Thresholds by the states of the neighbours; bits with the same couplings and field share a row."""
+    start, column, value = model.rows
+    bit = np.repeat(np.arange(len(model.fields)), np.diff(start))
+    place = np.arange(len(column)) - start[bit]
+    neighbour = np.repeat(np.arange(len(model.fields))[:, None], degree, 1)  # padded by the bit itself, without force
+    coupling = np.zeros((len(model.fields), degree))
+    neighbour[bit, place], coupling[bit, place] = column, value
+    kinds, row = np.unique(np.column_stack([model.fields, coupling]), axis=0, return_inverse=True)
+    spins = 2.0 * (np.arange(2**degree) >> np.arange(degree)[:, None] & 1) - 1
+    threshold = _threshold(kinds[:, :1] + kinds[:, 1:] @ spins)
+    return {"neighbour": neighbour, "row": row.ravel(), "threshold": threshold}

@@ -1,0 +1,293 @@
+"""Compiled loops over the chains of an Ising model; `compiled` chooses among them. Importing this needs numba.
+
+Bits are uint8, `(B, D)` or `(D, B)`, or 64 chains to a word. Neighbours come as a table `(D, K)`, padded by the bit
+itself where it has fewer than `K`, or as the rows `start[i] … start[i + 1]` of a sparse matrix. Random words are those
+of SplitMix64, a counter and a mixing function (Steele, Lea and Flood 2014, OOPSLA), so that no loop waits for its
+generator; each loop takes the counter and returns where it left it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Bits = NDArray[np.uint8]
+Words = NDArray[np.uint64]
+Places = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+STEP = np.uint64(0x9E3779B97F4A7C15)
+_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S12, _S27, _S30, _S31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(31)
+_NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
+
+
+@njit(cache=True)
+def mix(counter: np.uint64) -> np.uint64:
+    """A random word from each value of the counter."""
+    z = (counter ^ (counter >> _S30)) * _M1
+    z = (z ^ (z >> _S27)) * _M2
+    return z ^ (z >> _S31)
+
+
+@njit(cache=True)
+def unit(word: np.uint64) -> float:
+    """A uniform inside (0, 1), a multiple of 2^-52 plus a half, from a random word."""
+    return (np.float64(word >> _S12) + 0.5) * 2.0**-52
+
+
+@njit(cache=True)
+def sweep_each(
+    x: Bits, order: Places, neighbour: Places, row: Places, threshold: Words, sweeps: int, counter: np.uint64
+) -> np.uint64:
+    """Gibbs sweeps of few chains, one after the other; `threshold[row[i]]` has p(bit i = 1) · 2^64 by neighbours."""
+    chains, bits = x.shape
+    for b in range(chains):
+        y = x[b]
+        for _ in range(sweeps):
+            for t in range(bits):
+                i = order[t]
+                place = np.int64(0)
+                for k in range(neighbour.shape[1]):
+                    place += np.int64(y[neighbour[i, k]]) << k
+                counter += STEP
+                y[i] = mix(counter) < threshold[row[i], place]
+    return counter
+
+
+@njit(cache=True)
+def sweep_side_by_side(
+    x: Bits, order: Places, neighbour: Places, row: Places, threshold: Words, sweeps: int, counter: np.uint64
+) -> np.uint64:
+    """The same sweeps for bits `(D, B)`: the inner loops run over the chains, in vector instructions."""
+    bits, chains = x.shape
+    place = np.empty(chains, np.int32)
+    for _ in range(sweeps):
+        for t in range(bits):
+            i = order[t]
+            table = threshold[row[i]]
+            place[:] = 0
+            for k in range(neighbour.shape[1]):
+                j = neighbour[i, k]
+                for b in range(chains):
+                    place[b] += np.int32(x[j, b]) << np.int32(k)
+            for b in range(chains):
+                counter += STEP
+                x[i, b] = mix(counter) < table[place[b]]
+    return counter
+
+
+@njit(cache=True)
+def sweep_packed(
+    x: Words,
+    order: Places,
+    start: Places,
+    neighbour: Places,
+    negative: Words,
+    row: Places,
+    threshold: Words,
+    sweeps: int,
+    counter: np.uint64,
+) -> np.uint64:
+    """Gibbs sweeps of 64 chains to a word, `(D, W)`, where all couplings have one strength.
+
+    `threshold[row[i], n]` is p(bit i = 1) · 2^64 where `n` of its neighbours pull up; `negative` has all bits set where
+    a coupling is. Each chain compares a uniform of its own, of 64 bits, with its threshold, from the highest bit down:
+    a random word holds one bit of each chain's uniform, and after a few of them every comparison is decided.
+    """
+    bits, words = x.shape
+    count = np.empty(threshold.shape[1], np.uint64)
+    for _ in range(sweeps):
+        for t in range(bits):
+            i = order[t]
+            first = start[i]
+            degree = start[i + 1] - first
+            table = threshold[row[i]]
+            for w in range(words):
+                count[0] = _ALL  # count[n]: the chains in which n neighbours pull up
+                for k in range(degree):
+                    up = x[neighbour[first + k], w] ^ negative[first + k]
+                    count[k + 1] = count[k] & up
+                    for n in range(k, 0, -1):
+                        count[n] = (count[n] & ~up) | (count[n - 1] & up)
+                    count[0] &= ~up
+                below, undecided = _NONE, _ALL
+                for place in range(63, -1, -1):
+                    counter += STEP
+                    uniform = mix(counter)
+                    limit = _NONE
+                    for n in range(degree + 1):
+                        limit |= count[n] & (_NONE - ((table[n] >> np.uint64(place)) & _ONE))
+                    below |= undecided & limit & ~uniform
+                    undecided &= ~(limit ^ uniform)
+                    if undecided == _NONE:
+                        break
+                x[i, w] = below
+    return counter
+
+
+@njit(cache=True)
+def redraw(
+    s: Reals,
+    field: Reals,
+    start: Places,
+    neighbour: Places,
+    coupling: Reals,
+    order: Places,
+    steps: int,
+    counter: np.uint64,
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Redraw one spin after the other by its field `β (h_i + Σ_j J_ij s_j)`, both `(B, D)` and kept up to date.
+
+    In the order given, again and again; a random spin at each step where the order is empty. Returns which chains'
+    last step changed a spin.
+    """
+    chains, bits = s.shape
+    changed = np.zeros(chains, np.bool_)
+    for b in range(chains):
+        t = 0
+        for _ in range(steps):
+            if len(order):
+                i = order[t]
+                t = t + 1 if t + 1 < bits else 0
+            else:
+                counter += STEP
+                i = int(unit(mix(counter)) * bits)
+            counter += STEP
+            new = 1.0 if unit(mix(counter)) * (1 + math.exp(-2 * field[b, i])) < 1 else -1.0
+            changed[b] = new != s[b, i]
+            if changed[b]:
+                s[b, i] = new
+                for e in range(start[i], start[i + 1]):
+                    field[b, neighbour[e]] += 2 * coupling[e] * new
+    return changed, counter
+
+
+@njit(cache=True)
+def balanced(delta: float, balance: int) -> float:
+    """`g(exp(−Δ))` of the balancing functions sqrt, barker, min, max, by their number."""
+    if balance == 0:
+        return math.exp(-delta / 2)
+    if balance == 1:
+        return 1 / (1 + math.exp(delta))
+    if balance == 2:
+        return math.exp(-delta) if delta > 0 else 1.0
+    return math.exp(-delta) if delta < 0 else 1.0
+
+
+@njit(cache=True)
+def informed(
+    s: Reals,
+    field: Reals,
+    start: Places,
+    neighbour: Places,
+    coupling: Reals,
+    balance: int,
+    steps: int,
+    counter: np.uint64,
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Gibbs-with-gradients: bit `i` is proposed in proportion to its weight `w_i = g(exp(−Δ_i))`, from a sum tree.
+
+    As `g(t) = t g(1/t)`, the acceptance ratio `exp(−Δ_i) (w_i' / W') / (w_i / W)` is `W / W'` with `W` the sum of the
+    weights, and a flip changes those of the spin and its neighbours only. Every node of the tree is the sum of its
+    children, so nothing drifts. Returns which chains' last proposal was accepted.
+    """
+    chains, bits = s.shape
+    leaves = 1
+    while leaves < bits:
+        leaves *= 2
+    tree = np.zeros(2 * leaves)
+    weight = np.empty(bits)
+    accepted = np.zeros(chains, np.bool_)
+    for b in range(chains):
+        for i in range(bits):
+            tree[leaves + i] = balanced(2 * s[b, i] * field[b, i], balance)
+        for node in range(leaves - 1, 0, -1):
+            tree[node] = tree[2 * node] + tree[2 * node + 1]
+        for _ in range(steps):
+            counter += STEP
+            rest = unit(mix(counter)) * tree[1]
+            node = 1
+            while node < leaves:
+                node *= 2
+                if rest >= tree[node] and tree[node + 1] > 0:  # a rounded sum must not lead where nothing is
+                    rest -= tree[node]
+                    node += 1
+            i = node - leaves
+            spin = s[b, i]
+            own = balanced(-2 * spin * field[b, i], balance)
+            change = own - tree[node]
+            for e in range(start[i], start[i + 1]):
+                j = neighbour[e]
+                weight[j] = balanced(2 * s[b, j] * (field[b, j] - 2 * coupling[e] * spin), balance)
+                change += weight[j] - tree[leaves + j]
+            counter += STEP
+            accepted[b] = unit(mix(counter)) * (tree[1] + change) < tree[1]
+            if accepted[b]:
+                s[b, i] = -spin
+                tree[node] = own
+                _rise(tree, node)
+                for e in range(start[i], start[i + 1]):
+                    j = neighbour[e]
+                    field[b, j] -= 2 * coupling[e] * spin
+                    tree[leaves + j] = weight[j]
+                    _rise(tree, leaves + j)
+    return accepted, counter
+
+
+@njit(cache=True)
+def _rise(tree: Reals, node: int) -> None:
+    """Sum again on the way from a leaf to the root."""
+    while node > 1:
+        node //= 2
+        tree[node] = tree[2 * node] + tree[2 * node + 1]
+
+
+@njit(cache=True)
+def clusters(
+    s: Reals, i: Places, j: Places, sign: Reals, join: Reals, steps: int, counter: np.uint64
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Swendsen–Wang: join pairs `(i, j)` whose spins agree with the sign with probability `join`, flip by fair coins.
+
+    Spins are `(B, D + 1)`, the last one the ghost, whose cluster stays. Returns which chains' last step flipped a spin.
+    """
+    chains, spins = s.shape
+    root = np.empty(spins, np.int64)
+    flips = np.empty(spins, np.bool_)
+    moved = np.zeros(chains, np.bool_)
+    for b in range(chains):
+        y = s[b]
+        for _ in range(steps):
+            for k in range(spins):
+                root[k] = k
+            for e in range(len(i)):
+                if y[i[e]] * y[j[e]] == sign[e]:
+                    counter += STEP
+                    if unit(mix(counter)) < join[e]:
+                        one, other = _find(root, i[e]), _find(root, j[e])
+                        root[min(one, other)] = max(one, other)  # so the ghost, the last one, stays a root
+            flips[spins - 1] = False
+            moved[b] = False
+            for k in range(spins - 2, -1, -1):  # a root comes before what points to it
+                root[k] = root[root[k]]
+                if root[k] == k:
+                    counter += STEP
+                    flips[k] = mix(counter) & _ONE == _ONE
+                else:
+                    flips[k] = flips[root[k]]
+                if flips[k]:
+                    y[k] = -y[k]
+                    moved[b] = True
+    return moved, counter
+
+
+@njit(cache=True)
+def _find(root: Places, k: int) -> int:
+    """The root of a tree of spins, halving the way for the next one."""
+    while root[k] != k:
+        root[k] = root[root[k]]
+        k = root[k]
+    return k

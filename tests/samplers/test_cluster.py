@@ -1,0 +1,163 @@
+"""Swendsen–Wang: exact by its matrix, right about the energy of large lattices, and closed to frustrated models."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+import torch
+from contracts import (
+    FREQUENCY_TESTS,
+    check_frequencies,
+    chi_square,
+    detailed_balance_residual,
+    ising,
+    law_of,
+    mlp,
+    ring,
+    torus,
+    transition_matrix,
+)
+
+from discrete_ed import (
+    Exact,
+    GibbsSweep,
+    InputError,
+    IsingEnergy,
+    ParallelTempering,
+    SwendsenWang,
+    Taylor,
+    chain,
+    enumerate_states,
+    kaufman_log_z,
+    sample,
+)
+from discrete_ed.samplers import compiled
+
+DOUBLE = torch.float64
+SIGN = torch.tensor([1.0, 1.0, -1.0, -1.0], dtype=DOUBLE)
+HIDDEN = IsingEnergy(torus(2, 2, 0.5).couplings.detach() * SIGN.outer(SIGN), 0.4 * SIGN)
+MODELS = {
+    "ferromagnet": Exact(torus(2, 3, 0.4)),
+    "ferromagnet, tempered": Exact(torus(2, 3, 0.4), beta=0.3),
+    "fields of one sign": Exact(ring(5, 0.7, [0.3, 0.0, 0.2, 0.4, 0.0])),
+    "antiferromagnet": Taylor(ring(6, -0.6)),
+    "antiferromagnet in a staggered field": Exact(ring(6, -0.6, [0.5, 0.0, 0.3, -0.2, 0.0, 0.0])),
+    "hidden ferromagnet": Exact(HIDDEN),
+}
+
+
+def states_of(local):
+    return enumerate_states(len(local.energy.fields), dtype=DOUBLE)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_clusters_balance_every_flow_and_reach_every_state(model):
+    local = MODELS[model]
+    states = states_of(local)
+    matrix, law = transition_matrix(SwendsenWang(), local, states), law_of(local, states)
+    assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=DOUBLE), atol=1e-12)
+    assert (law @ matrix - law).abs().max() < 1e-12
+    assert detailed_balance_residual(matrix, law) < 1e-10
+    assert (matrix > 0).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_one_step_ends_where_the_matrix_says(model):
+    check_frequencies(SwendsenWang(), MODELS[model], states_of(MODELS[model]), 5)
+
+
+class HalfTheCoupling(SwendsenWang):
+    """The bug: pairs counted twice, as where `E = −Σ_ij J_ij s_i s_j` runs over both orders."""
+
+    def join(self, local, state, bonds, u):
+        return super().join(local, state, bonds._replace(coupling=bonds.coupling / 2), u)
+
+
+class Discontent(SwendsenWang):
+    """The bug: pairs are joined whether or not they are content."""
+
+    def join(self, _local, _state, bonds, u):
+        return u < -(-2 * bonds.coupling.abs()).expm1()
+
+
+class NoGhost(SwendsenWang):
+    """The bug: fields are forgotten."""
+
+    def join(self, local, state, bonds, u):
+        return super().join(local, state, bonds, u) & (bonds.j < state.x.shape[-1])
+
+
+@pytest.mark.parametrize("kernel", [HalfTheCoupling(), Discontent(), NoGhost()], ids=lambda k: type(k).__name__)
+def test_planted_bugs_break_the_law(kernel):
+    local = MODELS["hidden ferromagnet"]
+    matrix, law = transition_matrix(kernel, local, states_of(local)), law_of(local, states_of(local))
+    assert (law @ matrix - law).abs().max() > 1e-3
+
+
+def test_frozen_bits_hold_their_clusters(generator):
+    class Held(IsingEnergy):
+        """Its first two spins are frozen."""
+
+        def free(self, x):
+            return torch.arange(x.shape[-1]).expand_as(x) > 1
+
+    local = Exact(Held(ring(5, 0.6).couplings.detach()))
+    x = torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0]]).double().expand(20_000, -1)
+    bits = sample(SwendsenWang(), local, x, 10, generator=generator)
+    assert torch.equal(bits[:, :2], x[:, :2])
+    conditional = (-local.energy(states_of(local)[16:24])).softmax(0).detach()
+    assert chi_square(bits[:, 2:], conditional) > 1e-5 / FREQUENCY_TESTS
+
+
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+@pytest.mark.parametrize("coupling", [0.3, 0.4407, 0.6])
+def test_the_energy_is_the_slope_of_kaufman_log_z(coupling, backend, generator, monkeypatch):
+    side, chains, draws = (32, 24, 80) if backend == "compiled" else (8, 24, 40)
+    if backend == "torch":
+        monkeypatch.setattr(compiled, "loops", lambda: None)
+    energy = torus(side, side, coupling)
+    x = torch.ones(chains, side * side, dtype=DOUBLE)  # ordered: quick to forget above, no stripes below
+    states = islice(chain(SwendsenWang(), Exact(energy), x, generator=generator), 20, 20 + draws)
+    means = torch.stack([state.energy for state in states], 1).mean(1)
+    step = 1e-5
+    slope = (kaufman_log_z(side, side, coupling + step) - kaufman_log_z(side, side, coupling - step)) / (2 * step)
+    assert abs(means.mean() + coupling * slope) < 4 * means.std() / chains**0.5
+
+
+def test_clusters_can_be_tempered(generator):
+    local = Exact(torus(2, 3, 0.4))
+    kernel = ParallelTempering(SwendsenWang(), (1.0, 0.5))
+    x = torch.zeros(20_000, 6, dtype=DOUBLE)
+    bits = sample(kernel, local, x, 12, generator=generator)[:10_000]
+    assert chi_square(bits, law_of(local, states_of(local))) > 1e-5 / FREQUENCY_TESTS
+
+
+def test_frustrated_models_are_refused_with_the_place():
+    x = torch.zeros(1, 5, dtype=DOUBLE)
+    with pytest.raises(
+        InputError, match="without frustration, but no flip of spins makes the coupling of bits 0 and 1"
+    ):
+        sample(SwendsenWang(), Exact(ring(5, -0.6)), x, 1)
+    with pytest.raises(InputError, match="without frustration"):
+        sample(SwendsenWang(), Exact(ring(4, -0.6, [0.5, 0.3, 0.0, 0.0])), x[:, :4], 1)
+    with pytest.raises(InputError, match="without frustration"):
+        sample(SwendsenWang(), Exact(ising(5)), x, 1)
+    with pytest.raises(InputError, match="expected an IsingEnergy, got MLPEnergy"):
+        sample(SwendsenWang(), Exact(mlp(5)), x, 1)
+
+
+def test_a_model_without_couplings_is_a_fair_coin_for_every_spin(generator):
+    bits = sample(SwendsenWang(), Exact(IsingEnergy(4)), torch.zeros(10_000, 4), 1, generator=generator)
+    assert chi_square(bits, torch.full((16,), 1 / 16, dtype=DOUBLE)) > 1e-5 / FREQUENCY_TESTS
+
+
+def test_clusters_cross_where_single_flips_do_not(generator):
+    """The reason for them: below the critical temperature magnetised chains change sign at once."""
+    energy, x = torus(16, 16, 0.6), torch.ones(64, 256, dtype=DOUBLE)
+    crossed = {
+        kernel: (sample(kernel, Exact(energy), x, 20, generator=generator).mean(-1) < 0.5).double().mean().item()
+        for kernel in (SwendsenWang(), GibbsSweep())
+    }
+    assert 0.2 < crossed[SwendsenWang()] < 0.8
+    assert crossed[GibbsSweep()] < 0.1
