@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from discrete_ed.metrics import Diagnosis
-from discrete_ed.report.figures import MADE, QUIET, REAL, _style
+from discrete_ed.report.figures import MADE, QUIET, REAL, style
 
 TRACES = 16  # chains whose energies are drawn
 
@@ -21,7 +21,7 @@ def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
     left, middle, right = figure.subplots(1, 3)
     for trace in energy[:TRACES]:
         left.plot(np.arange(1, len(trace) + 1), trace, linewidth=0.6, alpha=0.7)
-    _style(left, "energy", "draw", "E(x) of each chain")
+    style(left, "energy", "draw", "E(x) of each chain")
     for axes, values, mark in ((middle, diagnosis.rhat, 1.01), (right, diagnosis.ess_bulk, diagnosis.energy_ess_bulk)):
         known = values[values.isfinite()].numpy()
         axes.hist(known, bins=30, color=REAL)
@@ -29,6 +29,6 @@ def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
             axes.axvline(mark, color=MADE, linestyle="--")
         if not len(known):
             axes.text(0.5, 0.5, "no bit moved", ha="center", color=QUIET, transform=axes.transAxes)
-    _style(middle, "R̂", "R̂ of a bit", "bits")
-    _style(right, "effective sample size", "bulk ESS of a bit", "bits")
+    style(middle, "R̂", "R̂ of a bit", "bits")
+    style(right, "effective sample size", "bulk ESS of a bit", "bits")
     return figure
