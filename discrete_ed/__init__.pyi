@@ -33,6 +33,13 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .ising import (
+    cramer_rao,
+    draw_states,
+    goodness,
+    lattice,
+    recover_couplings,
+)
 from .likelihood import log_likelihood, normaliser
 from .local import Exact, Taylor
 from .losses import (
@@ -117,7 +124,9 @@ __all__ = [
     "chain",
     "colour_classes",
     "contrastive_divergence",
+    "cramer_rao",
     "diagnose",
+    "draw_states",
     "energy_discrepancy",
     "enumerate_states",
     "ess_bulk",
@@ -128,6 +137,7 @@ __all__ = [
     "from_adjacency",
     "from_dense",
     "from_pyg",
+    "goodness",
     "graph_mmd",
     "graphs_to_states",
     "hamming_jump",
@@ -135,6 +145,7 @@ __all__ = [
     "hamming_mmd_repeats",
     "interaction_screening",
     "kaufman_log_z",
+    "lattice",
     "load_energy",
     "load_graph_data",
     "load_table_data",
@@ -150,6 +161,7 @@ __all__ = [
     "rbm_marginals",
     "read_graphs",
     "read_table",
+    "recover_couplings",
     "rhat",
     "sample",
     "save_energy",

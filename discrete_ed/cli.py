@@ -17,9 +17,11 @@ from discrete_ed.experiments.configs import (
     EvaluateGraphs,
     GenerateEgoGraphs,
     Sample,
+    TrainIsing,
 )
 
 JOBS: dict[str, tuple[type[Any], str]] = {
+    "train-ising": (TrainIsing, "discrete_ed.experiments.ising"),
     "generate-ego-graphs": (GenerateEgoGraphs, "discrete_ed.experiments.ego_graphs"),
     "sample": (Sample, "discrete_ed.experiments.sampling"),
     "evaluate": (Evaluate, "discrete_ed.experiments.evaluation"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor, nn
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.states import to_spins
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class IsingEnergy(Energy):
@@ -55,3 +60,68 @@ class IsingEnergy(Energy):
         """`Δ_i = 2 s_i (h_i + Σ_j J_ij s_j)`."""
         s = to_spins(x)
         return 2 * s * (self.fields + s @ self.couplings)
+
+    @classmethod
+    def from_graph(cls, graph: nx.Graph, coupling: float = 1.0, field: float = 0.0) -> IsingEnergy:
+        """The model on a networkx graph, node `k` in the order of `graph.nodes` being spin `k`.
+
+        Args:
+            coupling: of edges without an attribute `coupling`.
+            field: of nodes without an attribute `field`.
+
+        >>> import networkx as nx
+        >>> IsingEnergy.from_graph(nx.path_graph(3), 0.5).couplings.tolist()
+        [[0.0, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.0]]
+        """
+        place = {node: k for k, node in enumerate(graph)}
+        couplings = torch.zeros(len(place), len(place))
+        for u, v, value in graph.edges(data="coupling", default=coupling):
+            if u == v:
+                raise InputError(f"graph: expected no self-loops, got one at {u}")
+            couplings[place[u], place[v]] = couplings[place[v], place[u]] = float(value)
+        return cls(couplings, torch.tensor([float(value) for _, value in graph.nodes(data="field", default=field)]))
+
+    def to_networkx(self) -> nx.Graph:
+        """A networkx graph with `coupling` on its edges, where it isn't zero, and `field` on its nodes.
+
+        >>> IsingEnergy(torch.tensor([[0.0, 0.5], [0.5, 0.0]])).to_networkx().edges(data="coupling")
+        EdgeDataView([(0, 1, 0.5)])
+        """
+        import networkx as nx
+
+        graph = nx.Graph()
+        graph.add_nodes_from((k, {"field": value}) for k, value in enumerate(self.fields.tolist()))
+        upper = self.pairs.detach().triu(1)
+        for i, j in upper.nonzero().tolist():
+            graph.add_edge(i, j, coupling=upper[i, j].item())
+        return graph
+
+    def to_bqm(self) -> Any:
+        """The same energy as a `dimod.BinaryQuadraticModel` over spins; needs dimod.
+
+        dimod's energy is `Σ_i b_i s_i + Σ_{i<j} a_ij s_i s_j`, so its biases are `−h` and `−J`.
+
+        Raises:
+            InputError: dimod is not installed.
+        """
+        try:
+            import dimod
+        except ImportError:
+            raise InputError("to_bqm: expected dimod to be installed (pip install dimod)") from None
+        upper = self.pairs.detach().triu(1)
+        quadratic = {(i, j): -upper[i, j].item() for i, j in upper.nonzero().tolist()}
+        linear = {k: -value for k, value in enumerate(self.fields.tolist())}
+        return dimod.BinaryQuadraticModel(linear, quadratic, 0.0, dimod.SPIN)
+
+    @classmethod
+    def from_bqm(cls, bqm: Any) -> IsingEnergy:
+        """The energy of a `dimod.BinaryQuadraticModel` over spins or bits, less its constant.
+
+        Variable `k` in the order of `bqm.variables` is spin `k`.
+        """
+        spins = bqm.change_vartype("SPIN", inplace=False)
+        place = {variable: k for k, variable in enumerate(spins.variables)}
+        couplings = torch.zeros(len(place), len(place))
+        for (u, v), bias in spins.quadratic.items():
+            couplings[place[u], place[v]] = couplings[place[v], place[u]] = -float(bias)
+        return cls(couplings, torch.tensor([-float(spins.linear[variable]) for variable in spins.variables]))

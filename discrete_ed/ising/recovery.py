@@ -12,6 +12,7 @@ import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
+from discrete_ed.ising.contrastive import by_contrastive_divergence
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import (
     Array,
@@ -34,6 +35,7 @@ Estimator = Literal[
     "bernoulli",
     "interaction-screening",
     "ratio-matching",
+    "contrastive-divergence",
     "maximum-likelihood",
 ]
 Penalty = Literal["auto", "refit", "l1", "common", "none", "zero"]
@@ -122,6 +124,7 @@ def recover_couplings(
     - `bernoulli`: Bernoulli energy discrepancy with `M` copies. Take ε ≈ .01: with few copies at large ε the finite
       sample inflates couplings.
     - `interaction-screening`, `ratio-matching`: as published.
+    - `contrastive-divergence`: maximum likelihood with persistent chains, 1,000 steps; slow and noisy, to compare.
     - `maximum-likelihood`: by enumeration, at most 20 spins; the optimum that any pairwise model can reach.
 
     What keeps noise out:
@@ -258,6 +261,8 @@ class _Work:
     ) -> tuple[Array, Array]:
         """Minimise the objective over the couplings of these pairs, from where it is said."""
         h = fields if self.with_fields else None
+        if self.estimator == "contrastive-divergence":
+            return by_contrastive_divergence(spins, pairs, couplings, h, penalty=penalty, seed=self.seed)
         return minimise(self.objective(spins), pairs, couplings, h, len(spins), penalty=penalty)
 
     def refitted(self, spins: Array, fit: Fit) -> tuple[Array, Array]:

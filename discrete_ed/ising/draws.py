@@ -1,0 +1,92 @@
+"""Lattices and other interaction graphs, and draws from the Ising models on them, as good as can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.errors import InputError
+from discrete_ed.exact import log_law
+from discrete_ed.graphs import read_graphs
+from discrete_ed.local import Exact
+from discrete_ed.samplers import GibbsSweep, ParallelTempering, State, SwendsenWang, sample
+from discrete_ed.states import enumerate_states
+from discrete_ed.torus import MAX_SAMPLED, torus_sample
+
+SWEEPS = 300
+"""sweeps of clusters, or of tempered single spins, from random states to a draw"""
+LADDER = tuple(0.8**k for k in range(10))
+
+
+def lattice(side: int, dimension: int = 2, *, periodic: bool = True) -> nx.Graph:
+    """The cubic lattice of `side^dimension` sites, numbered row by row.
+
+    >>> lattice(4).number_of_edges(), lattice(4, periodic=False).number_of_edges()
+    (32, 24)
+    """
+    if side < 2 or dimension < 1:
+        raise InputError(f"side, dimension: expected a side of at least 2 and a dimension of at least 1, got {side}, "
+                         f"{dimension}")  # fmt: skip
+    grid = nx.grid_graph([side] * dimension, periodic=periodic)
+    return nx.convert_node_labels_to_integers(grid, ordering="sorted")
+
+
+def interaction_graph(path: Path) -> nx.Graph:
+    """The one graph of a file, in any format that graphs are read from."""
+    graphs = read_graphs(path)
+    if len(graphs) != 1 or graphs[0].number_of_nodes() < 2:
+        raise InputError(
+            f"graph: expected a file with one graph of at least 2 nodes, got {len(graphs)} graphs in {path}"
+        )
+    return nx.convert_node_labels_to_integers(graphs[0], ordering="sorted")
+
+
+def draw_states(
+    energy: IsingEnergy,
+    count: int,
+    *,
+    torus: tuple[int, int] | None = None,
+    sweeps: int | None = None,
+    generator: torch.Generator | None = None,
+    watch: Callable[[int, int], None] | None = None,
+) -> tuple[Tensor, str]:
+    """Independent draws `(count, D)`, exact where they can be, and how they were made.
+
+    Transfer matrices on a torus with a side of at most 10, enumeration of at most 16 spins; else 300 sweeps of
+    Swendsen–Wang clusters from random states; for frustrated models 300 sweeps of single spins on a ladder of ten
+    temperatures.
+
+    Args:
+        torus: rows and columns, where couplings join neighbours on a torus only.
+        sweeps: single-spin sweeps from random states instead, as published data were drawn.
+        watch: told the sweeps done and the sweeps there are.
+    """
+    d = len(energy.fields)
+
+    def told(total: int) -> Callable[[int, State], None] | None:
+        return None if watch is None else lambda step, _: watch(step, total)
+
+    start = (torch.rand(count, d, generator=generator) < 0.5).float()
+    if sweeps is not None:
+        x = sample(GibbsSweep(), Exact(energy), start, sweeps, generator=generator, watch=told(sweeps))
+        return x, f"{sweeps} sweeps of single spins from random states"
+    if torus is not None and min(torus) <= MAX_SAMPLED:
+        return torus_sample(energy, count, torus, generator=generator), "exact, by transfer matrices"
+    if d <= 16:
+        law = log_law(energy, d).detach().double().exp()
+        return enumerate_states(d)[
+            law.multinomial(count, replacement=True, generator=generator)
+        ], "exact, by enumeration"
+    try:
+        x = sample(SwendsenWang(), Exact(energy), start, SWEEPS, generator=generator, watch=told(SWEEPS))
+        return x, f"{SWEEPS} sweeps of Swendsen–Wang clusters from random states"
+    except InputError:  # frustrated
+        ladder = start.repeat(len(LADDER), 1)
+        kernel = ParallelTempering(GibbsSweep(), LADDER)
+        x = sample(kernel, Exact(energy), ladder, SWEEPS, generator=generator, watch=told(SWEEPS))
+        return x[:count], f"{SWEEPS} sweeps of parallel tempering over {len(LADDER)} temperatures"
