@@ -246,7 +246,7 @@ class Continuous:
     """training steps of gaussians, and of each model of latent"""
     learning_rate: float = 1e-3
     """learning rate of Adam, which falls to zero linearly"""
-    sampler_steps: int = 400
+    sampler_steps: int = 500
     """steps of MALA for the samples shown"""
     seed: int = 0
     """seed of everything random"""
