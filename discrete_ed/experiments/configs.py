@@ -31,8 +31,22 @@ def _expect(config: object, expected: str, *names: str, low: float) -> None:
             raise InputError(f"{name}: expected {expected}, got {value}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Resumable:
+    """What every job can be told that may run for long."""
+
+    resume: Path | None = None
+    """folder of a run that was cut short, to go on with; it stands alone: every other option is read from the
+    config.json in there"""
+    checkpoint_seconds: float = 60.0
+    """seconds between two checkpoints of the whole state; a kill loses no more than that"""
+
+    def __post_init__(self) -> None:
+        _expect(self, "at least 0", "checkpoint_seconds", low=0)
+
+
 @dataclass(frozen=True)
-class GenerateEgoGraphs:
+class GenerateEgoGraphs(Resumable):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from noise (node
@@ -43,6 +57,7 @@ class GenerateEgoGraphs:
       python scripts/generate_ego_graphs.py
       python scripts/generate_ego_graphs.py --data ego-small --root ~/data --seed 1
       python scripts/generate_ego_graphs.py --data my-graphs.g6 --steps 5000 --device cuda
+      python scripts/generate_ego_graphs.py --resume runs/generate-ego-graphs/citation-egos-20260101-120000
     """
 
     data: str = "citation-egos"
@@ -91,6 +106,7 @@ class GenerateEgoGraphs:
     """run folder, which must be new or empty; default: runs/generate-ego-graphs/DATA-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps is not None:
             _expect(self, "at least 1", "steps", low=1)
         _expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
@@ -230,7 +246,7 @@ class Continuous:
     """training steps of gaussians, and of each model of latent"""
     learning_rate: float = 1e-3
     """learning rate of Adam, which falls to zero linearly"""
-    sampler_steps: int = 400
+    sampler_steps: int = 500
     """steps of MALA for the samples shown"""
     seed: int = 0
     """seed of everything random"""
@@ -307,7 +323,7 @@ PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
 
 @dataclass(frozen=True)
-class TrainIsing:
+class TrainIsing(Resumable):
     """Recover the couplings of an Ising model, from a table of yours or from draws of a known model.
 
     Without --data: draws perfect samples of a lattice, recovers its couplings by energy discrepancy, and sets the error
@@ -379,6 +395,7 @@ class TrainIsing:
     """run folder, which must be new or empty; default: runs/train-ising/LABEL-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _expect(self, "at least 2", "side", low=2)
         _expect(self, "at least 1", "dimension", "sweeps", "negatives", "seeds", low=1)
         _expect(self, "at least 10", "samples", low=10)
@@ -403,7 +420,7 @@ class TrainIsing:
 
 
 @dataclass(frozen=True)
-class EstimateDensity:
+class EstimateDensity(Resumable):
     """Learn an energy over binary states, and say how likely it finds held-out data.
 
     Trains on one of seven densities in the plane, on images, or on a table of your own; keeps the averaged weights that
@@ -481,6 +498,7 @@ class EstimateDensity:
     """run folder, which must be new or empty; default: runs/estimate-density/DATA-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
         _expect(self, "at least 1", *given, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)

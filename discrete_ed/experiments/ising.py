@@ -6,6 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import networkx as nx
@@ -14,14 +15,13 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import save_energy
 from discrete_ed.data.tables import read_table
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
 from discrete_ed.experiments.ising_tables import score
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.ising import (
     Recovery,
     Settings,
@@ -40,7 +40,8 @@ STAGES = 17  # messages of a recovery, about
 BOUND_DRAWS = 20_000  # draws that the Fisher information is estimated from
 MODEL_DRAWS = 10_000
 ENUMERATED = 16
-HIDDEN = ("out", "table", "bias", "limits", "seeds")  # what a report needn't tell
+JOB = "train-ising"
+HIDDEN = ("out", "resume", "checkpoint_seconds", "table", "bias", "limits", "seeds")  # what a report needn't tell
 
 
 def run(config: TrainIsing) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def run(config: TrainIsing) -> dict[str, Any]:
     Raises:
         InputError: a table, graph or run folder that can't be used.
     """
+    config = resumed(config, JOB)
     if config.table or config.bias or config.limits:
         return ising_tables.run(config)
     if config.data is not None:
@@ -82,9 +84,10 @@ def recover(config: TrainIsing, bits: torch.Tensor, *, fields: bool) -> Recovery
             bar.set_postfix_str(message)
             bar.update(min(1, bar.total - bar.n))
 
-        return recover_couplings(
-            bits, config.estimator, config.penalty, fields=fields, settings=settings, seed=config.seed, watch=watch
-        )
+        with torch.enable_grad():  # contrastive divergence follows gradients
+            return recover_couplings(
+                bits, config.estimator, config.penalty, fields=fields, settings=settings, seed=config.seed, watch=watch
+            )
 
 
 def draw(
@@ -104,14 +107,14 @@ def draw(
 def from_known_model(config: TrainIsing) -> dict[str, Any]:
     """Draw from a known model, recover it, and say how near it came."""
     energy, label, torus = known_model(config)
-    folder = RunFolder(config.out, "train-ising", f"{label}-{config.sigma:g}", config)
+    folder = RunFolder(config.out, JOB, f"{label}-{config.sigma:g}", config)
     generator = torch.Generator().manual_seed(config.seed)
     started = time.monotonic()
     with torch.no_grad():
         x, how = draw(config, energy, config.samples, torus, generator)
         drawn = time.monotonic()
         fields = config.field != 0
-        found = recover(config, x, fields=fields)
+        found = Recovery(**folder.once("recover", lambda: asdict(recover(config, x, fields=fields))))
         fitted = time.monotonic()
         true = energy.couplings.double().numpy()
         edges = np.argwhere(np.triu(true, 1))
@@ -141,8 +144,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "seconds": {"draw": drawn - started, "recover": fitted - drawn},
     }
     write_couplings(folder, found, true)
-    folder.write_json("result.json", result)
-    save_energy(folder.path / "model", found.energy, {"couplings": len(true)})
+    folder.save_energy("model", found.energy, {"couplings": len(true)})
     right = result["edges"]
     table = [
         [f"{label}, σ = {config.sigma:g}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
@@ -172,6 +174,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "higher is better. Below the row of J = 0, nothing was learned."
     )
     write_report(folder, config, f"Ising couplings: {label}", lead, {"How near": table}, drawings, found, result)
+    folder.finish(result)
     return result
 
 
@@ -180,9 +183,10 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     assert config.data is not None
     table = read_table(config.data)
     n, d = table.values.shape
-    folder = RunFolder(config.out, "train-ising", config.data.stem, config)
+    folder = RunFolder(config.out, JOB, config.data.stem, config)
     started = time.monotonic()
-    found = recover(config, torch.from_numpy(table.values).float(), fields=True)
+    bits = torch.from_numpy(table.values).float()
+    found = Recovery(**folder.once("recover", lambda: asdict(recover(config, bits, fields=True))))
     fitted = time.monotonic()
     energy = found.energy
     generator = torch.Generator().manual_seed(config.seed)
@@ -211,8 +215,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     }
     write_couplings(folder, found, None)
     write_edges(folder, found, table.names)
-    folder.write_json("result.json", result)
-    save_energy(folder.path / "model", energy, {"couplings": d})
+    folder.save_energy("model", energy, {"couplings": d})
     strongest = [["the strongest couplings", "J", "95% interval", "z"]]
     for i, j in found.edges[:12].tolist():
         value, error = found.couplings[i, j], found.standard_errors[i, j]
@@ -256,6 +259,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     )
     tables = {"Couplings": strongest, "Goodness of fit": quality}
     write_report(folder, config, f"Ising model of {config.data.name}", lead, tables, drawings, found, result)
+    folder.finish(result)
     return result
 
 
@@ -281,18 +285,21 @@ def write_couplings(folder: RunFolder, found: Recovery, true: np.ndarray | None)
     }
     if true is not None:
         arrays["true_couplings"] = true
-    np.savez_compressed(folder.path / "couplings.npz", **arrays)  # type: ignore[arg-type]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    folder.write("couplings.npz", buffer.getvalue())
 
 
 def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...]) -> None:
     """`edges.csv`: every coupling that was kept, with its standard error, interval and z."""
-    with (folder.path / "edges.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"])
-        for i, j in found.edges.tolist():
-            value, error = found.couplings[i, j], found.standard_errors[i, j]
-            numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
-            writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"])
+    for i, j in found.edges.tolist():
+        value, error = found.couplings[i, j], found.standard_errors[i, j]
+        numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
+        writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
+    folder.write("edges.csv", file.getvalue().encode())
 
 
 def _common_results(found: Recovery) -> dict[str, Any]:
@@ -326,7 +333,7 @@ def write_report(
     for name, (heading, drawn, caption) in drawings.items():
         png = io.BytesIO()
         drawn().savefig(png, dpi=130)
-        (folder.path / f"{name}.png").write_bytes(png.getvalue())
+        folder.write(f"{name}.png", png.getvalue())
         images[heading] = (png.getvalue(), caption)
     facts = {
         **{name: value for name, value in vars(config).items() if name not in HIDDEN},
@@ -337,5 +344,5 @@ def write_report(
         rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
         tables = {**tables, "What held-out data said": rows}
     html = page.render_page(title, lead, tables, images, facts, list(found.warnings))
-    (folder.path / "report.html").write_text(html, encoding="utf-8")
+    folder.write("report.html", html.encode())
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,9 @@ def run(config: TrainIsing) -> dict[str, Any]:
     }[name]
     table, note = work(config, folder)
     result = {"table": table, "note": note, "seconds": time.monotonic() - started}
-    folder.write_json("result.json", result)
     text = f"{as_text(table)}\n\n{note}"
-    (folder.path / "table.txt").write_text(text + "\n", encoding="utf-8")
+    folder.write("table.txt", (text + "\n").encode())
+    folder.finish(result)
     print(f"\n{text}\n\nwritten to {folder.path}")
     return result
 
@@ -95,21 +96,11 @@ def published(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
                 bits = (spins(energy, side, config.samples, seed) + 1) / 2
                 for row in rows:
                     bar.set_postfix_str(f"{side}² σ {sigma:g}, {' '.join(row)}")
-                    begun = time.monotonic()
-                    found = recover_couplings(bits, *row, fields=False, seed=seed)
-                    cells[row][-1].append(score(found.couplings, true))
-                    folder.log(
-                        {
-                            "side": side,
-                            "sigma": sigma,
-                            "seed": seed,
-                            "estimator": row[0],
-                            "penalty": row[1],
-                            "choice": found.choice,
-                            "neg_log_rmse": cells[row][-1][-1],
-                            "seconds": time.monotonic() - begun,
-                        }
-                    )
+                    phase = f"{side}-{sigma:g}-{seed}-{'-'.join(row)}"
+                    done = folder.once(phase, partial(_cell, row, bits, true, seed))
+                    cells[row][-1].append(done["neg_log_rmse"])
+                    where = {"side": side, "sigma": sigma, "seed": seed, "estimator": row[0], "penalty": row[1]}
+                    folder.log({**where, **done})
                     bar.update()
     header = [f"−log RMSE, n = {config.samples}", *(f"{side}² σ {sigma:g}" for side, sigma in COLUMNS)]
     table = [header]
@@ -123,6 +114,16 @@ def published(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
         f"of {config.seeds} seeds; exact samples. Published rows as reprinted in the literature, from chains."
     )
     return table, note
+
+
+def _cell(row: tuple[Estimator, Penalty], bits: np.ndarray, true: np.ndarray, seed: int) -> dict[str, Any]:
+    begun = time.monotonic()
+    found = recover_couplings(bits, *row, fields=False, seed=seed)
+    return {
+        "choice": found.choice,
+        "neg_log_rmse": score(found.couplings, true),
+        "seconds": time.monotonic() - begun,
+    }
 
 
 def bias(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from discrete_ed.errors import NumericalError
 from discrete_ed.local import Evaluation, LocalEvaluation
 
 
@@ -50,14 +51,26 @@ def evaluate(local: LocalEvaluation, x: Tensor) -> State:
 
 
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
-    """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere."""
+    """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere.
+
+    A proposal whose energy or differences are NaN is not accepted, but leaves NaN as the chain's energy, and none is
+    accepted later: so a broken energy can be told without looking at every step.
+    """
     move = accepted.unsqueeze(-1)
+    broken = proposed.energy.isnan() | (proposed.delta.isnan().any(-1) & ~proposed.energy.isposinf())
     return State(
         torch.where(move, x, state.x),
-        torch.where(accepted, proposed.energy, state.energy),
+        torch.where(accepted, proposed.energy, state.energy).masked_fill(broken, torch.nan),
         torch.where(move, proposed.delta, state.delta),
         accepted,
     )
+
+
+def check_numbers(state: State, step: int) -> None:
+    """Raise `NumericalError` where an energy is NaN or −∞, or a difference is NaN."""
+    broken = int((state.energy.isnan() | state.energy.isneginf() | state.delta.isnan().any(-1)).sum())
+    if broken:
+        raise NumericalError(f"energy: NaN or -inf in {broken} of {len(state.x)} chains at step {step}")
 
 
 def uniforms(
