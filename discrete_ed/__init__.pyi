@@ -1,6 +1,7 @@
-from .checkpoint import load_energy, save_energy
+from .checkpoint import Checkpoints, load_energy, save_energy
 from .contrastive import ContrastiveDivergence
 from .data import Table, load_table_data, read_table
+from .density import density_energy, density_loss
 from .energies import (
     BernoulliEnergy,
     ConvEnergy,
@@ -8,11 +9,13 @@ from .energies import (
     GraphEnergy,
     IsingEnergy,
     MLPEnergy,
+    NetworkEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
     SumEnergy,
 )
 from .errors import DiscreteEDError, InputError, NumericalError
+from .estimator import DensityEstimator
 from .exact import (
     log_law,
     log_z,
@@ -91,8 +94,10 @@ __all__ = [
     "BernoulliEnergy",
     "Block",
     "BlockGibbs",
+    "Checkpoints",
     "ContrastiveDivergence",
     "ConvEnergy",
+    "DensityEstimator",
     "DiscreteEDError",
     "Energy",
     "Exact",
@@ -107,6 +112,7 @@ __all__ = [
     "IsingEnergy",
     "MLPEnergy",
     "MeanPool",
+    "NetworkEnergy",
     "NodeBlock",
     "NumericalError",
     "ParallelTempering",
@@ -125,6 +131,8 @@ __all__ = [
     "colour_classes",
     "contrastive_divergence",
     "cramer_rao",
+    "density_energy",
+    "density_loss",
     "diagnose",
     "draw_states",
     "energy_discrepancy",

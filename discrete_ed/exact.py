@@ -28,6 +28,11 @@ def chunks(bits: int, dtype: torch.dtype, device: torch.device | str = "cpu", na
         yield ((numbers.unsqueeze(-1) >> powers) & 1).to(dtype)
 
 
+def _device(energy: Energy) -> torch.device | str:
+    """Where the energy's parameters are."""
+    return next((parameter.device for parameter in energy.parameters()), "cpu")
+
+
 def log_law(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """`log p(x) = −E(x) − log Z` of all `2^D` states in the order of `enumerate_states`, `(2^D,)`; differentiable.
 

@@ -3,6 +3,7 @@
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
+from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.rbm import RBMEnergy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
@@ -14,6 +15,7 @@ __all__ = [
     "GraphEnergy",
     "IsingEnergy",
     "MLPEnergy",
+    "NetworkEnergy",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",

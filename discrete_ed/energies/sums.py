@@ -48,7 +48,13 @@ class BernoulliEnergy(Energy):
 
 
 class SumEnergy(Energy):
-    """`E(x) = Σ_k E_k(x)`: the product of the models. A bit is free where it is in every term.
+    """`E(x) = s Σ_k E_k(x)`: the product of the models; with `s = 1/K` their geometric mean, an ensemble.
+
+    A bit is free where it is in every term.
+
+    Args:
+        terms: the energies `E_k`.
+        scale: `s`.
 
     >>> from discrete_ed import MLPEnergy
     >>> energy = SumEnergy(BernoulliEnergy(8), MLPEnergy(8, hidden=(16,)))
@@ -56,18 +62,19 @@ class SumEnergy(Energy):
     torch.Size([5])
     """
 
-    def __init__(self, *terms: Energy) -> None:
+    def __init__(self, *terms: Energy, scale: float = 1.0) -> None:
         super().__init__()
         if not terms:
             raise InputError("terms: expected at least one energy, got none")
         self.terms = nn.ModuleList(terms)
+        self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([term(x) for term in self.terms]).sum(0)
+        return self.scale * torch.stack([term(x) for term in self.terms]).sum(0)
 
     def flip_delta(self, x: Tensor) -> Tensor:
         """The sum of the terms' own differences."""
-        return torch.stack([term.flip_delta(x) for term in self._energies()]).sum(0)
+        return self.scale * torch.stack([term.flip_delta(x) for term in self._energies()]).sum(0)
 
     def free(self, x: Tensor) -> Tensor:
         return torch.stack([term.free(x) for term in self._energies()]).all(0)

@@ -168,3 +168,48 @@ def summary(result: Mapping[str, Any]) -> str:
     """The whole result as text for the terminal."""
     told = (f"{name}: {share}" for name, share in shares(result))
     return "\n".join([as_text(score_table(result)), "", *notes(result), "", *told])
+
+
+def density_table(result: Mapping[str, Any]) -> list[list[str]]:
+    """What a run of density estimation came to; the first row is the header.
+
+    Args:
+        result: what the job `estimate-density` returns.
+    """
+    exact, toy = result["exact"], result["toy"]
+    rows = [["", "value", "range or error"]]
+    bracket = "exact" if exact else f"{result['lower']:.3f} to {result['upper']:.3f}"
+    rows.append(["test log-likelihood, nats for a state", f"{result['test_log_likelihood']:.4f}", bracket])
+    rows.append(["its error as a mean of test states", f"{result['test_error']:.4f}", NONE])
+    for split in ("valid", "train"):
+        rows.append([f"{split} log-likelihood", f"{result[f'{split}_log_likelihood']:.4f}", NONE])
+    if toy is not None:
+        rows.append(["log-likelihood of the truth, same states: the most", f"{-toy['entropy']:.4f}", NONE])
+        for name, key in (("entropy of the truth", "entropy"), ("published protocol's NLL (biased)", "published_nll")):
+            rows.append([name, f"{toy[key]:.4f}", f"±{toy[key + '_error']:.4f}"])
+    size, repeats = result["mmd_size"], result["mmd_repeats"]
+    for name, key in (("samples", "mmd2"), ("training states: the floor", "mmd2_floor")):
+        label = f"MMD²·10⁴ of {name} ({repeats} × {size})"
+        rows.append([label, f"{1e4 * result[key]:z.3f}", f"±{1e4 * result[key + '_error']:.3f}"])
+    return rows
+
+
+def density_notes(result: Mapping[str, Any]) -> list[str]:
+    """What must be known when reading the table."""
+    lines = []
+    if not result["exact"]:
+        lines.append(
+            "The likelihood is estimated: log Z lies between forward and reverse annealed importance sampling, and the "
+            "range allows three standard errors of each. The reverse runs start at chains begun at training states; a "
+            "mode of the model that these never visit would make log Z look smaller."
+        )
+    lines += [f"Warning: {line}" for line in result["warnings"]]
+    if result["toy"] is not None:
+        lines.append(
+            "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
+            "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
+        )
+    lines.append(
+        "MMD² is unbiased: equal laws score zero on average. Differences of the size of its error mean nothing."
+    )
+    return lines

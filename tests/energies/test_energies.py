@@ -12,6 +12,7 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     MLPEnergy,
+    NetworkEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
     SumEnergy,
@@ -54,6 +55,10 @@ CASES = {
     "conv": (ConvEnergy((3, 4), width=3, stages=2, blocks=2).double(), random_bits(8, 12)),
     "bernoulli": (BernoulliEnergy(torch.linspace(-2, 2, 7)).double(), random_bits(8, 7)),
     "sum": (SumEnergy(random_ising(7), MLPEnergy(7, hidden=(5,)).double()), random_bits(8, 7)),
+    "network": (NetworkEnergy(7, width=5, layers=1).double(), random_bits(8, 7)),
+    "network of residuals": (NetworkEnergy(7, "residual", width=5, layers=1).double(), random_bits(8, 7)),
+    "network of convolutions": (NetworkEnergy(6, "conv", width=2, shape=(2, 3)).double(), random_bits(8, 6)),
+    "mean": (SumEnergy(random_rbm(7), random_ising(7), scale=0.5), random_bits(8, 7)),
     "sum of graphs": (SumEnergy(GraphEnergy(7, width=4, layers=1).double(), random_ising(28)), random_graphs(8)),
     "graph": (GraphEnergy(7, width=8, layers=2).double(), random_graphs(8)),
 }
@@ -219,8 +224,36 @@ def test_a_convolution_sees_neighbours_on_the_image():
         (lambda: BernoulliEnergy.from_data(torch.zeros(0, 3)), "data: "),
         (SumEnergy, "terms: expected at least one energy"),
         (lambda: ConvEnergy((3, 8), stages=4), "stages: "),
+        (lambda: NetworkEnergy(6, "conv"), "shape: expected rows and columns of 6 pixels"),
+        (lambda: NetworkEnergy(6, "nonsense"), "network: expected one of mlp"),
     ],
 )
 def test_energies_that_cannot_be_built_are_refused(build, message):
     with pytest.raises(InputError, match=message):
         build()
+
+
+def test_an_ising_energy_survives_networkx_and_back():
+    graph = nx.Graph([("a", "b", {"coupling": 0.25}), ("b", "c")])
+    graph.nodes["c"]["field"] = -0.5
+    energy = IsingEnergy.from_graph(graph, 0.75, field=0.125)
+    assert energy.couplings.tolist() == [[0, 0.25, 0], [0.25, 0, 0.75], [0, 0.75, 0]]
+    assert energy.fields.tolist() == [0.125, 0.125, -0.5]
+    again = IsingEnergy.from_graph(energy.to_networkx())
+    assert torch.equal(again.couplings, energy.couplings)
+    assert torch.equal(again.fields, energy.fields)
+    with pytest.raises(InputError, match="self-loops"):
+        IsingEnergy.from_graph(nx.Graph([(0, 0)]))
+
+
+def test_a_binary_quadratic_model_has_the_same_energies():
+    dimod = pytest.importorskip("dimod")
+    energy = IsingEnergy(torch.tensor([[0, 0.25, 0], [0.25, 0, -0.75], [0, -0.75, 0]]), torch.tensor([0.5, 0, -1.0]))
+    bqm = energy.to_bqm()
+    states = enumerate_states(3)
+    spins = (2 * states - 1).int().tolist()
+    assert [bqm.energy(dict(enumerate(s))) for s in spins] == pytest.approx(energy(states).tolist())
+    bits = bqm.change_vartype(dimod.BINARY, inplace=False)
+    again = IsingEnergy.from_bqm(bits)
+    assert torch.allclose(again.couplings, energy.couplings)
+    assert torch.allclose(again.fields, energy.fields)

@@ -1,0 +1,58 @@
+"""A network on a Bernoulli base: what density estimation uses where nothing better is known."""
+
+from __future__ import annotations
+
+from typing import Literal, cast, get_args
+
+from discrete_ed.energies.base import Energy
+from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
+from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
+from discrete_ed.errors import InputError
+
+NetworkName = Literal["mlp", "residual", "conv"]
+
+
+class NetworkEnergy(SumEnergy):
+    """`E(x) = −bᵀx + f(x)`: a network learns what the marginals don't tell.
+
+    Args:
+        bits: number of bits `D`.
+        network: `mlp`, `residual` or `conv`.
+        width: of the hidden layers; channels of `conv`.
+        layers: hidden layers of `mlp`, residual blocks of `residual`, blocks in a stage of `conv`.
+        shape: rows and columns of pixels, for `conv`.
+
+    Raises:
+        InputError: an unknown network, or `conv` without a shape of `D` pixels.
+
+    >>> import torch
+    >>> NetworkEnergy(16, width=32)(torch.zeros(5, 16)).shape
+    torch.Size([5])
+    """
+
+    def __init__(
+        self,
+        bits: int,
+        network: NetworkName = "mlp",
+        *,
+        width: int = 128,
+        layers: int = 2,
+        shape: tuple[int, int] | None = None,
+    ) -> None:
+        learned: Energy
+        if network == "mlp":
+            learned = MLPEnergy(bits, hidden=[width] * layers)
+        elif network == "residual":
+            learned = ResidualMLPEnergy(bits, width, layers)
+        elif network == "conv":
+            if shape is None or shape[0] * shape[1] != bits:
+                raise InputError(f"shape: expected rows and columns of {bits} pixels for conv, got {shape}")
+            learned = ConvEnergy((shape[0], shape[1]), width, stages=3 if min(shape) >= 8 else 1, blocks=layers)
+        else:
+            raise InputError(f"network: expected one of {', '.join(get_args(NetworkName))}, got {network!r}")
+        super().__init__(BernoulliEnergy(bits), learned)
+
+    @property
+    def base(self) -> BernoulliEnergy:
+        """The independent bits."""
+        return cast(BernoulliEnergy, self.terms[0])

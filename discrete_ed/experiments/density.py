@@ -1,0 +1,375 @@
+"""Density estimation: fit an energy to binary states, bracket its likelihood, draw from it, leave a run folder."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from discrete_ed.data import TableData, Toy, load_table_data
+from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, draw, judge
+from discrete_ed.distributed import rank_seed
+from discrete_ed.energies import Energy, SumEnergy
+from discrete_ed.errors import NumericalError
+from discrete_ed.experiments.configs import EstimateDensity
+from discrete_ed.experiments.ego_graphs import pick_device
+from discrete_ed.experiments.run_folder import RunFolder, resumed
+from discrete_ed.likelihood import LogLikelihood, Normaliser, importance_log_z, log_likelihood, normaliser
+from discrete_ed.metrics import hamming_mmd_repeats
+from discrete_ed.report import density_figures, page, tables
+from discrete_ed.samplers import State
+from discrete_ed.selection import Selected, fit_selected
+from discrete_ed.training import FitConfig, Record, shuffled_batches
+
+JOB = "estimate-density"
+HIDDEN = ("out", "resume", "checkpoint_seconds")  # what a report needn't tell
+JUDGED = 2**17  # flips of validation states at one scoring: bounds its cost
+SCORINGS = 20
+SNAPSHOTS = 10
+MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
+UNIFORM_DRAWS = 1_000_000  # as published
+START_DRAWS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Settled(EstimateDensity):
+    """A configuration that leaves nothing open; its defaults are those for densities in the plane."""
+
+    loss: LossName = "ed"
+    epsilon: float = 0.1
+    width: int = 128
+    layers: int = 3
+    steps: int = 3000
+    batch: int = 128
+    learning_rate: float = 4e-3
+
+
+def run(config: EstimateDensity) -> dict[str, Any]:
+    """Do the whole job; returns what `result.json` holds.
+
+    Raises:
+        InputError: a data set, device or run folder that can't be used.
+        NumericalError: training diverged; the best weights so far are in the run folder.
+    """
+    started = time.monotonic()
+    config = resumed(config, JOB)
+    device = pick_device(config.device)
+    data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
+    settings = settled(config, data)
+    train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
+    bits = train.shape[1]
+    folder = RunFolder(settings.out, JOB, data.name, settings)
+    print(
+        f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
+    )
+
+    if data.shape is None and data.constant:
+        shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
+        print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
+    energies, selected = fit_members(train, valid.float(), data.shape, settings, folder)
+    energy = energies[0] if len(energies) == 1 else SumEnergy(*energies, scale=1 / len(energies))
+    trained = time.monotonic()
+
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    drawn = folder.once("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
+    samples, ess = drawn["states"].to(device), drawn["effective_starts"]
+    buffer = io.BytesIO()
+    np.save(buffer, samples.to(torch.uint8).cpu().numpy())
+    folder.write("samples.npy", buffer.getvalue())
+    sampled = time.monotonic()
+
+    z, caught = bracket(energy, train.float(), settings, generator)
+    likelihood = log_likelihood(energy, test.float(), z)
+    result = {
+        "data": data.name,
+        "seed": settings.seed,
+        "loss": settings.loss,
+        "energy": settings.energy,
+        "parameters": sum(parameter.numel() for parameter in energy.parameters()),
+        "members": settings.members,
+        "steps": [len(fitted.records) for fitted in selected],
+        "selected_steps": [fitted.step for fitted in selected],
+        "validation_scores": [fitted.score for fitted in selected],
+        **_likelihoods(likelihood, log_likelihood(energy, train.float(), z), log_likelihood(energy, valid.float(), z)),
+        "warnings": caught,
+        **_discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
+        "effective_starts": ess,
+        "toy": None if data.toy is None else _toy(data.toy, energy, test.float(), generator),
+        "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
+    }
+    if folder.writes:
+        write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
+    folder.finish(result)
+    print(tables.as_text(tables.density_table(result)))
+    print("", *tables.density_notes(result), sep="\n")
+    print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
+    return result
+
+
+def settled(config: EstimateDensity, data: TableData) -> Settled:
+    """The configuration with what it leaves open chosen by the kind of data and energy."""
+    usual: dict[str, Any] = {}
+    if data.toy is None:
+        usual |= {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
+    if config.energy == "conv":
+        usual |= {"width": 16, "layers": 1}
+    given = {name: value for name, value in vars(config).items() if value is not None}
+    if {**usual, **given}.get("loss", "ed") != "ed":
+        usual["epsilon"] = 0.5
+    return Settled(**{**usual, **given})
+
+
+def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
+    """What builds the energy again."""
+    if config.energy == "rbm":
+        return {"visible": bits, "hidden": config.width}
+    if config.energy == "ising":
+        return {"couplings": bits}
+    return {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape}
+
+
+def fit_members(
+    train: Tensor, valid: Tensor, shape: tuple[int, int] | None, config: Settled, folder: RunFolder
+) -> tuple[list[Energy], list[Selected]]:
+    """Fit the members of the ensemble, one after the other, each with a seed and a checkpoint of its own."""
+    bits = train.shape[1]
+    energies: list[Energy] = []
+    selected: list[Selected] = []
+    for k in range(config.members):
+        seed = config.seed * config.members + k
+        energy = density_energy(
+            config.energy, bits, width=config.width, layers=config.layers, shape=shape, data=train, seed=seed
+        ).to(train.device)
+        place, arguments = "checkpoint" if config.members == 1 else f"checkpoint-{k}", _arguments(config, bits, shape)
+        try:
+            selected.append(fit_energy(energy, train, valid, config, seed, folder))
+        except (KeyboardInterrupt, NumericalError) as error:
+            folder.save_energy(place, energy, arguments)
+            print(f"\nstopped early; the energy so far is kept in {folder.path / place}", file=sys.stderr)
+            if isinstance(error, KeyboardInterrupt):
+                print(f"to go on: --resume {folder.path}", file=sys.stderr)
+            raise
+        folder.save_energy(place, energy, arguments)
+        energies.append(energy)
+    return energies, selected
+
+
+def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, seed: int, folder: RunFolder) -> Selected:
+    """Fit by the loss of that name, with a bar and records; keep the averaged weights that judge `valid` best."""
+    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
+    loss = density_loss(
+        config.loss,
+        epsilon=config.epsilon,
+        m=config.negatives,
+        w=config.w,
+        block=config.block,
+        steps=config.chain_steps,
+        buffer=max(config.buffer, config.batch),
+        kernel=chain_kernel(energy),
+        generator=generator,
+    )
+    fit_config = FitConfig(
+        steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
+    )
+    batches = shuffled_batches(train, config.batch, generator=torch.Generator().manual_seed(seed))
+    enumerable = train.shape[1] <= ENUMERATED
+    rows = valid if enumerable else valid[: max(2, JUDGED // train.shape[1])]
+    with tqdm(total=config.steps, desc="train", unit="step") as bar:
+
+        def watch(record: Record) -> None:
+            folder.log({"phase": "train", **record})
+            bar.update(record["step"] - bar.n)
+            bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
+
+        return fit_selected(
+            energy,
+            loss,
+            batches,
+            fit_config,
+            score=lambda energy: judge(energy, rows),
+            every=max(1, config.steps // SCORINGS),
+            patience=config.patience,
+            watch=watch,
+            checkpoints=folder.checkpoints(f"train-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
+        )
+
+
+def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> dict[str, Any]:
+    """Draw ten `states` for each of `config.samples`; returns them, and the effective number of starts.
+
+    Up to 16 bits by enumeration. Beyond, `START_DRAWS` uniform states are weighed by `exp(−E)`. Where their effective
+    number reaches that of the states wanted, these are drawn from them, and each makes a tenth of the chain's steps:
+    every state has a chain of its own, and no chain has to find a mode. Else chains start at random rows that have the
+    training data's marginals, and each gives ten states.
+    """
+    bits, count = train.shape[1], SNAPSHOTS * config.samples
+    if bits <= ENUMERATED:
+        states = draw(energy, count, train.new_zeros(count, bits).float(), generator=generator)
+        return {"states": states, "effective_starts": None}
+    uniform = torch.randint(2, (START_DRAWS, bits), generator=generator, device=train.device, dtype=torch.uint8)
+    with torch.no_grad():
+        log_w = torch.cat([-energy(rows.float()).double() for rows in uniform.split(2**14)])
+    w = (log_w - log_w.max()).exp()
+    ess = float(w.sum() ** 2 / w.square().sum())
+    between = max(1, config.sampler_steps // 10)
+    if ess >= count:
+        start, steps, snapshots = uniform[torch.searchsorted(w.cumsum(0), _uniforms(count, w, generator))], between, 1
+        chunks = start.float().split(config.samples)
+    else:
+        marginals = train.float().mean(0)
+        noise = torch.rand(config.samples, bits, generator=generator, device=train.device)
+        chunks, steps, snapshots = ((noise < marginals).float(),), config.sampler_steps, SNAPSHOTS
+    total = len(chunks) * (steps + (snapshots - 1) * between)
+    with tqdm(total=total, desc="sample", unit="step") as bar:
+
+        def watch(step: int, state: State) -> None:  # noqa: ARG001
+            bar.update()
+
+        found = [
+            draw(energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, watch=watch)
+            for x in chunks
+        ]
+    return {"states": torch.cat(found), "effective_starts": ess}
+
+
+def _uniforms(count: int, w: Tensor, generator: torch.Generator) -> Tensor:
+    """Places on the cumulated weights."""
+    return torch.rand(count, generator=generator, device=w.device, dtype=w.dtype) * w.sum()
+
+
+def bracket(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> tuple[Normaliser, list[str]]:
+    """What is known of `log Z`, and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        found = normaliser(
+            energy, train, temperatures=config.temperatures, burn_in=config.temperatures, generator=generator
+        )
+    return found, [str(warning.message) for warning in caught]
+
+
+def _likelihoods(test: LogLikelihood, train: LogLikelihood, valid: LogLikelihood) -> dict[str, Any]:
+    z = test.normaliser
+    return {
+        "test_log_likelihood": test.mean,
+        "lower": test.lower,
+        "upper": test.upper,
+        "exact": test.exact,
+        "test_error": test.error,
+        "train_log_likelihood": train.mean,
+        "valid_log_likelihood": valid.mean,
+        "log_z": {"forward": z.bracket.lower, "reverse": z.bracket.upper, "forward_error": z.bracket.lower_error}
+        | {"reverse_error": z.bracket.upper_error},
+    }
+
+
+def _discrepancies(samples: Tensor, test: Tensor, train: Tensor) -> dict[str, Any]:
+    """MMD² of the samples, and of training states, against test states, in sets of equal size."""
+    size = min(MMD_SIZE, min(len(test), len(samples), len(train)) // 2)
+    repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // size)
+    rows = repeats * size
+    made, real = (hamming_mmd_repeats(x[:rows].float(), test[:rows], size) for x in (samples, train))
+    return {
+        "mmd2": made.mean,
+        "mmd2_error": made.error,
+        "mmd2_floor": real.mean,
+        "mmd2_floor_error": real.error,
+        "mmd_size": size,
+        "mmd_repeats": repeats,
+    }
+
+
+def _toy(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator) -> dict[str, float]:
+    """The entropy of the truth, as its mean `−log p` of the test states; and the published protocol: uniform importance
+    sampling, 4,000 test states."""
+    log_z, error = importance_log_z(energy, test.shape[1], UNIFORM_DRAWS, generator=generator)
+    with torch.no_grad():
+        published = energy(test[:MMD_SIZE]).mean().item() + log_z
+    truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())
+    truth = truth[np.isfinite(truth)]  # a cell on an edge of the checkerboard may have its centre outside
+    return {
+        "entropy": float(truth.mean()),
+        "entropy_error": float(truth.std() / len(truth) ** 0.5),
+        "published_nll": published,
+        "published_nll_error": error,
+    }
+
+
+def write_report(
+    folder: RunFolder,
+    config: Settled,
+    data: TableData,
+    energy: Energy,
+    samples: Tensor,
+    likelihood: LogLikelihood,
+    selected: list[Selected],
+    result: dict[str, Any],
+) -> None:
+    """Write the figures as PNG files, and `report.html` with all of them inside."""
+    drawn: dict[str, tuple[str, Callable[[], Figure], str]] = {}
+    made = samples.to(torch.uint8).numpy()
+    toy = data.toy
+    if toy is not None:
+        drawn["density"] = (
+            "The learned law and the true one",
+            lambda: density_figures.heat_maps(toy, energy, likelihood.normaliser.value),
+            "Both densities in the plane, on one scale of colours.",
+        )
+        drawn["samples"] = (
+            "Samples and draws of the truth",
+            lambda: density_figures.points(toy.decode(made[:MMD_SIZE]), toy.decode(data.test[:MMD_SIZE]), toy),
+            "The states of the chains, and test states, as points in the plane.",
+        )
+    elif data.shape is not None:
+        shape = data.shape
+        drawn["samples"] = (
+            "Samples and test images",
+            lambda: density_figures.images(made, data.test, shape),
+            "The first states of the chains, and the first test images.",
+        )
+    drawn["marginals"] = (
+        "Means and correlations",
+        lambda: density_figures.moments(made, data.test),
+        "Mean of every bit and covariance of every pair, samples against test states; on the diagonal both agree.",
+    )
+    drawn["curves"] = (
+        "Training",
+        lambda: density_figures.curves(selected),
+        "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
+        "that was kept; a line for each member.",
+    )
+    images: dict[str, tuple[bytes, str]] = {}
+    for name, (title, figure, caption) in tqdm(drawn.items(), desc="draw", leave=False):
+        png = io.BytesIO()
+        figure().savefig(png, dpi=130)
+        folder.write(f"{name}.png", png.getvalue())
+        images[title] = (png.getvalue(), caption)
+    lead = (
+        f"{data.name} ({data.description}): an energy with {result['parameters']} parameters learned "
+        f"{len(data.train)} states of {data.train.shape[1]} bits."
+    )
+    html = page.render_page(
+        f"Density: {data.name}",
+        lead,
+        {"Scores": tables.density_table(result)},
+        images,
+        {
+            **{
+                name: value
+                for name, value in vars(config).items()
+                if name not in ("out", "resume", "checkpoint_seconds") and value is not None
+            },
+            **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
+        },
+        tables.density_notes(result),
+    )
+    folder.write("report.html", html.encode())

@@ -1,0 +1,168 @@
+"""Density estimation from a user's side: what a run leaves behind, and what a mistake looks like."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import IsingEnergy, NetworkEnergy, RBMEnergy, SumEnergy, load_energy, log_likelihood, read_table
+from discrete_ed.cli import run_job
+from discrete_ed.data import datasets
+from discrete_ed.experiments import density
+from discrete_ed.experiments.configs import EstimateDensity
+from discrete_ed.report import density_figures
+
+TINY = {"steps": 40, "samples": 40, "sampler_steps": 4, "temperatures": 5, "batch": 32, "width": 8, "layers": 1}
+FILES = {"config.json", "env.json", "metrics.jsonl", "checkpoint", "result.json", "report.html", "samples.npy"}
+FIGURES = {"marginals.png", "curves.png"}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A hundred rows of five bits, of which the second copies the first."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(2, size=(100, 5))
+    values[:, 1] = values[:, 0]
+    path = tmp_path / "mine.csv"
+    np.savetxt(path, values, fmt="%d", delimiter=",", header="a,b,c,d,e", comments="")
+    return path
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(density, "UNIFORM_DRAWS", 2000)
+    monkeypatch.setattr(density, "START_DRAWS", 2000)
+    monkeypatch.setattr(density_figures, "PIXELS", 12)
+    monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
+
+
+def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
+    out = tmp_path / "run"
+    result = density.run(EstimateDensity(data=str(table), out=out, **TINY))
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES
+    assert json.loads((out / "result.json").read_text()) == result
+    assert result["exact"]
+    assert result["lower"] == result["upper"] == result["test_log_likelihood"]
+    assert {"mmd2", "mmd2_floor", "seconds"} <= result.keys()
+    assert result["toy"] is None
+    energy = load_energy(out / "checkpoint", NetworkEnergy)
+    test = torch.from_numpy(datasets.load_table_data(table).test).float()
+    assert log_likelihood(energy, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-5)
+    samples = read_table(out / "samples.npy").values
+    assert samples.shape == (400, 5)
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert len(records) == 40
+    assert sum("score" in record for record in records) == 20
+    page = (out / "report.html").read_text()
+    assert "<img" in page
+    assert "http" not in page.split("</style>")[1]
+    assert "test log-likelihood" in capsys.readouterr().out
+
+
+def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
+    out = tmp_path / "run"
+    result = density.run(EstimateDensity(data="checkerboard", loss="ed", out=out, **TINY))
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"density.png", "samples.png"}
+    assert not result["exact"]
+    assert result["lower"] < result["test_log_likelihood"] < result["upper"]
+    assert result["toy"]["entropy"] == pytest.approx(20.677, abs=1e-3)
+    assert -result["upper"] > result["toy"]["entropy"] - 1
+    assert result["warnings"] == [] or "bracket" in result["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "build"),
+    [
+        ({"energy": "rbm", "loss": "pcd", "buffer": 50}, RBMEnergy),
+        ({"energy": "ising", "loss": "pl", "patience": 3}, IsingEnergy),
+        ({"energy": "residual", "loss": "rm"}, NetworkEnergy),
+        ({"loss": "cd", "chain_steps": 2}, NetworkEnergy),
+        ({"energy": "ising", "loss": "pl", "members": 2}, IsingEnergy),
+    ],
+)
+def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments, build):
+    out = tmp_path / "run"
+    result = density.run(EstimateDensity(data=str(table), out=out, **{**TINY, **arguments}))
+    folders = sorted(out.glob("checkpoint*"))
+    assert len(folders) == len(result["steps"]) == arguments.get("members", 1)
+    members = [load_energy(folder, build) for folder in folders]
+    assert sum(parameter.numel() for energy in members for parameter in energy.parameters()) == result["parameters"]
+    test = torch.from_numpy(datasets.load_table_data(table).test).float()
+    mean = SumEnergy(*members, scale=1 / len(members))
+    assert log_likelihood(mean, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_result(table, tmp_path):
+    def result(name: str, seed: int) -> dict:
+        found = density.run(EstimateDensity(data=str(table), out=tmp_path / name, seed=seed, **TINY))
+        return {key: value for key, value in found.items() if key != "seconds"}
+
+    assert result("a", 1) == result("b", 1)
+    assert result("c", 2) != result("d", 1)
+
+
+def test_images_are_shown_as_such(tmp_path):
+    pytest.importorskip("sklearn")
+    out = tmp_path / "run"
+    density.run(EstimateDensity(data="digits", energy="conv", loss="pl", out=out, **{**TINY, "steps": 3, "width": 2}))
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"samples.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nonsense"], "data: expected one of 2spirals"),
+        (["--steps", "0"], "steps"),
+        (["--epsilon", "0.7"], "epsilon"),
+        (["--device", "abacus"], "device: expected cpu"),
+        (["--energy", "conv"], "shape: expected rows and columns of 5 pixels"),
+        (["--test", "labels.csv"], "row 2, column 'e': expected 0 or 1"),
+        (["--valid", "narrow.csv"], "expected 5 columns as in"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_exit_code_2(table, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.csv").write_text("a,b,c,d,e\n1,0,1,0,7\n0,1,0,0,0\n")
+    (tmp_path / "narrow.csv").write_text("a,b\n1,0\n0,1\n")
+    given = arguments if "--data" in arguments else ["--data", str(table), *arguments]
+    with pytest.raises(SystemExit) as stop:
+        run_job("estimate-density", given)
+    assert stop.value.code == 2
+    streams = capsys.readouterr()
+    assert message in streams.err + streams.out
+    assert "Traceback" not in streams.err
+
+
+def test_a_diverging_fit_says_so_and_keeps_the_energy(table, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(density, "density_loss", lambda *_, **__: lambda energy, x: energy(x).sum() * torch.nan)
+    with pytest.raises(SystemExit) as stop:
+        run_job("estimate-density", ["--data", str(table), "--steps", "3", "--out", str(tmp_path / "run")])
+    assert stop.value.code == 2
+    assert "not finite at step 1" in capsys.readouterr().err
+    assert (tmp_path / "run" / "checkpoint" / "manifest.json").exists()
+
+
+def test_weighted_starts_follow_the_law_and_noise_is_the_way_out(monkeypatch, generator):
+    """Two modes that flips don't join: chains from noise keep their starts' shares, weighted starts have the law's."""
+    fields = torch.zeros(18)
+    couplings = torch.zeros(18, 18)
+    couplings[:4, :4] = 3 * (1 - torch.eye(4))
+    fields[0] = 0.4  # the modes' odds are e^0.8
+    energy = IsingEnergy(couplings, fields)
+    up = torch.tensor(0.8).sigmoid().item()
+    train = torch.zeros(100, 18, dtype=torch.uint8)
+    train[::2] = 1
+    settings = density.Settled(samples=400, sampler_steps=200)
+    monkeypatch.setattr(density, "START_DRAWS", 200_000)
+    x, ess = density.generate(energy, train, settings, generator)
+    assert x.shape == (4000, 18)
+    assert ess > 4000
+    assert abs(x[:, 0].mean().item() - up) < 4.5 * (up * (1 - up) / 4000) ** 0.5
+    monkeypatch.setattr(density, "START_DRAWS", 2000)
+    x, ess = density.generate(energy, train, settings, generator)
+    assert x.shape == (4000, 18)
+    assert ess < 4000
+    assert abs(x[:, 0].mean().item() - up) > 0.1

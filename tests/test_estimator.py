@@ -1,0 +1,135 @@
+"""The estimator: scikit-learn's own checks, enumeration, and life without scikit-learn."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import (
+    BernoulliEnergy,
+    DensityEstimator,
+    InputError,
+    MLPEnergy,
+    SumEnergy,
+    enumerate_states,
+    log_law,
+    pseudo_likelihood,
+)
+
+if importlib.util.find_spec("sklearn") is not None:
+    from sklearn.utils.estimator_checks import parametrize_with_checks
+
+    @parametrize_with_checks([DensityEstimator(steps=3, width=4)])
+    def test_it_keeps_scikit_learns_contract(estimator, check):
+        check(estimator)
+
+    def test_it_works_in_a_pipeline_and_a_search():
+        from sklearn.model_selection import GridSearchCV
+
+        rows = (np.random.default_rng(0).random((60, 3)) < 0.7).astype(int)
+        search = GridSearchCV(DensityEstimator(steps=5, random_state=0), {"width": [2, 4]}, cv=2).fit(rows)
+        assert search.best_params_["width"] in (2, 4)
+
+
+def table(n: int = 300) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    first = rng.random((n, 1)) < 0.5
+    return np.hstack([first, first ^ (rng.random((n, 1)) < 0.1), rng.random((n, 2)) < 0.8]).astype(int)
+
+
+def test_scores_are_those_of_the_enumerated_law():
+    model = DensityEstimator(steps=50, width=8, random_state=1).fit(table())
+    law = log_law(model.energy_, 4, dtype=torch.float64).detach().numpy()
+    states = enumerate_states(4).numpy()
+    assert np.abs(model.score_samples(states) - law).max() < 1e-6
+    assert np.exp(model.score_samples(states)).sum() == pytest.approx(1, abs=1e-9)
+    assert model.score(states) == pytest.approx(law.mean())
+    assert model.normaliser_.exact
+
+
+def test_samples_follow_the_law_and_the_seed():
+    model = DensityEstimator(steps=100, width=8, random_state=1).fit(table())
+    states = enumerate_states(4).numpy()
+    law = np.exp(model.score_samples(states))
+    drawn = model.sample(20_000, random_state=3)
+    assert drawn.shape == (20_000, 4)
+    seen = np.bincount(drawn @ [8, 4, 2, 1], minlength=16) / 20_000
+    assert (np.abs(seen - law) <= 4.5 * np.sqrt(law / 20_000) + 1e-3).all()
+    assert np.array_equal(model.sample(7, random_state=3), model.sample(7, random_state=3))
+    assert not np.array_equal(model.sample(50, random_state=3), model.sample(50, random_state=4))
+
+
+def test_the_seed_makes_the_fit_and_none_makes_it_fresh():
+    def score(**arguments) -> float:
+        return DensityEstimator(steps=5, width=8, **arguments).fit(table()).score(table())
+
+    assert score(random_state=1) == score(random_state=1)
+    assert score(random_state=np.random.RandomState(4)) == score(random_state=np.random.RandomState(4))
+    assert score(random_state=1) != score(random_state=2)
+    assert score() != score()
+
+
+def test_the_global_generator_is_left_alone():
+    before = torch.random.get_rng_state()
+    DensityEstimator(steps=2, width=4, random_state=0).fit(table())
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_binarize_cuts_numbers_and_none_asks_for_bits():
+    numbers = np.random.default_rng(1).normal(size=(50, 3))
+    model = DensityEstimator(steps=5, width=4, binarize=0.2, random_state=0).fit(numbers)
+    bits = (numbers > 0.2).astype(int)
+    assert np.array_equal(model.score_samples(numbers), model.set_params(binarize=None).score_samples(bits))
+    with pytest.raises(InputError, match="zeros and ones; set binarize"):
+        model.score_samples(numbers)
+
+
+def test_energies_and_losses_of_the_users_own():
+    def energy(bits: int) -> SumEnergy:
+        return SumEnergy(BernoulliEnergy(bits), MLPEnergy(bits, hidden=(4,)))
+
+    model = DensityEstimator(energy, pseudo_likelihood, steps=5, random_state=0).fit(table())
+    assert isinstance(model.energy_, SumEnergy)
+    with pytest.raises(InputError, match="energy: expected one of mlp"):
+        DensityEstimator("nonsense").fit(table())
+    with pytest.raises(InputError, match="loss: expected one of ed"):
+        DensityEstimator(loss="nonsense").fit(table())
+
+
+def test_many_columns_are_bracketed_and_sampled_by_chains():
+    rows = (np.random.default_rng(0).random((40, 22)) < 0.3).astype(int)
+    model = DensityEstimator(steps=20, width=4, random_state=0).fit(rows)
+    assert not model.normaliser_.exact
+    assert model.normaliser_.high - model.normaliser_.low < 1
+    assert model.sample(3, random_state=0, steps=5).shape == (3, 22)
+
+
+def test_without_scikit_learn_it_still_fits_and_refuses():
+    program = """
+import sys
+for name in ("sklearn", "sklearn.base", "sklearn.utils", "sklearn.utils.validation"):
+    sys.modules[name] = None
+import numpy as np
+from discrete_ed import DensityEstimator, InputError
+rows = (np.random.default_rng(0).random((30, 3)) < .5).astype(int)
+model = DensityEstimator(steps=3, random_state=0)
+def refused(act):
+    try:
+        act()
+    except InputError as error:
+        return str(error)
+    raise SystemExit("not refused")
+assert "call fit first" in refused(lambda: model.score(rows))
+assert model.get_params()["steps"] == 3
+assert model.set_params(steps=2).fit(rows).score_samples(rows).shape == (30,)
+assert "expected 3 features, got 2" in refused(lambda: model.score(rows[:, :2]))
+assert "N >= 2" in refused(lambda: model.fit(rows[:1]))
+assert "N >= 2" in refused(lambda: model.fit([[0.0, float("nan")], [1, 1]]))
+assert "nonsense: expected one of" in refused(lambda: model.set_params(nonsense=1))
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
