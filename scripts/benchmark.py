@@ -31,11 +31,13 @@ from scipy.sparse import coo_array
 
 from discrete_ed import (
     DMALA,
+    Bernoulli,
     BlockGibbs,
     Exact,
     Gibbs,
     GibbsSweep,
     GibbsWithGradients,
+    Grid,
     IsingEnergy,
     MLPEnergy,
     PathAuxiliary,
@@ -44,9 +46,13 @@ from discrete_ed import (
     Taylor,
     chain,
     colour_classes,
+    energy_discrepancy,
     ess_bulk,
+    pseudo_likelihood,
     sample,
 )
+from discrete_ed.ising import objectives
+from discrete_ed.ising.objectives import Objective
 from discrete_ed.local import Evaluation, LocalEvaluation
 from discrete_ed.report.tables import as_text
 from discrete_ed.samplers import Kernel, compiled
@@ -266,7 +272,58 @@ def random_scan() -> Iterator[Race]:
         yield Race(f"{kernel}, Ising 32×32, 16 chains", unit, work, runs)
 
 
-RACES: list[Callable[[], Iterator[Race]]] = [sweeps_of_a_lattice, informed_flips, random_scan]
+def ising_training_steps() -> Iterator[Race]:
+    """One step of learning an Ising model, value and gradient with fresh noise: closed forms against built copies."""
+    rng = np.random.default_rng(0)
+    spins = np.where(rng.random((256, 100)) < 0.5, 1.0, -1.0)
+    couplings = np.triu(0.1 * rng.standard_normal((100, 100)), 1)
+    couplings, fields = couplings + couplings.T, np.zeros(100)
+    energy = IsingEnergy(torch.from_numpy(couplings).float())
+    x = torch.from_numpy((spins + 1) / 2).float()
+
+    def by_autograd(loss: Callable[[], torch.Tensor]) -> Run:
+        def run(repetitions: int) -> None:
+            for _ in range(repetitions):
+                energy.zero_grad()
+                loss().backward()
+
+        return run
+
+    def in_closed_form(objective: Callable[[], Objective]) -> Run:
+        def run(repetitions: int) -> None:
+            for _ in range(repetitions):
+                objective()(couplings, fields)
+
+        return run
+
+    for epsilon, target in ((0.1, 4.0), (0.05, None), (0.01, 12.0)):
+        noise = Bernoulli(epsilon=epsilon)
+        yield Race(
+            f"Ising training, Bernoulli ε = {epsilon:g}, 256 × 100, M = 32",
+            "steps/s",
+            1,
+            {
+                "sparse flips, closed form": in_closed_form(
+                    lambda epsilon=epsilon: objectives.Bernoulli.drawn(spins, rng, epsilon=epsilon)
+                ),
+                "autograd over copies": by_autograd(lambda noise=noise: energy_discrepancy(energy, x, noise, m=32)),
+            },
+            {} if target is None else {"autograd over copies": target},
+        )
+    yield Race(
+        "Ising training, single sites, 256 × 100",
+        "steps/s",
+        1,
+        {
+            "all sites, closed form": in_closed_form(lambda: objectives.Local(spins, objectives.log_logistic)),
+            "autograd over 32 copies": by_autograd(lambda: energy_discrepancy(energy, x, Grid(), m=32)),
+            "autograd over all sites": by_autograd(lambda: pseudo_likelihood(energy, x)),
+        },
+        {"autograd over 32 copies": 30.0},
+    )
+
+
+RACES: list[Callable[[], Iterator[Race]]] = [sweeps_of_a_lattice, informed_flips, random_scan, ising_training_steps]
 
 
 def mixing(seconds: float) -> list[list[str]]:

@@ -68,6 +68,10 @@ def draw_states(
         torus: rows and columns, where couplings join neighbours on a torus only.
         sweeps: single-spin sweeps from random states instead, as published data were drawn.
         watch: told the sweeps done and the sweeps there are.
+
+    >>> x, how = draw_states(IsingEnergy.from_graph(lattice(4), 0.4), 100, torus=(4, 4))
+    >>> x.shape, how
+    (torch.Size([100, 16]), 'exact, by transfer matrices')
     """
     d = len(energy.fields)
 

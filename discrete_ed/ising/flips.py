@@ -24,10 +24,10 @@ def draw_flips(
         Where each copy's flips begin, `(N M + 1,)`; the flipped sites, one copy after another.
     """
     golden, counter = np.uint64(0x9E3779B97F4A7C15), seed
-    starts = np.zeros(samples * copies + 1, np.int64)
+    starts = np.zeros(samples * copies + 1, np.uint64)  # unsigned indices need no check for a minus sign
     sites = np.empty(2 * spins, np.uint32)
     shared, own = np.empty(spins, np.uint32), np.empty(spins, np.uint32)
-    is_shared, is_own = np.zeros(spins, np.int64), np.zeros(spins, np.int64)  # the last draw that a site was part of
+    is_shared, is_own = np.zeros(spins, np.int64), np.zeros(spins, np.int64)  # the last copy that a site was drawn for
     count, many = 0, 0
     for copy in range(samples * copies):
         for turn in range(1 if copy % copies else 2):  # first ξ, for a sample's first copy, then ξ'

@@ -68,8 +68,9 @@ class Local:
 def log_logistic(m: Array) -> tuple[Array, Array, Array]:
     """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975."""
     small = np.exp(-2 * np.abs(m))
-    p = np.where(m > 0, small, 1.0) / (1 + small)
-    return np.log(1 + small) + np.maximum(-2 * m, 0), -2 * p, 4 * p * (1 - p)
+    both = 1 + small
+    p = np.where(m > 0, small, 1.0) / both
+    return np.log(both) + np.maximum(-2 * m, 0), -2 * p, 4 * p * (1 - p)
 
 
 def screening(m: Array) -> tuple[Array, Array, Array]:
