@@ -1,4 +1,4 @@
-from .checkpoint import load_energy, save_energy
+from .checkpoint import Checkpoints, load_energy, save_energy
 from .contrastive import ContrastiveDivergence
 from .data import Table, load_table_data, read_table
 from .density import density_energy, density_loss
@@ -94,6 +94,7 @@ __all__ = [
     "BernoulliEnergy",
     "Block",
     "BlockGibbs",
+    "Checkpoints",
     "ContrastiveDivergence",
     "ConvEnergy",
     "DensityEstimator",

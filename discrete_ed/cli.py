@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +23,7 @@ from discrete_ed.experiments.configs import (
     Sample,
     TrainIsing,
 )
+from discrete_ed.interrupts import Interrupted, interrupt
 
 JOBS: dict[str, tuple[type[Any], str]] = {
     "train-ising": (TrainIsing, "discrete_ed.experiments.ising"),
@@ -37,18 +41,24 @@ JOBS: dict[str, tuple[type[Any], str]] = {
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then do it.
 
-    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt.
+    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt (SIGINT), 143 for SIGTERM.
     """
     config_type, module = JOBS[name]
     config = tyro.cli(config_type, args=arguments, prog=prog)
+    signal.signal(signal.SIGTERM, interrupt)
+    if int(os.environ.get("RANK", 0)) > 0:  # torchrun's: rank 0 speaks for all, but for errors
+        os.environ["TQDM_DISABLE"] = "1"
+        sys.stdout = io.StringIO()
     try:
-        importlib.import_module(module).run(config)  # imports torch: not before the arguments are known to be right
+        job = importlib.import_module(module)  # imports torch: not before the arguments are known to be right
+        with importlib.import_module("discrete_ed.distributed").processes():
+            job.run(config)
     except DiscreteEDError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("\ninterrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(128 + (error.signal if isinstance(error, Interrupted) else signal.SIGINT)) from None
 
 
 def main() -> None:

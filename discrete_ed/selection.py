@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from discrete_ed.checkpoint import Checkpoints
 from discrete_ed.errors import InputError
-from discrete_ed.training import AnyEnergy, FitConfig, Record, _ema, fit
+from discrete_ed.training import AnyEnergy, FitConfig, Record, _ema, columns_of, fit, records_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def fit_selected(
     every: int = 200,
     patience: int | None = None,
     watch: Callable[[Record], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Selected:
     """`fit`, and afterwards `energy` holds those averaged weights that scored best, not the last.
 
@@ -49,6 +51,7 @@ def fit_selected(
         every: steps between scores; the last step is scored as well.
         patience: scores in a row without a new best after which the fit stops; None never stops early.
         watch: called with the record of each step; one with a score has it as `score`.
+        checkpoints: as in `fit`; the scores and the best weights so far are saved as well.
 
     Raises:
         InputError: `every` or `patience` below 1; whatever `fit` raises.
@@ -73,33 +76,70 @@ def fit_selected(
     if every < 1 or (patience is not None and patience < 1):
         raise InputError(f"every, patience: expected at least 1, got {every} and {patience}")
     config = config or FitConfig()
-    averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema))
-    scores: list[tuple[int, float]] = []
-    records: list[Record] = []
-    best: tuple[float, int, dict[str, Tensor]] | None = None
-
-    def step(record: Record) -> None:
-        nonlocal best
-        averaged.update_parameters(energy)
-        number = int(record["step"])
-        if number % every == 0 or number == config.steps:
-            value = score(cast(AnyEnergy, averaged.module))
-            record = {**record, "score": value}
-            scores.append((number, value))
-            if best is None or value > best[0]:
-                best = value, number, {name: part.clone() for name, part in averaged.module.state_dict().items()}
-        records.append(record)
-        if watch is not None:
-            watch(record)
-        if best is not None and patience is not None and sum(number > best[1] for number, _ in scores) >= patience:
-            raise _Enough
-
+    selection = _Selection(energy, config, score, every, patience, watch)
     try:
-        fit(energy, loss, batches, replace(config, ema=0.0), watch=step)
+        fit(energy, loss, batches, replace(config, ema=0.0), watch=selection, checkpoints=checkpoints)
     except _Enough:
         pass
     finally:
-        if records:
-            energy.load_state_dict(averaged.module.state_dict() if best is None else best[2])
-    assert best is not None
-    return Selected(best[1], best[0], scores, records)
+        if selection.records:
+            best = selection.best
+            energy.load_state_dict(selection.averaged.module.state_dict() if best is None else best[2])
+    assert selection.best is not None
+    return Selected(selection.best[1], selection.best[0], selection.scores, selection.records)
+
+
+class _Selection:
+    """Watches a fit: averages the weights, scores them, keeps the best. Its state is saved with the fit's."""
+
+    def __init__(
+        self,
+        energy: AnyEnergy,
+        config: FitConfig,
+        score: Callable[[AnyEnergy], float],
+        every: int,
+        patience: int | None,
+        watch: Callable[[Record], None] | None,
+    ) -> None:
+        self.energy, self.score, self.steps = energy, cast(Callable[[Any], float], score), config.steps
+        self.every, self.patience, self.watch = every, patience, watch
+        self.averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema))
+        self.scores: list[tuple[int, float]] = []
+        self.records: list[Record] = []
+        self.best: tuple[float, int, dict[str, Tensor]] | None = None
+
+    def __call__(self, record: Record) -> None:
+        self.averaged.update_parameters(self.energy)
+        number = int(record["step"])
+        if number % self.every == 0 or number == self.steps:
+            value = self.score(self.averaged.module)
+            record = {**record, "score": value}
+            self.scores.append((number, value))
+            if self.best is None or value > self.best[0]:
+                weights = {name: part.clone() for name, part in self.averaged.module.state_dict().items()}
+                self.best = value, number, weights
+        self.records.append(record)
+        if self.watch is not None:
+            self.watch(record)
+        if self.best is not None and self.patience is not None:
+            best_step = self.best[1]
+            if sum(number > best_step for number, _ in self.scores) >= self.patience:
+                raise _Enough
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "averaged": self.averaged.state_dict(),
+            "scores": self.scores,
+            "records": columns_of(self.records),
+            "best": self.best,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.averaged.load_state_dict(state["averaged"])
+        self.scores = [(step, score) for step, score in state["scores"]]
+        scores = dict(self.scores)
+        self.records = [
+            {**record, "score": scores[int(record["step"])]} if record["step"] in scores else record
+            for record in records_of(state["records"])
+        ]
+        self.best = None if state["best"] is None else tuple(state["best"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from math import cos, isfinite, pi
 from typing import Any, TypeVar
 
@@ -11,11 +12,15 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from discrete_ed.checkpoint import Checkpoints
+from discrete_ed.distributed import anywhere, from_first_, ranks, share, weighted_mean_
 from discrete_ed.energies.base import Energy, check_energy
 from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.interrupts import Interrupted, deferred
 
 AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
 Record = dict[str, float]
+RECORD = ("step", "loss", "grad_norm", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,12 @@ class FitConfig:
         return 0.5 * (1 + cos(pi * (step - warm) / max(1, self.steps - warm)))
 
 
-def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | None = None) -> Iterator[Tensor]:
+def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | None = None) -> Batches:
     """Endless float batches `(B, D)` of a data set `(N, D)`: every epoch a fresh permutation, its remainder dropped.
 
-    `generator` lives on the CPU, whatever the device of `data`. A data set smaller than `size` comes whole.
+    `generator` lives on the CPU, whatever the device of `data`. A data set smaller than `size` comes whole. The place
+    in the epoch can be saved: `state_dict`, `load_state_dict`. Inside `processes()` each rank gets its share of every
+    batch; the generators must then be seeded alike.
 
     >>> batches = shuffled_batches(torch.eye(10), 4)
     >>> next(batches).shape
@@ -73,10 +80,43 @@ def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | No
     if data.ndim != 2 or len(data) == 0:
         raise InputError(f"data: expected a data set of shape (N, D) with N >= 1, got {tuple(data.shape)}")
     size = min(size, len(data))
-    while True:
-        order = torch.randperm(len(data), generator=generator).to(data.device)
-        for rows in order[: len(data) - len(data) % size].split(size):
-            yield data[rows].float()
+    if size < ranks().size:
+        raise InputError(f"size: expected at least a row of each batch for each of {ranks().size} ranks, got {size}")
+    return Batches(data, size, generator or torch.default_generator)
+
+
+class Batches:
+    """An endless iterator over batches that can say where it stands; made by `shuffled_batches`."""
+
+    def __init__(self, data: Tensor, size: int, generator: torch.Generator) -> None:
+        self.data, self.size, self.generator = data, size, generator
+        self._shuffle()
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Tensor:
+        if self.place + self.size > len(self.data):
+            self._shuffle()
+        rows = self.order[self.place : self.place + self.size]
+        self.place += self.size
+        return self.data[rows[share(len(rows))]].float()
+
+    def _shuffle(self) -> None:
+        self.before = self.generator.get_state()
+        self.order = torch.randperm(len(self.data), generator=self.generator).to(self.data.device)
+        self.place = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the epoch, and the generator before the epoch's permutation and now."""
+        return {"place": self.place, "before": self.before, "now": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, with the same data."""
+        self.generator.set_state(state["before"])
+        self._shuffle()
+        self.generator.set_state(state["now"])
+        self.place = state["place"]
 
 
 def fit(
@@ -86,23 +126,34 @@ def fit(
     config: FitConfig | None = None,
     *,
     watch: Callable[[Record], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Record]:
     """Minimise `loss(energy, x)` over the batches; afterwards `energy` holds the averaged weights.
 
     Args:
         energy: trained in place.
         loss: any function of an energy and a batch that returns a scalar.
-        batches: at least `config.steps` batches of data `(B, D)`.
+        batches: at least `config.steps` batches of data `(B, D)`. To resume, an iterable without `state_dict` (a
+            list) is drawn again up to the step that was reached; it must not be random.
         config: how to optimise.
-        watch: called with the record of each step, for progress and records.
+        watch: called with the record of each step that is done here, for progress and records.
+        checkpoints: where to save, and from where to go on if something is there. Saved are the weights and their
+            average, the optimizer, the records, the place in the batches, torch's own generators, and the state of a
+            loss or `watch` that has a `state_dict`; other generators must be among the things of `checkpoints`.
+            Stopped after any step and resumed equals uninterrupted, on a CPU bit for bit.
+
+    Inside `processes()` every rank calls this with its share of the data and, where the loss is random, a generator of
+    its own (`rank_seed`); gradients are averaged over all rows, and each rank saves to its own checkpoints.
 
     Returns:
         A record for each step: `step`, `loss`, `grad_norm` (before clipping) and `learning_rate`.
 
     Raises:
-        NumericalError: the loss or its gradient is not finite. The weights stay those of the last good step.
-
-    An interrupt (Ctrl-C) leaves the averaged weights so far in `energy`, too.
+        NumericalError: the loss or its gradient is not finite. The weights stay those of the last good step, and no
+            checkpoint is written.
+        InputError: too few batches, or a checkpoint that can't be written or is of another training.
+        Interrupted: SIGINT or SIGTERM came. The step is finished and saved, and `energy` holds the averaged weights
+            so far; a second signal ends the program at once.
 
     >>> from discrete_ed import Bernoulli, IsingEnergy, energy_discrepancy
     >>> g = torch.Generator().manual_seed(0)
@@ -120,40 +171,123 @@ def fit(
     config = config or FitConfig()
     parameters = [p for p in energy.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, config.schedule)
     averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema))
+    stream = iter(batches)
     records: list[Record] = []
+    for tensor in energy.state_dict().values():
+        from_first_(tensor)
+    stateful = {"batches": stream, "loss": loss, "watch": watch}
+    things = {
+        "energy": energy,
+        "averaged": averaged,
+        "optimizer": optimizer,
+        **{name: thing for name, thing in stateful.items() if hasattr(thing, "state_dict")},
+        **_default_generators(parameters),
+    }
+
+    def save() -> None:
+        if checkpoints is not None:
+            checkpoints.save(len(records), {**things, "records": columns_of(records), "config": asdict(config)})
+
+    if checkpoints is not None:
+        records = _restored(checkpoints, things, config)
+        if "batches" not in things:
+            for _ in zip(range(len(records)), stream, strict=False):
+                pass
+    resumed = len(records)
     try:
-        for step, x in zip(range(1, config.steps + 1), batches, strict=False):
-            if step == 1:
-                check_energy(energy, x, trainable=True)
-            optimizer.zero_grad(set_to_none=True)
-            value = loss(energy, x)
-            value.backward()
-            norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
-            record: Record = {
-                "step": step,
-                "loss": value.item(),
-                "grad_norm": float(norm),
-                "learning_rate": float(schedule.get_last_lr()[0]),
-            }
-            if not (isfinite(record["loss"]) and isfinite(record["grad_norm"])):
-                raise NumericalError(
-                    f"loss: not finite at step {step} (loss {record['loss']}, gradient norm {record['grad_norm']}); "
-                    "try a smaller learning rate, or look for NaN in the energy"
-                )
-            optimizer.step()
-            schedule.step()
-            averaged.update_parameters(energy)
-            records.append(record)
-            if watch is not None:
-                watch(record)
+        with deferred() as pending:
+            while len(records) < config.steps:
+                x = next(stream, None)
+                if x is None:
+                    raise InputError(f"batches: expected at least {config.steps} batches, got {len(records)}")
+                if len(records) == resumed:
+                    check_energy(energy, x, trainable=True)
+                optimizer.zero_grad(set_to_none=True)
+                value = loss(energy, x)
+                value.backward()
+                value = _over_ranks(parameters, value, len(x))
+                record = _update(energy, x, value, config, len(records) + 1, optimizer, parameters)
+                averaged.update_parameters(energy)
+                records.append(record)
+                if watch is not None:
+                    watch(record)
+                stop, due = anywhere(pending.signal is not None, checkpoints is not None and checkpoints.due())
+                if stop or due:
+                    save()
+                if stop:
+                    raise Interrupted(pending.signal or signal.SIGTERM)
+            if len(records) > resumed:
+                save()
     finally:
         if records:
             energy.load_state_dict(averaged.module.state_dict())
-    if len(records) < config.steps:
-        raise InputError(f"batches: expected at least {config.steps} batches, got {len(records)}")
     return records
+
+
+def _update(
+    energy: Energy,
+    x: Tensor,
+    value: Tensor,
+    config: FitConfig,
+    step: int,
+    optimizer: torch.optim.Optimizer,
+    parameters: Sequence[Tensor],
+) -> Record:
+    """One step of the optimizer, or a `NumericalError` that leaves the weights as they are."""
+    rate = config.learning_rate * config.schedule(step - 1)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
+    record: Record = {"step": step, "loss": value.item(), "grad_norm": float(norm), "learning_rate": rate}
+    if not (isfinite(record["loss"]) and isfinite(record["grad_norm"])):
+        with torch.no_grad():
+            energies = energy(x)
+        raise NumericalError(
+            f"loss: not finite at step {step} (loss {record['loss']}, gradient norm {record['grad_norm']}; of "
+            f"{len(x)} data points the energy is NaN at {int(energies.isnan().sum())} and infinite at "
+            f"{int(energies.isinf().sum())}); try a smaller learning rate or clip, or look for NaN in the energy"
+        )
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    return record
+
+
+def _over_ranks(parameters: Sequence[Tensor], value: Tensor, rows: int) -> Tensor:
+    """Average the gradients and the loss over the rows of all ranks."""
+    if ranks().size == 1:
+        return value
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    value = value.detach().clone()
+    weighted_mean_([*(p.grad for p in parameters if p.grad is not None), value], rows)
+    return value
+
+
+def _restored(checkpoints: Checkpoints, things: dict[str, Any], config: FitConfig) -> list[Record]:
+    """The records so far, after loading the newest checkpoint into the things."""
+    saved = checkpoints.restore(things)
+    if saved is None:
+        return []
+    if saved.state.get("config") != asdict(config):
+        raise InputError(f"config: expected that of the checkpoint, {saved.state.get('config')}, got {asdict(config)}")
+    return records_of(saved.state["records"])
+
+
+def columns_of(records: list[Record]) -> Tensor:
+    """Records as a float64 tensor `(steps, 4)`, to be saved."""
+    return torch.tensor([[record[name] for name in RECORD] for record in records], dtype=torch.float64)
+
+
+def records_of(columns: Tensor) -> list[Record]:
+    """The records that `columns_of` made a tensor of."""
+    return [{**dict(zip(RECORD, row, strict=True)), "step": int(row[0])} for row in columns.tolist()]
+
+
+def _default_generators(parameters: Sequence[Tensor]) -> dict[str, torch.Generator]:
+    """Torch's own generators, which a loss without one of its own draws from."""
+    cuda = {p.device.index for p in parameters if p.device.type == "cuda"}
+    return {"torch": torch.default_generator, **{f"cuda:{k}": torch.cuda.default_generators[k] for k in cuda}}
 
 
 def _ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from math import perm
 
 import torch
 from scipy.stats import chi2
@@ -163,7 +164,9 @@ def _branches(kernel: Kernel, table: Table, here: State) -> tuple[Tensor, Callab
         ]
         start, path = every([path for path, _ in paths])
         _, length = every([length for _, length in paths])
-        probability = kernel.log_path(start.delta, path, length).exp() / longest
+        used = length.minimum(start.delta.isfinite().sum(-1))  # a path is cut where no bit can be flipped any more,
+        alike = torch.tensor([[perm(bits - k, max(0, n - k)) for n in range(longest + 1)] for k in range(bits + 1)])
+        probability = kernel.log_path(start.delta, path, used).exp() / longest / alike[used, length]  # so some are one
         return probability, lambda log_u: kernel.follow(table, start, path, length, log_u)
     if isinstance(kernel, DMALA | DULA):
         start, flips = every(list(itertools.product([False, True], repeat=bits)))

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from discrete_ed import GraphEnergy, InputError, MLPEnergy, load_energy, save_energy
-from discrete_ed.checkpoint import MANIFEST, WEIGHTS, write_atomically
+from discrete_ed.checkpoint import write_atomically
+from discrete_ed.checkpoint.energy import WEIGHTS
+from discrete_ed.checkpoint.files import MANIFEST
 
 ARGUMENTS = {"bits": 5, "hidden": [4, 3]}
 
@@ -50,6 +52,8 @@ def test_every_flipped_byte_of_the_weights_is_noticed(saved):
         ({"arguments": {"bits": 6, "hidden": [4, 3]}}, "weights that fit"),
         ({"arguments": {"nonsense": 1}}, "weights that fit"),
         ({"arguments": [1]}, "weights that fit"),
+        ({"arguments": {"bits": 5, "hidden": [10**12, 3]}}, "but hidden is 1000000000000"),
+        ({"arguments": {"bits": 5, "hidden": [4000, 4000]}}, "but 16032001 numbers are asked for, and 43 are there"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(saved, change, message):

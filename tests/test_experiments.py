@@ -15,10 +15,11 @@ import networkx as nx
 import pytest
 import torch
 
-from discrete_ed import GraphEnergy, load_energy, read_graphs, write_graphs
+from discrete_ed import GraphEnergy, InputError, load_energy, read_graphs, write_graphs
 from discrete_ed.cli import run_job
 from discrete_ed.experiments import ego_graphs, evaluation
 from discrete_ed.experiments.configs import EvaluateGraphs, GenerateEgoGraphs
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 TINY = {"steps": 6, "samples": 20, "sampler_steps": 5, "batch": 8, "negatives": 2, "width": 8, "layers": 1}
@@ -136,21 +137,100 @@ def test_chains_in_chunks_and_no_sampler_steps_work(tmp_path):
     assert result["acceptance"] is None
 
 
-def test_an_interrupt_saves_what_was_learned(tmp_path):
-    command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), "--steps", "100000", "--width", "8"]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "run")], stderr=subprocess.PIPE, text=True)
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    for _ in range(600):
-        if metrics.exists() and metrics.stat().st_size > 0:
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in errors
-    assert f"the energy so far is kept in {tmp_path / 'run' / 'checkpoint'}" in errors
-    assert "Traceback" not in errors
-    assert load_energy(tmp_path / "run" / "checkpoint", GraphEnergy).max_nodes == 18
+def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path):
+    folder, started = tmp_path / "run", 0
+    arguments = ["--steps", "100000", "--width", "8", "--out", str(folder)]
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), *arguments]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        metrics = folder / "metrics.jsonl"
+        for _ in range(600):
+            if metrics.exists() and metrics.stat().st_size > started:
+                break
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert "interrupted" in errors
+        assert f"the energy so far is kept in {folder / 'checkpoint'}" in errors
+        assert f"to go on: --resume {folder}" in errors
+        assert "Traceback" not in errors
+        assert load_energy(folder / "checkpoint", GraphEnergy).max_nodes == 18
+        arguments, started = ["--resume", str(folder)], metrics.stat().st_size
+        steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
+        assert steps == list(range(1, len(steps) + 1))
+
+
+class Killed(Exception):
+    """Stands for kill -9."""
+
+
+def test_killed_in_every_phase_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(ego_graphs, "SEGMENT", 2)
+
+    def killed(real, when):
+        calls = []
+
+        def call(*arguments, **named):
+            calls.append(1)
+            if len(calls) == when:
+                raise Killed
+            return real(*arguments, **named)
+
+        return call
+
+    config = GenerateEgoGraphs(out=folder, checkpoint_seconds=0, **TINY)
+    for where, name, when in (
+        (RunFolder, "log", 4),
+        (ego_graphs, "fit", 1),
+        (ego_graphs, "sample", 2),
+        (ego_graphs, "sample", 2),
+        (ego_graphs, "evaluate_graphs", 1),
+        (ego_graphs, "write_report", 1),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, killed(getattr(where, name), when))
+            with pytest.raises(Killed):
+                ego_graphs.run(config)
+        assert (folder / "progress").is_dir()
+        config = GenerateEgoGraphs(resume=folder)
+    result = ego_graphs.run(config)
+    for file in ("checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6", "curves.png"):
+        assert (folder / file).read_bytes() == (run[0] / file).read_bytes(), file
+    assert {**result, "seconds": 0} == {**run[1], "seconds": 0}
+    assert not (folder / "progress").exists()
+    with pytest.raises(InputError, match="expected a run that is not finished"):
+        ego_graphs.run(config)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"job": "other"}, "is of another job"),
+        ({"steps": "many"}, "steps: expected"),
+        ({"steps": 1.5}, "steps: expected"),
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"flips": [1, 2, 3]}, "flips: expected"),
+        ({"start": "elsewhere"}, "start: expected"),
+        ({"nonsense": 1}, "got nonsense"),
+        (None, "got no JSON"),
+    ],
+)
+def test_a_config_that_is_not_the_jobs_is_not_resumed(tmp_path, change, message):
+    RunFolder(tmp_path / "run", ego_graphs.JOB, "label", GenerateEgoGraphs(flips=(1, 2), root=tmp_path))
+    assert resumed(GenerateEgoGraphs(resume=tmp_path / "run"), ego_graphs.JOB).flips == (1.0, 2.0)
+    path = tmp_path / "run" / "config.json"
+    path.write_text("[" * 9999 if change is None else json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError, match=message):
+        resumed(GenerateEgoGraphs(resume=tmp_path / "run"), ego_graphs.JOB)
+
+
+def test_resume_stands_alone_and_needs_a_run(tmp_path):
+    with pytest.raises(InputError, match=r"resume: expected no other option.*, got steps, seed"):
+        ego_graphs.run(GenerateEgoGraphs(resume=tmp_path, steps=3, seed=1))
+    with pytest.raises(InputError, match=r"resume: expected the folder of a run, but .*config.json: No such file"):
+        ego_graphs.run(GenerateEgoGraphs(resume=tmp_path))
 
 
 MISTAKES = {

@@ -14,6 +14,7 @@ import discrete_ed
 PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
+    ["interrupts", "distributed"],
     ["continuous"],  # a room of its own
     ["states"],
     ["energies"],
@@ -22,10 +23,10 @@ FLOORS = [
     ["losses", "samplers"],  # siblings that don't know each other
     ["exact", "contrastive", "relations"],
     ["torus", "likelihood"],
+    ["checkpoint"],
     ["training"],
     ["selection", "density"],
     ["estimator"],
-    ["checkpoint"],
     ["data"],
     ["graphs"],
     ["ising"],

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from discrete_ed import (
     Bernoulli,
+    Checkpoints,
+    Energy,
     FitConfig,
     InputError,
     IsingEnergy,
@@ -110,6 +112,22 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights():
         fit(energy, loss, itertools.repeat(torch.ones(1, 2)), FitConfig(steps=9, learning_rate=0.1, warmup=0))
     assert energy.fields.isfinite().all()
     assert energy.fields.abs().max() > 0
+
+
+def test_a_bad_loss_tells_the_step_and_how_many_energies_are_bad_and_spares_the_checkpoint(tmp_path):
+    class Linear(Energy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fields = torch.nn.Parameter(torch.ones(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.fields
+
+    batches = [*[torch.ones(3, 2)] * 2, torch.tensor([[torch.nan, 1], [torch.inf, 1], [1, 1]])]
+    checkpoints = Checkpoints(tmp_path, every=0)
+    with pytest.raises(NumericalError, match=r"step 3 .*of 3 data points.*NaN at 1 and infinite at 1\); try a smaller"):
+        fit(Linear(), lambda energy, x: energy(x).mean(), batches, FitConfig(steps=9), checkpoints=checkpoints)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001", "step-000002"]
 
 
 def test_an_interrupt_leaves_the_averaged_weights():

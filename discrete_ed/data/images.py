@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from discrete_ed.data.tables import Bits, read_table
+from discrete_ed.data.tables import RATIO, SMALL, Bits, check_expansion, read_table
 from discrete_ed.errors import InputError
+
+MATRIX, COMPRESSED = 14, 15  # of MATLAB's level 5 format (MathWorks, "MAT-File Format")
+NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 
 
 def digits(threshold: float = 8.0) -> Bits:
@@ -48,20 +54,63 @@ def read_images(path: str | Path, *, variable: str = "data", threshold: float = 
 
 
 def _read_mat(path: Path, variable: str) -> np.ndarray[Any, Any]:
-    from scipy.io import loadmat
-
     try:
-        found = loadmat(path, variable_names=[variable])
-    except Exception as error:  # its readers raise many kinds on what is no such file
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: expected a MATLAB file up to version 7, but {reason}") from None
-    if variable not in found or not np.issubdtype(found[variable].dtype, np.number) or found[variable].ndim != 2:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            columns = _find_matrix(file, variable, size, path)
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # a broken file can hold any number anywhere
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path}: expected a MATLAB file of version 5 to 7, but {reason:.200}") from None
+    if columns is None:
         raise InputError(f"{path}: expected a matrix called {variable!r} with an image in each column")
-    columns = found[variable]
     side = round(len(columns) ** 0.5)
     if side * side != len(columns):
         raise InputError(f"{path}: expected square images, got {len(columns)} pixels")
     return columns.T.reshape(-1, side, side).swapaxes(1, 2).reshape(-1, side * side)
+
+
+def _find_matrix(file: IO[bytes], variable: str, size: int, path: Path) -> np.ndarray[Any, Any] | None:
+    """The real matrix of that name, which is 2-D, in a MATLAB level 5 file; None where there is none.
+
+    Scipy's reader can be crashed by a damaged file, so the few kinds of elements needed are read here.
+    """
+    order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
+    if order is None:
+        raise ValueError("it doesn't begin like one")
+    while len(tag := file.read(8)) == 8:
+        kind, length = struct.unpack(f"{order}II", tag)
+        content = file.read(length)
+        if kind == COMPRESSED:
+            unpack = zlib.decompressobj()
+            content = unpack.decompress(content, SMALL + RATIO * size)
+            if not unpack.eof:
+                check_expansion(len(content) + len(unpack.unconsumed_tail), size, path)
+                raise ValueError("a compressed element is cut short or unpacks to far more than the file")
+            kind, length = struct.unpack(f"{order}II", content[:8])
+            content = content[8:]
+        if kind == MATRIX:
+            elements = _elements(content, order)
+            flags, shape, name = (next(elements) for _ in range(3))
+            if bytes(name).rstrip(b"\0") == variable.encode() and flags[0] & 0x800 == 0 and len(shape) == 2:
+                return next(elements).reshape(shape.tolist(), order="F")
+    return None
+
+
+def _elements(content: bytes, order: str) -> Iterator[np.ndarray[Any, Any]]:
+    """The arrays inside a matrix element: flags, shape, name, numbers."""
+    place = 0
+    while place + 8 <= len(content):
+        kind, length = struct.unpack_from(f"{order}II", content, place)
+        start, following = place + 8, place + 8 + length + -length % 8
+        if kind >> 16:  # a small element: length and kind share a word, and up to four bytes follow
+            kind, length, start, following = kind & 0xFFFF, kind >> 16, place + 4, place + 8
+        if start + length > len(content):
+            raise ValueError("an element is cut short")
+        dtype = np.dtype(order + NUMBERS[kind])
+        yield np.frombuffer(content, dtype, length // dtype.itemsize, start)
+        place = following
 
 
 def _threshold(values: np.ndarray[Any, Any], threshold: float) -> Bits:

@@ -14,8 +14,9 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ CODES = {
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+SMALL, RATIO = 2**26, 100  # bytes that anything may unpack to, and how many times its size a file may
+MAX_CELLS = 2**27
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")
 
 
@@ -75,6 +78,8 @@ def read_table(path: str | Path) -> Table:
         raise InputError(
             f"{path}: expected a table (.csv, .data, .npy, .npz, .parquet), got a pickle, which can run code"
         )
+    if path.exists() and not path.is_file():  # a device may never end
+        raise InputError(f"{path}: expected a readable table, but it is no file")
     try:
         if ending in (".npy", ".npz"):
             codes, names, first = *_read_numpy(path), 1
@@ -166,42 +171,95 @@ def _codes(cells: list[str], names: tuple[str, ...], path: Path, row: int) -> by
 
 def _read_numpy(path: Path) -> tuple[Bits, tuple[str, ...]]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            array = loaded
-        else:
-            with loaded:
-                named = [name for name in loaded.files if name in ("data", "x")] or loaded.files
-                if len(named) != 1:
-                    raise InputError(f"{path}: expected one array, or one called data or x, got {', '.join(named)}")
-                array = loaded[named[0]]
-    except (ValueError, EOFError) as error:  # an array of objects is a pickle
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: expected an array of numbers or truth values, but {error}") from None
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if path.suffix.lower() == ".npy":
+                array = _read_array(file, size)
+            else:
+                with zipfile.ZipFile(file) as archive:
+                    array = _read_member(archive, size, path)
+    except (InputError, OSError, zipfile.BadZipFile):
+        raise
+    except Exception as error:  # the parsers of numpy and zipfile raise several kinds on malformed files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: expected an array of numbers or truth values, but {reason:.200}") from None
     if array.ndim != 2:
         raise InputError(f"{path}: expected a 2-D array (rows, columns), got shape {array.shape}")
     names = tuple(f"x{k + 1}" for k in range(array.shape[1]))
     return _array_codes(array, names, path), names
 
 
+def _read_member(archive: zipfile.ZipFile, size: int, path: Path) -> np.ndarray[Any, Any]:
+    """The one array of an `.npz` archive, or that called `data` or `x`."""
+    named = [info for info in archive.infolist() if info.filename in ("data.npy", "x.npy")] or archive.infolist()
+    if len(named) != 1:
+        names = ", ".join(info.filename.removesuffix(".npy") for info in named)
+        raise InputError(f"{path}: expected one array, or one called data or x, got {names:.200}")
+    (info,) = named
+    if not re.fullmatch(r"[\w.-]+\.npy", info.filename):
+        raise InputError(f"{path}: expected an array with a plain name, got {info.filename[:60]!r}")
+    check_expansion(info.file_size, size, path)
+    with archive.open(info) as file:
+        return _read_array(file, info.file_size)
+
+
+def check_expansion(unpacked: int, packed: int, path: Path) -> None:
+    """Refuse what unpacks to far more than its file: more than `SMALL` bytes and `RATIO` times its size."""
+    if unpacked > SMALL + RATIO * packed:
+        raise InputError(
+            f"{path}: expected a file that unpacks to at most {RATIO} times its size, got {unpacked} bytes"
+        )
+
+
+def _read_array(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
+    """The array of an `.npy` file of `size` bytes; no more memory than that is taken, whatever its header says."""
+    form = np.lib.format
+    read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
+    version = form.read_magic(file)
+    if version not in read:
+        raise ValueError(f"its format {version} is another than 1.0 and 2.0")
+    shape, in_columns, dtype = read[version](file)
+    if dtype.hasobject:
+        raise ValueError("it holds objects, which are pickled and can run code")
+    wanted, there = prod(shape) * dtype.itemsize, size - file.tell()
+    if wanted != there or min(shape, default=0) < 0:
+        raise ValueError(f"its header tells of {wanted} bytes where there are {there}")
+    return np.frombuffer(file.read(there), dtype).reshape(shape, order="F" if in_columns else "C")
+
+
 def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
     try:
-        import pandas
+        import pyarrow
+        from pyarrow import parquet
     except ImportError:
-        raise InputError(f"{path}: reading Parquet needs pandas and pyarrow (pip install pandas pyarrow)") from None
+        raise InputError(f"{path}: reading Parquet needs pyarrow (pip install pyarrow)") from None
+    if int(pyarrow.__version__.split(".")[0]) < 15:  # older ones unpickle what a file asks for: CVE-2023-47248
+        raise InputError(f"{path}: reading Parquet needs pyarrow 15 or newer, got {pyarrow.__version__}")
     try:
-        frame = pandas.read_parquet(path)
-    except ImportError as error:
-        raise InputError(f"{path}: reading Parquet needs pyarrow, but {str(error).splitlines()[0]}") from None
-    except OSError:
+        with parquet.ParquetFile(path) as file:
+            rows, names = file.metadata.num_rows, tuple(map(str, file.schema_arrow.names))
+            if rows * len(names) > MAX_CELLS:  # a column that hardly varies takes next to no bytes
+                raise InputError(
+                    f"{path}: expected at most {MAX_CELLS} cells, got {rows} rows and {len(names)} columns"
+                )
+            kinds = pyarrow.types
+            for field in file.schema_arrow:
+                if not any(is_kind(field.type) for is_kind in (kinds.is_boolean, kinds.is_integer, kinds.is_floating)):
+                    raise InputError(f"{path}, column {field.name!r}: expected {', '.join(KINDS)}, got {field.type}")
+            columns = []
+            for name in names:
+                column = file.read(columns=[name]).column(0)
+                if len(column) != rows:
+                    raise InputError(f"{path}, column {name!r}: expected {rows} rows, got {len(column)}")
+                if column.null_count:
+                    row = column.is_null().to_pylist().index(True)
+                    raise _refuse(path, row + 1, name, "null", missing=True)
+                columns.append(_array_codes(column.to_numpy().reshape(-1, 1), (name,), path)[:, 0])
+    except (InputError, OSError):
         raise
     except Exception as error:  # pyarrow has errors of its own
-        raise InputError(f"{path}: expected a Parquet table, but {str(error).splitlines()[0]}") from None
-    names = tuple(map(str, frame.columns))
-    columns = [
-        _array_codes(frame.iloc[:, k].to_numpy().reshape(-1, 1), (name,), path)[:, 0] for k, name in enumerate(names)
-    ]
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: expected a Parquet table, but {reason:.200}") from None
     return np.stack(columns, 1) if columns else np.zeros((0, 0), np.uint8), names
 
 
@@ -210,6 +268,10 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
         codes: Bits = np.where(array, TRUE, FALSE).astype(np.uint8)
         return codes
     if array.dtype.kind not in "iuf":  # strings, objects (among them None), dates: as text
+        characters = array.tobytes() if array.dtype.kind == "U" else b""
+        points = np.frombuffer(characters, "u4" if array.dtype.isnative else ">u4")
+        if points.max(initial=0) > 0x10FFFF:  # numpy makes broken strings of these
+            raise InputError(f"{path}: expected numbers or truth values, got text that is none")
         cells = [[str(cell) for cell in row] for row in array.tolist()]
         text = b"".join(_codes(row, names, path, number) for number, row in enumerate(cells, 1))
         return np.frombuffer(text, np.uint8).reshape(len(array), len(names))

@@ -31,8 +31,22 @@ def _expect(config: object, expected: str, *names: str, low: float) -> None:
             raise InputError(f"{name}: expected {expected}, got {value}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Resumable:
+    """What every job can be told that may run for long."""
+
+    resume: Path | None = None
+    """folder of a run that was cut short, to go on with; it stands alone: every other option is read from the
+    config.json in there"""
+    checkpoint_seconds: float = 60.0
+    """seconds between two checkpoints of the whole state; a kill loses no more than that"""
+
+    def __post_init__(self) -> None:
+        _expect(self, "at least 0", "checkpoint_seconds", low=0)
+
+
 @dataclass(frozen=True)
-class GenerateEgoGraphs:
+class GenerateEgoGraphs(Resumable):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from noise (node
@@ -43,6 +57,7 @@ class GenerateEgoGraphs:
       python scripts/generate_ego_graphs.py
       python scripts/generate_ego_graphs.py --data ego-small --root ~/data --seed 1
       python scripts/generate_ego_graphs.py --data my-graphs.g6 --steps 5000 --device cuda
+      python scripts/generate_ego_graphs.py --resume runs/generate-ego-graphs/citation-egos-20260101-120000
     """
 
     data: str = "citation-egos"
@@ -91,6 +106,7 @@ class GenerateEgoGraphs:
     """run folder, which must be new or empty; default: runs/generate-ego-graphs/DATA-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.steps is not None:
             _expect(self, "at least 1", "steps", low=1)
         _expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
@@ -178,7 +194,7 @@ class Sample:
     """
 
     energy: Positional[Path]
-    """folder of a saved energy: an IsingEnergy, RBMEnergy, MLPEnergy, GraphEnergy or other energy of this package"""
+    """folder of a saved energy, such as the checkpoint of a run of another job"""
     kernel: KernelName = "auto"
     """how chains move; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, else gibbs-with-gradients"""
     chains: int = 16
@@ -230,7 +246,7 @@ class Continuous:
     """training steps of gaussians, and of each model of latent"""
     learning_rate: float = 1e-3
     """learning rate of Adam, which falls to zero linearly"""
-    sampler_steps: int = 400
+    sampler_steps: int = 500
     """steps of MALA for the samples shown"""
     seed: int = 0
     """seed of everything random"""
@@ -294,6 +310,7 @@ class ComparePerturbations:
 
 
 EstimatorName = Literal[
+    "auto",
     "single-site",
     "block",
     "bernoulli",
@@ -306,7 +323,7 @@ PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
 
 @dataclass(frozen=True)
-class TrainIsing:
+class TrainIsing(Resumable):
     """Recover the couplings of an Ising model, from a table of yours or from draws of a known model.
 
     Without --data: draws perfect samples of a lattice, recovers its couplings by energy discrepancy, and sets the error
@@ -320,7 +337,7 @@ class TrainIsing:
       python scripts/train_ising.py
       python scripts/train_ising.py --sigma 0.3 --samples 8000
       python scripts/train_ising.py --data observations.csv
-      python scripts/train_ising.py --table
+      python scripts/train_ising.py --table --estimator single-site
     """
 
     data: Path | None = None
@@ -346,8 +363,9 @@ class TrainIsing:
     tempering; or by sweeps of single spins from random states, as published data were"""
     sweeps: int = 1000
     """sweeps of --sampler single-site"""
-    estimator: EstimatorName = "single-site"
-    """single-site energy discrepancy (exact: it is pseudo-likelihood); block (random blocks of spins enumerated);
+    estimator: EstimatorName = "auto"
+    """auto (maximum-likelihood up to 16 spins, else single-site); single-site energy discrepancy (exact: it is
+    pseudo-likelihood); block (random blocks of spins enumerated);
     bernoulli (M copies; biased upwards on finite data unless epsilon is near .01); interaction-screening;
     ratio-matching; contrastive-divergence (chains); maximum-likelihood (by enumeration, at most 20 spins)"""
     penalty: PenaltyName = "auto"
@@ -363,7 +381,8 @@ class TrainIsing:
     block: int = 6
     """spins in a block (block)"""
     table: bool = False
-    """compare all estimators on the seven published columns, mean and sd over --seeds"""
+    """compare all estimators, or --estimator and --penalty alone, on the seven published columns, mean and
+    sd of --seeds"""
     bias: bool = False
     """tabulate the mean learned coupling of bernoulli over epsilon and M, and of block, from 30,000 samples"""
     limits: bool = False
@@ -376,6 +395,7 @@ class TrainIsing:
     """run folder, which must be new or empty; default: runs/train-ising/LABEL-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _expect(self, "at least 2", "side", low=2)
         _expect(self, "at least 1", "dimension", "sweeps", "negatives", "seeds", low=1)
         _expect(self, "at least 10", "samples", low=10)
@@ -400,7 +420,7 @@ class TrainIsing:
 
 
 @dataclass(frozen=True)
-class EstimateDensity:
+class EstimateDensity(Resumable):
     """Learn an energy over binary states, and say how likely it finds held-out data.
 
     Trains on one of seven densities in the plane, on images, or on a table of your own; keeps the averaged weights that
@@ -478,6 +498,7 @@ class EstimateDensity:
     """run folder, which must be new or empty; default: runs/estimate-density/DATA-TIME"""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
         _expect(self, "at least 1", *given, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)

@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import save_energy
 from discrete_ed.data import TableData, Toy, load_table_data
 from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, draw, judge
+from discrete_ed.distributed import rank_seed
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
 from discrete_ed.experiments.ego_graphs import pick_device
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.likelihood import LogLikelihood, Normaliser, importance_log_z, log_likelihood, normaliser
 from discrete_ed.metrics import hamming_mmd_repeats
 from discrete_ed.report import density_figures, page, tables
@@ -31,6 +31,8 @@ from discrete_ed.samplers import State
 from discrete_ed.selection import Selected, fit_selected
 from discrete_ed.training import FitConfig, Record, shuffled_batches
 
+JOB = "estimate-density"
+HIDDEN = ("out", "resume", "checkpoint_seconds")  # what a report needn't tell
 JUDGED = 2**17  # flips of validation states at one scoring: bounds its cost
 SCORINGS = 20
 SNAPSHOTS = 10
@@ -60,12 +62,13 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         NumericalError: training diverged; the best weights so far are in the run folder.
     """
     started = time.monotonic()
+    config = resumed(config, JOB)
     device = pick_device(config.device)
     data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
     settings = settled(config, data)
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
     bits = train.shape[1]
-    folder = RunFolder(settings.out, "estimate-density", data.name, settings)
+    folder = RunFolder(settings.out, JOB, data.name, settings)
     print(
         f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
     )
@@ -78,8 +81,11 @@ def run(config: EstimateDensity) -> dict[str, Any]:
     trained = time.monotonic()
 
     generator = torch.Generator(device).manual_seed(settings.seed)
-    samples, ess = generate(energy, train, settings, generator)
-    np.save(folder.path / "samples.npy", samples.to(torch.uint8).cpu().numpy())
+    drawn = folder.once("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
+    samples, ess = drawn["states"].to(device), drawn["effective_starts"]
+    buffer = io.BytesIO()
+    np.save(buffer, samples.to(torch.uint8).cpu().numpy())
+    folder.write("samples.npy", buffer.getvalue())
     sampled = time.monotonic()
 
     z, caught = bracket(energy, train.float(), settings, generator)
@@ -101,8 +107,9 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         "toy": None if data.toy is None else _toy(data.toy, energy, test.float(), generator),
         "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
     }
-    folder.write_json("result.json", result)
-    write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
+    if folder.writes:
+        write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
+    folder.finish(result)
     print(tables.as_text(tables.density_table(result)))
     print("", *tables.density_notes(result), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
@@ -143,20 +150,23 @@ def fit_members(
         energy = density_energy(
             config.energy, bits, width=config.width, layers=config.layers, shape=shape, data=train, seed=seed
         ).to(train.device)
-        place = folder.path / ("checkpoint" if config.members == 1 else f"checkpoint-{k}")
+        place, arguments = "checkpoint" if config.members == 1 else f"checkpoint-{k}", _arguments(config, bits, shape)
         try:
             selected.append(fit_energy(energy, train, valid, config, seed, folder))
-        except (KeyboardInterrupt, NumericalError):
-            print(f"\nstopped early; the energy so far is kept in {place}", file=sys.stderr)
+        except (KeyboardInterrupt, NumericalError) as error:
+            folder.save_energy(place, energy, arguments)
+            print(f"\nstopped early; the energy so far is kept in {folder.path / place}", file=sys.stderr)
+            if isinstance(error, KeyboardInterrupt):
+                print(f"to go on: --resume {folder.path}", file=sys.stderr)
             raise
-        finally:
-            save_energy(place, energy, _arguments(config, bits, shape))
+        folder.save_energy(place, energy, arguments)
         energies.append(energy)
     return energies, selected
 
 
 def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, seed: int, folder: RunFolder) -> Selected:
     """Fit by the loss of that name, with a bar and records; keep the averaged weights that judge `valid` best."""
+    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
     loss = density_loss(
         config.loss,
         epsilon=config.epsilon,
@@ -166,7 +176,7 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
         steps=config.chain_steps,
         buffer=max(config.buffer, config.batch),
         kernel=chain_kernel(energy),
-        generator=torch.Generator(train.device).manual_seed(seed),
+        generator=generator,
     )
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
@@ -178,7 +188,7 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
 
         def watch(record: Record) -> None:
             folder.log({"phase": "train", **record})
-            bar.update()
+            bar.update(record["step"] - bar.n)
             bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
 
         return fit_selected(
@@ -190,11 +200,12 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
             every=max(1, config.steps // SCORINGS),
             patience=config.patience,
             watch=watch,
+            checkpoints=folder.checkpoints(f"train-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
         )
 
 
-def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> tuple[Tensor, float | None]:
-    """Draw ten states for each of `config.samples`; returns them, and the effective number of starts.
+def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> dict[str, Any]:
+    """Draw ten `states` for each of `config.samples`; returns them, and the effective number of starts.
 
     Up to 16 bits by enumeration. Beyond, `START_DRAWS` uniform states are weighed by `exp(−E)`. Where their effective
     number reaches that of the states wanted, these are drawn from them, and each makes a tenth of the chain's steps:
@@ -203,7 +214,8 @@ def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Ge
     """
     bits, count = train.shape[1], SNAPSHOTS * config.samples
     if bits <= ENUMERATED:
-        return draw(energy, count, train.new_zeros(count, bits).float(), generator=generator), None
+        states = draw(energy, count, train.new_zeros(count, bits).float(), generator=generator)
+        return {"states": states, "effective_starts": None}
     uniform = torch.randint(2, (START_DRAWS, bits), generator=generator, device=train.device, dtype=torch.uint8)
     with torch.no_grad():
         log_w = torch.cat([-energy(rows.float()).double() for rows in uniform.split(2**14)])
@@ -227,7 +239,7 @@ def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Ge
             draw(energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, watch=watch)
             for x in chunks
         ]
-    return torch.cat(found), ess
+    return {"states": torch.cat(found), "effective_starts": ess}
 
 
 def _uniforms(count: int, w: Tensor, generator: torch.Generator) -> Tensor:
@@ -339,7 +351,7 @@ def write_report(
     for name, (title, figure, caption) in tqdm(drawn.items(), desc="draw", leave=False):
         png = io.BytesIO()
         figure().savefig(png, dpi=130)
-        (folder.path / f"{name}.png").write_bytes(png.getvalue())
+        folder.write(f"{name}.png", png.getvalue())
         images[title] = (png.getvalue(), caption)
     lead = (
         f"{data.name} ({data.description}): an energy with {result['parameters']} parameters learned "
@@ -351,9 +363,9 @@ def write_report(
         {"Scores": tables.density_table(result)},
         images,
         {
-            **{name: value for name, value in vars(config).items() if name != "out" and value is not None},
+            **{name: value for name, value in vars(config).items() if name not in HIDDEN and value is not None},
             **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
         },
         tables.density_notes(result),
     )
-    (folder.path / "report.html").write_text(html, encoding="utf-8")
+    folder.write("report.html", html.encode())

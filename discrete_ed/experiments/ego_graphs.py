@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,21 +16,25 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import save_energy
+from discrete_ed.distributed import from_first_, gathered, rank_seed, ranks, share, summed, wait_for_all
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.experiments.configs import GenerateEgoGraphs
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs.convert import graphs_to_states, states_to_graphs
 from discrete_ed.graphs.datasets import GraphData, load_graph_data
 from discrete_ed.graphs.evaluation import evaluate_graphs
-from discrete_ed.graphs.io import write_graphs
+from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.local import Taylor
 from discrete_ed.losses import energy_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
 from discrete_ed.report import figures, page, tables
 from discrete_ed.samplers import GibbsWithGradients, State, sample
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
+
+JOB = "generate-ego-graphs"
+SEGMENT = 100
+"""Steps of a chain after which sampling can go on."""
 
 
 def run(config: GenerateEgoGraphs) -> dict[str, Any]:
@@ -40,57 +45,60 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
         NumericalError: training diverged; the weights of the last good step are in the run folder.
     """
     started = time.monotonic()
+    config = resumed(config, JOB)
     device = pick_device(config.device)
     data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
     states = graphs_to_states(data.train).to(device)
-    folder = RunFolder(config.out, "generate-ego-graphs", data.name, config)
-    print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
+    with RunFolder(config.out, JOB, data.name, config) as folder:
+        print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            max_nodes = max(map(len, data.train))
+            energy = GraphEnergy(max_nodes, width=config.width, layers=config.layers).to(device)
+        generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
+        arguments = {"max_nodes": max_nodes, "width": config.width, "layers": config.layers}
+        try:
+            records = train(energy, states, config, generator, folder)
+        except (KeyboardInterrupt, NumericalError):
+            folder.save_energy("checkpoint", energy, arguments)
+            print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
+            raise
+        folder.save_energy("checkpoint", energy, arguments)
+        trained = time.monotonic()
+        bits, trace = generate(energy, states, config, generator, folder)
+        folder.log(*trace)
+        generated = states_to_graphs(bits)
+        folder.write("samples.g6", encode_graphs(".g6", generated))
+        sampled = time.monotonic()
 
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        max_nodes = max(map(len, data.train))
-        energy = GraphEnergy(max_nodes, width=config.width, layers=config.layers).to(device)
-    generator = torch.Generator(device).manual_seed(config.seed)
-    arguments = {"max_nodes": max_nodes, "width": config.width, "layers": config.layers}
-    try:
-        records = train(energy, states, config, generator, folder)
-    except (KeyboardInterrupt, NumericalError):
-        print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
-        raise
-    finally:
-        save_energy(folder.path / "checkpoint", energy, arguments)
-    trained = time.monotonic()
-    bits, trace = generate(energy, states, config, generator)
-    folder.log(*trace)
-    generated = states_to_graphs(bits)
-    write_graphs(folder.path / "samples.g6", generated)
-    sampled = time.monotonic()
-
-    scores = evaluate_graphs(
-        data.test, generated, data.train, protocol=config.protocol, seed=config.seed, progress=True
-    )
-    with torch.no_grad():
-        data_energy = energy(states.float()).mean().item()
-    result = {
-        "data": data.name,
-        "seed": config.seed,
-        "steps": len(records),
-        **scores,
-        "acceptance": trace[-1]["acceptance"] if trace else None,
-        "mean_energy": {"training": data_energy, "generated": trace[-1]["energy"] if trace else None},
-        "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
-    }
-    folder.write_json("result.json", result)
-    write_report(folder, config, data, generated, records, trace, result)
-    print(tables.summary(result))
-    print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
-    return result
+        scores = evaluate_graphs(
+            data.test, generated, data.train, protocol=config.protocol, seed=config.seed, progress=folder.writes
+        )
+        with torch.no_grad():
+            data_energy = energy(states.float()).mean().item()
+        result = {
+            "data": data.name,
+            "seed": config.seed,
+            "steps": len(records),
+            **scores,
+            "acceptance": trace[-1]["acceptance"] if trace else None,
+            "mean_energy": {"training": data_energy, "generated": trace[-1]["energy"] if trace else None},
+            "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
+        }
+        if folder.writes:
+            write_report(folder, config, data, generated, records, trace, result)
+        folder.finish(result)
+        print(tables.summary(result))
+        print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
+        return result
 
 
 def pick_device(name: str) -> torch.device:
-    """The torch device of that name, or an `InputError` where it isn't there."""
+    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own."""
     try:
         device = torch.device(name)
+        if name == "cuda" and ranks().size > 1:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -117,22 +125,24 @@ def train(
     batches = shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed))
     steps = config.steps or min(6 * len(states), 2000)
     fit_config = FitConfig(steps=steps, learning_rate=config.learning_rate)
+    checkpoints = folder.checkpoints("train", {"noise": generator}, every=config.checkpoint_seconds)
     with tqdm(total=steps, desc="train", unit="step") as bar:
 
         def watch(record: Record) -> None:
             folder.log({"phase": "train", **record})
-            bar.update()
+            bar.update(record["step"] - bar.n)
             bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
 
-        return fit(energy, loss, batches, fit_config, watch=watch)
+        return fit(energy, loss, batches, fit_config, watch=watch, checkpoints=checkpoints)
 
 
 def generate(
-    energy: GraphEnergy, states: Tensor, config: GenerateEgoGraphs, generator: torch.Generator
+    energy: GraphEnergy, states: Tensor, config: GenerateEgoGraphs, generator: torch.Generator, folder: RunFolder
 ) -> tuple[Tensor, list[dict[str, Any]]]:
     """Sample from noise: random graphs with the node counts of training graphs and, by default, their densities.
 
-    Every training graph lends its node count equally often, up to one.
+    Every training graph lends its node count equally often, up to one. A run that goes on loses at most the last
+    `SEGMENT` steps of one chunk of chains. Of several processes each runs its share of the chains.
 
     Returns:
         The final bits `(samples, D)`, and the mean energy and acceptance of all chains after each step.
@@ -144,22 +154,40 @@ def generate(
     density = (lenders * free).sum(-1, keepdim=True) / free.sum(-1, keepdim=True).clamp(min=1)
     level = torch.full_like(density, 0.5) if config.start == "half" else density
     noise = torch.rand(lenders.shape, generator=generator, device=states.device) < level
-    start = torch.where(free, noise.float(), lenders)
+    start = from_first_(torch.where(free, noise.float(), lenders))
+    bits = start[share(config.samples)].clone()  # overwritten chunk by chunk, segment by segment
     totals = torch.zeros(config.sampler_steps, 2, dtype=torch.float64)
-    chunks = start.split(config.chains)
-    with tqdm(total=config.sampler_steps * len(chunks), desc="sample", unit="step") as bar:
+    most = -(-config.samples // ranks().size)
+    segments = [
+        (first, step) for first in range(0, most, config.chains) for step in range(0, config.sampler_steps, SEGMENT)
+    ]
+    checkpoints = folder.checkpoints("sample", {"noise": generator}, every=config.checkpoint_seconds)
+    saved = checkpoints.restore()
+    done = 0 if saved is None else saved.step
+    if saved is not None:
+        bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
+    kernel, local = GibbsWithGradients(), Taylor(energy)
+    with tqdm(total=config.sampler_steps * -(-most // config.chains), desc="sample", unit="step") as bar:
+        bar.update(sum(min(SEGMENT, config.sampler_steps - step) for _, step in segments[:done]))
+        for number, (first, step) in enumerate(segments[done:], done + 1):
+            trace = totals[step : step + SEGMENT].clone()
 
-        def watch(step: int, state: State) -> None:
-            totals[step - 1] += torch.stack([state.energy.sum(), state.accepted.sum()]).cpu()
-            bar.update()
+            def watch(step: int, state: State, trace: Tensor = trace) -> None:
+                trace[step - 1] += torch.stack([state.energy.sum(), state.accepted.sum()]).cpu()
+                bar.update()
 
-        kernel, local = GibbsWithGradients(), Taylor(energy)
-        bits = [sample(kernel, local, x, config.sampler_steps, generator=generator, watch=watch) for x in chunks]
-    trace = [
+            rows = slice(first, first + config.chains)
+            if len(bits[rows]):
+                bits[rows] = sample(kernel, local, bits[rows], len(trace), generator=generator, watch=watch)
+            totals[step : step + SEGMENT] = trace
+            checkpoints.save(number, {"bits": bits, "totals": totals})
+            wait_for_all()
+    bits, totals = gathered(bits, config.samples), torch.from_numpy(summed(totals.numpy()))
+    records = [
         {"phase": "sample", "step": step, "energy": value, "acceptance": accepted}
         for step, (value, accepted) in enumerate((totals / config.samples).tolist(), 1)
     ]
-    return torch.cat(bits), trace
+    return bits, records
 
 
 def write_report(
@@ -201,7 +229,7 @@ def write_report(
     for name, (title, draw, caption) in tqdm(drawn.items(), desc="draw", leave=False):
         png = io.BytesIO()
         draw().savefig(png, dpi=130)
-        (folder.path / f"{name}.png").write_bytes(png.getvalue())
+        folder.write(f"{name}.png", png.getvalue())
         images[title] = (png.getvalue(), caption)
     lead = (
         f"{result['generated_graphs']} graphs from an energy that learned {len(data.train)} graphs of {data.name} "
@@ -213,9 +241,13 @@ def write_report(
         {"Scores": tables.score_table(result), "The generated graphs": [["", "share"], *tables.shares(result)]},
         images,
         {
-            **{name: value for name, value in vars(config).items() if name != "out"},
+            **{
+                name: value
+                for name, value in vars(config).items()
+                if name not in ("out", "resume", "checkpoint_seconds")
+            },
             **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
         },
         tables.notes(result),
     )
-    (folder.path / "report.html").write_text(html, encoding="utf-8")
+    folder.write("report.html", html.encode())

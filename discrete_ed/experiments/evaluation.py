@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from discrete_ed.checkpoint import write_atomically
+from discrete_ed.distributed import ranks
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import Evaluate, EvaluateGraphs
 from discrete_ed.graphs.evaluation import evaluate_graphs
@@ -70,6 +71,8 @@ def _labels(files: tuple[Path, ...]) -> list[str]:
 
 
 def _write(name: str, path: Path, text: str) -> None:
+    if ranks().rank:
+        return
     try:
         write_atomically(path, text.encode())
     except OSError as error:

@@ -6,6 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import networkx as nx
@@ -14,14 +15,13 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import save_energy
 from discrete_ed.data.tables import read_table
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
 from discrete_ed.experiments.ising_tables import score
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.ising import (
     Recovery,
     Settings,
@@ -40,7 +40,8 @@ STAGES = 17  # messages of a recovery, about
 BOUND_DRAWS = 20_000  # draws that the Fisher information is estimated from
 MODEL_DRAWS = 10_000
 ENUMERATED = 16
-HIDDEN = ("out", "table", "bias", "limits", "seeds")  # what a report needn't tell
+JOB = "train-ising"
+HIDDEN = ("out", "resume", "checkpoint_seconds", "table", "bias", "limits", "seeds")  # what a report needn't tell
 
 
 def run(config: TrainIsing) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def run(config: TrainIsing) -> dict[str, Any]:
     Raises:
         InputError: a table, graph or run folder that can't be used.
     """
+    config = resumed(config, JOB)
     if config.table or config.bias or config.limits:
         return ising_tables.run(config)
     if config.data is not None:
@@ -82,9 +84,10 @@ def recover(config: TrainIsing, bits: torch.Tensor, *, fields: bool) -> Recovery
             bar.set_postfix_str(message)
             bar.update(min(1, bar.total - bar.n))
 
-        return recover_couplings(
-            bits, config.estimator, config.penalty, fields=fields, settings=settings, seed=config.seed, watch=watch
-        )
+        with torch.enable_grad():  # contrastive divergence follows gradients
+            return recover_couplings(
+                bits, config.estimator, config.penalty, fields=fields, settings=settings, seed=config.seed, watch=watch
+            )
 
 
 def draw(
@@ -104,14 +107,14 @@ def draw(
 def from_known_model(config: TrainIsing) -> dict[str, Any]:
     """Draw from a known model, recover it, and say how near it came."""
     energy, label, torus = known_model(config)
-    folder = RunFolder(config.out, "train-ising", f"{label}-{config.sigma:g}", config)
+    folder = RunFolder(config.out, JOB, f"{label}-{config.sigma:g}", config)
     generator = torch.Generator().manual_seed(config.seed)
     started = time.monotonic()
     with torch.no_grad():
         x, how = draw(config, energy, config.samples, torus, generator)
         drawn = time.monotonic()
         fields = config.field != 0
-        found = recover(config, x, fields=fields)
+        found = Recovery(**folder.once("recover", lambda: asdict(recover(config, x, fields=fields))))
         fitted = time.monotonic()
         true = energy.couplings.double().numpy()
         edges = np.argwhere(np.triu(true, 1))
@@ -128,7 +131,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "sigma": config.sigma,
         "samples": config.samples,
         "drawn": how,
-        "estimator": config.estimator,
+        "estimator": found.estimator,
         "penalty": config.penalty,
         "choice": found.choice,
         "seed": config.seed,
@@ -141,12 +144,11 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "seconds": {"draw": drawn - started, "recover": fitted - drawn},
     }
     write_couplings(folder, found, true)
-    folder.write_json("result.json", result)
-    save_energy(folder.path / "model", found.energy, {"couplings": len(true)})
+    folder.save_energy("model", found.energy, {"couplings": len(true)})
     right = result["edges"]
     table = [
         [f"{label}, σ = {config.sigma:g}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
-        [f"{config.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
+        [f"{found.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
         ["J = 0", f"{result['all_zeros']:.2f}", f"{2 * np.exp(-result['all_zeros']):.4f}"],
     ]
     if bound is not None:
@@ -163,15 +165,17 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "recovery": (
             "Learned against true",
             lambda: ising_figures.recovery(true, found.couplings, found.standard_errors),
-            "Pairs that are no edge and were left out aren't drawn. On the dashed line, nothing was lost.",
+            "Pairs that are no edge and were left out aren't drawn. Blue on the dashed line: nothing lost. Red: not "
+            "an edge.",
         ),
     }
     lead = (
-        f"{config.samples} samples of {label} ({how}), recovered by {config.estimator}: {found.choice}. The measure is "
+        f"{config.samples} samples of {label} ({how}), recovered by {found.estimator}: {found.choice}. The measure is "
         "−log of the root mean square error over all D² entries of the published couplings (half the physics ones); "
         "higher is better. Below the row of J = 0, nothing was learned."
     )
     write_report(folder, config, f"Ising couplings: {label}", lead, {"How near": table}, drawings, found, result)
+    folder.finish(result)
     return result
 
 
@@ -180,9 +184,10 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     assert config.data is not None
     table = read_table(config.data)
     n, d = table.values.shape
-    folder = RunFolder(config.out, "train-ising", config.data.stem, config)
+    folder = RunFolder(config.out, JOB, config.data.stem, config)
     started = time.monotonic()
-    found = recover(config, torch.from_numpy(table.values).float(), fields=True)
+    bits = torch.from_numpy(table.values).float()
+    found = Recovery(**folder.once("recover", lambda: asdict(recover(config, bits, fields=True))))
     fitted = time.monotonic()
     energy = found.energy
     generator = torch.Generator().manual_seed(config.seed)
@@ -194,7 +199,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         "data": str(config.data),
         "samples": n,
         "spins": d,
-        "estimator": config.estimator,
+        "estimator": found.estimator,
         "penalty": config.penalty,
         "choice": found.choice,
         "seed": config.seed,
@@ -211,8 +216,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     }
     write_couplings(folder, found, None)
     write_edges(folder, found, table.names)
-    folder.write_json("result.json", result)
-    save_energy(folder.path / "model", energy, {"couplings": d})
+    folder.save_energy("model", energy, {"couplings": d})
     strongest = [["the strongest couplings", "J", "95% interval", "z"]]
     for i, j in found.edges[:12].tolist():
         value, error = found.couplings[i, j], found.standard_errors[i, j]
@@ -223,7 +227,10 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         ["covariances of pairs", f"{fit.pair_error:.4f}", f"{fit.pair_noise:.4f}"],
         ["third moments of triples", f"{fit.triple_error:.4f}", f"{fit.triple_noise:.4f}"],
     ]
-    print(f"{n} rows, {d} columns: {found.choice}; {len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n")
+    print(
+        f"{n} rows, {d} columns: {found.estimator}, {found.choice}; "
+        f"{len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n"
+    )
     print(f"{as_text(strongest)}\n\n{as_text(quality)}")
     print(f"number of spins up: total variation {fit.sum_distance:.3f} between data and model")
     if exact is not None:
@@ -247,12 +254,13 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         ),
     }
     lead = (
-        f"{n} observations of {d} binary columns, fitted by {config.estimator}: {found.choice}. Couplings are those of "
-        "E(s) = −½ sᵀJs − hᵀs, each pair counted once. Intervals hold for the pairs as chosen; that the same data chose "
-        "them is not counted."
+        f"{n} observations of {d} binary columns, fitted by {found.estimator}: {found.choice}. Couplings are those of "
+        "E(s) = −½ sᵀJs − hᵀs, each pair counted once. Intervals hold for the pairs as chosen; that the same data "
+        "chose them is not counted."
     )
     tables = {"Couplings": strongest, "Goodness of fit": quality}
     write_report(folder, config, f"Ising model of {config.data.name}", lead, tables, drawings, found, result)
+    folder.finish(result)
     return result
 
 
@@ -278,18 +286,21 @@ def write_couplings(folder: RunFolder, found: Recovery, true: np.ndarray | None)
     }
     if true is not None:
         arrays["true_couplings"] = true
-    np.savez_compressed(folder.path / "couplings.npz", **arrays)  # type: ignore[arg-type]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    folder.write("couplings.npz", buffer.getvalue())
 
 
 def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...]) -> None:
     """`edges.csv`: every coupling that was kept, with its standard error, interval and z."""
-    with (folder.path / "edges.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"])
-        for i, j in found.edges.tolist():
-            value, error = found.couplings[i, j], found.standard_errors[i, j]
-            numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
-            writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"])
+    for i, j in found.edges.tolist():
+        value, error = found.couplings[i, j], found.standard_errors[i, j]
+        numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
+        writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
+    folder.write("edges.csv", file.getvalue().encode())
 
 
 def _common_results(found: Recovery) -> dict[str, Any]:
@@ -323,7 +334,7 @@ def write_report(
     for name, (heading, drawn, caption) in drawings.items():
         png = io.BytesIO()
         drawn().savefig(png, dpi=130)
-        (folder.path / f"{name}.png").write_bytes(png.getvalue())
+        folder.write(f"{name}.png", png.getvalue())
         images[heading] = (png.getvalue(), caption)
     facts = {
         **{name: value for name, value in vars(config).items() if name not in HIDDEN},
@@ -334,5 +345,5 @@ def write_report(
         rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
         tables = {**tables, "What held-out data said": rows}
     html = page.render_page(title, lead, tables, images, facts, list(found.warnings))
-    (folder.path / "report.html").write_text(html, encoding="utf-8")
+    folder.write("report.html", html.encode())
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")

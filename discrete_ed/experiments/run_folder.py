@@ -1,39 +1,58 @@
-"""The folder that a run leaves behind: what it was told, where it ran, and what came out."""
+"""The folder that a run leaves behind: what it was told, where it ran, what came out, and where to go on."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import shutil
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from discrete_ed.checkpoint import write_atomically
+from discrete_ed.checkpoint import Checkpoints, save_energy, write_atomically
+from discrete_ed.distributed import ranks, text_from_first
+from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
+from discrete_ed.experiments.configs import Resumable
 
 PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
+CONFIG, METRICS, RESULT, PROGRESS = "config.json", "metrics.jsonl", "result.json", "progress"
+
+AnyConfig = TypeVar("AnyConfig", bound=Resumable)
 
 
 class RunFolder:
-    """A new folder with `config.json` and `env.json`, which records are added to.
+    """A folder with `config.json` and `env.json`, which records are added to: a new one, or `config.resume`.
+
+    As a context, it tells how to go on when the run is interrupted. While the run is unfinished, `progress/` holds its
+    checkpoints. The folder can be among their things: then a run that goes on forgets what was logged after its
+    checkpoint. Of several processes only rank 0 writes to the folder, apart from checkpoints.
 
     Args:
         out: the folder, which must not exist or be empty; `runs/JOB/LABEL-TIME` where None.
         job: name of the job.
         label: what tells this run from others of the job.
-        config: the job's configuration, a dataclass.
+        config: the job's configuration, a dataclass; see `resumed`.
 
     Raises:
         InputError: the folder is in use or can't be written.
     """
 
     def __init__(self, out: Path | None, job: str, label: str, config: Any) -> None:
-        self.path = out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
+        resume = getattr(config, "resume", None)
+        name = resume or out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.path = Path(text_from_first(str(name)))
+        self.writes = ranks().rank == 0
+        self._logged = 0
+        if resume is not None or not self.writes:
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             used = any(self.path.iterdir())
@@ -41,21 +60,159 @@ class RunFolder:
             raise InputError(f"out: expected a folder to write to, but {self.path}: {error.strerror}") from None
         if used:
             raise InputError(f"out: expected a new or empty folder, got {self.path}, which holds files")
-        try:
-            self.write_json("config.json", {"job": job, **asdict(config)})
-            self.write_json("env.json", _environment())
-        except OSError as error:
-            raise InputError(f"out: expected a folder to write to, but {self.path}: {error.strerror}") from None
+        self.write_json("env.json", _environment())
+        self.write_json(CONFIG, {"job": job, **asdict(config)})
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leaving by an interrupt tells how to go on."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            print(f"\nto go on: --resume {self.path}", file=sys.stderr)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file; paths become strings, and a number that isn't finite is an error."""
         text = json.dumps(content, indent=2, default=str, allow_nan=False, ensure_ascii=False)
-        write_atomically(self.path / name, (text + "\n").encode())
+        self.write(name, (text + "\n").encode())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of any kind, whole or not at all."""
+        if not self.writes:
+            return
+        try:
+            write_atomically(self.path / name, content)
+        except OSError as error:
+            raise InputError(f"out: expected a folder to write to, but {self.path / name}: {error.strerror}") from None
+
+    def save_energy(self, name: str, energy: Energy, arguments: dict[str, Any]) -> None:
+        """Save an energy in a folder of its own, see `discrete_ed.save_energy`."""
+        if self.writes:
+            save_energy(self.path / name, energy, arguments)
 
     def log(self, *records: Mapping[str, Any]) -> None:
-        """Append records to `metrics.jsonl`, a line each."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(record, allow_nan=False) + "\n" for record in records)
+        """Add records to `metrics.jsonl`, a line each; a run that goes on writes over what it had logged later."""
+        if self.writes:
+            lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
+            with self._metrics() as file:
+                file.seek(self._logged)
+                file.write(lines)
+            self._logged += len(lines)
+
+    @contextmanager
+    def _metrics(self) -> Iterator[IO[bytes]]:
+        path = self.path / METRICS
+        try:
+            path.touch()
+            with path.open("r+b") as file:
+                yield file
+        except OSError as error:
+            raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
+
+    def checkpoints(self, phase: str, things: Mapping[str, Any], *, every: float) -> Checkpoints:
+        """Checkpoints of one phase of the run, in `progress/PHASE`, with the folder among their things."""
+        return Checkpoints(self.path / PROGRESS / phase, {"run": self, **things}, every=every)
+
+    def once(
+        self, phase: str, compute: Callable[[], dict[str, Any]], things: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The result of one phase of the run, which is not computed again when the run goes on.
+
+        Args:
+            things: the generators that it draws from.
+        """
+        checkpoints = self.checkpoints(phase, things or {}, every=0)
+        saved = checkpoints.restore()
+        if saved is None:
+            result = compute()
+            checkpoints.save(1, {"result": result})
+            return result
+        return saved.state["result"]
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
+        if self.writes:
+            with self._metrics() as file:
+                file.truncate(self._logged)
+            self.write_json(RESULT, result)
+            shutil.rmtree(self.path / PROGRESS, ignore_errors=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many bytes were logged, which are then safe on the disk."""
+        if self.writes:
+            with self._metrics() as file:
+                os.fsync(file.fileno())
+        return {"logged": self._logged}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on logging from there. Later records stay until they are overwritten: checkpoints of later phases, which
+        are restored next, may count on them."""
+        if self.writes:
+            with self._metrics() as file:
+                size = file.seek(0, os.SEEK_END)
+            if size < state["logged"]:
+                raise InputError(f"{self.path / METRICS}: expected {state['logged']} bytes or more, got {size}")
+        self._logged = state["logged"]
+
+
+def resumed(config: AnyConfig, job: str) -> AnyConfig:
+    """The configuration of the run that `config.resume` names, read from its `config.json`; else `config` itself.
+
+    Raises:
+        InputError: another option was given too, no unfinished run of the job is there, or its `config.json` doesn't
+            hold what the job can be told.
+    """
+    if config.resume is None:
+        return config
+    given = [field.name for field in fields(config) if field.name != "resume" and _is_set(config, field)]
+    if given:
+        raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(given)}")
+    path = config.resume / CONFIG
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"resume: expected the folder of a run, but {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"resume: expected the configuration of a run in {path}, got no JSON") from None
+    if not isinstance(record, dict) or record.get("job") != job:
+        raise InputError(f"resume: expected a run of {job}, but {path} is of another job")
+    if (config.resume / RESULT).exists():
+        raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
+    hints = get_type_hints(type(config))
+    unknown = record.keys() - hints.keys() - {"job"}
+    if unknown:
+        raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
+    options = {name: _typed(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
+    return type(config)(**{**options, "resume": config.resume})
+
+
+def _is_set(config: Resumable, field: Any) -> bool:
+    return bool(getattr(config, field.name) != field.default)
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """The value of a JSON file as the option's type: only what the command line would accept gets through."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind in (Union, UnionType):
+        for choice in inner:
+            try:
+                return _typed(value, choice, where)
+            except InputError:
+                continue
+    elif kind is Literal:
+        if value in inner:
+            return value
+    elif kind is tuple and isinstance(value, list):
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        if len(kinds) == len(value):
+            return tuple(_typed(item, each, where) for item, each in zip(value, kinds, strict=True))
+    elif hint is float and type(value) is int:
+        return float(value)
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    elif type(value) is hint:
+        return value
+    raise InputError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {str(value)[:60]}")
 
 
 def _environment() -> dict[str, Any]:

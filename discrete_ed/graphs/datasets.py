@@ -11,11 +11,8 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 import random
 import shutil
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -26,7 +23,7 @@ import networkx as nx
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.io import read_graphs
-from discrete_ed.graphs.single import MAX_NODES
+from discrete_ed.graphs.planetoid import read_planetoid_graph
 
 CITESEER_FILE = "ind.citeseer.graph"
 EGO_SIZES = range(4, 19)
@@ -88,38 +85,6 @@ def synthetic_citations(nodes: int = 2200, seed: int = 0) -> nx.Graph:
         for earlier in sorted(set(cited)):
             graph.add_edge(node, earlier)
             ends += [node, earlier]
-    return graph
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads a dictionary of lists of numbers, which is all that Planetoid's graph file holds, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> type:
-        if (module, name) == ("collections", "defaultdict"):
-            return defaultdict
-        if (module, name) in (("builtins", "list"), ("__builtin__", "list")):
-            return list
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-
-def read_planetoid_graph(path: Path) -> nx.Graph:
-    """The citation graph of a Planetoid `ind.NAME.graph` file, without executing anything that it might hold.
-
-    Self-loops are left out, as in all recipes that use it.
-
-    Raises:
-        InputError: the file is not a pickled dictionary from nodes to lists of nodes.
-    """
-    try:
-        neighbours = _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        edges = [(int(u), int(v)) for u, others in neighbours.items() for v in others]
-    except Exception as error:  # a hostile or broken pickle can raise anything
-        raise InputError(f"{path}: expected Planetoid's dictionary of neighbour lists, but {error}") from None
-    numbers = [node for edge in edges for node in edge]
-    if not numbers or min(numbers) < 0 or max(numbers) >= MAX_NODES:
-        raise InputError(f"{path}: expected edges between nodes numbered from 0 to {MAX_NODES - 1}, got others or none")
-    graph = nx.empty_graph(max(numbers) + 1)
-    graph.add_edges_from((u, v) for u, v in edges if u != v)
     return graph
 
 

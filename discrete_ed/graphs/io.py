@@ -46,6 +46,8 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
         if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".p"):
             hint = "; a pickle can run code, so convert it yourself: discrete_ed.write_graphs('graphs.g6', graphs)"
         raise InputError(f"{path}: expected a graph file ({', '.join(ENDINGS)}), got ending {path.suffix!r}{hint}")
+    if path.exists() and not path.is_file():  # a device may never end
+        raise InputError(f"{path}: expected a readable graph file, but it is no file")
     try:
         lines = path.read_bytes().splitlines()
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
@@ -72,15 +74,19 @@ def write_graphs(path: str | Path, graphs: Sequence[nx.Graph]) -> None:
     [2, 4]
     """
     path = Path(path)
-    check_graphs(graphs)
     if path.suffix.lower() not in WRITERS:
         raise InputError(f"{path}: expected one of the endings {', '.join(WRITERS)}, got {path.suffix!r}")
-    write = WRITERS[path.suffix.lower()]
-    content = b"".join(write(nx.convert_node_labels_to_integers(graph)) for graph in graphs)
+    content = encode_graphs(path.suffix.lower(), graphs)
     try:
         path.write_bytes(content)
     except OSError as error:
         raise InputError(f"{path}: expected a file to write to, but {error.strerror or error}") from None
+
+
+def encode_graphs(ending: str, graphs: Sequence[nx.Graph]) -> bytes:
+    """What a file of that ending (`.g6`, `.s6`, `.jsonl`) holds."""
+    check_graphs(graphs)
+    return b"".join(WRITERS[ending](nx.convert_node_labels_to_integers(graph)) for graph in graphs)
 
 
 def _read_encoded(parse: Callable[[bytes], nx.Graph], header: bytes) -> Callable[[bytes, str], nx.Graph]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from discrete_ed.distributed import share, summed
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.statistics import Counts, Floats
 
@@ -56,12 +57,12 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
     first, second = (_counts(places, len(rows)) for places in (place[: len(x)], place[len(x) :]))
     weight = first / len(x) - second / len(y)
     if not unbiased:
-        return float(sum(weight[some] @ block @ weight for some, block in _blocks(rows, kernel)))
-    xx = xy = yy = 0.0
+        return float(summed(np.array(sum(weight[some] @ block @ weight for some, block in _blocks(rows, kernel)))))
+    pairs = ((first, first), (first, second), (second, second))
+    forms = np.zeros(3)
     for some, block in _blocks(rows, kernel):
-        xx += float(first[some] @ block @ first)
-        xy += float(first[some] @ block @ second)
-        yy += float(second[some] @ block @ second)
+        forms += [left[some] @ block @ right for left, right in pairs]
+    xx, xy, yy = summed(forms).tolist()
     return _unbiased(xx, xy, yy, len(x), len(y))
 
 
@@ -135,6 +136,7 @@ def draw(
             forms, (from_first, from_first, from_second), (first, second, second), strict=True
         ):
             form += np.einsum("pu,pu->p", left, right[:, some])
+    xx, xt, forms, tt = summed(xx), summed(xt), summed(forms), float(summed(np.array(tt)))
 
     def estimate(xx: Floats, xy: Floats, yy: Floats) -> Floats:
         return _unbiased(xx, xy, yy, m, n) if unbiased else _biased(xx, xy, yy, m, n)
@@ -160,10 +162,11 @@ def _unbiased(xx: T, xy: T, yy: T, m: int, n: int) -> T:
 
 
 def _blocks(rows: Floats, kernel: KernelFunction) -> Iterator[tuple[slice, Floats]]:
-    """The kernel matrix over all rows, some of its rows at a time."""
+    """The kernel matrix over all rows, some of its rows at a time; of several processes each gets its share of them."""
     step = max(1, CELLS // max(1, len(rows)))
-    for start in range(0, len(rows), step):
-        some = slice(start, start + step)
+    mine = share(len(rows))
+    for start in range(mine.start, mine.stop, step):
+        some = slice(start, min(start + step, mine.stop))
         yield some, kernel(rows[some], rows)
 
 

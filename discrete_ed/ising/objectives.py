@@ -14,10 +14,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from scipy.special import expit, logsumexp
+from scipy.stats import binom
 
 from discrete_ed.states import enumerate_states
 
 Array = np.ndarray
+
+CHUNK = 4096  # samples whose blocks are enumerated at once
 
 
 class Slope(NamedTuple):
@@ -64,8 +67,10 @@ class Local:
 
 def log_logistic(m: Array) -> tuple[Array, Array, Array]:
     """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975."""
-    p = expit(-2 * m)
-    return np.logaddexp(0, -2 * m), -2 * p, 4 * p * (1 - p)
+    small = np.exp(-2 * np.abs(m))
+    both = 1 + small
+    p = np.where(m > 0, small, 1.0) / both
+    return np.log(both) + np.maximum(-2 * m, 0), -2 * p, 4 * p * (1 - p)
 
 
 def screening(m: Array) -> tuple[Array, Array, Array]:
@@ -108,11 +113,11 @@ class Block:
         k = self.blocks.shape[1]
         flips = ((np.arange(2**k)[:, None] >> np.arange(k)) & 1).astype(float)  # the sets F, (2^k, k)
         distance = (flips[:, None] != flips[None]).sum(-1)
-        log_q = distance * np.log(self.epsilon) + (k - distance) * np.log1p(-self.epsilon)
+        q = self.epsilon**distance * (1 - self.epsilon) ** (k - distance)
         m = margins(self.spins, couplings, fields)
         value, pairs, outer = 0.0, np.zeros((d, d)), np.zeros((n, d))
-        for first in range(0, n, max(1, 2**23 // 4**k)):
-            rows = np.arange(first, min(n, first + max(1, 2**23 // 4**k)))[:, None]
+        for first in range(0, n, CHUNK):
+            rows = np.arange(first, min(n, first + CHUNK))[:, None]
             block = self.blocks[rows[:, 0]]
             own = self.spins[rows, block]
             own_pairs = own[:, :, None] * own[:, None, :]
@@ -120,10 +125,11 @@ class Block:
             # E(s') − E(s) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij s_i s_j, over ordered pairs of the flipped set F
             inner = (flips @ (couplings[here, there] * own_pairs) * flips).sum(-1)
             gaps = 2 * m[rows, block] @ flips.T - 2 * inner
-            joint = log_q - gaps[:, None, :]  # (n, y, s')
-            reach = logsumexp(joint, axis=2)
-            value += float((reach @ np.exp(log_q[0])).sum())
-            posterior = np.exp(log_q[0]) @ np.exp(joint - reach[:, :, None])  # of each state, averaged over y
+            least = gaps.min(1, keepdims=True)
+            weight = np.exp(least - gaps)
+            reach = weight @ q  # Σ_{s'} q(y|s') e^{−E(s')} for every y, up to a factor
+            value += float((np.log(reach) @ q[0] - least[:, 0]).sum())
+            posterior = weight * ((q[0] / reach) @ q)  # of each state, averaged over y
             outer[rows, block] = -2 * (posterior @ flips) * own
             both = flips.T @ (posterior[:, :, None] * flips)
             np.add.at(pairs, (here, there), 2 * both * own_pairs)
@@ -160,16 +166,13 @@ class Bernoulli:
         cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
     ) -> Bernoulli:
         """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy; the copies of a sample share their `y`."""
+        from discrete_ed.ising.flips import draw_flips
+
         n, d = spins.shape
-        starts, sites = [np.zeros(1, np.int64)], []
-        rows = max(1, 2**22 // (m * d))
-        for first in range(0, n, rows):
-            count = min(rows, n - first)
-            shared = rng.random((count, 1, d), dtype=np.float32) < epsilon
-            flipped = (shared ^ (rng.random((count, m, d), dtype=np.float32) < epsilon)).reshape(-1, d)
-            sites.append(np.nonzero(flipped)[1].astype(np.int32))
-            starts.append(starts[-1][-1] + np.cumsum(flipped.sum(1)))
-        return cls(spins, np.concatenate(starts), np.concatenate(sites), m, w)
+        law = binom.cdf(np.arange(d + 1), d, epsilon)
+        law[-1] = 2.0  # above every uniform
+        seed = rng.integers(2**64, dtype=np.uint64)
+        return cls(spins, *draw_flips(n, d, m, law, seed), m, w)
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import bernoulli_slope
@@ -202,8 +205,7 @@ class Likelihood:
         second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
         value = log_z - 0.5 * float((couplings * second).sum()) - float(fields @ first)
         pairs = (states * law[:, None]).T @ states - second
-        np.fill_diagonal(pairs, 0)
-        return Slope(value, pairs, law @ states - first)
+        return Slope(value, _symmetric(pairs / 2), law @ states - first)
 
 
 @lru_cache(maxsize=1)

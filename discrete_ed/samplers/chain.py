@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import torch
 from torch import Tensor
 
-from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.compiled import compiled
-from discrete_ed.samplers.kernels import Kernel, State
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers
 from discrete_ed.states import check_states
+
+CHECKED = 100  # steps between two looks for broken energies: each look waits for the device
 
 
 def chain(
@@ -28,7 +31,7 @@ def chain(
 
     Raises:
         InputError: `x` is not a `(B, D)` float tensor of bits, or a state of it has probability zero; `thin` below 1.
-        NumericalError: the energy of a starting state is NaN.
+        NumericalError: an energy is NaN or −∞, or a difference is NaN; looked for at the start and every 100 steps.
 
     >>> from itertools import islice
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
@@ -43,20 +46,21 @@ def chain(
     if x.ndim != 2:
         raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
     state = kernel.init(local, x)
-    broken, impossible = int(state.energy.isnan().sum()), int(state.energy.isposinf().sum())
-    if broken:
-        raise NumericalError(f"energy: NaN at {broken} of {len(x)} starting states")
+    impossible = int(state.energy.isposinf().sum())
     if impossible:
         raise InputError(
             f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(x)}"
         )
+    check_numbers(state, 0)
     advance = compiled(kernel, local, x)
-    while True:
+    for step in count(thin, thin):
         if advance is not None:
             state = advance(state, thin, generator)
         else:
             for _ in range(thin):
                 state = kernel.step(local, state, generator=generator)
+        if step % CHECKED < thin:
+            check_numbers(state, step)
         yield state
 
 
@@ -77,6 +81,9 @@ def sample(
         steps: how many steps of the kernel.
         watch: called with the number of steps done and the state after each, for progress and records.
 
+    Raises:
+        InputError, NumericalError: as `chain`; broken energies are looked for after the last step, too.
+
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
     >>> g = torch.Generator().manual_seed(0)
     >>> up = IsingEnergy(torch.zeros(3, 3), fields=torch.full((3,), 9.0))
@@ -85,11 +92,14 @@ def sample(
     """
     if steps < 0:
         raise InputError(f"steps: expected at least 0, got {steps}")
+    if steps == 0:
+        return x
+    states = chain(kernel, local, x, thin=1 if watch else steps, generator=generator)
     if watch is None:
-        return next(chain(kernel, local, x, thin=steps, generator=generator)).x if steps else x
-    states = chain(kernel, local, x, generator=generator)
-    for step in range(1, steps + 1):
         state = next(states)
-        x = state.x
-        watch(step, state)
-    return x
+    else:
+        for step in range(1, steps + 1):
+            state = next(states)
+            watch(step, state)
+    check_numbers(state, steps)
+    return state.x

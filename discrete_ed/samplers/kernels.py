@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from discrete_ed.errors import NumericalError
 from discrete_ed.local import Evaluation, LocalEvaluation
 
 
@@ -50,19 +51,33 @@ def evaluate(local: LocalEvaluation, x: Tensor) -> State:
 
 
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
-    """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere."""
+    """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere.
+
+    A proposal whose energy or differences are NaN is not accepted, but leaves NaN as the chain's energy, and none is
+    accepted later: so a broken energy can be told without looking at every step.
+    """
     move = accepted.unsqueeze(-1)
+    broken = proposed.energy.isnan() | (proposed.delta.isnan().any(-1) & ~proposed.energy.isposinf())
     return State(
         torch.where(move, x, state.x),
-        torch.where(accepted, proposed.energy, state.energy),
+        torch.where(accepted, proposed.energy, state.energy).masked_fill(broken, torch.nan),
         torch.where(move, proposed.delta, state.delta),
         accepted,
     )
 
 
-def uniforms(state: State, *shape: int, generator: torch.Generator | None) -> Tensor:
+def check_numbers(state: State, step: int) -> None:
+    """Raise `NumericalError` where an energy is NaN or −∞, or a difference is NaN."""
+    broken = int((state.energy.isnan() | state.energy.isneginf() | state.delta.isnan().any(-1)).sum())
+    if broken:
+        raise NumericalError(f"energy: NaN or -inf in {broken} of {len(state.x)} chains at step {step}")
+
+
+def uniforms(
+    state: State, *shape: int, generator: torch.Generator | None, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Uniforms inside `(0, 1)`, on the device of the chains.
 
     Not zero: a zero would accept moves of any cost, once in 2^24 draws.
     """
-    return torch.rand(shape, generator=generator, device=state.x.device).clamp(min=2**-25)
+    return torch.rand(shape, generator=generator, device=state.x.device, dtype=dtype).clamp(min=2**-25)

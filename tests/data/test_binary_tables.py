@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from discrete_ed import InputError, read_table
+from discrete_ed.data import read_images
 
 BITS = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]], np.uint8)
 
@@ -134,9 +136,9 @@ def test_other_files_are_refused(tmp_path):
             read_table(path)
 
 
-def test_parquet_without_pandas_says_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(InputError, match="needs pandas and pyarrow"):
+def test_parquet_without_pyarrow_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match="needs pyarrow"):
         read_table(written(tmp_path, b"PAR1", "table.parquet"))
 
 
@@ -159,3 +161,28 @@ def test_published_triples_are_read(data_root):
     shapes = {"train": (16181, 16), "valid": (2157, 16), "test": (3236, 16)}
     for split, shape in shapes.items():
         assert read_table(data_root / "nltcs" / f"nltcs.{split}.data").values.shape == shape
+
+
+def test_text_that_is_none_is_refused(tmp_path):
+    np.save(tmp_path / "table.npy", np.array([["true", "false"]] * 2))
+    content = (tmp_path / "table.npy").read_bytes()
+    assert read_table(tmp_path / "table.npy").values.tolist() == [[1, 0], [1, 0]]
+    (tmp_path / "table.npy").write_bytes(content[:-1] + b"\x7f")
+    with pytest.raises(InputError, match="text that is none"):
+        read_table(tmp_path / "table.npy")
+
+
+@pytest.mark.parametrize("kind", [float, np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_images_of_matlab_files_are_those_that_scipy_wrote(tmp_path, kind, compressed):
+    columns = (3 * np.random.default_rng(0).random((9, 7))).astype(kind)
+    other = {"other": np.eye(3), "text": "c", "complex": np.array([1j])}
+    savemat(tmp_path / "a.mat", {**other, "testdata": columns, "deep": np.zeros((2, 2, 2))}, do_compression=compressed)
+    images, shape = read_images(tmp_path / "a.mat", variable="testdata")
+    assert shape == (3, 3)
+    assert np.array_equal(images.reshape(-1, 3, 3), columns.T.reshape(-1, 3, 3).swapaxes(1, 2) >= 0.5)
+    for variable in ("missing", "complex", "deep"):
+        with pytest.raises(InputError, match="expected a matrix called"):
+            read_images(tmp_path / "a.mat", variable=variable)
+    with pytest.raises(InputError, match="expected square images, got 3 pixels"):
+        read_images(tmp_path / "a.mat", variable="other")

@@ -1,0 +1,110 @@
+"""Files and folders that are there as a whole or not at all, and that tell when a bit of them was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from discrete_ed.errors import InputError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment either the old content or all of the new is there.
+
+    Temporary name, fsync, replace, fsync of the folder.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        _write(temporary, content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files so that it is there as a whole or not at all; an older one of that name is replaced.
+
+    Temporary name, fsync of every file and of the folder, replace, fsync of the parent.
+    """
+    temporary, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            _write(temporary / name, content)
+        _sync_folder(temporary)
+        if path.exists():
+            path.replace(old)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    _sync_folder(path.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "posix":
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def manifest_of(files: Mapping[str, bytes], **facts: Any) -> bytes:
+    """A manifest: the schema's version, some facts, and the SHA-256 of every file."""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return json.dumps({"schema": SCHEMA, **facts, "sha256": digests}, indent=2).encode()
+
+
+def read_verified(
+    folder: Path, names: Iterable[str], facts: Iterable[str], what: str
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest of a folder and the files of these names, after checking each of them.
+
+    Args:
+        names: the files that must be there. Names in the manifest are compared with these, never opened.
+        facts: the facts that the manifest must state, and no others.
+        what: how errors call it: "a saved energy".
+
+    Raises:
+        InputError: something is missing, unreadable, of another schema, or not as it was written.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        files = {name: (folder / name).read_bytes() for name in names}
+    except OSError as error:
+        raise InputError(f"{folder}: expected {what}, but {error.filename}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        manifest, files = None, {}
+    if not isinstance(manifest, dict) or "schema" not in manifest:
+        raise InputError(f"{folder / MANIFEST}: expected the manifest of {what}, got something else")
+    if manifest["schema"] != SCHEMA or isinstance(manifest["schema"], bool):
+        raise InputError(f"{folder / MANIFEST}: expected schema {SCHEMA}, got {str(manifest['schema'])[:40]}")
+    digests = manifest.get("sha256")
+    if (
+        not isinstance(digests, dict)
+        or digests.keys() != files.keys()
+        or manifest.keys() != {"schema", "sha256", *facts}
+    ):
+        raise InputError(f"{folder / MANIFEST}: expected the manifest of {what}, got something else")
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != digests[name]:
+            raise InputError(f"{folder / name}: its SHA-256 is not the manifest's; the file was changed or damaged")
+    return manifest, files

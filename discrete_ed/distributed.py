@@ -1,0 +1,167 @@
+"""Several processes, one run: plain `torch.distributed` under `torchrun`. With one process nothing here does anything.
+
+Inside `processes()` work is shared out: `shuffled_batches` gives each rank its share of every batch, `fit` averages the
+gradients, and the kernel matrices of `evaluate_graphs` are computed in blocks. All ranks must then do the same calls.
+Outside of it nothing is shared out, even in a program that uses `torch.distributed` for something else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+
+from discrete_ed.errors import DiscreteEDError, InputError
+
+
+class Ranks(NamedTuple):
+    """Which of how many processes this is."""
+
+    rank: int
+    size: int
+
+
+_current = Ranks(0, 1)
+
+
+def ranks() -> Ranks:
+    """This process's rank, and how many there are; `(0, 1)` outside `processes()`."""
+    return _current
+
+
+@contextmanager
+def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
+    """Join the processes that `torchrun` started, and share out work among them; without `torchrun` do nothing.
+
+    Args:
+        timeout: seconds that a rank waits for the others before it gives up with an error.
+
+    Raises:
+        InputError: the environment is not `torchrun`'s.
+
+    >>> with processes() as (rank, size):
+    ...     rank, size
+    (0, 1)
+    """
+    global _current
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield ranks()
+        return
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"WORLD_SIZE: expected to be started by torchrun, but {str(error).splitlines()[0]}") from None
+    _current = Ranks(dist.get_rank(), dist.get_world_size())
+    try:
+        yield _current
+    finally:
+        _current = Ranks(0, 1)
+        dist.destroy_process_group()
+
+
+def rank_seed(seed: int) -> int:
+    """A seed of this rank's own; that of rank 0 is `seed` itself.
+
+    >>> rank_seed(7)
+    7
+    """
+    rank, _ = ranks()
+    return seed if rank == 0 else int(np.random.SeedSequence([seed, rank]).generate_state(1)[0])
+
+
+def share(count: int) -> slice:
+    """This rank's part of `count` items: consecutive ones, as many as any other's or one more.
+
+    >>> share(10)
+    slice(0, 10, None)
+    """
+    rank, size = ranks()
+    return slice(count * rank // size, count * (rank + 1) // size)
+
+
+def weighted_mean_(tensors: Sequence[Tensor], weight: float) -> None:
+    """Replace each tensor by `Σ_r w_r t_r / Σ_r w_r` over the ranks, all in one message."""
+    if ranks().size > 1:
+        flat = torch.cat([tensor.flatten() for tensor in tensors] + [torch.ones_like(tensors[0].flatten()[:1])])
+        flat *= weight
+        _together(dist.all_reduce, flat)
+        flat /= flat[-1].clone()
+        for tensor, mean in zip(tensors, flat.split([*(tensor.numel() for tensor in tensors), 1]), strict=False):
+            tensor.copy_(mean.view_as(tensor))
+
+
+def summed(array: NDArray[Any]) -> NDArray[Any]:
+    """The sum of the ranks' arrays."""
+    if ranks().size == 1:
+        return array
+    tensor = torch.from_numpy(np.array(array))
+    _together(dist.all_reduce, tensor)
+    return tensor.numpy()
+
+
+def smallest(number: int) -> int:
+    """The smallest of the ranks' numbers."""
+    return -_largest([-number])[0]
+
+
+def anywhere(*flags: bool) -> list[bool]:
+    """Whether each flag is set on any rank."""
+    return [bool(flag) for flag in _largest(list(flags))]
+
+
+def _largest(numbers: Sequence[int]) -> list[int]:
+    if ranks().size == 1:
+        return list(numbers)
+    tensor = torch.tensor(numbers, dtype=torch.int64)
+    _together(dist.all_reduce, tensor, dist.ReduceOp.MAX)
+    return tensor.tolist()
+
+
+def wait_for_all() -> None:
+    """Wait until every rank is here, so that none gets far ahead of the others' checkpoints."""
+    if ranks().size > 1:
+        _together(dist.barrier)
+
+
+def from_first_(tensor: Tensor) -> Tensor:
+    """Replace a tensor by rank 0's."""
+    if ranks().size > 1:
+        _together(dist.broadcast, tensor, 0)
+    return tensor
+
+
+def text_from_first(text: str) -> str:
+    """Rank 0's text, of at most 4,096 bytes."""
+    if ranks().size == 1:
+        return text
+    encoded = torch.frombuffer(bytearray(text.encode()[:4096].ljust(4096, b"\0")), dtype=torch.uint8)
+    return from_first_(encoded).numpy().tobytes().rstrip(b"\0").decode()
+
+
+def gathered(rows: Tensor, count: int) -> Tensor:
+    """All `count` rows, of which each rank has its `share`."""
+    if ranks().size == 1:
+        return rows
+    whole = rows.new_zeros(count, *rows.shape[1:])
+    whole[share(count)] = rows
+    _together(dist.all_reduce, whole)
+    return whole
+
+
+def _together(collective: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        collective(*arguments)
+    except RuntimeError as error:  # gloo's and nccl's
+        reason = str(error).splitlines()[0]
+        raise DiscreteEDError(
+            f"ranks: expected all processes to go on, but one ended or was too slow ({reason})"
+        ) from None

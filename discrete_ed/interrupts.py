@@ -1,0 +1,65 @@
+"""SIGINT and SIGTERM at a moment of our choosing: a step is finished before a program stops."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the program to stop; by convention it then exits with `128 + signal`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.signal = number
+
+
+class Pending:
+    """The signal that came meanwhile, or None."""
+
+    signal: int | None = None
+
+
+@contextmanager
+def deferred() -> Iterator[Pending]:
+    """Within this block a first SIGINT or SIGTERM is only noted; a second one ends the program at once.
+
+    The block looks at `signal` where it may stop, and raises `Interrupted` itself. A signal that the program was told
+    to ignore stays ignored. Only a program's main thread can set handlers, so elsewhere nothing changes.
+
+    >>> import os
+    >>> with deferred() as pending:
+    ...     os.kill(os.getpid(), signal.SIGTERM)
+    ...     pending.signal == signal.SIGTERM
+    True
+    """
+    pending = Pending()
+
+    def note(number: int, _: Any) -> None:
+        pending.signal = number
+        for each in handlers:
+            signal.signal(each, signal.SIG_DFL)  # the kernel needs no bytecode boundary: "at once" even in a long call
+
+    main = threading.current_thread() is threading.main_thread()
+    handlers = {
+        each: signal.getsignal(each)
+        for each in SIGNALS
+        if main and signal.getsignal(each) not in (signal.SIG_IGN, None)
+    }
+    try:
+        for each in handlers:
+            signal.signal(each, note)
+        yield pending
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
+def interrupt(number: int, _: Any = None) -> NoReturn:
+    """A signal handler that raises `Interrupted`, as Python's own does for SIGINT."""
+    raise Interrupted(number)

@@ -1,0 +1,131 @@
+"""Where an energy is +∞ the probability is zero: every kernel keeps the law that is left, and no loss turns to NaN."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from discrete_ed import (
+    DMALA,
+    Bernoulli,
+    Block,
+    Energy,
+    Exact,
+    Gibbs,
+    GibbsSweep,
+    GibbsWithGradients,
+    InputError,
+    NumericalError,
+    PathAuxiliary,
+    Taylor,
+    energy_discrepancy,
+    enumerate_states,
+    pseudo_likelihood,
+    ratio_matching,
+    sample,
+)
+from discrete_ed.exact import log_law
+from discrete_ed.local import Evaluation, LocalEvaluation
+from tests.contracts import detailed_balance_residual, ising, law_of, transition_matrix
+
+BITS = 4
+
+
+class Hard(Energy):
+    """A spin glass in which three states of sixteen can't be; the others stay connected by single flips."""
+
+    def __init__(self, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        self.soft = ising(BITS).to(dtype)
+
+    def impossible(self, x: Tensor) -> Tensor:
+        return (x.sum(-1) > 3) | ((x.sum(-1) == 2) & (x[..., 0] * x[..., 1] == 1)) | (x[..., 2:].sum(-1) > 1.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.soft(x).masked_fill(self.impossible(x), torch.inf)
+
+
+class Defined:
+    """The local evaluation with differences of zero at impossible states, where no chain ever is."""
+
+    def __init__(self, local: LocalEvaluation) -> None:
+        self.local, self.energy, self.beta = local, local.energy, local.beta
+
+    def __call__(self, x: Tensor) -> Evaluation:
+        energy, delta = self.local(x)
+        return Evaluation(energy, delta.masked_fill(energy.isinf().unsqueeze(-1), 0.0))
+
+
+@pytest.mark.parametrize("local", [Exact, Taylor])
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        Gibbs(),
+        GibbsSweep(),
+        *(GibbsWithGradients(balance) for balance in ("sqrt", "barker", "min", "max")),
+        PathAuxiliary(2),
+        DMALA(0.5),
+    ],
+    ids=repr,
+)
+def test_kernels_keep_the_law_of_what_is_possible(kernel, local):
+    if local is Taylor and isinstance(kernel, Gibbs | GibbsSweep):
+        pytest.skip("refuses Taylor")
+    states = enumerate_states(BITS, dtype=torch.float64)
+    here = Defined(local(Hard()))
+    possible = ~here.energy.impossible(states)
+    law = law_of(here, states)
+    matrix = transition_matrix(kernel, here, states)
+    assert torch.allclose(law[~possible], torch.zeros(1, dtype=law.dtype), atol=0)
+    assert matrix[possible][:, ~possible].max() < 1e-20  # the bisection ends at exp(-60)
+    assert (law @ matrix - law).abs().max() < 1e-12
+    if not isinstance(kernel, GibbsSweep):
+        assert detailed_balance_residual(matrix[possible][:, possible], law[possible]) < 1e-10
+    reached = torch.linalg.matrix_power(matrix, 2000)[possible][:, possible]
+    assert torch.allclose(reached, law[possible].expand_as(reached), atol=1e-6)
+
+
+def test_the_law_itself_gives_them_nothing():
+    law = log_law(Hard(torch.float32), BITS)
+    assert (law.exp().sum() - 1).abs() < 1e-6
+    assert (law == -torch.inf).sum() == Hard().impossible(enumerate_states(BITS)).sum()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pseudo_likelihood,
+        ratio_matching,
+        lambda energy, x: energy_discrepancy(energy, x, Bernoulli(epsilon=0.4), m=64),
+        lambda energy, x: energy_discrepancy(energy, x, Block(3, epsilon=0.3)),
+    ],
+)
+def test_losses_and_their_gradients_stay_finite_beside_them(loss):
+    energy = Hard()
+    states = enumerate_states(BITS, dtype=torch.float64)
+    value = loss(energy, states[~energy.impossible(states)])
+    value.backward()
+    assert value.isfinite()
+    assert all(p.grad.isfinite().all() for p in energy.parameters())
+    assert any(p.grad.abs().sum() > 0 for p in energy.parameters())
+
+
+class Breaks(Energy):
+    """Fine where chains start, NaN at every state with two bits or more."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x.sum(-1) > 1, torch.nan, -9 * x.sum(-1))
+
+
+@pytest.mark.parametrize(
+    "kernel", [Gibbs(), GibbsSweep(), GibbsWithGradients(), DMALA(5.0), PathAuxiliary(1)], ids=repr
+)
+def test_an_energy_that_turns_to_nan_is_told_with_step_and_count(kernel):
+    with pytest.raises(NumericalError, match=r"energy: NaN or -inf in [1-3] of 3 chains at step 20"):
+        sample(kernel, Exact(Breaks()), torch.zeros(3, 4), steps=20)
+
+
+def test_a_start_without_a_possible_state_is_refused():
+    with pytest.raises(InputError, match=r"\+inf \(probability zero\) at 2 of 2"):
+        sample(Gibbs(), Exact(Hard(torch.float32)), torch.ones(2, 4), steps=1)

@@ -1,0 +1,141 @@
+"""Two processes do the work of one, to the same result; what happens to one happens to both."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import (
+    Checkpoints,
+    Exact,
+    FitConfig,
+    GibbsSweep,
+    InputError,
+    IsingEnergy,
+    fit,
+    pseudo_likelihood,
+    sample,
+    shuffled_batches,
+)
+from discrete_ed.distributed import gathered, processes, rank_seed, ranks, share, summed, text_from_first
+from discrete_ed.errors import DiscreteEDError
+from discrete_ed.graphs.kernels import Kernel
+from discrete_ed.graphs.two_sample import draw, mmd2
+
+
+def spins(rows: int) -> torch.Tensor:
+    g = torch.Generator().manual_seed(0)
+    x = (torch.rand(rows, 5, generator=g) < 0.4).float()
+    x[:, 1] = torch.where(torch.rand(rows, generator=g) < 0.8, x[:, 0], x[:, 1])
+    return x
+
+
+def work(folder: Path, stop: str) -> dict[str, Any]:
+    data = spins(101)
+
+    def watch(record: dict[str, float]) -> None:
+        if record["step"] == 15 and ranks().rank == 1:
+            if stop == "die":
+                os._exit(9)
+            if stop == "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+        if stop == "slow" and ranks().rank == 1:
+            time.sleep(0.02)
+
+    energies = {}
+    for size in (101, 25):  # the whole data at once; batches, the same ones with any number of ranks
+        energy = IsingEnergy(5)
+        batches = shuffled_batches(data, size, generator=torch.Generator().manual_seed(1))
+        checkpoints = Checkpoints(folder / str(size))
+        config = FitConfig(steps=30, learning_rate=0.05)
+        records = fit(energy, pseudo_likelihood, batches, config, watch=watch, checkpoints=checkpoints)
+        energies[size] = energy.couplings.tolist(), records[-1]["loss"]
+
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 3)), rng.random((30, 3)) + 0.1
+    kernel = Kernel("l2", 1.0)
+    drawn = draw(x, y, kernel, draws=20)
+    part = spins(7)[share(7)]
+    g = torch.Generator().manual_seed(rank_seed(5))
+    noise = summed(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
+    return {
+        "energies": energies,
+        "mmd2": [mmd2(x, y, kernel), mmd2(x, y, kernel, unbiased=True), drawn.p_value, *drawn.interval],
+        "gathered": gathered(part, 7).tolist(),
+        "sampled": gathered(sample(GibbsSweep(), Exact(energy), part, 3, generator=g), 7).tolist(),
+        "noise": noise.tolist(),
+        "text": text_from_first(f"rank {ranks().rank} ü"),
+    }
+
+
+def one_rank(rank: int, port: int, folder: Path, stop: str) -> None:
+    """A process as torchrun starts it."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
+    try:
+        with processes(timeout=60):
+            result = work(folder, stop)
+            if rank == 0:
+                (folder / "result.json").write_text(json.dumps(result))
+    except DiscreteEDError as error:
+        (folder / "error.txt").write_text(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(143)
+
+
+def two_ranks(folder: Path, stop: str = "") -> list[int | None]:
+    """The exit codes of two processes that do the work together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    fork = multiprocessing.get_context("fork")  # torch is imported already
+    started = [fork.Process(target=one_rank, args=(rank, port, folder, stop)) for rank in range(2)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(timeout=100)
+    return [process.exitcode for process in started]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return json.loads(json.dumps(work(tmp_path_factory.mktemp("alone"), "")))
+
+
+def test_two_ranks_do_the_work_of_one_even_after_a_signal(alone, tmp_path):
+    assert two_ranks(tmp_path, "signal") == [143, 143]  # only rank 1 gets it
+    assert sorted(path.name for path in (tmp_path / "101").iterdir()) == ["rank-1", "step-000015"]
+    with pytest.raises(InputError, match="expected a checkpoint of 1 processes, got 2"):
+        work(tmp_path, "")
+    assert two_ranks(tmp_path, "slow") == [0, 0]
+    result = json.loads((tmp_path / "result.json").read_text())
+    for size, (couplings, loss) in alone["energies"].items():
+        assert torch.allclose(torch.tensor(result["energies"][size][0]), torch.tensor(couplings), atol=1e-5)
+        assert result["energies"][size][1] == pytest.approx(loss, abs=1e-5)
+    assert result["mmd2"] == pytest.approx(alone["mmd2"], abs=1e-10)
+    assert result["gathered"] == spins(7).tolist()
+    assert torch.tensor(result["sampled"]).shape == (7, 5)
+    assert result["noise"][0] == alone["noise"][0] != result["noise"][1]
+    assert result["text"] == "rank 0 ü"
+
+
+def test_a_rank_that_dies_ends_the_others(tmp_path):
+    assert two_ranks(tmp_path, "die") == [2, 9]
+    assert (tmp_path / "error.txt").read_text().startswith("ranks: expected all processes to go on, but one ended")
+
+
+def test_an_environment_that_is_not_torchruns_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="expected to be started by torchrun"), processes():
+        pass
