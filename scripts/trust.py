@@ -305,7 +305,7 @@ def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: AR
     return [Row("malicious or malformed files", len(files), outcome + (f"; but {bad}" if bad else ""), not bad)]
 
 
-def ranks(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG001
+def ranks(home: Path, options: argparse.Namespace) -> list[Row]:
     """Two processes under torchrun: to the end, with one killed, with one slow."""
     rows = []
     for name in options.jobs:
