@@ -1,7 +1,7 @@
 from .checkpoint import Checkpoints, load_energy, save_energy
 from .contrastive import ContrastiveDivergence
 from .data import Table, load_table_data, read_table
-from .density import density_energy, density_loss, draw
+from .density import density_energy, density_loss
 from .energies import (
     BernoulliEnergy,
     ConvEnergy,
@@ -134,7 +134,6 @@ __all__ = [
     "density_energy",
     "density_loss",
     "diagnose",
-    "draw",
     "draw_states",
     "energy_discrepancy",
     "enumerate_states",

@@ -28,6 +28,12 @@ def _per_bit(beta: float | Tensor) -> float | Tensor:
     return beta.unsqueeze(-1) if isinstance(beta, Tensor) else beta
 
 
+def _freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
+    if type(energy).free is Energy.free:  # all bits are free: most energies are spared two passes over the bits
+        return delta
+    return delta.masked_fill(~energy.free(x), torch.inf)
+
+
 @dataclass(frozen=True)
 class Exact:
     """Local evaluation with the exact `energy.flip_delta`, at inverse temperature `beta`.
@@ -45,7 +51,7 @@ class Exact:
 
     def __call__(self, x: Tensor) -> Evaluation:
         with torch.no_grad():
-            delta = (_per_bit(self.beta) * self.energy.flip_delta(x)).masked_fill(~self.energy.free(x), torch.inf)
+            delta = _freeze(self.energy, x, _per_bit(self.beta) * self.energy.flip_delta(x))
             return Evaluation(self.beta * self.energy(x), delta)
 
 
@@ -53,8 +59,8 @@ class Exact:
 class Taylor:
     """Local evaluation from one gradient, `Δ_i ≈ (1 − 2 x_i) ∂E/∂x_i`, at inverse temperature `beta`.
 
-    The first-order estimate of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509, eq. 3). The energy must
-    be differentiable in `x`. The energy itself is exact.
+    The first-order estimate of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509). The energy must be
+    differentiable in `x`. The energy itself is exact.
 
     >>> from discrete_ed import IsingEnergy
     >>> pair = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
@@ -70,7 +76,7 @@ class Taylor:
             leaf = x.detach().requires_grad_()
             value = self.energy(leaf)
             (slope,) = torch.autograd.grad(value.sum(), leaf)
-        delta = (_per_bit(self.beta) * (1 - 2 * x) * slope).masked_fill(~self.energy.free(x), torch.inf)
+        delta = _freeze(self.energy, x, _per_bit(self.beta) * (1 - 2 * x) * slope)
         return Evaluation(self.beta * value.detach(), delta)
 
 

@@ -18,14 +18,13 @@ from discrete_ed import (
     RBMEnergy,
     density_energy,
     density_loss,
-    draw,
     enumerate_states,
     load_energy,
     log_law,
     moments,
     save_energy,
 )
-from discrete_ed.density import chain_kernel, judge
+from discrete_ed.density import chain_kernel, draw, judge
 
 DATA = (torch.rand(500, 6, generator=torch.Generator().manual_seed(0)) < torch.linspace(0.2, 0.9, 6)).to(torch.uint8)
 

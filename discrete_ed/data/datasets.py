@@ -43,6 +43,11 @@ class TableData:
     toy: Toy | None = None
     """The true law, where it is known."""
 
+    @property
+    def constant(self) -> tuple[str, ...]:
+        """Columns that are constant in the training rows, about which nothing can be learned."""
+        return tuple(np.array(self.names)[(self.train == self.train[0]).all(0)].tolist())
+
 
 def load_table_data(
     data: str | Path,
@@ -132,11 +137,8 @@ def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | 
             given[split] = beside
     table = read_table(path)
     valid_rows, test_rows = (None if other is None else _alike(table, path, Path(other)) for other in given.values())
-    varies = table.values.min(0) < table.values.max(0)
-    if not varies.all():
-        constant = [name for name, free in zip(table.names, varies, strict=True) if not free]
-        shown = ", ".join(constant[:5]) + (", …" if len(constant) > 5 else "")
-        raise InputError(f"{path}: expected columns that vary, got {len(constant)} constant in training rows: {shown}")
+    if (table.values == table.values[0]).all():
+        raise InputError(f"{path}: expected columns that vary, got {len(table.names)} constant in all rows")
     label = path.name.split(".")[0]
     return _split(label, f"rows of {path.name}", table.values, valid_rows, test_rows, table.names, seed, None)
 

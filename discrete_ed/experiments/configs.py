@@ -246,7 +246,7 @@ class Continuous:
     """training steps of gaussians, and of each model of latent"""
     learning_rate: float = 1e-3
     """learning rate of Adam, which falls to zero linearly"""
-    sampler_steps: int = 400
+    sampler_steps: int = 500
     """steps of MALA for the samples shown"""
     seed: int = 0
     """seed of everything random"""
@@ -310,6 +310,7 @@ class ComparePerturbations:
 
 
 EstimatorName = Literal[
+    "auto",
     "single-site",
     "block",
     "bernoulli",
@@ -336,7 +337,7 @@ class TrainIsing(Resumable):
       python scripts/train_ising.py
       python scripts/train_ising.py --sigma 0.3 --samples 8000
       python scripts/train_ising.py --data observations.csv
-      python scripts/train_ising.py --table
+      python scripts/train_ising.py --table --estimator single-site
     """
 
     data: Path | None = None
@@ -362,8 +363,9 @@ class TrainIsing(Resumable):
     tempering; or by sweeps of single spins from random states, as published data were"""
     sweeps: int = 1000
     """sweeps of --sampler single-site"""
-    estimator: EstimatorName = "single-site"
-    """single-site energy discrepancy (exact: it is pseudo-likelihood); block (random blocks of spins enumerated);
+    estimator: EstimatorName = "auto"
+    """auto (maximum-likelihood up to 16 spins, else single-site); single-site energy discrepancy (exact: it is
+    pseudo-likelihood); block (random blocks of spins enumerated);
     bernoulli (M copies; biased upwards on finite data unless epsilon is near .01); interaction-screening;
     ratio-matching; contrastive-divergence (chains); maximum-likelihood (by enumeration, at most 20 spins)"""
     penalty: PenaltyName = "auto"
@@ -379,7 +381,8 @@ class TrainIsing(Resumable):
     block: int = 6
     """spins in a block (block)"""
     table: bool = False
-    """compare all estimators on the seven published columns, mean and sd over --seeds"""
+    """compare all estimators, or --estimator and --penalty alone, on the seven published columns, mean and
+    sd of --seeds"""
     bias: bool = False
     """tabulate the mean learned coupling of bernoulli over epsilon and M, and of block, from 30,000 samples"""
     limits: bool = False

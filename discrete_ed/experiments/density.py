@@ -73,6 +73,9 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
     )
 
+    if data.shape is None and data.constant:
+        shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
+        print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
     energies, selected = fit_members(train, valid.float(), data.shape, settings, folder)
     energy = energies[0] if len(energies) == 1 else SumEnergy(*energies, scale=1 / len(energies))
     trained = time.monotonic()

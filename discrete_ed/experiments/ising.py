@@ -131,7 +131,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "sigma": config.sigma,
         "samples": config.samples,
         "drawn": how,
-        "estimator": config.estimator,
+        "estimator": found.estimator,
         "penalty": config.penalty,
         "choice": found.choice,
         "seed": config.seed,
@@ -148,7 +148,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
     right = result["edges"]
     table = [
         [f"{label}, σ = {config.sigma:g}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
-        [f"{config.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
+        [f"{found.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
         ["J = 0", f"{result['all_zeros']:.2f}", f"{2 * np.exp(-result['all_zeros']):.4f}"],
     ]
     if bound is not None:
@@ -169,7 +169,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         ),
     }
     lead = (
-        f"{config.samples} samples of {label} ({how}), recovered by {config.estimator}: {found.choice}. The measure is "
+        f"{config.samples} samples of {label} ({how}), recovered by {found.estimator}: {found.choice}. The measure is "
         "−log of the root mean square error over all D² entries of the published couplings (half the physics ones); "
         "higher is better. Below the row of J = 0, nothing was learned."
     )
@@ -198,7 +198,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         "data": str(config.data),
         "samples": n,
         "spins": d,
-        "estimator": config.estimator,
+        "estimator": found.estimator,
         "penalty": config.penalty,
         "choice": found.choice,
         "seed": config.seed,
@@ -226,7 +226,10 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         ["covariances of pairs", f"{fit.pair_error:.4f}", f"{fit.pair_noise:.4f}"],
         ["third moments of triples", f"{fit.triple_error:.4f}", f"{fit.triple_noise:.4f}"],
     ]
-    print(f"{n} rows, {d} columns: {found.choice}; {len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n")
+    print(
+        f"{n} rows, {d} columns: {found.estimator}, {found.choice}; "
+        f"{len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n"
+    )
     print(f"{as_text(strongest)}\n\n{as_text(quality)}")
     print(f"number of spins up: total variation {fit.sum_distance:.3f} between data and model")
     if exact is not None:
@@ -250,7 +253,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         ),
     }
     lead = (
-        f"{n} observations of {d} binary columns, fitted by {config.estimator}: {found.choice}. Couplings are those of "
+        f"{n} observations of {d} binary columns, fitted by {found.estimator}: {found.choice}. Couplings are those of "
         "E(s) = −½ sᵀJs − hᵀs, each pair counted once. Intervals hold for the pairs as chosen; that the same data "
         "chose them is not counted."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import networkx as nx
@@ -14,12 +15,14 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.graphs import read_graphs
 from discrete_ed.local import Exact
-from discrete_ed.samplers import GibbsSweep, ParallelTempering, State, SwendsenWang, sample
+from discrete_ed.samplers import GibbsSweep, ParallelTempering, State, SwendsenWang, chain, sample
 from discrete_ed.states import enumerate_states
 from discrete_ed.torus import MAX_SAMPLED, torus_sample
 
 SWEEPS = 300
 """sweeps of clusters, or of tempered single spins, from random states to a draw"""
+CHAINS, APART = 250, 30
+"""tempered chains side by side, and sweeps between two draws of a chain"""
 LADDER = tuple(0.8**k for k in range(10))
 
 
@@ -58,8 +61,8 @@ def draw_states(
     """Independent draws `(count, D)`, exact where they can be, and how they were made.
 
     Transfer matrices on a torus with a side of at most 10, enumeration of at most 16 spins; else 300 sweeps of
-    Swendsen–Wang clusters from random states; for frustrated models 300 sweeps of single spins on a ladder of ten
-    temperatures.
+    Swendsen–Wang clusters from random states; for frustrated models 250 chains of single-spin sweeps on a ladder
+    of ten temperatures, a draw every 30 sweeps after the first 300.
 
     Args:
         torus: rows and columns, where couplings join neighbours on a torus only.
@@ -86,7 +89,22 @@ def draw_states(
         x = sample(SwendsenWang(), Exact(energy), start, SWEEPS, generator=generator, watch=told(SWEEPS))
         return x, f"{SWEEPS} sweeps of Swendsen–Wang clusters from random states"
     except InputError:  # frustrated
-        ladder = start.repeat(len(LADDER), 1)
-        kernel = ParallelTempering(GibbsSweep(), LADDER)
-        x = sample(kernel, Exact(energy), ladder, SWEEPS, generator=generator, watch=told(SWEEPS))
-        return x[:count], f"{SWEEPS} sweeps of parallel tempering over {len(LADDER)} temperatures"
+        pass
+    chains = min(count, CHAINS)
+    rounds = -(-count // chains)
+    total = SWEEPS + APART * (rounds - 1)
+    states = chain(
+        ParallelTempering(GibbsSweep(), LADDER),
+        Exact(energy),
+        start[:chains].repeat(len(LADDER), 1),
+        generator=generator,
+    )
+    draws = []
+    for step, state in enumerate(islice(states, total), 1):
+        if step >= SWEEPS and (step - SWEEPS) % APART == 0:
+            draws.append(state.x[:chains])
+        if watch is not None:
+            watch(step, total)
+    return torch.cat(draws)[:count], (
+        f"{chains} chains of parallel tempering over {len(LADDER)} temperatures, {SWEEPS} sweeps, then {APART} apart"
+    )

@@ -59,6 +59,6 @@ def minimise(
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
-        options={"maxiter": 500, "ftol": 1e-7 if parts == 2 else 1e-12, "gtol": 1e-6},
+        options={"maxiter": 500, "ftol": 1e-7 if parts == 2 else 1e-9, "gtol": 1e-6},
     )
     return unpack(found.x)

@@ -19,6 +19,8 @@ from discrete_ed.states import enumerate_states
 
 Array = np.ndarray
 
+CHUNK = 4096  # samples whose blocks are enumerated at once
+
 
 class Slope(NamedTuple):
     """An objective and its gradient."""
@@ -108,11 +110,11 @@ class Block:
         k = self.blocks.shape[1]
         flips = ((np.arange(2**k)[:, None] >> np.arange(k)) & 1).astype(float)  # the sets F, (2^k, k)
         distance = (flips[:, None] != flips[None]).sum(-1)
-        log_q = distance * np.log(self.epsilon) + (k - distance) * np.log1p(-self.epsilon)
+        q = self.epsilon**distance * (1 - self.epsilon) ** (k - distance)
         m = margins(self.spins, couplings, fields)
         value, pairs, outer = 0.0, np.zeros((d, d)), np.zeros((n, d))
-        for first in range(0, n, max(1, 2**23 // 4**k)):
-            rows = np.arange(first, min(n, first + max(1, 2**23 // 4**k)))[:, None]
+        for first in range(0, n, CHUNK):
+            rows = np.arange(first, min(n, first + CHUNK))[:, None]
             block = self.blocks[rows[:, 0]]
             own = self.spins[rows, block]
             own_pairs = own[:, :, None] * own[:, None, :]
@@ -120,10 +122,11 @@ class Block:
             # E(s') − E(s) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij s_i s_j, over ordered pairs of the flipped set F
             inner = (flips @ (couplings[here, there] * own_pairs) * flips).sum(-1)
             gaps = 2 * m[rows, block] @ flips.T - 2 * inner
-            joint = log_q - gaps[:, None, :]  # (n, y, s')
-            reach = logsumexp(joint, axis=2)
-            value += float((reach @ np.exp(log_q[0])).sum())
-            posterior = np.exp(log_q[0]) @ np.exp(joint - reach[:, :, None])  # of each state, averaged over y
+            least = gaps.min(1, keepdims=True)
+            weight = np.exp(least - gaps)
+            reach = weight @ q  # Σ_{s'} q(y|s') e^{−E(s')} for every y, up to a factor
+            value += float((np.log(reach) @ q[0] - least[:, 0]).sum())
+            posterior = weight * ((q[0] / reach) @ q)  # of each state, averaged over y
             outer[rows, block] = -2 * (posterior @ flips) * own
             both = flips.T @ (posterior[:, :, None] * flips)
             np.add.at(pairs, (here, there), 2 * both * own_pairs)
@@ -202,8 +205,7 @@ class Likelihood:
         second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
         value = log_z - 0.5 * float((couplings * second).sum()) - float(fields @ first)
         pairs = (states * law[:, None]).T @ states - second
-        np.fill_diagonal(pairs, 0)
-        return Slope(value, pairs, law @ states - first)
+        return Slope(value, _symmetric(pairs / 2), law @ states - first)
 
 
 @lru_cache(maxsize=1)

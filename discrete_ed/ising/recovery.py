@@ -25,11 +25,12 @@ from discrete_ed.ising.objectives import (
     screening,
     squared_ratio,
 )
-from discrete_ed.ising.support import PRIOR_SD, Fit, Sample, refit, select
-from discrete_ed.ising.uncertainty import sandwich
+from discrete_ed.ising.support import DENSE, PRIOR_SD, Fit, Sample, refit, select
+from discrete_ed.ising.uncertainty import likelihood_errors, sandwich
 from discrete_ed.states import check_states
 
 Estimator = Literal[
+    "auto",
     "single-site",
     "block",
     "bernoulli",
@@ -43,7 +44,7 @@ Penalty = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PRICES = (17.0, 12.0, 8.0)
 """What a pair must gain in the loss to be taken for an edge; held-out data choose. Half of χ²₁: 17 is p ≈ 10⁻⁸."""
 LASSO_SIZE = 2e9  # samples × spins² up to which `auto` tries L1
-ENUMERATED = 20
+ENUMERATED, SMALL = 20, 16  # spins up to which maximum likelihood can be chosen, and is
 
 LOCAL = {
     "single-site": log_logistic,
@@ -81,6 +82,8 @@ class Recovery:
     """Of `J`, `(D, D)`; zero where a coupling was set to zero, not estimated."""
     field_errors: Array
     """Of `h`, `(D,)`."""
+    estimator: str
+    """What was minimised."""
     choice: str
     """What was done: `refit, price 12`, `L1, λ = 0.02`, …"""
     held_out: dict[str, float]
@@ -107,7 +110,7 @@ class Recovery:
 
 def recover_couplings(
     x: torch.Tensor | Array,
-    estimator: Estimator = "single-site",
+    estimator: Estimator = "auto",
     penalty: Penalty = "auto",
     *,
     fields: bool = True,
@@ -117,7 +120,8 @@ def recover_couplings(
 ) -> Recovery:
     """Recover the couplings of an Ising model from independent observations.
 
-    Estimators, each a convex objective in `(J, h)` (but ratio matching):
+    Estimators, each a convex objective in `(J, h)` (but ratio matching); `auto` is `maximum-likelihood` up to 16 spins
+    and `single-site` beyond:
 
     - `single-site`: exact single-site energy discrepancy, which is pseudo-likelihood. Nearly efficient and fast.
     - `block`: energy discrepancy over random blocks of `k` spins, enumerated. No bias at any ε.
@@ -156,9 +160,11 @@ def recover_couplings(
     >>> x = torus_sample(IsingEnergy(ring), 2000, (6, 1), generator=torch.Generator().manual_seed(0))
     >>> found = recover_couplings(x, fields=False)
     >>> sorted(map(tuple, found.edges.tolist())), found.choice
-    ([(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5)], 'refit, price 12')
+    ([(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5)], 'refit, price 17')
     """
     spins, warnings = _checked(x, estimator, penalty)
+    if estimator == "auto":
+        estimator = "maximum-likelihood" if spins.shape[1] <= SMALL else "single-site"
     work = _Work(estimator, settings or Settings(), fields, seed, watch or _quiet)
     held_out: dict[str, float] = {}
     if penalty in ("none", "zero"):
@@ -192,7 +198,17 @@ def recover_couplings(
             f"always agree): {', '.join(f'{i + 1}–{j + 1}' for i, j in large[:5].tolist())}"
         )
     return Recovery(
-        couplings, h, errors, field_errors, str(recipe), held_out, reliability, shrinkage, common, tuple(warnings)
+        couplings,
+        h,
+        errors,
+        field_errors,
+        estimator,
+        str(recipe),
+        held_out,
+        reliability,
+        shrinkage,
+        common,
+        tuple(warnings),
     )
 
 
@@ -285,7 +301,11 @@ class _Work:
             return self.refitted(spins, refit(self.sample(spins), np.zeros((0, 2), dtype=int)))
         pairs = np.stack(np.triu_indices(d, 1), 1)
         if couplings is None or fields is None:
-            couplings, fields = np.zeros((d, d)), np.zeros(d)
+            few = recipe.kind == "none" and len(pairs) <= DENSE
+            start = refit(self.sample(spins), pairs if few else pairs[:0])
+            if few and self.estimator == "single-site":
+                return start.couplings, start.fields
+            couplings, fields = start.couplings, start.fields
         return self.on(spins, pairs, couplings, fields, penalty=recipe.level)
 
     def lambdas(self, spins: Array) -> list[float]:
@@ -339,11 +359,16 @@ class _Work:
         return 2 * cosine / (1 + cosine)
 
     def errors(self, spins: Array, couplings: Array, fields: Array) -> tuple[Array, Array]:
-        """Standard errors of what was estimated: the sandwich form for local objectives, else a grouped jackknife."""
+        """Standard errors: the sandwich form for local objectives, the inverse information for maximum likelihood.
+
+        For energy discrepancy with blocks and copies, a grouped jackknife.
+        """
         d = spins.shape[1]
         pairs = np.argwhere(np.triu(couplings, 1))
         if self.estimator in LOCAL:
             values = sandwich(spins, pairs, couplings, fields, LOCAL[self.estimator], self.with_fields)
+        elif self.estimator in ("maximum-likelihood", "contrastive-divergence"):
+            values = likelihood_errors(spins, pairs, self.with_fields)
         else:
             values = self.jackknife(spins, pairs, couplings, fields)
         errors = np.zeros((d, d))
@@ -351,7 +376,7 @@ class _Work:
         errors[i, j] = errors[j, i] = values[: len(pairs)]
         return errors, values[len(pairs) :] if self.with_fields else np.zeros(d)
 
-    def jackknife(self, spins: Array, pairs: Array, couplings: Array, fields: Array, groups: int = 20) -> Array:
+    def jackknife(self, spins: Array, pairs: Array, couplings: Array, fields: Array, groups: int = 10) -> Array:
         """`√((G−1)/G Σ_g (v_g − v̄)²)` over estimates on the same pairs that leave out one of `G` groups of samples."""
         order = np.random.default_rng(self.seed).permutation(len(spins))
         bounds = np.linspace(0, len(spins), groups + 1).astype(int)

@@ -57,6 +57,28 @@ def sandwich(
     return np.sqrt(np.maximum((inverse @ score @ inverse).diagonal(), 0))
 
 
+def fisher_information(spins: Array, pairs: Array, with_fields: bool) -> Array:
+    """The information of a sample on the couplings of `pairs`, then on the fields: `Cov(s_i s_j, s_i)` over `spins`."""
+    n, d = spins.shape
+    i, j = pairs.T
+    count = len(pairs) + (d if with_fields else 0)
+    information, mean = np.zeros((count, count)), np.zeros(count)
+    rows = max(1, CHUNK // max(count, 1))
+    for start in range(0, n, rows):
+        s = spins[start : start + rows]
+        statistics = np.hstack([s[:, i] * s[:, j], s]) if with_fields else s[:, i] * s[:, j]
+        information += statistics.T @ statistics
+        mean += statistics.sum(0)
+    return information / n - np.outer(mean / n, mean / n)
+
+
+def likelihood_errors(spins: Array, pairs: Array, with_fields: bool) -> Array:
+    """Standard errors of maximum likelihood, `√diag(I⁻¹ / N)`, with the information `I` of the samples."""
+    information = fisher_information(spins, pairs, with_fields)
+    information[np.diag_indices(len(information))] += 1 / (len(spins) * PRIOR_SD**2)
+    return np.sqrt(np.linalg.inv(information).diagonal() / len(spins))
+
+
 def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, tied: bool = False) -> float:
     """The root mean square error over all `D²` entries of `J` that no unbiased estimator of `pairs` can beat.
 
@@ -72,19 +94,11 @@ def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, t
 
     Source: Cramér 1946, Mathematical Methods of Statistics, ch. 32.
     """
-    n, d = spins.shape
+    d = spins.shape[1]
     i, j = pairs.T
     if tied:
         variance = len(pairs) / (spins[:, i] * spins[:, j]).sum(1).var()
         return float(np.sqrt(2 * variance / samples) / d)
-    count = len(pairs) + (d if with_fields else 0)
-    information, mean = np.zeros((count, count)), np.zeros(count)
-    rows = max(1, CHUNK // count)
-    for start in range(0, n, rows):
-        s = spins[start : start + rows]
-        statistics = np.hstack([s[:, i] * s[:, j], s]) if with_fields else s[:, i] * s[:, j]
-        information += statistics.T @ statistics
-        mean += statistics.sum(0)
-    information = information / n - np.outer(mean / n, mean / n)
+    information = fisher_information(spins, pairs, with_fields)
     variance = np.linalg.inv(information).diagonal()[: len(pairs)].sum()
     return float(np.sqrt(2 * variance / samples) / d)

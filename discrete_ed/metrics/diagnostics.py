@@ -37,8 +37,7 @@ def rhat(draws: Tensor) -> Tensor:
     Raises:
         InputError: fewer than two dimensions or four draws.
 
-    Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021, arXiv 1903.08008, eq. 4 and
-    section 4.
+    Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021, arXiv 1903.08008.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> apart = torch.randn(4, 500, generator=g) + torch.tensor([[0.0], [0.0], [0.0], [2.0]])
@@ -65,7 +64,7 @@ def ess_bulk(draws: Tensor) -> Tensor:
     Raises:
         InputError: fewer than two dimensions or four draws.
 
-    Source: Vehtari et al. 2021, arXiv 1903.08008, section 3.2 and 4; the sums from Geyer 1992, Statistical Science 7.
+    Source: Vehtari et al. 2021, arXiv 1903.08008; the sums from Geyer 1992, Statistical Science 7.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> 1500 < ess_bulk(torch.randn(4, 500, generator=g)) < 2500
@@ -88,7 +87,7 @@ def ess_tail(draws: Tensor) -> Tensor:
     Raises:
         InputError: fewer than two dimensions or four draws.
 
-    Source: Vehtari et al. 2021, arXiv 1903.08008, section 4.
+    Source: Vehtari et al. 2021, arXiv 1903.08008.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> 1000 < ess_tail(torch.randn(4, 500, generator=g)) < 2500

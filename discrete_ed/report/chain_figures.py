@@ -22,11 +22,16 @@ def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
     for trace in energy[:TRACES]:
         left.plot(np.arange(1, len(trace) + 1), trace, linewidth=0.6, alpha=0.7)
     style(left, "energy", "draw", "E(x) of each chain")
-    for axes, values, mark in ((middle, diagnosis.rhat, 1.01), (right, diagnosis.ess_bulk, diagnosis.energy_ess_bulk)):
+    marked = (
+        (middle, diagnosis.rhat, 1.01, "1.01"),
+        (right, diagnosis.ess_bulk, diagnosis.energy_ess_bulk, "the energy"),
+    )
+    for axes, values, mark, label in marked:
         known = values[values.isfinite()].numpy()
         axes.hist(known, bins=30, color=REAL)
         if np.isfinite(mark):
-            axes.axvline(mark, color=MADE, linestyle="--")
+            axes.axvline(mark, color=MADE, linestyle="--", label=label)
+            axes.legend(frameon=False)
         if not len(known):
             axes.text(0.5, 0.5, "no bit moved", ha="center", color=QUIET, transform=axes.transAxes)
     style(middle, "R̂", "R̂ of a bit", "bits")

@@ -79,8 +79,8 @@ def ais(
     Warns:
         RuntimeWarning: the bracket is wider than `width`, or it is inverted by more than 4.5 standard errors.
 
-    Source: Neal 2001, Statistics and Computing 11, 125–139 (arXiv physics/9803008), section 2; the bracket from
-    Grosse, Ghahramani and Adams 2015, arXiv 1511.02543.
+    Source: Neal 2001, Statistics and Computing 11, 125–139 (arXiv physics/9803008); the bracket from Grosse,
+    Ghahramani and Adams 2015, arXiv 1511.02543.
 
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
     >>> g = torch.Generator().manual_seed(0)

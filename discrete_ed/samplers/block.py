@@ -24,7 +24,7 @@ class BlockGibbs:
         InputError: an energy other than an `RBMEnergy`, or an inverse temperature other than 1: summing out the hidden
             bits at β doesn't give `β E(x)`, so the chain would follow another law. So it can't be tempered.
 
-    Source: Hinton 2002, Neural Computation 14, 1771–1800, section 3.
+    Source: Hinton 2002, Neural Computation 14, 1771–1800.
 
     >>> from discrete_ed import Exact, RBMEnergy, sample
     >>> sample(BlockGibbs(), Exact(RBMEnergy(8, 3)), torch.zeros(2, 8), steps=5).shape

@@ -32,7 +32,7 @@ UPDATES = 2**26  # spin updates between two looks at the keyboard: a second or l
 STEEPEST = 300.0  # |β field| up to which no weight of a flip overflows or vanishes
 MOST_TABLED = 6  # neighbours up to which thresholds are tabled for all states of them
 MOST_COUNTED = 12  # neighbours up to which they are counted bit by bit
-PACKED, ABREAST = 16, 8  # chains from which it pays to pack them into words, or to run them side by side
+PACKED = 32  # chains from which it pays to pack them into words
 
 Array = NDArray[Any]
 Advance = Callable[[State, int, torch.Generator | None], State]
@@ -60,10 +60,10 @@ class Interactions(NamedTuple):
 
 @cache
 def loops() -> Any:
-    """The module of compiled loops; None, after a warning, where numba can't be imported."""
+    """The module of compiled loops; None, after a warning, where numba can't be imported or has no place to write."""
     try:
         return importlib.import_module("discrete_ed.samplers.loops")
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
         warnings.warn(f"no compiled loops, chains of Ising models will be slow: {error}", RuntimeWarning, stacklevel=2)
         return None
 
@@ -121,10 +121,28 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
         return partial(_sweeps, partial(run.sweep_packed, order=order, **_counted(model, degree)), _pack, _unpack)
     if degree > MOST_TABLED:
         return partial(_sweeps, partial(_redraw_in_turn, model, order), _spins, _bits)
-    tables = {"order": order, **_tabled(model, degree)}
-    if chains >= ABREAST:
-        return partial(_sweeps, partial(run.sweep_side_by_side, **tables), _turn, _turn)
-    return partial(_sweeps, partial(run.sweep_each, **tables), np.copy, np.asarray)
+    return partial(_sweeps, partial(run.sweep_each, **_tabled(model, order, degree)), np.copy, np.asarray)
+
+
+def couple_from_the_past(
+    energy: IsingEnergy, count: int, most: int, generator: torch.Generator | None
+) -> tuple[Tensor, int] | None:
+    """Perfect draws `(count, D)` of a ferromagnet, and how many had not met; None where there is no loop for it."""
+    couplings, fields = (part.detach().double() for part in (energy.couplings, energy.fields))
+    if couplings.device.type != "cpu" or loops() is None:
+        return None
+    model = Interactions(csr_array(couplings.numpy()), fields.numpy())
+    degree = int(np.diff(model.couplings.indptr).max(initial=0))
+    if degree > MOST_TABLED:
+        return None
+    tables = _tabled(model, np.arange(len(fields)), degree)
+    first = torch.randint(2**63 - 1, (), generator=generator).item()
+    stretch = (most + 1) * len(fields) * int(loops().STEP)  # of the counter, for each draw
+    draws = [
+        loops().couple(**tables, most=most, counter=np.uint64((first + n * stretch) % 2**64)) for n in range(count)
+    ]
+    bits = np.array([bits for bits, _ in draws], np.uint8).reshape(count, len(fields))
+    return torch.from_numpy(bits).to(energy.fields.dtype), sum(not met for _, met in draws)
 
 
 def _flips(
@@ -208,15 +226,22 @@ def _counted(model: Interactions, degree: int) -> dict[str, Array]:
     return {"start": start, "neighbour": neighbour, "negative": negative, "row": row.ravel(), "threshold": threshold}
 
 
-def _tabled(model: Interactions, degree: int) -> dict[str, Array]:
-    """Thresholds by the states of the neighbours; bits with the same couplings and field share a row."""
+def _tabled(model: Interactions, order: Array, degree: int) -> dict[str, Any]:
+    """Thresholds by the states of the neighbours, in the order of a sweep; bits of one kind share them."""
     start, column, value = model.rows
-    bit = np.repeat(np.arange(len(model.fields)), np.diff(start))
+    bits = np.arange(len(model.fields))
+    bit = np.repeat(bits, np.diff(start))
     place = np.arange(len(column)) - start[bit]
-    neighbour = np.repeat(np.arange(len(model.fields))[:, None], degree, 1)  # padded by the bit itself, without force
-    coupling = np.zeros((len(model.fields), degree))
+    width = max(degree, 1)
+    neighbour = np.repeat(bits[:, None], width, 1)  # padded by the bit itself, without force
+    coupling = np.zeros((len(bits), width))
     neighbour[bit, place], coupling[bit, place] = column, value
     kinds, row = np.unique(np.column_stack([model.fields, coupling]), axis=0, return_inverse=True)
-    spins = 2.0 * (np.arange(2**degree) >> np.arange(degree)[:, None] & 1) - 1
+    spins = 2.0 * (np.arange(2**width) >> np.arange(width)[:, None] & 1) - 1
     threshold = _threshold(kinds[:, :1] + kinds[:, 1:] @ spins)
-    return {"neighbour": neighbour, "row": row.ravel(), "threshold": threshold}
+    return {
+        "order": order.astype(np.uint32),
+        "neighbours": tuple(np.ascontiguousarray(part) for part in neighbour[order].astype(np.uint32).T),
+        "row": (row.ravel()[order] * threshold.shape[1]).astype(np.uint64),
+        "threshold": threshold.ravel(),
+    }

@@ -77,7 +77,7 @@ class GibbsSweep:
         InputError: from `init`, a `Taylor` evaluation; classes that aren't a partition; a class in which two bits
             interact, or whose interactions can't be seen (classes of several bits need an `IsingEnergy`).
 
-    Source: Geman and Geman 1984, IEEE TPAMI 6, 721–741; classes as in Gonzalez et al. 2011 (AISTATS), section 3.
+    Source: Geman and Geman 1984, IEEE TPAMI 6, 721–741; classes as in Gonzalez et al. 2011 (AISTATS).
 
     >>> from discrete_ed import Exact, IsingEnergy, colour_classes, sample
     >>> ring = torch.eye(6).roll(1, 0) + torch.eye(6).roll(-1, 0)

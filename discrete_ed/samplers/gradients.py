@@ -25,10 +25,10 @@ def check_balance(balance: str) -> None:
 def log_balance(balance: Balance, delta: Tensor) -> Tensor:
     """`log g(exp(−Δ))` of a balancing function `g(t) = t g(1/t)`, elementwise; `−inf` at frozen bits.
 
-    `g(t)` is `√t`, `t / (1 + t)` (barker), `min(1, t)` or `max(1, t)`: Zanella 2020, arXiv 1711.07424, section 2.
+    `g(t)` is `√t`, `t / (1 + t)` (barker), `min(1, t)` or `max(1, t)`: Zanella 2020, arXiv 1711.07424.
     """
     if balance == "sqrt":
-        return -delta / 2
+        return -0.5 * delta
     if balance == "barker":
         return logsigmoid(-delta)
     if balance == "min":
@@ -56,7 +56,7 @@ class GibbsWithGradients:
     Raises:
         InputError: an unknown balancing function.
 
-    Source: Grathwohl et al. 2021, arXiv 2102.04509, algorithm 1; the functions from Zanella 2020, arXiv 1711.07424.
+    Source: Grathwohl et al. 2021, arXiv 2102.04509; the functions from Zanella 2020, arXiv 1711.07424.
 
     >>> from discrete_ed import Exact, IsingEnergy
     >>> kernel, local = GibbsWithGradients(), Exact(IsingEnergy(2))
@@ -74,10 +74,15 @@ class GibbsWithGradients:
         return evaluate(local, x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        u_flip = uniforms(state, *state.x.shape, generator=generator)
+        u_flip = uniforms(state, len(state.x), generator=generator, dtype=torch.float64)  # as fine as many bits need
         u_accept = uniforms(state, len(state.x), generator=generator)
-        i = (self.log_proposal(state.delta) + gumbels(u_flip)).argmax(-1)
-        return self.flip(local, state, i, u_accept.log())
+        return self.flip(local, state, self.choose(state.delta, u_flip), u_accept.log())
+
+    def choose(self, delta: Tensor, u: Tensor) -> Tensor:
+        """The bit that each chain proposes, `(B,)`: the first one up to which the probabilities exceed `u`, `(B,)`."""
+        up_to = log_balance(self.balance, delta).softmax(-1).cumsum(-1, dtype=torch.float64)
+        i = torch.searchsorted(up_to, (u * up_to[:, -1]).unsqueeze(-1), right=True)
+        return i.squeeze(-1).clamp(max=delta.shape[-1] - 1)
 
     def log_proposal(self, delta: Tensor) -> Tensor:
         """`log q(i|x)` of proposing to flip each bit, from the differences `(B, D)`; NaN where no bit is free."""

@@ -73,9 +73,11 @@ def check_numbers(state: State, step: int) -> None:
         raise NumericalError(f"energy: NaN or -inf in {broken} of {len(state.x)} chains at step {step}")
 
 
-def uniforms(state: State, *shape: int, generator: torch.Generator | None) -> Tensor:
+def uniforms(
+    state: State, *shape: int, generator: torch.Generator | None, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Uniforms inside `(0, 1)`, on the device of the chains.
 
     Not zero: a zero would accept moves of any cost, once in 2^24 draws.
     """
-    return torch.rand(shape, generator=generator, device=state.x.device).clamp(min=2**-25)
+    return torch.rand(shape, generator=generator, device=state.x.device, dtype=dtype).clamp(min=2**-25)

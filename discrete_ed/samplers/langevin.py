@@ -42,7 +42,7 @@ class DULA(_Langevin):
     """Discrete unadjusted Langevin: flip each bit with probability `σ(−Δ_i(x)/2 − 1/(2α))`, and accept always.
 
     **Biased**: without an accept step the chain follows another law than the energy's, at every step size; the error
-    goes to zero with α where the energy is quadratic (Zhang et al. 2022, section 5). Use `DMALA` for the law itself.
+    goes to zero with α where the energy is quadratic (Zhang et al. 2022). Use `DMALA` for the law itself.
 
     Args:
         step_size: α. Large steps flip many bits.
@@ -50,8 +50,8 @@ class DULA(_Langevin):
     Raises:
         InputError: `step_size` isn't positive.
 
-    Source: Zhang, Liu and Liu 2022, arXiv 2206.09914, eq. 4 and algorithm 1. One step size for all bits; the
-    preconditioned variant is not implemented.
+    Source: Zhang, Liu and Liu 2022, arXiv 2206.09914. One step size for all bits; the preconditioned
+    variant is not implemented.
 
     >>> from discrete_ed import Exact, IsingEnergy
     >>> kernel, local = DULA(step_size=0.5), Exact(IsingEnergy(4))
@@ -84,8 +84,8 @@ class DMALA(_Langevin):
     Raises:
         InputError: `step_size` isn't positive.
 
-    Source: Zhang, Liu and Liu 2022, arXiv 2206.09914, eq. 4 and algorithm 1. One step size for all bits; the
-    preconditioned variant is not implemented.
+    Source: Zhang, Liu and Liu 2022, arXiv 2206.09914. One step size for all bits; the preconditioned
+    variant is not implemented.
 
     >>> from discrete_ed import Exact, IsingEnergy, sample
     >>> sample(DMALA(step_size=0.5), Exact(IsingEnergy(4)), torch.zeros(3, 4), steps=10).shape
@@ -134,7 +134,7 @@ def adapt_step_size(
     Raises:
         InputError: `steps` below 1, or a `target` outside (0, 1).
 
-    Source: stochastic approximation as in Andrieu and Thoms 2008, Statistics and Computing 18, section 4.
+    Source: stochastic approximation as in Andrieu and Thoms 2008, Statistics and Computing 18, 343–373.
 
     >>> from discrete_ed import Exact, IsingEnergy
     >>> g = torch.Generator().manual_seed(0)

@@ -1,9 +1,8 @@
 """Compiled loops over the chains of an Ising model; `compiled` chooses among them. Importing this needs numba.
 
-Bits are uint8, `(B, D)` or `(D, B)`, or 64 chains to a word. Neighbours come as a table `(D, K)`, padded by the bit
-itself where it has fewer than `K`, or as the rows `start[i] … start[i + 1]` of a sparse matrix. Random words are those
-of SplitMix64, a counter and a mixing function (Steele, Lea and Flood 2014, OOPSLA), so that no loop waits for its
-generator; each loop takes the counter and returns where it left it.
+Bits are uint8, `(B, D)`, or 64 chains to a word, `(D, W)`. Places are unsigned where it counts: then no index is
+checked for being negative. Random words are those of SplitMix64, a counter and a mixing function (Steele, Lea and Flood
+2014, OOPSLA), so that no loop waits for its generator; each loop takes the counter and returns where it left it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 Bits = NDArray[np.uint8]
 Words = NDArray[np.uint64]
-Places = NDArray[np.int64]
+Places = NDArray[np.integer]
 Reals = NDArray[np.float64]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -41,42 +40,30 @@ def unit(word: np.uint64) -> float:
 
 @njit(cache=True)
 def sweep_each(
-    x: Bits, order: Places, neighbour: Places, row: Places, threshold: Words, sweeps: int, counter: np.uint64
+    x: Bits,
+    order: Places,
+    neighbours: tuple[Places, ...],
+    row: Places,
+    threshold: Words,
+    sweeps: int,
+    counter: np.uint64,
 ) -> np.uint64:
-    """Gibbs sweeps of few chains, one after the other; `threshold[row[i]]` has p(bit i = 1) · 2^64 by neighbours."""
+    """Gibbs sweeps, one chain after the other.
+
+    `neighbours[k][t]` is the k-th neighbour of the bit that is redrawn at time `t`, and `threshold` has its
+    p(bit = 1) · 2^64 at `row[t]` plus the number that the neighbours' bits spell. The compiler unrolls the neighbours.
+    """
     chains, bits = x.shape
     for b in range(chains):
         y = x[b]
         for _ in range(sweeps):
-            for t in range(bits):
-                i = order[t]
-                place = np.int64(0)
-                for k in range(neighbour.shape[1]):
-                    place += np.int64(y[neighbour[i, k]]) << k
+            for t in range(np.uint64(bits)):
+                place, k = row[t], _NONE
+                for neighbour in neighbours:
+                    place += np.uint64(y[neighbour[t]]) << k
+                    k += _ONE
                 counter += STEP
-                y[i] = mix(counter) < threshold[row[i], place]
-    return counter
-
-
-@njit(cache=True)
-def sweep_side_by_side(
-    x: Bits, order: Places, neighbour: Places, row: Places, threshold: Words, sweeps: int, counter: np.uint64
-) -> np.uint64:
-    """The same sweeps for bits `(D, B)`: the inner loops run over the chains, in vector instructions."""
-    bits, chains = x.shape
-    place = np.empty(chains, np.int32)
-    for _ in range(sweeps):
-        for t in range(bits):
-            i = order[t]
-            table = threshold[row[i]]
-            place[:] = 0
-            for k in range(neighbour.shape[1]):
-                j = neighbour[i, k]
-                for b in range(chains):
-                    place[b] += np.int32(x[j, b]) << np.int32(k)
-            for b in range(chains):
-                counter += STEP
-                x[i, b] = mix(counter) < table[place[b]]
+                y[order[t]] = mix(counter) < threshold[place]
     return counter
 
 
@@ -291,3 +278,38 @@ def _find(root: Places, k: int) -> int:
         root[k] = root[root[k]]
         k = root[k]
     return k
+
+
+@njit(cache=True)
+def couple(
+    order: Places,
+    neighbours: tuple[Places, ...],
+    row: Places,
+    threshold: Words,
+    most: int,
+    counter: np.uint64,
+) -> tuple[Bits, bool]:
+    """Coupling from the past: one draw `(D,)`, and whether the lowest and the highest chain met within `most` sweeps.
+
+    The arguments of `sweep_each`; thresholds must rise with the neighbours. The random words of a sweep are those of a
+    place of the counter, so that the same ones come again when the chains start earlier.
+    """
+    bits = len(order)
+    length = 1
+    while True:
+        low, high = np.zeros(bits, np.uint8), np.ones(bits, np.uint8)
+        for ago in range(length, 0, -1):
+            word = counter + np.uint64(ago * bits) * STEP
+            for t in range(np.uint64(bits)):
+                below, above, k = row[t], row[t], _NONE
+                for neighbour in neighbours:
+                    below += np.uint64(low[neighbour[t]]) << k
+                    above += np.uint64(high[neighbour[t]]) << k
+                    k += _ONE
+                uniform = mix(word + t * STEP)
+                low[order[t]] = uniform < threshold[below]
+                high[order[t]] = uniform < threshold[above]
+        met = bool((low == high).all())
+        if met or 2 * length > most:
+            return low, met
+        length *= 2

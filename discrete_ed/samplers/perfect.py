@@ -7,6 +7,7 @@ from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.samplers.compiled import couple_from_the_past
 from discrete_ed.samplers.gibbs import colour_classes
 from discrete_ed.states import to_spins
 
@@ -44,6 +45,12 @@ def perfect_sample(
         raise InputError(f"energy: expected couplings of at least 0 (ferromagnetic), got {couplings.min():g}")
     if count < 0:
         raise InputError(f"count: expected at least 0, got {count}")
+    compiled = couple_from_the_past(energy, count, max_sweeps, generator)
+    if compiled is not None:
+        bits, apart = compiled
+        if apart:
+            raise _not_met(apart, count, max_sweeps)
+        return bits
     d, device = len(fields), fields.device
     classes = [torch.tensor(members, device=device) for members in colour_classes(energy)]
     own = torch.Generator(device)
@@ -65,5 +72,8 @@ def perfect_sample(
         down, up = s.chunk(2)
         if torch.equal(down, up):
             return ((up + 1) / 2).to(energy.fields.dtype)
-    apart = int((down != up).any(-1).sum()) if sweeps else count
-    raise NumericalError(f"perfect_sample: {apart} of {count} draws have not met after {sweeps} sweeps")
+    raise _not_met(int((down != up).any(-1).sum()) if sweeps else count, count, sweeps)
+
+
+def _not_met(apart: int, count: int, sweeps: int) -> NumericalError:
+    return NumericalError(f"perfect_sample: {apart} of {count} draws have not met after {sweeps} sweeps")

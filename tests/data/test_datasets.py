@@ -67,7 +67,7 @@ def test_a_test_table_of_the_users_is_kept(tmp_path):
         (lambda p: save(p / "t.csv", 50, columns=4), {"test": "t.csv"}, "t.csv: expected 3 columns as in .*got 4"),
         (lambda p: save(p / "t.csv", 50, header="a,b,d"), {"test": "t.csv"}, "columns of .*got 'a' instead of 'x1'"),
         (lambda p: (p / "t.csv").write_text("1,0,2\n1,1,1\n"), {"valid": "t.csv"}, "row 1, column 'x3'"),
-        (lambda p: (p / "mine.csv").write_text("1,0,0\n" * 20 + "1,1,0\n"), {}, r"2 constant in training rows: x1, x3"),
+        (lambda p: (p / "mine.csv").write_text("1,0,0\n" * 20), {}, "columns that vary, got 3 constant"),
         (lambda p: save(p / "mine.csv", 9), {}, "at least 10 rows to split, got 9"),
         (lambda p: (p / "mine.csv").unlink(), {}, "data: expected one of 2spirals.*or the path of a table"),
     ],
@@ -147,3 +147,14 @@ def test_other_images_are_refused(tmp_path, content, message):
     np.save(tmp_path / "odd.npy", np.eye(5))
     with pytest.raises(InputError, match="square images, got 5 pixels"):
         read_images(tmp_path / "odd.npy")
+
+
+def test_constant_columns_are_known(tmp_path):
+    (tmp_path / "mine.csv").write_text("1,0,0\n" * 20 + "1,1,0\n" * 30)
+    assert load_table_data(tmp_path / "mine.csv").constant == ("x1", "x3")
+
+
+def test_published_tables_are_found(data_root):
+    data = load_table_data("plants", data_root)
+    assert (data.train.shape, data.valid.shape, data.test.shape) == ((17412, 69), (2321, 69), (3482, 69))
+    assert data.constant == ("x1",)

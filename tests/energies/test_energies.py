@@ -231,3 +231,29 @@ def test_a_convolution_sees_neighbours_on_the_image():
 def test_energies_that_cannot_be_built_are_refused(build, message):
     with pytest.raises(InputError, match=message):
         build()
+
+
+def test_an_ising_energy_survives_networkx_and_back():
+    graph = nx.Graph([("a", "b", {"coupling": 0.25}), ("b", "c")])
+    graph.nodes["c"]["field"] = -0.5
+    energy = IsingEnergy.from_graph(graph, 0.75, field=0.125)
+    assert energy.couplings.tolist() == [[0, 0.25, 0], [0.25, 0, 0.75], [0, 0.75, 0]]
+    assert energy.fields.tolist() == [0.125, 0.125, -0.5]
+    again = IsingEnergy.from_graph(energy.to_networkx())
+    assert torch.equal(again.couplings, energy.couplings)
+    assert torch.equal(again.fields, energy.fields)
+    with pytest.raises(InputError, match="self-loops"):
+        IsingEnergy.from_graph(nx.Graph([(0, 0)]))
+
+
+def test_a_binary_quadratic_model_has_the_same_energies():
+    dimod = pytest.importorskip("dimod")
+    energy = IsingEnergy(torch.tensor([[0, 0.25, 0], [0.25, 0, -0.75], [0, -0.75, 0]]), torch.tensor([0.5, 0, -1.0]))
+    bqm = energy.to_bqm()
+    states = enumerate_states(3)
+    spins = (2 * states - 1).int().tolist()
+    assert [bqm.energy(dict(enumerate(s))) for s in spins] == pytest.approx(energy(states).tolist())
+    bits = bqm.change_vartype(dimod.BINARY, inplace=False)
+    again = IsingEnergy.from_bqm(bits)
+    assert torch.allclose(again.couplings, energy.couplings)
+    assert torch.allclose(again.fields, energy.fields)

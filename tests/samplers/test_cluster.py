@@ -133,6 +133,18 @@ def test_clusters_can_be_tempered(generator):
     assert chi_square(bits, law_of(local, states_of(local))) > 1e-5 / FREQUENCY_TESTS
 
 
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+def test_extreme_couplings_make_one_cluster_and_stay_finite(backend, generator, monkeypatch):
+    if backend == "torch":
+        monkeypatch.setattr(compiled, "loops", lambda: None)
+    x = torch.rand(200, 6, generator=generator).round()
+    local = Exact(ring(6, 3e4, [1e-3, 0, 0, 0, 0, 0]).float())
+    *_, state = islice(chain(SwendsenWang(), local, x, generator=generator), 40)
+    assert (state.x == state.x[:, :1]).all()
+    assert state.energy.isfinite().all()
+    assert 0.2 < state.x.mean() < 0.8
+
+
 def test_frustrated_models_are_refused_with_the_place():
     x = torch.zeros(1, 5, dtype=DOUBLE)
     with pytest.raises(

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from contracts import check_frequencies, detailed_balance_residual, ising, law_of, torus, transition_matrix
+from contracts import check_frequencies, detailed_balance_residual, ising, law_of, rbm, torus, transition_matrix
 
-from discrete_ed import DMALA, Exact, Gibbs, GibbsSweep, PathAuxiliary, enumerate_states
+from discrete_ed import (
+    DMALA,
+    BlockGibbs,
+    Exact,
+    Gibbs,
+    GibbsSweep,
+    GibbsWithGradients,
+    PathAuxiliary,
+    enumerate_states,
+)
 from discrete_ed.local import Evaluation
 from discrete_ed.samplers import State
 from discrete_ed.samplers.kernels import accept
@@ -96,6 +105,58 @@ def test_a_wrong_class_and_a_stale_sweep_break_the_law():
     for kernel in (Unchecked(((0, 1, 5), (2, 3, 4))), Stale()):
         matrix = transition_matrix(kernel, Exact(RING), states)
         assert (law @ matrix - law).abs().max() > 1e-4
+
+
+class NoHiddenBias(BlockGibbs):
+    """The bug: the hidden biases are forgotten."""
+
+    def hidden(self, energy, x):
+        return (x @ energy.weight).sigmoid()
+
+
+class NotTransposed(BlockGibbs):
+    """The bug: the way down uses the weights of the way up; only a square machine lets it pass."""
+
+    def visible(self, energy, h):
+        return (energy.visible_bias + h @ energy.weight).sigmoid()
+
+
+@pytest.mark.parametrize("kernel", [NoHiddenBias(), NotTransposed()], ids=lambda kernel: type(kernel).__name__)
+def test_wrong_layers_break_the_law_of_a_machine(kernel):
+    local, states = Exact(rbm(5, 5)), enumerate_states(5, dtype=torch.float64)
+    law = law_of(local, states)
+    assert (law @ transition_matrix(kernel, local, states) - law).abs().max() > 1e-3
+
+
+def test_steps_that_draw_by_another_law_than_they_weigh_by_are_found():
+    class MeanField(BlockGibbs):
+        """The bug: probabilities are passed on where draws should be."""
+
+        def redraw(self, energy, state, _u_hidden, u_visible):
+            x = (u_visible < self.visible(energy, self.hidden(energy, state.x))).to(state.x.dtype)
+            return State(x, energy(x).detach(), state.delta, (x != state.x).any(-1))
+
+    class TooKeen(GibbsWithGradients):
+        """The bug: bits are drawn in proportion to `exp(−Δ)`, and weighed as if by `exp(−Δ/2)`."""
+
+        def choose(self, delta, u):
+            return super().choose(2 * delta, u)
+
+    class SharedCoin(Gibbs):
+        """The bug: one uniform serves for the choice and for the flip."""
+
+        def step(self, local, state, *, generator=None):
+            u = torch.rand(state.x.shape, generator=generator)
+            i = u.argmax(-1)
+            return self.flip(local, state, i, u.gather(-1, i[:, None])[:, 0].log())
+
+    for kernel, energy in (
+        (MeanField(), rbm(6, 4)),
+        (TooKeen(), ising(6)),
+        (SharedCoin(), ising(6)),
+    ):
+        with pytest.raises(AssertionError):
+            check_frequencies(kernel, Exact(energy), enumerate_states(6, dtype=torch.float64), 11)
 
 
 def test_a_step_that_does_not_draw_what_it_states_is_found():

@@ -1,0 +1,95 @@
+"""What the benchmark needs of other packages; each is imported only where it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+Run = Callable[[int], int | None]
+"""Does the work as often as told; returns how often it did where that is something else."""
+Bonds = tuple[np.ndarray, np.ndarray]
+"""The pairs of spins that are coupled."""
+
+MODULES = {"thrml": "thrml", "dwave-samplers": "dwave.samplers", "ebmkit": "ebm"}
+
+
+def has(name: str) -> bool:
+    """Whether a peer is installed."""
+    try:
+        return importlib.util.find_spec(MODULES[name]) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def thrml_sweeps(spins: int, bonds: Bonds, classes: Sequence[Sequence[int]], coupling: float, chains: int) -> Run:
+    """Block Gibbs sweeps by thrml, compiled by JAX."""
+    import jax
+    import jax.numpy as jnp
+    from thrml import Block, SamplingSchedule, SpinNode, sample_states
+    from thrml.models import IsingEBM, IsingSamplingProgram, hinton_init
+
+    nodes = [SpinNode() for _ in range(spins)]
+    edges = [(nodes[i], nodes[j]) for i, j in zip(*bonds, strict=True)]
+    model = IsingEBM(nodes, edges, jnp.zeros(len(nodes)), jnp.full(len(edges), coupling), jnp.array(1.0))
+    blocks = [Block([nodes[i] for i in members]) for members in classes]
+    program = IsingSamplingProgram(model, blocks, clamped_blocks=[])
+    start = hinton_init(jax.random.key(0), model, blocks, (chains,))
+
+    many = 256 if spins * chains < 2**16 else 16 if spins * chains < 2**21 else 2
+    keys = jax.random.split(jax.random.key(1), chains)
+    schedule = SamplingSchedule(n_warmup=many, n_samples=1, steps_per_sample=1)  # their length is compiled in
+    advance = jax.jit(jax.vmap(lambda key, state: sample_states(key, program, schedule, state, [], blocks)))
+
+    def run(repetitions: int) -> int:
+        calls = -(-repetitions // many)
+        for _ in range(calls):
+            jax.block_until_ready(advance(keys, start))
+        return calls * many
+
+    return run
+
+
+def dwave_sweeps(bonds: Bonds, coupling: float, chains: int) -> Run:
+    """Gibbs sweeps by the simulated annealer of dwave-samplers, at one temperature."""
+    import dimod
+    from dwave.samplers import SimulatedAnnealingSampler
+
+    pairs = {(int(a), int(b)): -coupling for a, b in zip(*bonds, strict=True)}
+    model = dimod.BinaryQuadraticModel({}, pairs, dimod.SPIN)
+    sampler = SimulatedAnnealingSampler()
+
+    def run(repetitions: int) -> None:
+        sampler.sample(
+            model,
+            num_reads=chains,
+            beta_schedule_type="custom",
+            beta_schedule=[1.0],
+            num_sweeps_per_beta=repetitions,
+            proposal_acceptance_criteria="Gibbs",
+            seed=0,
+        )
+
+    return run
+
+
+def ebmkit_lattice(coupling: float) -> Any:
+    """Its Ising model of a square lattice with open ends, states `(B, L, L)`."""
+    from ebm.nets.lattice import IsingEnergy as Lattice
+
+    return Lattice(coupling)
+
+
+def ebmkit_flips(energy: Any, x: torch.Tensor) -> Run:
+    """Its Gibbs-with-gradients; `energy` is any function."""
+    from ebm.samplers.discrete import GibbsWithGradients as Theirs
+
+    sampler = Theirs()
+
+    def run(repetitions: int) -> None:
+        sampler.sample(energy, x, steps=repetitions)
+
+    return run

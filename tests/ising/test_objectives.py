@@ -1,0 +1,140 @@
+"""What Ising estimators minimise: equal to the general losses, to enumeration, and to their own numerical slopes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import (
+    IsingEnergy,
+    enumerate_states,
+    interaction_screening,
+    log_law,
+    pseudo_likelihood,
+    ratio_matching,
+)
+from discrete_ed.ising.objectives import (
+    Bernoulli,
+    Block,
+    Likelihood,
+    Local,
+    log_logistic,
+    screening,
+    squared_ratio,
+)
+
+D = 5
+RNG = np.random.default_rng(0)
+SPINS = np.where(RNG.random((40, D)) < 0.6, 1.0, -1.0)
+COUPLINGS = np.triu(0.5 * RNG.standard_normal((D, D)), 1)
+COUPLINGS = COUPLINGS + COUPLINGS.T
+FIELDS = 0.3 * RNG.standard_normal(D)
+ENERGY = IsingEnergy(torch.from_numpy(COUPLINGS), torch.from_numpy(FIELDS))
+OBJECTIVES = {
+    "log_logistic": Local(SPINS, log_logistic),
+    "screening": Local(SPINS, screening),
+    "squared_ratio": Local(SPINS, squared_ratio),
+    "block": Block.drawn(SPINS, np.random.default_rng(1), size=3, epsilon=0.2),
+    "block of one": Block.drawn(SPINS, np.random.default_rng(1), size=1, epsilon=0.4),
+    "bernoulli": Bernoulli.drawn(SPINS, np.random.default_rng(1), epsilon=0.3, m=4),
+    "bernoulli, w = 0": Bernoulli.drawn(SPINS, np.random.default_rng(1), epsilon=0.3, m=4, w=0.0),
+    "likelihood": Likelihood(SPINS),
+}
+
+
+def bits(spins: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy((spins + 1) / 2)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_slopes_are_the_numerical_ones(name):
+    objective = OBJECTIVES[name]
+    _, pairs, fields = objective(COUPLINGS, FIELDS)
+    assert (pairs == pairs.T).all()
+    assert not pairs.diagonal().any()
+    step = 1e-5
+    for i in range(D):
+        for j in range(i):
+            ends = []
+            for sign in (1, -1):
+                moved = COUPLINGS.copy()
+                moved[i, j] = moved[j, i] = moved[i, j] + sign * step
+                ends.append(objective(moved, FIELDS).value)
+            assert pairs[i, j] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-7)
+        shift = step * np.eye(D)[i]
+        slope = (objective(COUPLINGS, FIELDS + shift).value - objective(COUPLINGS, FIELDS - shift).value) / (2 * step)
+        assert fields[i] == pytest.approx(slope, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("log_logistic", pseudo_likelihood), ("screening", interaction_screening), ("squared_ratio", ratio_matching)],
+)
+def test_local_objectives_are_the_general_losses(name, loss):
+    value = OBJECTIVES[name](COUPLINGS, FIELDS).value
+    assert value == pytest.approx(loss(ENERGY, bits(SPINS)).item(), abs=1e-12)
+
+
+def test_likelihood_is_enumerated():
+    law = log_law(ENERGY, D, dtype=torch.float64)
+    rows = bits(SPINS).long() @ (2 ** torch.arange(D - 1, -1, -1))
+    assert OBJECTIVES["likelihood"](COUPLINGS, FIELDS).value == pytest.approx(-law[rows].mean().item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
+def test_bernoulli_is_what_its_copies_give_when_they_are_built(w):
+    objective = Bernoulli.drawn(SPINS, np.random.default_rng(2), epsilon=0.4, m=3, w=w)
+    copies = np.repeat(SPINS, 3, axis=0)
+    for c in range(len(copies)):
+        copies[c, objective.sites[objective.starts[c] : objective.starts[c + 1]]] *= -1
+    gaps = (ENERGY(bits(SPINS))[:, None] - ENERGY(bits(copies)).view(-1, 3)).exp()
+    expected = torch.log(w / 3 + gaps.mean(1)).mean().item()
+    assert objective(COUPLINGS, FIELDS).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_copies_share_their_perturbed_state_and_flip_as_often_as_epsilon_says():
+    spins = np.ones((2000, 10))
+    objective = Bernoulli.drawn(spins, np.random.default_rng(0), epsilon=0.1, m=2)
+    flipped = np.zeros((4000, 10), dtype=bool)
+    flipped[np.repeat(np.arange(4000), np.diff(objective.starts)), objective.sites] = True
+    assert flipped.mean() == pytest.approx(2 * 0.1 * 0.9, abs=0.008)
+    first, second = flipped[0::2], flipped[1::2]
+    # both ξ ⊕ ξ': P(both) = E over the shared ξ; independent copies would give .0324
+    assert (first & second).mean() == pytest.approx(0.9 * 0.1**2 + 0.1 * 0.9**2, abs=0.008)
+
+
+def test_a_block_is_energy_discrepancy_over_its_states():
+    epsilon, block = 0.2, np.array([[0, 2, 3]])
+    spins = SPINS[:1]
+    patterns = 1 - 2 * enumerate_states(3, dtype=torch.float64).numpy()
+    states = np.repeat(spins, 8, axis=0)
+    states[:, block[0]] *= patterns
+    energies = ENERGY(bits(states)).detach().numpy()
+    differing = (patterns[:, None] != patterns[None]).sum(-1)
+    q = epsilon**differing * (1 - epsilon) ** (3 - differing)
+    expected = energies[0] + (q[0] * np.log((q * np.exp(-energies)).sum(1))).sum()
+    assert Block(spins, block, epsilon)(COUPLINGS, FIELDS).value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: Local(s, log_logistic),
+        lambda s: Local(s, screening),
+        lambda s: Local(s, squared_ratio),
+        lambda s: Block(s, np.array([[0, 3]]), 0.1),
+        lambda s: Block(s, np.array([[1, 2, 4]]), 0.5),
+        Likelihood,
+    ],
+)
+def test_the_population_slope_is_zero_at_the_truth_and_nowhere_else(make):
+    states = 2 * enumerate_states(D, dtype=torch.float64).numpy() - 1
+    law = log_law(ENERGY, D, dtype=torch.float64).exp().detach().numpy()
+
+    def slope(couplings, fields):
+        found = [make(state[None])(couplings, fields) for state in states]
+        return sum(p * part.pairs for p, part in zip(law, found, strict=True))
+
+    assert np.abs(slope(COUPLINGS, FIELDS)).max() < 1e-12
+    assert np.abs(slope(COUPLINGS * 1.3, FIELDS)).max() > 1e-3

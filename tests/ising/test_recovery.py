@@ -1,0 +1,179 @@
+"""Recovered couplings: every estimator and penalty, errors that cover, and tables that try to break them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import InputError, IsingEnergy, cramer_rao, lattice, log_law, recover_couplings, torus_sample
+from discrete_ed.ising import Settings
+from discrete_ed.ising.recovery import Estimator, Penalty, _common
+from discrete_ed.states import enumerate_states
+
+LATTICE = IsingEnergy.from_graph(lattice(4), 0.3)
+TRUE = LATTICE.couplings.detach().double().numpy()
+EDGES = np.argwhere(np.triu(TRUE))
+X = torus_sample(LATTICE, 2500, (4, 4), generator=torch.Generator().manual_seed(1)).double().numpy()
+FIELDED = IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.3)
+Y = torus_sample(FIELDED, 3000, (5, 1), generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("estimator", get_args(Estimator))
+def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatch):
+    monkeypatch.setattr("discrete_ed.ising.contrastive.STEPS", 200)
+    found = recover_couplings(Y, estimator, "refit", settings=Settings(epsilon=0.1 if estimator == "block" else 0.05))
+    true = FIELDED.couplings.detach().double().numpy()
+    assert np.abs(found.couplings - true).max() < 0.15
+    assert np.abs(found.fields - 0.3).max() < 0.15
+    assert {tuple(edge) for edge in found.edges.tolist()} >= {(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)}
+    edge = true != 0
+    assert (found.standard_errors[edge] > 0.005).all()
+    assert (np.abs(found.couplings - true)[edge] < 5 * found.standard_errors[edge]).all()
+    assert (found.field_errors > 0.005).all()
+
+
+@pytest.mark.parametrize("penalty", get_args(Penalty))
+def test_every_penalty_does_what_it_says(penalty):
+    found = recover_couplings(X, "single-site", penalty, fields=False)
+    error = np.sqrt(((found.couplings - TRUE) ** 2).mean())
+    assert not found.fields.any()
+    assert (found.standard_errors[found.couplings == 0] == 0).all()
+    assert error < {"zero": 0.16, "none": 0.03, "l1": 0.03, "auto": 0.025}.get(penalty, 0.016)
+    if penalty in ("refit", "common"):
+        assert np.array_equal(np.unique(np.sort(found.edges), axis=0), EDGES)
+    assert (found.common is not None) == (penalty == "common")
+    assert bool(found.held_out) == (penalty not in ("none", "zero"))
+
+
+def test_the_choice_is_the_candidate_with_the_least_held_out_loss():
+    found = recover_couplings(X, "single-site", fields=False)
+    assert found.choice == min(found.held_out, key=found.held_out.__getitem__)
+    assert found.reliability > 0.9
+    assert found.shrinkage == 1.0
+
+
+def test_coins_have_no_couplings():
+    x = np.random.default_rng(0).integers(0, 2, (500, 12))
+    found = recover_couplings(x, "single-site")
+    assert np.abs(found.couplings).max() < 0.05
+    assert np.abs(found.fields).max() < 0.2
+
+
+def test_halves_that_disagree_shrink_the_couplings_and_are_told():
+    """Deep in the ordered phase 200 samples say little: the estimate must not do much worse than J = 0."""
+    energy = IsingEnergy.from_graph(lattice(6), 0.7)
+    true = energy.couplings.detach().numpy()
+    x = torus_sample(energy, 200, (6, 6), generator=torch.Generator().manual_seed(3))
+    found = recover_couplings(x, fields=False)
+    assert found.shrinkage == pytest.approx(min(1.0, 2 * found.reliability))
+    assert ((found.couplings - true) ** 2).mean() < 1.05 * (true**2).mean()
+    assert found.shrinkage == 1 or any("reliability" in warning for warning in found.warnings)
+
+
+def test_intervals_cover():
+    covered = []
+    for seed in range(30):
+        x = torus_sample(LATTICE, 600, (4, 4), generator=torch.Generator().manual_seed(seed))
+        found = recover_couplings(x, "single-site", "none", fields=False, seed=seed)
+        covered.append(
+            np.abs(found.couplings - TRUE)[np.triu_indices(16, 1)]
+            < 1.96 * found.standard_errors[np.triu_indices(16, 1)]
+        )
+    share = np.mean(covered)
+    assert 0.93 < share < 0.97
+
+
+def test_other_standard_errors_agree_with_the_sandwich():
+    sandwich = recover_couplings(Y, "single-site", "none").standard_errors
+    upper = sandwich > 0
+    for estimator, low, high in (("maximum-likelihood", 0.8, 1.1), ("bernoulli", 0.6, 2.0), ("block", 0.6, 1.6)):
+        found = recover_couplings(Y, estimator, "none", settings=Settings(epsilon=0.2)).standard_errors
+        assert low < np.median(found[upper] / sandwich[upper]) < high
+
+
+def test_maximum_likelihood_is_the_pairwise_optimum():
+    found = recover_couplings(Y, "maximum-likelihood", "none")
+    law = log_law(
+        IsingEnergy(torch.from_numpy(found.couplings), torch.from_numpy(found.fields)), 5, dtype=torch.float64
+    )
+    p, states = law.exp().detach(), 2 * enumerate_states(5, dtype=torch.float64) - 1
+    spins = 2 * Y.double() - 1
+    assert torch.allclose(p @ states, spins.mean(0), atol=2e-3)  # moments match, up to the prior
+    assert torch.allclose(states.T @ (p[:, None] * states), spins.T @ spins / len(Y), atol=2e-3)
+
+
+def test_the_bound_is_that_of_the_enumerated_information():
+    states = 2 * enumerate_states(5, dtype=torch.float64).numpy() - 1
+    law = log_law(FIELDED.double(), 5, dtype=torch.float64).exp().detach().numpy()
+    FIELDED.float()
+    i, j = np.array([(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)]).T
+    statistics = np.hstack([states[:, i] * states[:, j], states])
+    mean = law @ statistics
+    information = (statistics * law[:, None]).T @ statistics - np.outer(mean, mean)
+    expected = np.sqrt(2 * np.linalg.inv(information).diagonal()[:5].sum() / 1000) / 5
+    many = torus_sample(FIELDED, 200_000, (5, 1), generator=torch.Generator().manual_seed(0)).double().numpy()
+    found = cramer_rao(2 * many - 1, np.stack([i, j], 1), 1000, with_fields=True)
+    assert found == pytest.approx(expected, rel=0.01)
+    tied = cramer_rao(2 * many - 1, np.stack([i, j], 1), 1000, with_fields=False, tied=True)
+    variance = 5 / (information[:5, :5].sum())
+    assert tied == pytest.approx(np.sqrt(2 * variance / 1000) / 5, rel=0.02)
+
+
+def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
+    rng = np.random.default_rng(0)
+    upper = np.triu_indices(30, 1)
+    errors = np.where(rng.random(len(upper[0])) < 0.5, 0.05, 0.3)
+    full, error = np.zeros((30, 30)), np.zeros((30, 30))
+    truth = 0.5 + 0.1 * rng.standard_normal(len(upper[0]))
+    full[upper], error[upper] = truth + errors * rng.standard_normal(len(errors)), errors
+    full, error = full + full.T, error + error.T
+    better, smaller, (mean, spread) = _common(full, error)
+    assert mean == pytest.approx(0.5, abs=0.03)
+    assert spread == pytest.approx(0.1, abs=0.03)
+    assert np.square(better[upper] - truth).mean() < 0.4 * np.square(full[upper] - truth).mean()
+    assert (smaller[upper] < errors).all()
+    assert np.abs((better[upper] - truth) / smaller[upper]).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
+
+
+def test_tables_that_are_hard_get_an_answer_and_a_warning():
+    rng = np.random.default_rng(0)
+    constant = np.hstack([X[:300, :5], np.ones((300, 1))])
+    found = recover_couplings(constant, "single-site")
+    assert any("columns that never change carry no couplings: 6" in warning for warning in found.warnings)
+    assert not found.couplings[5].any()
+    twins = np.hstack([X[:300, :5], X[:300, :1]])
+    for estimator in ("single-site", "maximum-likelihood"):
+        found = recover_couplings(twins, estimator, "refit")
+        assert found.couplings[0, 5] > 1
+        assert np.isfinite(found.couplings).all()
+        assert np.isfinite(found.standard_errors).all()
+    assert any("separable" in warning for warning in recover_couplings(twins, "single-site", "refit").warnings)
+    few = recover_couplings(rng.integers(0, 2, (12, 20)), "single-site")
+    assert any("fewer samples (12) than spins (20)" in warning for warning in few.warnings)
+    assert np.isfinite(few.couplings).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "arguments", "message"),
+    [
+        (np.full((20, 3), 0.5), {}, "zeros and ones"),
+        (np.zeros((5, 3)), {}, "at least 10 samples"),
+        (np.zeros((20, 1)), {}, "2 spins"),
+        (np.zeros(20), {}, "table"),
+        (np.zeros((20, 3)), {"estimator": "score"}, "estimator: expected one of auto"),
+        (np.zeros((20, 3)), {"penalty": "l2"}, "penalty: expected one of auto"),
+        (np.zeros((20, 21)), {"estimator": "maximum-likelihood"}, "at most 20 spins"),
+    ],
+)
+def test_bad_arguments_are_refused(x, arguments, message):
+    with pytest.raises(InputError, match=message):
+        recover_couplings(x, **arguments)
+
+
+def test_the_same_seed_gives_the_same_couplings():
+    one, two = (recover_couplings(X[:500], "bernoulli", "refit", fields=False, seed=4) for _ in range(2))
+    assert np.array_equal(one.couplings, two.couplings)
+    assert np.array_equal(one.standard_errors, two.standard_errors)
