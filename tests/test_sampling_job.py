@@ -16,6 +16,7 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     MLPEnergy,
+    NetworkEnergy,
     RBMEnergy,
     enumerate_states,
     save_energy,
@@ -34,6 +35,7 @@ def saved(tmp_path_factory):
         "ising": (torus(2, 3, 0.3).float(), {"couplings": 6}),
         "rbm": (RBMEnergy(6, 3, scale=0.5), {"visible": 6, "hidden": 3}),
         "mlp": (MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]}),
+        "network": (NetworkEnergy(6, width=8, layers=1), {"bits": 6, "width": 8, "layers": 1}),
         "coins": (BernoulliEnergy(torch.tensor([0.0, 30.0, -1.0])), {"logits": 3}),
         "graph": (GraphEnergy(4, width=4, layers=1), {"max_nodes": 4, "width": 4, "layers": 1}),
     }
@@ -65,7 +67,14 @@ def test_a_run_leaves_draws_diagnostics_and_a_figure(saved, tmp_path, capsys):
     assert (tmp_path / "run" / "diagnostics.txt").read_text().strip() in shown
 
 
-KERNELS = [("ising", "swendsen-wang"), ("ising", "gibbs"), ("rbm", "auto"), ("rbm", "gibbs-sweep"), ("mlp", "dmala")]
+KERNELS = [
+    ("ising", "swendsen-wang"),
+    ("ising", "gibbs"),
+    ("rbm", "auto"),
+    ("rbm", "gibbs-sweep"),
+    ("mlp", "dmala"),
+    ("network", "auto"),
+]
 
 
 @pytest.mark.parametrize(("energy", "kernel"), [*KERNELS, ("mlp", "path-auxiliary"), ("mlp", "auto")])

@@ -194,7 +194,7 @@ class Sample:
     """
 
     energy: Positional[Path]
-    """folder of a saved energy: an IsingEnergy, RBMEnergy, MLPEnergy, GraphEnergy or other energy of this package"""
+    """folder of a saved energy, such as the checkpoint of a run of another job"""
     kernel: KernelName = "auto"
     """how chains move; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, else gibbs-with-gradients"""
     chains: int = 16

@@ -165,7 +165,8 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         "recovery": (
             "Learned against true",
             lambda: ising_figures.recovery(true, found.couplings, found.standard_errors),
-            "Pairs that are no edge and were left out aren't drawn. On the dashed line, nothing was lost.",
+            "Pairs that are no edge and were left out aren't drawn. Blue on the dashed line: nothing lost. Red: not "
+            "an edge.",
         ),
     }
     lead = (

@@ -24,6 +24,7 @@ from discrete_ed.energies import (
     GraphEnergy,
     IsingEnergy,
     MLPEnergy,
+    NetworkEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
 )
@@ -57,6 +58,7 @@ BITS: dict[type[Energy], Callable[[Any], int]] = {
     GraphEnergy: lambda energy: triangle_size(energy.max_nodes),
     IsingEnergy: lambda energy: len(energy.fields),
     MLPEnergy: lambda energy: energy.net[0].in_features,
+    NetworkEnergy: lambda energy: len(energy.base.logits),
     RBMEnergy: lambda energy: len(energy.visible_bias),
     ResidualMLPEnergy: lambda energy: energy.enter.in_features,
 }

@@ -1,12 +1,69 @@
-"""The compiled loop over the flips of Bernoulli energy discrepancy."""
+"""Compiled loops of Bernoulli energy discrepancy: which spins flip, and what that costs."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from discrete_ed.samplers.loops import mix, unit
 
-@njit(cache=True, fastmath=False)
+
+@njit(cache=True)
+def draw_flips(
+    samples: int, spins: int, copies: int, law: np.ndarray, seed: np.uint64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flips `ξ ⊕ ξ'` of every copy: `ξ` shared by the copies of a sample, `ξ'` their own.
+
+    Each is a binomial number of sites, all different, so that what is drawn is flips, not every spin's coin.
+
+    Args:
+        law: cumulated probabilities of 0, 1, … `spins` flips.
+        seed: of the counter that random words are mixed from.
+
+    Returns:
+        Where each copy's flips begin, `(N M + 1,)`; the flipped sites, one copy after another.
+    """
+    golden, counter = np.uint64(0x9E3779B97F4A7C15), seed
+    starts = np.zeros(samples * copies + 1, np.int64)
+    sites = np.empty(2 * spins, np.uint32)
+    shared, own = np.empty(spins, np.uint32), np.empty(spins, np.uint32)
+    is_shared, is_own = np.zeros(spins, np.int64), np.zeros(spins, np.int64)  # the last draw that a site was part of
+    count, many = 0, 0
+    for copy in range(samples * copies):
+        for turn in range(1 if copy % copies else 2):  # first ξ, for a sample's first copy, then ξ'
+            first = turn == 0 and copy % copies == 0
+            chosen, marks = (shared, is_shared) if first else (own, is_own)
+            counter += golden
+            u, number = unit(mix(counter)), 0
+            while law[number] <= u:
+                number += 1
+            k = 0
+            while k < number:
+                counter += golden
+                site = np.uint32(((mix(counter) >> np.uint64(32)) * np.uint64(spins)) >> np.uint64(32))
+                if marks[site] != copy + 1:
+                    marks[site] = copy + 1
+                    chosen[k] = site
+                    k += 1
+            if first:
+                many, sample_mark = number, copy + 1
+        if count + many + number > len(sites):
+            longer = np.empty(2 * (count + many + number), np.uint32)
+            longer[:count] = sites[:count]
+            sites = longer
+        for k in range(number):
+            if is_shared[own[k]] != sample_mark:
+                sites[count] = own[k]
+                count += 1
+        for k in range(many):
+            if is_own[shared[k]] != copy + 1:
+                sites[count] = shared[k]
+                count += 1
+        starts[copy + 1] = count
+    return starts, sites[:count].copy()
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})  # infinities keep their meaning
 def bernoulli_slope(
     spins: np.ndarray,
     margins: np.ndarray,
@@ -29,16 +86,17 @@ def bernoulli_slope(
     total = 0.0
     for i in range(n):
         top = -np.inf
+        s, m, mine = spins[i], margins[i], weight[i]
         for c in range(copies):
             first, last = starts[i * copies + c], starts[i * copies + c + 1]
             gap = 0.0
             for a in range(first, last):
                 u = sites[a]
+                row = couplings[u]
                 pair = 0.0
                 for b in range(first, a):
-                    v = sites[b]
-                    pair += couplings[u, v] * spins[i, v]
-                gap += 2 * margins[i, u] - 4 * spins[i, u] * pair
+                    pair += row[sites[b]] * s[sites[b]]
+                gap += 2 * m[u] - 4 * s[u] * pair
             gaps[c] = -gap
             top = max(top, -gap)
         if w > 0:
@@ -55,8 +113,8 @@ def bernoulli_slope(
             first, last = starts[i * copies + c], starts[i * copies + c + 1]
             for a in range(first, last):
                 u = sites[a]
-                weight[i, u] += share
+                mine[u] += share
+                row, factor = inside[u], 4 * share * s[u]
                 for b in range(first, a):
-                    v = sites[b]
-                    inside[v, u] += 4 * share * spins[i, u] * spins[i, v]
+                    row[sites[b]] += factor * s[sites[b]]
     return total, weight, inside

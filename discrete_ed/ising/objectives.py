@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from scipy.special import expit, logsumexp
+from scipy.stats import binom
 
 from discrete_ed.states import enumerate_states
 
@@ -66,8 +67,9 @@ class Local:
 
 def log_logistic(m: Array) -> tuple[Array, Array, Array]:
     """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975."""
-    p = expit(-2 * m)
-    return np.logaddexp(0, -2 * m), -2 * p, 4 * p * (1 - p)
+    small = np.exp(-2 * np.abs(m))
+    p = np.where(m > 0, small, 1.0) / (1 + small)
+    return np.log(1 + small) + np.maximum(-2 * m, 0), -2 * p, 4 * p * (1 - p)
 
 
 def screening(m: Array) -> tuple[Array, Array, Array]:
@@ -163,16 +165,13 @@ class Bernoulli:
         cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
     ) -> Bernoulli:
         """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy; the copies of a sample share their `y`."""
+        from discrete_ed.ising.flips import draw_flips
+
         n, d = spins.shape
-        starts, sites = [np.zeros(1, np.int64)], []
-        rows = max(1, 2**22 // (m * d))
-        for first in range(0, n, rows):
-            count = min(rows, n - first)
-            shared = rng.random((count, 1, d), dtype=np.float32) < epsilon
-            flipped = (shared ^ (rng.random((count, m, d), dtype=np.float32) < epsilon)).reshape(-1, d)
-            sites.append(np.nonzero(flipped)[1].astype(np.int32))
-            starts.append(starts[-1][-1] + np.cumsum(flipped.sum(1)))
-        return cls(spins, np.concatenate(starts), np.concatenate(sites), m, w)
+        law = binom.cdf(np.arange(d + 1), d, epsilon)
+        law[-1] = 2.0  # above every uniform
+        seed = rng.integers(2**64, dtype=np.uint64)
+        return cls(spins, *draw_flips(n, d, m, law, seed), m, w)
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import bernoulli_slope

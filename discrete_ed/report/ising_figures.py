@@ -35,24 +35,33 @@ def coupling_matrices(matrices: Mapping[str, Array]) -> Figure:
 
 
 def recovery(true: Array, learned: Array, errors: Array) -> Figure:
-    """Learned against true couplings of all pairs, 95% intervals where estimated; and the errors of the edges."""
+    """Learned against true couplings with 95% intervals, where pairs interact or are said to; and errors of the edges.
+
+    Where all edges have the same coupling, they stand side by side in the order of what was learned.
+    """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     upper = np.triu_indices(len(true), 1)
     x, y, e = true[upper], learned[upper], errors[upper]
-    seen = (x != 0) | (y != 0)
-    jitter = np.random.default_rng(0).uniform(-1, 1, seen.sum()) * 0.02 * max(np.ptp(x), 0.2)
-    edge = x[seen] != 0
-    for mine, color, label in ((edge, REAL, "edges"), (~edge, MADE, "pairs that aren't edges")):
-        if mine.any():
-            place = x[seen][mine] + jitter[mine]
-            left.errorbar(place, y[seen][mine], 1.96 * e[seen][mine], fmt="o", ms=3, lw=0.6, color=color, label=label)
-    ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-    left.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1, zorder=0)
-    left.axhline(0, color=QUIET, linewidth=0.5, zorder=0)
-    style(left, "learned against true couplings", "true J (spread sideways)", "learned J, 95% interval")
-    if seen.any():
-        left.legend(frameon=False, loc="upper left")
+    alike = len(np.unique(x[x != 0])) <= 1
+    first = 0
+    for mine, color, label in (
+        (x != 0, REAL, "edges"),
+        ((x == 0) & (y != 0), MADE, "pairs that aren't edges"),
+    ):
+        order = np.argsort(y[mine])
+        place = first + np.arange(mine.sum()) if alike else x[mine][order]
+        left.errorbar(place, y[mine][order], 1.96 * e[mine][order], fmt="o", ms=3, lw=0.7, color=color, label=label)
+        if alike and mine.any():
+            left.hlines(x[mine][0], first, first + mine.sum(), color=color, linestyle="--", linewidth=1)
+        first += mine.sum()
+    if alike:
+        style(left, "learned couplings (dashed: truth)", "pairs, by what was learned", "learned J, 95% interval")
+    else:
+        ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+        left.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1, zorder=0)
+        style(left, "learned against true couplings", "true J", "learned J, 95% interval")
+    left.legend(frameon=False, loc="upper left")
     if (x != 0).any():
         right.hist((y - x)[x != 0], bins=30, color=REAL)
         right.axvline(0, color=QUIET, linestyle="--")
