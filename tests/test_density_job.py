@@ -157,12 +157,12 @@ def test_weighted_starts_follow_the_law_and_noise_is_the_way_out(monkeypatch, ge
     train[::2] = 1
     settings = density.Settled(samples=400, sampler_steps=200)
     monkeypatch.setattr(density, "START_DRAWS", 200_000)
-    x, ess = density.generate(energy, train, settings, generator)
+    x, ess = density.generate(energy, train, settings, generator).values()
     assert x.shape == (4000, 18)
     assert ess > 4000
     assert abs(x[:, 0].mean().item() - up) < 4.5 * (up * (1 - up) / 4000) ** 0.5
     monkeypatch.setattr(density, "START_DRAWS", 2000)
-    x, ess = density.generate(energy, train, settings, generator)
+    x, ess = density.generate(energy, train, settings, generator).values()
     assert x.shape == (4000, 18)
     assert ess < 4000
     assert abs(x[:, 0].mean().item() - up) > 0.1
