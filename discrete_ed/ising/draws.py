@@ -15,14 +15,14 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.graphs import read_graphs
 from discrete_ed.local import Exact
-from discrete_ed.samplers import GibbsSweep, ParallelTempering, State, SwendsenWang, chain, sample
+from discrete_ed.samplers import GibbsSweep, Kernel, ParallelTempering, State, SwendsenWang, chain, sample
 from discrete_ed.states import enumerate_states
 from discrete_ed.torus import MAX_SAMPLED, torus_sample
 
 SWEEPS = 300
-"""sweeps of clusters, or of tempered single spins, from random states to a draw"""
-CHAINS, APART = 250, 30
-"""tempered chains side by side, and sweeps between two draws of a chain"""
+"""sweeps of clusters, or of tempered single spins, from random states to the first draw"""
+CHAINS = 500
+"""chains side by side; more draws than that are taken from the same chains, some sweeps apart"""
 LADDER = tuple(0.8**k for k in range(10))
 
 
@@ -60,9 +60,9 @@ def draw_states(
 ) -> tuple[Tensor, str]:
     """Independent draws `(count, D)`, exact where they can be, and how they were made.
 
-    Transfer matrices on a torus with a side of at most 10, enumeration of at most 16 spins; else 300 sweeps of
-    Swendsen–Wang clusters from random states; for frustrated models 250 chains of single-spin sweeps on a ladder
-    of ten temperatures, a draw every 30 sweeps after the first 300.
+    Transfer matrices on a torus with a side of at most 10, enumeration of at most 16 spins; else at
+    most 500 chains of Swendsen–Wang clusters, a draw every 10 sweeps after the first 300; for frustrated models of
+    single-spin sweeps on a ladder of ten temperatures, a draw every 30.
 
     Args:
         torus: rows and columns, where couplings join neighbours on a torus only.
@@ -90,25 +90,19 @@ def draw_states(
             law.multinomial(count, replacement=True, generator=generator)
         ], "exact, by enumeration"
     try:
-        x = sample(SwendsenWang(), Exact(energy), start, SWEEPS, generator=generator, watch=told(SWEEPS))
-        return x, f"{SWEEPS} sweeps of Swendsen–Wang clusters from random states"
+        SwendsenWang().init(Exact(energy), start[:1])
+        kernel: Kernel = SwendsenWang()
+        apart, name, rungs = 10, "Swendsen–Wang clusters", 1
     except InputError:  # frustrated
-        pass
+        kernel = ParallelTempering(GibbsSweep(), LADDER)
+        apart, name, rungs = 30, f"parallel tempering over {len(LADDER)} temperatures", len(LADDER)
     chains = min(count, CHAINS)
-    rounds = -(-count // chains)
-    total = SWEEPS + APART * (rounds - 1)
-    states = chain(
-        ParallelTempering(GibbsSweep(), LADDER),
-        Exact(energy),
-        start[:chains].repeat(len(LADDER), 1),
-        generator=generator,
-    )
+    total = SWEEPS + apart * (-(-count // chains) - 1)
+    states = chain(kernel, Exact(energy), start[:chains].repeat(rungs, 1), generator=generator)
     draws = []
     for step, state in enumerate(islice(states, total), 1):
-        if step >= SWEEPS and (step - SWEEPS) % APART == 0:
+        if step >= SWEEPS and (step - SWEEPS) % apart == 0:
             draws.append(state.x[:chains])
         if watch is not None:
             watch(step, total)
-    return torch.cat(draws)[:count], (
-        f"{chains} chains of parallel tempering over {len(LADDER)} temperatures, {SWEEPS} sweeps, then {APART} apart"
-    )
+    return torch.cat(draws)[:count], f"{chains} chains of {name}, {SWEEPS} sweeps from random bits, then {apart} apart"

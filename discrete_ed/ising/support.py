@@ -21,6 +21,7 @@ PRIOR_SD = 3.0
 NEAREST = 64  # candidates of each spin whose score is computed in full
 DENSE = 2500  # parameters up to which the Newton step is solved densely
 ROUNDS = 60
+MANY = 10_000  # samples beyond which the search begins with every fourth
 
 
 @dataclass(frozen=True)
@@ -208,13 +209,20 @@ def select(sample: Sample, price: float, start: Fit | None = None) -> Fit:
 
     Pairs whose score exceeds the price come in, each spin taking part in one of them at a time; pairs whose Wald
     statistic has fallen below it go out. At a standstill all pairs above a third of the price are let in and pruned
-    again, which undoes detours; the search ends when that gains nothing.
+    again, which undoes detours; the search ends when that gains nothing. Of more than 10,000 samples every fourth is
+    searched first.
 
     Args:
         price: what a pair must gain in the (summed) loss to stay.
         start: a fit to search on from.
     """
-    fit = start or refit(sample, np.zeros((0, 2), dtype=int))
+    if start is not None:
+        fit = start
+    elif sample.spins.shape[1] > MANY:
+        part = select(Sample(np.ascontiguousarray(sample.spins[:, ::4]), sample.fields), price)
+        fit = refit(sample, part.pairs, part.values)
+    else:
+        fit = refit(sample, np.zeros((0, 2), dtype=int))
     best = fit = _prune(fit, price)
     for _ in range(ROUNDS):
         gain = fit.scores()

@@ -53,7 +53,6 @@ def check(energy: IsingEnergy, x: torch.Tensor) -> None:
 )
 def test_draws_have_the_moments_of_the_model(energy, arguments, way, monkeypatch):
     monkeypatch.setattr("discrete_ed.ising.draws.SWEEPS", 40)
-    monkeypatch.setattr("discrete_ed.ising.draws.APART", 5)
     monkeypatch.setattr("discrete_ed.ising.draws.CHAINS", 500)
     x, how = draw_states(energy, 3000, generator=generator(), **arguments)
     assert way in how

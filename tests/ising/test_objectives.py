@@ -97,7 +97,7 @@ def test_copies_share_their_perturbed_state_and_flip_as_often_as_epsilon_says():
     spins = np.ones((2000, 10))
     objective = Bernoulli.drawn(spins, np.random.default_rng(0), epsilon=0.1, m=2)
     flipped = np.zeros((4000, 10), dtype=bool)
-    flipped[np.repeat(np.arange(4000), np.diff(objective.starts)), objective.sites] = True
+    flipped[np.repeat(np.arange(4000), np.diff(objective.starts.astype(int))), objective.sites] = True
     assert flipped.mean() == pytest.approx(2 * 0.1 * 0.9, abs=0.008)
     first, second = flipped[0::2], flipped[1::2]
     # both ξ ⊕ ξ': P(both) = E over the shared ξ; independent copies would give .0324

@@ -94,6 +94,15 @@ def test_other_standard_errors_agree_with_the_sandwich():
         assert low < np.median(found[upper] / sandwich[upper]) < high
 
 
+def test_errors_spin_by_spin_are_near_those_of_all_together(monkeypatch):
+    together = recover_couplings(Y, "single-site", "none")
+    monkeypatch.setattr("discrete_ed.ising.uncertainty.TOGETHER", 0)
+    apart = recover_couplings(Y, "single-site", "none")
+    upper = together.standard_errors > 0
+    assert np.allclose(apart.standard_errors[upper], together.standard_errors[upper], rtol=0.15)
+    assert np.allclose(apart.field_errors, together.field_errors, rtol=0.15)
+
+
 def test_maximum_likelihood_is_the_pairwise_optimum():
     found = recover_couplings(Y, "maximum-likelihood", "none")
     law = log_law(

@@ -86,3 +86,8 @@ def test_a_model_without_parameters_is_a_fair_coin():
     fit = refit(sample(), NONE)
     assert fit.loss == pytest.approx(X.size * np.log(2))
     assert not fit.couplings.any()
+
+
+def test_a_search_that_begins_with_every_fourth_sample_ends_in_the_same_place(monkeypatch):
+    monkeypatch.setattr("discrete_ed.ising.support.MANY", 1000)
+    assert np.array_equal(np.unique(select(sample(), 12.0).pairs, axis=0), TRUE)
