@@ -263,7 +263,12 @@ def bracket(energy: Energy, train: Tensor, config: Settled, generator: torch.Gen
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         found = normaliser(
-            energy, train, temperatures=config.temperatures, burn_in=config.temperatures, generator=generator
+            energy,
+            train,
+            temperatures=config.temperatures,
+            burn_in=config.temperatures,
+            runs=config.runs,
+            generator=generator,
         )
     return found, [str(warning.message) for warning in caught]
 
