@@ -167,14 +167,15 @@ def recover_couplings(
         estimator = "maximum-likelihood" if spins.shape[1] <= SMALL else "single-site"
     work = _Work(estimator, settings or Settings(), fields, seed, watch or _quiet)
     held_out: dict[str, float] = {}
+    pairs = None
     if penalty in ("none", "zero"):
         recipe = _Recipe(penalty)
     else:
-        recipe, held_out = work.choose(
+        recipe, held_out, pairs = work.choose(
             spins, zero=penalty == "auto", refit=penalty != "l1", l1=penalty in ("auto", "l1")
         )
     work.watch(f"fit all samples: {recipe}")
-    couplings, h = work.apply(recipe, spins)
+    couplings, h = work.apply(recipe, spins, pairs=pairs)
     reliability = shrinkage = 1.0
     if penalty == "auto" and couplings.any():
         work.watch("compare the two halves of the samples")
@@ -291,12 +292,19 @@ class _Work:
         return Sample(np.ascontiguousarray(spins.T), self.with_fields)
 
     def apply(
-        self, recipe: _Recipe, spins: Array, couplings: Array | None = None, fields: Array | None = None
+        self,
+        recipe: _Recipe,
+        spins: Array,
+        couplings: Array | None = None,
+        fields: Array | None = None,
+        *,
+        pairs: Array | None = None,
     ) -> tuple[Array, Array]:
-        """Estimate by a recipe; a start, where given, only saves time."""
+        """Estimate by a recipe; couplings, fields and pairs to start from, where given, save time."""
         d = spins.shape[1]
         if recipe.kind == "refit":
-            return self.refitted(spins, select(self.sample(spins), recipe.level))
+            sample = self.sample(spins)
+            return self.refitted(spins, select(sample, recipe.level, None if pairs is None else refit(sample, pairs)))
         if recipe.kind == "zero":
             return self.refitted(spins, refit(self.sample(spins), np.zeros((0, 2), dtype=int)))
         pairs = np.stack(np.triu_indices(d, 1), 1)
@@ -314,8 +322,14 @@ class _Work:
         noise = float(np.sqrt(np.log(max(d * (d - 1) / 2, 2)) / n))
         return [factor * noise for factor in (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06, 0.03)]
 
-    def choose(self, spins: Array, *, zero: bool, refit: bool, l1: bool) -> tuple[_Recipe, dict[str, float]]:
-        """The candidate that predicts a held-out fifth of the samples best, single spins given all others."""
+    def choose(
+        self, spins: Array, *, zero: bool, refit: bool, l1: bool
+    ) -> tuple[_Recipe, dict[str, float], Array | None]:
+        """The candidate that predicts a held-out fifth of the samples best, single spins given all others.
+
+        Returns:
+            The recipe; the held-out loss of each candidate; the pairs that it selected, where it did.
+        """
         n, d = spins.shape
         order = np.random.default_rng(self.seed).permutation(n)
         kept, held = spins[order[n // 5 :]], spins[order[: n // 5]]
@@ -328,9 +342,11 @@ class _Work:
         if zero:
             judge(_Recipe("zero"), self.apply(_Recipe("zero"), kept))
         fit = None
+        selected: dict[_Recipe, Array] = {}
         for price in PRICES if refit else ():
             self.watch(f"select pairs, price {price:g}")
             fit = select(self.sample(kept), price, fit)
+            selected[_Recipe("refit", price)] = fit.pairs
             judge(_Recipe("refit", price), self.refitted(kept, fit))
         if l1 and (n * d * d <= LASSO_SIZE or not refit):
             before, found = np.inf, (np.zeros((d, d)), np.zeros(d))
@@ -343,7 +359,7 @@ class _Work:
                     break
                 before = loss
         best = min(losses, key=lambda recipe: losses[recipe])
-        return best, {str(recipe): loss for recipe, loss in losses.items()}
+        return best, {str(recipe): loss for recipe, loss in losses.items()}, selected.get(best)
 
     def reliability(self, recipe: _Recipe, spins: Array, couplings: Array, fields: Array) -> float:
         """Cosine `c` between the couplings from two halves of the samples, corrected to all: `2c / (1 + c)`.
