@@ -321,7 +321,7 @@ class _Work:
         """Decreasing λ, in proportion to what noise alone would reach, `√(log(pairs) / N)`."""
         n, d = spins.shape
         noise = float(np.sqrt(np.log(max(d * (d - 1) / 2, 2)) / n))
-        return [factor * noise for factor in (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06, 0.03)]
+        return [factor * noise for factor in (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)]
 
     def choose(
         self, spins: Array, *, zero: bool, refit: bool, l1: bool
