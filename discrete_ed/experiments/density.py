@@ -39,6 +39,7 @@ SNAPSHOTS = 10
 MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
 UNIFORM_DRAWS = 1_000_000  # as published
 START_DRAWS = 4_000_000
+PILOT = 2**14  # of these draws, to see whether all of them would be enough
 
 
 @dataclass(frozen=True)
@@ -216,11 +217,10 @@ def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Ge
     if bits <= ENUMERATED:
         states = draw(energy, count, train.new_zeros(count, bits).float(), generator=generator)
         return {"states": states, "effective_starts": None}
-    uniform = torch.randint(2, (START_DRAWS, bits), generator=generator, device=train.device, dtype=torch.uint8)
-    with torch.no_grad():
-        log_w = torch.cat([-energy(rows.float()).double() for rows in uniform.split(2**14)])
-    w = (log_w - log_w.max()).exp()
-    ess = float(w.sum() ** 2 / w.square().sum())
+    pilot = torch.Generator(train.device).manual_seed(config.seed)
+    uniform, w, ess = weighted_uniform(energy, min(PILOT, START_DRAWS), bits, pilot, train.device)
+    if ess * START_DRAWS >= count * len(uniform):  # more of them may be enough
+        uniform, w, ess = weighted_uniform(energy, START_DRAWS, bits, generator, train.device)
     between = max(1, config.sampler_steps // 10)
     if ess >= count:
         start, steps, snapshots = uniform[torch.searchsorted(w.cumsum(0), _uniforms(count, w, generator))], between, 1
@@ -240,6 +240,17 @@ def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Ge
             for x in chunks
         ]
     return {"states": torch.cat(found), "effective_starts": ess}
+
+
+def weighted_uniform(
+    energy: Energy, draws: int, bits: int, generator: torch.Generator, device: torch.device
+) -> tuple[Tensor, Tensor, float]:
+    """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
+    x = torch.randint(2, (draws, bits), generator=generator, device=device, dtype=torch.uint8)
+    with torch.no_grad():
+        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(2**14)])
+    w = (log_w - log_w.max()).exp()
+    return x, w, float(w.sum() ** 2 / w.square().sum())
 
 
 def _uniforms(count: int, w: Tensor, generator: torch.Generator) -> Tensor:
@@ -363,11 +374,7 @@ def write_report(
         {"Scores": tables.density_table(result)},
         images,
         {
-            **{
-                name: value
-                for name, value in vars(config).items()
-                if name not in ("out", "resume", "checkpoint_seconds") and value is not None
-            },
+            **{name: value for name, value in vars(config).items() if name not in HIDDEN and value is not None},
             **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
         },
         tables.density_notes(result),

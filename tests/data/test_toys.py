@@ -104,3 +104,18 @@ def test_draws_follow_their_seed():
     toy = TOYS["swissroll"]
     assert np.array_equal(toy.states(50, seed=1), toy.states(50, seed=1))
     assert not np.array_equal(toy.states(50, seed=1), toy.states(50, seed=2))
+
+
+def test_the_pinwheels_density_has_the_turning_in_it():
+    """On one blade, at (f, g): the density there over the determinant of the map, found by differences."""
+
+    def place(f, g):
+        angle = 0.25 * np.exp(f)
+        return 2 * np.stack([f * np.cos(angle) - g * np.sin(angle), -f * np.sin(angle) - g * np.cos(angle)], -1)
+
+    f, g = np.linspace(0.8, 1.7, 7), np.linspace(-0.2, 0.25, 7)
+    h = 1e-5
+    along, across = (place(f + h, g) - place(f - h, g)) / (2 * h), (place(f, g + h) - place(f, g - h)) / (2 * h)
+    determinant = np.abs(along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0])
+    normal = np.exp(-((f - 1) ** 2) / (2 * 0.3**2) - g**2 / (2 * 0.1**2)) / (2 * np.pi * 0.3 * 0.1)
+    np.testing.assert_allclose(TOYS["pinwheel"].density(place(f, g)), normal / determinant / 5, rtol=1e-6)
