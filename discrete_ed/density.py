@@ -27,7 +27,7 @@ from discrete_ed.samplers import BlockGibbs, GibbsWithGradients, Kernel, State, 
 from discrete_ed.states import enumerate_states
 
 EnergyName = Literal[NetworkName, "rbm", "ising"]
-LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd"]
+LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 Loss = Callable[[Energy, Tensor], Tensor]
 
 ENUMERATED = 16  # bits up to which states are drawn, and fits judged, by enumeration
@@ -97,6 +97,7 @@ def density_loss(
     | `rm` | ratio matching | |
     | `cd` | contrastive divergence | `steps`, `kernel` |
     | `pcd` | persistent contrastive divergence | `steps`, `kernel`, `buffer` |
+    | `ml` | maximum likelihood, all `2^D` states summed, `D` at most 16: what the others approximate | |
 
     Raises:
         InputError: an unknown name.
@@ -119,7 +120,16 @@ def density_loss(
         return ContrastiveDivergence(kernel, steps, generator=generator)
     if name == "pcd":
         return ContrastiveDivergence(kernel, steps, buffer=buffer, generator=generator)
+    if name == "ml":
+        return _negative_log_likelihood
     raise InputError(f"loss: expected one of {', '.join(get_args(LossName))}, got {name!r}")
+
+
+def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
+    if x.shape[1] > ENUMERATED:
+        raise InputError(f"loss: expected at most {ENUMERATED} bits for ml, got {x.shape[1]}")
+    states = enumerate_states(x.shape[1], dtype=x.dtype).to(x.device)
+    return energy(x).mean() + (-energy(states)).logsumexp(0)
 
 
 def chain_kernel(energy: Energy) -> Kernel:

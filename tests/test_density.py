@@ -47,7 +47,7 @@ def test_a_network_can_be_saved_and_loaded(tmp_path):
     assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy)(x), energy(x))
 
 
-@pytest.mark.parametrize("name", ["ed", "block-ed", "pl", "rm", "cd", "pcd"])
+@pytest.mark.parametrize("name", ["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"])
 def test_every_loss_learns_the_same_law(name):
     """One signature: a comparison is a loop. Each fits the pairwise model of its data."""
     g = torch.Generator().manual_seed(0)
@@ -72,6 +72,14 @@ def test_chains_suit_the_energy():
     loss = density_loss("pcd", buffer=7, steps=3)
     assert isinstance(loss, ContrastiveDivergence)
     assert (loss.size, loss.steps) == (7, 3)
+
+
+def test_maximum_likelihood_is_the_mean_of_the_enumerated_law_and_refuses_many_bits():
+    energy, x = density_energy("mlp", 6, width=8, data=DATA), DATA.float()
+    rows = DATA.long() @ torch.tensor([32, 16, 8, 4, 2, 1])
+    assert density_loss("ml")(energy, x).item() == pytest.approx(-log_law(energy, 6)[rows].mean().item(), abs=1e-5)
+    with pytest.raises(InputError, match="at most 16 bits for ml, got 18"):
+        density_loss("ml")(BernoulliEnergy(18), x.repeat(1, 3))
 
 
 @pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])

@@ -444,10 +444,10 @@ class EstimateDensity(Resumable):
     """validation table; default: a tenth of the training rows, drawn at random"""
     test: Path | None = None
     """test table; default: a fifth of the rows, drawn at random"""
-    loss: Literal["ed", "block-ed", "pl", "rm", "cd", "pcd"] | None = None
+    loss: Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"] | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (the same on random blocks of bits, summed), pl
-    (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent); default: ed for densities
-    in the plane, block-ed for others"""
+    (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent), ml (maximum likelihood by
+    enumeration, up to 16 bits); default: ed for densities in the plane, block-ed for others"""
     energy: Literal["mlp", "residual", "conv", "rbm", "ising"] = "mlp"
     """a network on a Bernoulli base (mlp, residual; conv for images), an rbm, or the pairwise ising model"""
     width: int | None = None
