@@ -23,7 +23,7 @@ from discrete_ed.data.tables import Bits, Table, read_table
 from discrete_ed.data.toys import TOYS, Toy
 from discrete_ed.errors import InputError
 
-TOY_SIZES = {"train": 100_000, "valid": 10_000, "test": 40_000}
+TOY_SIZES = {"train": 400_000, "valid": 10_000, "test": 40_000}
 SPLITS = ("train", "valid", "test")
 
 
@@ -72,7 +72,7 @@ def load_table_data(
 
     >>> data = load_table_data("moons")
     >>> data.train.shape, data.test.shape
-    ((100000, 32), (40000, 32))
+    ((400000, 32), (40000, 32))
     """
     name = str(data)
     named = name in TOYS or name in ("digits", "mnist", "omniglot")

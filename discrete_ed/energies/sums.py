@@ -36,7 +36,7 @@ class BernoulliEnergy(Energy):
         """
         if data.ndim != 2 or len(data) == 0:
             raise InputError(f"data: expected a table of shape (N, D) with N >= 1, got {tuple(data.shape)}")
-        rate = (data.double().sum(0) + pseudocount / 2) / (len(data) + pseudocount)
+        rate = (data.sum(0, dtype=torch.float64) + pseudocount / 2) / (len(data) + pseudocount)
         return cls((rate.log() - (1 - rate).log()).float())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -490,6 +490,8 @@ class EstimateDensity(Resumable):
     temperatures: int = 1000
     """inverse temperatures of annealed importance sampling, where the likelihood is bracketed, and steps of the chains
     that its reverse runs start from"""
+    runs: int = 256
+    """runs of annealed importance sampling, each way"""
     seed: int = 0
     """seed of everything random"""
     device: str = "cpu"
@@ -502,7 +504,7 @@ class EstimateDensity(Resumable):
         given = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
         _expect(self, "at least 1", *given, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         _expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
-        _expect(self, "at least 2", "samples", low=2)
+        _expect(self, "at least 2", "samples", "runs", low=2)
         _expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
         _expect(self, "at least 0", "w", "seed", "weight_decay", low=0)
         if self.epsilon is not None and not 0 < self.epsilon <= 0.5:

@@ -39,6 +39,7 @@ SNAPSHOTS = 10
 MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
 UNIFORM_DRAWS = 1_000_000  # as published
 START_DRAWS = 4_000_000
+TOLD = 50_000  # training states whose likelihood is told, and at which chains may start
 PILOT = 2**14  # of these draws, to see whether all of them would be enough
 
 
@@ -89,7 +90,7 @@ def run(config: EstimateDensity) -> dict[str, Any]:
     folder.write("samples.npy", buffer.getvalue())
     sampled = time.monotonic()
 
-    z, caught = bracket(energy, train.float(), settings, generator)
+    z, caught = bracket(energy, train[:TOLD].float(), settings, generator)
     likelihood = log_likelihood(energy, test.float(), z)
     result = {
         "data": data.name,
@@ -101,7 +102,9 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         "steps": [len(fitted.records) for fitted in selected],
         "selected_steps": [fitted.step for fitted in selected],
         "validation_scores": [fitted.score for fitted in selected],
-        **_likelihoods(likelihood, log_likelihood(energy, train.float(), z), log_likelihood(energy, valid.float(), z)),
+        **_likelihoods(
+            likelihood, log_likelihood(energy, train[:TOLD].float(), z), log_likelihood(energy, valid.float(), z)
+        ),
         "warnings": caught,
         **_discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
         "effective_starts": ess,
@@ -263,7 +266,12 @@ def bracket(energy: Energy, train: Tensor, config: Settled, generator: torch.Gen
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         found = normaliser(
-            energy, train, temperatures=config.temperatures, burn_in=config.temperatures, generator=generator
+            energy,
+            train,
+            temperatures=config.temperatures,
+            burn_in=config.temperatures,
+            runs=config.runs,
+            generator=generator,
         )
     return found, [str(warning.message) for warning in caught]
 

@@ -21,7 +21,7 @@ def save(path, rows, columns=3, seed=0, header=""):
 
 def test_toys_are_drawn_in_three_independent_parts():
     data, again, other = (load_table_data("moons", seed=seed) for seed in (0, 0, 1))
-    assert (len(data.train), len(data.valid), len(data.test)) == (100_000, 10_000, 40_000)
+    assert (len(data.train), len(data.valid), len(data.test)) == (400_000, 10_000, 40_000)
     assert data.toy is not None
     assert len(data.names) == len(set(data.names)) == 32
     assert np.array_equal(data.test, again.test)
