@@ -104,10 +104,11 @@ def test_the_same_seed_gives_the_same_result(table, tmp_path):
     assert result("c", 2) != result("d", 1)
 
 
-def test_images_are_shown_as_such(tmp_path):
+def test_images_are_shown_as_such(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
+    monkeypatch.setattr(density, "START_DRAWS", 2000)
     out = tmp_path / "run"
-    density.run(EstimateDensity(data="digits", energy="conv", loss="pl", out=out, **{**TINY, "steps": 3, "width": 2}))
+    density.run(EstimateDensity(data="digits", energy="conv", loss="ed", out=out, **{**TINY, "steps": 3, "width": 2}))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"samples.png"}
 
 

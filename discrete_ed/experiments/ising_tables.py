@@ -107,7 +107,9 @@ def published(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
     for row in rows:
         table.append([" ".join(row), *(f"{np.mean(cell):.2f} ±{np.std(cell):.2f}" for cell in cells[row])])
     table.append(["J = 0", *(f"{value:.2f}" for value in zeros)])
-    table.append(["bound, if the edges were known", *(f"{value:.2f}" for value in bounds)])
+    table.append(
+        ["bound, if the edges were known", *(f"{value:.2f}" if np.isfinite(value) else "–" for value in bounds)]
+    )
     table += [[name, *(f"{value:.1f}" for value in values)] for name, values in PUBLISHED.items()]
     note = (
         "Published convention (log p = sᵀJs, half the physics couplings), natural logarithm, all D² entries; mean ± sd "

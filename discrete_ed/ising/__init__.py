@@ -2,7 +2,8 @@
 
 from discrete_ed.ising.draws import draw_states, interaction_graph, lattice
 from discrete_ed.ising.goodness import Goodness, goodness
-from discrete_ed.ising.recovery import Recovery, Settings, recover_couplings
+from discrete_ed.ising.recipe import Settings
+from discrete_ed.ising.recovery import Recovery, recover_couplings
 from discrete_ed.ising.uncertainty import cramer_rao
 
 __all__ = [

@@ -255,7 +255,7 @@ def _with(fit: Fit, entering: Array) -> Fit:
 
 
 def _prune(fit: Fit, price: float) -> Fit:
-    """Leave out pairs that cost more than they gain, the worst fifth of those at a time.
+    """Leave out pairs that cost more than they gain, the worst half of those at a time.
 
     A step that raises the cost is taken back and tried with half as many pairs. For the Wald statistic of a very
     strong coupling is small, since the data hardly tell how strong it is (Hauck and Donner 1977).
@@ -267,7 +267,7 @@ def _prune(fit: Fit, price: float) -> Fit:
         bad = np.array([k for k in np.flatnonzero(z2 < price) if tuple(fit.pairs[k]) not in kept], dtype=int)
         if not len(bad):
             break
-        out = bad[np.argsort(z2[bad])[: max(1, min(most, len(bad) // 5))]]
+        out = bad[np.argsort(z2[bad])[: max(1, min(most, len(bad) // 2))]]
         keep = np.ones(len(fit.values), dtype=bool)
         keep[out] = False
         fewer = refit(fit.sample, fit.pairs[keep[: len(fit.pairs)]], fit.values[keep], iterations=2)

@@ -115,6 +115,9 @@ def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, t
         with_fields: whether fields are estimated, too.
         tied: whether it is known that all couplings are equal.
 
+    Returns:
+        The bound; infinite where the draws are too few, or too much alike, to tell every coupling.
+
     Source: Cramér 1946, Mathematical Methods of Statistics, ch. 32.
 
     >>> coins = np.where(np.random.default_rng(0).random((50_000, 4)) < 0.5, 1.0, -1.0)
@@ -124,8 +127,10 @@ def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, t
     d = spins.shape[1]
     i, j = pairs.T
     if tied:
-        variance = len(pairs) / (spins[:, i] * spins[:, j]).sum(1).var()
+        variance = len(pairs) / max((spins[:, i] * spins[:, j]).sum(1).var(), 1e-300)
         return float(np.sqrt(2 * variance / samples) / d)
     information = fisher_information(spins, pairs, with_fields)
+    if np.linalg.eigvalsh(information)[0] < 1e-9:
+        return float("inf")
     variance = np.linalg.inv(information).diagonal()[: len(pairs)].sum()
     return float(np.sqrt(2 * variance / samples) / d)
