@@ -366,12 +366,7 @@ def write_report(
         "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
         "that was kept; a line for each member.",
     )
-    images: dict[str, tuple[bytes, str]] = {}
-    for name, (title, figure, caption) in tqdm(drawn.items(), desc="draw", leave=False):
-        png = io.BytesIO()
-        figure().savefig(png, dpi=130)
-        folder.write(f"{name}.png", png.getvalue())
-        images[title] = (png.getvalue(), caption)
+    images = folder.draw(drawn)
     lead = (
         f"{data.name} ({data.description}): an energy with {result['parameters']} parameters learned "
         f"{len(data.train)} states of {data.train.shape[1]} bits."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import time
@@ -225,12 +224,7 @@ def write_report(
             "noise. Chains that still fall need more sampler steps. Acceptance is the share of chains that moved.",
         ),
     }
-    images: dict[str, tuple[bytes, str]] = {}
-    for name, (title, draw, caption) in tqdm(drawn.items(), desc="draw", leave=False):
-        png = io.BytesIO()
-        draw().savefig(png, dpi=130)
-        folder.write(f"{name}.png", png.getvalue())
-        images[title] = (png.getvalue(), caption)
+    images = folder.draw(drawn)
     lead = (
         f"{result['generated_graphs']} graphs from an energy that learned {len(data.train)} graphs of {data.name} "
         f"({data.description}). Read a score beside its floor: below it, differences are noise or memorised graphs."

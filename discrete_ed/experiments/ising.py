@@ -330,12 +330,7 @@ def write_report(
     result: dict[str, Any],
 ) -> None:
     """Write the figures as PNG files, and `report.html` with all of them inside."""
-    images: dict[str, tuple[bytes, str]] = {}
-    for name, (heading, drawn, caption) in drawings.items():
-        png = io.BytesIO()
-        drawn().savefig(png, dpi=130)
-        folder.write(f"{name}.png", png.getvalue())
-        images[heading] = (png.getvalue(), caption)
+    images = folder.draw(drawings)
     facts = {
         **{name: value for name, value in vars(config).items() if name not in HIDDEN},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},

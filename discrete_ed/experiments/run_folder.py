@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -15,6 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from types import UnionType
 from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from discrete_ed.checkpoint import Checkpoints, save_energy, write_atomically
 from discrete_ed.distributed import ranks, text_from_first
@@ -75,6 +79,23 @@ class RunFolder:
         """Write a JSON file; paths become strings, and a number that isn't finite is an error."""
         text = json.dumps(content, indent=2, default=str, allow_nan=False, ensure_ascii=False)
         self.write(name, (text + "\n").encode())
+
+    def draw(self, drawings: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> dict[str, tuple[bytes, str]]:
+        """Draw figures, with a bar, and write each as `NAME.png`.
+
+        Args:
+            drawings: by name the title, what draws the figure, and the caption.
+
+        Returns:
+            PNG and caption of each figure by title, as a report page takes them.
+        """
+        images = {}
+        for name, (title, make, caption) in tqdm(drawings.items(), desc="draw", leave=False):
+            png = io.BytesIO()
+            make().savefig(png, dpi=130)
+            self.write(f"{name}.png", png.getvalue())
+            images[title] = (png.getvalue(), caption)
+        return images
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of any kind, whole or not at all."""
