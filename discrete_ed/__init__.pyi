@@ -38,6 +38,7 @@ from .graphs import (
 )
 from .ising import (
     cramer_rao,
+    cramer_rao_all_pairs,
     draw_states,
     goodness,
     lattice,
@@ -131,6 +132,7 @@ __all__ = [
     "colour_classes",
     "contrastive_divergence",
     "cramer_rao",
+    "cramer_rao_all_pairs",
     "density_energy",
     "density_loss",
     "diagnose",

@@ -92,7 +92,7 @@ def _page(
     for label, graphs in tqdm(generated.items(), desc="draw", leave=False):
         result = results[label]
         scores[f"Scores of {label}"] = tables.score_table(result)
-        scores[f"The graphs of {label}"] = [["", "share"], *map(list, tables.shares(result))]
+        scores[f"The graphs of {label}"] = [["", "value"], *map(list, tables.overall(result))]
         gallery = figures.gallery(reference, graphs, left="reference graphs", right=label)
         images[f"Reference graphs and {label}"] = _png(gallery), "The first graphs of both files, in the same layout."
         sets = {"reference": reference, **({} if train is None else {"training": train}), label: graphs}

@@ -58,7 +58,8 @@ def evaluate_graphs(
           drawn with replacement from the training graphs (absent without them): the floor at matched size;
         - `erdos_renyi`: the trivial generator: random graphs with the numbers of nodes and edges of training graphs;
         - `mmd2_u`: the U-statistic of the score, which expects zero where the laws are equal (None for a single graph);
-        - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times);
+        - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times; `p_value` beside
+          `statistics` is that of all four together, see `Draws.any`);
         - `interval`: where the score would lie for other draws of both sets, 95% by bootstrap, `[low, high]` (None for
           a single graph).
 
@@ -86,7 +87,12 @@ def evaluate_graphs(
     for name, graphs in given.items():
         check_graphs(graphs, name)
     rng = np.random.default_rng(seed)
-    with tqdm(total=6, desc="score", disable=not progress, leave=False) as bar:
+    with tqdm(total=6, desc="score", postfix="reference graphs", disable=not progress, leave=False) as bar:
+
+        def now(stage: str) -> None:
+            bar.update()
+            bar.set_postfix_str(stage)
+
         test = describe(reference, protocol)
         least = 2 if get_protocol(protocol).unbiased else 1
         _expect_graphs("reference", test, least)
@@ -95,11 +101,11 @@ def evaluate_graphs(
                 f"reference: expected at least {('two', 'four')[least - 1]} graphs to split into halves, "
                 f"or training graphs, got {len(test['degree'])}"
             )
-        bar.update()
+        now("generated graphs")
         made = describe(generated, protocol)
         _expect_graphs("generated", made, least)
         rows = {"mmd2": _scores(test, made, protocol)}
-        bar.update()
+        now("training graphs")
         if train is None:
             rows["floor"] = _mean([_scores(*_halves(test, rng), protocol) for _ in range(RESAMPLES)])
         else:
@@ -109,12 +115,12 @@ def evaluate_graphs(
             draws = [_scores(test, _resample(learned, len(generated), rng), protocol) for _ in range(RESAMPLES)]
             rows["resampled"] = _mean(draws)
             rows["resampled_sd"] = {name: float(np.std([draw[name] for draw in draws], ddof=1)) for name in draws[0]}
-        bar.update()
+        now("random graphs")
         trivial = erdos_renyi_like(train or reference, len(generated), seed=seed)
         rows["erdos_renyi"] = _scores(test, describe(trivial, protocol), protocol)
-        bar.update()
-        judged = _judge(test, made, protocol, seed)
-        bar.update()
+        now("permutations")
+        judged, p_value = _judge(test, made, protocol, seed)
+        now("isomorphism")
         old = 0 if train is None else len(train)
         classes = np.array(isomorphism_classes([*(train or ()), *reference, *generated]))
         bar.update()
@@ -127,6 +133,7 @@ def evaluate_graphs(
         "statistics": {
             name: {**{row: scores[name] for row, scores in rows.items()}, **judged[name]} for name in DESCRIPTORS
         },
+        "p_value": p_value,
         "mean": {**{row: scores["mean"] for row, scores in rows.items()}, **judged["mean"]},
         "novel": None if train is None else float(np.mean(new >= old)),
         "novel_reference": None if train is None else float(np.mean(held_out >= old)),
@@ -154,17 +161,20 @@ def _expect_graphs(name: str, description: Description, least: int) -> None:
         raise InputError(f"{name}: expected at least two graphs for a U-statistic, got one")
 
 
-def _judge(reference: Description, generated: Description, protocol: str, seed: int) -> dict[str, dict[str, Any]]:
-    """The U-statistic, p-value and interval of each statistic, and of their mean."""
+def _judge(
+    reference: Description, generated: Description, protocol: str, seed: int
+) -> tuple[dict[str, dict[str, Any]], float]:
+    """The U-statistic, p-value and interval of each statistic and of their mean; the p-value of all together."""
     chosen = get_protocol(protocol)
     draws = {
         name: draw(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed)
         for name, kernel in chosen.kernels.items()
     }
+    p_value = Draws.any(list(draws.values()))
     draws["mean"] = Draws.mean([draws[name] for name in AVERAGED])
     enough = min(len(features["degree"]) for features in (reference, generated)) > 1
     unbiased = _mean_of_three(compare(reference, generated, protocol, unbiased=True)) if enough else {}
-    return {
+    judged = {
         name: {
             "mmd2_u": unbiased.get(name),
             "p_value": one.p_value,
@@ -172,6 +182,7 @@ def _judge(reference: Description, generated: Description, protocol: str, seed: 
         }
         for name, one in draws.items()
     }
+    return judged, p_value
 
 
 def _scores(reference: Description, generated: Description, protocol: str) -> dict[str, float]:

@@ -14,27 +14,33 @@ from discrete_ed.graphs.statistics import Floats
 class Kernel:
     """`k(x, y) = exp(−dist(x, y)² / 2σ²)` (`gaussian`) or `exp(−dist(x, y) / σ)` (`laplacian`) between feature rows.
 
-    All three distances are norms of a difference of vectors, of the cumulative rows for `emd`. The Laplacian kernel of
-    such an L1 or L2 distance is positive definite; the Gaussian one only of L2, not of `emd` and `tv`.
+    | distance | is the norm | of differences between |
+    |---|---|---|
+    | `tv` | L1, halved | rows |
+    | `emd` | L1 | cumulative rows |
+    | `cramer` | L2 | cumulative rows |
+    | `l2` | L2 | rows |
+    | `log` | L2 | logarithms of rows, `log(1 + x)` |
+
+    The Laplacian kernel of each is positive definite; the Gaussian one only of the L2 norms, not of `tv` and `emd`.
     """
 
     distance: str
-    """`emd`, `tv` or `l2`"""
     sigma: float
     """bandwidth σ, in the unit of the distance"""
     bin_width: float = 1.0
-    """distance between neighbouring bins, for `emd`"""
+    """distance between neighbouring bins, for `emd` and `cramer`"""
     shape: str = "gaussian"
     """`gaussian` or `laplacian`"""
 
     def __call__(self, x: Floats, y: Floats) -> Floats:
         """`(m, K)` and `(n, K)` to `(m, n)`."""
-        if self.distance == "emd":  # in one dimension: the L1 distance of the cumulative histograms
-            distances = self.bin_width * cdist(x.cumsum(axis=1), y.cumsum(axis=1), "cityblock")
-        elif self.distance == "tv":
-            distances = cdist(x, y, "cityblock") / 2
-        else:
-            distances = cdist(x, y, "euclidean")
+        if self.distance in ("emd", "cramer"):  # integrals over the bins' axis
+            x, y = x.cumsum(axis=1), y.cumsum(axis=1)
+        elif self.distance == "log":
+            x, y = np.log1p(x), np.log1p(y)
+        distances = cdist(x, y, "cityblock" if self.distance in ("tv", "emd") else "euclidean")
+        distances *= {"tv": 0.5, "emd": self.bin_width, "cramer": np.sqrt(self.bin_width)}.get(self.distance, 1.0)
         if self.shape == "laplacian":
             return np.exp(-distances / self.sigma)
         return np.exp(-(distances**2) / (2 * self.sigma**2))
@@ -42,4 +48,4 @@ class Kernel:
     @property
     def positive_definite(self) -> bool:
         """Whether MMD is a distance under this kernel, never negative and zero only for equal mean features."""
-        return self.shape == "laplacian" or self.distance == "l2"
+        return self.shape == "laplacian" or self.distance not in ("tv", "emd")

@@ -127,9 +127,7 @@ def _by_density(
     if loose.any():
         values[:, loose] = sparsely(GraphSet(graphs.adjacency[loose][:, loose], graphs.sizes[~dense]))
     for start, size in zip(_starts(graphs.sizes)[dense].tolist(), graphs.sizes[dense].tolist(), strict=True):
-        # Sums up to size² must be exact; in single precision they are up to 2²⁴.
-        dtype = np.float32 if size <= 4096 else np.float64
-        block = graphs.adjacency[start : start + size, start : start + size].toarray().astype(dtype)
+        block = graphs.adjacency[start : start + size, start : start + size].toarray().astype(np.float32)
         values[:, start : start + size] = np.rint(densely(block))
     return values
 
@@ -216,7 +214,8 @@ def _row_slices(graphs: GraphSet) -> list[slice]:
 def _dense_counts(a: Floats) -> Floats:
     """The same as `_sparse_counts` for the dense adjacency matrix of one graph, `(6, n)`; four-cliques from triangles.
 
-    A four-clique is a triangle among the later neighbours of its first node.
+    A four-clique is a triangle among the later neighbours of its first node. All products have whole numbers, which
+    single precision holds up to 2²⁴.
     """
     d = a.sum(axis=1, dtype=float)
     c = np.empty_like(a)
@@ -224,12 +223,14 @@ def _dense_counts(a: Floats) -> Floats:
     start = 0
     for some in _row_blocks(a):
         rows = slice(start, start := start + len(some))
-        a2 = some @ a
-        c[rows] = some * a2
-        counts[0, rows] = c[rows].sum(axis=1, dtype=float) / 2
-        counts[1, rows] = (c[rows] * (c[rows] - 1)).sum(axis=1, dtype=float) / 2
-        counts[3, rows] = c[rows] @ (d - 2)
-        counts[4, rows] = (a2 * (a2 - 1)).sum(axis=1, dtype=float) / 2
+        a2 = (some @ a).astype(float)
+        c[rows] = on_edges = some * a2
+        counts[0, rows] = on_edges.sum(axis=1) / 2
+        counts[1, rows] = (on_edges * (on_edges - 1)).sum(axis=1) / 2
+        counts[3, rows] = on_edges @ (d - 2)
+        counts[4, rows] = (a2 * (a2 - 1)).sum(axis=1) / 2
+    if d.max(initial=0) * c.max(initial=0) >= 2**24:
+        c = c.astype(float)
     start = 0
     for some in _row_blocks(a):
         rows = slice(start, start := start + len(some))

@@ -1,4 +1,4 @@
-"""Compiled loops of Bernoulli energy discrepancy: which spins flip, and what that costs."""
+"""Compiled loops of energy discrepancy with copies and with blocks: which spins flip, and what that costs."""
 
 from __future__ import annotations
 
@@ -118,3 +118,73 @@ def bernoulli_slope(
                 for b in range(first, a):
                     row[sites[b]] += factor * s[sites[b]]
     return total, weight, inside
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+def block_slope(
+    spins: np.ndarray, margins: np.ndarray, couplings: np.ndarray, blocks: np.ndarray, epsilon: float
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The sum over samples and their blocks of the loss, and what its gradient is made of, as `bernoulli_slope`.
+
+    A set of flipped spins is a number whose bits are the block's places. The sums over all sets run bit by bit.
+
+    Args:
+        blocks: `(N, B, k)`, sites.
+    """
+    n, d = spins.shape
+    k = blocks.shape[2]
+    states = 1 << k
+    weight = np.zeros((n, d))
+    inside = np.zeros((d, d))
+    noise = np.ones(states)  # q(y | no flips)
+    for a in range(k):
+        for y in range(states):
+            noise[y] *= epsilon if (y >> a) & 1 else 1 - epsilon
+    gaps, row, boltzmann = np.empty(states), np.empty(states), np.empty(states)
+    reach, posterior = np.empty(states), np.empty(states)
+    total = 0.0
+    for i in range(n):
+        s, m = spins[i], margins[i]
+        for block in blocks[i]:
+            gaps[0] = row[0] = 0.0
+            for a in range(k):  # the sets whose last place is a
+                u = block[a]
+                for b in range(a):
+                    pair = 4 * couplings[u, block[b]] * s[u] * s[block[b]]
+                    for f in range(1 << b):
+                        row[f + (1 << b)] = row[f] + pair
+                for f in range(1 << a):
+                    gaps[f + (1 << a)] = gaps[f] + 2 * m[u] - row[f]
+            least = gaps.min()
+            for f in range(states):
+                boltzmann[f] = reach[f] = np.exp(least - gaps[f])
+            _flip(reach, k, epsilon)
+            for y in range(states):
+                total += noise[y] * np.log(reach[y])
+                posterior[y] = noise[y] / reach[y]
+            total -= least
+            _flip(posterior, k, epsilon)
+            for f in range(states):
+                posterior[f] *= boltzmann[f]
+            for a in range(k):  # of all sets that include the set
+                for f in range(states):
+                    if not (f >> a) & 1:
+                        posterior[f] += posterior[f + (1 << a)]
+            for a in range(k):
+                u = block[a]
+                weight[i, u] += posterior[1 << a]
+                for b in range(a):
+                    inside[u, block[b]] += 4 * posterior[(1 << a) + (1 << b)] * s[u] * s[block[b]]
+    return total, weight, inside
+
+
+@njit(cache=True)
+def _flip(law: np.ndarray, k: int, epsilon: float) -> None:
+    """Convolve, in place, with `k` bits that are flipped with probability ε."""
+    for a in range(k):
+        step = 1 << a
+        for start in range(0, len(law), 2 * step):
+            for f in range(start, start + step):
+                here, there = law[f], law[f + step]
+                law[f] = (1 - epsilon) * here + epsilon * there
+                law[f + step] = epsilon * here + (1 - epsilon) * there

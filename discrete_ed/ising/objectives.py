@@ -20,8 +20,6 @@ from discrete_ed.states import enumerate_states
 
 Array = np.ndarray
 
-CHUNK = 4096  # samples whose blocks are enumerated at once
-
 
 class Slope(NamedTuple):
     """An objective and its gradient."""
@@ -87,14 +85,15 @@ def squared_ratio(m: Array) -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class Block:
-    """Energy discrepancy over one random block of `k` spins for each sample, its `2^k` states enumerated.
+    """Energy discrepancy over blocks of `k` spins, the `2^k` states of each enumerated.
 
-    `mean_n ( E(s_n) + Σ_y q(y|s_n) log Σ_{s'} q(y|s') e^{−E(s')} )`, with `s'` and `y` equal to `s_n` outside its
-    block: what `Block` perturbations estimate with fresh blocks. Only which block is drawn is left to chance: no bias.
+    `mean_n Σ_B ( E(s_n) + Σ_y q(y|s_n) log Σ_{s'} q(y|s') e^{−E(s')} )`, with `s'` and `y` equal to `s_n` outside the
+    block `B`: what `Block` perturbations estimate with fresh blocks. Only which blocks are drawn is left to chance: no
+    bias. Compiled with numba.
 
     Args:
         spins: `s`, `(N, D)`.
-        blocks: indices of each sample's block, `(N, k)`.
+        blocks: sites of each sample's blocks, `(N, B, k)`.
         epsilon: ε, the probability that `q` flips a spin of the block.
     """
 
@@ -104,36 +103,22 @@ class Block:
 
     @classmethod
     def drawn(cls, spins: Array, rng: np.random.Generator, *, size: int = 6, epsilon: float = 0.1) -> Block:
-        """A block for each sample, drawn once: the objective stays the same function from step to step."""
-        keys = rng.random(spins.shape)
-        return cls(spins, np.argsort(keys, axis=1)[:, : min(size, spins.shape[1])], epsilon)
+        """Each sample's spins cut at random into blocks, once: the objective stays the same from step to step.
+
+        Up to `k − 1` spins of a sample are left over, others in each.
+        """
+        n, d = spins.shape
+        size = min(size, d)
+        order = rng.permuted(np.broadcast_to(np.arange(d, dtype=np.int32), (n, d)), axis=1)
+        return cls(spins, order[:, : d - d % size].reshape(n, -1, size), epsilon)
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
-        n, d = self.spins.shape
-        k = self.blocks.shape[1]
-        flips = ((np.arange(2**k)[:, None] >> np.arange(k)) & 1).astype(float)  # the sets F, (2^k, k)
-        distance = (flips[:, None] != flips[None]).sum(-1)
-        q = self.epsilon**distance * (1 - self.epsilon) ** (k - distance)
+        from discrete_ed.ising.flips import block_slope
+
         m = margins(self.spins, couplings, fields)
-        value, pairs, outer = 0.0, np.zeros((d, d)), np.zeros((n, d))
-        for first in range(0, n, CHUNK):
-            rows = np.arange(first, min(n, first + CHUNK))[:, None]
-            block = self.blocks[rows[:, 0]]
-            own = self.spins[rows, block]
-            own_pairs = own[:, :, None] * own[:, None, :]
-            here, there = block[:, :, None], block[:, None, :]
-            # E(s') − E(s) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij s_i s_j, over ordered pairs of the flipped set F
-            inner = (flips @ (couplings[here, there] * own_pairs) * flips).sum(-1)
-            gaps = 2 * m[rows, block] @ flips.T - 2 * inner
-            least = gaps.min(1, keepdims=True)
-            weight = np.exp(least - gaps)
-            reach = weight @ q  # Σ_{s'} q(y|s') e^{−E(s')} for every y, up to a factor
-            value += float((np.log(reach) @ q[0] - least[:, 0]).sum())
-            posterior = weight * ((q[0] / reach) @ q)  # of each state, averaged over y
-            outer[rows, block] = -2 * (posterior @ flips) * own
-            both = flips.T @ (posterior[:, :, None] * flips)
-            np.add.at(pairs, (here, there), 2 * both * own_pairs)
-        return Slope(value / n, _symmetric((pairs + outer.T @ self.spins) / n), outer.mean(0))
+        return _flipped(
+            self.spins, *block_slope(self.spins, m, np.ascontiguousarray(couplings), self.blocks, self.epsilon)
+        )
 
 
 @dataclass(frozen=True)
@@ -178,12 +163,10 @@ class Bernoulli:
         from discrete_ed.ising.flips import bernoulli_slope
 
         m = margins(self.spins, couplings, fields)
-        value, weight, inside = bernoulli_slope(
-            self.spins, m, np.ascontiguousarray(couplings), self.starts, self.sites, self.m, self.w
+        return _flipped(
+            self.spins,
+            *bernoulli_slope(self.spins, m, np.ascontiguousarray(couplings), self.starts, self.sites, self.m, self.w),
         )
-        outer = -2 * weight * self.spins
-        n = len(self.spins)
-        return Slope(value / n, _symmetric((outer.T @ self.spins + inside) / n), outer.mean(0))
 
 
 @dataclass(frozen=True)
@@ -211,6 +194,12 @@ class Likelihood:
 @lru_cache(maxsize=1)
 def _all_spins(d: int) -> Array:
     return 2.0 * enumerate_states(d, dtype=torch.float64).numpy() - 1
+
+
+def _flipped(spins: Array, total: float, weight: Array, inside: Array) -> Slope:
+    """The slope of a sum over samples in which spins flip with some weight, `(N, D)`, and pairs with them, `(D, D)`."""
+    outer, n = -2 * weight * spins, len(spins)
+    return Slope(total / n, _symmetric((outer.T @ spins + inside) / n), outer.mean(0))
 
 
 def _symmetric(pairs: Array) -> Array:

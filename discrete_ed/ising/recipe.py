@@ -159,13 +159,16 @@ class Work:
 
         if zero:
             judge(Recipe("zero"), self.apply(Recipe("zero"), kept))
-        fit = None
+        fit, before = None, np.inf
         selected: dict[Recipe, Array] = {}
         for price in PRICES if refit else ():
             self.watch(f"select pairs, price {price:g}")
             fit = select(self.sample(kept), price, fit)
             selected[Recipe("refit", price)] = fit.pairs
-            judge(Recipe("refit", price), self.refitted(kept, fit))
+            loss = judge(Recipe("refit", price), self.refitted(kept, fit))
+            if loss > before:
+                break
+            before = loss
         if l1 and (n * d * d <= LASSO_SIZE or not refit):
             before, found = np.inf, (np.zeros((d, d)), np.zeros(d))
             for lam in self.lambdas(kept):

@@ -22,6 +22,8 @@ NEAREST = 64  # candidates of each spin whose score is computed in full
 DENSE = 2500  # parameters up to which the Newton step is solved densely
 ROUNDS = 60
 MANY = 10_000  # samples beyond which the search begins with every fourth
+FEW = 64  # pairs that are looked at one by one
+LARGE = 4e6  # spins × samples beyond which it does, too
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Sample:
     Args:
         spins: `(D, N)`, −1 and +1: a row for each spin.
         fields: whether `h` is free; zero where not.
+        fixed: a part of `θ` that isn't learned, `(D, N)`.
     """
 
     spins: Array
     fields: bool
+    fixed: Array | float = 0.0
 
     def design(self, neighbours: Array) -> Array:
         """What spin `i` is regressed on: its neighbours and, with fields, a one; `(K, N)`."""
@@ -49,13 +53,18 @@ class Fit:
     Args:
         pairs: `(P, 2)`, `i < j`.
         values: couplings of the pairs, then the fields where they are free.
-        wrong: `p(−s_i | the others)`, `(D, N)`.
+        theta: `θ_i`, `(D, N)`.
     """
 
     sample: Sample = field(repr=False)
     pairs: Array
     values: Array
-    wrong: Array = field(repr=False)
+    theta: Array = field(repr=False)
+
+    @cached_property
+    def wrong(self) -> Array:
+        """`p(−s_i | the others)`, `(D, N)`."""
+        return expit(-2 * self.sample.spins * self.theta)
 
     @cached_property
     def loss(self) -> float:
@@ -183,10 +192,10 @@ def _at(sample: Sample, pairs: Array, values: Array, like: Fit | None = None) ->
     d = len(sample.spins)
     i, j = pairs.T
     tied = sp.csr_array((values[: len(pairs)], (i, j)), shape=(d, d))
-    theta = (tied + tied.T) @ sample.spins
+    theta = (tied + tied.T) @ sample.spins + sample.fixed
     if sample.fields:
         theta += values[len(pairs) :, None]
-    fit = Fit(sample, pairs, values, expit(-2 * sample.spins * theta))
+    fit = Fit(sample, pairs, values, theta)
     if like is not None:
         fit.__dict__["neighbourhoods"] = like.neighbourhoods
     return fit
@@ -197,7 +206,7 @@ def _penalised(fit: Fit) -> float:
 
 
 def _solve(hessian: sp.csr_array, gradient: Array) -> Array:
-    if len(gradient) <= DENSE:
+    if len(gradient) <= 600 or (len(gradient) <= DENSE and hessian.nnz > 0.05 * len(gradient) ** 2):
         return np.linalg.solve(hessian.toarray(), gradient)
     scale = sp.diags_array(1 / hessian.diagonal())
     step, _ = cg(hessian, gradient, rtol=1e-8, maxiter=500, M=scale)
@@ -218,7 +227,7 @@ def select(sample: Sample, price: float, start: Fit | None = None) -> Fit:
     """
     if start is not None:
         fit = start
-    elif sample.spins.shape[1] > MANY:
+    elif sample.spins.shape[1] > MANY or sample.spins.size > LARGE:
         part = select(Sample(np.ascontiguousarray(sample.spins[:, ::4]), sample.fields), price)
         fit = refit(sample, part.pairs, part.values)
     else:
@@ -228,13 +237,15 @@ def select(sample: Sample, price: float, start: Fit | None = None) -> Fit:
         gain = fit.scores()
         entering = _matching(gain, price)
         if len(entering):
-            fit = _prune(_with(fit, entering), price)
+            fit = _prune(_with(fit, entering), price, thoroughly=False)
         if len(entering) and _cost(fit, price) < _cost(best, price) - 1e-6:
             best = fit
             continue
+        best = _prune(best, price)
+        gain = best.scores()
         loose = np.argwhere(gain > price / 3)
         loose = loose[np.argsort(-gain[tuple(loose.T)])[: 2 * len(sample.spins)]]
-        fit = _prune(_with(best, loose), price) if len(loose) else best
+        fit = _prune(_with(best, loose), price)
         if _cost(fit, price) >= _cost(best, price) - 1e-6:
             return best
         best = fit
@@ -254,11 +265,12 @@ def _with(fit: Fit, entering: Array) -> Fit:
     return refit(fit.sample, np.vstack([fit.pairs, entering]), values)
 
 
-def _prune(fit: Fit, price: float) -> Fit:
+def _prune(fit: Fit, price: float, *, thoroughly: bool = True) -> Fit:
     """Leave out pairs that cost more than they gain, the worst half of those at a time.
 
-    A step that raises the cost is taken back and tried with half as many pairs. For the Wald statistic of a very
-    strong coupling is small, since the data hardly tell how strong it is (Hauck and Donner 1977).
+    A step that raises the cost is taken back and tried with half as many pairs, less those that a look at them alone
+    shows to be worth their price. For the Wald statistic of a very strong coupling is small, since the data hardly
+    tell how strong it is (Hauck and Donner 1977).
     """
     kept: set[tuple[int, int]] = set()
     most = len(fit.pairs)
@@ -275,9 +287,27 @@ def _prune(fit: Fit, price: float) -> Fit:
             fit, most = fewer, 2 * len(out)
         elif len(out) > 1:
             most = len(out) // 2
+            if len(out) <= FEW:
+                kept |= {tuple(fit.pairs[k]) for k in out if _loss_without(fit, k) > price}
         else:
             kept.add(tuple(fit.pairs[out[0]]))
+        if not thoroughly:
+            break
     return refit(fit.sample, fit.pairs, fit.values)
+
+
+def _loss_without(fit: Fit, k: int) -> float:
+    """What leaving out pair `k` adds to the loss if only the other couplings of its two spins are refitted."""
+    p, fields = len(fit.pairs), fit.sample.fields
+    touching = np.flatnonzero(np.isin(fit.pairs, fit.pairs[k]).any(1))
+    sites, places = np.unique(fit.pairs[touching], return_inverse=True)
+    places = places.reshape(-1, 2)
+    values = np.concatenate([fit.values[touching], fit.values[p + sites] if fields else []])
+    near = Sample(fit.sample.spins[sites], fields)
+    near = Sample(near.spins, fields, fit.theta[sites] - _at(near, places, values).theta)
+    others = np.concatenate([touching != k, np.ones(len(values) - len(touching), dtype=bool)])
+    without = refit(near, places[others[: len(touching)]], values[others], iterations=3)
+    return without.loss - _at(near, places, values).loss
 
 
 def _matching(gain: Array, price: float) -> Array:

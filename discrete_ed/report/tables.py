@@ -45,10 +45,15 @@ def _score(row: str) -> Cell:
     def cell(column: Mapping[str, Any]) -> str:
         if column[row] is None:
             return NONE
-        spread = f" ±{column[row + '_sd']:.4f}" if row + "_sd" in column else ""
-        return f"{column[row]:z.4f}{spread}"
+        spread = f" ±{_number(column[row + '_sd'])}" if row + "_sd" in column else ""
+        return f"{_number(column[row])}{spread}"
 
     return cell
+
+
+def _number(value: float) -> str:
+    """Four decimals, or a digit of what would vanish there."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:.0e}"
 
 
 def _ratio(column: Mapping[str, Any]) -> str:
@@ -60,7 +65,7 @@ def _p_value(column: Mapping[str, Any]) -> str:
 
 
 def _interval(column: Mapping[str, Any]) -> str:
-    return NONE if column["interval"] is None else "{:z.4f} to {:z.4f}".format(*column["interval"])
+    return NONE if column["interval"] is None else " to ".join(map(_number, column["interval"]))
 
 
 def notes(result: Mapping[str, Any]) -> list[str]:
@@ -98,12 +103,13 @@ def notes(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def shares(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the generated graphs are, in per cent."""
-    rows = [("unique", f"{result['unique']:.1%}"), ("connected", f"{result['connected']:.1%}")]
+def overall(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the generated graphs are as a whole."""
+    rows = [("p-value of all four statistics together", f"{result['p_value']:.3f}")]
+    rows += [("unique", f"{result['unique']:.1%}"), ("connected", f"{result['connected']:.1%}")]
     if result["novel"] is not None:
         novel = f"{result['novel']:.1%} (of the reference graphs: {result['novel_reference']:.1%})"
-        rows.insert(0, ("not isomorphic to a training graph", novel))
+        rows.insert(1, ("not isomorphic to a training graph", novel))
     if result["valid"] is not None:
         valid = f"{result['valid']:.1%} (of the reference graphs: {result['valid_reference']:.1%})"
         rows.append((f"valid ({result['valid_property']})", valid))
@@ -124,7 +130,7 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     rows = [header]
     for name, result in results.items():
         rows.append([f"{name} ({result['generated_graphs']})", *map(_score("mmd2"), _columns(result))])
-        rows[-1] += [*([_ratio(result["mean"])] if biased else []), _p_value(result["mean"])]
+        rows[-1] += [*([_ratio(result["mean"])] if biased else []), _p_value(result)]
         shown = [*(["novel"] if learned else []), "unique", "connected"]
         shown += ["valid"] if named and named != "connected" else []
         rows[-1] += [f"{result[share]:.1%}" for share in shown]
@@ -134,7 +140,8 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
 
 def comparison_summary(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The comparison as text for the terminal, with what must be known of each result."""
-    told = ["Ratio to the floor and p-value are those of the mean of 3.", *common_notes(results)]
+    told = ["The p-value is that of all four statistics; the ratio is to the floor, of the mean of 3."]
+    told += common_notes(results)
     return "\n".join([as_text(comparison(results)), "", *told])
 
 
@@ -166,7 +173,7 @@ def as_text(rows: Sequence[Sequence[str]]) -> str:
 
 def summary(result: Mapping[str, Any]) -> str:
     """The whole result as text for the terminal."""
-    told = (f"{name}: {share}" for name, share in shares(result))
+    told = (f"{name}: {share}" for name, share in overall(result))
     return "\n".join([as_text(score_table(result)), "", *notes(result), "", *told])
 
 

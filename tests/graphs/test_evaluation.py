@@ -29,7 +29,7 @@ def test_scores_with_training_graphs(data, protocol):
     assert all(list(scores) == rows for scores in [*result["statistics"].values(), result["mean"]])
     assert set(result) == {
         "protocol", "reference_graphs", "generated_graphs", "train_graphs",
-        "statistics", "mean", "novel", "novel_reference", "unique", "connected",
+        "statistics", "p_value", "mean", "novel", "novel_reference", "unique", "connected",
         "valid_property", "valid", "valid_reference", "cleaned",
     }  # fmt: skip
     direct, floor = graph_mmd(data.test, generated, protocol), graph_mmd(data.test, data.train, protocol)
@@ -39,6 +39,7 @@ def test_scores_with_training_graphs(data, protocol):
     unbiased = graph_mmd(data.test, generated, protocol, unbiased=True)
     assert {name: scores["mmd2_u"] for name, scores in result["statistics"].items()} == unbiased
     assert result["mean"]["mmd2_u"] == pytest.approx(np.mean([unbiased[name] for name in STATISTICS[:3]]), rel=1e-12)
+    assert 0.001 <= result["p_value"] <= 1
     for scores in [*result["statistics"].values(), result["mean"]]:
         assert 0.001 <= scores["p_value"] <= 1
         assert scores["interval"][0] < scores["interval"][1]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 from math import exp
 
@@ -139,9 +140,41 @@ def test_every_clustering_coefficient_falls_where_numpy_puts_it():
         np.testing.assert_array_equal(histogram, expected)
 
 
-@pytest.mark.parametrize(
-    "kernel", [Kernel("emd", 0.5, bin_width=0.1), Kernel("tv", 0.1), Kernel("l2", 3.0)], ids=["emd", "tv", "l2"]
-)
+KERNELS = {
+    "emd": Kernel("emd", 0.5, bin_width=0.1),
+    "cramer": Kernel("cramer", 0.5, bin_width=0.1),
+    "tv": Kernel("tv", 0.1),
+    "l2": Kernel("l2", 3.0),
+    "log": Kernel("log", 2.0),
+}
+
+
+def test_kernels_are_functions_of_the_distance_between_two_rows():
+    x, y = np.array([0.5, 0.25, 0.25]), np.array([0.0, 0.0, 1.0])
+    distances = {
+        "emd": 0.1 * (0.5 + 0.75),
+        "cramer": np.sqrt(0.1 * (0.5**2 + 0.75**2)),
+        "tv": 0.75,
+        "l2": np.sqrt(0.5**2 + 0.25**2 + 0.75**2),
+        "log": np.sqrt(np.log(1.5) ** 2 + np.log(1.25) ** 2 + np.log(2 / 1.25) ** 2),
+    }
+    for name, kernel in KERNELS.items():
+        z = distances[name] / kernel.sigma
+        assert kernel(x[None], y[None]).item() == pytest.approx(np.exp(-(z**2) / 2)), name
+        assert replace(kernel, shape="laplacian")(x[None], y[None]).item() == pytest.approx(np.exp(-z)), name
+
+
+@pytest.mark.parametrize("shape", ["gaussian", "laplacian"])
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_says_whether_it_is_positive_definite(name, shape):
+    kernel = replace(KERNELS[name], shape=shape, sigma=1.0, bin_width=1.0)
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.dirichlet(np.full(12, 0.2), 150), np.eye(12)])
+    least = min(np.linalg.eigvalsh(replace(kernel, sigma=sigma)(rows, rows))[0] for sigma in (0.3, 1.0, 3.0))
+    assert kernel.positive_definite == (least > -1e-9)
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 def test_merging_equal_rows_changes_nothing(kernel):
     rng = np.random.default_rng(0)
     x, y = rng.integers(2, size=(40, 3)).astype(float), rng.integers(2, size=(25, 3)).astype(float)

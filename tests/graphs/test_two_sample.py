@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from brute_force import random_graphs
+from power import flipped, p_values
 from scipy.stats import kstest
 
 from discrete_ed.errors import InputError
@@ -174,37 +175,6 @@ def test_psd_compares_graphs_without_nodes_as_they_are():
     assert all(not row.any() for row in (features[0] for features in describe([nx.null_graph()], "psd").values()))
 
 
-def flipped(graph: nx.Graph, share: float, rng: np.random.Generator) -> nx.Graph:
-    """The graph with each pair of nodes flipped, edge to none and back, with this probability."""
-    adjacency = nx.to_numpy_array(graph, dtype=bool)
-    flips = np.triu(rng.random(adjacency.shape) < share, 1)
-    return nx.from_numpy_array(adjacency ^ flips ^ flips.T)
-
-
-def p_values(
-    graphs: list[nx.Graph], changed: list[nx.Graph], protocol: str, sizes: tuple[int, int], repeats: int, draws: int
-) -> dict[str, np.ndarray]:
-    """P-values `(repeats,)` of random disjoint sets, the first of `graphs`, the second of `changed` ones.
-
-    The 500-repeat versions: `p_values(egos(root), egos(root), "psd", (40, 60), 500, 999)`; for power, `changed` is
-    `[flipped(graph, .05, rng) for graph in egos(root)]`.
-    """
-    first, second = describe(graphs, protocol), describe(changed, protocol)
-    rng, chosen = np.random.default_rng(0), PROTOCOLS[protocol]
-    values: dict[str, list[float]] = {name: [] for name in (*STATISTICS, "mean")}
-    for repeat in range(repeats):
-        order = rng.permutation(len(graphs))
-        x, y = order[: sizes[0]], order[sizes[0] : sum(sizes)]
-        drawn = {
-            name: draw(first[name][x], second[name][y], kernel, unbiased=chosen.unbiased, draws=draws, seed=repeat)
-            for name, kernel in chosen.kernels.items()
-        }
-        drawn["mean"] = Draws.mean([drawn[name] for name in STATISTICS[:3]])
-        for name, one in drawn.items():
-            values[name].append(one.p_value)
-    return {name: np.array(p) for name, p in values.items()}
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_p_values_are_uniform_under_equality(data_root, protocol):
     graphs = egos(data_root)
@@ -218,3 +188,21 @@ def test_flipped_pairs_are_found(data_root, protocol):
     changed = [flipped(graph, 0.2, rng) for graph in graphs]
     for name, p in p_values(graphs, changed, protocol, (100, 100), 5, 199).items():
         assert name == "clustering" or (p < 0.05).all(), name
+
+
+def test_one_p_value_of_several_statistics_is_the_rank_of_their_smallest():
+    rng = np.random.default_rng(0)
+    estimates = rng.integers(0, 30, size=(3, 40)) / 7  # with ties
+    draws = [Draws(row[0], row[1:], np.zeros(0)) for row in estimates]
+    p = np.array([[np.mean(row >= value - 1e-12) for value in row] for row in estimates])
+    smallest = p.min(axis=0)
+    assert p[:, 0].tolist() == pytest.approx([one.p_value for one in draws])
+    assert Draws.any(draws) == pytest.approx(np.mean(smallest <= smallest[0]))
+    assert Draws.any(draws[:1]) == draws[0].p_value
+
+
+def test_one_statistic_that_differs_is_enough():
+    x, y = rows(40, 0), rows(40, 1)
+    draws = [draw(x, y + shift, KERNEL, seed=0, draws=199) for shift in (0.0, 5.0, 0.0)]
+    assert Draws.any(draws) < 0.02
+    assert Draws.any(draws[::2]) > 0.05

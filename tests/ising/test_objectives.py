@@ -105,11 +105,11 @@ def test_copies_share_their_perturbed_state_and_flip_as_often_as_epsilon_says():
 
 
 def test_a_block_is_energy_discrepancy_over_its_states():
-    epsilon, block = 0.2, np.array([[0, 2, 3]])
+    epsilon, block = 0.2, np.array([[[0, 2, 3]]])
     spins = SPINS[:1]
     patterns = 1 - 2 * enumerate_states(3, dtype=torch.float64).numpy()
     states = np.repeat(spins, 8, axis=0)
-    states[:, block[0]] *= patterns
+    states[:, block[0, 0]] *= patterns
     energies = ENERGY(bits(states)).detach().numpy()
     differing = (patterns[:, None] != patterns[None]).sum(-1)
     q = epsilon**differing * (1 - epsilon) ** (3 - differing)
@@ -123,8 +123,8 @@ def test_a_block_is_energy_discrepancy_over_its_states():
         lambda s: Local(s, log_logistic),
         lambda s: Local(s, screening),
         lambda s: Local(s, squared_ratio),
-        lambda s: Block(s, np.array([[0, 3]]), 0.1),
-        lambda s: Block(s, np.array([[1, 2, 4]]), 0.5),
+        lambda s: Block(s, np.array([[[0, 3]]]), 0.1),
+        lambda s: Block(s, np.array([[[1, 2, 4]]]), 0.5),
         Likelihood,
     ],
 )

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from discrete_ed import InputError, IsingEnergy, cramer_rao, lattice, log_law, recover_couplings, torus_sample
+from discrete_ed import (
+    InputError,
+    IsingEnergy,
+    cramer_rao,
+    cramer_rao_all_pairs,
+    lattice,
+    log_law,
+    recover_couplings,
+    torus_sample,
+)
 from discrete_ed.ising import Settings
 from discrete_ed.ising.recipe import common_law
 from discrete_ed.ising.recovery import Estimator, Penalty
@@ -132,6 +141,20 @@ def test_the_bound_is_that_of_the_enumerated_information():
     tied = cramer_rao(2 * many - 1, np.stack([i, j], 1), 1000, with_fields=False, tied=True)
     variance = 5 / (information[:5, :5].sum())
     assert tied == pytest.approx(np.sqrt(2 * variance / 1000) / 5, rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 4), (2, 4), (4, 3), (5,), (2, 2, 3)])  # even lengths halve some pairs
+def test_the_bound_of_all_pairs_by_wave_vectors_is_that_of_the_whole_information(shape):
+    d = int(np.prod(shape))
+    rng = np.random.default_rng(0)
+    spins = np.where(rng.normal(size=(300, d)) + 0.5 * rng.normal(size=(300, 1)) > 0, 1.0, -1.0)
+    grids, axes = spins.reshape(-1, *shape), tuple(range(1, len(shape) + 1))
+    moved = np.concatenate([np.roll(grids, shift, axes) for shift in np.ndindex(shape)]).reshape(-1, d)
+    pairs = np.stack(np.triu_indices(d, 1), 1)
+    expected = cramer_rao(moved, pairs, 100, with_fields=False)
+    assert cramer_rao_all_pairs(moved, shape, 100) == pytest.approx(expected, rel=1e-10)
+    assert cramer_rao_all_pairs(spins, shape, 100) == pytest.approx(expected, rel=1e-10)  # it moves them by itself
+    assert cramer_rao_all_pairs(spins[:2], shape, 100) == np.inf
 
 
 def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
