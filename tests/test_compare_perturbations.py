@@ -29,6 +29,27 @@ def test_the_comparison_measures_bias_noise_and_time(tmp_path, capsys):
     assert min(row["relative_time"] for row in rows.values()) == 1
 
 
+def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
+    options = {"side": 3, "samples": 200, "probe": 200, "m": 2, "steps": 5, "batch": 50}
+    whole = perturbations.run(ComparePerturbations(**options, out=tmp_path / "whole"))
+    real, calls = perturbations._compared, []
+
+    def killed(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(perturbations, "_compared", killed)
+    with pytest.raises(KeyboardInterrupt):
+        perturbations.run(ComparePerturbations(**options, out=tmp_path / "run"))
+    found = perturbations.run(ComparePerturbations(resume=tmp_path / "run"))
+    assert len(calls) == len(whole["losses"]) + 1
+    for name, row in found["losses"].items():
+        assert row["bias"] == whole["losses"][name]["bias"]
+        assert row["mean_edge"] == whole["losses"][name]["mean_edge"]
+
+
 @pytest.mark.parametrize(
     "wrong", [{"epsilon": 0.0}, {"side": 2}, {"steps": 0}, {"learning_rate": 0.0}, {"sigma": -1.0}]
 )

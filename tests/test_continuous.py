@@ -287,6 +287,23 @@ def test_all_parts_leave_a_page_behind(tmp_path):
     assert (tmp_path / "run" / "report.html").read_text().count("data:image/png;base64,") == 3
 
 
+def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):
+    options = {"steps": 3, "sampler_steps": 2}
+    whole = continuous.run(Continuous(**options, out=tmp_path / "whole"))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(continuous, "latent", killed)
+        with pytest.raises(KeyboardInterrupt):
+            continuous.run(Continuous(**options, out=tmp_path / "run"))
+    monkeypatch.setattr(continuous, "mixture", killed)  # it is not done again
+    assert continuous.run(Continuous(resume=tmp_path / "run")) == whole
+    for name in ("mixture.png", "gaussians.png", "latent.png"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_a_missing_file_of_images_is_told_before_anything_is_made(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         run_job("continuous", ["--part", "latent", "--images", "absent.gz", "--out", str(tmp_path / "run")])

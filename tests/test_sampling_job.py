@@ -53,6 +53,7 @@ def test_a_run_leaves_draws_diagnostics_and_a_figure(saved, tmp_path, capsys):
         "diagnostics.txt",
         "chains.png",
         "samples.npz",
+        "metrics.jsonl",
     }
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
     assert result["kernel"] == "GibbsSweep of 4 classes"
@@ -148,3 +149,35 @@ def test_an_energy_of_an_unknown_class_is_refused(saved, tmp_path):
         sampling.load_by_name(tmp_path)
     with pytest.raises(InputError, match="steps: expected at least 4"):
         Sample(energy=saved / "ising", steps=3)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "dmala"])
+def test_killed_and_resumed_is_uninterrupted(saved, tmp_path, monkeypatch, kernel):
+    options = {"energy": saved / "ising", "chains": 3, "steps": 50, "warmup": 13, "kernel": kernel}
+    whole = sampling.run(Sample(**options, out=tmp_path / "whole"))
+    real, calls = sampling.chain, []
+
+    def killed(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(sampling, "chain", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sampling.run(Sample(**options, out=tmp_path / "run"))
+    found = sampling.run(Sample(resume=tmp_path / "run"))
+    assert len(calls) == 17  # sixteen pieces of four draws, one of them twice
+    times = ("seconds", "ess_per_second")
+    assert {k: v for k, v in found.items() if k not in times} == {k: v for k, v in whole.items() if k not in times}
+    assert (tmp_path / "run" / "samples.npz").read_bytes() == (tmp_path / "whole" / "samples.npz").read_bytes()
+    assert not (tmp_path / "run" / "progress").exists()
+
+
+def test_without_an_energy_there_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run_job("sample", [])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: energy: expected the folder of a saved energy, or --resume with that of a run, got none\n"
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,12 @@ from discrete_ed.continuous import (
 from discrete_ed.continuous.images import digits, read_images
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import Continuous
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.report import continuous as figures
 from discrete_ed.report import page
 from discrete_ed.report.tables import as_text
 
+JOB, HIDDEN = "continuous", ("out", "resume")  # options that a report needn't tell
 TRUE_WEIGHT, VARIANCES = 0.2, (2.0, 4.0, 8.0, 32.0)
 MEANS = torch.tensor([[-5.0], [5.0]])
 
@@ -46,6 +47,7 @@ def run(config: Continuous) -> dict[str, Any]:
         InputError: images or a run folder that can't be used.
         NumericalError: training diverged.
     """
+    config = resumed(config, JOB)
     parts: dict[str, tuple[str, Callable[[], Part]]] = {
         "mixture": ("The weight of a mixture", lambda: mixture(config)),
         "gaussians": ("Twenty-five Gaussians", lambda: gaussians(config)),
@@ -54,24 +56,29 @@ def run(config: Continuous) -> dict[str, Any]:
     chosen = parts if config.part == "all" else {config.part: parts[config.part]}
     if "latent" in chosen:  # read before a run folder is made
         images = digits() if config.images is None else read_images(config.images)
-    folder = RunFolder(config.out, "continuous", config.part, config)
     result: dict[str, Any] = {}
     pictures: dict[str, tuple[bytes, str]] = {}
     tables: dict[str, list[list[str]]] = {}
-    for name, (title, part) in chosen.items():
-        result[name], figure, tables[title], caption = part()
-        png = io.BytesIO()
-        figure.savefig(png, dpi=130)
-        (folder.path / f"{name}.png").write_bytes(png.getvalue())
-        pictures[title] = png.getvalue(), caption
-        print(f"\n{title}\n{as_text(tables[title])}")
-    folder.write_json("result.json", result)
-    lead = "Energy discrepancy with Gaussian perturbations, on real vectors."
-    facts = {name: value for name, value in vars(config).items() if name != "out"}
-    html = page.render_page("Continuous energy discrepancy", lead, tables, pictures, facts)
-    (folder.path / "report.html").write_text(html, encoding="utf-8")
+    with RunFolder(config.out, JOB, config.part, config) as folder:
+        for name, (title, part) in chosen.items():
+            done = folder.once(name, partial(_drawn, folder, name, title, part))
+            result[name], tables[title] = done["numbers"], done["table"]
+            pictures[title] = (folder.path / f"{name}.png").read_bytes(), done["caption"]
+            print(f"\n{title}\n{as_text(tables[title])}")
+        lead = "Energy discrepancy with Gaussian perturbations, on real vectors."
+        facts = {name: value for name, value in vars(config).items() if name not in HIDDEN}
+        html = page.render_page("Continuous energy discrepancy", lead, tables, pictures, facts)
+        folder.write("report.html", html.encode())
+        folder.finish(result)
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
+
+
+def _drawn(folder: RunFolder, name: str, title: str, part: Callable[[], Part]) -> dict[str, Any]:
+    """Do a part, and leave its figure in the folder."""
+    numbers, figure, table, caption = part()
+    folder.draw({name: (title, lambda: figure, caption)})
+    return {"numbers": numbers, "table": table, "caption": caption}
 
 
 def mixture(config: Continuous) -> Part:

@@ -41,7 +41,7 @@ BOUND_DRAWS = 20_000  # draws that the Fisher information is estimated from
 MODEL_DRAWS = 10_000
 ENUMERATED = 16
 JOB = "train-ising"
-HIDDEN = ("out", "resume", "checkpoint_seconds", "table", "bias", "limits", "seeds")  # what a report needn't tell
+HIDDEN = ("out", "resume", "table", "bias", "limits", "seeds")  # what a report needn't tell
 
 
 def run(config: TrainIsing) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from discrete_ed.energies import Energy, IsingEnergy
 from discrete_ed.experiments.configs import ComparePerturbations
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.losses import energy_discrepancy, single_site_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Grid, Informed, MeanPool, Perturbation
 from discrete_ed.report import tables
@@ -20,6 +21,7 @@ from discrete_ed.states import to_spins
 from discrete_ed.torus import torus_sample
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 
+JOB = "compare-perturbations"
 Loss = Callable[[Energy, Tensor, torch.Generator], Tensor]
 
 
@@ -29,22 +31,24 @@ def run(config: ComparePerturbations) -> dict[str, Any]:
     Raises:
         InputError: a run folder that can't be used.
     """
-    folder = RunFolder(config.out, "compare-perturbations", f"{config.side}x{config.side}", config)
+    config = resumed(config, JOB)
+    folder = RunFolder(config.out, JOB, f"{config.side}x{config.side}", config)
     lattice = _lattice(config.side)
     truth = IsingEnergy(2 * config.sigma * lattice)
     generator = torch.Generator().manual_seed(config.seed)
     x = torus_sample(truth, config.samples, (config.side, config.side), generator=generator)
     losses = _losses(config)
     rows: dict[str, dict[str, float]] = {}
-    with tqdm(losses.items(), desc="perturbations", leave=False) as bar:
+    with folder, tqdm(losses.items(), desc="perturbations", leave=False) as bar:
         for name, loss in bar:
             bar.set_postfix_str(name)
-            rows[name] = {**_at_the_truth(loss, lattice, x, config), **_fitted(loss, lattice, x, config)}
+            rows[name] = folder.once(name, partial(_compared, loss, lattice, x, config))
+            folder.log({"loss": name, **rows[name]})
     seconds = _seconds(losses, x[: config.batch])
     for name, row in rows.items():
         row |= {"seconds_per_step": seconds[name], "relative_time": seconds[name] / min(seconds.values())}
     result = {"sigma": config.sigma, "samples": len(x), "losses": rows}
-    folder.write_json("result.json", result)
+    folder.finish(result)
     print(f"σ = {config.sigma:g} on a {config.side} × {config.side} torus, {len(x):,} exact samples, M = {config.m}")
     print(tables.as_text(table(rows)))
     print(f"\nwritten to {folder.path}")
@@ -121,6 +125,10 @@ class OneCoupling(Energy):
     def flip_delta(self, x: Tensor) -> Tensor:
         s = to_spins(x)
         return 2 * s * (s @ (self.coupling * self.lattice + self.errors))
+
+
+def _compared(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbations) -> dict[str, float]:
+    return {**_at_the_truth(loss, lattice, x, config), **_fitted(loss, lattice, x, config)}
 
 
 def _at_the_truth(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbations) -> dict[str, float]:

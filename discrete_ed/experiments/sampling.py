@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from discrete_ed.energies import (
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import KernelName, Sample
 from discrete_ed.experiments.ego_graphs import pick_device
-from discrete_ed.experiments.run_folder import RunFolder
+from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.metrics import Diagnosis, diagnose
 from discrete_ed.report import chain_figures
@@ -52,6 +54,7 @@ from discrete_ed.samplers import (
 )
 from discrete_ed.states import triangle_size
 
+JOB, CHUNKS, KEPT = "sample", 20, ("x", "energy", "accepted")
 BITS: dict[type[Energy], Callable[[Any], int]] = {
     BernoulliEnergy: lambda energy: len(energy.logits),
     ConvEnergy: lambda energy: math.prod(energy.shape),
@@ -71,45 +74,86 @@ def run(config: Sample) -> dict[str, Any]:
     Raises:
         InputError: an energy, kernel, device or run folder that can't be used.
     """
+    config = resumed(config, JOB)
+    if config.energy is None:
+        raise InputError("energy: expected the folder of a saved energy, or --resume with that of a run, got none")
     device = pick_device(config.device)
     energy = load_by_name(config.energy).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
     x = random_states(energy, config.chains, config.nodes, generator)
     kernel, local = choose(config.kernel, energy)
     kernel.init(local, x[:1])  # refuses what doesn't fit before a folder is there
-    folder = RunFolder(config.out, "sample", config.energy.name, config)
-    if isinstance(kernel, DMALA):
-        kernel, x = adapt_step_size(kernel, local, x, max(config.warmup * config.thin, 50), generator=generator)
-    print(f"{config.chains} chains of {type(energy).__name__}, {x.shape[1]} bits, by {name_of(kernel)}")
+    with RunFolder(config.out, JOB, config.energy.name, config) as folder:
+        if isinstance(kernel, DMALA):
+            warm = partial(adapted, kernel, local, x, max(config.warmup * config.thin, 50), generator)
+            found = folder.once("step-size", warm, {"generator": generator})
+            kernel, x = replace(kernel, step_size=found["step_size"]), found["x"]
+        print(f"{config.chains} chains of {type(energy).__name__}, {x.shape[1]} bits, by {name_of(kernel)}")
+        kept = draws(config, kernel, local, x, folder, generator)
+        in_a_step = len(kernel.classes or x[0]) if isinstance(kernel, GibbsSweep) else 1
+        states = [State(*parts) for parts in zip(kept["x"], kept["energy"], kept["x"], kept["accepted"], strict=True)]
+        diagnosis = replace(diagnose(states, evaluations=config.thin * in_a_step), seconds=kept["seconds"])
 
-    started = time.monotonic()
-    with tqdm(total=config.warmup + config.steps, desc="sample", unit="draw") as bar:
-        kept: list[State] = []
-        for state in islice(chain(kernel, local, x, thin=config.thin, generator=generator), bar.total):
-            bar.update()
-            if bar.n > config.warmup:
-                kept.append(State(state.x.to(torch.uint8).cpu(), state.energy.cpu(), x[:, :0], state.accepted.cpu()))
-    seconds = (time.monotonic() - started) * config.steps / bar.total
-    in_a_step = len(kernel.classes or x[0]) if isinstance(kernel, GibbsSweep) else 1
-    diagnosis = replace(diagnose(kept, evaluations=config.thin * in_a_step), seconds=seconds)
-
-    bits, energies = (torch.stack([part[k] for part in kept], 1).numpy() for k in (0, 1))
-    np.savez(folder.path / "samples.npz", bits=bits, energy=energies)
-    result = {
-        "energy": type(energy).__name__,
-        "bits": x.shape[1],
-        "kernel": name_of(kernel),
-        "chains": config.chains,
-        "draws": config.steps,
-        "thin": config.thin,
-        **summary_of(diagnosis),
-    }
-    folder.write_json("result.json", result)
-    chain_figures.mixing(energies, diagnosis).savefig(folder.path / "chains.png", dpi=130)
-    text = as_text(table_of(diagnosis, result))
-    (folder.path / "diagnostics.txt").write_text(text + "\n", encoding="utf-8")
+        bits, energies = (kept[name].transpose(0, 1).numpy() for name in ("x", "energy"))
+        samples = io.BytesIO()
+        np.savez(samples, bits=bits, energy=energies)
+        folder.write("samples.npz", samples.getvalue())
+        result = {
+            "energy": type(energy).__name__,
+            "bits": x.shape[1],
+            "kernel": name_of(kernel),
+            "chains": config.chains,
+            "draws": config.steps,
+            "thin": config.thin,
+            **summary_of(diagnosis),
+        }
+        figure = ("Chains", lambda: chain_figures.mixing(energies, diagnosis), "")
+        folder.draw({"chains": figure})
+        text = as_text(table_of(diagnosis, result))
+        folder.write("diagnostics.txt", (text + "\n").encode())
+        folder.finish(result)
     print(f"\n{text}\n\nwritten to {folder.path}: samples.npz has bits (chain, draw, D), chains.png the traces")
     return result
+
+
+def adapted(kernel: DMALA, local: LocalEvaluation, x: Tensor, steps: int, generator: torch.Generator) -> dict[str, Any]:
+    """The step size that fits, and the chains after the warm-up that it took to find it."""
+    found, x = adapt_step_size(kernel, local, x, steps, generator=generator)
+    return {"step_size": found.step_size, "x": x}
+
+
+def draws(
+    config: Sample, kernel: Kernel, local: LocalEvaluation, x: Tensor, folder: RunFolder, generator: torch.Generator
+) -> dict[str, Any]:
+    """States `(draw, B, D)`, energies and acceptance `(draw, B)` after the warm-up, and the seconds that these took.
+
+    Chains run in `CHUNKS` pieces, of which a run that goes on loses the last one at most.
+    """
+    total = config.warmup + config.steps
+    size = -(-total // CHUNKS)
+    pieces = []
+    with tqdm(total=total, desc="sample", unit="draw") as bar:
+
+        def piece(x: Tensor, count: int, dropped: int) -> dict[str, Any]:
+            states, started = [], time.monotonic()
+            for state in islice(chain(kernel, local, x, thin=config.thin, generator=generator), count):
+                states.append((state.x.to(torch.uint8).cpu(), state.energy.cpu(), state.accepted.cpu()))
+                bar.update()
+            seconds = (time.monotonic() - started) * (count - dropped) / count
+            kept = [torch.stack(list(parts))[dropped:].clone() for parts in zip(*states, strict=True)]
+            return {"last": states[-1][0], **dict(zip(KEPT, kept, strict=True)), "seconds": seconds}
+
+        for first in range(0, total, size):
+            count = min(size, total - first)
+            dropped = min(max(config.warmup - first, 0), count)
+            found = folder.once(f"draws-{first}", partial(piece, x, count, dropped), {"generator": generator})
+            x = found["last"].to(x)
+            pieces.append(found)
+            bar.update(first + count - bar.n)
+    return {
+        **{name: torch.cat([one[name] for one in pieces]) for name in KEPT},
+        "seconds": sum(one["seconds"] for one in pieces),
+    }
 
 
 def load_by_name(folder: Path) -> Energy:
