@@ -84,7 +84,7 @@ def notes(result: Mapping[str, Any]) -> list[str]:
             if scores["mmd2_u"] is not None
         }
         if bias:
-            sizes = ", ".join(f"{name} {value:.4f}" for name, value in bias.items())
+            sizes = ", ".join(f"{name} {_number(value)}" for name, value in bias.items())
             lines.append(
                 f"Scores are biased: with {made} against {real} graphs, so much of each is bias, which a perfect "
                 f"generator has, too: {sizes}."
