@@ -287,7 +287,6 @@ def _outcome(good: bool, done: subprocess.CompletedProcess[str], stray: list[str
 
 def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG001
     """Malicious files through the command line: one line, exit 2, nothing executed."""
-    from discrete_ed.cli import JOBS as COMMANDS
     from discrete_ed.cli import run_job
     from tests.strangers import malicious
 
@@ -295,8 +294,6 @@ def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: AR
     marker = home / "executed"
     files = malicious(marker)
     bad = []
-    if "estimate-density" not in COMMANDS:
-        files = {name: content for name, content in files.items() if not name.endswith(".mat")}
     for name, content in files.items():
         folder = home / "strangers" / name
         folder.mkdir(parents=True)
@@ -305,7 +302,9 @@ def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: AR
         arguments = ["evaluate", str(home / "good.g6"), str(folder / name)]
         if name.startswith("ind"):
             arguments = ["generate-ego-graphs", "--data", "ego-small", "--root", str(folder)]
-        elif not graphs and "estimate-density" in COMMANDS:
+        elif name.endswith((".gz", ".idx")):
+            arguments = ["continuous", "--part", "latent", "--images", str(folder / name), "--out", str(folder / "run")]
+        elif not graphs:
             arguments = ["estimate-density", "--data", str(folder / name), "--out", str(folder / "run")]
         errors = io.StringIO()
         code: object = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 from discrete_ed import Checkpoints, IsingEnergy, load_energy, read_graphs, read_table, save_energy
-from discrete_ed.data import read_images
+from discrete_ed.data import read_grey, read_images
 from discrete_ed.experiments.configs import GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs.io import encode_graphs
@@ -102,6 +103,8 @@ def malicious(marker: Path) -> dict[str, bytes]:
         "outside.npz": zipped("../../outside.npy", npy((2, 2), content=b"\0\1\1\0")),
         "pickle.mat": evil,
         "bomb.mat": mat(100),
+        "bomb.gz": gzip.compress(bytes(10**8)) + bytes(10),
+        "huge.idx": b"\0\0\x08\3" + struct.pack(">III", 2**31, 2**31, 2**31),
         "binary.csv": bytes(range(256)),
         "wide.csv": b'0,1\n"' + b"1" * 200_000,
     }
@@ -116,6 +119,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
     tables = [b"a,b\n1,0\n0,1\n", b"-1 1\n1 1\n", b"true\tfalse\nfalse\ttrue\n", b'"x";"y"\n1;0\n0;0\n']
     arrays = [npy((3, 2), content=b"\0\1\1\0\1\1"), npy((2, 2), "'<f8'", np.eye(2).tobytes())]
     arrays += [npy((2, 2), "'<U5'", np.array([["true", "false"]] * 2).tobytes())]
+    idx = b"\0\0\x08\3" + struct.pack(">III", 2, 3, 4) + bytes(range(24))
     energy = IsingEnergy(torch.eye(3).roll(1, 0) + torch.eye(3).roll(-1, 0))
     save_energy(folder / "energy", energy, {"couplings": 3})
     Checkpoints(folder / "steps").save(1, {"energy": energy, "deep": {"a": [1, 0.5, None, "x"]}})
@@ -157,6 +161,8 @@ def parsers(folder: Path) -> dict[str, Parser]:
         Parser("a.npy", read_table, arrays),
         Parser("a.npz", read_table, [zipped("data.npy", array) for array in arrays]),
         Parser("a.mat", read_images, [mat(0), _mat_file(), _mat_file(compressed=True)]),
+        Parser("a.idx", read_grey, [idx, gzip.compress(idx)]),
+        Parser("grey.npy", read_grey, [npy((2, 3, 4), content=bytes(24)), npy((1, 2, 2), "'<f4'", bytes(16))]),
         Parser("state.json", checkpoint, [whole["state.json"]]),
         Parser("tensors.safetensors", checkpoint, [whole["tensors.safetensors"]]),
         Parser(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from math import pi
 
@@ -26,7 +25,6 @@ from discrete_ed.continuous import (
     sample,
     score_matching,
 )
-from discrete_ed.continuous.images import read_images
 from discrete_ed.continuous.kernels import evaluate
 from discrete_ed.experiments import continuous
 from discrete_ed.experiments.configs import Continuous
@@ -250,24 +248,6 @@ def test_impossible_models_are_refused(make):
         make()
 
 
-def test_images_are_read_from_every_format_and_others_refused(tmp_path):
-    pixels = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-    content = b"\x00\x00\x08\x03" + np.array([2, 3, 4], ">i4").tobytes() + pixels.tobytes()
-    (tmp_path / "idx").write_bytes(content)
-    (tmp_path / "idx.gz").write_bytes(gzip.compress(content))
-    np.save(tmp_path / "a.npy", pixels)
-    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.zeros(2))
-    for name in ("idx", "idx.gz", "a.npy", "a.npz"):
-        assert torch.equal(read_images(tmp_path / name), torch.from_numpy(pixels / np.float32(255)))
-    (tmp_path / "short").write_bytes(content[:-1])
-    np.save(tmp_path / "flat.npy", pixels[0])
-    np.save(tmp_path / "large.npy", pixels.astype(float))
-    np.save(tmp_path / "pickled.npy", np.array([{}]), allow_pickle=True)
-    for name in ("short", "flat.npy", "large.npy", "pickled.npy", "absent"):
-        with pytest.raises(InputError, match=name):
-            read_images(tmp_path / name)
-
-
 def test_the_mixture_figure_shows_what_it_claims(tmp_path):
     numbers = continuous.run(Continuous(part="mixture", out=tmp_path / "run"))["mixture"]
     assert numbers["energy discrepancy, t = 32"]["correlation_with_likelihood"] > 0.99
@@ -309,14 +289,6 @@ def test_a_missing_file_of_images_is_told_before_anything_is_made(tmp_path, caps
         run_job("continuous", ["--part", "latent", "--images", "absent.gz", "--out", str(tmp_path / "run")])
     assert capsys.readouterr().err.startswith("error: absent.gz: expected images as idx")
     assert not (tmp_path / "run").exists()
-
-
-def test_digits_are_grey_images():
-    pytest.importorskip("sklearn")
-    from discrete_ed.continuous.images import digits
-
-    assert digits().shape == (1797, 8, 8)
-    assert digits().max() == 1
 
 
 def test_the_distances_tell_sets_apart(generator):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discrete_ed import InputError, read_graphs, read_table
-from discrete_ed.data import read_images
+from discrete_ed.data import read_grey, read_images
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.graphs.planetoid import read_planetoid_graph
 from tests.strangers import Runs, malicious, mutated, parsers
@@ -44,7 +44,8 @@ def test_malicious_files_are_refused_with_one_line_before_anything_runs(tmp_path
     path, (marker, content) = tmp_path / name, files
     path.write_bytes(content[name])
     read = read_table if name.startswith("table") or path.suffix in TABLES else read_graphs
-    read = {".mat": read_images, ".graph": read_planetoid_graph}.get(path.suffix, read)
+    special = {".mat": read_images, ".gz": read_grey, ".idx": read_grey, ".graph": read_planetoid_graph}
+    read = special.get(path.suffix, read)
     with pytest.raises(InputError) as caught:
         read(path)
     assert str(caught.value).startswith(str(path))
@@ -55,7 +56,7 @@ def test_malicious_files_are_refused_with_one_line_before_anything_runs(tmp_path
 
 
 NAMES = ["a.g6", "a.s6", "a.jsonl", "a.edges", "a.graphml", "ind.x.graph", "a.csv", "a.npy", "a.npz", "a.mat"]
-NAMES += ["a.parquet", "state.json", "tensors.safetensors", "manifest.json", "config.json"]
+NAMES += ["a.idx", "grey.npy", "a.parquet", "state.json", "tensors.safetensors", "manifest.json", "config.json"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +78,7 @@ def test_only_errors_of_our_own_come_out_of_parsers(home, name):
                 return False
         return True
 
-    assert NAMES[:-5] + NAMES[-4:] == [other for other in found if other != "a.parquet"]
+    assert [other for other in NAMES if other != "a.parquet"] == [other for other in found if other != "a.parquet"]
     assert sum(map(attempt, parser.seeds)) >= len(parser.seeds) - (
         name == "a.mat"
     )  # the first of these is an empty shell

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from discrete_ed.data.tables import RATIO, SMALL, Bits, check_expansion, read_table
+from discrete_ed.data.arrays import unpacked
+from discrete_ed.data.grey import grey_digits
+from discrete_ed.data.tables import Bits, read_table
 from discrete_ed.errors import InputError
 
 MATRIX, COMPRESSED = 14, 15  # of MATLAB's level 5 format (MathWorks, "MAT-File Format")
@@ -23,11 +24,7 @@ def digits(threshold: float = 8.0) -> Bits:
     Raises:
         InputError: scikit-learn isn't installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise InputError("digits: they ship with scikit-learn (pip install scikit-learn)") from None
-    return _threshold(load_digits().data, threshold)
+    return _threshold(16 * grey_digits().reshape(-1, 64), threshold)
 
 
 def read_images(path: str | Path, *, variable: str = "data", threshold: float = 0.5) -> tuple[Bits, tuple[int, int]]:
@@ -83,11 +80,7 @@ def _find_matrix(file: IO[bytes], variable: str, size: int, path: Path) -> np.nd
         kind, length = struct.unpack(f"{order}II", tag)
         content = file.read(length)
         if kind == COMPRESSED:
-            unpack = zlib.decompressobj()
-            content = unpack.decompress(content, SMALL + RATIO * size)
-            if not unpack.eof:
-                check_expansion(len(content) + len(unpack.unconsumed_tail), size, path)
-                raise ValueError("a compressed element is cut short or unpacks to far more than the file")
+            content = unpacked(content, size, path)
             kind, length = struct.unpack(f"{order}II", content[:8])
             content = content[8:]
         if kind == MATRIX:

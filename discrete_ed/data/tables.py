@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import csv
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from discrete_ed.data.arrays import read_array
 from discrete_ed.errors import InputError
 
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
@@ -35,7 +34,6 @@ CODES = {
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-SMALL, RATIO = 2**26, 100  # bytes that anything may unpack to, and how many times its size a file may
 MAX_CELLS = 2**27
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")
 
@@ -87,7 +85,7 @@ def read_table(path: str | Path) -> Table:
             codes, names, first = *_read_parquet(path), 1
         else:
             codes, names, first = _read_text(path)
-    except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+    except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: expected a readable table, but {reason}") from None
     if len(set(names)) < len(names):
@@ -170,61 +168,11 @@ def _codes(cells: list[str], names: tuple[str, ...], path: Path, row: int) -> by
 
 
 def _read_numpy(path: Path) -> tuple[Bits, tuple[str, ...]]:
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            if path.suffix.lower() == ".npy":
-                array = _read_array(file, size)
-            else:
-                with zipfile.ZipFile(file) as archive:
-                    array = _read_member(archive, size, path)
-    except (InputError, OSError, zipfile.BadZipFile):
-        raise
-    except Exception as error:  # the parsers of numpy and zipfile raise several kinds on malformed files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: expected an array of numbers or truth values, but {reason:.200}") from None
+    array = read_array(path, ("data", "x"))
     if array.ndim != 2:
         raise InputError(f"{path}: expected a 2-D array (rows, columns), got shape {array.shape}")
     names = tuple(f"x{k + 1}" for k in range(array.shape[1]))
     return _array_codes(array, names, path), names
-
-
-def _read_member(archive: zipfile.ZipFile, size: int, path: Path) -> np.ndarray[Any, Any]:
-    """The one array of an `.npz` archive, or that called `data` or `x`."""
-    named = [info for info in archive.infolist() if info.filename in ("data.npy", "x.npy")] or archive.infolist()
-    if len(named) != 1:
-        names = ", ".join(info.filename.removesuffix(".npy") for info in named)
-        raise InputError(f"{path}: expected one array, or one called data or x, got {names:.200}")
-    (info,) = named
-    if not re.fullmatch(r"[\w.-]+\.npy", info.filename):
-        raise InputError(f"{path}: expected an array with a plain name, got {info.filename[:60]!r}")
-    check_expansion(info.file_size, size, path)
-    with archive.open(info) as file:
-        return _read_array(file, info.file_size)
-
-
-def check_expansion(unpacked: int, packed: int, path: Path) -> None:
-    """Refuse what unpacks to far more than its file: more than `SMALL` bytes and `RATIO` times its size."""
-    if unpacked > SMALL + RATIO * packed:
-        raise InputError(
-            f"{path}: expected a file that unpacks to at most {RATIO} times its size, got {unpacked} bytes"
-        )
-
-
-def _read_array(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
-    """The array of an `.npy` file of `size` bytes; no more memory than that is taken, whatever its header says."""
-    form = np.lib.format
-    read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
-    version = form.read_magic(file)
-    if version not in read:
-        raise ValueError(f"its format {version} is another than 1.0 and 2.0")
-    shape, in_columns, dtype = read[version](file)
-    if dtype.hasobject:
-        raise ValueError("it holds objects, which are pickled and can run code")
-    wanted, there = prod(shape) * dtype.itemsize, size - file.tell()
-    if wanted != there or min(shape, default=0) < 0:
-        raise ValueError(f"its header tells of {wanted} bytes where there are {there}")
-    return np.frombuffer(file.read(there), dtype).reshape(shape, order="F" if in_columns else "C")
 
 
 def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:

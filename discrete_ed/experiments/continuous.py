@@ -24,7 +24,7 @@ from discrete_ed.continuous import (
     sample,
     score_matching,
 )
-from discrete_ed.continuous.images import digits, read_images
+from discrete_ed.data import grey_digits, read_grey
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import Continuous
 from discrete_ed.experiments.run_folder import RunFolder, resumed
@@ -55,7 +55,7 @@ def run(config: Continuous) -> dict[str, Any]:
     }
     chosen = parts if config.part == "all" else {config.part: parts[config.part]}
     if "latent" in chosen:  # read before a run folder is made
-        images = digits() if config.images is None else read_images(config.images)
+        images = torch.from_numpy(grey_digits() if config.images is None else read_grey(config.images))
     result: dict[str, Any] = {}
     pictures: dict[str, tuple[bytes, str]] = {}
     tables: dict[str, list[list[str]]] = {}

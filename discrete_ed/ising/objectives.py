@@ -67,8 +67,8 @@ def log_logistic(m: Array) -> tuple[Array, Array, Array]:
     """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975."""
     small = np.exp(-2 * np.abs(m))
     both = 1 + small
-    p = np.where(m > 0, small, 1.0) / both
-    return np.log(both) + np.maximum(-2 * m, 0), -2 * p, 4 * p * (1 - p)
+    tanh = np.copysign((1 - small) / both, m)
+    return np.log(both) - 2 * np.minimum(m, 0), tanh - 1, 1 - tanh**2
 
 
 def screening(m: Array) -> tuple[Array, Array, Array]:

@@ -127,7 +127,7 @@ def test_other_files_are_refused(tmp_path):
     for path, message in (
         (tmp_path / "two.npz", "one array, or one called data or x, got a, b"),
         (written(tmp_path, "nonsense", "cut.npz"), "expected"),
-        (written(tmp_path, b"PK\x03\x04cut", "zip.npz"), "expected a readable table"),
+        (written(tmp_path, b"PK\x03\x04cut", "zip.npz"), "expected an array"),
         (written(tmp_path, "x", "data.pkl"), "pickle, which can run code"),
         (tmp_path / "absent.csv", "No such file"),
         (tmp_path, "expected a readable table"),

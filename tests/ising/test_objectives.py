@@ -117,6 +117,22 @@ def test_a_block_is_energy_discrepancy_over_its_states():
     assert Block(spins, block, epsilon)(COUPLINGS, FIELDS).value == pytest.approx(expected, abs=1e-12)
 
 
+def test_each_samples_spins_are_cut_into_blocks_with_few_left_over():
+    blocks = Block.drawn(np.ones((200, 11)), np.random.default_rng(0), size=4).blocks
+    assert blocks.shape == (200, 2, 4)
+    assert all(len(set(sample.ravel())) == 8 for sample in blocks)
+    assert np.bincount(blocks.ravel(), minlength=11) == pytest.approx(200 * 8 / 11, abs=4 * np.sqrt(200 * 8 * 3) / 11)
+    assert len({sample.tobytes() for sample in blocks}) == 200
+
+
+def test_blocks_add_up():
+    both = Block(SPINS, np.array([[[0, 2], [1, 4]]] * len(SPINS)), 0.2)(COUPLINGS, FIELDS)
+    one, other = (Block(SPINS, np.array([[block]] * len(SPINS)), 0.2)(COUPLINGS, FIELDS) for block in ([0, 2], [1, 4]))
+    assert both.value == pytest.approx(one.value + other.value, abs=1e-12)
+    np.testing.assert_allclose(both.pairs, one.pairs + other.pairs, atol=1e-12)
+    np.testing.assert_allclose(both.fields, one.fields + other.fields, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -9,7 +9,7 @@ import torch
 from discrete_ed import IsingEnergy, lattice, torus_sample
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import Local, log_logistic
-from discrete_ed.ising.support import PRIOR_SD, Sample, refit, select
+from discrete_ed.ising.support import PRIOR_SD, Sample, _loss_without, refit, select
 
 ENERGY = IsingEnergy.from_graph(lattice(4), 0.25)
 TRUE = np.argwhere(np.triu(ENERGY.couplings.detach().numpy()))
@@ -91,3 +91,12 @@ def test_a_model_without_parameters_is_a_fair_coin():
 def test_a_search_that_begins_with_every_fourth_sample_ends_in_the_same_place(monkeypatch):
     monkeypatch.setattr("discrete_ed.ising.support.MANY", 1000)
     assert np.array_equal(np.unique(select(sample(), 12.0).pairs, axis=0), TRUE)
+
+
+@pytest.mark.parametrize("fields", [False, True])
+def test_the_look_at_one_pair_bounds_what_leaving_it_out_costs_from_above(fields):
+    some = np.vstack([TRUE, [[0, 10], [1, 7], [2, 12]]])
+    fit = refit(sample(fields), some)
+    for k in range(0, len(some), 3):
+        exact = refit(fit.sample, np.delete(some, k, axis=0)).loss - fit.loss
+        assert exact - 0.1 < _loss_without(fit, k) < 1.3 * exact + 0.1
