@@ -36,17 +36,23 @@ def flipped(graph: nx.Graph, share: float, rng: np.random.Generator) -> nx.Graph
 
 
 def p_values(
-    graphs: list[nx.Graph], changed: list[nx.Graph], protocol: str, sizes: tuple[int, int], repeats: int, draws: int
+    graphs: list[nx.Graph],
+    changed: list[nx.Graph],
+    protocol: str,
+    sizes: tuple[int, int],
+    repeats: int,
+    draws: int,
+    seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """P-values `(repeats,)` of random disjoint sets, the first of `graphs`, the second of `changed` ones."""
     first, second = describe(graphs, protocol), describe(changed, protocol)
-    rng, chosen = np.random.default_rng(0), PROTOCOLS[protocol]
+    rng, chosen = np.random.default_rng(seed), PROTOCOLS[protocol]
     values: dict[str, list[float]] = {name: [] for name in (*STATISTICS, "mean of 3", "all 4")}
-    for repeat in tqdm(range(repeats), desc=protocol, leave=False):
-        order = rng.permutation(len(graphs))
+    for _ in tqdm(range(repeats), desc=protocol, leave=False):
+        order, deal = rng.permutation(len(graphs)), int(rng.integers(2**32))
         x, y = order[: sizes[0]], order[sizes[0] : sum(sizes)]
         drawn = {
-            name: draw(first[name][x], second[name][y], kernel, unbiased=chosen.unbiased, draws=draws, seed=repeat)
+            name: draw(first[name][x], second[name][y], kernel, unbiased=chosen.unbiased, draws=draws, seed=deal)
             for name, kernel in chosen.kernels.items()
         }
         for name, one in drawn.items():
@@ -62,6 +68,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, nargs="+", default=[0.02, 0.05], help="probability that a pair flips")
     parser.add_argument("--graphs", type=int, nargs="+", default=[200, 400], help="graphs in each set")
     parser.add_argument("--repeats", type=int, default=200, help="comparisons")
+    parser.add_argument("--seed", type=int, default=0, help="seed of sets, flips and permutations")
     parser.add_argument("--draws", type=int, default=199, help="permutations of each")
     arguments = parser.parse_args()
     sources = {"synthetic": ego_graphs(synthetic_citations())}
@@ -70,10 +77,12 @@ def main() -> None:
     rows = [["", "protocol", *STATISTICS, "mean of 3", "all 4"]]
     for name, graphs in sources.items():
         for share, count in product(arguments.share, arguments.graphs):
-            rng = np.random.default_rng(0)
+            rng = np.random.default_rng(arguments.seed)
             changed = [flipped(graph, share, rng) for graph in graphs]
             for protocol in PROTOCOLS:
-                p = p_values(graphs, changed, protocol, (count, count), arguments.repeats, arguments.draws)
+                p = p_values(
+                    graphs, changed, protocol, (count, count), arguments.repeats, arguments.draws, arguments.seed
+                )
                 found = [f"{np.mean(values <= LEVEL):.2f}" for values in p.values()]
                 rows.append([f"{name}, {share:.0%} flipped, {count} v {count}", protocol, *found])
                 if share == 0:

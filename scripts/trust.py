@@ -28,6 +28,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,11 @@ class Job(NamedTuple):
     compared: list[str]
     steps: int = 0
     """Training steps that are logged; 0 where the job trains in one piece, and is killed after random times."""
+
+    @property
+    def often(self) -> list[str]:
+        """The arguments that make it save after every step, where it has steps."""
+        return [*self.arguments, *(["--checkpoint-seconds", "0"] if self.steps else [])]
 
 
 SMALL = ["--width", "8", "--layers", "1", "--batch", "16"]
@@ -140,7 +146,7 @@ def kills(home: Path, options: argparse.Namespace) -> list[Row]:
             folder = home / f"{name}-{run}"
             times = min(10, wanted - counts["kills"])
             places = sorted(rng.sample(range(2, max(job.steps, 100) - 10), times))
-            arguments: list[object] = [*job.arguments, "--checkpoint-seconds", "0", "--out", folder]
+            arguments: list[object] = [*job.often, "--out", folder]
             for place in places:
                 process = begin(job, *arguments)
                 alive = wait_for_step(process, folder, place if job.steps else 0)
@@ -180,7 +186,7 @@ def damage(home: Path, options: argparse.Namespace) -> list[Row]:
     rng = random.Random(options.seed)
     job = JOBS["graphs"]
     folder = home / "damage"
-    process = begin(job, *job.arguments, "--checkpoint-seconds", "0", "--out", folder)
+    process = begin(job, *job.often, "--out", folder)
     wait_for_step(process, folder, 30)
     process.terminate()
     process.wait()
@@ -211,7 +217,7 @@ def storage(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG0
     """A full disk, a folder that can't be written, manifests that are missing or of another schema."""
     job = JOBS["graphs"]
     folder = home / "storage"
-    process = begin(job, *job.arguments, "--checkpoint-seconds", "0", "--out", folder)
+    process = begin(job, *job.often, "--out", folder)
     wait_for_step(process, folder, 20)
     process.kill()
     process.wait()
@@ -320,17 +326,16 @@ def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: AR
     return [Row("malicious or malformed files", len(files), outcome + (f"; but {bad}" if bad else ""), not bad)]
 
 
-def ranks(home: Path, options: argparse.Namespace) -> list[Row]:
+def ranks(home: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Two processes under torchrun: to the end, with one killed, with one slow."""
-    rows = []
     for name in options.jobs:
         job = JOBS[name]
         folder = home / f"{name}-two"
         done = finish(job, *job.arguments, "--out", folder, ranks=2)
         good = done.returncode == 0 and (folder / "result.json").exists()
-        rows.append(Row(f"two ranks, to the end: {name}", 1, "finished" if good else done.stderr[-500:], good))
+        yield Row(f"two ranks, to the end: {name}", 1, "finished" if good else done.stderr[-500:], good)
         folder = home / f"{name}-killed"
-        process = begin(job, *job.arguments, "--checkpoint-seconds", "0", "--out", folder, ranks=2)
+        process = begin(job, *job.often, "--out", folder, ranks=2)
         wait_for_step(process, folder, job.steps // 4)
         time.sleep(0.5)
         os.kill(_workers(process.pid)[-1], signal.SIGKILL)
@@ -341,11 +346,13 @@ def ranks(home: Path, options: argparse.Namespace) -> list[Row]:
         different = differing(job, folder, home / f"{name}-two")
         good = code != 0 and done.returncode == 0 and not different
         outcome = f"exit {code} after {waited:.0f} s; resumed with two ranks: {'same bits' if good else different}"
-        rows.append(Row(f"one of two ranks killed: {name}", 1, outcome, good))
+        yield Row(f"one of two ranks killed: {name}", 1, outcome, good)
         folder = home / f"{name}-slow"
         process = begin(job, *job.arguments, "--out", folder, ranks=2)
         wait_for_step(process, folder, 5)
         for _ in range(5):
+            if process.poll() is not None:
+                break
             worker = _workers(process.pid)[-1]
             os.kill(worker, signal.SIGSTOP)
             time.sleep(1)
@@ -354,8 +361,7 @@ def ranks(home: Path, options: argparse.Namespace) -> list[Row]:
         code = process.wait(timeout=600)
         different = differing(job, folder, home / f"{name}-two")
         outcome = f"exit {code}, {'same bits' if not different else f'differs in {different}'}"
-        rows.append(Row(f"one of two ranks slow: {name}", 1, outcome, code == 0 and not different))
-    return rows
+        yield Row(f"one of two ranks slow: {name}", 1, outcome, code == 0 and not different)
 
 
 def _workers(parent: int) -> list[int]:
