@@ -181,3 +181,15 @@ def test_without_an_energy_there_is_one_line(capsys):
     assert capsys.readouterr().err == (
         "error: energy: expected the folder of a saved energy, or --resume with that of a run, got none\n"
     )
+
+
+@pytest.mark.parametrize(("energy", "kernel"), [("mlp", "gibbs-with-gradients"), ("rbm", "auto")])
+def test_pieces_of_chains_fit_together(saved, tmp_path, monkeypatch, energy, kernel):
+    drawn = []
+    for pieces in (1, 20):
+        monkeypatch.setattr(sampling, "CHUNKS", pieces)
+        out = tmp_path / str(pieces)
+        sampling.run(Sample(energy=saved / energy, kernel=kernel, chains=3, steps=40, warmup=7, out=out))
+        with np.load(out / "samples.npz", allow_pickle=False) as file:
+            drawn.append(file["bits"])
+    assert np.array_equal(*drawn)

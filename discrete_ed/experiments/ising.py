@@ -118,9 +118,11 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
         fitted = time.monotonic()
         true = energy.couplings.double().numpy()
         edges = np.argwhere(np.triu(true, 1))
-        many, _ = draw(config, energy, max(BOUND_DRAWS, 10 * len(edges)), torus, generator)
+        many = x  # draws by tempering take too long to have more of them
+        if "tempering" not in how:
+            many, _ = draw(config, energy, max(BOUND_DRAWS, 10 * len(edges)), torus, generator)
     bound = None
-    if len(edges) and len(edges) + len(true) * fields <= 4000:
+    if 0 < len(edges) <= len(many) / 10 and len(edges) + len(true) * fields <= 4000:
         try:
             bound = cramer_rao(2 * many.double().numpy() - 1, edges, config.samples, with_fields=fields)
         except np.linalg.LinAlgError:  # the draws never left the ground states

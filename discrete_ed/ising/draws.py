@@ -15,7 +15,16 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.graphs import read_graphs
 from discrete_ed.local import Exact
-from discrete_ed.samplers import GibbsSweep, Kernel, ParallelTempering, State, SwendsenWang, chain, sample
+from discrete_ed.samplers import (
+    GibbsSweep,
+    Kernel,
+    ParallelTempering,
+    State,
+    SwendsenWang,
+    chain,
+    colour_classes,
+    sample,
+)
 from discrete_ed.states import enumerate_states
 from discrete_ed.torus import MAX_SAMPLED, torus_sample
 
@@ -94,7 +103,7 @@ def draw_states(
         kernel: Kernel = SwendsenWang()
         apart, name, rungs = 10, "Swendsen–Wang clusters", 1
     except InputError:  # frustrated
-        kernel = ParallelTempering(GibbsSweep(), LADDER)
+        kernel = ParallelTempering(GibbsSweep(colour_classes(energy)), LADDER)
         apart, name, rungs = 30, f"parallel tempering over {len(LADDER)} temperatures", len(LADDER)
     chains = min(count, CHAINS)
     total = SWEEPS + apart * (-(-count // chains) - 1)
