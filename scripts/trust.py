@@ -435,13 +435,13 @@ def guided(home: Path, options: argparse.Namespace) -> list[Row]:
         import atheris  # noqa: F401
     except ImportError:
         return [Row("coverage-guided fuzzing", 0, "not done: needs pip install atheris", True)]
-    names = list(parsers(_made(home / "guided")))
+    found = parsers(_made(home / "guided"))
     rows = []
-    for name in names:
+    for name, parser in found.items():
         corpus = _made(home / "corpus" / name)
-        for k, seed in enumerate(parsers(_made(home / "guided"))[name].seeds):
+        for k, seed in enumerate(parser.seeds):
             (corpus / str(k)).write_bytes(seed)
-        limits = [f"-max_total_time={options.seconds // len(names)}", "-rss_limit_mb=500", f"-timeout={HANG}"]
+        limits = [f"-max_total_time={options.seconds // len(found)}", "-rss_limit_mb=500", f"-timeout={HANG}"]
         arguments = [sys.executable, __file__, "--guide-one", name, "--home", str(home / "one" / name)]
         done = subprocess.run(
             [*arguments, "--", *limits, str(corpus)], capture_output=True, text=True, check=False, cwd=corpus
