@@ -10,62 +10,54 @@ from discrete_ed.samplers.loops import mix, unit
 
 @njit(cache=True)
 def draw_flips(
-    samples: int, spins: int, copies: int, law: np.ndarray, seed: np.uint64
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flips `ξ ⊕ ξ'` of every copy: `ξ` shared by the copies of a sample, `ξ'` their own.
+    spins: np.ndarray, copies: int, law: np.ndarray, seed: np.uint64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Perturbed spins `y = s + ξ`, and the flips `ξ'` that make the copies of each, `s' = y + ξ'`.
 
     Each is a binomial number of sites, all different, so that what is drawn is flips, not every spin's coin.
 
     Args:
-        law: cumulated probabilities of 0, 1, … `spins` flips.
+        law: cumulated probabilities of 0, 1, … `D` flips.
         seed: of the counter that random words are mixed from.
 
     Returns:
-        Where each copy's flips begin, `(N M + 1,)`; the flipped sites, one copy after another.
+        `y`, `(N, D)`; where flips of `y` begin, `(N (M + 1) + 1,)`; the flipped sites: for each sample those that
+        lead back to `s`, then one copy after another.
     """
     golden, counter = np.uint64(0x9E3779B97F4A7C15), seed
-    starts = np.zeros(samples * copies + 1, np.uint64)  # unsigned indices need no check for a minus sign
-    sites = np.empty(2 * spins, np.uint32)
-    shared, own = np.empty(spins, np.uint32), np.empty(spins, np.uint32)
-    is_shared, is_own = np.zeros(spins, np.int64), np.zeros(spins, np.int64)  # the last copy that a site was drawn for
-    count, many = 0, 0
-    for copy in range(samples * copies):
-        for turn in range(1 if copy % copies else 2):  # first ξ, for a sample's first copy, then ξ'
-            first = turn == 0 and copy % copies == 0
-            chosen, marks = (shared, is_shared) if first else (own, is_own)
-            counter += golden
-            u, number = unit(mix(counter)), 0
-            while law[number] <= u:
-                number += 1
-            k = 0
-            while k < number:
-                counter += golden
-                site = np.uint32(((mix(counter) >> np.uint64(32)) * np.uint64(spins)) >> np.uint64(32))
-                if marks[site] != copy + 1:
-                    marks[site] = copy + 1
-                    chosen[k] = site
-                    k += 1
-            if first:
-                many, sample_mark = number, copy + 1
-        if count + many + number > len(sites):
-            longer = np.empty(2 * (count + many + number), np.uint32)
+    samples, d = spins.shape
+    perturbed = spins.copy()
+    starts = np.zeros(samples * (copies + 1) + 1, np.uint64)  # unsigned indices need no check for a minus sign
+    sites = np.empty(2 * d, np.uint32)
+    marks = np.zeros(d, np.int64)  # the last draw that a site was in
+    count = 0
+    for draw in range(1, len(starts)):
+        counter += golden
+        u, number = unit(mix(counter)), 0
+        while law[number] <= u:
+            number += 1
+        if count + number > len(sites):
+            longer = np.empty(2 * (count + number), np.uint32)
             longer[:count] = sites[:count]
             sites = longer
-        for k in range(number):
-            if is_shared[own[k]] != sample_mark:
-                sites[count] = own[k]
+        end = count + number
+        while count < end:
+            counter += golden
+            site = np.uint32(((mix(counter) >> np.uint64(32)) * np.uint64(d)) >> np.uint64(32))
+            if marks[site] != draw:
+                marks[site] = draw
+                sites[count] = site
                 count += 1
-        for k in range(many):
-            if is_own[shared[k]] != copy + 1:
-                sites[count] = shared[k]
-                count += 1
-        starts[copy + 1] = count
-    return starts, sites[:count].copy()
+        starts[draw] = count
+        if (draw - 1) % (copies + 1) == 0:
+            for k in range(count - number, count):
+                perturbed[(draw - 1) // (copies + 1), sites[k]] *= -1
+    return perturbed, starts, sites[:count].copy()
 
 
 @njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})  # infinities keep their meaning
 def bernoulli_slope(
-    spins: np.ndarray,
+    perturbed: np.ndarray,
     margins: np.ndarray,
     couplings: np.ndarray,
     starts: np.ndarray,
@@ -75,48 +67,55 @@ def bernoulli_slope(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """The sum over samples of the loss, and what its gradient is made of.
 
+    Seen from `y`, the sample itself is one of the states that some flips lead to; its weight is minus that of all
+    copies.
+
+    Args:
+        margins: of `y`, `(N, D)`.
+
     Returns:
-        The sum; `(N, D)`, the summed weight of the copies that flip a spin; `(D, D)`, each pair once, `4 s_i s_j`
-        summed by weight over the copies that flip both: such a pair's coupling changes no energy.
+        The sum; `(N, D)`, the summed weight of the states that flip a spin of `y`; `(D, D)`, each pair once,
+        `4 y_i y_j` summed by weight over the states that flip both: such a pair's coupling changes no energy.
     """
-    n, d = spins.shape
+    n, d = perturbed.shape
     weight = np.zeros((n, d))
     inside = np.zeros((d, d))
-    gaps = np.empty(copies)
+    gaps, shares = np.empty(copies + 1), np.empty(copies + 1)
     total = 0.0
     for i in range(n):
-        top = -np.inf
-        s, m, mine = spins[i], margins[i], weight[i]
-        for c in range(copies):
-            first, last = starts[i * copies + c], starts[i * copies + c + 1]
+        y, m, mine = perturbed[i], margins[i], weight[i]
+        place = i * (copies + 1)
+        for c in range(copies + 1):
+            first, last = starts[place + c], starts[place + c + 1]
             gap = 0.0
             for a in range(first, last):
                 u = sites[a]
                 row = couplings[u]
                 pair = 0.0
                 for b in range(first, a):
-                    pair += row[sites[b]] * s[sites[b]]
-                gap += 2 * m[u] - 4 * s[u] * pair
-            gaps[c] = -gap
-            top = max(top, -gap)
+                    pair += row[sites[b]] * y[sites[b]]
+                gap += 2 * m[u] - 4 * y[u] * pair
+            gaps[c] = gap
+        top = gaps[0] - gaps[1:].min()
         if w > 0:
             top = max(top, 0.0)
-        mass = w * np.exp(-top) if w > 0 else 0.0
-        for c in range(copies):
-            gaps[c] = np.exp(gaps[c] - top)
-            mass += gaps[c]
-        total += top + np.log(mass / copies)
-        for c in range(copies):
-            share = gaps[c] / mass
-            if share < 1e-12:
+        every = w * np.exp(-top) if w > 0 else 0.0
+        for c in range(1, copies + 1):
+            shares[c] = np.exp(gaps[0] - gaps[c] - top)
+            every += shares[c]
+        total += top + np.log(every / copies)
+        shares /= every
+        shares[0] = -shares[1:].sum()
+        for c in range(copies + 1):
+            if abs(shares[c]) < 1e-12:
                 continue
-            first, last = starts[i * copies + c], starts[i * copies + c + 1]
+            first, last = starts[place + c], starts[place + c + 1]
             for a in range(first, last):
                 u = sites[a]
-                mine[u] += share
-                row, factor = inside[u], 4 * share * s[u]
+                mine[u] += shares[c]
+                row, factor = inside[u], 4 * shares[c] * y[u]
                 for b in range(first, a):
-                    row[sites[b]] += factor * s[sites[b]]
+                    row[sites[b]] += factor * y[sites[b]]
     return total, weight, inside
 
 

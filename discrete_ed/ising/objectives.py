@@ -115,10 +115,9 @@ class Block:
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import block_slope
 
-        m = margins(self.spins, couplings, fields)
-        return _flipped(
-            self.spins, *block_slope(self.spins, m, np.ascontiguousarray(couplings), self.blocks, self.epsilon)
-        )
+        s = self.spins
+        m = margins(s, couplings, fields)
+        return _flipped(s, *block_slope(s, m, np.ascontiguousarray(couplings), self.blocks, self.epsilon))
 
 
 @dataclass(frozen=True)
@@ -127,13 +126,15 @@ class Bernoulli:
 
     `mean_n log( w/M + (1/M) Σ_j exp(E(s_n) − E(s'_nj)) )`, where `s'_nj` is `s_n` with the set `F_nj` flipped.
 
-    A copy costs what its flips cost, `E(s') − E(s) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij s_i s_j`, and is never built; so
-    small ε is fast. Compiled with numba.
+    The copies of a sample are `s'_nj = y_n + ξ'_nj`, so a copy costs what few flips cost,
+    `E(s') − E(y) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij y_i y_j`, with the margins `m` of `y`, and is never built; small ε is
+    fast. Compiled with numba.
 
     Args:
         spins: `s`, `(N, D)`.
-        starts: where the flips of each copy begin in `sites`, `(N M + 1,)`.
-        sites: the flipped sites of all copies, one after another.
+        perturbed: `y`, `(N, D)`.
+        starts: where flips begin in `sites`, `(N (M + 1) + 1,)`.
+        sites: the sites of `y` to flip: for each sample those that lead back to `s`, then one copy after another.
         m: `M`, copies of a sample.
         w: stabilisation.
 
@@ -141,6 +142,7 @@ class Bernoulli:
     """
 
     spins: Array
+    perturbed: Array
     starts: Array
     sites: Array
     m: int
@@ -150,23 +152,20 @@ class Bernoulli:
     def drawn(
         cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
     ) -> Bernoulli:
-        """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy; the copies of a sample share their `y`."""
+        """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy."""
         from discrete_ed.ising.flips import draw_flips
 
-        n, d = spins.shape
-        law = binom.cdf(np.arange(d + 1), d, epsilon)
-        law[-1] = 2.0  # above every uniform
         seed = rng.integers(2**64, dtype=np.uint64)
-        return cls(spins, *draw_flips(n, d, m, law, seed), m, w)
+        law = _flip_law(spins.shape[1], epsilon)
+        return cls(spins, *draw_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import bernoulli_slope
 
-        m = margins(self.spins, couplings, fields)
-        return _flipped(
-            self.spins,
-            *bernoulli_slope(self.spins, m, np.ascontiguousarray(couplings), self.starts, self.sites, self.m, self.w),
-        )
+        y = self.perturbed
+        m = margins(y, couplings, fields)
+        flips = bernoulli_slope(y, m, np.ascontiguousarray(couplings), self.starts, self.sites, self.m, self.w)
+        return _flipped(y, *flips)
 
 
 @dataclass(frozen=True)
@@ -200,6 +199,14 @@ def _flipped(spins: Array, total: float, weight: Array, inside: Array) -> Slope:
     """The slope of a sum over samples in which spins flip with some weight, `(N, D)`, and pairs with them, `(D, D)`."""
     outer, n = -2 * weight * spins, len(spins)
     return Slope(total / n, _symmetric((outer.T @ spins + inside) / n), outer.mean(0))
+
+
+@lru_cache(maxsize=16)
+def _flip_law(spins: int, epsilon: float) -> Array:
+    """Cumulated probabilities of 0, 1, … flips; the last one above every uniform."""
+    law = binom.cdf(np.arange(spins + 1), spins, epsilon)
+    law[-1] = 2.0
+    return law
 
 
 def _symmetric(pairs: Array) -> Array:

@@ -85,9 +85,11 @@ def test_likelihood_is_enumerated():
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0])
 def test_bernoulli_is_what_its_copies_give_when_they_are_built(w):
     objective = Bernoulli.drawn(SPINS, np.random.default_rng(2), epsilon=0.4, m=3, w=w)
-    copies = np.repeat(SPINS, 3, axis=0)
-    for c in range(len(copies)):
-        copies[c, objective.sites[objective.starts[c] : objective.starts[c + 1]]] *= -1
+    states = np.repeat(objective.perturbed, 4, axis=0)
+    for c in range(len(states)):
+        states[c, objective.sites[objective.starts[c] : objective.starts[c + 1]]] *= -1
+    assert np.array_equal(states[::4], SPINS)
+    copies = np.delete(states, np.arange(0, len(states), 4), axis=0)
     gaps = (ENERGY(bits(SPINS))[:, None] - ENERGY(bits(copies)).view(-1, 3)).exp()
     expected = torch.log(w / 3 + gaps.mean(1)).mean().item()
     assert objective(COUPLINGS, FIELDS).value == pytest.approx(expected, abs=1e-12)
@@ -96,12 +98,15 @@ def test_bernoulli_is_what_its_copies_give_when_they_are_built(w):
 def test_copies_share_their_perturbed_state_and_flip_as_often_as_epsilon_says():
     spins = np.ones((2000, 10))
     objective = Bernoulli.drawn(spins, np.random.default_rng(0), epsilon=0.1, m=2)
-    flipped = np.zeros((4000, 10), dtype=bool)
-    flipped[np.repeat(np.arange(4000), np.diff(objective.starts.astype(int))), objective.sites] = True
-    assert flipped.mean() == pytest.approx(2 * 0.1 * 0.9, abs=0.008)
-    first, second = flipped[0::2], flipped[1::2]
-    # both ξ ⊕ ξ': P(both) = E over the shared ξ; independent copies would give .0324
-    assert (first & second).mean() == pytest.approx(0.9 * 0.1**2 + 0.1 * 0.9**2, abs=0.008)
+    flipped = np.zeros((6000, 10), dtype=bool)
+    flipped[np.repeat(np.arange(6000), np.diff(objective.starts.astype(int))), objective.sites] = True
+    assert flipped.sum() == len(objective.sites)  # no site twice
+    shared, one, other = flipped[0::3], flipped[1::3], flipped[2::3]
+    assert np.array_equal(shared, objective.perturbed < 0)
+    for flips in (shared, one, other):
+        assert flips.mean() == pytest.approx(0.1, abs=0.009)
+    for first, second in ((one, other), (shared, one)):  # drawn apart
+        assert (first & second).mean() == pytest.approx(0.01, abs=0.003)
 
 
 def test_a_block_is_energy_discrepancy_over_its_states():
