@@ -107,8 +107,7 @@ def run(config: Sample) -> dict[str, Any]:
             "thin": config.thin,
             **summary_of(diagnosis),
         }
-        figure = ("Chains", lambda: chain_figures.mixing(energies, diagnosis), "")
-        folder.draw({"chains": figure})
+        folder.draw({"chains": ("Chains", lambda: chain_figures.mixing(energies, diagnosis), "")})
         text = as_text(table_of(diagnosis, result))
         folder.write("diagnostics.txt", (text + "\n").encode())
         folder.finish(result)

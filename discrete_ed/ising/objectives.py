@@ -131,7 +131,6 @@ class Bernoulli:
     fast. Compiled with numba.
 
     Args:
-        spins: `s`, `(N, D)`.
         perturbed: `y`, `(N, D)`.
         starts: where flips begin in `sites`, `(N (M + 1) + 1,)`.
         sites: the sites of `y` to flip: for each sample those that lead back to `s`, then one copy after another.
@@ -141,7 +140,6 @@ class Bernoulli:
     Source: Schröder et al. 2023, arXiv 2307.07595.
     """
 
-    spins: Array
     perturbed: Array
     starts: Array
     sites: Array
@@ -157,7 +155,7 @@ class Bernoulli:
 
         seed = rng.integers(2**64, dtype=np.uint64)
         law = _flip_law(spins.shape[1], epsilon)
-        return cls(spins, *draw_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
+        return cls(*draw_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import bernoulli_slope

@@ -99,10 +99,11 @@ def recover_couplings(
 
     - `refit`: pairs are selected forwards and backwards by pseudo-likelihood, then only their couplings are estimated.
     - `l1`: `λ Σ|J_ij|`, the largest λ within a standard error of the best on held-out data.
-    - `auto`: held-out pseudo-likelihood (a fifth of the samples) decides between refit at three prices of a pair, L1
-      and J = 0, then all samples are used. If two halves of the data agree so little that J = 0 may well be nearer to
-      the truth (reliability r < ½), the couplings are shrunk by 2 r: as little as keeps the expected error from
-      exceeding that of J = 0. L1 is not tried beyond `N D² = 3·10⁸`, where it takes minutes.
+    - `auto`: held-out pseudo-likelihood (a fifth of the samples) decides between refit at up to three falling prices
+      of a pair (the first that predicts worse is the last), L1 and J = 0, then all samples are used. If two halves of
+      the data agree so little that J = 0 may well be nearer to the truth (reliability r < ½), the couplings are shrunk
+      by 2 r: as little as keeps the expected error from exceeding that of J = 0. L1 is not tried beyond
+      `N D² = 3·10⁸`, where it takes minutes.
     - `common`: refit, then empirical Bayes. It assumes that the couplings of all edges are draws of one normal law,
       whose mean and spread it learns; right for lattices and wrong for networks of strong and weak edges.
     - `none`: all couplings free. `zero`: J = 0.

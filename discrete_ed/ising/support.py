@@ -218,8 +218,8 @@ def select(sample: Sample, price: float, start: Fit | None = None) -> Fit:
 
     Pairs whose score exceeds the price come in, each spin taking part in one of them at a time; pairs whose Wald
     statistic has fallen below it go out. At a standstill all pairs above a third of the price are let in and pruned
-    again, which undoes detours; the search ends when that gains nothing. Of more than 10,000 samples every fourth is
-    searched first.
+    again, which undoes detours; the search ends when that gains nothing. Of more than 10,000 samples, or four million
+    spins in all, every fourth sample is searched first.
 
     Args:
         price: what a pair must gain in the (summed) loss to stay.
@@ -271,6 +271,9 @@ def _prune(fit: Fit, price: float, *, thoroughly: bool = True) -> Fit:
     A step that raises the cost is taken back and tried with half as many pairs, less those that a look at them alone
     shows to be worth their price. For the Wald statistic of a very strong coupling is small, since the data hardly
     tell how strong it is (Hauck and Donner 1977).
+
+    Args:
+        thoroughly: to the end; else one step is tried.
     """
     kept: set[tuple[int, int]] = set()
     most = len(fit.pairs)
