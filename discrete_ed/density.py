@@ -50,7 +50,8 @@ def density_energy(
         width: of the hidden layers; channels of `conv`; hidden bits of `rbm`.
         layers: hidden layers of `mlp`, blocks of `residual`, blocks in a stage of `conv`.
         shape: rows and columns of pixels, for `conv`.
-        data: states `(N, D)` whose marginals the base (of `rbm` the visible bias, of `ising` the fields) starts with.
+        data: states `(N, D)` whose marginals the base (of `rbm` the visible bias, of `ising` the fields) starts with;
+            the energy is made on their device.
         seed: of the initial weights.
 
     Raises:
@@ -63,14 +64,14 @@ def density_energy(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name == "rbm":
-            machine = RBMEnergy(bits, width)
+            machine = RBMEnergy(bits, width).to(logits.device)
             machine.visible_bias.data.copy_(logits)
             return machine
         if name == "ising":
-            return IsingEnergy(torch.zeros(bits, bits), logits / 2)
+            return IsingEnergy(logits.new_zeros(bits, bits), logits / 2)
         if name not in get_args(NetworkName):
             raise InputError(f"energy: expected one of {', '.join(get_args(EnergyName))}, got {name!r}")
-        energy = NetworkEnergy(bits, name, width=width, layers=layers, shape=shape)
+        energy = NetworkEnergy(bits, name, width=width, layers=layers, shape=shape).to(logits.device)
     energy.base.logits.data.copy_(logits)
     return energy
 
@@ -128,7 +129,7 @@ def density_loss(
 def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
     if x.shape[1] > ENUMERATED:
         raise InputError(f"loss: expected at most {ENUMERATED} bits for ml, got {x.shape[1]}")
-    states = enumerate_states(x.shape[1], dtype=x.dtype).to(x.device)
+    states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
     return energy(x).mean() + (-energy(states)).logsumexp(0)
 
 
@@ -182,7 +183,7 @@ def draw(
         with torch.no_grad():
             law = log_law(energy, bits, dtype=start.dtype).double().exp()
         rows = law.multinomial(n, replacement=True, generator=generator)
-        return enumerate_states(bits, dtype=start.dtype)[rows]
+        return enumerate_states(bits, dtype=start.dtype, device=rows.device)[rows]
     kernel, local = chain_kernel(energy), Taylor(energy)
     x, found = start, []
     for k in range(snapshots):

@@ -68,6 +68,19 @@ def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
+def pick_device(name: str) -> torch.device:
+    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own."""
+    try:
+        device = torch.device(name)
+        if name == "cuda" and ranks().size > 1:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device: expected cpu, or a device that is there, got {name!r}: {reason}") from None
+    return device
+
+
 def rank_seed(seed: int) -> int:
     """A seed of this rank's own; that of rank 0 is `seed` itself.
 

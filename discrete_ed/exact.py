@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from discrete_ed.energies import RBMEnergy
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, device_of
 from discrete_ed.errors import InputError, NumericalError
 
 MAX_BITS = 20  # 2^20 states: eight megabytes of float64
@@ -26,11 +26,6 @@ def chunks(bits: int, dtype: torch.dtype, device: torch.device | str = "cpu", na
     for start in range(0, 2**bits, CHUNK):
         numbers = torch.arange(start, min(start + CHUNK, 2**bits), device=device)
         yield ((numbers.unsqueeze(-1) >> powers) & 1).to(dtype)
-
-
-def _device(energy: Energy) -> torch.device | str:
-    """Where the energy's parameters are."""
-    return next((parameter.device for parameter in energy.parameters()), "cpu")
 
 
 def log_law(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -50,7 +45,7 @@ def log_law(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) ->
     >>> log_law(IsingEnergy(2), 2).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return torch.cat([-energy(x) for x in chunks(bits, dtype)]).log_softmax(-1)
+    return torch.cat([-energy(x) for x in chunks(bits, dtype, device_of(energy))]).log_softmax(-1)
 
 
 def log_z(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> float:
@@ -69,7 +64,7 @@ def log_z(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> f
     2.079442
     """
     with torch.no_grad():
-        parts = [(-energy(x).double()).logsumexp(-1) for x in chunks(bits, dtype)]
+        parts = [(-energy(x).double()).logsumexp(-1) for x in chunks(bits, dtype, device_of(energy))]
     return number(torch.stack(parts).logsumexp(-1))
 
 
@@ -98,9 +93,10 @@ def moments(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) ->
     [[0.5, 0.25], [0.25, 0.5]]
     """
     total = log_z(energy, bits, dtype=dtype)
-    pairs = torch.zeros(bits, bits, dtype=torch.float64)
+    device = device_of(energy)
+    pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device)
     with torch.no_grad():
-        for x in chunks(bits, dtype):
+        for x in chunks(bits, dtype, device):
             weight = (-energy(x).double() - total).exp().unsqueeze(-1)
             pairs += x.double().T @ (weight * x.double())
     return Moments(pairs.diagonal().clone(), pairs)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy, RBMEnergy
-from discrete_ed.energies.base import CHUNK, check_energy
+from discrete_ed.energies.base import CHUNK, check_energy, device_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.exact import MAX_BITS, log_z, rbm_log_z
 from discrete_ed.local import LocalEvaluation, Taylor
@@ -176,7 +176,7 @@ def importance_log_z(
     >>> round(log_z, 4), error  # 30 log 2
     (20.7944, 0.0)
     """
-    device = next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
+    device = device_of(energy)
     parts = []
     with torch.no_grad():
         for start in range(0, draws, CHUNK):

@@ -110,7 +110,8 @@ def small_noise_limit(energies: Tensor, law: Tensor, states: Tensor) -> Tensor:
     0.0
     """
     bits = states.shape[1]
-    neighbours = torch.arange(len(states)).unsqueeze(1) ^ 2 ** torch.arange(bits - 1, -1, -1)
+    number = torch.arange(len(states), device=energies.device)
+    neighbours = number.unsqueeze(1) ^ 2 ** torch.arange(bits - 1, -1, -1, device=energies.device)
     delta = energies[neighbours] - energies.unsqueeze(1)
     return law @ ((-delta).exp() - delta - 1).sum(1)
 

@@ -18,7 +18,7 @@ from discrete_ed.errors import InputError
 MAX_ENUMERABLE_BITS = 24
 
 
-def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
+def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
     """All `2^d` states, shape `(2^d, d)`; row `k` is the binary expansion of `k`, first bit most significant.
 
     >>> enumerate_states(2).tolist()
@@ -26,8 +26,8 @@ def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """
     if not 0 <= d <= MAX_ENUMERABLE_BITS:
         raise InputError(f"d: expected 0 to {MAX_ENUMERABLE_BITS} bits to enumerate, got {d}")
-    powers = torch.arange(d - 1, -1, -1)
-    return ((torch.arange(2**d).unsqueeze(-1) >> powers) & 1).to(dtype)
+    powers = torch.arange(d - 1, -1, -1, device=device)
+    return ((torch.arange(2**d, device=device).unsqueeze(-1) >> powers) & 1).to(dtype)
 
 
 def to_spins(x: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class FitConfig:
 def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | None = None) -> Batches:
     """Endless float batches `(B, D)` of a data set `(N, D)`: every epoch a fresh permutation, its remainder dropped.
 
-    `generator` lives on the CPU, whatever the device of `data`. A data set smaller than `size` comes whole. The place
+    `generator` may live on any device, whatever that of `data`. A data set smaller than `size` comes whole. The place
     in the epoch can be saved: `state_dict`, `load_state_dict`. Inside `processes()` each rank gets its share of every
     batch; the generators must then be seeded alike.
 
@@ -104,7 +104,8 @@ class Batches:
 
     def _shuffle(self) -> None:
         self.before = self.generator.get_state()
-        self.order = torch.randperm(len(self.data), generator=self.generator).to(self.data.device)
+        order = torch.randperm(len(self.data), generator=self.generator, device=self.generator.device)
+        self.order = order.to(self.data.device)
         self.place = 0
 
     def state_dict(self) -> dict[str, Any]:

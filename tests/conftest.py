@@ -1,4 +1,4 @@
-"""What tests share: real data where there is some, and one thread each."""
+"""What tests share: a device and a precision, real data where there is some, and one thread each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,31 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's backgro
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["OMP_NUM_THREADS"] = "1"  # the tests run side by side, and start programs of their own
 
+import place
 import torch
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where tensors are tested, and how precise."""
+    parser.addoption("--device", default="cpu", help="cpu, cuda, cuda:1, or simulated: strict, on any machine")
+    parser.addoption("--dtype", default="float64", choices=["float64", "float32"], help="of what is exact but rounded")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test file is imported: they make tensors at once."""
+    place.use(config.getoption("--device"), config.getoption("--dtype"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Elsewhere than on the CPU, or less precise, run the tests that say they can."""
+    device, dtype = config.getoption("--device"), config.getoption("--dtype")
+    if (device, dtype) == ("cpu", "float64"):
+        return
+    for item in items:
+        if "anywhere" not in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="of the CPU and of double precision"))
+        elif device == "simulated" and "many_steps" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="takes too long on the simulated device"))
 
 
 @pytest.fixture
@@ -27,4 +51,4 @@ def data_root() -> Path:
 @pytest.fixture
 def generator() -> torch.Generator:
     """A seeded source of randomness."""
-    return torch.Generator().manual_seed(0)
+    return place.seeded(0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import perm
 
 import torch
+from place import DEVICE, FLOAT, all_states, fixed, normal, rounding, seeded
 from scipy.stats import chi2
 from torch import Tensor
 
@@ -25,37 +26,36 @@ from discrete_ed.samplers import (
     SwendsenWang,
 )
 from discrete_ed.samplers.cluster import find_bonds
-from discrete_ed.states import enumerate_states
 
 FREQUENCY_TESTS = 500  # at most so many chi-square tests: each is passed by a right kernel but once in 10^5 · 500
 
 
 def ising(bits: int, scale: float = 0.4) -> IsingEnergy:
     """A spin glass with fields on a complete graph, float64."""
-    g = torch.Generator().manual_seed(bits)
-    couplings = scale * torch.randn(bits, bits, generator=g, dtype=torch.float64).triu(1)
-    return IsingEnergy(couplings + couplings.T, 0.3 * torch.randn(bits, generator=g, dtype=torch.float64))
+    g = fixed(bits)
+    couplings = scale * normal(g, bits, bits).triu(1)
+    return IsingEnergy(couplings + couplings.T, 0.3 * normal(g, bits))
 
 
 def ring(bits: int, coupling: float, fields: Sequence[float] | None = None) -> IsingEnergy:
     """A ring of one coupling, float64; below zero and of even length it is an antiferromagnet without frustration."""
-    couplings = torch.zeros(bits, bits, dtype=torch.float64)
+    couplings = torch.zeros(bits, bits, dtype=FLOAT)
     i = torch.arange(bits)
     couplings[i, (i + 1) % bits] = coupling
     couplings[(i + 1) % bits, i] = coupling
-    return IsingEnergy(couplings, None if fields is None else torch.tensor(fields, dtype=torch.float64))
+    return IsingEnergy(couplings, None if fields is None else torch.tensor(fields, dtype=FLOAT))
 
 
 def torus(rows: int, columns: int, coupling: float | None = None, seed: int = 0) -> IsingEnergy:
     """An Ising model on a torus, float64: of one coupling without fields, or of random couplings and fields."""
-    g = torch.Generator().manual_seed(seed)
+    g = fixed(seed)
     site = torch.arange(rows * columns).view(rows, columns)
-    couplings = torch.zeros(rows * columns, rows * columns, dtype=torch.float64)
+    couplings = torch.zeros(rows * columns, rows * columns, dtype=FLOAT)
     for shift, axis in ((-1, 0), (-1, 1)):
-        value = torch.randn(rows * columns, generator=g, dtype=torch.float64) if coupling is None else coupling
+        value = normal(g, rows * columns) if coupling is None else coupling
         couplings[site.flatten(), site.roll(shift, axis).flatten()] = value
     couplings = couplings.triu(1) + couplings.tril(-1).T
-    fields = torch.randn(rows * columns, generator=g, dtype=torch.float64) if coupling is None else None
+    fields = normal(g, rows * columns) if coupling is None else None
     return IsingEnergy(couplings + couplings.T, fields)
 
 
@@ -63,7 +63,7 @@ def mlp(bits: int) -> MLPEnergy:
     """A small neural energy with steep differences, float64."""
     with torch.random.fork_rng():
         torch.manual_seed(bits)
-        energy = MLPEnergy(bits, hidden=(16, 16)).double()
+        energy = MLPEnergy(bits, hidden=(16, 16)).to(DEVICE, FLOAT)
         for parameter in energy.parameters():
             parameter.data.mul_(3)
     return energy
@@ -71,10 +71,10 @@ def mlp(bits: int) -> MLPEnergy:
 
 def rbm(visible: int, hidden: int, scale: float = 0.8) -> RBMEnergy:
     """A restricted Boltzmann machine with biases, float64."""
-    g = torch.Generator().manual_seed(visible)
-    energy = RBMEnergy(visible, hidden, scale=scale, generator=g).double()
+    g = fixed(visible)
+    energy = RBMEnergy(visible, hidden, scale=scale, generator=g).to(DEVICE, FLOAT)
     for bias in (energy.visible_bias, energy.hidden_bias):
-        bias.data += 0.5 * torch.randn(len(bias), generator=g, dtype=torch.float64)
+        bias.data += 0.5 * normal(g, len(bias))
     return energy
 
 
@@ -87,7 +87,7 @@ def check_energy(energy: Energy, x: Tensor) -> None:
 
     neighbours = (x.unsqueeze(1) - torch.eye(x.shape[1], dtype=x.dtype)).abs()
     differences = torch.stack([energy(neighbours[:, i]) - energies for i in range(x.shape[1])], dim=1)
-    assert torch.allclose(energy.flip_delta(x), differences, atol=1e-10)
+    assert torch.allclose(energy.flip_delta(x), differences, atol=rounding(1e-10))
     assert energy.flip_delta(x[:0]).shape == (0, x.shape[1])
 
     free = energy.free(x)
@@ -126,11 +126,11 @@ def transition_matrix(kernel: Kernel, local: LocalEvaluation, states: Tensor) ->
     here = State(states, *table(states), torch.zeros(len(states), dtype=torch.bool))
     if isinstance(kernel, GibbsSweep):
         return _sweep_matrix(kernel, table, here)
-    matrix = torch.zeros(len(states), len(states), dtype=torch.float64)
+    matrix = torch.zeros(len(states), len(states), dtype=FLOAT)
     rows = torch.arange(len(states))
     probability, propose = _branches(kernel, table, here)
     branches = len(probability) // len(states)
-    assert torch.allclose(probability.view(branches, -1).sum(0), torch.ones(1, dtype=torch.float64), atol=1e-12)
+    assert torch.allclose(probability.view(branches, -1).sum(0), torch.ones(1, dtype=FLOAT), atol=rounding(1e-12))
     there = propose(torch.full((len(probability),), -torch.inf)).x.long() @ table.place
     flow = probability * _acceptance(propose, len(probability))
     matrix.index_put_((rows.repeat(branches), there), flow, accumulate=True)
@@ -150,7 +150,7 @@ def _branches(kernel: Kernel, table: Table, here: State) -> tuple[Tensor, Callab
         start, i = every(list(range(bits)))
         if isinstance(kernel, Gibbs):
             free = table.energy.free(start.x)
-            choice = (free / free.sum(-1, keepdim=True)).double()
+            choice = (free / free.sum(-1, keepdim=True)).to(FLOAT)
         else:
             choice = kernel.log_proposal(start.delta).exp()
         probability = choice.gather(-1, i[:, None])[:, 0]
@@ -178,25 +178,25 @@ def _branches(kernel: Kernel, table: Table, here: State) -> tuple[Tensor, Callab
 
 
 def _acceptance(propose: Callable[[Tensor], State], count: int) -> Tensor:
-    low, high = torch.full((count,), -60.0, dtype=torch.float64), torch.zeros(count, dtype=torch.float64)
+    low, high = torch.full((count,), -60.0, dtype=FLOAT), torch.zeros(count, dtype=FLOAT)
     for _ in range(60):
         middle = (low + high) / 2
         accepted = propose(middle).accepted
         low, high = torch.where(accepted, middle, low), torch.where(accepted, high, middle)
-    return torch.where(propose(torch.zeros(count, dtype=torch.float64) - 1e-15).accepted, 1.0, low.exp())
+    return torch.where(propose(torch.zeros(count, dtype=FLOAT) - 1e-15).accepted, 1.0, low.exp())
 
 
 def _sweep_matrix(kernel: GibbsSweep, table: Table, here: State) -> Tensor:
     """The product of the classes' matrices; each bit's probability of flipping is found by bisection."""
     count, bits = here.x.shape
-    sweep = torch.eye(count, dtype=torch.float64)
+    sweep = torch.eye(count, dtype=FLOAT)
     for members in kernel.classes or [(i,) for i in range(bits)]:
-        low, high = torch.zeros(count, bits, dtype=torch.float64), torch.ones(count, bits, dtype=torch.float64)
+        low, high = torch.zeros(count, bits, dtype=FLOAT), torch.ones(count, bits, dtype=FLOAT)
         for _ in range(60):
             middle = (low + high) / 2
             flipped = kernel.update(table, here, torch.tensor(members), middle).x != here.x
             low, high = torch.where(flipped, middle, low), torch.where(flipped, high, middle)
-        step = torch.zeros(count, count, dtype=torch.float64)
+        step = torch.zeros(count, count, dtype=FLOAT)
         for pattern in itertools.product([False, True], repeat=len(members)):
             flips = torch.zeros(bits, dtype=torch.bool)
             flips[list(members)] = torch.tensor(pattern)
@@ -211,7 +211,7 @@ def _block_matrix(kernel: BlockGibbs, local: LocalEvaluation, states: Tensor) ->
     """`Σ_h p(h|x) p(x'|h)` over all hidden states."""
     energy = local.energy
     assert isinstance(energy, RBMEnergy)
-    h = enumerate_states(len(energy.hidden_bias), dtype=states.dtype)
+    h = all_states(len(energy.hidden_bias))
     with torch.no_grad():
         up, down = kernel.hidden(energy, states), kernel.visible(energy, h)
     to_hidden = (h * up[:, None] + (1 - h) * (1 - up[:, None])).prod(-1)
@@ -224,35 +224,35 @@ def _cluster_matrix(kernel: SwendsenWang, local: LocalEvaluation, states: Tensor
     count, bits = states.shape
     bonds = find_bonds(local)
     here = kernel.init(local, states)
-    low, high = torch.zeros(count, len(bonds.i), dtype=torch.float64), torch.ones(count, len(bonds.i)).double()
+    low, high = torch.zeros(count, len(bonds.i), dtype=FLOAT), torch.ones(count, len(bonds.i)).to(FLOAT)
     for _ in range(60):
         middle = (low + high) / 2
         joined = kernel.join(local, here, bonds, middle)
         low, high = torch.where(joined, middle, low), torch.where(joined, high, middle)
-    joins = enumerate_states(len(bonds.i)).bool()
+    joins = all_states(len(bonds.i)).bool()
     probability = torch.where(joins, low[:, None], 1 - low[:, None]).prod(-1)
     row, which = (probability > 1e-15).nonzero(as_tuple=True)
-    coins = enumerate_states(bits + 1).repeat(len(row), 1)
+    coins = all_states(bits + 1).repeat(len(row), 1)
     row, which = row.repeat_interleave(2 ** (bits + 1)), which.repeat_interleave(2 ** (bits + 1))
     start = State(*(part[row] for part in here))
     there = kernel.flip(local, start, bonds, joins[which], coins).x.long() @ 2 ** torch.arange(bits - 1, -1, -1)
-    matrix = torch.zeros(count, count, dtype=torch.float64)
+    matrix = torch.zeros(count, count, dtype=FLOAT)
     return matrix.index_put_((row, there), probability[row, which] / 2 ** (bits + 1), accumulate=True)
 
 
 def check_frequencies(kernel: Kernel, local: LocalEvaluation, states: Tensor, row: int, draws: int = 100_000) -> None:
     """One step of the kernel from state `row`, `draws` times, ends where the transition matrix says."""
     start = kernel.init(local, states[[row]].expand(draws, -1))
-    moved = kernel.step(local, start, generator=torch.Generator().manual_seed(row)).x
+    moved = kernel.step(local, start, generator=seeded(row)).x
     assert chi_square(moved, transition_matrix(kernel, local, states)[row]) > 1e-5 / FREQUENCY_TESTS
 
 
 def chi_square(bits: Tensor, law: Tensor) -> float:
     """The p-value of draws `(N, D)` under a law over all states `(2^D,)`; those expected less than 5 times are one."""
     place = 2 ** torch.arange(bits.shape[-1] - 1, -1, -1)
-    seen = (bits.long() @ place).bincount(minlength=len(law)).double()
+    seen = (bits.long() @ place).bincount(minlength=len(law)).to(FLOAT)
     wanted = law * len(bits)
-    if seen[law < 1e-11].any():  # where a right kernel can't go, but for rounding
+    if seen[law < rounding(1e-11, 1e-7)].any():  # where a right kernel can't go, but for rounding
         return 0.0
     rare = wanted < 5
     seen, wanted = (torch.cat([part[~rare], part[rare].sum()[None]]) for part in (seen, wanted))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from place import DEVICE, seeded
 
 from discrete_ed import (
     BlockGibbs,
@@ -22,6 +23,8 @@ from discrete_ed import (
     shuffled_batches,
 )
 from discrete_ed.samplers import State
+
+pytestmark = pytest.mark.anywhere
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ def test_cd_starts_at_the_batch_and_walks_k_steps():
 def test_pcd_starts_at_the_buffer_and_writes_back_only_where_it_walked(generator):
     starts, x = [], torch.ones(4, 3)
     loss = ContrastiveDivergence(Add(starts), steps=1, buffer=10, generator=generator)
-    loss(IsingEnergy(3), x)
+    loss(IsingEnergy(3).to(DEVICE), x)
     before = loss.state_dict()["buffer"]
-    loss(IsingEnergy(3), x)
+    loss(IsingEnergy(3).to(DEVICE), x)
     after = loss.state_dict()["buffer"]
     moved = (before != after).any(1)
     assert moved.sum() == 4
@@ -66,17 +69,17 @@ def test_pcd_starts_at_the_buffer_and_writes_back_only_where_it_walked(generator
 def test_restarts_come_from_coins(generator):
     starts = []
     loss = ContrastiveDivergence(Add(starts), steps=1, buffer=2000, restart=0.25, generator=generator)
-    loss(IsingEnergy(12), torch.zeros(2000, 12))
+    loss(IsingEnergy(12).to(DEVICE), torch.zeros(2000, 12))
     loss.buffer = torch.zeros_like(loss.buffer)
-    loss(IsingEnergy(12), torch.zeros(2000, 12))
+    loss(IsingEnergy(12).to(DEVICE), torch.zeros(2000, 12))
     anew = starts[1].any(1).float().mean().item()
     assert abs(anew - 0.25) < 4.5 * (0.25 * 0.75 / 2000) ** 0.5
 
 
 def test_training_goes_on_where_its_state_was_saved():
     def make() -> tuple[Energy, ContrastiveDivergence]:
-        kernel, g = GibbsWithGradients(), torch.Generator().manual_seed(3)
-        return IsingEnergy(4), ContrastiveDivergence(kernel, steps=2, buffer=8, restart=0.3, generator=g)
+        kernel, g = GibbsWithGradients(), seeded(3)
+        return IsingEnergy(4).to(DEVICE), ContrastiveDivergence(kernel, steps=2, buffer=8, restart=0.3, generator=g)
 
     x = torch.ones(4, 4)
     energy, loss = make()
@@ -91,16 +94,17 @@ def test_training_goes_on_where_its_state_was_saved():
     assert torch.equal(resumed.state_dict()["buffer"], loss.state_dict()["buffer"])
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("buffer", [0, 200])
 def test_it_learns_the_law_of_the_data(buffer):
     """Full visible Ising models match their data's law where the couplings can; exact counts, no held-out noise."""
-    g = torch.Generator().manual_seed(0)
+    g = seeded(0)
     truth = IsingEnergy(
         torch.tensor([[0.0, 0.6, 0.0], [0.6, 0.0, -0.4], [0.0, -0.4, 0.0]]), torch.tensor([0.3, 0, 0.2])
     )
     law = log_law(truth, 3).exp()
-    data = enumerate_states(3)[law.multinomial(20_000, replacement=True, generator=g)]
-    energy = IsingEnergy(3)
+    data = enumerate_states(3, device=DEVICE)[law.multinomial(20_000, replacement=True, generator=g)]
+    energy = IsingEnergy(3).to(DEVICE)
     loss = ContrastiveDivergence(GibbsWithGradients(), steps=10, buffer=buffer, generator=g)
     fit(energy, loss, shuffled_batches(data, 200, generator=g), FitConfig(steps=300, learning_rate=0.03, ema=0.98))
     assert (log_law(energy, 3).exp() - law).abs().sum() / 2 < 0.02
@@ -108,7 +112,7 @@ def test_it_learns_the_law_of_the_data(buffer):
 
 def test_block_gibbs_serves_machines(generator):
     loss = ContrastiveDivergence(BlockGibbs(), steps=1, generator=generator)
-    energy = RBMEnergy(5, 3)
+    energy = RBMEnergy(5, 3).to(DEVICE)
     loss(energy, torch.ones(6, 5)).backward()
     assert energy.visible_bias.grad is not None
 
@@ -123,6 +127,6 @@ def test_bad_arguments_are_refused(arguments, message):
 
 def test_a_buffer_of_another_size_is_refused():
     saved = ContrastiveDivergence(buffer=4)
-    saved(IsingEnergy(2), torch.zeros(2, 2))
+    saved(IsingEnergy(2).to(DEVICE), torch.zeros(2, 2))
     with pytest.raises(InputError, match="expected 5 states, got 4"):
         ContrastiveDivergence(buffer=5).load_state_dict(saved.state_dict())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from place import DEVICE, FLOAT, all_states, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -26,14 +27,16 @@ from discrete_ed import (
 )
 from discrete_ed.density import chain_kernel, draw, judge
 
-DATA = (torch.rand(500, 6, generator=torch.Generator().manual_seed(0)) < torch.linspace(0.2, 0.9, 6)).to(torch.uint8)
+pytestmark = pytest.mark.anywhere
+
+DATA = (torch.rand(500, 6, generator=seeded(0)) < torch.linspace(0.2, 0.9, 6)).to(torch.uint8)
 
 
 @pytest.mark.parametrize("name", ["mlp", "residual", "rbm", "ising"])
 def test_energies_start_near_the_marginals_of_the_data(name):
     energy = density_energy(name, 6, width=8, data=DATA)
     start = moments(energy, 6).marginals
-    assert (start - DATA.double().mean(0)).abs().max() < 0.2
+    assert (start - DATA.to(FLOAT).mean(0)).abs().max() < 0.2
     assert (start - 0.5).abs().max() > 0.2
     again = density_energy(name, 6, width=8, data=DATA)
     assert torch.equal(log_law(energy, 6), log_law(again, 6))
@@ -43,18 +46,18 @@ def test_a_network_can_be_saved_and_loaded(tmp_path):
     energy = density_energy("conv", 9, width=3, layers=1, shape=(3, 3), data=DATA.repeat(1, 2)[:, :9])
     arguments = {"bits": 9, "network": "conv", "width": 3, "layers": 1, "shape": (3, 3)}
     save_energy(tmp_path / "saved", energy, arguments)
-    x = enumerate_states(9)
+    x = enumerate_states(9, device=DEVICE)
     assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy)(x), energy(x))
 
 
 @pytest.mark.parametrize("name", ["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"])
 def test_every_loss_learns_the_same_law(name):
     """One signature: a comparison is a loop. Each fits the pairwise model of its data."""
-    g = torch.Generator().manual_seed(0)
-    energy = IsingEnergy(3)
+    g = seeded(0)
+    energy = IsingEnergy(3).to(DEVICE)
     truth = IsingEnergy(torch.tensor([[0, 0.7, 0], [0.7, 0, -0.3], [0, -0.3, 0.0]]), torch.tensor([0.2, -0.1, 0.3]))
     law = log_law(truth, 3).exp()
-    data = enumerate_states(3)[law.multinomial(4000, replacement=True, generator=g)]
+    data = enumerate_states(3, device=DEVICE)[law.multinomial(4000, replacement=True, generator=g)]
     loss = density_loss(name, block=2, steps=5, buffer=500, epsilon=0.3, m=8, generator=g)
     optimizer = torch.optim.Adam(energy.parameters(), lr=0.03)
     average = torch.zeros(8)
@@ -67,8 +70,8 @@ def test_every_loss_learns_the_same_law(name):
 
 
 def test_chains_suit_the_energy():
-    assert isinstance(chain_kernel(RBMEnergy(3, 2)), BlockGibbs)
-    assert isinstance(chain_kernel(IsingEnergy(3)), GibbsWithGradients)
+    assert isinstance(chain_kernel(RBMEnergy(3, 2).to(DEVICE)), BlockGibbs)
+    assert isinstance(chain_kernel(IsingEnergy(3).to(DEVICE)), GibbsWithGradients)
     loss = density_loss("pcd", buffer=7, steps=3)
     assert isinstance(loss, ContrastiveDivergence)
     assert (loss.size, loss.steps) == (7, 3)
@@ -79,7 +82,7 @@ def test_maximum_likelihood_is_the_mean_of_the_enumerated_law_and_refuses_many_b
     rows = DATA.long() @ torch.tensor([32, 16, 8, 4, 2, 1])
     assert density_loss("ml")(energy, x).item() == pytest.approx(-log_law(energy, 6)[rows].mean().item(), abs=1e-5)
     with pytest.raises(InputError, match="at most 16 bits for ml, got 18"):
-        density_loss("ml")(BernoulliEnergy(18), x.repeat(1, 3))
+        density_loss("ml")(BernoulliEnergy(18).to(DEVICE), x.repeat(1, 3))
 
 
 @pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])
@@ -102,9 +105,9 @@ def test_few_bits_are_drawn_by_enumeration_and_many_by_chains(generator):
 
 def test_the_judge_prefers_the_truth():
     energy = BernoulliEnergy.from_data(DATA)
-    assert judge(energy, DATA.float()) > judge(BernoulliEnergy(6), DATA.float())
+    assert judge(energy, DATA.float()) > judge(BernoulliEnergy(6).to(DEVICE), DATA.float())
     wide = DATA.repeat(1, 3).float()
-    assert judge(BernoulliEnergy.from_data(wide), wide) > judge(BernoulliEnergy(18), wide)
+    assert judge(BernoulliEnergy.from_data(wide), wide) > judge(BernoulliEnergy(18).to(DEVICE), wide)
 
 
 class Free(Energy):
@@ -112,7 +115,7 @@ class Free(Energy):
 
     def __init__(self) -> None:
         super().__init__()
-        self.energies = torch.nn.Parameter(torch.zeros(64, dtype=torch.float64))
+        self.energies = torch.nn.Parameter(torch.zeros(64, dtype=FLOAT))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.energies[(x @ (2.0 ** torch.arange(5, -1, -1, dtype=x.dtype))).long()]
@@ -120,10 +123,10 @@ class Free(Energy):
 
 def test_block_discrepancy_of_all_six_bits_reaches_maximum_likelihood():
     """At ε = ½ and k = 6 it is the likelihood itself, whose maximum over all laws is the table's own: TV < 1e-3."""
-    g = torch.Generator().manual_seed(1)
-    law = (3 * torch.randn(64, generator=g, dtype=torch.float64)).softmax(0).clamp(min=2e-3)
+    g = seeded(1)
+    law = (3 * torch.randn(64, generator=g, dtype=FLOAT)).softmax(0).clamp(min=2e-3)
     law = (200 * law / law.sum()).round().clamp(min=1)
-    table = enumerate_states(6, dtype=torch.float64).repeat_interleave(law.long(), 0)
+    table = all_states(6).repeat_interleave(law.long(), 0)
     energy, loss = Free(), density_loss("block-ed", block=6, epsilon=0.5, generator=g)
     optimizer = torch.optim.LBFGS(energy.parameters(), max_iter=200, line_search_fn="strong_wolfe")
 
@@ -134,5 +137,5 @@ def test_block_discrepancy_of_all_six_bits_reaches_maximum_likelihood():
         return value
 
     optimizer.step(closure)
-    found = log_law(energy, 6, dtype=torch.float64).exp()
+    found = log_law(energy, 6, dtype=FLOAT).exp()
     assert (found - law / law.sum()).abs().sum() / 2 < 1e-3

@@ -1,13 +1,13 @@
 import pytest
 import torch
 from contracts import ising, mlp, rbm, torus
+from place import DEVICE, FLOAT, all_states, rounding, seeded
 
 from discrete_ed import (
     InputError,
     IsingEnergy,
     NumericalError,
     RBMEnergy,
-    enumerate_states,
     kaufman_log_z,
     log_z,
     moments,
@@ -19,13 +19,13 @@ from discrete_ed.energies import Energy
 from discrete_ed.exact import log_law
 from discrete_ed.samplers import compiled
 
-DOUBLE = torch.float64
+pytestmark = pytest.mark.anywhere
 
 
 def test_the_law_of_two_coupled_spins_is_known():
-    energy = IsingEnergy(torch.tensor([[0.0, 0.7], [0.7, 0.0]], dtype=torch.float64))
-    law = log_law(energy, 2, dtype=torch.float64).exp()
-    aligned, opposed = torch.tensor(0.7).double().exp(), torch.tensor(-0.7).double().exp()
+    energy = IsingEnergy(torch.tensor([[0.0, 0.7], [0.7, 0.0]], dtype=FLOAT))
+    law = log_law(energy, 2, dtype=FLOAT).exp()
+    aligned, opposed = torch.tensor(0.7).to(FLOAT).exp(), torch.tensor(-0.7).to(FLOAT).exp()
     wanted = torch.stack([aligned, opposed, opposed, aligned]) / (2 * (aligned + opposed))
     assert torch.allclose(law, wanted)
     assert law.requires_grad
@@ -33,21 +33,24 @@ def test_the_law_of_two_coupled_spins_is_known():
 
 @pytest.mark.parametrize("make", [ising, mlp])
 def test_chunks_do_not_change_the_answer(make, monkeypatch):
-    energy, states = make(6), enumerate_states(6, dtype=DOUBLE)
-    law = (-energy(states)).softmax(0).detach()
+    energy, states = make(6), all_states(6)
+    law = (-energy(states)).double().softmax(0).detach()
     monkeypatch.setattr("discrete_ed.exact.CHUNK", 10)
-    assert log_z(energy, 6, dtype=DOUBLE) == pytest.approx((-energy(states)).logsumexp(0).item(), abs=1e-12)
-    assert torch.allclose(log_law(energy, 6, dtype=DOUBLE).exp(), law, atol=1e-15)
-    marginals, pairs = moments(energy, 6, dtype=DOUBLE)
-    assert torch.allclose(marginals, law @ states, atol=1e-14)
-    assert torch.allclose(pairs, torch.einsum("k,ki,kj->ij", law, states, states), atol=1e-14)
+    assert log_z(energy, 6, dtype=FLOAT) == pytest.approx((-energy(states)).logsumexp(0).item(), abs=rounding(1e-12))
+    assert torch.allclose(log_law(energy, 6, dtype=FLOAT).exp().double(), law, atol=rounding(1e-15))
+    marginals, pairs = moments(energy, 6, dtype=FLOAT)
+    states = states.double()
+    assert torch.allclose(marginals, law @ states, atol=rounding(1e-14))
+    assert torch.allclose(pairs, torch.einsum("k,ki,kj->ij", law, states, states), atol=rounding(1e-14))
 
 
 def test_two_to_the_twenty_states_are_enough_and_more_are_refused():
-    assert log_z(IsingEnergy(20), 20) == pytest.approx(20 * torch.tensor(2.0).double().log().item(), abs=1e-9)
+    assert log_z(IsingEnergy(20).to(DEVICE), 20) == pytest.approx(
+        20 * torch.tensor(2.0).to(FLOAT).log().item(), abs=rounding(1e-9)
+    )
     for answer in (log_law, log_z, moments):
         with pytest.raises(InputError, match="bits: expected 0 to 20 bits to enumerate, got 21"):
-            answer(IsingEnergy(21), 21)
+            answer(IsingEnergy(21).to(DEVICE), 21)
 
 
 def test_an_energy_of_nan_has_no_partition_function():
@@ -62,15 +65,15 @@ def test_an_energy_of_nan_has_no_partition_function():
 @pytest.mark.parametrize(("visible", "hidden"), [(10, 4), (4, 10), (7, 7)])
 def test_the_smaller_layer_of_an_rbm_gives_what_enumeration_gives(visible, hidden, monkeypatch):
     energy = rbm(visible, hidden)
-    wanted, marginals = log_z(energy, visible, dtype=DOUBLE), moments(energy, visible, dtype=DOUBLE).marginals
+    wanted, marginals = log_z(energy, visible, dtype=FLOAT), moments(energy, visible, dtype=FLOAT).marginals
     monkeypatch.setattr("discrete_ed.exact.CHUNK", 10)
-    assert rbm_log_z(energy) == pytest.approx(wanted, abs=1e-10)
-    assert torch.allclose(rbm_marginals(energy), marginals, atol=1e-12)
+    assert rbm_log_z(energy) == pytest.approx(wanted, abs=rounding(1e-10))
+    assert torch.allclose(rbm_marginals(energy), marginals, atol=rounding(1e-12))
 
 
 def test_an_rbm_with_two_large_layers_is_refused():
     with pytest.raises(InputError, match="smaller layer: expected 0 to 20 bits"):
-        rbm_log_z(RBMEnergy(30, 21))
+        rbm_log_z(RBMEnergy(30, 21).to(DEVICE))
 
 
 def within(seen, wanted, count):
@@ -83,10 +86,10 @@ def test_perfect_samples_follow_the_enumerated_law(coupling, backend, generator,
     if backend == "torch":
         monkeypatch.setattr(compiled, "loops", lambda: None)
     lattice = torus(3, 3, coupling)
-    fields = 0.3 * torch.randn(9, generator=generator, dtype=DOUBLE)
+    fields = 0.3 * torch.randn(9, generator=generator, dtype=FLOAT)
     energy = IsingEnergy(lattice.couplings.detach(), fields)
     bits = perfect_sample(energy, 10_000, generator=generator)
-    law = log_law(energy, 9, dtype=DOUBLE).exp().detach()
+    law = log_law(energy, 9, dtype=FLOAT).exp().detach()
     seen = (bits.long() @ (2 ** torch.arange(8, -1, -1))).bincount(minlength=512) / len(bits)
     statistic = ((seen - law) ** 2 / law).sum() * len(bits)  # chi-square with 511 degrees of freedom
     assert abs(statistic - 511) < 4.5 * (2 * 511) ** 0.5
@@ -95,12 +98,12 @@ def test_perfect_samples_follow_the_enumerated_law(coupling, backend, generator,
 def test_perfect_samples_have_the_enumerated_moments(generator):
     energy = torus(4, 4, 0.3)
     bits = perfect_sample(energy, 10_000, generator=generator)
-    wanted = moments(energy, 16, dtype=DOUBLE)
+    wanted = moments(energy, 16, dtype=FLOAT)
     assert within(bits.mean(0), wanted.marginals, len(bits))
     assert within(bits.T @ bits / len(bits), wanted.pairs, len(bits))
     assert torch.equal(
-        perfect_sample(energy, 9, generator=torch.Generator().manual_seed(1)),
-        perfect_sample(energy, 9, generator=torch.Generator().manual_seed(1)),
+        perfect_sample(energy, 9, generator=seeded(1)),
+        perfect_sample(energy, 9, generator=seeded(1)),
     )
 
 
@@ -119,16 +122,16 @@ def test_the_energy_of_perfect_samples_is_the_slope_of_kaufman_log_z(side, coupl
 
 def test_stopping_at_the_first_meeting_forwards_would_be_seen(generator):
     """The planted bug: coupling to the future favours the states at which chains meet."""
-    energy = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=DOUBLE), torch.tensor([0.0, 1.0]).double())
-    law = log_law(energy, 2, dtype=DOUBLE).exp().detach()
-    s = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]).double().repeat_interleave(20_000, 0)
+    energy = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=FLOAT), torch.tensor([0.0, 1.0]).to(FLOAT))
+    law = log_law(energy, 2, dtype=FLOAT).exp().detach()
+    s = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]).to(FLOAT).repeat_interleave(20_000, 0)
     met = torch.zeros(20_000, dtype=torch.bool)
-    ends = torch.zeros(20_000, 2, dtype=DOUBLE)
+    ends = torch.zeros(20_000, 2, dtype=FLOAT)
     for sweep in range(400):
         i = sweep % 2
-        u = torch.rand(20_000, generator=generator, dtype=DOUBLE).repeat(2)
+        u = torch.rand(20_000, generator=generator, dtype=FLOAT).repeat(2)
         p_up = (2 * (energy.fields[i] + s[:, 1 - i])).sigmoid().detach()
-        s[:, i] = 2 * (u < p_up).double() - 1
+        s[:, i] = 2 * (u < p_up).to(FLOAT) - 1
         together = (s[:20_000] == s[20_000:]).all(-1)
         ends[together & ~met] = s[:20_000][together & ~met]
         met |= together

@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 from contracts import ising, mlp, rbm
+from place import DEVICE, FLOAT, all_states, rounding, seeded
 
 from discrete_ed import (
     BernoulliEnergy,
@@ -18,7 +19,6 @@ from discrete_ed import (
     InputError,
     NumericalError,
     RBMEnergy,
-    enumerate_states,
     fit,
     likelihood,
     log_law,
@@ -28,57 +28,59 @@ from discrete_ed import (
     pseudo_likelihood,
 )
 
-F64 = torch.float64
+pytestmark = pytest.mark.anywhere
 
 
 @pytest.mark.parametrize("energy", [ising(6), mlp(6), rbm(6, 4)])
 def test_the_likelihood_is_that_of_the_enumerated_law(energy, generator):
-    law = log_law(energy, 6, dtype=F64).detach()
+    law = log_law(energy, 6, dtype=FLOAT).detach()
     rows = law.exp().multinomial(50, replacement=True, generator=generator)
-    result = log_likelihood(energy, enumerate_states(6, dtype=F64)[rows])
+    result = log_likelihood(energy, all_states(6)[rows])
     assert result.exact
-    assert result.mean == pytest.approx(law[rows].mean().item(), abs=1e-9)
+    assert result.mean == pytest.approx(law[rows].mean().item(), abs=rounding(1e-9))
     assert result.lower == result.upper == result.mean
     assert result.error == pytest.approx(law[rows].std().item() / 50**0.5)
 
 
 def test_a_large_machine_is_summed_over_its_smaller_layer():
     energy = rbm(40, 3)
-    found = normaliser(energy, torch.zeros(2, 40, dtype=F64))
+    found = normaliser(energy, torch.zeros(2, 40, dtype=FLOAT))
     assert found.exact
-    assert found.value == pytest.approx(rbm_by_hand(energy), abs=1e-9)
+    assert found.value == pytest.approx(rbm_by_hand(energy), abs=rounding(1e-9))
 
 
 def rbm_by_hand(energy: RBMEnergy) -> float:
-    h = enumerate_states(3, dtype=F64)
+    h = all_states(3)
     inputs = energy.visible_bias + h @ energy.weight.T
     return (h @ energy.hidden_bias + torch.log1p(inputs.exp()).sum(-1)).logsumexp(0).item()
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("seed", range(10))
 def test_the_bracket_contains_the_enumerated_normaliser(seed, monkeypatch):
     monkeypatch.setattr(likelihood, "MAX_BITS", 0)
     energy = (ising(8 + seed % 3), mlp(8 + seed), rbm(8 + seed % 4, 5))[seed % 3]
     bits = 8 + (seed % 3, seed, seed % 4)[seed % 3]
-    g = torch.Generator().manual_seed(seed)
-    x = torch.rand(50, bits, generator=g, dtype=F64).round()
+    g = seeded(seed)
+    x = torch.rand(50, bits, generator=g, dtype=FLOAT).round()
     found = normaliser(energy, x, temperatures=60, runs=100, burn_in=200, width=1.0, generator=g)
     assert not found.exact
-    assert found.bracket.contains(log_z(energy, bits, dtype=F64))
+    assert found.bracket.contains(log_z(energy, bits, dtype=FLOAT))
     assert found.bracket.upper - found.bracket.lower < 1.0
     result = log_likelihood(energy, x, found)
-    truth = -energy(x).mean().item() - log_z(energy, bits, dtype=F64)
+    truth = -energy(x).mean().item() - log_z(energy, bits, dtype=FLOAT)
     assert result.lower < result.mean < result.upper
     assert result.lower < truth < result.upper
     assert result.upper - result.lower == pytest.approx(found.high - found.low)
 
 
+@pytest.mark.many_steps
 def test_any_kernel_estimates_and_a_wide_bracket_is_warned_of(monkeypatch, generator):
     monkeypatch.setattr(likelihood, "MAX_BITS", 0)
-    energy, x = ising(8), torch.zeros(10, 8, dtype=F64)
+    energy, x = ising(8), torch.zeros(10, 8, dtype=FLOAT)
     kernel = {"kernel": GibbsSweep(), "local": Exact, "generator": generator}
     found = normaliser(energy, x, temperatures=20, runs=50, burn_in=20, width=1.0, **kernel)
-    assert found.bracket.contains(log_z(energy, 8, dtype=F64))
+    assert found.bracket.contains(log_z(energy, 8, dtype=FLOAT))
     with pytest.warns(RuntimeWarning, match="nats wide"):
         normaliser(ising(8, scale=3.0), x, temperatures=2, runs=10, burn_in=50, width=0.01, **kernel)
 
@@ -128,11 +130,11 @@ def test_energies_at_single_states_must_be_numbers():
 @pytest.mark.parametrize(
     ("energy", "x", "message"),
     [
-        (BernoulliEnergy(3), torch.zeros(1, 3), "at least two states"),
-        (BernoulliEnergy(3), torch.zeros(3), "at least two states"),
-        (BernoulliEnergy(3), torch.full((2, 3), 0.5), "zeros and ones"),
+        (BernoulliEnergy(3).to(DEVICE), torch.zeros(1, 3), "at least two states"),
+        (BernoulliEnergy(3).to(DEVICE), torch.zeros(3), "at least two states"),
+        (BernoulliEnergy(3).to(DEVICE), torch.full((2, 3), 0.5), "zeros and ones"),
         (torch.nn.Linear(3, 1), torch.zeros(2, 3), "expected a discrete_ed.Energy"),
-        (GraphEnergy(2, width=2, layers=1), torch.zeros(2, 3), "freezes no bit"),
+        (GraphEnergy(2, width=2, layers=1).to(DEVICE), torch.zeros(2, 3), "freezes no bit"),
     ],
 )
 def test_bad_arguments_are_refused(energy, x, message):

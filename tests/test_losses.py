@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from place import DEVICE, FLOAT, all_states, fixed, normal, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -17,7 +18,6 @@ from discrete_ed import (
     MLPEnergy,
     contrastive_divergence,
     energy_discrepancy,
-    enumerate_states,
     interaction_screening,
     pseudo_likelihood,
     ratio_matching,
@@ -25,7 +25,9 @@ from discrete_ed import (
     single_site_discrepancy,
 )
 
-STATES = enumerate_states(3, dtype=torch.float64)
+pytestmark = pytest.mark.anywhere
+
+STATES = all_states(3)
 Q = Bernoulli(epsilon=0.2).matrix(STATES)
 
 
@@ -41,7 +43,7 @@ class Table(Energy):
 
 
 def random_energies(seed: int) -> Tensor:
-    return torch.randn(8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return normal(fixed(seed), 8)
 
 
 def expected_estimate(energies: Tensor, law: Tensor, m: int, w: float) -> Tensor:
@@ -79,7 +81,7 @@ def test_the_population_gradient_is_zero_where_the_model_is_the_truth():
     law = random_energies(1).softmax(0)
     energies = (-law.log() + 3.0).requires_grad_()
     (slope,) = torch.autograd.grad(relations.energy_discrepancy(energies, law, Q), energies)
-    assert slope.abs().max() < 1e-12
+    assert slope.abs().max() < rounding(1e-12)
     wrong = random_energies(2).requires_grad_()
     (slope,) = torch.autograd.grad(relations.energy_discrepancy(wrong, law, Q), wrong)
     assert slope.abs().max() > 1e-2
@@ -99,7 +101,7 @@ def test_with_w_of_one_even_few_negatives_leave_no_bias(m):
     law = random_energies(1).softmax(0)
     energies = (-law.log()).requires_grad_()
     (slope,) = torch.autograd.grad(expected_estimate(energies, law, m, 1.0), energies)
-    assert slope.abs().max() < 1e-12
+    assert slope.abs().max() < rounding(1e-12)
     (slope,) = torch.autograd.grad(expected_estimate(energies, law, m, 0.3), energies)
     assert slope.abs().max() > 1e-3
 
@@ -110,19 +112,19 @@ def test_the_gradient_reaches_the_parameters_through_data_and_negatives(generato
     assert energy.energies.grad is not None
     assert energy.energies.grad[0] > 0  # the energy of the data falls
     assert (energy.energies.grad[1:] <= 0).all()  # that of its negatives rises
-    assert energy.energies.grad.sum().abs() < 1e-12
+    assert energy.energies.grad.sum().abs() < rounding(1e-12)
 
 
 def test_a_constant_added_to_the_energy_changes_nothing():
-    energy, x = MLPEnergy(3, hidden=(4,)).double(), STATES[[1, 6]]
+    energy, x = MLPEnergy(3, hidden=(4,)).to(DEVICE, FLOAT), STATES[[1, 6]]
 
     def loss() -> float:
-        g = torch.Generator().manual_seed(5)
+        g = seeded(5)
         return energy_discrepancy(energy, x, Bernoulli(epsilon=0.3), m=4, generator=g).item()
 
     before = loss()
     energy.net[-1].bias.data.add_(7.0)
-    assert loss() == pytest.approx(before, abs=1e-12)
+    assert loss() == pytest.approx(before, abs=rounding(1e-12))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_constant_added_to_the_energy_changes_nothing():
 )
 def test_bad_arguments_are_refused(x, arguments, message):
     with pytest.raises(InputError, match=message):
-        energy_discrepancy(IsingEnergy(2), x, Bernoulli(epsilon=0.1), **arguments)
+        energy_discrepancy(IsingEnergy(2).to(DEVICE), x, Bernoulli(epsilon=0.1), **arguments)
 
 
 def population(loss, energies: Tensor, law: Tensor, **arguments) -> tuple[Tensor, Tensor]:
@@ -153,7 +155,7 @@ def population(loss, energies: Tensor, law: Tensor, **arguments) -> tuple[Tensor
 def test_local_losses_have_zero_population_gradient_at_the_truth_only(loss):
     law = random_energies(1).softmax(0)
     least, slope = population(loss, -law.log() + 2.0, law)
-    assert slope.abs().max() < 1e-12
+    assert slope.abs().max() < rounding(1e-12)
     wrong, slope = population(loss, random_energies(2), law)
     assert slope.abs().max() > 1e-2
     assert wrong > least
@@ -176,28 +178,28 @@ def test_the_discrepancy_of_a_block_of_all_bits_is_energy_discrepancy():
     leaf = energies.clone().requires_grad_()
     expected = relations.energy_discrepancy(leaf, law, Q)
     (expected_slope,) = torch.autograd.grad(expected, leaf)
-    torch.testing.assert_close(value, expected.detach(), rtol=0, atol=1e-12)
-    torch.testing.assert_close(slope, expected_slope, rtol=0, atol=1e-12)
+    torch.testing.assert_close(value, expected.detach(), rtol=0, atol=rounding(1e-12))
+    torch.testing.assert_close(slope, expected_slope, rtol=0, atol=rounding(1e-12))
 
 
 def test_a_block_of_half_noise_is_likelihood_given_the_rest_and_leaves_frozen_bits():
     energies, law = random_energies(0), random_energies(1).softmax(0)
     value, _ = population(energy_discrepancy, energies, law, perturbation=Block(size=3, epsilon=0.5))
     likelihood = (law * (energies + torch.logsumexp(-energies, 0))).sum()
-    torch.testing.assert_close(value + torch.tensor(8.0, dtype=torch.float64).log(), likelihood, rtol=0, atol=1e-12)
+    torch.testing.assert_close(value + torch.tensor(8.0, dtype=FLOAT).log(), likelihood, rtol=0, atol=rounding(1e-12))
     energy = Frozen(energies, keep=2)
     conditional = torch.cat([energies.view(4, 2).T[b] + torch.logsumexp(-energies.view(4, 2).T[b], 0) for b in (0, 1)])
     x = torch.cat([STATES[0::2], STATES[1::2]])
-    expected = conditional.mean() - torch.tensor(4.0, dtype=torch.float64).log()
+    expected = conditional.mean() - torch.tensor(4.0, dtype=FLOAT).log()
     for size in (2, 3):  # a block larger than the free bits holds just these
         loss = energy_discrepancy(energy, x, Block(size=size, epsilon=0.5))
-        assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
+        assert loss.item() == pytest.approx(expected.item(), abs=rounding(1e-12))
 
 
 def test_single_bit_blocks_of_half_noise_are_pseudo_likelihood():
     """Each draw is one site of a state; over all draws, the mean site."""
-    energy, x = MLPEnergy(3, hidden=(4,)).double(), STATES[[3]].expand(20_000, -1)
-    draws = energy_discrepancy(energy, x, Block(1, 0.5), generator=torch.Generator().manual_seed(0))
+    energy, x = MLPEnergy(3, hidden=(4,)).to(DEVICE, FLOAT), STATES[[3]].expand(20_000, -1)
+    draws = energy_discrepancy(energy, x, Block(1, 0.5), generator=seeded(0))
     site = pseudo_likelihood(energy, STATES[[3]]) / 3 - torch.tensor(2.0).log()
     assert abs(draws - site).item() < 0.01 * site.abs().item() + 2e-3
 
@@ -213,13 +215,13 @@ def test_local_losses_count_free_bits_only():
 def test_contrastive_divergence_has_the_gradient_of_the_likelihood_for_perfect_negatives():
     counts = torch.tensor([1, 2, 3, 4, 1, 2, 3, 4])
     data = STATES.repeat_interleave(counts, 0)
-    energies = torch.tensor([4, 3, 2, 1, 4, 3, 2, 1]).double().log().neg()  # p ∝ 4, 3, 2, 1, …
+    energies = torch.tensor([4, 3, 2, 1, 4, 3, 2, 1]).to(FLOAT).log().neg()  # p ∝ 4, 3, 2, 1, …
     negatives = STATES.repeat_interleave(torch.tensor([4, 3, 2, 1, 4, 3, 2, 1]), 0)
     energy = Table(energies)
     (slope,) = torch.autograd.grad(contrastive_divergence(energy, data, negatives), energy.energies)
     leaf = energies.clone().requires_grad_()
-    likelihood = (counts.double() / counts.sum() * (leaf + torch.logsumexp(-leaf, 0))).sum()
-    torch.testing.assert_close(slope, torch.autograd.grad(likelihood, leaf)[0], rtol=0, atol=1e-12)
+    likelihood = (counts.to(FLOAT) / counts.sum() * (leaf + torch.logsumexp(-leaf, 0))).sum()
+    torch.testing.assert_close(slope, torch.autograd.grad(likelihood, leaf)[0], rtol=0, atol=rounding(1e-12))
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.3, 0.5])
@@ -229,14 +231,14 @@ def test_single_site_discrepancy_is_the_sum_of_the_discrepancies_of_single_bits(
     block = Block(1, epsilon).matrix(STATES)  # eight columns for each of three sites, each site with probability 1/3
     leaf = energies.clone().requires_grad_()
     expected = sum(relations.energy_discrepancy(leaf, law, 3 * block[:, 8 * i : 8 * i + 8]) for i in range(3))
-    torch.testing.assert_close(value, expected.detach(), rtol=0, atol=1e-12)
-    torch.testing.assert_close(slope, torch.autograd.grad(expected, leaf)[0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(value, expected.detach(), rtol=0, atol=rounding(1e-12))
+    torch.testing.assert_close(slope, torch.autograd.grad(expected, leaf)[0], rtol=0, atol=rounding(1e-12))
 
 
 def test_single_site_discrepancy_of_half_noise_is_pseudo_likelihood_and_stays_finite():
-    energy = MLPEnergy(3, hidden=(4,)).double()
-    shifted = single_site_discrepancy(energy, STATES) + 3 * torch.tensor(2.0, dtype=torch.float64).log()
-    torch.testing.assert_close(shifted, pseudo_likelihood(energy, STATES), rtol=0, atol=1e-12)
+    energy = MLPEnergy(3, hidden=(4,)).to(DEVICE, FLOAT)
+    shifted = single_site_discrepancy(energy, STATES) + 3 * torch.tensor(2.0, dtype=FLOAT).log()
+    torch.testing.assert_close(shifted, pseudo_likelihood(energy, STATES), rtol=0, atol=rounding(1e-12))
     steep = IsingEnergy(torch.zeros(2, 2), fields=torch.tensor([500.0, -500.0]))
     assert single_site_discrepancy(steep, torch.eye(2), epsilon=0.01).isfinite()
     with pytest.raises(InputError, match="epsilon"):

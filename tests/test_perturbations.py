@@ -1,15 +1,18 @@
 import networkx as nx
 import pytest
 import torch
+from place import DEVICE, FLOAT, all_states
 
 from discrete_ed import Bernoulli, GraphEnergy, InputError, enumerate_states, graphs_to_states
 
+pytestmark = pytest.mark.anywhere
+
 
 def test_one_negative_has_gone_through_the_noise_twice(generator):
-    x = enumerate_states(3, dtype=torch.float64)[[5]].expand(100_000, -1)
+    x = all_states(3)[[5]].expand(100_000, -1)
     perturbation = Bernoulli(epsilon=0.2)
     negatives = perturbation.negatives(x, torch.ones_like(x, dtype=torch.bool), 1, generator=generator)[:, 0]
-    q = perturbation.matrix(enumerate_states(3, dtype=torch.float64))
+    q = perturbation.matrix(all_states(3))
     wanted = (q @ q)[5]
     seen = (negatives.long() @ torch.tensor([4, 2, 1])).bincount(minlength=8) / len(x)
     assert ((seen - wanted).abs() <= 4.5 * (wanted * (1 - wanted) / len(x)).sqrt()).all()
@@ -17,33 +20,33 @@ def test_one_negative_has_gone_through_the_noise_twice(generator):
 
 def test_negatives_of_a_state_share_one_perturbed_state(generator):
     """Given x, two negatives are both far or both near: they agree with probability Σ_y q(y|x) Σ_x' q(x'|y)²."""
-    x = torch.zeros(100_000, 2, dtype=torch.float64)
+    x = torch.zeros(100_000, 2, dtype=FLOAT)
     perturbation = Bernoulli(epsilon=0.3)
     pair = perturbation.negatives(x, torch.ones_like(x, dtype=torch.bool), 2, generator=generator)
-    q = perturbation.matrix(enumerate_states(2, dtype=torch.float64))
+    q = perturbation.matrix(all_states(2))
     wanted = (q[0] @ (q**2).sum(1)).item()
-    agree = (pair[:, 0] == pair[:, 1]).all(-1).double().mean().item()
+    agree = (pair[:, 0] == pair[:, 1]).all(-1).to(FLOAT).mean().item()
     assert agree == pytest.approx(wanted, abs=4.5 * (wanted * (1 - wanted) / len(x)) ** 0.5)
     apart = ((q @ q)[0] ** 2).sum().item()  # what two negatives from two perturbed states would give
     assert abs(apart - wanted) > 0.005
 
 
 def test_the_transition_matrix_is_a_symmetric_law():
-    q = Bernoulli(epsilon=0.1).matrix(enumerate_states(4, dtype=torch.float64))
-    assert torch.allclose(q.sum(1), torch.ones(16, dtype=torch.float64))
+    q = Bernoulli(epsilon=0.1).matrix(all_states(4))
+    assert torch.allclose(q.sum(1), torch.ones(16, dtype=FLOAT))
     assert torch.equal(q, q.T)
-    assert torch.allclose(q, Bernoulli(flips=0.4).matrix(enumerate_states(4, dtype=torch.float64)))
+    assert torch.allclose(q, Bernoulli(flips=0.4).matrix(all_states(4)))
 
 
 def test_only_free_bits_flip_and_flips_are_counted_over_them(generator):
     graphs = [nx.empty_graph(0), nx.empty_graph(1), nx.path_graph(4), nx.path_graph(9)]
-    x = graphs_to_states(graphs, 9).float().repeat_interleave(2000, 0)
-    free = GraphEnergy(9).free(x)
+    x = graphs_to_states(graphs, 9).to(DEVICE).float().repeat_interleave(2000, 0)
+    free = GraphEnergy(9).to(DEVICE).free(x)
     negatives = Bernoulli(flips=2.0).negatives(x, free, 3, generator=generator)
     flipped = negatives != x.unsqueeze(1)
     assert not (flipped & ~free.unsqueeze(1)).any()
     # ε = 2/6 and 2/36; a bit differs after two passes with probability 2 ε (1 − ε).
-    means = flipped.sum(-1).double().mean(1).view(4, 2000).mean(1)
+    means = flipped.sum(-1).to(FLOAT).mean(1).view(4, 2000).mean(1)
     assert means[:2].tolist() == [0, 0]
     assert means[2].item() == pytest.approx(6 * 2 * (1 / 3) * (2 / 3), abs=0.15)
     assert means[3].item() == pytest.approx(36 * 2 * (1 / 18) * (17 / 18), abs=0.2)
@@ -78,4 +81,4 @@ def test_impossible_noise_is_refused(arguments):
 
 def test_a_range_of_flips_has_no_single_transition_matrix():
     with pytest.raises(InputError, match="one number of flips"):
-        Bernoulli(flips=(1.0, 2.0)).matrix(enumerate_states(2))
+        Bernoulli(flips=(1.0, 2.0)).matrix(enumerate_states(2, device=DEVICE))

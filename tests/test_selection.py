@@ -6,12 +6,15 @@ import itertools
 
 import pytest
 import torch
+from place import DEVICE, seeded
 
 from discrete_ed import FitConfig, InputError, IsingEnergy, NumericalError, fit, fit_selected, pseudo_likelihood
 
+pytestmark = pytest.mark.anywhere
+
 
 def batches(seed: int = 0):
-    g = torch.Generator().manual_seed(seed)
+    g = seeded(seed)
     while True:
         yield (torch.rand(20, 2, generator=g) < 0.8).float()
 
@@ -28,7 +31,7 @@ def scripted(values):
 
 
 def test_the_weights_of_the_best_score_are_kept():
-    energy, (score, shown) = IsingEnergy(2), scripted([1.0, 5.0, 3.0, 4.0])
+    energy, (score, shown) = IsingEnergy(2).to(DEVICE), scripted([1.0, 5.0, 3.0, 4.0])
     selected = fit_selected(energy, pseudo_likelihood, batches(), FitConfig(steps=35), score=score, every=10)
     assert selected.scores == [(10, 1.0), (20, 5.0), (30, 3.0), (35, 4.0)]
     assert (selected.step, selected.score) == (20, 5.0)
@@ -41,14 +44,14 @@ def test_the_weights_of_the_best_score_are_kept():
 
 def test_what_is_scored_are_the_averaged_weights_of_fit():
     config = FitConfig(steps=30, learning_rate=0.1, ema=0.9)
-    plain, energy = IsingEnergy(2), IsingEnergy(2)
+    plain, energy = IsingEnergy(2).to(DEVICE), IsingEnergy(2).to(DEVICE)
     fit(plain, pseudo_likelihood, batches(), config)
     fit_selected(energy, pseudo_likelihood, batches(), config, score=lambda _: 0.0, every=30)
     assert torch.allclose(plain.fields, energy.fields, atol=1e-7)
 
 
 def test_patience_counts_scores_since_the_best():
-    energy, (score, shown) = IsingEnergy(2), scripted([1.0, 2.0, 1.5, 1.9, 9.0])
+    energy, (score, shown) = IsingEnergy(2).to(DEVICE), scripted([1.0, 2.0, 1.5, 1.9, 9.0])
     selected = fit_selected(
         energy, pseudo_likelihood, batches(), FitConfig(steps=100), score=score, every=5, patience=2
     )
@@ -58,7 +61,7 @@ def test_patience_counts_scores_since_the_best():
 
 
 def test_a_failure_leaves_the_best_so_far():
-    energy, (score, shown) = IsingEnergy(2), scripted([1.0, 0.5])
+    energy, (score, shown) = IsingEnergy(2).to(DEVICE), scripted([1.0, 0.5])
     broken = itertools.chain(itertools.islice(batches(), 25), [torch.full((4, 2), torch.nan)])
     with pytest.raises((InputError, NumericalError)):
         fit_selected(energy, pseudo_likelihood, broken, FitConfig(steps=40), score=score, every=10)
@@ -68,4 +71,4 @@ def test_a_failure_leaves_the_best_so_far():
 @pytest.mark.parametrize("arguments", [{"every": 0}, {"patience": 0}])
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(InputError, match="expected at least 1"):
-        fit_selected(IsingEnergy(2), pseudo_likelihood, batches(), score=lambda _: 0.0, **arguments)
+        fit_selected(IsingEnergy(2).to(DEVICE), pseudo_likelihood, batches(), score=lambda _: 0.0, **arguments)

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from place import DEVICE, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -19,18 +20,20 @@ from discrete_ed import (
 )
 from discrete_ed.exact import log_law
 
+pytestmark = pytest.mark.anywhere
+
 
 def aligned_spins(count: int) -> Tensor:
     """Two spins that agree, in nine cases of ten."""
-    g = torch.Generator().manual_seed(0)
+    g = seeded(0)
     first, flip = torch.rand(2, count, generator=g)
     x = (first < 0.5).float()
     return torch.stack([x, (x - (flip < 0.1).float()).abs()], 1)
 
 
 def train(config: FitConfig, seed: int = 0, **arguments) -> tuple[IsingEnergy, list[dict[str, float]]]:
-    g = torch.Generator().manual_seed(seed)
-    energy = IsingEnergy(2)
+    g = seeded(seed)
+    energy = IsingEnergy(2).to(DEVICE)
     records = fit(
         energy,
         lambda energy, x: energy_discrepancy(energy, x, Bernoulli(epsilon=0.3), m=8, generator=g),
@@ -41,6 +44,7 @@ def train(config: FitConfig, seed: int = 0, **arguments) -> tuple[IsingEnergy, l
     return energy, records
 
 
+@pytest.mark.many_steps
 def test_energy_discrepancy_learns_the_law_of_the_data():
     energy, _ = train(FitConfig(steps=400, learning_rate=0.05))
     seen = (aligned_spins(4000).long() @ torch.tensor([2, 1])).bincount(minlength=4) / 4000
@@ -77,9 +81,9 @@ def test_the_weights_afterwards_are_the_moving_average():
         weights.append(energy.fields.detach().clone())
         return energy(x).mean()
 
-    energy = IsingEnergy(2)
+    energy = IsingEnergy(2).to(DEVICE)
     fit(energy, loss, itertools.repeat(torch.ones(1, 2)), FitConfig(steps=4, ema=0.5, learning_rate=0.1))
-    energy_without = IsingEnergy(2)
+    energy_without = IsingEnergy(2).to(DEVICE)
     fit(energy_without, loss, itertools.repeat(torch.ones(1, 2)), FitConfig(steps=4, ema=0.0, learning_rate=0.1))
     after = [*weights[5:8], energy_without.fields.detach()]  # the weights after each of the four steps
     average = after[0]
@@ -91,7 +95,7 @@ def test_the_weights_afterwards_are_the_moving_average():
 
 
 def test_gradients_are_clipped():
-    energy = IsingEnergy(2)
+    energy = IsingEnergy(2).to(DEVICE)
     records = fit(
         energy,
         lambda energy, x: 1e6 * energy(x).mean(),
@@ -103,7 +107,7 @@ def test_gradients_are_clipped():
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights():
-    energy = IsingEnergy(2)
+    energy = IsingEnergy(2).to(DEVICE)
 
     def loss(energy: IsingEnergy, x: Tensor) -> Tensor:
         return energy(x).mean() * (torch.nan if energy.fields.abs().max() > 0.25 else 1.0)
@@ -136,8 +140,8 @@ def test_an_interrupt_leaves_the_averaged_weights():
             raise KeyboardInterrupt
 
     whole, _ = train(FitConfig(steps=3, ema=0.5, warmup=0))
-    energy = IsingEnergy(2)
-    g = torch.Generator().manual_seed(0)
+    energy = IsingEnergy(2).to(DEVICE)
+    g = seeded(0)
     with pytest.raises(KeyboardInterrupt):
         fit(
             energy,
@@ -151,7 +155,7 @@ def test_an_interrupt_leaves_the_averaged_weights():
 
 def test_too_few_batches_are_an_error():
     with pytest.raises(InputError, match="expected at least 5 batches, got 2"):
-        fit(IsingEnergy(2), lambda energy, x: energy(x).mean(), [torch.ones(1, 2)] * 2, FitConfig(steps=5))
+        fit(IsingEnergy(2).to(DEVICE), lambda energy, x: energy(x).mean(), [torch.ones(1, 2)] * 2, FitConfig(steps=5))
 
 
 def test_an_epoch_shows_every_row_once_in_a_fresh_order(generator):
@@ -176,7 +180,7 @@ def test_impossible_settings_are_refused(arguments):
 
 
 def test_parameters_that_need_no_gradient_stay():
-    energy = MLPEnergy(2, hidden=(4,))
+    energy = MLPEnergy(2, hidden=(4,)).to(DEVICE)
     energy.net[0].requires_grad_(False)
     before = energy.net[0].weight.clone()
     fit(energy, lambda energy, x: energy(x).square().mean(), itertools.repeat(torch.ones(1, 2)), FitConfig(steps=3))

@@ -48,6 +48,11 @@ class Energy(nn.Module):
         return torch.ones_like(x, dtype=torch.bool)
 
 
+def device_of(energy: nn.Module) -> torch.device:
+    """Where the parameters are; without any, the CPU."""
+    return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
+
+
 def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
     """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two finite numbers.
 

@@ -18,11 +18,10 @@ from tqdm import tqdm
 
 from discrete_ed.data import TableData, Toy, load_table_data
 from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, draw, judge
-from discrete_ed.distributed import rank_seed
+from discrete_ed.distributed import pick_device, rank_seed
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
-from discrete_ed.experiments.ego_graphs import pick_device
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.likelihood import LogLikelihood, Normaliser, importance_log_z, log_likelihood, normaliser
 from discrete_ed.metrics import hamming_mmd_repeats

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,9 +14,18 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.distributed import from_first_, gathered, rank_seed, ranks, share, summed, wait_for_all
+from discrete_ed.distributed import (
+    from_first_,
+    gathered,
+    pick_device,
+    rank_seed,
+    ranks,
+    share,
+    summed,
+    wait_for_all,
+)
 from discrete_ed.energies.graph import GraphEnergy
-from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs.convert import graphs_to_states, states_to_graphs
@@ -90,19 +98,6 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
         print(tables.summary(result))
         print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
         return result
-
-
-def pick_device(name: str) -> torch.device:
-    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own."""
-    try:
-        device = torch.device(name)
-        if name == "cuda" and ranks().size > 1:
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device: expected cpu, or a device that is there, got {name!r}: {reason}") from None
-    return device
 
 
 def train(

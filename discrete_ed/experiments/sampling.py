@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from discrete_ed.checkpoint import MANIFEST, load_energy
+from discrete_ed.distributed import pick_device
 from discrete_ed.energies import (
     BernoulliEnergy,
     ConvEnergy,
@@ -32,7 +33,6 @@ from discrete_ed.energies import (
 )
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import KernelName, Sample
-from discrete_ed.experiments.ego_graphs import pick_device
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.metrics import Diagnosis, diagnose

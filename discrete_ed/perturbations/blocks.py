@@ -61,7 +61,7 @@ class Block(Perturbation):
         free = energy.free(x)
         block = self.draw(x, free, generator=generator)
         k = block.shape[1]
-        patterns = enumerate_states(k, dtype=x.dtype).to(x.device)
+        patterns = enumerate_states(k, dtype=x.dtype, device=x.device)
         flips = x.new_zeros(len(x), 2**k, x.shape[1])
         flips.scatter_(2, block.unsqueeze(1).expand(-1, 2**k, -1), patterns.expand(len(x), -1, -1))
         # Patterns that differ in frozen bits only name one state; q sums to one over them, so they cancel.

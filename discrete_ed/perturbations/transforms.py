@@ -87,5 +87,6 @@ class MeanPool(Perturbation):
 
     def matrix(self, states: Tensor) -> Tensor:
         """A column for each vector of counts that occurs."""
-        counts = states @ one_hot(torch.tensor(self.windows).unique(return_inverse=True)[1]).to(states.dtype)
+        windows = torch.tensor(self.windows, device=states.device).unique(return_inverse=True)[1]
+        counts = states @ one_hot(windows).to(states.dtype)
         return one_hot(counts.unique(dim=0, return_inverse=True)[1]).to(states.dtype)

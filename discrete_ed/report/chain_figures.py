@@ -31,7 +31,7 @@ def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
         axes.hist(known, bins=30, color=REAL)
         if np.isfinite(mark):
             axes.axvline(mark, color=MADE, linestyle="--", label=label)
-            axes.legend(frameon=False)
+            axes.legend(frameon=False, loc="upper right")
         if not len(known):
             axes.text(0.5, 0.5, "no bit moved", ha="center", color=QUIET, transform=axes.transAxes)
     style(middle, "R̂", "R̂ of a bit", "bits")

@@ -31,7 +31,7 @@ def mixture_weights(weights: np.ndarray, curves: Mapping[str, np.ndarray], truth
         axes.text(truth + 0.01, 0.97, "truth", transform=axes.get_xaxis_transform(), va="top", color=REAL)
     style(panels[0], "what the loss says of the weight", "weight ρ of the left mode", "loss above its minimum")
     style(panels[1], "its shape", "weight ρ of the left mode", "share of its own range")
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, loc="upper center")
     return figure
 
 

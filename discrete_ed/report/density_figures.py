@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from discrete_ed.data.tables import Bits
 from discrete_ed.data.toys import Points, Toy
 from discrete_ed.energies import Energy
+from discrete_ed.energies.base import device_of
 from discrete_ed.report.figures import MADE, QUIET, REAL, _range_of, style
 from discrete_ed.selection import Selected
 
@@ -24,7 +25,7 @@ def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
     rng = np.random.default_rng(0)
     side = 2 * reach / PIXELS
     corners = -reach + side * np.stack(np.meshgrid(np.arange(PIXELS), np.arange(PIXELS)), -1).reshape(-1, 2)
-    device = next(energy.parameters()).device
+    device = device_of(energy)
     learned, true = np.zeros(PIXELS**2), np.zeros(PIXELS**2)
     for _ in range(INSIDE):
         points = corners + side * rng.random(corners.shape)

@@ -89,7 +89,7 @@ def statistics(sets: Mapping[str, Sequence[nx.Graph]]) -> Figure:
     style(left, "degree", "degree of a node", "share of nodes")
     style(middle, "clustering", "clustering coefficient of a node", "share of nodes")
     style(right, "size", "edges of a graph", "share of graphs")
-    left.legend(frameon=False)
+    left.legend(frameon=False, loc="upper right")
     return figure
 
 
@@ -118,7 +118,7 @@ def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[
     middle.plot(steps, energy, color=MADE, label="chains")
     middle.axhline(data_energy, color=REAL, linestyle="--", label="training graphs")
     middle.set_ylim(*_range_of(energy[len(energy) // 20 :], include=data_energy))
-    middle.legend(frameon=False)
+    middle.legend(frameon=False, loc="upper right")
     style(middle, "mean energy", "sampler step", "E(x)")
     right.plot(steps, acceptance, color=MADE)
     right.set_ylim(0, 1)

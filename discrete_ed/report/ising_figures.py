@@ -113,6 +113,6 @@ def goodness(found: Goodness) -> Figure:
     up = np.arange(found.sums.shape[1])
     right.plot(up, found.sums[0], color=REAL, marker="o", ms=3, label="data")
     right.plot(up, found.sums[1], color=MADE, label="model")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="upper right")
     style(right, "how many are up", "spins up at once", "share of samples")
     return figure

@@ -2,6 +2,7 @@ import networkx as nx
 import pytest
 import torch
 from contracts import check_energy
+from place import DEVICE, FLOAT, all_states, fixed, normal, rounding
 
 from discrete_ed import (
     BernoulliEnergy,
@@ -24,43 +25,48 @@ from discrete_ed import (
 )
 from discrete_ed.energies import base
 
+pytestmark = pytest.mark.anywhere
+
 
 def random_bits(rows: int, bits: int) -> torch.Tensor:
-    return torch.rand(rows, bits, generator=torch.Generator().manual_seed(1), dtype=torch.float64).round()
+    return torch.rand(rows, bits, generator=fixed(1), dtype=torch.float64, device="cpu").round().to(DEVICE, FLOAT)
 
 
 def random_ising(bits: int) -> IsingEnergy:
-    g = torch.Generator().manual_seed(2)
-    couplings = torch.randn(bits, bits, generator=g, dtype=torch.float64).triu(1)
-    return IsingEnergy(couplings + couplings.T, torch.randn(bits, generator=g, dtype=torch.float64))
+    g = fixed(2)
+    couplings = normal(g, bits, bits).triu(1)
+    return IsingEnergy(couplings + couplings.T, normal(g, bits))
 
 
 def random_rbm(bits: int) -> RBMEnergy:
-    energy = RBMEnergy(bits, 5, scale=1.0, generator=torch.Generator().manual_seed(3)).double()
-    torch.nn.init.normal_(energy.visible_bias, generator=torch.Generator().manual_seed(4))
+    energy = RBMEnergy(bits, 5, scale=1.0, generator=fixed(3)).to(DEVICE, FLOAT)
+    energy.visible_bias.data = normal(fixed(4), bits)
     return energy
 
 
 def random_graphs(rows: int) -> torch.Tensor:
     graphs = [nx.gnp_random_graph(2 + k % 6, 0.5, seed=k) for k in range(rows)]
-    return graphs_to_states(graphs, 7).double()
+    return graphs_to_states(graphs, 7).to(DEVICE, FLOAT)
 
 
 CASES = {
     "ising": (random_ising(7), random_bits(8, 7)),
     "rbm": (random_rbm(7), random_bits(8, 7)),
-    "mlp": (MLPEnergy(7, hidden=(9, 5)).double(), random_bits(8, 7)),
-    "linear": (MLPEnergy(7, hidden=()).double(), random_bits(8, 7)),
-    "residual": (ResidualMLPEnergy(7, width=6, blocks=2).double(), random_bits(8, 7)),
-    "conv": (ConvEnergy((3, 4), width=3, stages=2, blocks=2).double(), random_bits(8, 12)),
-    "bernoulli": (BernoulliEnergy(torch.linspace(-2, 2, 7)).double(), random_bits(8, 7)),
-    "sum": (SumEnergy(random_ising(7), MLPEnergy(7, hidden=(5,)).double()), random_bits(8, 7)),
-    "network": (NetworkEnergy(7, width=5, layers=1).double(), random_bits(8, 7)),
-    "network of residuals": (NetworkEnergy(7, "residual", width=5, layers=1).double(), random_bits(8, 7)),
-    "network of convolutions": (NetworkEnergy(6, "conv", width=2, shape=(2, 3)).double(), random_bits(8, 6)),
+    "mlp": (MLPEnergy(7, hidden=(9, 5)).to(DEVICE, FLOAT), random_bits(8, 7)),
+    "linear": (MLPEnergy(7, hidden=()).to(DEVICE, FLOAT), random_bits(8, 7)),
+    "residual": (ResidualMLPEnergy(7, width=6, blocks=2).to(DEVICE, FLOAT), random_bits(8, 7)),
+    "conv": (ConvEnergy((3, 4), width=3, stages=2, blocks=2).to(DEVICE, FLOAT), random_bits(8, 12)),
+    "bernoulli": (BernoulliEnergy(torch.linspace(-2, 2, 7)).to(DEVICE, FLOAT), random_bits(8, 7)),
+    "sum": (SumEnergy(random_ising(7), MLPEnergy(7, hidden=(5,)).to(DEVICE, FLOAT)), random_bits(8, 7)),
+    "network": (NetworkEnergy(7, width=5, layers=1).to(DEVICE, FLOAT), random_bits(8, 7)),
+    "network of residuals": (NetworkEnergy(7, "residual", width=5, layers=1).to(DEVICE, FLOAT), random_bits(8, 7)),
+    "network of convolutions": (NetworkEnergy(6, "conv", width=2, shape=(2, 3)).to(DEVICE, FLOAT), random_bits(8, 6)),
     "mean": (SumEnergy(random_rbm(7), random_ising(7), scale=0.5), random_bits(8, 7)),
-    "sum of graphs": (SumEnergy(GraphEnergy(7, width=4, layers=1).double(), random_ising(28)), random_graphs(8)),
-    "graph": (GraphEnergy(7, width=8, layers=2).double(), random_graphs(8)),
+    "sum of graphs": (
+        SumEnergy(GraphEnergy(7, width=4, layers=1).to(DEVICE, FLOAT), random_ising(28)),
+        random_graphs(8),
+    ),
+    "graph": (GraphEnergy(7, width=8, layers=2).to(DEVICE, FLOAT), random_graphs(8)),
 }
 
 
@@ -72,12 +78,12 @@ def test_every_energy_keeps_the_contract(name):
 @pytest.mark.parametrize("name", CASES)
 def test_taylor_differences_are_the_directional_derivatives(name):
     energy, x = CASES[name]
-    step = 1e-6
+    step = rounding(1e-6, 1e-2)
     direction = (1 - 2 * x).unsqueeze(1) * torch.eye(x.shape[1], dtype=x.dtype)
     slopes = (energy(x.unsqueeze(1) + step * direction) - energy(x.unsqueeze(1) - step * direction)) / (2 * step)
     local = Taylor(energy)(x)
     free = energy.free(x)
-    assert torch.allclose(local.delta[free], slopes[free], atol=1e-5)
+    assert torch.allclose(local.delta[free], slopes[free], atol=rounding(1e-5, 1e-2))
     assert (local.delta[~free] == torch.inf).all()
     assert torch.allclose(local.energy, energy(x))
 
@@ -108,7 +114,7 @@ def test_flip_differences_do_not_depend_on_the_chunk(name, monkeypatch):
     whole = energy.flip_delta(x)
     for module in (base, __import__("discrete_ed.energies.rbm", fromlist=["CHUNK"])):
         monkeypatch.setattr(module, "CHUNK", 8)
-    assert torch.allclose(energy.flip_delta(x), whole)
+    assert torch.allclose(energy.flip_delta(x), whole, atol=rounding(1e-8))
 
 
 def test_ising_counts_each_pair_once():
@@ -136,45 +142,47 @@ def test_ising_refuses_what_is_no_coupling_matrix(couplings, fields, message):
 
 def test_rbm_energy_is_the_sum_over_hidden_bits():
     energy = random_rbm(3)
-    x, h = enumerate_states(3, dtype=torch.float64), enumerate_states(5, dtype=torch.float64)
+    x, h = all_states(3), all_states(5)
     exponents = (x @ energy.visible_bias).unsqueeze(1) + (h @ energy.hidden_bias).unsqueeze(0) + x @ energy.weight @ h.T
     assert torch.allclose(energy(x), -exponents.logsumexp(1))
 
 
+@pytest.mark.many_steps
 def test_graph_energy_does_not_change_when_nodes_are_relabelled():
-    energy = GraphEnergy(9, width=16, layers=3).double()
+    energy = GraphEnergy(9, width=16, layers=3).to(DEVICE, FLOAT)
     for seed in range(20):
         graph = nx.gnp_random_graph(3 + seed % 7, 0.4, seed=seed)
-        g = torch.Generator().manual_seed(seed)
-        original = graphs_to_states([graph], 9).double()
+        g = fixed(seed)
+        original = graphs_to_states([graph], 9).to(DEVICE, FLOAT)
         # Any of the nine places, not only the first n: absent nodes may lie between.
         places = torch.randperm(9, generator=g)
         from discrete_ed.states import from_matrix, to_matrix
 
         moved = from_matrix(to_matrix(original)[:, places][:, :, places])
-        assert energy(moved).item() == pytest.approx(energy(original).item(), abs=1e-12)
+        assert energy(moved).item() == pytest.approx(energy(original).item(), abs=rounding(1e-12))
 
 
 def test_graph_energy_tells_graphs_apart():
-    energy = GraphEnergy(6, width=16, layers=3).double()
+    energy = GraphEnergy(6, width=16, layers=3).to(DEVICE, FLOAT)
     graphs = [nx.path_graph(6), nx.star_graph(5), nx.cycle_graph(6), nx.complete_graph(6), nx.path_graph(5)]
-    values = energy(graphs_to_states(graphs, 6).double())
+    values = energy(graphs_to_states(graphs, 6).to(DEVICE, FLOAT))
     assert values.unique().numel() == len(graphs)
 
 
+@pytest.mark.many_steps
 def test_graph_energy_of_a_mixed_batch_is_that_of_each_graph_alone():
-    energy = GraphEnergy(12, width=8, layers=2).double()
+    energy = GraphEnergy(12, width=8, layers=2).to(DEVICE, FLOAT)
     graphs = [nx.gnp_random_graph(k % 13, 0.4, seed=k) for k in range(400)]
-    x = graphs_to_states(graphs, 12).double()
+    x = graphs_to_states(graphs, 12).to(DEVICE, FLOAT)
     together = energy(x)
     alone = torch.cat([energy(row.unsqueeze(0)) for row in x])
-    assert torch.allclose(together, alone, atol=1e-12)
+    assert torch.allclose(together, alone, atol=rounding(1e-12))
     assert torch.autograd.grad(together.sum(), energy.embed[0].weight)[0].isfinite().all()
 
 
 def test_edge_bits_of_absent_nodes_have_no_effect_and_are_frozen():
-    energy = GraphEnergy(4, width=8, layers=2)
-    x = graphs_to_states([nx.path_graph(3)], 4).float()
+    energy = GraphEnergy(4, width=8, layers=2).to(DEVICE)
+    x = graphs_to_states([nx.path_graph(3)], 4).to(DEVICE).float()
     y = x.clone()
     y[0, 3] = 1  # an edge between node 0 and the absent node 3
     assert torch.equal(energy(x), energy(y))
@@ -184,7 +192,7 @@ def test_edge_bits_of_absent_nodes_have_no_effect_and_are_frozen():
 
 def test_a_graph_state_of_another_size_is_refused():
     with pytest.raises(InputError, match="expected 10 bits, a graph over at most 4 nodes"):
-        GraphEnergy(4)(torch.zeros(2, 6))
+        GraphEnergy(4).to(DEVICE)(torch.zeros(2, 6))
 
 
 def test_an_energy_without_forward_says_so():
@@ -201,19 +209,19 @@ def test_a_bernoulli_energy_has_the_marginals_of_its_data():
 
 
 def test_a_sum_is_the_product_of_the_models():
-    first, second = random_ising(4), BernoulliEnergy(torch.tensor([0.3, -1.0, 2.0, 0.0])).double()
-    law = (log_law(first, 4, dtype=torch.float64) + log_law(second, 4, dtype=torch.float64)).softmax(0)
-    assert torch.allclose(log_law(SumEnergy(first, second), 4, dtype=torch.float64).exp(), law)
+    first, second = random_ising(4), BernoulliEnergy(torch.tensor([0.3, -1.0, 2.0, 0.0])).to(DEVICE, FLOAT)
+    law = (log_law(first, 4, dtype=FLOAT) + log_law(second, 4, dtype=FLOAT)).softmax(0)
+    assert torch.allclose(log_law(SumEnergy(first, second), 4, dtype=FLOAT).exp(), law)
 
 
 def test_a_convolution_sees_neighbours_on_the_image():
     """A shift of the picture away from the border changes nothing; a shift of the bits in a row-major list would."""
-    energy = ConvEnergy((15, 15), width=4, stages=1).double()
-    picture = torch.zeros(2, 15, 15, dtype=torch.float64)
+    energy = ConvEnergy((15, 15), width=4, stages=1).to(DEVICE, FLOAT)
+    picture = torch.zeros(2, 15, 15, dtype=FLOAT)
     picture[0, 6:8, 7] = 1
     picture[1, 7:9, 6] = 1
     one, other = energy(picture.flatten(1))
-    assert one.item() == pytest.approx(other.item(), abs=1e-12)
+    assert one.item() == pytest.approx(other.item(), abs=rounding(1e-12))
 
 
 @pytest.mark.parametrize(
@@ -223,9 +231,9 @@ def test_a_convolution_sees_neighbours_on_the_image():
         (lambda: BernoulliEnergy(torch.tensor([torch.inf])), "logits: expected finite"),
         (lambda: BernoulliEnergy.from_data(torch.zeros(0, 3)), "data: "),
         (SumEnergy, "terms: expected at least one energy"),
-        (lambda: ConvEnergy((3, 8), stages=4), "stages: "),
-        (lambda: NetworkEnergy(6, "conv"), "shape: expected rows and columns of 6 pixels"),
-        (lambda: NetworkEnergy(6, "nonsense"), "network: expected one of mlp"),
+        (lambda: ConvEnergy((3, 8), stages=4).to(DEVICE), "stages: "),
+        (lambda: NetworkEnergy(6, "conv").to(DEVICE), "shape: expected rows and columns of 6 pixels"),
+        (lambda: NetworkEnergy(6, "nonsense").to(DEVICE), "network: expected one of mlp"),
     ],
 )
 def test_energies_that_cannot_be_built_are_refused(build, message):
@@ -250,10 +258,10 @@ def test_a_binary_quadratic_model_has_the_same_energies():
     dimod = pytest.importorskip("dimod")
     energy = IsingEnergy(torch.tensor([[0, 0.25, 0], [0.25, 0, -0.75], [0, -0.75, 0]]), torch.tensor([0.5, 0, -1.0]))
     bqm = energy.to_bqm()
-    states = enumerate_states(3)
+    states = enumerate_states(3, device=DEVICE)
     spins = (2 * states - 1).int().tolist()
     assert [bqm.energy(dict(enumerate(s))) for s in spins] == pytest.approx(energy(states).tolist())
     bits = bqm.change_vartype(dimod.BINARY, inplace=False)
-    again = IsingEnergy.from_bqm(bits)
+    again = IsingEnergy.from_bqm(bits).to(DEVICE)
     assert torch.allclose(again.couplings, energy.couplings)
     assert torch.allclose(again.fields, energy.fields)

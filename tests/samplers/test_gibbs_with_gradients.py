@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 import torch
 from contracts import check_frequencies, detailed_balance_residual, ising, mlp, transition_matrix
+from place import DEVICE, FLOAT, all_states, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -18,7 +19,6 @@ from discrete_ed import (
     NumericalError,
     Taylor,
     chain,
-    enumerate_states,
     graphs_to_states,
     sample,
 )
@@ -27,6 +27,8 @@ from discrete_ed.exact import log_law
 from discrete_ed.local import Evaluation
 from discrete_ed.samplers import State
 from discrete_ed.samplers.gradients import Balance
+
+pytestmark = pytest.mark.anywhere
 
 CASES = [(*case, "sqrt") for case in itertools.product((ising, mlp), (Exact, Taylor), (6, 10))]
 CASES += [
@@ -37,20 +39,20 @@ CASES += [
 @pytest.mark.parametrize(("make", "local", "bits", "balance"), CASES)
 def test_detailed_balance_and_stationarity_are_exact(make, local, bits, balance):
     energy = make(bits)
-    law = log_law(energy, bits, dtype=torch.float64).exp().detach()
+    law = log_law(energy, bits, dtype=FLOAT).exp().detach()
     kernel = GibbsWithGradients(balance)
-    matrix = transition_matrix(kernel, local(energy), enumerate_states(bits, dtype=torch.float64))
-    assert detailed_balance_residual(matrix, law) < 1e-10
-    assert torch.allclose(law @ matrix, law, atol=1e-14)
-    assert (matrix >= -1e-12).all()
+    matrix = transition_matrix(kernel, local(energy), all_states(bits))
+    assert detailed_balance_residual(matrix, law) < rounding(1e-10)
+    assert torch.allclose(law @ matrix, law, atol=rounding(1e-14))
+    assert (matrix >= -rounding(1e-12)).all()
 
 
 def test_the_transition_matrix_is_that_of_the_paper():
     """`P(x, x') = q(i|x) min(1, p(x') q(i|x') / (p(x) q(i|x)))`, `q(i|x) ∝ exp(−Δ_i / 2)`, by a plain double loop."""
     energy = ising(4)
-    states = enumerate_states(4, dtype=torch.float64)
-    law = log_law(energy, 4, dtype=torch.float64).exp().detach()
-    wanted = torch.zeros(16, 16, dtype=torch.float64)
+    states = all_states(4)
+    law = log_law(energy, 4, dtype=FLOAT).exp().detach()
+    wanted = torch.zeros(16, 16, dtype=FLOAT)
     neighbour = [[k ^ (8 >> i) for i in range(4)] for k in range(16)]
     q = [[(law[there] / law[k]).sqrt() for there in neighbour[k]] for k in range(16)]  # exp(−Δ/2), not normalised
     for k, i in itertools.product(range(16), range(4)):
@@ -58,15 +60,15 @@ def test_the_transition_matrix_is_that_of_the_paper():
         forward, backward = q[k][i] / sum(q[k]), q[there][i] / sum(q[there])
         wanted[k, there] = forward * min(1.0, (law[there] * backward / (law[k] * forward)).item())
         wanted[k, k] += forward - wanted[k, there]
-    assert torch.allclose(transition_matrix(GibbsWithGradients(), Exact(energy), states), wanted, atol=1e-12)
+    assert torch.allclose(transition_matrix(GibbsWithGradients(), Exact(energy), states), wanted, atol=rounding(1e-12))
 
 
 def test_detailed_balance_holds_at_an_inverse_temperature():
     energy = ising(6)
-    law = (-0.5 * energy(enumerate_states(6, dtype=torch.float64))).softmax(0).detach()
+    law = (-0.5 * energy(all_states(6))).softmax(0).detach()
     local = Taylor(energy, beta=0.5)
-    matrix = transition_matrix(GibbsWithGradients(), local, enumerate_states(6, dtype=torch.float64))
-    assert detailed_balance_residual(matrix, law) < 1e-10
+    matrix = transition_matrix(GibbsWithGradients(), local, all_states(6))
+    assert detailed_balance_residual(matrix, law) < rounding(1e-10)
 
 
 class NoReverseTerm(GibbsWithGradients):
@@ -97,22 +99,22 @@ class WrongSign(GibbsWithGradients):
 @pytest.mark.parametrize("kernel", [NoReverseTerm(), StaleReverseTerm(), WrongSign()])
 def test_planted_bugs_break_detailed_balance(kernel):
     energy = ising(6)
-    law = log_law(energy, 6, dtype=torch.float64).exp().detach()
-    matrix = transition_matrix(kernel, Taylor(energy), enumerate_states(6, dtype=torch.float64))
+    law = log_law(energy, 6, dtype=FLOAT).exp().detach()
+    matrix = transition_matrix(kernel, Taylor(energy), all_states(6))
     assert detailed_balance_residual(matrix, law) > 0.01
 
 
 @pytest.mark.parametrize("balance", get_args(Balance))
 def test_bits_are_proposed_with_the_stated_probabilities(balance):
-    check_frequencies(GibbsWithGradients(balance), Exact(ising(6, 0.7)), enumerate_states(6, dtype=torch.float64), 11)
+    check_frequencies(GibbsWithGradients(balance), Exact(ising(6, 0.7)), all_states(6), 11)
 
 
 @pytest.mark.parametrize("start", ["random", "exact"])
 def test_chains_reach_and_keep_the_law(start, generator):
     energy = ising(4)
-    states = enumerate_states(4, dtype=torch.float64)
-    law = log_law(energy, 4, dtype=torch.float64).exp().detach()
-    weights = law if start == "exact" else torch.ones(16, dtype=torch.float64)
+    states = all_states(4)
+    law = log_law(energy, 4, dtype=FLOAT).exp().detach()
+    weights = law if start == "exact" else torch.ones(16, dtype=FLOAT)
     x = states[weights.multinomial(20_000, replacement=True, generator=generator)]
     bits = sample(GibbsWithGradients(), Taylor(energy), x, 60, generator=generator)
     frequencies = (bits.long() @ (2 ** torch.arange(3, -1, -1))).bincount(minlength=16) / len(x)
@@ -121,7 +123,7 @@ def test_chains_reach_and_keep_the_law(start, generator):
 
 def test_the_cache_is_the_local_evaluation_of_the_state(generator):
     local = Taylor(mlp(8))
-    x = torch.rand(32, 8, generator=generator, dtype=torch.float64).round()
+    x = torch.rand(32, 8, generator=generator, dtype=FLOAT).round()
     for state in itertools.islice(chain(GibbsWithGradients(), local, x, generator=generator), 25):
         energy, delta = local(state.x)
         assert torch.allclose(state.energy, energy)
@@ -136,9 +138,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not():
         return sample(
             GibbsWithGradients(),
             Exact(energy),
-            torch.zeros(16, 12, dtype=torch.float64),
+            torch.zeros(16, 12, dtype=FLOAT),
             50,
-            generator=torch.Generator().manual_seed(seed),
+            generator=seeded(seed),
         )
 
     assert torch.equal(run(3), run(3))
@@ -150,8 +152,8 @@ def test_frozen_bits_never_move_and_a_chain_without_free_bits_stays(local, gener
     import networkx as nx
 
     graphs = [nx.empty_graph(0), nx.empty_graph(1), nx.path_graph(3), nx.complete_graph(5)]
-    x = graphs_to_states(graphs).float().repeat(8, 1)
-    energy = GraphEnergy(5, width=8, layers=1)
+    x = graphs_to_states(graphs).to(DEVICE).float().repeat(8, 1)
+    energy = GraphEnergy(5, width=8, layers=1).to(DEVICE)
     bits = sample(GibbsWithGradients(), local(energy), x, 40, generator=generator)
     free = energy.free(x)
     assert torch.equal(bits[~free], x[~free])
@@ -184,7 +186,7 @@ def test_bad_starts_are_refused():
     with pytest.raises(InputError, match=r"shape \(B, D\)"):
         sample(kernel, local, torch.zeros(3), 1)
     with pytest.raises(InputError, match="steps"):
-        sample(kernel, local, torch.zeros(2, 3, dtype=torch.float64), -1)
+        sample(kernel, local, torch.zeros(2, 3, dtype=FLOAT), -1)
 
 
 def test_an_energy_of_nan_is_an_error():

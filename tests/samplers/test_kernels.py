@@ -19,6 +19,7 @@ from contracts import (
     torus,
     transition_matrix,
 )
+from place import DEVICE, FLOAT, all_states, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -44,6 +45,8 @@ from discrete_ed import (
 )
 from discrete_ed.energies import Energy
 from discrete_ed.exact import log_law
+
+pytestmark = pytest.mark.anywhere
 
 RING = torus(2, 3)  # sparse enough to be coloured, on six bits
 PAIRS = itertools.product((ising, mlp), (Exact, Taylor))
@@ -71,7 +74,7 @@ def names(value: object) -> str:
 def states_of(local: Exact | Taylor) -> Tensor:
     first = next(local.energy.parameters())
     bits = first.shape[0] if not isinstance(local.energy, MLPEnergy) else first.shape[1]
-    return enumerate_states(bits, dtype=torch.float64)
+    return all_states(bits)
 
 
 @pytest.mark.parametrize(("kernel", "local"), REVERSIBLE, ids=names)
@@ -79,31 +82,32 @@ def test_reversible_kernels_balance_every_flow(kernel, local):
     states = states_of(local)
     law = law_of(local, states)
     matrix = transition_matrix(kernel, local, states)
-    assert (matrix >= -1e-12).all()
-    assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=torch.float64), atol=1e-12)
-    assert detailed_balance_residual(matrix, law) < 1e-10
-    assert (law @ matrix - law).abs().max() < 1e-12
+    assert (matrix >= -rounding(1e-12)).all()
+    assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=FLOAT), atol=rounding(1e-12))
+    assert detailed_balance_residual(matrix, law) < rounding(1e-10)
+    assert (law @ matrix - law).abs().max() < rounding(1e-12)
     assert (torch.linalg.matrix_power(matrix, 16) > 0).all(), "not irreducible"
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize(("kernel", "local"), SWEEPS, ids=names)
 def test_sweeps_keep_the_law_but_are_not_reversible(kernel, local):
     states = states_of(local)
     law = law_of(local, states)
     matrix = transition_matrix(kernel, local, states)
-    assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=torch.float64), atol=1e-12)
-    assert (law @ matrix - law).abs().max() < 1e-12
+    assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=FLOAT), atol=rounding(1e-12))
+    assert (law @ matrix - law).abs().max() < rounding(1e-12)
     assert detailed_balance_residual(matrix, law) > 1e-3
     assert (matrix > 0).all()
 
 
 def test_dula_is_biased_and_its_bias_falls_with_the_step_size():
-    local, states = Exact(ising(6)), enumerate_states(6, dtype=torch.float64)
+    local, states = Exact(ising(6)), all_states(6)
     law = law_of(local, states)
     bias = []
     for step_size in (1.0, 0.3, 0.1):
         matrix = transition_matrix(DULA(step_size), local, states)
-        assert torch.allclose(matrix.sum(1), torch.ones(64, dtype=torch.float64))
+        assert torch.allclose(matrix.sum(1), torch.ones(64, dtype=FLOAT))
         stationary = torch.linalg.matrix_power(matrix, 2**20)[0]
         bias.append((stationary - law).abs().sum().item() / 2)
     assert bias[0] > 0.05
@@ -114,25 +118,27 @@ def test_dula_is_biased_and_its_bias_falls_with_the_step_size():
 @pytest.mark.parametrize("row", [11, 40])
 @pytest.mark.parametrize("kernel", [*ALL, DULA(0.7), PathAuxiliary(2, "barker")], ids=str)
 def test_one_step_ends_where_the_matrix_says(kernel, row):
-    check_frequencies(kernel, Exact(ising(6, scale=0.7)), enumerate_states(6, dtype=torch.float64), row)
+    check_frequencies(kernel, Exact(ising(6, scale=0.7)), all_states(6), row)
 
 
 SPECIAL = [(GibbsSweep(colour_classes(RING)), RING), (BlockGibbs(), rbm(6, 4))]
 SPECIAL += [(kernel, make(6)) for kernel in ALL for make in (mlp, lambda bits: rbm(bits, 4))]
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize(("kernel", "energy"), SPECIAL, ids=names)
 def test_one_step_on_other_energies_ends_where_the_matrix_says(kernel, energy):
-    check_frequencies(kernel, Exact(energy), enumerate_states(6, dtype=torch.float64), 11)
+    check_frequencies(kernel, Exact(energy), all_states(6), 11)
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("start", ["random", "exact"])
 @pytest.mark.parametrize("kernel", [*ALL, BlockGibbs()], ids=str)
 def test_chains_reach_and_keep_the_law(kernel, start, generator):
     energy = rbm(4, 3)
-    states = enumerate_states(4, dtype=torch.float64)
-    law = log_law(energy, 4, dtype=torch.float64).exp().detach()
-    weights = law if start == "exact" else torch.ones(16, dtype=torch.float64)
+    states = all_states(4)
+    law = log_law(energy, 4, dtype=FLOAT).exp().detach()
+    weights = law if start == "exact" else torch.ones(16, dtype=FLOAT)
     x = states[weights.multinomial(5_000, replacement=True, generator=generator)]
     steps = 15 if isinstance(kernel, GibbsSweep | BlockGibbs) else 40
     bits = sample(kernel, Exact(energy), x, steps, generator=generator)
@@ -142,7 +148,7 @@ def test_chains_reach_and_keep_the_law(kernel, start, generator):
 @pytest.mark.parametrize("kernel", [*ALL, DULA(0.7), BlockGibbs()], ids=str)
 def test_the_cache_is_the_local_evaluation_of_the_state(kernel, generator):
     local = Exact(rbm(8, 4))
-    x = torch.rand(32, 8, generator=generator, dtype=torch.float64).round()
+    x = torch.rand(32, 8, generator=generator, dtype=FLOAT).round()
     moved = False
     for state in itertools.islice(chain(kernel, local, x, generator=generator), 25):
         energy, delta = local(state.x)
@@ -156,8 +162,8 @@ def test_the_cache_is_the_local_evaluation_of_the_state(kernel, generator):
 @pytest.mark.parametrize("kernel", [*ALL, DULA(0.7), BlockGibbs()], ids=str)
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(kernel):
     def run(seed: int) -> Tensor:
-        x = torch.zeros(16, 12, dtype=torch.float64)
-        return sample(kernel, Exact(rbm(12, 4)), x, 20, generator=torch.Generator().manual_seed(seed))
+        x = torch.zeros(16, 12, dtype=FLOAT)
+        return sample(kernel, Exact(rbm(12, 4)), x, 20, generator=seeded(seed))
 
     assert torch.equal(run(3), run(3))
     assert not torch.equal(run(3), run(4))
@@ -168,8 +174,8 @@ def test_frozen_bits_never_move_and_a_chain_without_free_bits_stays(kernel, gene
     import networkx as nx
 
     graphs = [nx.empty_graph(0), nx.empty_graph(1), nx.path_graph(3), nx.complete_graph(5)]
-    x = graphs_to_states(graphs).float().repeat(8, 1)
-    energy = GraphEnergy(5, width=8, layers=1)
+    x = graphs_to_states(graphs).to(DEVICE).float().repeat(8, 1)
+    energy = GraphEnergy(5, width=8, layers=1).to(DEVICE)
     bits = sample(kernel, Exact(energy), x, 20, generator=generator)
     free = energy.free(x)
     assert torch.equal(bits[~free], x[~free])
@@ -188,7 +194,7 @@ def test_block_gibbs_honours_frozen_bits_and_reads_them(generator):
     x = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]).repeat_interleave(10_000, 0)
     bits = sample(BlockGibbs(), Exact(energy), x, 30, generator=generator)
     assert torch.equal(bits[:, 0], x[:, 0])
-    states = enumerate_states(3)
+    states = enumerate_states(3, device=DEVICE)
     for first, rows in ((0, bits[:10_000]), (1, bits[10_000:])):
         law = (-energy(states[4 * first : 4 * first + 4])).softmax(0).detach()
         seen = (rows[:, 1:].long() @ torch.tensor([2, 1])).bincount(minlength=4) / 10_000
@@ -230,11 +236,11 @@ def test_a_uniform_of_zero_does_not_buy_a_costly_move(kernel, monkeypatch):
 def test_gibbs_refuses_estimated_differences():
     for kernel in (Gibbs(), GibbsSweep()):
         with pytest.raises(InputError, match=r"exact differences \(Exact\), got Taylor"):
-            sample(kernel, Taylor(ising(3)), torch.zeros(1, 3, dtype=torch.float64), 1)
+            sample(kernel, Taylor(ising(3)), torch.zeros(1, 3, dtype=FLOAT), 1)
 
 
 def test_block_gibbs_refuses_what_it_cannot_sample():
-    x = torch.zeros(1, 3, dtype=torch.float64)
+    x = torch.zeros(1, 3, dtype=FLOAT)
     with pytest.raises(InputError, match="expected an RBMEnergy, got IsingEnergy"):
         sample(BlockGibbs(), Exact(ising(3)), x, 1)
     with pytest.raises(InputError, match=r"inverse temperature 1, got 0\.5"):
@@ -253,7 +259,7 @@ def test_colour_classes_are_independent_and_few(rows, columns):
 
 
 def test_wrong_classes_are_refused():
-    x, local = torch.zeros(1, 4, dtype=torch.float64), Exact(torus(2, 2, 0.5))
+    x, local = torch.zeros(1, 4, dtype=FLOAT), Exact(torus(2, 2, 0.5))
     with pytest.raises(InputError, match="every bit from 0 to 3 in exactly one class"):
         sample(GibbsSweep(((0, 1), (2,))), local, x, 1)
     with pytest.raises(InputError, match="got one between bits 0 and 1"):
@@ -267,10 +273,10 @@ def test_wrong_classes_are_refused():
 @pytest.mark.parametrize("target", [0.4, 0.574, 0.8])
 def test_the_step_size_reaches_its_target(target, generator):
     local = Exact(ising(12, scale=0.3))
-    x = torch.rand(128, 12, generator=generator, dtype=torch.float64).round()
+    x = torch.rand(128, 12, generator=generator, dtype=FLOAT).round()
     kernel, bits = adapt_step_size(DMALA(), local, x, 150, target=target, generator=generator)
     states = itertools.islice(chain(kernel, local, bits, generator=generator), 100)
-    share = torch.stack([state.accepted for state in states]).double().mean()
+    share = torch.stack([state.accepted for state in states]).to(FLOAT).mean()
     assert abs(share - target) < 0.05
     assert kernel == replace(DMALA(), step_size=kernel.step_size)
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 from contracts import detailed_balance_residual, ising, mlp, rbm, transition_matrix
+from place import DEVICE, FLOAT, all_states, rounding, seeded
 
 from discrete_ed import (
     DMALA,
@@ -25,7 +26,6 @@ from discrete_ed import (
     ais,
     anneal,
     chain,
-    enumerate_states,
     graphs_to_states,
     log_law,
     log_z,
@@ -33,17 +33,17 @@ from discrete_ed import (
 )
 from discrete_ed.energies import Energy
 
-DOUBLE = torch.float64
+pytestmark = pytest.mark.anywhere
 
 
 def joint_law(energy, betas, bits):
     """The product of the tempered laws and all joint states `(K, R, D)`, the first rung most significant."""
-    states = enumerate_states(bits, dtype=DOUBLE)
+    states = all_states(bits)
     laws = [(-beta * energy(states)).softmax(0).detach() for beta in betas]
     law, *others = laws
     for other in others:
         law = torch.kron(law, other)
-    joint = enumerate_states(bits * len(betas), dtype=DOUBLE).unflatten(-1, (len(betas), bits))
+    joint = all_states(bits * len(betas)).unflatten(-1, (len(betas), bits))
     return law, joint
 
 
@@ -60,10 +60,10 @@ def swap_matrix(kernel, energy, bits, even):
         return moved.x.view(rungs, count, bits).transpose(0, 1).flatten(1)
 
     pairs = [r for r in range(rungs - 1) if (r % 2 == 0) == even]
-    matrix = torch.eye(count, dtype=DOUBLE)
+    matrix = torch.eye(count, dtype=FLOAT)
     for r in pairs:
-        never = torch.full((rungs - 1, count), torch.inf, dtype=DOUBLE)
-        low, high = torch.full((count,), -60.0, dtype=DOUBLE), torch.full((count,), 1e-15, dtype=DOUBLE)
+        never = torch.full((rungs - 1, count), torch.inf, dtype=FLOAT)
+        low, high = torch.full((count,), -60.0, dtype=FLOAT), torch.full((count,), 1e-15, dtype=FLOAT)
         swapped = never.clone()
         swapped[r] = -torch.inf
         there = swap(swapped).long() @ place
@@ -74,7 +74,7 @@ def swap_matrix(kernel, energy, bits, even):
             moved = (swap(log_u).long() @ place != torch.arange(count)) | (there == torch.arange(count))
             low, high = torch.where(moved, middle, low), torch.where(moved, high, middle)
         probability = low.exp().clamp(max=1)
-        step = torch.zeros(count, count, dtype=DOUBLE)
+        step = torch.zeros(count, count, dtype=FLOAT)
         step[torch.arange(count), there] = probability
         step[torch.arange(count), torch.arange(count)] += 1 - probability
         matrix = matrix @ step
@@ -89,19 +89,20 @@ def test_swaps_balance_every_flow_of_the_joint_law(make, betas, bits, even):
     law, _ = joint_law(energy, betas, bits)
     matrix = swap_matrix(ParallelTempering(Gibbs(), betas), energy, bits, even)
     if even or len(betas) > 2:
-        assert detailed_balance_residual(matrix, law) < 1e-10
+        assert detailed_balance_residual(matrix, law) < rounding(1e-10)
     else:
-        assert torch.equal(matrix, torch.eye(len(law), dtype=DOUBLE))
-    assert (law @ matrix - law).abs().max() < 1e-12
+        assert torch.equal(matrix, torch.eye(len(law), dtype=FLOAT))
+    assert (law @ matrix - law).abs().max() < rounding(1e-12)
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [Gibbs(), GibbsWithGradients()], ids=str)
 def test_a_whole_step_of_parallel_tempering_keeps_the_joint_law(kernel):
-    energy, betas, states = ising(3), (1.0, 0.4), enumerate_states(3, dtype=DOUBLE)
+    energy, betas, states = ising(3), (1.0, 0.4), all_states(3)
     law, _ = joint_law(energy, betas, 3)
     inner = torch.kron(*(transition_matrix(kernel, Exact(energy, beta), states) for beta in betas))
     matrix = inner @ (swap_matrix(ParallelTempering(kernel, betas), energy, 3, True) + torch.eye(64)) / 2
-    assert (law @ matrix - law).abs().max() < 1e-12
+    assert (law @ matrix - law).abs().max() < rounding(1e-12)
 
 
 def test_swapping_with_the_wrong_sign_is_found():
@@ -116,11 +117,12 @@ def test_swapping_with_the_wrong_sign_is_found():
     assert (law @ matrix - law).abs().max() > 1e-3
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("start", ["random", "exact"])
 @pytest.mark.parametrize("kernel", [DMALA(0.7), GibbsSweep()], ids=str)
 def test_every_rung_follows_its_law(kernel, start, generator):
     energy, betas, chains = ising(4), (1.0, 0.5, 0.2), 20_000
-    states = enumerate_states(4, dtype=DOUBLE)
+    states = all_states(4)
     laws = [(-beta * energy(states)).softmax(0).detach() for beta in betas]
     weights = [law if start == "exact" else torch.ones(16) for law in laws]
     x = torch.cat([states[w.multinomial(chains, replacement=True, generator=generator)] for w in weights])
@@ -132,18 +134,19 @@ def test_every_rung_follows_its_law(kernel, start, generator):
 
 def test_the_cache_survives_swaps(generator):
     kernel, energy = ParallelTempering(GibbsWithGradients(), (1.0, 0.5, 0.2)), mlp(6)
-    x = torch.rand(3 * 16, 6, generator=generator, dtype=DOUBLE).round()
+    x = torch.rand(3 * 16, 6, generator=generator, dtype=FLOAT).round()
     for state in itertools.islice(chain(kernel, Taylor(energy, beta=1.5), x, generator=generator), 30):
         energies, delta = Taylor(energy, beta=1.5 * kernel.ladder(x))(state.x)
         assert torch.allclose(state.energy, energies)
         assert torch.allclose(state.delta, delta)
 
 
+@pytest.mark.many_steps
 def test_swaps_move_bits_between_rungs_and_keep_frozen_bits_in_theirs(generator):
     import networkx as nx
 
-    graph = graphs_to_states([nx.path_graph(4)]).float()
-    energy = GraphEnergy(4, width=8, layers=1)
+    graph = graphs_to_states([nx.path_graph(4)]).to(DEVICE).float()
+    energy = GraphEnergy(4, width=8, layers=1).to(DEVICE)
     x = graph.repeat(2 * 8, 1)
     bits = sample(ParallelTempering(Gibbs(), (1.0, 0.3)), Exact(energy), x, 30, generator=generator)
     free = energy.free(x)
@@ -156,7 +159,7 @@ def test_bad_ladders_are_refused():
         ParallelTempering(Gibbs(), (1.0,))
     with pytest.raises(InputError, match="positive inverse temperature"):
         ParallelTempering(Gibbs(), (1.0, 0.0))
-    x = torch.zeros(4, 3, dtype=DOUBLE)
+    x = torch.zeros(4, 3, dtype=FLOAT)
     with pytest.raises(InputError, match="a multiple of 3 rows"):
         sample(ParallelTempering(Gibbs(), (1.0, 0.5, 0.2)), Exact(ising(3)), x, 1)
     with pytest.raises(InputError, match="got Taylor"):
@@ -167,14 +170,15 @@ def test_bad_ladders_are_refused():
         anneal(Gibbs(), Exact(ising(3)), x, [0.0, 1.0])
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [Gibbs(), GibbsSweep(), GibbsWithGradients(), PathAuxiliary(2), DMALA(0.5)], ids=str)
 def test_annealing_ends_near_the_lowest_energy_and_one_temperature_is_a_chain(kernel, generator):
     energy = ising(8, scale=1.0)
-    states = enumerate_states(8, dtype=DOUBLE)
-    x = torch.rand(256, 8, generator=generator, dtype=DOUBLE).round()
+    states = all_states(8)
+    x = torch.rand(256, 8, generator=generator, dtype=FLOAT).round()
     bits = anneal(kernel, Exact(energy), x, torch.logspace(-1, 1, 400).tolist(), generator=generator)
-    assert (energy(bits) < energy(states).min() + 0.5).double().mean() > 0.9
-    one, other = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+    assert (energy(bits) < energy(states).min() + 0.5).to(FLOAT).mean() > 0.9
+    one, other = seeded(1), seeded(1)
     local = Exact(energy, beta=0.5)
     state = kernel.init(local, x)
     for _ in range(5):
@@ -183,14 +187,15 @@ def test_annealing_ends_near_the_lowest_energy_and_one_temperature_is_a_chain(ke
 
 
 def exact_draws(energy, bits, count, generator, beta=1.0):
-    law = (beta * log_law(energy, bits, dtype=DOUBLE)).softmax(0).detach()
-    return enumerate_states(bits, dtype=DOUBLE)[law.multinomial(count, replacement=True, generator=generator)]
+    law = (beta * log_law(energy, bits, dtype=FLOAT)).softmax(0).detach()
+    return all_states(bits)[law.multinomial(count, replacement=True, generator=generator)]
 
 
 KERNELS = [Gibbs(), GibbsSweep(), GibbsWithGradients("barker"), PathAuxiliary(2), DMALA(0.5)]
 MODELS = [(ising, 8), (mlp, 6), (ising, 10), (mlp, 8), (lambda bits: rbm(bits, 5), 9)]
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("case", range(10))
 def test_brackets_contain_the_enumerated_log_z(case, generator):
     make, bits = MODELS[case % 5]
@@ -198,7 +203,7 @@ def test_brackets_contain_the_enumerated_log_z(case, generator):
     target = exact_draws(energy, bits, 512, generator)
     betas = torch.linspace(0, 1, 60).tolist()
     bracket = ais(kernel, Exact(energy), torch.zeros_like(target), target, betas, generator=generator)
-    exact = log_z(energy, bits, dtype=DOUBLE)
+    exact = log_z(energy, bits, dtype=FLOAT)
     assert bracket.contains(exact)
     assert abs(bracket.lower - exact) < 0.3
     assert abs(bracket.upper - exact) < 0.3
@@ -206,15 +211,16 @@ def test_brackets_contain_the_enumerated_log_z(case, generator):
     assert 0 < bracket.upper_error < 0.1
 
 
+@pytest.mark.many_steps
 def test_standard_errors_and_bounds_hold_over_repetitions(generator):
     energy, betas = ising(6, scale=0.6), torch.linspace(0, 1, 6).tolist()
-    exact = log_z(energy, 6, dtype=DOUBLE)
+    exact = log_z(energy, 6, dtype=FLOAT)
     runs = []
     for _ in range(150):
         target = exact_draws(energy, 6, 200, generator)
         runs.append(ais(Gibbs(), Exact(energy), target, target, betas, width=9, generator=generator))
     for side in ("lower", "upper"):
-        values = torch.tensor([getattr(run, side) for run in runs], dtype=DOUBLE)
+        values = torch.tensor([getattr(run, side) for run in runs], dtype=FLOAT)
         stated = torch.tensor([getattr(run, side + "_error") for run in runs]).mean()
         assert 0.7 < values.std() / stated < 1.4
         bias = values.mean() - exact
@@ -227,7 +233,7 @@ def test_the_inverse_temperature_of_the_local_evaluation_counts(generator):
     target = exact_draws(energy, 6, 512, generator, beta=0.5)
     betas = torch.linspace(0, 1, 30).tolist()
     bracket = ais(GibbsWithGradients(), Taylor(energy, beta=0.5), target, target, betas, generator=generator)
-    assert bracket.contains((-0.5 * energy(enumerate_states(6, dtype=DOUBLE))).logsumexp(0).item())
+    assert bracket.contains((-0.5 * energy(all_states(6))).logsumexp(0).item())
 
 
 def test_a_wide_bracket_and_false_targets_are_warned_of(generator):
@@ -236,7 +242,7 @@ def test_a_wide_bracket_and_false_targets_are_warned_of(generator):
     with pytest.warns(RuntimeWarning, match=r"the bracket of log Z is .* nats wide"):
         ais(Gibbs(), Exact(energy), target, target, [0.0, 1.0], generator=generator)
     mild = ising(6, scale=0.3)
-    uniform = torch.rand(512, 6, generator=generator, dtype=DOUBLE).round()
+    uniform = torch.rand(512, 6, generator=generator, dtype=FLOAT).round()
     with pytest.warns(RuntimeWarning, match="inverted"):
         ais(Gibbs(), Exact(mild), uniform, uniform, torch.linspace(0, 1, 4).tolist(), generator=generator)
 
@@ -265,7 +271,7 @@ def test_bad_arguments_of_ais_are_refused():
     two = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
     with pytest.raises(InputError, match="the same frozen bits in all states"):
         ais(Gibbs(), Exact(Frozen()), two[:1].repeat(2, 1), two, [0.0, 1.0])
-    x, local = torch.zeros(4, 3, dtype=DOUBLE), Exact(ising(3))
+    x, local = torch.zeros(4, 3, dtype=FLOAT), Exact(ising(3))
     for betas in ([0.0], [0.1, 1.0], [0.0, 0.9], [0.0, 0.6, 0.5, 1.0]):
         with pytest.raises(InputError, match="rising from 0 to 1"):
             ais(Gibbs(), local, x, x, betas)

@@ -1,0 +1,73 @@
+"""Jobs on another device: they finish, and a run that was cut short goes on there."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from place import DEVICE
+
+from discrete_ed import MLPEnergy, save_energy
+from discrete_ed.cli import run_job
+from discrete_ed.experiments import ego_graphs, run_folder
+
+pytestmark = [
+    pytest.mark.anywhere,
+    pytest.mark.skipif(DEVICE.type == "cpu", reason="other tests run the jobs on the CPU: this is for --device"),
+]
+JOBS = {
+    "generate-ego-graphs": "--data community-small --steps 4 --samples 6 --sampler-steps 6 --width 4 --layers 1",
+    "estimate-density": "--data moons --steps 20 --width 8 --layers 1 --samples 20 --sampler-steps 2 --temperatures 5"
+    " --runs 4",
+}
+
+
+class Cut(Exception):
+    """Stands for kill -9."""
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_finishes_and_goes_on_where_it_was_cut(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(ego_graphs, "SEGMENT", 2)
+
+    def start(name: str, *options: str) -> None:
+        run_job(job, [*JOBS[job].split(), "--device", str(DEVICE), "--out", str(tmp_path / name), *options])
+
+    start("whole")
+    saves, save = [], run_folder.Checkpoints.save
+
+    def cut(self, *arguments):
+        save(self, *arguments)
+        saves.append(self)
+        if len(saves) == 4:
+            raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder.Checkpoints, "save", cut)
+        with pytest.raises(Cut):
+            start("cut", "--checkpoint-seconds", "0")
+    run_job(job, ["--resume", str(tmp_path / "cut")])
+    whole, resumed = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "cut"))
+    assert whole.keys() == resumed.keys()
+    assert comparable(whole) == pytest.approx(comparable(resumed), rel=1e-3)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "dmala", "path-auxiliary"])
+def test_a_saved_energy_is_sampled_there(kernel, tmp_path):
+    save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]})
+    options = ["--kernel", kernel, "--chains", "4", "--steps", "8", "--warmup", "4", "--device", str(DEVICE)]
+    run_job("sample", [str(tmp_path / "energy"), *options, "--out", str(tmp_path / "run")])
+    with np.load(tmp_path / "run" / "samples.npz", allow_pickle=False) as drawn:
+        assert drawn["bits"].shape == (4, 8, 6)
+        assert np.isin(drawn["bits"], (0, 1)).all()
+        assert np.isfinite(drawn["energy"]).all()
+
+
+def comparable(result: dict) -> list[float]:
+    """All numbers of a result but the seconds."""
+    if isinstance(result, dict):
+        return [x for name, value in result.items() if name != "seconds" for x in comparable(value)]
+    if isinstance(result, list):
+        return [x for value in result for x in comparable(value)]
+    return [float(result)] if isinstance(result, int | float) else []
