@@ -4,10 +4,10 @@
     python scripts/trust.py kills --kills 6          one part of it
     python scripts/trust.py fuzz guided --cases 500 --seconds 60
 
-Parts: kills (kill -9 while training), damage (flipped bits, cut files), storage (full disk, read-only folder, missing
-or foreign manifest), strangers (malicious files through the command line), ranks (one process against two, a killed
-and a slow one), fuzz (mutated files for every parser), guided (the same, guided by coverage: needs `pip install
-atheris`). Needs the tests' requirements.
+Parts: kills (kill -9 while training or judging), damage (flipped bits, cut files), storage (full disk, read-only
+folder, missing or foreign manifest), strangers (malicious files through the command line), ranks (one process against
+two, a killed and a slow one), fuzz (mutated files for every parser), guided (the same, guided by coverage: needs `pip
+install atheris`). Needs the tests' requirements.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Job(NamedTuple):
     arguments: list[str]
     compared: list[str]
     steps: int = 0
-    """Training steps that are logged; 0 where the job trains in one piece, and is killed after random times."""
+    """Training steps that are logged; 0 where none are, and the job is killed after random times."""
 
     @property
     def often(self) -> list[str]:
@@ -73,6 +73,11 @@ JOBS = {
         "train_ising.py",
         ["--side", "6", "--samples", "500", "--estimator", "block", "--penalty", "auto"],
         ["model/weights.safetensors", "couplings.npz"],
+    ),
+    "scores": Job(
+        "evaluate_graphs.py",
+        ["--reference", "test.g6", "--generated", "generated.g6", "--train", "train.g6"],
+        ["result.json", "report.html"],
     ),
 }
 
@@ -174,7 +179,7 @@ def kills(home: Path, options: argparse.Namespace) -> list[Row]:
             f"; half-written files seen after a kill {counts['stray']}, left at the end {counts['stray at the end']}"
         )
         good = not (counts["lost"] or counts["different"] or counts["stray at the end"])
-        rows.append(Row(f"kill -9 while training, then --resume: {name}", counts["kills"], outcome, good))
+        rows.append(Row(f"kill -9, then --resume: {name}", counts["kills"], outcome, good))
         print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
@@ -474,6 +479,15 @@ def guide_one(home: Path, options: argparse.Namespace) -> None:
     atheris.Fuzz()
 
 
+def _write_graphs() -> None:
+    """The files that the job `scores` reads."""
+    from discrete_ed.graphs import load_graph_data, write_graphs
+
+    data = load_graph_data("citation-egos")
+    for name, graphs in {"test": data.test, "generated": data.train[:300], "train": data.train}.items():
+        write_graphs(f"{name}.g6", graphs)
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -508,6 +522,8 @@ def main() -> None:
         if options.fuzz_one:
             fuzz_one(Path(name), options)
             return
+        os.chdir(name)
+        _write_graphs()
         rows = []
         for part in options.parts or PARTS:
             started = time.monotonic()

@@ -9,9 +9,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -27,9 +29,13 @@ from discrete_ed import (
     pseudo_likelihood,
     sample,
     shuffled_batches,
+    write_graphs,
 )
 from discrete_ed.distributed import gathered, processes, rank_seed, ranks, share, summed, text_from_first
 from discrete_ed.errors import DiscreteEDError
+from discrete_ed.experiments import evaluation
+from discrete_ed.experiments.configs import Evaluate
+from discrete_ed.graphs import evaluation as judge
 from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.graphs.two_sample import draw, mmd2
 
@@ -79,7 +85,23 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
     }
 
 
-def one_rank(rank: int, port: int, folder: Path, stop: str) -> None:
+def judged(folder: Path, stop: str) -> dict[str, Any]:
+    """The judging job, in which rank 1 may die; without drawings."""
+    evaluation._page = lambda *_: ""
+    if stop == "die" and ranks().rank == 1:
+        judge.isomorphism_classes = lambda _: os._exit(9)
+    out = folder / ("whole" if stop == "" else "run")
+    return evaluation.run(Evaluate(resume=out) if stop == "resume" else files_of(folder, out))
+
+
+def files_of(folder: Path, out: Path | None = None) -> Evaluate:
+    return Evaluate(reference=folder / "reference.g6", generated=(folder / "generated.g6",), out=out)
+
+
+Work = Callable[[Path, str], dict[str, Any]]
+
+
+def one_rank(rank: int, port: int, folder: Path, stop: str, work: Work) -> None:
     """A process as torchrun starts it."""
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
     try:
@@ -94,13 +116,13 @@ def one_rank(rank: int, port: int, folder: Path, stop: str) -> None:
         sys.exit(143)
 
 
-def two_ranks(folder: Path, stop: str = "") -> list[int | None]:
+def two_ranks(folder: Path, stop: str = "", work: Work = work) -> list[int | None]:
     """The exit codes of two processes that do the work together."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     fork = multiprocessing.get_context("fork")  # torch is imported already
-    started = [fork.Process(target=one_rank, args=(rank, port, folder, stop)) for rank in range(2)]
+    started = [fork.Process(target=one_rank, args=(rank, port, folder, stop, work)) for rank in range(2)]
     for process in started:
         process.start()
     for process in started:
@@ -133,6 +155,22 @@ def test_two_ranks_do_the_work_of_one_even_after_a_signal(alone, tmp_path):
 def test_a_rank_that_dies_ends_the_others(tmp_path):
     assert two_ranks(tmp_path, "die") == [2, 9]
     assert (tmp_path / "error.txt").read_text().startswith("ranks: expected all processes to go on, but one ended")
+
+
+def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
+    write_graphs(tmp_path / "reference.g6", [nx.cycle_graph(n) for n in range(3, 11)])
+    write_graphs(tmp_path / "generated.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])
+    alone = evaluation.run(files_of(tmp_path))["statistics"]
+    assert two_ranks(tmp_path, "die", judged) == [2, 9]
+    assert (tmp_path / "run" / "progress" / "0" / "draws-orbit" / "rank-1").is_dir()
+    assert two_ranks(tmp_path, "resume", judged) == [0, 0]
+    assert two_ranks(tmp_path, "", judged) == [0, 0]
+    result, whole = ((tmp_path / name / "result.json").read_bytes() for name in ("run", "whole"))
+    assert result == whole
+    for name, scores in json.loads(result)["statistics"].items():
+        assert scores.pop("interval") == pytest.approx(alone[name].pop("interval"), abs=1e-10)
+        assert scores == pytest.approx(alone[name], abs=1e-10)
+    assert not (tmp_path / "run" / "progress").exists()
 
 
 def test_an_environment_that_is_not_torchruns_is_refused(monkeypatch):

@@ -20,6 +20,7 @@ from discrete_ed.cli import run_job
 from discrete_ed.experiments import ego_graphs, evaluation
 from discrete_ed.experiments.configs import EvaluateGraphs, GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
+from discrete_ed.graphs import evaluation as judge
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 TINY = {"steps": 6, "samples": 20, "sampler_steps": 5, "batch": 8, "negatives": 2, "width": 8, "layers": 1}
@@ -186,7 +187,7 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(run, tmp_path, monke
         (ego_graphs, "fit", 1),
         (ego_graphs, "sample", 2),
         (ego_graphs, "sample", 2),
-        (ego_graphs, "evaluate_graphs", 1),
+        (judge, "_draws", 2),
         (ego_graphs, "write_report", 1),
     ):
         with monkeypatch.context() as patch:

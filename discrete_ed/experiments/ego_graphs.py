@@ -79,7 +79,13 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
         sampled = time.monotonic()
 
         scores = evaluate_graphs(
-            data.test, generated, data.train, protocol=config.protocol, seed=config.seed, progress=folder.writes
+            data.test,
+            generated,
+            data.train,
+            protocol=config.protocol,
+            seed=config.seed,
+            progress=folder.writes,
+            once=folder.within("score"),
         )
         with torch.no_grad():
             data_energy = energy(states.float()).mean().item()

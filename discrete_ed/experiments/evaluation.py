@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,52 +18,94 @@ from discrete_ed.checkpoint import write_atomically
 from discrete_ed.distributed import ranks
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import Evaluate, EvaluateGraphs
-from discrete_ed.graphs.evaluation import evaluate_graphs
-from discrete_ed.graphs.io import read_graphs
+from discrete_ed.experiments.run_folder import RunFolder, resumed
+from discrete_ed.graphs.evaluation import check_sets, do, evaluate_graphs
+from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.report import figures, page, tables
+
+JOBS = {Evaluate: "evaluate", EvaluateGraphs: "evaluate-graphs"}
+HIDDEN = ("generated", "json", "report", "out", "resume")
+"""What the page doesn't tell, or tells in other words."""
 
 
 def run(config: EvaluateGraphs | Evaluate) -> dict[str, Any]:
-    """Score the files, print the table, and write the JSON file and the page if they are named.
+    """Score the files, print the table, and write what is asked for: JSON file, page, run folder.
 
     Returns:
         What the JSON file holds: the result of `evaluate_graphs`; for several generated files
         `{"generators": {file: result}}`.
 
     Raises:
-        InputError: a file that can't be read or written.
+        InputError: a file that can't be read or written, or that was changed since the run to resume began; a run
+            folder that can't be used.
     """
-    for name, path in (("json", config.json), ("report", config.report)):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise InputError(f"{name}: expected a file in a folder that is there, got {path}")
-    files = (config.generated,) if isinstance(config, EvaluateGraphs) else config.generated
+    job = JOBS[type(config)]
+    config = resumed(config, job)
+    path, files = _inputs(config)
+    for name, target in (("json", config.json), ("report", config.report)):
+        if target is not None and (target.is_dir() or not target.parent.is_dir()):
+            raise InputError(f"{name}: expected a file in a folder that is there, got {target}")
     train = None if config.train is None else read_graphs(config.train)
-    reference = read_graphs(config.reference)
+    reference = read_graphs(path)
     generated = dict(zip(_labels(files), map(read_graphs, files), strict=True))
-    results = {
-        label: evaluate_graphs(
-            reference,
-            graphs,
-            train,
-            protocol=config.protocol,
-            valid=config.valid,
-            seed=config.seed,
-            progress=True,
-        )
-        for label, graphs in generated.items()
-    }
-    if len(results) == 1:
-        (result,) = results.values()
-        print(tables.summary(result))
-    else:
-        result = {"generators": results}
-        print(tables.comparison_summary(results))
-    if config.json is not None:
-        _write("json", config.json, json.dumps(result, indent=2, allow_nan=False) + "\n")
-    if config.report is not None:
-        _write("report", config.report, _page(config, reference, train, generated, results))
-        print(f"\nwritten to {config.report}")
+    sets = {"reference": reference, **({} if train is None else {"train": train})}
+    sets |= {f"generated {label}": graphs for label, graphs in generated.items()}
+    check_sets(sets, config.protocol)  # before a folder is there, and before any of them is judged
+    with nullcontext() if config.out is None else RunFolder(config.out, job, "", config) as folder:
+        if folder is not None:
+            _expect_unchanged(folder, [path, *files, *([] if config.train is None else [config.train])])
+        results = {
+            label: evaluate_graphs(
+                reference,
+                graphs,
+                train,
+                protocol=config.protocol,
+                valid=config.valid,
+                seed=config.seed,
+                progress=True,
+                once=do if folder is None else folder.within(str(number)),
+            )
+            for number, (label, graphs) in enumerate(generated.items())
+        }
+        if len(results) == 1:
+            (result,) = results.values()
+            print(tables.summary(result))
+        else:
+            result = {"generators": results}
+            print(tables.comparison_summary(results))
+        if config.json is not None:
+            _write("json", config.json, json.dumps(result, indent=2, allow_nan=False) + "\n")
+        reports = [config.report, None if folder is None else folder.path / "report.html"]
+        if any(reports) and ranks().rank == 0:
+            html = _page(config, path, reference, train, generated, results)
+            for report in filter(None, reports):
+                _write("report", report, html)
+                print(f"\nwritten to {report}")
+        if folder is not None:
+            folder.finish(result)
     return result
+
+
+def _inputs(config: EvaluateGraphs | Evaluate) -> tuple[Path, tuple[Path, ...]]:
+    """The reference file and the generated ones, which must be named."""
+    files = (config.generated,) if isinstance(config.generated, Path) else config.generated or ()
+    if config.reference is None or not files:
+        given = " and ".join(str(path) for path in (config.reference, *files) if path is not None)
+        raise InputError(
+            "reference, generated: expected at least one file of generated graphs beside one of test graphs, or "
+            f"--resume with the folder of a run, got {f'only {given}' if given else 'none'}"
+        )
+    return config.reference, files
+
+
+def _expect_unchanged(folder: RunFolder, inputs: list[Path]) -> None:
+    """Note the SHA-256 of every input file; when the run goes on, refuse other content."""
+    now = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for path in inputs for file in graph_files(path)}
+    before = folder.once("inputs", lambda: now)
+    changed = sorted(file for file in now.keys() | before.keys() if now.get(file) != before.get(file))
+    if changed:
+        raise InputError(f"resume: expected the input as it was, but since the run began {changed[0]} was changed")
+    folder.write_json("inputs.json", now)
 
 
 def _labels(files: tuple[Path, ...]) -> list[str]:
@@ -81,6 +125,7 @@ def _write(name: str, path: Path, text: str) -> None:
 
 def _page(
     config: EvaluateGraphs | Evaluate,
+    path: Path,
     reference: list[nx.Graph],
     train: list[nx.Graph] | None,
     generated: Mapping[str, list[nx.Graph]],
@@ -101,10 +146,10 @@ def _page(
             "How the sets of graphs distribute; the scores above compare graphs, these pictures pool them.",
         )
     lead = (
-        f"{' and '.join(results)} against {len(reference)} graphs of {config.reference.name}. Read a score beside its "
+        f"{' and '.join(results)} against {len(reference)} graphs of {path.name}. Read a score beside its "
         "floor, what real graphs score: below it, differences are noise or memorised graphs."
     )
-    facts = {name: value for name, value in vars(config).items() if name not in ("json", "report", "generated")}
+    facts = {name: value for name, value in vars(config).items() if name not in HIDDEN}
     facts["generated"] = ", ".join(generated)
     return page.render_page(f"Scores: {', '.join(results)}", lead, scores, images, facts, tables.common_notes(results))
 

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from discrete_ed.checkpoint import Checkpoints, save_energy, write_atomically
-from discrete_ed.distributed import ranks, text_from_first
+from discrete_ed.distributed import ranks, text_from_first, wait_for_all
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import Resumable
@@ -150,8 +150,13 @@ class RunFolder:
             return result
         return saved.state["result"]
 
+    def within(self, part: str) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
+        """`once` for the phases of one part of the run, which may be named like those of another part."""
+        return lambda phase, compute: self.once(f"{part}/{phase}", compute)
+
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
+        wait_for_all()  # else a rank might still save what is removed here
         if self.writes:
             with self._metrics() as file:
                 file.truncate(self._logged)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -16,12 +18,21 @@ from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.descriptors import DESCRIPTORS, Description
 from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.mmd import cleaned, compare, describe, get_protocol
+from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.graphs.two_sample import Draws, draw
 from discrete_ed.graphs.validity import check_property, validity
 
 AVERAGED = ("degree", "clustering", "orbit")
 """The statistics that the literature averages into one number."""
 RESAMPLES = 10
+
+Phase = Callable[[], dict[str, Any]]
+"""A part of the work. Its result holds arrays and numbers, and is the same whenever it is done."""
+
+
+def do(name: str, phase: Phase) -> dict[str, Any]:  # noqa: ARG001
+    """Do a phase of the work, whatever its name."""
+    return phase()
 
 
 def evaluate_graphs(
@@ -33,6 +44,7 @@ def evaluate_graphs(
     valid: str | None = None,
     seed: int = 0,
     progress: bool = False,
+    once: Callable[[str, Phase], dict[str, Any]] = do,
 ) -> dict[str, Any]:
     """Score generated graphs against reference (test) graphs.
 
@@ -46,6 +58,8 @@ def evaluate_graphs(
             `discrete_ed.graphs.validity`.
         seed: of the yardsticks' draws.
         progress: show a bar.
+        once: does a phase of the work, of which it is told the name. One that keeps results and hands out those that
+            it has makes the judge go on where it was stopped, to the same bits.
 
     Returns:
         A dictionary fit for JSON. `statistics` holds for `degree`, `clustering`, `orbit` and `spectral`, and `mean`
@@ -80,50 +94,40 @@ def evaluate_graphs(
     >>> result["connected"], result["unique"]
     (1.0, 1.0)
     """
-    get_protocol(protocol)
     if valid is not None:
         check_property(valid)
-    given = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
-    for name, graphs in given.items():
-        check_graphs(graphs, name)
-    rng = np.random.default_rng(seed)
-    with tqdm(total=6, desc="score", postfix="reference graphs", disable=not progress, leave=False) as bar:
+    sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
+    check_sets(sets, protocol)
+    rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
+    phases = RESAMPLES + len(DESCRIPTORS) + (7 if train is None else 9)
+    with tqdm(total=phases, desc="score", disable=not progress, leave=False) as bar:
 
-        def now(stage: str) -> None:
+        def part(name: str, phase: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+            bar.set_postfix_str(name)
+            result = once(name, partial(phase, *arguments))
             bar.update()
-            bar.set_postfix_str(stage)
+            return result
 
-        test = describe(reference, protocol)
-        least = 2 if get_protocol(protocol).unbiased else 1
-        _expect_graphs("reference", test, least)
-        if train is None and len(test["degree"]) < 2 * least:
-            raise InputError(
-                f"reference: expected at least {('two', 'four')[least - 1]} graphs to split into halves, "
-                f"or training graphs, got {len(test['degree'])}"
-            )
-        now("generated graphs")
-        made = describe(generated, protocol)
-        _expect_graphs("generated", made, least)
-        rows = {"mmd2": _scores(test, made, protocol)}
-        now("training graphs")
+        described = {name: part(name, describe, graphs, protocol) for name, graphs in sets.items()}
+        test, made = described["reference"], described["generated"]
+        rows = {"mmd2": part("mmd2", _scores, test, made, protocol)}
         if train is None:
-            rows["floor"] = _mean([_scores(*_halves(test, rng), protocol) for _ in range(RESAMPLES)])
+            halves = (_halves(test, rng) for _ in range(RESAMPLES))
+            rows["floor"] = _mean([part(f"floor-{k}", _scores, *pair, protocol) for k, pair in enumerate(halves)])
         else:
-            learned = describe(train, protocol)
-            _expect_graphs("train", learned, least)
-            rows["floor"] = _scores(test, learned, protocol)
-            draws = [_scores(test, _resample(learned, len(generated), rng), protocol) for _ in range(RESAMPLES)]
+            learned = described["train"]
+            rows["floor"] = part("floor", _scores, test, learned, protocol)
+            again = (_resample(learned, len(generated), rng) for _ in range(RESAMPLES))
+            draws = [part(f"resampled-{k}", _scores, test, drawn, protocol) for k, drawn in enumerate(again)]
             rows["resampled"] = _mean(draws)
             rows["resampled_sd"] = {name: float(np.std([draw[name] for draw in draws], ddof=1)) for name in draws[0]}
-        now("random graphs")
-        trivial = erdos_renyi_like(train or reference, len(generated), seed=seed)
-        rows["erdos_renyi"] = _scores(test, describe(trivial, protocol), protocol)
-        now("permutations")
-        judged, p_value = _judge(test, made, protocol, seed)
-        now("isomorphism")
+        rows["erdos_renyi"] = part("erdos_renyi", _trivial, test, train or reference, len(generated), protocol, seed)
+        drawn = {name: part(f"draws-{name}", _draws, test, made, protocol, name, seed) for name in DESCRIPTORS}
+        unbiased = part("mmd2_u", _unbiased, test, made, protocol)
+        judged, p_value = _judged({name: Draws(**one) for name, one in drawn.items()}, unbiased)
         old = 0 if train is None else len(train)
-        classes = np.array(isomorphism_classes([*(train or ()), *reference, *generated]))
-        bar.update()
+        classes = part("isomorphism", _classes, [*(train or ()), *reference, *generated])["classes"]
+        shares = part("validity", _shares, reference, generated, valid)
     held_out, new = classes[old : old + len(reference)], classes[old + len(reference) :]
     return {
         "protocol": protocol,
@@ -138,12 +142,34 @@ def evaluate_graphs(
         "novel": None if train is None else float(np.mean(new >= old)),
         "novel_reference": None if train is None else float(np.mean(held_out >= old)),
         "unique": len(set(new.tolist())) / len(new),
-        "connected": validity(generated, "connected"),
+        "connected": shares["connected"],
         "valid_property": valid,
-        "valid": None if valid is None else validity(generated, valid),
-        "valid_reference": None if valid is None else validity(reference, valid),
-        "cleaned": {name: cleaned(graphs, protocol) for name, graphs in given.items()},
+        "valid": shares["valid"],
+        "valid_reference": shares["valid_reference"],
+        "cleaned": {name: cleaned(graphs, protocol) for name, graphs in sets.items()},
     }
+
+
+def check_sets(sets: Mapping[str, Sequence[nx.Graph]], protocol: str) -> None:
+    """Raise `InputError`, which names the set, unless the protocol can judge.
+
+    Args:
+        sets: `reference`, `train` unless there is none, and generated graphs by any other name.
+    """
+    chosen = get_protocol(protocol)
+    least = 2 if chosen.unbiased else 1
+    for name, graphs in sets.items():
+        check_graphs(graphs, name)
+        count = len(chosen.clean(GraphSet.of(graphs)))
+        if count == 0:
+            raise InputError(f"{name}: expected at least one graph for protocol {protocol!r}, got none with a node")
+        if count < least:
+            raise InputError(f"{name}: expected at least two graphs for a U-statistic, got one")
+        if name == "reference" and "train" not in sets and count < 2 * least:
+            raise InputError(
+                f"reference: expected at least {('two', 'four')[least - 1]} graphs to split into halves, "
+                f"or training graphs, got {count}"
+            )
 
 
 def erdos_renyi_like(graphs: Sequence[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
@@ -156,31 +182,47 @@ def erdos_renyi_like(graphs: Sequence[nx.Graph], count: int, *, seed: int = 0) -
     return made
 
 
-def _expect_graphs(name: str, description: Description, least: int) -> None:
-    if len(description["degree"]) < least:
-        raise InputError(f"{name}: expected at least two graphs for a U-statistic, got one")
+def _trivial(
+    reference: Description, graphs: Sequence[nx.Graph], count: int, protocol: str, seed: int
+) -> dict[str, float]:
+    return _scores(reference, describe(erdos_renyi_like(graphs, count, seed=seed), protocol), protocol)
 
 
-def _judge(
-    reference: Description, generated: Description, protocol: str, seed: int
-) -> tuple[dict[str, dict[str, Any]], float]:
-    """The U-statistic, p-value and interval of each statistic and of their mean; the p-value of all together."""
+def _draws(reference: Description, generated: Description, protocol: str, name: str, seed: int) -> dict[str, Any]:
     chosen = get_protocol(protocol)
-    draws = {
-        name: draw(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed)
-        for name, kernel in chosen.kernels.items()
+    kernel = chosen.kernels[name]
+    return asdict(draw(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed))
+
+
+def _unbiased(reference: Description, generated: Description, protocol: str) -> dict[str, float]:
+    if min(len(features["degree"]) for features in (reference, generated)) < 2:
+        return {}
+    return _mean_of_three(compare(reference, generated, protocol, unbiased=True))
+
+
+def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
+    return {"classes": np.array(isomorphism_classes(graphs))}
+
+
+def _shares(reference: Sequence[nx.Graph], generated: Sequence[nx.Graph], valid: str | None) -> dict[str, float | None]:
+    return {
+        "connected": validity(generated, "connected"),
+        "valid": None if valid is None else validity(generated, valid),
+        "valid_reference": None if valid is None else validity(reference, valid),
     }
+
+
+def _judged(draws: Mapping[str, Draws], unbiased: Mapping[str, float]) -> tuple[dict[str, dict[str, Any]], float]:
+    """The U-statistic, p-value and interval of each statistic and of their mean; the p-value of all together."""
     p_value = Draws.any(list(draws.values()))
-    draws["mean"] = Draws.mean([draws[name] for name in AVERAGED])
-    enough = min(len(features["degree"]) for features in (reference, generated)) > 1
-    unbiased = _mean_of_three(compare(reference, generated, protocol, unbiased=True)) if enough else {}
+    mean = Draws.mean([draws[name] for name in AVERAGED])
     judged = {
         name: {
             "mmd2_u": unbiased.get(name),
             "p_value": one.p_value,
             "interval": None if one.interval is None else list(one.interval),
         }
-        for name, one in draws.items()
+        for name, one in {**draws, "mean": mean}.items()
     }
     return judged, p_value
 

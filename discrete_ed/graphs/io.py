@@ -35,10 +35,7 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
-        if not files:
-            raise InputError(f"{path}: expected a folder with graph files ({', '.join(ENDINGS)}), got none")
-        return [graph for file in files for graph in read_graphs(file)]
+        return [graph for file in graph_files(path) for graph in read_graphs(file)]
     if path.suffix.lower() in SINGLE_READERS:
         return [SINGLE_READERS[path.suffix.lower()](path)]
     if path.suffix.lower() not in READERS:
@@ -62,6 +59,16 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
     if not graphs:
         raise InputError(f"{path}: expected at least one graph, got an empty file")
     return graphs
+
+
+def graph_files(path: Path) -> list[Path]:
+    """The files that `read_graphs` reads, in its order: the file itself, or those of a folder, which must hold some."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
+    if not files:
+        raise InputError(f"{path}: expected a folder with graph files ({', '.join(ENDINGS)}), got none")
+    return [inner for file in files for inner in graph_files(file)]
 
 
 def write_graphs(path: str | Path, graphs: Sequence[nx.Graph]) -> None:

@@ -3,9 +3,10 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs import evaluate_graphs, graph_mmd, load_graph_data
+from discrete_ed.graphs import evaluate_graphs, evaluation, graph_mmd, load_graph_data
 from discrete_ed.graphs.evaluation import erdos_renyi_like
 from discrete_ed.graphs.mmd import PROTOCOLS
 
@@ -141,9 +142,37 @@ def test_seeds_are_reproducible_and_differ(data):
         assert first["mean"]["mmd2"] == other["mean"]["mmd2"]
 
 
-def test_progress_changes_nothing_and_stays_off_stdout(data, capsys):
-    quiet, shown = (evaluate_graphs(data.test[:9], data.train[:9], data.train[:9], progress=p) for p in (False, True))
-    assert quiet == shown
+@pytest.mark.parametrize("learned", [True, False])
+def test_any_phases_may_be_known_already(data, learned):
+    sets = data.test[:20], data.train[:15], data.train[15:40] if learned else None
+    names: list[str] = []
+    known: dict[str, dict] = {}
+
+    def keep(name, phase):
+        names.append(name)
+        return known.setdefault(name, phase())
+
+    whole = evaluate_graphs(*sets, valid="planar", once=keep)
+    assert whole == evaluate_graphs(*sets, valid="planar")
+    assert len(set(names)) == len(names) == len(known)
+    for start in (0, 1):
+        some = names[start::2]
+        resumed = evaluate_graphs(
+            *sets, valid="planar", once=lambda name, phase, some=some: known[name] if name in some else phase()
+        )
+        assert resumed == whole
+
+
+def test_progress_changes_nothing_and_stays_off_stdout(data, capsys, monkeypatch):
+    class Bar(tqdm):
+        def close(self):
+            assert self.disable or self.n == self.total
+            super().close()
+
+    monkeypatch.setattr(evaluation, "tqdm", Bar)
+    for train in (data.train[:9], None):
+        quiet, shown = (evaluate_graphs(data.test[:9], data.train[:9], train, progress=p) for p in (False, True))
+        assert quiet == shown
     assert capsys.readouterr().out == ""
 
 

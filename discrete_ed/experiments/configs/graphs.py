@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError
-from discrete_ed.experiments.configs.common import Checkpointed, expect
+from discrete_ed.experiments.configs.common import Checkpointed, Resumable, expect
 
 ProtocolName = Literal["edp", "gran", "psd"]
 PropertyName = Literal["connected", "planar", "tree", "bipartite"]
+NEEDED = "(needed, unless --resume is given)"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class GenerateEgoGraphs(Checkpointed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judging:
+class Judging(Resumable):
     """What both forms of the judging job can be told."""
 
     train: Path | None = None
@@ -103,6 +104,9 @@ class Judging:
     """file to write the result to"""
     report: Path | None = None
     """HTML file to write with galleries, histograms and the scores"""
+    out: Path | None = None
+    """run folder, which must be new or empty: it keeps result and report, and what --resume needs after a stop;
+    default: nothing is kept"""
     seed: int = 0
     """seed of the yardsticks' random draws"""
 
@@ -117,13 +121,15 @@ class EvaluateGraphs(Judging):
     Prints MMD² of degree, clustering, orbit and spectral statistics beside what real graphs and random graphs score,
     and how many of the graphs are novel, unique, connected and, with --valid, valid.
 
-    Example:
+    Examples:
       python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --train train.g6
+      python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --out RUN
+      python scripts/evaluate_graphs.py --resume RUN
     """
 
-    reference: Path
+    reference: Annotated[Path | None, arg(help_behavior_hint=NEEDED)] = None
     """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml) or a folder of them"""
-    generated: Path
+    generated: Annotated[Path | None, arg(help_behavior_hint=NEEDED)] = None
     """generated graphs, likewise"""
 
 
@@ -136,16 +142,16 @@ class Evaluate(Judging):
     Examples:
       discrete-ed evaluate reference.g6 mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 theirs.g6 --protocol psd --valid planar --report scores.html
+      discrete-ed evaluate reference.g6 mine.g6 --out RUN
+      discrete-ed evaluate --resume RUN
     """
 
-    reference: Positional[Path]
+    reference: Annotated[Positional[Path | None], arg(metavar="REFERENCE", help_behavior_hint=NEEDED)] = None
     """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml) or a folder of them"""
-    generated: Positional[tuple[Path, ...]]
+    generated: Annotated[Positional[tuple[Path, ...]], arg(metavar="GENERATED ...", help_behavior_hint=NEEDED)] = ()
     """generated graphs, likewise; a file or folder for each generator"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.generated:
-            raise InputError("generated: expected at least one file of generated graphs, got none")
         if len(set(self.generated)) < len(self.generated):
             raise InputError("generated: expected every file once, got one again")
