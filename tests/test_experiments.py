@@ -21,9 +21,19 @@ from discrete_ed.experiments import ego_graphs, evaluation
 from discrete_ed.experiments.configs import EvaluateGraphs, GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs import evaluation as judge
+from discrete_ed.samplers import sample
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
-TINY = {"steps": 6, "samples": 20, "sampler_steps": 5, "batch": 8, "negatives": 2, "width": 8, "layers": 1}
+TINY = {
+    "steps": 6,
+    "samples": 20,
+    "sampler_steps": 15,
+    "cold": 1.5,
+    "batch": 8,
+    "negatives": 2,
+    "width": 8,
+    "layers": 1,
+}
 
 
 def script(name: str, *arguments: object, **options) -> subprocess.CompletedProcess[str]:
@@ -56,7 +66,7 @@ def test_a_run_leaves_everything_behind(run):
     assert json.loads((folder / "config.json").read_text())["steps"] == 6
     assert json.loads((folder / "env.json").read_text())["packages"]["torch"] == torch.__version__
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert [record["phase"] for record in records] == ["train"] * 6 + ["sample"] * 5
+    assert [record["phase"] for record in records] == ["train"] * 6 + ["sample"] * 15
     assert all(0 <= record["acceptance"] <= 1 for record in records[6:])
 
 
@@ -129,6 +139,29 @@ def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_pat
     assert sorted(map(len, made)) == sorted(sizes * 2)  # every training graph lends its node count twice
     density = sum(map(nx.density, made)) / len(made)
     assert density == (1 if start == "density" else pytest.approx(0.5, abs=0.05))
+
+
+@pytest.mark.parametrize("segment", [100, 2])
+@pytest.mark.parametrize("cold", [1.0, 3.0])
+def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, monkeypatch, cold, segment):
+    betas, energies = [], []
+
+    def watched(kernel, local, x, steps, **named):
+        out = sample(kernel, local, x, steps, **named)
+        betas.extend([local.beta] * steps)
+        energies.extend([None] * (steps - 1) + [local.energy(out).mean().item()])
+        return out
+
+    monkeypatch.setattr(ego_graphs, "sample", watched)
+    monkeypatch.setattr(ego_graphs, "SEGMENT", segment)
+    ego_graphs.run(GenerateEgoGraphs(out=tmp_path / "run", **{**TINY, "sampler_steps": 18, "cold": cold}))
+    rise = (cold - 1) / 4
+    assert betas == [1 + rise * k for k in (1, 2, 3, 4, 0, 0) for _ in range(3)]
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    traced = [record["energy"] for record in records if record["phase"] == "sample"]
+    ends = [(a, b) for a, b in zip(traced, energies, strict=True) if b is not None]
+    assert len(ends) >= 6
+    assert all(a == pytest.approx(b, abs=1e-4) for a, b in ends)
 
 
 def test_chains_in_chunks_and_no_sampler_steps_work(tmp_path):
@@ -238,6 +271,7 @@ MISTAKES = {
     "unknown data set": (["--data", "nonsense"], "expected one of citation-egos"),
     "no training step": (["--steps", "0"], "steps: expected at least 1, got 0"),
     "no such device": (["--device", "abacus"], "device: expected cpu"),
+    "no temperature": (["--cold", "0"], "cold: expected a positive number, got 0"),
     "impossible flips": (["--flips", "3", "1"], "flips: expected 0 < low <= high"),
     "unknown option": (["--nonsense", "1"], "nonsense"),
     "not a number": (["--samples", "many"], "samples"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -42,6 +43,8 @@ from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 JOB = "generate-ego-graphs"
 SEGMENT = 100
 """Steps of a chain after which sampling can go on."""
+STAGES = (0.25, 0.5, 0.75, 1.0, 0.0, 0.0)
+"""How far from 1 to `cold` the inverse temperature is in each sixth of a chain; the last third is at 1."""
 
 
 def run(config: GenerateEgoGraphs) -> dict[str, Any]:
@@ -141,8 +144,9 @@ def generate(
 ) -> tuple[Tensor, list[dict[str, Any]]]:
     """Sample from noise: random graphs with the node counts of training graphs and, by default, their densities.
 
-    Every training graph lends its node count equally often, up to one. A run that goes on loses at most the last
-    `SEGMENT` steps of one chunk of chains. Of several processes each runs its share of the chains.
+    Every training graph lends its node count equally often, up to one. The inverse temperature rises in `STAGES` to
+    `cold` and ends at 1. A run that goes on loses at most the last `SEGMENT` steps of one chunk of chains. Of several
+    processes each runs its share of the chains.
 
     Returns:
         The final bits `(samples, D)`, and the mean energy and acceptance of all chains after each step.
@@ -158,28 +162,34 @@ def generate(
     bits = start[share(config.samples)].clone()  # overwritten chunk by chunk, segment by segment
     totals = torch.zeros(config.sampler_steps, 2, dtype=torch.float64)
     most = -(-config.samples // ranks().size)
+    ends = [config.sampler_steps * k // len(STAGES) for k in range(len(STAGES) + 1)]
     segments = [
-        (first, step) for first in range(0, most, config.chains) for step in range(0, config.sampler_steps, SEGMENT)
+        (first, step, min(step + SEGMENT, end), 1 + (config.cold - 1) * rise)
+        for first in range(0, most, config.chains)
+        for (begin, end), rise in zip(pairwise(ends), STAGES, strict=True)
+        for step in range(begin, end, SEGMENT)
     ]
     checkpoints = folder.checkpoints("sample", {"noise": generator}, every=config.checkpoint_seconds)
     saved = checkpoints.restore()
     done = 0 if saved is None else saved.step
     if saved is not None:
         bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
-    kernel, local = GibbsWithGradients(), Taylor(energy)
+    kernel = GibbsWithGradients()
     with tqdm(total=config.sampler_steps * -(-most // config.chains), desc="sample", unit="step") as bar:
-        bar.update(sum(min(SEGMENT, config.sampler_steps - step) for _, step in segments[:done]))
-        for number, (first, step) in enumerate(segments[done:], done + 1):
-            trace = totals[step : step + SEGMENT].clone()
+        bar.update(sum(end - step for _, step, end, _ in segments[:done]))
+        for number, (first, step, end, beta) in enumerate(segments[done:], done + 1):
+            trace = totals[step:end].clone()
 
-            def watch(step: int, state: State, trace: Tensor = trace) -> None:
-                trace[step - 1] += torch.stack([state.energy.sum(), state.accepted.sum()]).cpu()
+            def watch(step: int, state: State, trace: Tensor = trace, beta: float = beta) -> None:
+                trace[step - 1] += torch.stack([state.energy.sum() / beta, state.accepted.sum()]).cpu()
                 bar.update()
 
             rows = slice(first, first + config.chains)
             if len(bits[rows]):
-                bits[rows] = sample(kernel, local, bits[rows], len(trace), generator=generator, watch=watch)
-            totals[step : step + SEGMENT] = trace
+                bits[rows] = sample(
+                    kernel, Taylor(energy, beta), bits[rows], end - step, generator=generator, watch=watch
+                )
+            totals[step:end] = trace
             checkpoints.save(number, {"bits": bits, "totals": totals})
             wait_for_all()
     bits, totals = gathered(bits, config.samples), torch.from_numpy(summed(totals.numpy()))

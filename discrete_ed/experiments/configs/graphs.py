@@ -47,6 +47,10 @@ class GenerateEgoGraphs(Checkpointed):
     start: Literal["density", "half"] = "density"
     """the noise that chains start from: density (each graph random, as dense as a training graph) or half (every
     edge by a fair coin; large graphs then take many more steps to leave the cliques that they fall into)"""
+    cold: float = 1.0
+    """inverse temperature to which the chains are cooled over two thirds of their steps, the last third being at 1.
+    Above 1 they find order that noise hides, such as communities: raise it where generated graphs have a higher mean
+    energy than training graphs (result.json tells both). They are then no longer quite draws from the energy"""
     protocol: ProtocolName = "edp"
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
@@ -85,6 +89,8 @@ class GenerateEgoGraphs(Checkpointed):
         low, high = self.flips
         if not 0 < low <= high < float("inf"):
             raise InputError(f"flips: expected 0 < low <= high, got {low} {high}")
+        if not 0 < self.cold < float("inf"):
+            raise InputError(f"cold: expected a positive number, got {self.cold}")
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
 
