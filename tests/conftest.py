@@ -24,7 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before any test file is imported: they make tensors at once."""
-    place.use(config.getoption("--device"), config.getoption("--dtype"))
+    try:
+        place.use(config.getoption("--device"), config.getoption("--dtype"))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise pytest.UsageError(f"--device: expected a device that is there, or simulated, got {reason}") from None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

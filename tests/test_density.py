@@ -47,9 +47,10 @@ def test_a_network_can_be_saved_and_loaded(tmp_path):
     arguments = {"bits": 9, "network": "conv", "width": 3, "layers": 1, "shape": (3, 3)}
     save_energy(tmp_path / "saved", energy, arguments)
     x = enumerate_states(9, device=DEVICE)
-    assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy)(x), energy(x))
+    assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy).to(DEVICE)(x), energy(x))
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("name", ["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"])
 def test_every_loss_learns_the_same_law(name):
     """One signature: a comparison is a loop. Each fits the pairwise model of its data."""

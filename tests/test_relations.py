@@ -6,7 +6,7 @@ from math import log
 
 import pytest
 import torch
-from place import fixed, normal
+from place import DEVICE, fixed, normal
 from torch import Tensor
 
 from discrete_ed import Bernoulli, Block, Energy, Grid, MeanPool, enumerate_states, pseudo_likelihood, relations
@@ -14,7 +14,7 @@ from discrete_ed import Bernoulli, Block, Energy, Grid, MeanPool, enumerate_stat
 pytestmark = pytest.mark.anywhere
 
 DOUBLE = torch.float64
-STATES = enumerate_states(4, dtype=DOUBLE)
+STATES = enumerate_states(4, dtype=DOUBLE, device=DEVICE)
 PERTURBATIONS = [Bernoulli(epsilon=0.1), Bernoulli(epsilon=0.5), Grid(), MeanPool((0, 0, 1, 1)), Block(2, 0.3)]
 every = pytest.mark.parametrize("q", [p.matrix(STATES) for p in PERTURBATIONS], ids=map(str, PERTURBATIONS))
 

@@ -51,6 +51,7 @@ def test_energy_discrepancy_learns_the_law_of_the_data():
     assert (log_law(energy, 2).exp() - seen).abs().max() < 0.02
 
 
+@pytest.mark.many_steps
 def test_the_same_seed_gives_the_same_bits():
     energies = [train(FitConfig(steps=30), seed)[0].couplings for seed in (1, 1, 2)]
     assert torch.equal(energies[0], energies[1])

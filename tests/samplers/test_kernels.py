@@ -115,6 +115,7 @@ def test_dula_is_biased_and_its_bias_falls_with_the_step_size():
     assert bias[2] < 0.02
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("row", [11, 40])
 @pytest.mark.parametrize("kernel", [*ALL, DULA(0.7), PathAuxiliary(2, "barker")], ids=str)
 def test_one_step_ends_where_the_matrix_says(kernel, row):
@@ -159,6 +160,7 @@ def test_the_cache_is_the_local_evaluation_of_the_state(kernel, generator):
     assert moved
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [*ALL, DULA(0.7), BlockGibbs()], ids=str)
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(kernel):
     def run(seed: int) -> Tensor:
@@ -169,6 +171,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(kernel):
     assert not torch.equal(run(3), run(4))
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [*ALL, PathAuxiliary(4, "max"), DULA(0.7), GibbsWithGradients("max")], ids=str)
 def test_frozen_bits_never_move_and_a_chain_without_free_bits_stays(kernel, generator):
     import networkx as nx
