@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from place import DEVICE
 
 from discrete_ed import MLPEnergy, save_energy
@@ -62,6 +63,30 @@ def test_a_saved_energy_is_sampled_there(kernel, tmp_path):
         assert drawn["bits"].shape == (4, 8, 6)
         assert np.isin(drawn["bits"], (0, 1)).all()
         assert np.isfinite(drawn["energy"]).all()
+
+
+@pytest.mark.skipif(DEVICE.type != "simulated", reason="of the simulated device")
+def test_the_simulated_device_computes_what_the_cpu_does_and_is_as_strict_as_a_gpu():
+    here = torch.arange(12.0, device="cpu").view(3, 4)
+    there = here.to(DEVICE)
+    assert there.device.type == "simulated"
+    weight = there.clone().requires_grad_()
+    ((weight[1:] * 2 + 0.1).exp().sum() + weight.T[0].logsumexp(0)).backward()
+    other = here.clone().requires_grad_()
+    ((other[1:] * 2 + 0.1).exp().sum() + other.T[0].logsumexp(0)).backward()
+    assert torch.equal(weight.grad.cpu(), other.grad)
+    there.T[1:].mul_(0)  # a view shares its memory
+    assert there.sum().item() == 12
+    assert torch.equal(there[torch.tensor([2, 0], device="cpu")].cpu()[:, 0], torch.tensor([8.0, 0.0], device="cpu"))
+    for mix in (lambda: there + here, lambda: there @ here.T, lambda: torch.cat([there, here]), lambda: there.numpy()):
+        with pytest.raises((RuntimeError, TypeError)):
+            mix()
+    assert (there + torch.tensor(1.0, device="cpu")).device == there.device  # a number is at home everywhere
+    with pytest.raises(RuntimeError, match="expected a generator of simulated"):
+        torch.rand(3, generator=torch.Generator("cpu"), device=DEVICE)
+    with pytest.raises(RuntimeError):
+        torch.randperm(3, generator=torch.Generator("cpu"), device=DEVICE)
+    assert torch.rand(3, generator=torch.Generator(DEVICE).manual_seed(1), device=DEVICE).device == there.device
 
 
 def comparable(result: dict) -> list[float]:
