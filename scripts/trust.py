@@ -1,13 +1,12 @@
 """Try to lose runs, to let strangers in, and to tell several processes from one; prints a table of what happened.
 
-    python scripts/trust.py                          everything, about an hour on two cores
+    python scripts/trust.py                          everything, most of an hour on two cores
     python scripts/trust.py kills --kills 6          one part of it
-    python scripts/trust.py fuzz guided --cases 500 --seconds 60
+    python scripts/trust.py ranks --jobs graphs      one job under torchrun
 
 Parts: kills (kill -9 while training or judging), damage (flipped bits, cut files), storage (full disk, read-only
 folder, missing or foreign manifest), strangers (malicious files through the command line), ranks (one process against
-two, a killed and a slow one), fuzz (mutated files for every parser), guided (the same, guided by coverage: needs `pip
-install atheris`). Needs the tests' requirements.
+two, a killed and a slow one). Needs the tests' requirements. scripts/fuzz.py tries the parsers of files.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import os
 import random
 import re
@@ -24,112 +22,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT)]
-os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-HANG = 20  # seconds that one case may take
-PART = 40  # seconds of a guided run between two looks
-
-
-class Job(NamedTuple):
-    """A job that is small enough to be killed often, and the files that tell whether it came out the same."""
-
-    script: str
-    arguments: list[str]
-    compared: list[str]
-    steps: int = 0
-    """Training steps that are logged; 0 where none are, and the job is killed after random times."""
-
-    @property
-    def often(self) -> list[str]:
-        """The arguments that make it save after every step, where it has steps."""
-        return [*self.arguments, *(["--checkpoint-seconds", "0"] if self.steps else [])]
-
-
-SMALL = ["--width", "8", "--layers", "1", "--batch", "16"]
-JOBS = {
-    "graphs": Job(
-        "generate_ego_graphs.py",
-        [*SMALL, "--steps", "300", "--negatives", "2", "--samples", "60", "--sampler-steps", "150", "--chains", "40"],
-        ["checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6"],
-        300,
-    ),
-    "densities": Job(
-        "estimate_density.py",
-        [*SMALL, "--data", "moons", "--loss", "pcd", "--steps", "300", "--samples", "50", "--sampler-steps", "20"],
-        ["checkpoint/weights.safetensors", "metrics.jsonl", "samples.npy"],
-        300,
-    ),
-    "couplings": Job(
-        "train_ising.py",
-        ["--side", "6", "--samples", "500", "--estimator", "block", "--penalty", "auto"],
-        ["model/weights.safetensors", "couplings.npz"],
-    ),
-    "scores": Job(
-        "evaluate_graphs.py",
-        ["--reference", "test.g6", "--generated", "generated.g6", "--train", "train.g6"],
-        ["result.json", "report.html"],
-    ),
-}
-
-
-class Row(NamedTuple):
-    what: str
-    cases: int
-    outcome: str
-    good: bool
-
-
-def command(job: Job, *more: object, ranks: int = 1) -> list[str]:
-    """The command line of a job, under torchrun where it has several ranks."""
-    start = [sys.executable] if ranks == 1 else [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    start += [] if ranks == 1 else ["--nproc-per-node", str(ranks)]
-    return [*start, str(ROOT / "scripts" / job.script), *map(str, more)]
-
-
-def finish(job: Job, *more: object, ranks: int = 1, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a job to its end."""
-    return subprocess.run(command(job, *more, ranks=ranks), capture_output=True, text=True, check=False, **options)
-
-
-def begin(job: Job, *more: object, ranks: int = 1) -> subprocess.Popen[bytes]:
-    """Start a job, silently."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command(job, *more, ranks=ranks), **quiet)  # type: ignore[call-overload]
-
-
-def steps_logged(folder: Path) -> int:
-    """The last step that a run has logged."""
-    try:
-        lines = (folder / "metrics.jsonl").read_bytes().split(b"\n")
-    except OSError:
-        return 0
-    return max((int(found[1]) for line in lines[-3:] if (found := re.search(rb'"step": (\d+)', line))), default=0)
-
-
-def wait_for_step(process: subprocess.Popen[bytes], folder: Path, step: int) -> bool:
-    """Whether the process is still there when it has logged the step."""
-    while process.poll() is None and (steps_logged(folder) < step or not (folder / "config.json").exists()):
-        time.sleep(0.002)
-    return process.poll() is None
-
-
-def differing(job: Job, folder: Path, other: Path) -> list[str]:
-    """The files in which two runs differ."""
-    return [name for name in job.compared if not _same(folder / name, other / name)]
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
+from attempts import Row, parsed, parser_of, try_parts
+from small_jobs import JOBS, begin, differing, finish, wait_for_step, write_graph_files
 
 
 def kills(home: Path, options: argparse.Namespace) -> list[Row]:
@@ -375,166 +275,14 @@ def _workers(parent: int) -> list[int]:
     return [int(child) for child in children]
 
 
-def fuzz(home: Path, options: argparse.Namespace) -> list[Row]:
-    """Mutated files for every parser, each parser in a process of its own."""
-    from tests.strangers import parsers
-
-    rows = []
-    for name in parsers(_made(home / "fuzz")):
-        done = subprocess.run(
-            [sys.executable, __file__, "--fuzz-one", name, "--cases", str(options.cases), "--seed", str(options.seed)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found = (
-            json.loads(done.stdout)
-            if done.returncode == 0
-            else {"bad": [f"exit {done.returncode} {done.stderr[-500:]}"], "peak": 0, "read": 0}
-        )
-        print(*found["bad"], sep="\n", file=sys.stderr)
-        outcome = f"{found['read']} read, no foreign exception, no hang, peak memory {found['peak']} MB"
-        good = not found["bad"] and found["peak"] < 500
-        rows.append(Row(f"fuzzed: {name}", options.cases, outcome if good else f"{found!s:.200}", good))
-    return rows
-
-
-def fuzz_one(home: Path, options: argparse.Namespace) -> None:
-    """Fuzz one parser and print what came out."""
-    from discrete_ed.errors import DiscreteEDError
-    from tests.strangers import mutated, parsers
-
-    warnings.simplefilter("ignore")
-    parser = parsers(home)[options.fuzz_one]
-    path = _made(home / "files") / parser.name
-    rng = random.Random(f"{options.seed} {parser.name}")
-
-    def hang(*_: object) -> None:
-        raise TimeoutError
-
-    signal.signal(signal.SIGALRM, hang)
-    bad: list[str] = []
-    read = 0
-    for _ in range(options.cases):
-        content = mutated(parser.seeds, rng) if rng.random() < 0.95 else rng.randbytes(rng.randrange(300))
-        path.write_bytes(content)
-        signal.alarm(HANG)
-        try:
-            parser.read(path)
-            read += 1
-        except DiscreteEDError:
-            pass
-        except BaseException as error:
-            bad.append(f"{type(error).__name__}: {error!s:.100} on {content[:300]!r}")
-        signal.alarm(0)
-        if len(bad) == 5:
-            break
-    print(json.dumps({"bad": bad, "read": read, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
-
-
-def guided(home: Path, options: argparse.Namespace) -> list[Row]:
-    """The same parsers with inputs that are guided towards new lines of them, for some minutes in all."""
-    from tests.strangers import parsers
-
-    try:
-        import atheris  # noqa: F401
-    except ImportError:
-        return [Row("coverage-guided fuzzing", 0, "not done: needs pip install atheris", True)]
-    found = parsers(_made(home / "guided"))
-    rows = []
-    for name, parser in found.items():
-        corpus = _made(home / "corpus" / name)
-        for k, seed in enumerate(parser.seeds):
-            (corpus / str(k)).write_bytes(seed)
-        limits = [f"-max_total_time={options.seconds // len(found)}", "-rss_limit_mb=500", f"-timeout={HANG}"]
-        arguments = [sys.executable, __file__, "--guide-one", name, "--home", str(home / "one" / name)]
-        done = subprocess.run(
-            [*arguments, "--", *limits, str(corpus)], capture_output=True, text=True, check=False, cwd=corpus
-        )
-        counts = re.findall(r"^#(\d+)\s.*cov: (\d+)", done.stderr, re.MULTILINE) or [("0", "0")]
-        (cases, _), covered = counts[-1], {int(count) for _, count in counts}
-        outcome = f"no foreign exception; coverage {min(covered)} → {max(covered)}"
-        good = done.returncode == 0
-        rows.append(Row(f"coverage-guided: {name}", int(cases), outcome if good else done.stderr[-900:], good))
-    return rows
-
-
-def guide_one(home: Path, options: argparse.Namespace) -> None:
-    """Fuzz one parser with atheris; libFuzzer's own options follow `--`."""
-    import atheris
-
-    with atheris.instrument_imports(include=["discrete_ed.graphs", "discrete_ed.data", "discrete_ed.checkpoint"]):
-        from discrete_ed.errors import DiscreteEDError
-        from tests.strangers import parsers
-    warnings.simplefilter("ignore")
-    parser = parsers(_made(home))[options.guide_one]
-    path = _made(home / "files") / parser.name
-
-    def attempt(content: bytes) -> None:
-        path.write_bytes(content)
-        with contextlib.suppress(DiscreteEDError):
-            parser.read(path)
-
-    atheris.Setup([sys.argv[0], *options.rest], attempt)
-    atheris.Fuzz()
-
-
-def _write_graphs() -> None:
-    """The files that the job `scores` reads."""
-    from discrete_ed.graphs import load_graph_data, write_graphs
-
-    data = load_graph_data("citation-egos")
-    for name, graphs in {"test": data.test, "generated": data.train[:300], "train": data.train}.items():
-        write_graphs(f"{name}.g6", graphs)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-PARTS = {part.__name__: part for part in (kills, damage, storage, strangers, ranks, fuzz, guided)}
+PARTS = {part.__name__: part for part in (kills, damage, storage, strangers, ranks)}
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    rest = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; all where none is named")
+    parser = parser_of(__doc__, PARTS)
     parser.add_argument("--kills", type=int, default=50, help="over all jobs")
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="of kills and ranks")
-    parser.add_argument("--cases", type=int, default=10_000, help="mutated files for each parser")
-    parser.add_argument("--seconds", type=int, default=600, help="of coverage-guided fuzzing in all")
-    parser.add_argument("--seed", type=int, default=0)
-    for hidden in ("--fuzz-one", "--guide-one", "--home"):
-        parser.add_argument(hidden, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments[: len(arguments) - len(rest) - bool(rest)])
-    options.rest = rest
-    unknown = set(options.parts) - PARTS.keys()
-    if unknown:
-        parser.error(f"parts: expected {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    if options.guide_one:
-        guide_one(Path(options.home), options)
-        return
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm" if options.fuzz_one and os.path.isdir("/dev/shm") else None
-    ) as name:
-        if options.fuzz_one:
-            fuzz_one(Path(name), options)
-            return
-        os.chdir(name)
-        _write_graphs()
-        rows = []
-        for part in options.parts or PARTS:
-            started = time.monotonic()
-            for row in PARTS[part](Path(name), options):
-                rows.append(row)
-                print(f"{'ok ' if row.good else 'BAD'} {row}", file=sys.stderr, flush=True)
-            print(f"{part}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    print("| tried | cases | what happened |\n|---|---|---|")
-    for row in rows:
-        print(f"| {row.what} | {row.cases} | {row.outcome} |")
-    raise SystemExit(0 if all(row.good for row in rows) else 1)
+    try_parts(PARTS, parsed(parser, PARTS, sys.argv[1:]), write_graph_files)
 
 
 if __name__ == "__main__":

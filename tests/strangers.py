@@ -1,4 +1,7 @@
-"""Files from strangers: malicious ones, and parsers to be fuzzed. Used by the tests and by `scripts/trust.py`."""
+"""Files from strangers: malicious ones, and parsers to be fuzzed.
+
+Used by the tests, `scripts/trust.py` (malicious files) and `scripts/fuzz.py` (parsers).
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import torch
 from discrete_ed import IsingEnergy, NetworkEnergy, RBMEnergy, SumEnergy, load_energy, log_likelihood, read_table
 from discrete_ed.cli import run_job
 from discrete_ed.data import datasets
-from discrete_ed.experiments import density
+from discrete_ed.experiments import density, density_draws, density_scores
 from discrete_ed.experiments.configs import EstimateDensity
 from discrete_ed.report import density_figures
 
@@ -33,8 +33,8 @@ def table(tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(density, "UNIFORM_DRAWS", 2000)
-    monkeypatch.setattr(density, "START_DRAWS", 2000)
+    monkeypatch.setattr(density_scores, "UNIFORM_DRAWS", 2000)
+    monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
     monkeypatch.setattr(density_figures, "PIXELS", 12)
     monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
 
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_result(table, tmp_path):
 
 def test_images_are_shown_as_such(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
-    monkeypatch.setattr(density, "START_DRAWS", 2000)
+    monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
     out = tmp_path / "run"
     density.run(EstimateDensity(data="digits", energy="conv", loss="ed", out=out, **{**TINY, "steps": 3, "width": 2}))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"samples.png"}
@@ -157,13 +157,13 @@ def test_weighted_starts_follow_the_law_and_noise_is_the_way_out(monkeypatch, ge
     train = torch.zeros(100, 18, dtype=torch.uint8)
     train[::2] = 1
     settings = density.Settled(samples=400, sampler_steps=200)
-    monkeypatch.setattr(density, "START_DRAWS", 200_000)
-    x, ess = density.generate(energy, train, settings, generator).values()
+    monkeypatch.setattr(density_draws, "START_DRAWS", 200_000)
+    x, ess = density_draws.generate(energy, train, settings, generator).values()
     assert x.shape == (4000, 18)
     assert ess > 4000
     assert abs(x[:, 0].mean().item() - up) < 4.5 * (up * (1 - up) / 4000) ** 0.5
-    monkeypatch.setattr(density, "START_DRAWS", 2000)
-    x, ess = density.generate(energy, train, settings, generator).values()
+    monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
+    x, ess = density_draws.generate(energy, train, settings, generator).values()
     assert x.shape == (4000, 18)
     assert ess < 4000
     assert abs(x[:, 0].mean().item() - up) > 0.1

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from discrete_ed.experiments import density
+from discrete_ed.experiments import density, density_draws
 from discrete_ed.experiments.configs import EstimateDensity
 from discrete_ed.experiments.run_folder import RunFolder
 
@@ -20,8 +20,8 @@ class Killed(Exception):
 def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatch):
     table = tmp_path / "table.csv"
     table.write_text("\n".join(f"{k % 2},{k % 3 % 2},{k * k % 5 % 2},{k // 4 % 2}" for k in range(200)))
-    monkeypatch.setattr(density, "ENUMERATED", 0)  # chains, as with more bits
-    monkeypatch.setattr(density, "START_DRAWS", 1000)
+    monkeypatch.setattr(density_draws, "ENUMERATED", 0)  # chains, as with more bits
+    monkeypatch.setattr(density_draws, "START_DRAWS", 1000)
 
     def killed(real, when):
         calls = []

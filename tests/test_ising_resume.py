@@ -18,15 +18,15 @@ def killed(*_: object, **__: object) -> None:
     raise Killed
 
 
-@pytest.mark.parametrize("where", ["recover", "write_report"])
+@pytest.mark.parametrize("where", ["recover", "report_known_model"])
 def test_killed_and_resumed_is_uninterrupted(tmp_path, monkeypatch, where):
     ising.run(TrainIsing(out=tmp_path / "whole", **TINY))
     with monkeypatch.context() as patch:
         patch.setattr(ising, where, killed)
         with pytest.raises(Killed):
             ising.run(TrainIsing(out=tmp_path / "run", **TINY))
-        assert (tmp_path / "run" / "progress").exists() == (where == "write_report")
-    if where == "write_report":
+        assert (tmp_path / "run" / "progress").exists() == (where == "report_known_model")
+    if where == "report_known_model":
         monkeypatch.setattr(ising, "recover", killed)  # it is not done again
     ising.run(TrainIsing(resume=tmp_path / "run"))
     for name in ("couplings.npz", "model/weights.safetensors", "couplings.png"):

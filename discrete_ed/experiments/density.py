@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +15,17 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.data import TableData, Toy, load_table_data
-from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, draw, judge
+from discrete_ed.data import TableData, load_table_data
+from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, judge
 from discrete_ed.distributed import pick_device, rank_seed
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.errors import NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
+from discrete_ed.experiments.density_draws import generate
+from discrete_ed.experiments.density_scores import MMD_SIZE, bracket, discrepancies, likelihoods, toy_scores
 from discrete_ed.experiments.run_folder import RunFolder, resumed
-from discrete_ed.likelihood import LogLikelihood, Normaliser, importance_log_z, log_likelihood, normaliser
-from discrete_ed.metrics import hamming_mmd_repeats
+from discrete_ed.likelihood import LogLikelihood, log_likelihood
 from discrete_ed.report import density_figures, page, tables
-from discrete_ed.samplers import State
 from discrete_ed.selection import Selected, fit_selected
 from discrete_ed.training import FitConfig, Record, shuffled_batches
 
@@ -34,12 +33,7 @@ JOB = "estimate-density"
 HIDDEN = ("out", "resume", "checkpoint_seconds")  # what a report needn't tell
 JUDGED = 2**17  # flips of validation states at one scoring: bounds its cost
 SCORINGS = 20
-SNAPSHOTS = 10
-MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
-UNIFORM_DRAWS = 1_000_000  # as published
-START_DRAWS = 4_000_000
 TOLD = 50_000  # training states whose likelihood is told, and at which chains may start
-PILOT = 2**14  # of these draws, to see whether all of them would be enough
 
 
 @dataclass(frozen=True)
@@ -101,13 +95,13 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         "steps": [len(fitted.records) for fitted in selected],
         "selected_steps": [fitted.step for fitted in selected],
         "validation_scores": [fitted.score for fitted in selected],
-        **_likelihoods(
+        **likelihoods(
             likelihood, log_likelihood(energy, train[:TOLD].float(), z), log_likelihood(energy, valid.float(), z)
         ),
         "warnings": caught,
-        **_discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
+        **discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
         "effective_starts": ess,
-        "toy": None if data.toy is None else _toy(data.toy, energy, test.float(), generator),
+        "toy": None if data.toy is None else toy_scores(data.toy, energy, test.float(), generator),
         "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
     }
     if folder.writes:
@@ -205,121 +199,6 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
             watch=watch,
             checkpoints=folder.checkpoints(f"train-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
         )
-
-
-def generate(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> dict[str, Any]:
-    """Draw ten `states` for each of `config.samples`; returns them, and the effective number of starts.
-
-    Up to 16 bits by enumeration. Beyond, `START_DRAWS` uniform states are weighed by `exp(−E)`. Where their effective
-    number reaches that of the states wanted, these are drawn from them, and each makes a tenth of the chain's steps:
-    every state has a chain of its own, and no chain has to find a mode. Else chains start at random rows that have the
-    training data's marginals, and each gives ten states.
-    """
-    bits, count = train.shape[1], SNAPSHOTS * config.samples
-    if bits <= ENUMERATED:
-        states = draw(energy, count, train.new_zeros(count, bits).float(), generator=generator)
-        return {"states": states, "effective_starts": None}
-    pilot = torch.Generator(train.device).manual_seed(config.seed)
-    uniform, w, ess = weighted_uniform(energy, min(PILOT, START_DRAWS), bits, pilot, train.device)
-    if ess * START_DRAWS >= count * len(uniform):  # more of them may be enough
-        uniform, w, ess = weighted_uniform(energy, START_DRAWS, bits, generator, train.device)
-    between = max(1, config.sampler_steps // 10)
-    if ess >= count:
-        start, steps, snapshots = uniform[torch.searchsorted(w.cumsum(0), _uniforms(count, w, generator))], between, 1
-        chunks = start.float().split(config.samples)
-    else:
-        marginals = train.float().mean(0)
-        noise = torch.rand(config.samples, bits, generator=generator, device=train.device)
-        chunks, steps, snapshots = ((noise < marginals).float(),), config.sampler_steps, SNAPSHOTS
-    total = len(chunks) * (steps + (snapshots - 1) * between)
-    with tqdm(total=total, desc="sample", unit="step") as bar:
-
-        def watch(step: int, state: State) -> None:  # noqa: ARG001
-            bar.update()
-
-        found = [
-            draw(energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, watch=watch)
-            for x in chunks
-        ]
-    return {"states": torch.cat(found), "effective_starts": ess}
-
-
-def weighted_uniform(
-    energy: Energy, draws: int, bits: int, generator: torch.Generator, device: torch.device
-) -> tuple[Tensor, Tensor, float]:
-    """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
-    x = torch.randint(2, (draws, bits), generator=generator, device=device, dtype=torch.uint8)
-    with torch.no_grad():
-        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(2**14)])
-    w = (log_w - log_w.max()).exp()
-    return x, w, float(w.sum() ** 2 / w.square().sum())
-
-
-def _uniforms(count: int, w: Tensor, generator: torch.Generator) -> Tensor:
-    """Places on the cumulated weights."""
-    return torch.rand(count, generator=generator, device=w.device, dtype=w.dtype) * w.sum()
-
-
-def bracket(energy: Energy, train: Tensor, config: Settled, generator: torch.Generator) -> tuple[Normaliser, list[str]]:
-    """What is known of `log Z`, and what was warned of."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RuntimeWarning)
-        found = normaliser(
-            energy,
-            train,
-            temperatures=config.temperatures,
-            burn_in=config.temperatures,
-            runs=config.runs,
-            generator=generator,
-        )
-    return found, [str(warning.message) for warning in caught]
-
-
-def _likelihoods(test: LogLikelihood, train: LogLikelihood, valid: LogLikelihood) -> dict[str, Any]:
-    z = test.normaliser
-    return {
-        "test_log_likelihood": test.mean,
-        "lower": test.lower,
-        "upper": test.upper,
-        "exact": test.exact,
-        "test_error": test.error,
-        "train_log_likelihood": train.mean,
-        "valid_log_likelihood": valid.mean,
-        "log_z": {"forward": z.bracket.lower, "reverse": z.bracket.upper, "forward_error": z.bracket.lower_error}
-        | {"reverse_error": z.bracket.upper_error},
-    }
-
-
-def _discrepancies(samples: Tensor, test: Tensor, train: Tensor) -> dict[str, Any]:
-    """MMD² of the samples, and of training states, against test states, in sets of equal size."""
-    size = min(MMD_SIZE, min(len(test), len(samples), len(train)) // 2)
-    repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // size)
-    rows = repeats * size
-    made, real = (hamming_mmd_repeats(x[:rows].float(), test[:rows], size) for x in (samples, train))
-    return {
-        "mmd2": made.mean,
-        "mmd2_error": made.error,
-        "mmd2_floor": real.mean,
-        "mmd2_floor_error": real.error,
-        "mmd_size": size,
-        "mmd_repeats": repeats,
-    }
-
-
-def _toy(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator) -> dict[str, float]:
-    """The entropy of the truth, as its mean `−log p` of the test states; and the published protocol: uniform importance
-    sampling, 4,000 test states."""
-    log_z, error = importance_log_z(energy, test.shape[1], UNIFORM_DRAWS, generator=generator)
-    with torch.no_grad():
-        published = energy(test[:MMD_SIZE]).mean().item() + log_z
-    truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())
-    truth = truth[np.isfinite(truth)]  # a cell on an edge of the checkerboard may have its centre outside
-    return {
-        "entropy": float(truth.mean()),
-        "entropy_error": float(truth.std() / len(truth) ** 0.5),
-        "published_nll": published,
-        "published_nll_error": error,
-    }
 
 
 def write_report(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from discrete_ed.data.tables import read_table
@@ -20,6 +16,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
+from discrete_ed.experiments.ising_report import report_known_model, report_table, write_couplings, write_edges
 from discrete_ed.experiments.ising_tables import score
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.ising import (
@@ -32,8 +29,6 @@ from discrete_ed.ising import (
     lattice,
     recover_couplings,
 )
-from discrete_ed.report import ising_figures, page
-from discrete_ed.report.tables import as_text
 from discrete_ed.torus import MAX_SAMPLED
 
 STAGES = 17  # messages of a recovery, about
@@ -41,7 +36,6 @@ BOUND_DRAWS = 20_000  # draws that the Fisher information is estimated from
 MODEL_DRAWS = 10_000
 ENUMERATED = 16
 JOB = "train-ising"
-HIDDEN = ("out", "resume", "table", "bias", "limits", "seeds")  # what a report needn't tell
 
 
 def run(config: TrainIsing) -> dict[str, Any]:
@@ -147,36 +141,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
     }
     write_couplings(folder, found, true)
     folder.save_energy("model", found.energy, {"couplings": len(true)})
-    right = result["edges"]
-    table = [
-        [f"{label}, σ = {config.sigma:g}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
-        [f"{found.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
-        ["J = 0", f"{result['all_zeros']:.2f}", f"{2 * np.exp(-result['all_zeros']):.4f}"],
-    ]
-    if bound is not None:
-        table.append(["bound, if the edges were known", f"{result['bound']:.2f}", f"{bound:.4f}"])
-    print(f"{config.samples} samples of {label}: {how}\n\n{as_text(table)}\n")
-    print(f"edges: {right['right']} of {right['true']} found, and {right['found'] - right['right']} that aren't there")
-    _print_warnings(found)
-    drawings = {
-        "couplings": (
-            "Couplings",
-            lambda: ising_figures.coupling_matrices({"truth": true, "learned": found.couplings}),
-            "The same colours in both. Published couplings are half of these.",
-        ),
-        "recovery": (
-            "Learned against true",
-            lambda: ising_figures.recovery(true, found.couplings, found.standard_errors),
-            "Pairs that are no edge and were left out aren't drawn. Blue on the dashed line: nothing lost. Red: not "
-            "an edge.",
-        ),
-    }
-    lead = (
-        f"{config.samples} samples of {label} ({how}), recovered by {found.estimator}: {found.choice}. The measure is "
-        "−log of the root mean square error over all D² entries of the published couplings (half the physics ones); "
-        "higher is better. Below the row of J = 0, nothing was learned."
-    )
-    write_report(folder, config, f"Ising couplings: {label}", lead, {"How near": table}, drawings, found, result)
+    report_known_model(folder, config, found, true, result)
     folder.finish(result)
     return result
 
@@ -219,49 +184,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     write_couplings(folder, found, None)
     write_edges(folder, found, table.names)
     folder.save_energy("model", energy, {"couplings": d})
-    strongest = [["the strongest couplings", "J", "95% interval", "z"]]
-    for i, j in found.edges[:12].tolist():
-        value, error = found.couplings[i, j], found.standard_errors[i, j]
-        interval = f"{value - 1.96 * error:.3f} … {value + 1.96 * error:.3f}"
-        strongest.append([f"{table.names[i]} – {table.names[j]}", f"{value:.3f}", interval, f"{value / error:.1f}"])
-    quality = [
-        ["data against draws of the model", "root mean square difference", "expected of noise alone"],
-        ["covariances of pairs", f"{fit.pair_error:.4f}", f"{fit.pair_noise:.4f}"],
-        ["third moments of triples", f"{fit.triple_error:.4f}", f"{fit.triple_noise:.4f}"],
-    ]
-    print(
-        f"{n} rows, {d} columns: {found.estimator}, {found.choice}; "
-        f"{len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n"
-    )
-    print(f"{as_text(strongest)}\n\n{as_text(quality)}")
-    print(f"number of spins up: total variation {fit.sum_distance:.3f} between data and model")
-    if exact is not None:
-        print(f"log-likelihood of a row (exact): {exact['mean']:.4f}; independent columns: {exact['independent']:.4f}")
-    _print_warnings(found)
-    drawings = {
-        "network": (
-            "Who interacts with whom",
-            lambda: ising_figures.network(found.couplings, table.names),
-            "Blue pulls two columns together, red apart; the wider, the stronger. Nearness is for the eye only.",
-        ),
-        "couplings": (
-            "Couplings",
-            lambda: ising_figures.coupling_matrices({"learned": found.couplings}),
-            "In the order of the columns.",
-        ),
-        "goodness": (
-            "Goodness of fit",
-            lambda: ising_figures.goodness(fit),
-            f"Draws of the model: {how}. Points on the dashed lines are told as they are; triples were not fitted.",
-        ),
-    }
-    lead = (
-        f"{n} observations of {d} binary columns, fitted by {found.estimator}: {found.choice}. Couplings are those of "
-        "E(s) = −½ sᵀJs − hᵀs, each pair counted once. Intervals hold for the pairs as chosen; that the same data "
-        "chose them is not counted."
-    )
-    tables = {"Couplings": strongest, "Goodness of fit": quality}
-    write_report(folder, config, f"Ising model of {config.data.name}", lead, tables, drawings, found, result)
+    report_table(folder, config, found, table.names, fit, result)
     folder.finish(result)
     return result
 
@@ -278,34 +201,8 @@ def exact_likelihood(energy: IsingEnergy, bits: np.ndarray) -> dict[str, float]:
     }
 
 
-def write_couplings(folder: RunFolder, found: Recovery, true: np.ndarray | None) -> None:
-    """`couplings.npz`, in the physics convention."""
-    arrays = {
-        "couplings": found.couplings,
-        "fields": found.fields,
-        "standard_errors": found.standard_errors,
-        "field_errors": found.field_errors,
-    }
-    if true is not None:
-        arrays["true_couplings"] = true
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    folder.write("couplings.npz", buffer.getvalue())
-
-
-def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...]) -> None:
-    """`edges.csv`: every coupling that was kept, with its standard error, interval and z."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"])
-    for i, j in found.edges.tolist():
-        value, error = found.couplings[i, j], found.standard_errors[i, j]
-        numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
-        writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
-    folder.write("edges.csv", file.getvalue().encode())
-
-
 def _common_results(found: Recovery) -> dict[str, Any]:
+    """What `result.json` holds of every recovery."""
     common = None if found.common is None else {"mean": found.common[0], "sd": found.common[1]}
     return {
         "reliability": found.reliability,
@@ -314,33 +211,3 @@ def _common_results(found: Recovery) -> dict[str, Any]:
         "held_out": found.held_out,
         "warnings": list(found.warnings),
     }
-
-
-def _print_warnings(found: Recovery) -> None:
-    for warning in found.warnings:
-        print(f"warning: {warning}")
-
-
-def write_report(
-    folder: RunFolder,
-    config: TrainIsing,
-    title: str,
-    lead: str,
-    tables: dict[str, list[list[str]]],
-    drawings: dict[str, tuple[str, Callable[[], Figure], str]],
-    found: Recovery,
-    result: dict[str, Any],
-) -> None:
-    """Write the figures as PNG files, and `report.html` with all of them inside."""
-    images = folder.draw(drawings)
-    facts = {
-        **{name: value for name, value in vars(config).items() if name not in HIDDEN},
-        **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
-    }
-    if found.held_out:
-        rows = [["candidate", "negative log pseudo-likelihood of held-out rows"]]
-        rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
-        tables = {**tables, "What held-out data said": rows}
-    html = page.render_page(title, lead, tables, images, facts, list(found.warnings))
-    folder.write("report.html", html.encode())
-    print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
