@@ -11,10 +11,10 @@ What it doesn't show: kernels of their own, their rounding, and that they run at
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "simulated"
@@ -99,33 +99,46 @@ def _numbers_as_tensors(operation: Any, args: tuple[Any, ...]) -> tuple[Any, ...
     )
 
 
+def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
+    """A value, or all in a list or tuple of them, changed."""
+    return type(value)([change(v) for v in value]) if isinstance(value, list | tuple) else change(value)
+
+
 def _run(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """Any operation on tensors of the device, or that makes some there."""
     name = operation.name()
-    values, structure = tree_flatten((_numbers_as_tensors(operation, args), kwargs))
-    strangers = [v for v in values if isinstance(v, torch.Tensor) and v.ndim and not _is_there(v)]
-    if strangers and not name.startswith(INDEXING):
-        raise RuntimeError(
-            f"{name}: tensors of {NAME} and of {strangers[0].device}, which has shape {strangers[0].shape}"
-        )
-    generators = [v for v in values if isinstance(v, torch.Generator)]
-    if any(generator._cdata not in _OURS for generator in generators):
-        raise RuntimeError(f"{name}: expected a generator of {NAME}, got one of the CPU")
-    pairs = [(v, _here(v)) for v in values if _is_there(v)]
-    known = {id(v): raw for v, raw in pairs}
-    values = [torch.device("cpu") if isinstance(v, torch.device) else known.get(id(v), v) for v in values]
-    args, kwargs = tree_unflatten(values, structure)
-    shapes = [raw.shape for _, raw in pairs]
-    result = operation(*args, **kwargs)
-    for (value, raw), shape in zip(pairs, shapes, strict=True):
+    pairs: list[tuple[torch.Tensor, torch.Tensor, torch.Size]] = []  # of the device, here, and its shape before
+
+    def here(value: Any) -> Any:
+        if isinstance(value, torch.device):
+            return torch.device("cpu")
+        if isinstance(value, torch.Generator) and value._cdata not in _OURS:
+            raise RuntimeError(f"{name}: expected a generator of {NAME}, got one of the CPU")
+        if not isinstance(value, torch.Tensor):
+            return value
+        if value.device.type == NAME:
+            raw = next((raw for seen, raw, _ in pairs if seen is value), None)
+            if raw is None:
+                raw = _here(value)
+                pairs.append((value, raw, raw.shape))
+            return raw
+        if value.ndim and not name.startswith(INDEXING):
+            got = f"one of shape {tuple(value.shape)} on {value.device}"
+            raise RuntimeError(f"{name}: expected all tensors on {NAME}, got {got}")
+        return value
+
+    def there(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        same = [seen for seen, raw, _ in pairs if raw is value]  # changed in place, or an `out=`
+        return same[0] if same else _there(value)
+
+    args = tuple(_mapped(here, value) for value in _numbers_as_tensors(operation, args))
+    result = operation(*args, **{key: _mapped(here, value) for key, value in kwargs.items()})
+    for value, raw, shape in pairs:
         if raw.shape != shape:  # an `out=` that grew
             value.data = _there(raw)
-    back = {id(raw): value for value, raw in pairs}
-
-    def placed(value: Any) -> Any:
-        return back.get(id(value)) if id(value) in back else _there(value)
-
-    return tree_map(lambda value: placed(value) if isinstance(value, torch.Tensor) else value, result)
+    return _mapped(there, result)
 
 
 LIBRARY = torch.library.Library("_", "IMPL")

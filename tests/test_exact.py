@@ -80,6 +80,7 @@ def within(seen, wanted, count):
     return ((seen - wanted).abs() <= 4.5 * (wanted * (1 - wanted) / count).sqrt()).all()
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("backend", ["compiled", "torch"])
 @pytest.mark.parametrize("coupling", [0.2, 0.4406867935097715])
 def test_perfect_samples_follow_the_enumerated_law(coupling, backend, generator, monkeypatch):

@@ -19,7 +19,7 @@ from contracts import (
     torus,
     transition_matrix,
 )
-from place import DEVICE, FLOAT, all_states, rounding, seeded
+from place import DEVICE, FLOAT, all_states, fixed, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -193,7 +193,7 @@ class FrozenRBM(type(rbm(2, 2))):
 
 
 def test_block_gibbs_honours_frozen_bits_and_reads_them(generator):
-    energy = FrozenRBM(3, 2, scale=2.0, generator=generator)
+    energy = FrozenRBM(3, 2, scale=2.0, generator=fixed(0)).to(DEVICE)
     x = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]).repeat_interleave(10_000, 0)
     bits = sample(BlockGibbs(), Exact(energy), x, 30, generator=generator)
     assert torch.equal(bits[:, 0], x[:, 0])
@@ -204,6 +204,7 @@ def test_block_gibbs_honours_frozen_bits_and_reads_them(generator):
         assert ((seen - law).abs() <= 4.5 * (law * (1 - law) / 10_000).sqrt()).all()
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [*ALL, GibbsWithGradients("barker"), PathAuxiliary(2, "max"), DULA()], ids=str)
 def test_states_of_probability_zero_are_never_entered(kernel, generator):
     class Even(Energy):
@@ -219,6 +220,7 @@ def test_states_of_probability_zero_are_never_entered(kernel, generator):
         assert (seen[..., 1:].mean((0, 1)) - 0.5).abs().max() < 0.1
 
 
+@pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [*ALL, DULA(0.7)], ids=str)
 @pytest.mark.parametrize("strength", [200.0, 3e4])
 def test_extreme_differences_neither_overflow_nor_freeze(kernel, strength, generator):
