@@ -16,6 +16,9 @@ import place
 import torch
 
 
+collect_ignore = ["simulated_device.py"]  # importing it, as a search for doctests does, registers the device
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where tensors are tested, and how precise."""
     parser.addoption("--device", default="cpu", help="cpu, cuda, cuda:1, or simulated: strict, on any machine")
