@@ -15,7 +15,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the tests run side by side, and start pro
 import place
 import torch
 
-
 collect_ignore = ["simulated_device.py"]  # importing it, as a search for doctests does, registers the device
 
 
