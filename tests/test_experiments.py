@@ -141,8 +141,7 @@ def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_pat
     assert density == (1 if start == "density" else pytest.approx(0.5, abs=0.05))
 
 
-@pytest.mark.parametrize("segment", [100, 2])
-@pytest.mark.parametrize("cold", [1.0, 3.0])
+@pytest.mark.parametrize(("cold", "segment"), [(1.0, 100), (3.0, 2)])
 def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, monkeypatch, cold, segment):
     betas, energies = [], []
 
