@@ -31,14 +31,14 @@ FREQUENCY_TESTS = 500  # at most so many chi-square tests: each is passed by a r
 
 
 def ising(bits: int, scale: float = 0.4) -> IsingEnergy:
-    """A spin glass with fields on a complete graph, float64."""
+    """A spin glass with fields on a complete graph."""
     g = fixed(bits)
     couplings = scale * normal(g, bits, bits).triu(1)
     return IsingEnergy(couplings + couplings.T, 0.3 * normal(g, bits))
 
 
 def ring(bits: int, coupling: float, fields: Sequence[float] | None = None) -> IsingEnergy:
-    """A ring of one coupling, float64; below zero and of even length it is an antiferromagnet without frustration."""
+    """A ring of one coupling; below zero and of even length it is an antiferromagnet without frustration."""
     couplings = torch.zeros(bits, bits, dtype=FLOAT)
     i = torch.arange(bits)
     couplings[i, (i + 1) % bits] = coupling
@@ -47,7 +47,7 @@ def ring(bits: int, coupling: float, fields: Sequence[float] | None = None) -> I
 
 
 def torus(rows: int, columns: int, coupling: float | None = None, seed: int = 0) -> IsingEnergy:
-    """An Ising model on a torus, float64: of one coupling without fields, or of random couplings and fields."""
+    """An Ising model on a torus: of one coupling without fields, or of random couplings and fields."""
     g = fixed(seed)
     site = torch.arange(rows * columns).view(rows, columns)
     couplings = torch.zeros(rows * columns, rows * columns, dtype=FLOAT)
@@ -60,7 +60,7 @@ def torus(rows: int, columns: int, coupling: float | None = None, seed: int = 0)
 
 
 def mlp(bits: int) -> MLPEnergy:
-    """A small neural energy with steep differences, float64."""
+    """A small neural energy with steep differences."""
     with torch.random.fork_rng():
         torch.manual_seed(bits)
         energy = MLPEnergy(bits, hidden=(16, 16)).to(DEVICE, FLOAT)
@@ -70,7 +70,7 @@ def mlp(bits: int) -> MLPEnergy:
 
 
 def rbm(visible: int, hidden: int, scale: float = 0.8) -> RBMEnergy:
-    """A restricted Boltzmann machine with biases, float64."""
+    """A restricted Boltzmann machine with biases."""
     g = fixed(visible)
     energy = RBMEnergy(visible, hidden, scale=scale, generator=g).to(DEVICE, FLOAT)
     for bias in (energy.visible_bias, energy.hidden_bias):
