@@ -36,11 +36,6 @@ TINY = {
 }
 
 
-def script(name: str, *arguments: object, **options) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "first"
@@ -277,19 +272,25 @@ MISTAKES = {
 }
 
 
+def refused(capsys, job: str, *arguments: object) -> str:
+    """What the user is told; on one line, whatever the frame around it."""
+    with pytest.raises(SystemExit) as caught:
+        run_job(job, list(map(str, arguments)))
+    assert caught.value.code == 2
+    return re.sub(r"[│\s]+", " ", capsys.readouterr().err).strip()
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path):
+def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, capsys):
     arguments, message = MISTAKES[mistake]
-    done = script("generate_ego_graphs.py", *arguments, "--out", tmp_path / "run")
-    assert done.returncode == 2
-    assert message in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    assert message in refused(capsys, "generate-ego-graphs", *arguments, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_used_run_folder_is_refused_and_left_alone(tmp_path):
+def test_a_used_run_folder_is_refused_in_one_line_and_left_alone(tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
-    done = script("generate_ego_graphs.py", "--out", tmp_path)
+    command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.strip().splitlines() == [
         f"error: out: expected a new or empty folder, got {tmp_path}, which holds files"
@@ -297,20 +298,17 @@ def test_a_used_run_folder_is_refused_and_left_alone(tmp_path):
     assert os.listdir(tmp_path) == ["precious.txt"]
 
 
-def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
+def test_a_run_folder_that_is_a_file_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
-    done = script("generate_ego_graphs.py", "--out", tmp_path / "file")
-    assert done.returncode == 2
-    assert "out: expected a folder to write to" in done.stderr
+    assert "out: expected a folder to write to" in refused(capsys, "generate-ego-graphs", "--out", tmp_path / "file")
 
 
-def test_a_malformed_graph_file_is_named_with_its_line(tmp_path):
+def test_a_malformed_graph_file_is_named_with_its_line(tmp_path, capsys):
     (tmp_path / "good.g6").write_bytes(b"DQc\n")
     (tmp_path / "bad.g6").write_bytes(b"DQc\nD\n")
-    done = script("evaluate_graphs.py", "--reference", tmp_path / "good.g6", "--generated", tmp_path / "bad.g6")
-    assert done.returncode == 2
-    assert f"error: {tmp_path / 'bad.g6'}, line 2: expected a graph in graph6 format" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    files = ["--reference", tmp_path / "good.g6", "--generated", tmp_path / "bad.g6"]
+    told = refused(capsys, "evaluate-graphs", *files)
+    assert told.startswith(f"error: {tmp_path / 'bad.g6'}, line 2: expected a graph in graph6 format")
 
 
 @pytest.fixture(scope="module")
@@ -376,10 +374,7 @@ def test_the_short_form_scores_as_the_script_does(files, tmp_path, monkeypatch):
 )
 def test_mistakes_in_evaluate_get_exit_code_2(files, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(files)
-    with pytest.raises(SystemExit) as caught:
-        run_job("evaluate", arguments)
-    assert caught.value.code == 2
-    assert message in re.sub(r"[│\s]+", " ", capsys.readouterr().err)
+    assert message in refused(capsys, "evaluate", *arguments)
 
 
 def test_the_console_command_lists_its_jobs_and_refuses_others():

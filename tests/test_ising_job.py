@@ -156,6 +156,7 @@ def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
 
     for name in ("LIMIT_SAMPLES", "COVER_SAMPLES"):
         monkeypatch.setattr(ising_tables, name, 400)
+    monkeypatch.setattr(ising_tables, "COVER_SETS", 4)
     run("--limits", "--side", "3", "--seeds", "1", "--out", str(tmp_path / "limits"))
     rows = json.loads((tmp_path / "limits" / "result.json").read_text())["table"]
     assert 0.7 < float(rows[2][1].split()[0]) < 1.6  # of all pairs free

@@ -40,6 +40,7 @@ ROWS: tuple[tuple[Estimator, Penalty], ...] = (
     ("contrastive-divergence", "refit"),
 )
 BIAS_SAMPLES, LIMIT_SAMPLES, COVER_SAMPLES = 30_000, 60_000, 5_000
+COVER_SETS = 40  # for each seed
 Table = list[list[str]]
 
 
@@ -210,7 +211,7 @@ def limits(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
         ratios = [one["rmse"] / bound for one in found]
         table.append([f"RMSE of J at n = {LIMIT_SAMPLES}, {what}", f"{rmse:.6f}", f"{bound:.6f}"])
         table.append(["as a multiple of the Cramér–Rao bound", f"{rmse / bound:.3f} ±{np.std(ratios):.3f}", "1"])
-    sets = range(config.seed + 10_000, config.seed + 10_000 + 40 * config.seeds)
+    sets = range(config.seed + 10_000, config.seed + 10_000 + COVER_SETS * config.seeds)
     share = np.mean([one["covered"] / len(edges) for one in repeated("refit", COVER_SAMPLES, sets, "coverage")])
     table.append(
         [f"95% intervals that cover, edges, {len(sets)} sets of {COVER_SAMPLES}", f"{100 * share:.2f}%", "95%"]

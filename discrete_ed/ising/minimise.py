@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize as lbfgs
 
 from discrete_ed.ising.objectives import Array, Objective
-from discrete_ed.ising.support import PRIOR_SD
+from discrete_ed.ising.restricted import PRIOR_SD
 
 
 def minimise(

@@ -22,7 +22,8 @@ from discrete_ed.ising.objectives import (
     screening,
     squared_ratio,
 )
-from discrete_ed.ising.support import DENSE, Fit, Sample, refit, select
+from discrete_ed.ising.restricted import DENSE, Fit, Sample, refit
+from discrete_ed.ising.support import select
 from discrete_ed.ising.uncertainty import likelihood_errors, sandwich
 
 PRICES = (17.0, 12.0, 8.0)

@@ -13,7 +13,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.ising.objectives import Array
 from discrete_ed.ising.recipe import Recipe, Settings, Work, common_law
-from discrete_ed.ising.support import PRIOR_SD
+from discrete_ed.ising.restricted import PRIOR_SD
 from discrete_ed.states import check_states
 
 Estimator = Literal[

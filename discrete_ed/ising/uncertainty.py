@@ -8,7 +8,7 @@ import numpy as np
 from scipy.fft import fftn
 
 from discrete_ed.ising.objectives import Array, margins
-from discrete_ed.ising.support import PRIOR_SD
+from discrete_ed.ising.restricted import PRIOR_SD
 
 CHUNK = 2**24  # numbers in a block of per-sample scores
 TOGETHER = 1500  # parameters whose joint covariance is computed

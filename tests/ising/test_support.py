@@ -9,7 +9,8 @@ import torch
 from discrete_ed import IsingEnergy, lattice, torus_sample
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import Local, log_logistic
-from discrete_ed.ising.support import PRIOR_SD, Sample, _loss_without, refit, select
+from discrete_ed.ising.restricted import PRIOR_SD, Sample, refit
+from discrete_ed.ising.support import _loss_without, select
 
 ENERGY = IsingEnergy.from_graph(lattice(4), 0.25)
 TRUE = np.argwhere(np.triu(ENERGY.couplings.detach().numpy()))
