@@ -4,6 +4,7 @@ from .data import Table, load_table_data, read_table
 from .density import density_energy, density_loss
 from .energies import (
     BernoulliEnergy,
+    Clamped,
     ConvEnergy,
     Energy,
     GraphEnergy,
@@ -96,6 +97,7 @@ __all__ = [
     "Block",
     "BlockGibbs",
     "Checkpoints",
+    "Clamped",
     "ContrastiveDivergence",
     "ConvEnergy",
     "DensityEstimator",

@@ -1,6 +1,7 @@
 """Energies: what a model is."""
 
 from discrete_ed.energies.base import Energy
+from discrete_ed.energies.clamped import Clamped
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
 from discrete_ed.energies.network import NetworkEnergy
@@ -10,6 +11,7 @@ from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
 
 __all__ = [
     "BernoulliEnergy",
+    "Clamped",
     "ConvEnergy",
     "Energy",
     "GraphEnergy",

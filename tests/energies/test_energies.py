@@ -6,6 +6,7 @@ from place import DEVICE, FLOAT, all_states, fixed, normal, rounding
 
 from discrete_ed import (
     BernoulliEnergy,
+    Clamped,
     ConvEnergy,
     Energy,
     Exact,
@@ -66,6 +67,8 @@ CASES = {
         SumEnergy(GraphEnergy(7, width=4, layers=1).to(DEVICE, FLOAT), random_ising(28)),
         random_graphs(8),
     ),
+    "clamped": (Clamped(random_ising(7), torch.arange(7) % 3 == 0), random_bits(8, 7)),
+    "clamped row by row": (Clamped(random_rbm(7), random_bits(8, 7).bool()), random_bits(8, 7)),
     "graph": (GraphEnergy(7, width=8, layers=2).to(DEVICE, FLOAT), random_graphs(8)),
 }
 

@@ -1,0 +1,53 @@
+"""Conditional laws: an energy some of whose bits are known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies.base import Energy
+from discrete_ed.errors import InputError
+
+
+class Clamped(Energy):
+    """The same energy with known bits held fast: `p(x_free | x_known) ∝ exp(−E(x))`.
+
+    Known bits keep the values that a state has there, so one energy serves all conditions: chains that start at rows of
+    a table fill in what isn't known, and losses learn the conditional law alone, since none of them touches a frozen
+    bit. It has the parameters of the energy, and no others.
+
+    Args:
+        energy: any energy; bits that it freezes stay frozen.
+        known: bool, `(D,)` for all states alike, or `(B, D)` for batches of `B` states, to each its own row.
+
+    Raises:
+        InputError: `known` isn't bool, or its shape isn't that of the states.
+
+    >>> from discrete_ed import Exact, Gibbs, IsingEnergy, sample
+    >>> g = torch.Generator().manual_seed(0)
+    >>> agree = IsingEnergy(torch.tensor([[0.0, 9.0], [9.0, 0.0]]))
+    >>> table = torch.tensor([[1.0, 0.0], [0.0, 0.0]])  # the second column is missing
+    >>> sample(Gibbs(), Exact(Clamped(agree, torch.tensor([True, False]))), table, steps=5, generator=g)
+    tensor([[1., 1.],
+            [0., 0.]])
+    """
+
+    known: Tensor
+
+    def __init__(self, energy: Energy, known: Tensor) -> None:
+        super().__init__()
+        if known.dtype != torch.bool or known.ndim not in (1, 2):
+            raise InputError(f"known: expected bools of shape (D,) or (B, D), got {known.dtype}, {tuple(known.shape)}")
+        self.energy = energy
+        self.register_buffer("known", known, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.energy(x)
+
+    def flip_delta(self, x: Tensor) -> Tensor:
+        return self.energy.flip_delta(x)
+
+    def free(self, x: Tensor) -> Tensor:
+        if x.shape[x.ndim - self.known.ndim :] != self.known.shape:
+            raise InputError(f"known: expected {tuple(x.shape)}, as of the states, got {tuple(self.known.shape)}")
+        return self.energy.free(x) & ~self.known
