@@ -13,6 +13,9 @@ def test_the_library_example_runs_and_learns():
     x = names["x"]
     assert x.shape == (100, 16)
     assert abs(x.mean().item() - 0.2) < 0.05
+    filled, data = names["filled"], names["data"]
+    assert (filled[:, :8] == data[:100, :8]).all()
+    assert abs(filled[:, 8:].mean().item() - 0.2) < 0.05
 
 
 def test_the_two_commands_install_what_they_need():
