@@ -70,6 +70,7 @@ class ContrastiveDivergence:
             return contrastive_divergence(energy, x, self._walk(local, x))
         if self.buffer is None:
             self.buffer = self._coins(x.new_empty(self.size, x.shape[1])).to(torch.uint8)
+        self.buffer = self.buffer.to(x.device)  # a checkpoint's is on the CPU
         rows = torch.randperm(self.size, generator=self.generator, device=x.device)[: len(x)]
         start = self.buffer[rows].to(x.dtype)
         anew = torch.rand(len(start), 1, generator=self.generator, device=x.device) < self.restart

@@ -107,6 +107,7 @@ def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
 def _run(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """Any operation on tensors of the device, or that makes some there."""
     name = operation.name()
+    indices = args[1] if name.startswith(INDEXING) else ()
     pairs: list[tuple[torch.Tensor, torch.Tensor, torch.Size]] = []  # of the device, here, and its shape before
 
     def here(value: Any) -> Any:
@@ -122,7 +123,7 @@ def _run(operation: Any, *args: Any, **kwargs: Any) -> Any:
                 raw = _here(value)
                 pairs.append((value, raw, raw.shape))
             return raw
-        if value.ndim and not name.startswith(INDEXING):
+        if value.ndim and not any(value is index for index in indices):
             got = f"one of shape {tuple(value.shape)} on {value.device}"
             raise RuntimeError(f"{name}: expected all tensors on {NAME}, got {got}")
         return value
