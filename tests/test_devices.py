@@ -83,7 +83,7 @@ def test_the_simulated_device_computes_what_the_cpu_does_and_is_as_strict_as_a_g
             mix()
     assert (there + torch.tensor(1.0, device="cpu")).device == there.device  # a number is at home everywhere
     for mix in (lambda: here[there[:, 0] > 0], lambda: here.clone().index_put_((torch.tensor([0]),), here[1])):
-        with pytest.raises(RuntimeError, match="indices should be|expected all tensors on simulated"):
+        with pytest.raises(RuntimeError, match=r"indices should be|expected all tensors on simulated"):
             mix()
     with pytest.raises(RuntimeError, match="expected a generator of simulated"):
         torch.rand(3, generator=torch.Generator("cpu"), device=DEVICE)
