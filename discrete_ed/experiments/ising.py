@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -69,7 +70,7 @@ def known_model(config: TrainIsing) -> tuple[IsingEnergy, str, tuple[int, int] |
     return IsingEnergy.from_graph(graph, 2 * config.sigma, config.field), label, torus
 
 
-def recover(config: TrainIsing, bits: torch.Tensor, *, fields: bool) -> Recovery:
+def recover(config: TrainIsing, bits: torch.Tensor, *, fields: bool, names: Sequence[str] | None = None) -> Recovery:
     """Recover couplings as configured, with a bar."""
     settings = Settings(config.epsilon, config.negatives, config.w, config.block)
     with tqdm(total=STAGES, desc="recover", unit="stage", leave=False) as bar:
@@ -80,7 +81,14 @@ def recover(config: TrainIsing, bits: torch.Tensor, *, fields: bool) -> Recovery
 
         with torch.enable_grad():  # contrastive divergence follows gradients
             return recover_couplings(
-                bits, config.estimator, config.penalty, fields=fields, settings=settings, seed=config.seed, watch=watch
+                bits,
+                config.estimator,
+                config.penalty,
+                fields=fields,
+                settings=settings,
+                seed=config.seed,
+                names=names,
+                watch=watch,
             )
 
 
@@ -154,7 +162,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     folder = RunFolder(config.out, JOB, config.data.stem, config)
     started = time.monotonic()
     bits = torch.from_numpy(table.values).float()
-    found = Recovery(**folder.once("recover", lambda: asdict(recover(config, bits, fields=True))))
+    found = Recovery(**folder.once("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names))))
     fitted = time.monotonic()
     energy = found.energy
     generator = torch.Generator().manual_seed(config.seed)

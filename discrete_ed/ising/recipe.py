@@ -144,7 +144,8 @@ class Work:
     ) -> tuple[Recipe, dict[str, float], Array | None]:
         """The candidate that predicts a held-out fifth of the samples best, single spins given all others.
 
-        Among L1 estimates the largest λ that isn't worse by more than a standard error of the difference.
+        Where that is an L1 estimate, the best refit instead, else the largest λ, that isn't worse by more than a
+        standard error of the difference: an advantage that may be chance is no reason to shrink couplings.
 
         Returns:
             The recipe; the held-out loss of each candidate; the pairs that it selected, where it did.
@@ -181,12 +182,11 @@ class Work:
                     break
                 before = loss
         best = min(rows, key=lambda recipe: rows[recipe].mean())
-        if best.kind == "l1":
-            for recipe in (recipe for recipe in rows if recipe.kind == "l1"):  # λ decreases
-                excess = rows[recipe] - rows[best]
-                if excess.mean() <= excess.std() / np.sqrt(len(held)):
-                    best = recipe
-                    break
+        if best.kind == "l1":  # whose couplings are all too small
+            refits = [recipe for recipe in rows if recipe.kind == "refit"]
+            unshrunk = sorted(refits, key=lambda recipe: float(rows[recipe].mean()))[:1]
+            lassos = [recipe for recipe in rows if recipe.kind == "l1"]  # λ decreases
+            best = next(recipe for recipe in unshrunk + lassos if _tied(rows[recipe], rows[best]))
         return best, {str(recipe): float(loss.mean()) for recipe, loss in rows.items()}, selected.get(best)
 
     def reliability(self, recipe: Recipe, spins: Array) -> float:
@@ -222,6 +222,12 @@ class Work:
         errors[i, j] = errors[j, i] = values[: len(pairs)]
         return errors, values[len(pairs) :] if self.with_fields else np.zeros(d)
 
+    def fields_given(self, spins: Array, couplings: Array) -> tuple[Array, Array]:
+        """The fields that fit best where couplings are what they are, by pseudo-likelihood, and their errors."""
+        sample = Sample(np.ascontiguousarray(spins.T), True, couplings @ spins.T)
+        fit = refit(sample, np.zeros((0, 2), dtype=int))
+        return fit.fields, 1 / np.sqrt([curvature.item() for curvature in fit.curvatures])
+
     def jackknife(self, spins: Array, pairs: Array, couplings: Array, fields: Array, groups: int = 10) -> Array:
         """`√((G−1)/G Σ_g (v_g − v̄)²)` over estimates on the same pairs that leave out one of `G` groups of samples."""
         order = np.random.default_rng(self.seed).permutation(len(spins))
@@ -233,6 +239,12 @@ class Work:
             some, h = self.on(rest, pairs, couplings, fields)
             found.append(np.concatenate([some[i, j], h]) if self.with_fields else some[i, j])
         return np.sqrt((groups - 1) * np.var(found, axis=0))
+
+
+def _tied(losses: Array, least: Array) -> bool:
+    """Whether a mean loss exceeds the least by no more than a standard error of their difference."""
+    excess = losses - least
+    return bool(excess.mean() <= excess.std() / np.sqrt(len(excess)))
 
 
 def common_law(couplings: Array, errors: Array) -> tuple[Array, Array, tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -80,6 +80,7 @@ def recover_couplings(
     fields: bool = True,
     settings: Settings | None = None,
     seed: int = 0,
+    names: Sequence[str] | None = None,
     watch: Callable[[str], None] | None = None,
 ) -> Recovery:
     """Recover the couplings of an Ising model from independent observations.
@@ -100,9 +101,10 @@ def recover_couplings(
     - `refit`: pairs are selected forwards and backwards by pseudo-likelihood, then only their couplings are estimated.
     - `l1`: `λ Σ|J_ij|`, the largest λ within a standard error of the best on held-out data.
     - `auto`: held-out pseudo-likelihood (a fifth of the samples) decides between refit at up to three falling prices
-      of a pair (the first that predicts worse is the last), L1 and J = 0, then all samples are used. If two halves of
-      the data agree so little that J = 0 may well be nearer to the truth (reliability r < ½), the couplings are shrunk
-      by 2 r: as little as keeps the expected error from exceeding that of J = 0. L1 is not tried beyond
+      of a pair (the first that predicts worse is the last), L1 and J = 0, then all samples are used. L1 must be better
+      than refit by a standard error, since it makes all couplings smaller. If two halves of the data agree so little
+      that J = 0 may well be nearer to the truth (reliability r < ½), the couplings are shrunk by 2 r, as little as
+      keeps the expected error from exceeding that of J = 0, and the fields fitted anew. L1 is not tried beyond
       `N D² = 3·10⁸`, where it takes minutes.
     - `common`: refit, then empirical Bayes. It assumes that the couplings of all edges are draws of one normal law,
       whose mean and spread it learns; right for lattices and wrong for networks of strong and weak edges.
@@ -114,6 +116,7 @@ def recover_couplings(
         x: observations, `(N, D)`, zeros and ones.
         fields: whether `h` is estimated; zero where not.
         seed: of the split, of blocks and of flips.
+        names: what warnings call the columns; x1, x2, … where not given.
         watch: told what is being done.
 
     Raises:
@@ -127,7 +130,10 @@ def recover_couplings(
     >>> sorted(map(tuple, found.edges.tolist()))
     [(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5)]
     """
-    spins, warnings = _checked(x, estimator, penalty)
+    spins = _checked(x, estimator, penalty)
+    names = names or [f"x{i}" for i in range(1, spins.shape[1] + 1)]
+    same = _same(spins)
+    warnings = _doubts(spins, same, names)
     if estimator == "auto":
         estimator = "maximum-likelihood" if spins.shape[1] <= SMALL else "single-site"
     work = Work(estimator, settings or Settings(), fields, seed, watch or _quiet)
@@ -153,16 +159,21 @@ def recover_couplings(
         couplings, errors, common = common_law(couplings, errors)
     if shrinkage < 1:
         couplings, errors = couplings * shrinkage, errors * shrinkage
+    if fields and (common or shrinkage < 1):
+        h, field_errors = work.fields_given(spins, couplings)
+    if recipe.kind == "l1":
+        warnings.append(
+            "L1 makes all couplings smaller: their standard errors and intervals tell the noise, not how far they are "
+            "too small"
+        )
+    if shrinkage < 1:
         warnings.append(
             f"halves of the data hardly agree on the couplings (reliability {reliability:.2f}); they were shrunk by "
             f"{shrinkage:.2f}, and more samples are needed to tell which pairs interact"
         )
-    large = np.argwhere(np.triu(np.abs(couplings) > PRIOR_SD))
+    large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same))
     if len(large):
-        warnings.append(
-            f"couplings above {PRIOR_SD:g}, which only the prior keeps finite (separable data, such as columns that "
-            f"always agree): {', '.join(f'{i + 1}–{j + 1}' for i, j in large[:5].tolist())}"
-        )
+        warnings.append(f"couplings above {PRIOR_SD:g}, which only the prior keeps finite: {_pairs(large, names)}")
     return Recovery(
         couplings,
         h,
@@ -182,7 +193,8 @@ def _quiet(message: str) -> None:
     del message
 
 
-def _checked(x: torch.Tensor | Array, estimator: str, penalty: str) -> tuple[Array, list[str]]:
+def _checked(x: torch.Tensor | Array, estimator: str, penalty: str) -> Array:
+    """The table as spins, `(N, D)`."""
     bits = x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
     check_states(bits.float() if bits.dtype == torch.uint8 else bits)
     if bits.ndim != 2 or bits.shape[0] < 10 or bits.shape[1] < 2:
@@ -190,14 +202,40 @@ def _checked(x: torch.Tensor | Array, estimator: str, penalty: str) -> tuple[Arr
     for name, value, known in (("estimator", estimator, Estimator), ("penalty", penalty, Penalty)):
         if value not in get_args(known):
             raise InputError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
-    n, d = bits.shape
+    d = bits.shape[1]
     if estimator == "maximum-likelihood" and d > ENUMERATED:
         raise InputError(f"estimator: expected at most {ENUMERATED} spins for maximum-likelihood, got {d}")
-    spins = 2 * bits.double().cpu().numpy() - 1
-    warnings = []
+    return 2 * bits.double().cpu().numpy() - 1
+
+
+def _same(spins: Array) -> Array:
+    """Which pairs of columns always agree or always differ, `(D, D)`; columns that never change aside."""
+    same = np.abs(spins.T @ spins) == len(spins)
+    constant = np.abs(spins.mean(0)) == 1
+    same[constant] = same[:, constant] = False
+    return same & ~np.eye(len(same), dtype=bool)
+
+
+def _doubts(spins: Array, same: Array, names: Sequence[str]) -> list[str]:
+    """What a table can't tell, before anything is estimated."""
+    n, d = spins.shape
+    found = []
     constant = np.flatnonzero(np.abs(spins.mean(0)) == 1)
     if len(constant):
-        warnings.append(f"columns that never change carry no couplings: {', '.join(map(str, constant[:5] + 1))}")
+        found.append(f"columns that never change carry no couplings: {_first([names[i] for i in constant.tolist()])}")
+    if same.any():
+        found.append(
+            "columns that always agree or always differ: the data set no limit to their coupling and can't tell whose "
+            f"neighbours are whose; leave out one of each: {_pairs(np.argwhere(np.triu(same)), names)}"
+        )
     if n < d:
-        warnings.append(f"fewer samples ({n}) than spins ({d}): only strong couplings can be found")
-    return spins, warnings
+        found.append(f"fewer samples ({n}) than spins ({d}): only strong couplings can be found")
+    return found
+
+
+def _pairs(pairs: Array, names: Sequence[str]) -> str:
+    return _first([f"{names[i]} and {names[j]}" for i, j in pairs.tolist()])
+
+
+def _first(told: list[str], most: int = 5) -> str:
+    return ", ".join(told[:most]) + (f" and {len(told) - most} more" if len(told) > most else "")
