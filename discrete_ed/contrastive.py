@@ -20,8 +20,8 @@ class ContrastiveDivergence:
 
     `mean_i E(x_i) − mean_j E(x⁻_j)`, with `x⁻` the ends of chains of `k` steps under the energy as it is. CD-k starts
     them at the batch. With a buffer they start at rows drawn from it without replacement, and their ends replace those
-    rows; a buffer as large as the batch is classic persistent CD. The buffer starts as coin flips. Only free bits move,
-    so with frozen ones use CD-k.
+    rows; a buffer as large as the batch is classic persistent CD. The buffer starts as coin flips, or as data where
+    these have probability zero. Only free bits move, so with frozen ones use CD-k.
 
     Args:
         kernel: any kernel; Gibbs-with-gradients where not given.
@@ -69,12 +69,15 @@ class ContrastiveDivergence:
         if not self.size:
             return contrastive_divergence(energy, x, self._walk(local, x))
         if self.buffer is None:
-            self.buffer = self._coins(x.new_empty(self.size, x.shape[1])).to(torch.uint8)
+            self.buffer = _possible(energy, self._coins(x.new_empty(self.size, x.shape[1])), x).to(torch.uint8)
         self.buffer = self.buffer.to(x.device)  # a checkpoint's is on the CPU
         rows = torch.randperm(self.size, generator=self.generator, device=x.device)[: len(x)]
         start = self.buffer[rows].to(x.dtype)
         anew = torch.rand(len(start), 1, generator=self.generator, device=x.device) < self.restart
-        negatives = self._walk(local, torch.where(anew, self._coins(start), start))
+        coins = self._coins(start)
+        if self.restart:
+            coins = _possible(energy, coins, x)
+        negatives = self._walk(local, torch.where(anew, coins, start))
         self.buffer[rows] = negatives.to(torch.uint8)
         return contrastive_divergence(energy, x, negatives)
 
@@ -101,3 +104,11 @@ class ContrastiveDivergence:
         self.buffer = None if buffer is None else buffer.clone()
         if self.generator is not None and state["generator"] is not None:
             self.generator.set_state(state["generator"])
+
+
+def _possible(energy: Energy, states: Tensor, x: Tensor) -> Tensor:
+    """The states `(K, D)`, with rows of the data `(B, D)` for those of probability zero."""
+    with torch.no_grad():
+        impossible = energy(states).isposinf()
+    rows = torch.arange(len(states), device=x.device) % len(x)
+    return torch.where(impossible.unsqueeze(-1), x[rows], states)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies.base import Energy
+from discrete_ed.errors import InputError
 
 
 class Evaluation(NamedTuple):
@@ -29,7 +30,7 @@ def _per_bit(beta: float | Tensor) -> float | Tensor:
 
 
 def _freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
-    if type(energy).free is Energy.free:  # all bits are free: most energies are spared two passes over the bits
+    if getattr(energy.free, "__func__", None) is Energy.free:  # all are free: most are spared two passes over the bits
         return delta
     return delta.masked_fill(~energy.free(x), torch.inf)
 
@@ -62,6 +63,9 @@ class Taylor:
     The first-order estimate of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509). The energy must be
     differentiable in `x`. The energy itself is exact.
 
+    Raises:
+        InputError: when called, an energy that no gradient in `x` comes from.
+
     >>> from discrete_ed import IsingEnergy
     >>> pair = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     >>> Taylor(pair)(torch.tensor([[1.0, 1.0]])).delta  # exact here: an Ising energy is linear in each bit
@@ -72,10 +76,15 @@ class Taylor:
     beta: float | Tensor = 1.0
 
     def __call__(self, x: Tensor) -> Evaluation:
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            leaf = (x.clone() if x.is_inference() else x).detach().requires_grad_()
             value = self.energy(leaf)
-            (slope,) = torch.autograd.grad(value.sum(), leaf)
+            slope = torch.autograd.grad(value.sum(), leaf, allow_unused=True)[0] if value.requires_grad else None
+            if slope is None:
+                raise InputError(
+                    f"energy: expected {type(self.energy).__name__} to be differentiable in x, got no gradient; use "
+                    "Exact, which needs none"
+                )
         delta = _freeze(self.energy, x, _per_bit(self.beta) * (1 - 2 * x) * slope)
         return Evaluation(self.beta * value.detach(), delta)
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, check_shape, check_type
 from discrete_ed.errors import InputError
-from discrete_ed.perturbations.base import Perturbation
+from discrete_ed.perturbations.base import Perturbation, check_perturbation
 from discrete_ed.states import check_states
 
 
@@ -44,7 +44,8 @@ def energy_discrepancy(
         generator: source of the perturbation's noise, on the device of `x`.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits, `m < 1` or `w < 0`.
+        InputError: `x` is not a `(B, D)` float tensor of bits, `m < 1` or `w < 0`; something that isn't an `Energy`, or
+            whose values have another shape than `(...)`, or that isn't a perturbation.
 
     Source: Schröder et al. 2023, arXiv 2307.07595; `w = 1` as ranking: Ma and Collins 2018, arXiv 1809.01812.
 
@@ -55,12 +56,15 @@ def energy_discrepancy(
     0.0
     """
     _check_batch(x)
+    check_type(energy)
+    check_perturbation(perturbation)
     if m < 1:
         raise InputError(f"m: expected at least one negative for each data point, got {m}")
     if w < 0:
         raise InputError(f"w: expected a stabilisation of at least 0, got {w}")
     states, log_weight, law = perturbation.contrast(energy, x, m, w, generator=generator)
     energies = energy(states)
+    check_shape(energy, energies, tuple(states.shape[:-1]))
     gaps = energies[:, :1] - energies
     return (law * (log_weight + gaps.unsqueeze(1)).logsumexp(-1)).sum(-1).mean()
 
@@ -154,6 +158,7 @@ def contrastive_divergence(energy: Energy, x: Tensor, negatives: Tensor) -> Tens
 
 def _over_sites(energy: Energy, x: Tensor, local: Callable[[Tensor], Tensor]) -> Tensor:
     _check_batch(x)
+    check_type(energy)
     free = energy.free(x)
     return torch.where(free, local(energy.flip_delta(x).where(free, 0.0)), 0.0).sum(-1).mean()
 

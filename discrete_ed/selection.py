@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.training import AnyEnergy, FitConfig, Record, _ema, columns_of, fit, records_of
 
 
@@ -47,7 +49,8 @@ def fit_selected(
     """`fit`, and afterwards `energy` holds those averaged weights that scored best, not the last.
 
     Args:
-        score: judges an energy, higher is better: such as the likelihood, or minus a loss, of validation data.
+        score: judges an energy (in its mode of evaluation), higher is better: such as the likelihood, or minus a loss,
+            of validation data.
         every: steps between scores; the last step is scored as well.
         patience: scores in a row without a new best after which the fit stops; None never stops early.
         watch: called with the record of each step; one with a score has it as `score`.
@@ -55,6 +58,7 @@ def fit_selected(
 
     Raises:
         InputError: `every` or `patience` below 1; whatever `fit` raises.
+        NumericalError: a score is NaN; whatever `fit` raises.
 
     >>> import torch
     >>> from discrete_ed import IsingEnergy, log_likelihood, pseudo_likelihood, shuffled_batches
@@ -103,7 +107,7 @@ class _Selection:
     ) -> None:
         self.energy, self.score, self.steps = energy, cast(Callable[[Any], float], score), config.steps
         self.every, self.patience, self.watch = every, patience, watch
-        self.averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema))
+        self.averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema)).eval()
         self.scores: list[tuple[int, float]] = []
         self.records: list[Record] = []
         self.best: tuple[float, int, dict[str, Tensor]] | None = None
@@ -112,7 +116,10 @@ class _Selection:
         self.averaged.update_parameters(self.energy)
         number = int(record["step"])
         if number % self.every == 0 or number == self.steps:
-            value = self.score(self.averaged.module)
+            with torch.no_grad():
+                value = float(self.score(self.averaged.module))
+            if isnan(value):
+                raise NumericalError(f"score: expected a number, got NaN at step {number}")
             record = {**record, "score": value}
             self.scores.append((number, value))
             if self.best is None or value > self.best[0]:

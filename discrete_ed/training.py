@@ -131,6 +131,9 @@ def fit(
 ) -> list[Record]:
     """Minimise `loss(energy, x)` over the batches; afterwards `energy` holds the averaged weights.
 
+    It is in training mode meanwhile (dropout drops) and in that of evaluation afterwards, as samplers and likelihoods
+    need it.
+
     Args:
         energy: trained in place.
         loss: any function of an energy and a batch that returns a scalar.
@@ -196,6 +199,7 @@ def fit(
             for _ in zip(range(len(records)), stream, strict=False):
                 pass
     resumed = len(records)
+    energy.train()
     try:
         with deferred() as pending:
             while len(records) < config.steps:
@@ -221,6 +225,7 @@ def fit(
             if len(records) > resumed:
                 save()
     finally:
+        energy.eval()
         if records:
             energy.load_state_dict(averaged.module.state_dict())
     return records

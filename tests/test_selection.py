@@ -8,7 +8,16 @@ import pytest
 import torch
 from place import DEVICE, seeded
 
-from discrete_ed import FitConfig, InputError, IsingEnergy, NumericalError, fit, fit_selected, pseudo_likelihood
+from discrete_ed import (
+    FitConfig,
+    InputError,
+    IsingEnergy,
+    MLPEnergy,
+    NumericalError,
+    fit,
+    fit_selected,
+    pseudo_likelihood,
+)
 
 pytestmark = pytest.mark.anywhere
 
@@ -72,3 +81,30 @@ def test_a_failure_leaves_the_best_so_far():
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(InputError, match="expected at least 1"):
         fit_selected(IsingEnergy(2).to(DEVICE), pseudo_likelihood, batches(), score=lambda _: 0.0, **arguments)
+
+
+def test_a_score_that_is_not_a_number_is_an_error_and_a_tensor_becomes_a_number():
+    energy, (score, _) = IsingEnergy(2).to(DEVICE), scripted([float("nan"), 1.0])
+    with pytest.raises(NumericalError, match="score: expected a number, got NaN at step 5"):
+        fit_selected(energy, pseudo_likelihood, batches(), FitConfig(steps=10), score=score, every=5)
+    judged = fit_selected(energy, pseudo_likelihood, batches(), FitConfig(steps=5), score=lambda e: -e.fields.sum())
+    assert type(judged.score) is float
+
+
+def test_energies_are_judged_in_their_mode_of_evaluation_and_left_in_it():
+    energy = MLPEnergy(2, hidden=(4,)).to(DEVICE)
+    energy.net.append(torch.nn.Dropout(0.5))
+    modes: list[tuple[str, bool]] = []
+
+    def loss(energy, x):
+        modes.append(("loss", energy.training))
+        return pseudo_likelihood(energy, x)
+
+    def score(energy) -> float:
+        modes.append(("score", energy.training or energy.net[-1].training))
+        return 0.0
+
+    energy.eval()
+    fit_selected(energy, loss, batches(), FitConfig(steps=2), score=score, every=1)
+    assert modes == [("loss", True), ("score", False)] * 2
+    assert not energy.training

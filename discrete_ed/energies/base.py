@@ -41,7 +41,11 @@ class Energy(nn.Module):
         eye = torch.eye(bits, dtype=x.dtype, device=x.device)
         rows = max(1, CHUNK // max(bits, 1))
         there = [self((x[i : i + rows, None, :] - eye).abs()) for i in range(0, batch, rows)]
-        return torch.cat(there) - here.unsqueeze(-1) if there else x.new_zeros(batch, bits)
+        if not there:
+            return x.new_zeros(batch, bits)
+        found = torch.cat(there)
+        check_shape(self, found, (batch, bits))
+        return found - here.unsqueeze(-1)
 
     def free(self, x: Tensor) -> Tensor:
         """The bits that may change, `(..., D)` bool. It must not depend on the bits that may. Default: all."""
@@ -53,8 +57,28 @@ def device_of(energy: nn.Module) -> torch.device:
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
 
 
+def check_type(energy: object, name: str = "energy") -> None:
+    """Raise `InputError` unless it is an `Energy`."""
+    if not isinstance(energy, Energy):
+        raise InputError(
+            f"{name}: expected a discrete_ed.Energy, got {type(energy).__name__}; subclass Energy, and to compile a "
+            "model do it in place: energy.compile()"
+        )
+
+
+def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise `InputError` unless energies `value` have the shape of their batch: `(..., D)` states give `(...)`."""
+    if value.shape != shape:
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to map states {(*shape, 'D')} to energies {shape}, got "
+            f"{tuple(value.shape)}"
+        )
+
+
 def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
     """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two finite numbers.
+
+    It must also take them as `(2, 1, D)`, for losses evaluate negatives together with their data.
 
     Args:
         trainable: whether the numbers must also depend on parameters that gradients reach.
@@ -63,14 +87,22 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
         InputError: not an `Energy`; another shape or an integer type comes out; nothing of it can be trained.
         NumericalError: an energy is NaN or infinite.
     """
-    if not isinstance(energy, Energy):
-        raise InputError(f"energy: expected a discrete_ed.Energy (subclass it), got {type(energy).__name__}")
+    check_type(energy)
     rows = x[:2].expand(2, -1)
     with torch.set_grad_enabled(trainable):
         value = energy(rows)
     if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
         got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
         raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")
+    try:
+        with torch.no_grad():
+            more = energy(rows.unsqueeze(1))
+    except RuntimeError as error:
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to take states of any shape (..., D), got an error with "
+            f"(2, 1, D): {str(error).splitlines()[0]}; x.reshape(-1, D) and .reshape(x.shape[:-1]) help"
+        ) from error
+    check_shape(energy, more, (2, 1))
     if trainable and not value.requires_grad:
         raise InputError(
             f"energy: expected {type(energy).__name__} to give values that gradients reach, got a detached tensor or "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, check_type
 from discrete_ed.errors import InputError
 
 
@@ -56,6 +58,9 @@ class SumEnergy(Energy):
         terms: the energies `E_k`.
         scale: `s`.
 
+    Raises:
+        InputError: no term, or one that isn't an `Energy`.
+
     >>> from discrete_ed import MLPEnergy
     >>> energy = SumEnergy(BernoulliEnergy(8), MLPEnergy(8, hidden=(16,)))
     >>> energy(torch.zeros(5, 8)).shape
@@ -66,18 +71,20 @@ class SumEnergy(Energy):
         super().__init__()
         if not terms:
             raise InputError("terms: expected at least one energy, got none")
+        for term in terms:
+            check_type(term, "terms")
         self.terms = nn.ModuleList(terms)
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.scale * torch.stack([term(x) for term in self.terms]).sum(0)
+        return self.scale * torch.stack([term(x) for term in self._terms()]).sum(0)
 
     def flip_delta(self, x: Tensor) -> Tensor:
         """The sum of the terms' own differences."""
-        return self.scale * torch.stack([term.flip_delta(x) for term in self._energies()]).sum(0)
+        return self.scale * torch.stack([term.flip_delta(x) for term in self._terms()]).sum(0)
 
     def free(self, x: Tensor) -> Tensor:
-        return torch.stack([term.free(x) for term in self._energies()]).all(0)
+        return torch.stack([term.free(x) for term in self._terms()]).all(0)
 
-    def _energies(self) -> list[Energy]:
-        return [term for term in self.terms if isinstance(term, Energy)]
+    def _terms(self) -> Iterator[Energy]:
+        return iter(self.terms)  # type: ignore[arg-type]

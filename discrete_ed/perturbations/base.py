@@ -68,6 +68,12 @@ def distances(states: Tensor) -> Tensor:
     return (states.unsqueeze(1) - states).abs().sum(-1)
 
 
+def check_perturbation(perturbation: object) -> None:
+    if not isinstance(perturbation, Perturbation):
+        got = f"the class {perturbation.__name__}" if isinstance(perturbation, type) else type(perturbation).__name__
+        raise InputError(f"perturbation: expected a perturbation, such as Bernoulli(epsilon=0.1), got {got}")
+
+
 def check_epsilon(epsilon: float) -> None:
     if not 0 < epsilon <= 0.5:
         raise InputError(f"epsilon: expected a probability in (0, 0.5], got {epsilon}")

@@ -141,7 +141,10 @@ class Informed(Perturbation):
         u = torch.rand(len(x), m + 1, x.shape[-1], generator=generator, device=x.device)
         moved = (u[:, 0] < rates) & free
         y = (x - moved.to(x.dtype)).abs()
-        delta = (self.tilt * self.local(energy)(y).delta).masked_fill(~free, torch.inf)
+        # Where y or its neighbour has probability zero the difference is no guide: two such flips together may be
+        # possible. The noise is then left as it is; the weights are those of whatever is proposed.
+        delta = self.local(energy)(y).delta.nan_to_num(0.0, 0.0, 0.0)
+        delta = (self.tilt * delta).masked_fill(~free, torch.inf)
         odds = rates.logit().to(x.dtype)
         flips = (u[:, 1:] < (odds - delta).sigmoid().unsqueeze(1)).to(x.dtype)
         negatives = (y.unsqueeze(1) - flips).abs()

@@ -55,8 +55,9 @@ def ais(
 
         log w = Σ_{t=1..T} −(β_t − β_{t−1}) E(x_{t−1}),   x_t from x_{t−1} by steps that keep p_t,
 
-    and `E[w] = Z / 2^F` with `F` free bits; a reverse run starts at a target and goes down, with `E[1/w] = 2^F / Z`. By
-    Jensen's inequality the log of the forward mean is too low in expectation, and the reverse one too high.
+    and `E[w] = Z / 2^F` with `F` free bits; a reverse run starts at a target and goes down, with `E[1/w] = a 2^F / Z`,
+    where `a` is the share of states whose energy isn't +∞, as the forward starts show it. By Jensen's inequality the
+    log of the forward mean is too low in expectation, and the reverse one too high.
 
     The kernel must keep the law of the local evaluation at each inverse temperature.
 
@@ -113,7 +114,9 @@ def ais(
     log_w = _run(kernel, local, start, betas, steps, generator)
     log_back = _run(kernel, local, target, betas[::-1], steps, generator)
     (lower, lower_error), (back, upper_error) = _log_mean(log_w), _log_mean(log_back)
-    bracket = Bracket(log_2f + lower, log_2f - back, lower_error, upper_error)
+    possible = (log_w > -torch.inf).double().mean().item()  # a start of probability zero leaves its run no weight
+    upper_error = (upper_error**2 + (1 / possible - 1) / len(x)) ** 0.5
+    bracket = Bracket(log_2f + lower, log_2f + log(possible) - back, lower_error, upper_error)
     gap = bracket.upper - bracket.lower
     if not gap <= width:
         warnings.warn(

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from discrete_ed.energies.base import check_shape
 from discrete_ed.errors import NumericalError
 from discrete_ed.local import Evaluation, LocalEvaluation
 
@@ -47,6 +48,7 @@ class Kernel(Protocol):
 def evaluate(local: LocalEvaluation, x: Tensor) -> State:
     """The state at bits `x`, `(B, D)`, of chains that have not moved yet."""
     energy, delta = local(x)
+    check_shape(local.energy, energy, (len(x),))
     return State(x.detach(), energy, delta, torch.zeros(len(x), dtype=torch.bool, device=x.device))
 
 

@@ -2,15 +2,22 @@ import networkx as nx
 import pytest
 import torch
 from contracts import check_energy
-from place import DEVICE, FLOAT, all_states, fixed, normal, rounding
+from place import DEVICE, FLOAT, all_states, fixed, normal, rounding, seeded
+from torch import nn
 
 from discrete_ed import (
+    Bernoulli,
     BernoulliEnergy,
+    Block,
     Clamped,
     ConvEnergy,
     Energy,
     Exact,
+    FitConfig,
+    Gibbs,
+    GibbsWithGradients,
     GraphEnergy,
+    Informed,
     InputError,
     IsingEnergy,
     MLPEnergy,
@@ -19,10 +26,14 @@ from discrete_ed import (
     ResidualMLPEnergy,
     SumEnergy,
     Taylor,
+    energy_discrepancy,
     enumerate_states,
+    fit,
     graphs_to_states,
     log_law,
     moments,
+    pseudo_likelihood,
+    sample,
 )
 from discrete_ed.energies import base
 
@@ -268,3 +279,95 @@ def test_a_binary_quadratic_model_has_the_same_energies():
     again = IsingEnergy.from_bqm(bits).to(DEVICE)
     assert torch.allclose(again.couplings, energy.couplings)
     assert torch.allclose(again.fields, energy.fields)
+
+
+class Column(nn.Module):
+    """Not an energy: a module, whose numbers keep an axis of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(6, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x)
+
+
+class Kept(Column, Energy):
+    """`(..., D)` to `(..., 1)`: the last axis was not dropped."""
+
+
+class Flat(Column, Energy):
+    """`(..., D)` to one axis, whatever came."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x.reshape(-1, 6)).squeeze(-1)
+
+
+class OnlyBatches(Column, Energy):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("bd,d->b", x, self.net.weight[0])
+
+
+USES = {
+    "discrepancy": lambda energy, x: energy_discrepancy(energy, x, Bernoulli(epsilon=0.2), generator=seeded()),
+    "block": lambda energy, x: energy_discrepancy(energy, x, Block(2), generator=seeded()),
+    "informed": lambda energy, x: energy_discrepancy(energy, x, Informed(Bernoulli(epsilon=0.2)), generator=seeded()),
+    "pseudo-likelihood": pseudo_likelihood,
+    "Gibbs": lambda energy, x: sample(Gibbs(), Exact(energy), x, 3),
+    "GWG": lambda energy, x: sample(GibbsWithGradients(), Taylor(energy), x, 3),
+    "fit": lambda energy, x: fit(energy, pseudo_likelihood, [x], FitConfig(steps=1)),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("kind", [Kept, Flat])
+def test_energies_of_a_wrong_shape_are_refused_wherever_they_are_used(kind, use):
+    energy, x = kind().to(DEVICE), torch.ones(4, 6)
+    if use == "GWG" and kind is Flat:
+        USES[use](energy, x)  # which asks for `(B,)` alone, and gets it
+        return
+    with pytest.raises(InputError, match=rf"energy: expected {kind.__name__} to map states"):
+        USES[use](energy, x)
+
+
+def test_fit_wants_energies_of_states_of_any_shape():
+    with pytest.raises(InputError, match=r"expected OnlyBatches to take states of any shape \(\.\.\., D\)"):
+        fit(OnlyBatches().to(DEVICE), pseudo_likelihood, [torch.ones(4, 6)], FitConfig(steps=1))
+
+
+@pytest.mark.parametrize("use", ["discrepancy", "pseudo-likelihood", "fit"])
+def test_a_module_that_is_no_energy_is_refused(use):
+    with pytest.raises(InputError, match=r"energy: expected a discrete_ed.Energy, got Column; subclass Energy"):
+        USES[use](Column().to(DEVICE), torch.ones(4, 6))
+    with pytest.raises(InputError, match=r"terms: expected a discrete_ed.Energy, got Column"):
+        SumEnergy(BernoulliEnergy(6), Column())
+
+
+def test_free_bits_of_a_single_energy_may_be_its_own():
+    energy, known = MLPEnergy(6, hidden=(8,)).to(DEVICE), torch.arange(6) < 3
+    energy.free = lambda x: (~known).expand_as(x)
+    for kernel, local in ((Gibbs(), Exact), (GibbsWithGradients(), Exact), (GibbsWithGradients(), Taylor)):
+        assert not sample(kernel, local(energy), torch.zeros(50, 6), 30, generator=seeded())[:, :3].any()
+
+
+class Counted(Column, Energy):
+    """By a table: no gradient in the bits."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net.weight[0, x.sum(-1).long() % 6]
+
+
+def test_taylor_refuses_what_has_no_gradient_and_needs_no_mode():
+    with pytest.raises(InputError, match="expected Counted to be differentiable in x, got no gradient; use Exact"):
+        Taylor(Counted().to(DEVICE))(torch.ones(2, 6))
+    energy, x = MLPEnergy(6, hidden=(8,)).to(DEVICE), torch.ones(2, 6)
+    outside = Taylor(energy)(x)
+    with torch.inference_mode():
+        inside = Taylor(energy)(torch.ones(2, 6))
+    assert torch.equal(inside.delta, outside.delta)
+
+
+@pytest.mark.parametrize("wrong", [Bernoulli, 0.1])
+def test_what_is_no_perturbation_is_refused(wrong):
+    with pytest.raises(InputError, match="perturbation: expected a perturbation, such as"):
+        energy_discrepancy(BernoulliEnergy(3).to(DEVICE), torch.ones(2, 3), wrong)

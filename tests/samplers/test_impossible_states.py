@@ -5,22 +5,25 @@ from __future__ import annotations
 import pytest
 import torch
 from contracts import detailed_balance_residual, ising, law_of, transition_matrix
-from place import DEVICE, FLOAT, all_states, rounding
+from place import DEVICE, FLOAT, all_states, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
     DMALA,
     Bernoulli,
     Block,
+    ContrastiveDivergence,
     Energy,
     Exact,
     Gibbs,
     GibbsSweep,
     GibbsWithGradients,
+    Informed,
     InputError,
     NumericalError,
     PathAuxiliary,
     Taylor,
+    ais,
     energy_discrepancy,
     enumerate_states,
     pseudo_likelihood,
@@ -132,3 +135,42 @@ def test_an_energy_that_turns_to_nan_is_told_with_step_and_count(kernel):
 def test_a_start_without_a_possible_state_is_refused():
     with pytest.raises(InputError, match=r"\+inf \(probability zero\) at 2 of 2"):
         sample(Gibbs(), Exact(Hard(torch.float32)), torch.ones(2, 4), steps=1)
+
+
+@pytest.mark.parametrize("local", [Exact, Taylor])
+def test_informed_negatives_estimate_the_same_loss(local):
+    energy, noise = Hard(), Bernoulli(epsilon=0.3)
+    x = possible().repeat(40, 1)
+
+    def losses(perturbation: Bernoulli | Informed, first: int) -> Tensor:
+        sources = [seeded(first + k) for k in range(12)]
+        found = [energy_discrepancy(energy, x, perturbation, m=400, w=0.0, generator=g) for g in sources]
+        return torch.stack(found).detach()
+
+    plain, informed = losses(noise, 0), losses(Informed(noise, local=local), 100)
+    assert informed.isfinite().all()
+    error = ((plain.var() + informed.var()) / len(plain)).sqrt()
+    assert (plain.mean() - informed.mean()).abs() < 4.5 * error + 1e-3
+
+
+def test_the_bracket_of_log_z_closes():
+    energy = Hard()
+    law = log_law(energy, BITS, dtype=FLOAT)
+    target = enumerate_states(BITS, dtype=FLOAT, device=DEVICE)[law.exp().multinomial(2000, True, generator=seeded())]
+    betas = torch.linspace(0, 1, 21).tolist()
+    bracket = ais(GibbsWithGradients(), Exact(energy), torch.zeros_like(target), target, betas, generator=seeded(1))
+    log_z = torch.logsumexp(-energy(enumerate_states(BITS, dtype=FLOAT, device=DEVICE)), 0).item()
+    assert bracket.contains(log_z)
+    assert abs(bracket.upper - bracket.lower) < 0.1
+
+
+def test_a_buffer_starts_where_something_is_possible():
+    x = possible()[:3]
+    loss = ContrastiveDivergence(local=Exact, buffer=64, restart=0.5, generator=seeded())
+    assert all(loss(Hard(), x).isfinite() for _ in range(3))
+    assert Hard()(loss.state_dict()["buffer"].to(FLOAT)).isfinite().all()
+
+
+def possible() -> Tensor:
+    states = all_states(BITS)
+    return states[~Hard().impossible(states)]
