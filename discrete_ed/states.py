@@ -46,7 +46,8 @@ def check_states(x: Tensor, *, bits: int | None = None, name: str = "x") -> None
         raise InputError(f"{name}: expected shape {expected}, got {tuple(x.shape)}")
     if not ((x == 0) | (x == 1)).all():
         bad = x[(x != 0) & (x != 1)][0].item()
-        raise InputError(f"{name}: expected only zeros and ones, got {bad:g}")
+        hint = " (spins s are states as (s + 1) / 2)" if bad == -1 else ""
+        raise InputError(f"{name}: expected only zeros and ones, got {bad:g}{hint}")
 
 
 def triangle_size(nodes: int) -> int:

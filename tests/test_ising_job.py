@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -70,6 +71,98 @@ def test_every_kind_of_model_runs(tmp_path, arguments):
     assert np.isfinite(np.load(tmp_path / "run" / "couplings.npz")["standard_errors"]).all()
 
 
+def written(tmp_path, *, couplings: bool = True, fields: bool = True) -> tuple[str, IsingEnergy]:
+    """A ring with couplings and fields of many strengths, in GraphML; those not asked for are left out."""
+    graph = nx.cycle_graph(6)
+    nx.set_edge_attributes(graph, {edge: 0.5 - 0.2 * k for k, edge in enumerate(graph.edges)}, "coupling")
+    nx.set_node_attributes(graph, {node: 0.1 * node - 0.2 for node in graph}, "field")
+    energy = IsingEnergy.from_graph(graph)
+    graph = energy.to_networkx()
+    for there, items in ((couplings, graph.edges.values()), (fields, graph.nodes.values())):
+        for attributes in [] if there else items:
+            attributes.clear()
+    nx.write_graphml(graph, tmp_path / "ring.graphml")
+    return str(tmp_path / "ring.graphml"), energy
+
+
+@pytest.mark.parametrize(("couplings", "fields"), [(True, True), (True, False), (False, True), (False, False)])
+def test_couplings_and_fields_of_a_graph_are_the_truth(tmp_path, capsys, couplings, fields):
+    path, energy = written(tmp_path, couplings=couplings, fields=fields)
+    run("--graph", path, "--samples", "3000", "--out", str(tmp_path / "run"))
+    arrays, result = np.load(tmp_path / "run" / "couplings.npz"), json.loads((tmp_path / "run/result.json").read_text())
+    shown, page = capsys.readouterr().out, (tmp_path / "run" / "report.html").read_text()
+    true = energy.couplings if couplings else 0.4 * (energy.couplings != 0)
+    assert np.allclose(arrays["true_couplings"], true.detach().numpy())
+    assert result["sigma"] == (None if couplings else 0.2)
+    assert ("σ = 0.2" in shown) == (not couplings)
+    assert page.count("of the graph") == couplings + fields
+    assert result["rmse_physics"] < 0.1
+    if not fields:
+        assert "true_fields" not in arrays
+        assert result["rmse_fields"] is None
+        assert result["field"] == 0
+        assert "RMSE of h" not in shown
+        return
+    assert np.allclose(arrays["true_fields"], energy.fields.detach().numpy())
+    assert result["field"] is None
+    rmse = np.sqrt(((arrays["fields"] - arrays["true_fields"]) ** 2).mean())
+    assert result["rmse_fields"] == pytest.approx(rmse)
+    assert rmse < 0.1
+    assert "RMSE of h" in shown
+    assert f"{rmse:.4f}" in shown
+
+
+def test_a_uniform_field_is_part_of_the_truth_too(tmp_path):
+    run(*SMALL, "--field", "0.1", "--out", str(tmp_path / "run"))
+    assert np.allclose(np.load(tmp_path / "run" / "couplings.npz")["true_fields"], 0.1)
+    assert 0 < json.loads((tmp_path / "run" / "result.json").read_text())["rmse_fields"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("option", "what"), [("sigma", "the coupling of every edge"), ("field", "the field of every node")]
+)
+def test_what_the_graph_says_is_not_said_again(tmp_path, capsys, option, what):
+    path, _ = written(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        run("--graph", path, f"--{option}", "0.3", "--out", str(tmp_path / "run"))
+    assert capsys.readouterr().err == f"error: {option}: expected none, since {path} has {what}, got 0.3\n"
+    assert not (tmp_path / "run").exists()
+    path, _ = written(tmp_path, couplings=option != "sigma", fields=option != "field")  # then it may be said
+    run("--graph", path, f"--{option}", "0.3", "--penalty", "zero", "--samples", "50", "--out", str(tmp_path / "run"))
+
+
+def test_a_run_on_a_graph_with_couplings_can_be_resumed(tmp_path, monkeypatch):
+    path, energy = written(tmp_path)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("discrete_ed.experiments.ising.report_known_model", interrupted)
+        with pytest.raises(SystemExit, match="130"):
+            run("--graph", path, "--samples", "100", "--penalty", "zero", "--out", str(tmp_path / "run"))
+    run("--resume", str(tmp_path / "run"))
+    true = np.load(tmp_path / "run" / "couplings.npz")["true_couplings"]
+    assert np.allclose(true, energy.couplings.detach().numpy())
+
+
+@pytest.mark.parametrize("value", ["strong", True, float("nan"), 1e30, None])
+@pytest.mark.parametrize("attribute", ["coupling", "field"])
+def test_attributes_that_are_no_numbers_are_one_line(tmp_path, capsys, attribute, value):
+    graph = nx.path_graph(3)
+    items = list(graph.edges.values()) if attribute == "coupling" else list(graph.nodes.values())
+    items[0][attribute] = 0.5
+    if value is not None:  # else it is missing
+        items[1][attribute] = value
+    nx.write_graphml(graph, tmp_path / "bad.graphml")
+    with pytest.raises(SystemExit, match="2"):
+        run("--graph", str(tmp_path / "bad.graphml"), "--out", str(tmp_path / "run"))
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: {tmp_path / 'bad.graphml'}: expected")
+    assert attribute in line
+    assert not (tmp_path / "run").exists()
+
+
 def table_of(tmp_path, name="birds.csv") -> tuple[str, torch.Tensor]:
     x = torus_sample(IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.2), 1500, (5, 1)).int()
     path = tmp_path / name
@@ -117,8 +210,9 @@ def test_tables_that_cannot_be_used_are_one_line_and_exit_2(tmp_path, capsys, te
         run("--data", str(tmp_path / "bad.csv"), "--out", str(tmp_path / "run"))
     assert stopped.value.code == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ")
+    assert error.startswith(f"error: {tmp_path / 'bad.csv'}")
     assert message in error
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import torch
+
+from discrete_ed import IsingEnergy, torus_sample
+
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -16,6 +20,18 @@ def test_the_library_example_runs_and_learns():
     filled, data = names["filled"], names["data"]
     assert (filled[:, :8] == data[:100, :8]).all()
     assert abs(filled[:, 8:].mean().item() - 0.2) < 0.05
+
+
+def test_the_line_on_couplings_gives_what_it_says():
+    (line,) = re.findall(r"`(found = recover_couplings\(x\))`", README.read_text(encoding="utf-8"))
+    ring = 0.8 * (torch.eye(6).roll(1, 0) + torch.eye(6).roll(-1, 0))
+    names: dict[str, object] = {"x": torus_sample(IsingEnergy(ring), 500, (6, 1)).numpy()}
+    exec(f"from discrete_ed import recover_couplings\n{line}", names)
+    found = names["found"]
+    assert found.couplings.shape == found.standard_errors.shape == (6, 6)
+    assert found.fields.shape == (6,)
+    assert set(map(tuple, found.edges[:6].tolist())) == {(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (0, 5)}
+    assert isinstance(found.energy, IsingEnergy)
 
 
 def test_the_two_commands_install_what_they_need():

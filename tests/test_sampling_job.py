@@ -49,6 +49,7 @@ def test_a_run_leaves_draws_diagnostics_and_a_figure(saved, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "config.json",
         "env.json",
+        "inputs.json",
         "result.json",
         "diagnostics.txt",
         "chains.png",

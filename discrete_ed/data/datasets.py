@@ -42,6 +42,8 @@ class TableData:
     """Rows and columns of pixels, where the states are images."""
     toy: Toy | None = None
     """The true law, where it is known."""
+    files: tuple[Path, ...] = ()
+    """What it was read from."""
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -103,13 +105,14 @@ def _pixels(shape: tuple[int, int]) -> tuple[str, ...]:
 def _mnist(root: Path) -> TableData:
     files = [_find(root, f"binarized_mnist_{split}.amat", "mnist") for split in SPLITS]
     (train, shape), (valid, _), (test, _) = (read_images(file) for file in files)
-    return TableData("mnist", "handwritten digits, binarised", train, valid, test, _pixels(shape), shape)
+    description = "handwritten digits, binarised"
+    return TableData("mnist", description, train, valid, test, _pixels(shape), shape, files=tuple(files))
 
 
 def _omniglot(root: Path, seed: int) -> TableData:
     file = _find(root, "chardata.mat", "omniglot")
     (train, shape), (test, _) = read_images(file), read_images(file, variable="testdata")
-    return _split("omniglot", "characters, thresholded", train, None, test, _pixels(shape), seed, shape)
+    return _split("omniglot", "characters, thresholded", train, None, test, _pixels(shape), seed, shape, (file,))
 
 
 def _find(root: Path, file: str, data: str) -> Path:
@@ -130,17 +133,18 @@ def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | 
             f"data: expected one of {known}, a table with {name}.train.data in {root}, or the path of a table, "
             f"got {name!r}"
         )
-    given = {"valid": valid, "test": test}
+    given = {split: None if file is None else Path(file) for split, file in (("valid", valid), ("test", test))}
     for split in given:
         beside = path.with_name(path.name.replace(".train.", f".{split}."))
         if given[split] is None and ".train." in path.name and beside.is_file():
             given[split] = beside
     table = read_table(path)
-    valid_rows, test_rows = (None if other is None else _alike(table, path, Path(other)) for other in given.values())
+    valid_rows, test_rows = (None if other is None else _alike(table, path, other) for other in given.values())
     if (table.values == table.values[0]).all():
         raise InputError(f"{path}: expected columns that vary, got {len(table.names)} constant in all rows")
     label = path.name.split(".")[0]
-    return _split(label, f"rows of {path.name}", table.values, valid_rows, test_rows, table.names, seed, None)
+    files = (path, *(other for other in given.values() if other is not None))
+    return _split(label, f"rows of {path.name}", table.values, valid_rows, test_rows, table.names, seed, None, files)
 
 
 def _alike(table: Table, path: Path, other: Path) -> Bits:
@@ -164,6 +168,7 @@ def _split(
     names: tuple[str, ...],
     seed: int,
     shape: tuple[int, int] | None,
+    files: tuple[Path, ...] = (),
 ) -> TableData:
     """Validation and test rows drawn from the training rows where there are none."""
     rng = np.random.default_rng(seed)
@@ -171,7 +176,7 @@ def _split(
         train, test = _draw(train, 5, rng, name)
     if valid is None:
         train, valid = _draw(train, 10, rng, name)
-    return TableData(name, description, train, valid, test, names, shape)
+    return TableData(name, description, train, valid, test, names, shape, files=files)
 
 
 def _draw(rows: Bits, fraction: int, rng: np.random.Generator, name: str) -> tuple[Bits, Bits]:

@@ -59,7 +59,8 @@ def run(config: Continuous) -> dict[str, Any]:
     result: dict[str, Any] = {}
     pictures: dict[str, tuple[bytes, str]] = {}
     tables: dict[str, list[list[str]]] = {}
-    with RunFolder(config.out, JOB, config.part, config) as folder:
+    inputs = [config.images] if config.images is not None and "latent" in chosen else []
+    with RunFolder(config.out, JOB, config.part, config, inputs) as folder:
         for name, (title, part) in chosen.items():
             done = folder.once(name, partial(_drawn, folder, name, title, part))
             result[name], tables[title] = done["numbers"], done["table"]

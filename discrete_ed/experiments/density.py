@@ -63,50 +63,48 @@ def run(config: EstimateDensity) -> dict[str, Any]:
     settings = settled(config, data)
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
     bits = train.shape[1]
-    folder = RunFolder(settings.out, JOB, data.name, settings)
-    print(
-        f"{data.name}: {data.description}; {bits} bits; {len(train)} to train on, {len(valid)} and {len(test)} held out"
-    )
+    with RunFolder(settings.out, JOB, data.name, settings, data.files) as folder:
+        sizes = f"{len(train)} to train on, {len(valid)} and {len(test)} held out"
+        print(f"{data.name}: {data.description}; {bits} bits; {sizes}")
+        if data.shape is None and data.constant:
+            shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
+            print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
+        energies, selected = fit_members(train, valid.float(), data.shape, settings, folder)
+        energy = energies[0] if len(energies) == 1 else SumEnergy(*energies, scale=1 / len(energies))
+        trained = time.monotonic()
 
-    if data.shape is None and data.constant:
-        shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
-        print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
-    energies, selected = fit_members(train, valid.float(), data.shape, settings, folder)
-    energy = energies[0] if len(energies) == 1 else SumEnergy(*energies, scale=1 / len(energies))
-    trained = time.monotonic()
+        generator = torch.Generator(device).manual_seed(settings.seed)
+        drawn = folder.once("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
+        samples, ess = drawn["states"].to(device), drawn["effective_starts"]
+        buffer = io.BytesIO()
+        np.save(buffer, samples.to(torch.uint8).cpu().numpy())
+        folder.write("samples.npy", buffer.getvalue())
+        sampled = time.monotonic()
 
-    generator = torch.Generator(device).manual_seed(settings.seed)
-    drawn = folder.once("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
-    samples, ess = drawn["states"].to(device), drawn["effective_starts"]
-    buffer = io.BytesIO()
-    np.save(buffer, samples.to(torch.uint8).cpu().numpy())
-    folder.write("samples.npy", buffer.getvalue())
-    sampled = time.monotonic()
-
-    z, caught = bracket(energy, train[:TOLD].float(), settings, generator)
-    likelihood = log_likelihood(energy, test.float(), z)
-    result = {
-        "data": data.name,
-        "seed": settings.seed,
-        "loss": settings.loss,
-        "energy": settings.energy,
-        "parameters": sum(parameter.numel() for parameter in energy.parameters()),
-        "members": settings.members,
-        "steps": [len(fitted.records) for fitted in selected],
-        "selected_steps": [fitted.step for fitted in selected],
-        "validation_scores": [fitted.score for fitted in selected],
-        **likelihoods(
-            likelihood, log_likelihood(energy, train[:TOLD].float(), z), log_likelihood(energy, valid.float(), z)
-        ),
-        "warnings": caught,
-        **discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
-        "effective_starts": ess,
-        "toy": None if data.toy is None else toy_scores(data.toy, energy, test.float(), generator),
-        "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
-    }
-    if folder.writes:
-        write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
-    folder.finish(result)
+        z, caught = bracket(energy, train[:TOLD].float(), settings, generator)
+        likelihood = log_likelihood(energy, test.float(), z)
+        result = {
+            "data": data.name,
+            "seed": settings.seed,
+            "loss": settings.loss,
+            "energy": settings.energy,
+            "parameters": sum(parameter.numel() for parameter in energy.parameters()),
+            "members": settings.members,
+            "steps": [len(fitted.records) for fitted in selected],
+            "selected_steps": [fitted.step for fitted in selected],
+            "validation_scores": [fitted.score for fitted in selected],
+            **likelihoods(
+                likelihood, log_likelihood(energy, train[:TOLD].float(), z), log_likelihood(energy, valid.float(), z)
+            ),
+            "warnings": caught,
+            **discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
+            "effective_starts": ess,
+            "toy": None if data.toy is None else toy_scores(data.toy, energy, test.float(), generator),
+            "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
+        }
+        if folder.writes:
+            write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
+        folder.finish(result)
     print(tables.as_text(tables.density_table(result)))
     print("", *tables.density_notes(result), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
@@ -150,11 +148,9 @@ def fit_members(
         place, arguments = "checkpoint" if config.members == 1 else f"checkpoint-{k}", _arguments(config, bits, shape)
         try:
             selected.append(fit_energy(energy, train, valid, config, seed, folder))
-        except (KeyboardInterrupt, NumericalError) as error:
+        except (KeyboardInterrupt, NumericalError):
             folder.save_energy(place, energy, arguments)
             print(f"\nstopped early; the energy so far is kept in {folder.path / place}", file=sys.stderr)
-            if isinstance(error, KeyboardInterrupt):
-                print(f"to go on: --resume {folder.path}", file=sys.stderr)
             raise
         folder.save_energy(place, energy, arguments)
         energies.append(energy)

@@ -59,7 +59,7 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
     device = pick_device(config.device)
     data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
     states = graphs_to_states(data.train).to(device)
-    with RunFolder(config.out, JOB, data.name, config) as folder:
+    with RunFolder(config.out, JOB, data.name, config, data.files) as folder:
         print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)

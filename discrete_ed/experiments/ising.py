@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -14,12 +15,14 @@ from tqdm import tqdm
 
 from discrete_ed.data.tables import read_table
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
 from discrete_ed.experiments.ising_report import report_known_model, report_table, write_couplings, write_edges
 from discrete_ed.experiments.ising_tables import score
-from discrete_ed.experiments.run_folder import RunFolder, resumed
+from discrete_ed.experiments.run_folder import RunFolder, given, resumed
+from discrete_ed.graphs.io import graph_files
 from discrete_ed.ising import (
     Recovery,
     Settings,
@@ -30,6 +33,7 @@ from discrete_ed.ising import (
     lattice,
     recover_couplings,
 )
+from discrete_ed.ising.recovery import check_samples
 from discrete_ed.torus import MAX_SAMPLED
 
 STAGES = 17  # messages of a recovery, about
@@ -53,11 +57,37 @@ def run(config: TrainIsing) -> dict[str, Any]:
     return from_known_model(config)
 
 
-def known_model(config: TrainIsing) -> tuple[IsingEnergy, str, tuple[int, int] | None]:
-    """The model to draw from, what it is called, and its shape where transfer matrices can sample it."""
+@dataclass(frozen=True)
+class Known:
+    """A model to draw from."""
+
+    energy: IsingEnergy
+    label: str
+    sigma: float | None
+    """The coupling of every edge (published), or None where the graph's file gives each edge its own."""
+    field: float | None
+    """The field on every spin, or None where the graph's file gives each spin its own."""
+    torus: tuple[int, int] | None
+    """Rows and columns, where transfer matrices can sample it."""
+
+
+def known_model(config: TrainIsing) -> Known:
+    """The model that was asked for.
+
+    Raises:
+        InputError: a graph that can't be read; `sigma` or `field` was told, and the graph's file has its own.
+    """
+    own = []
     torus = None
     if config.graph is not None:
         graph, label = interaction_graph(config.graph), config.graph.stem
+        own += ["sigma"] if nx.get_edge_attributes(graph, "coupling") else []
+        own += ["field"] if nx.get_node_attributes(graph, "field") else []
+        for option in set(own) & set(given(config)):
+            what = {"sigma": "the coupling of every edge", "field": "the field of every node"}[option]
+            raise InputError(
+                f"{option}: expected none, since {config.graph} has {what}, got {getattr(config, option):g}"
+            )
     elif config.random_graph is not None:
         nodes, degree = config.random_graph
         graph = nx.fast_gnp_random_graph(nodes, degree / (nodes - 1), seed=config.seed)
@@ -67,7 +97,8 @@ def known_model(config: TrainIsing) -> tuple[IsingEnergy, str, tuple[int, int] |
         label = "x".join([str(config.side)] * config.dimension)
         if config.dimension <= 2 and config.side <= MAX_SAMPLED:
             torus = (config.side, config.side if config.dimension == 2 else 1)
-    return IsingEnergy.from_graph(graph, 2 * config.sigma, config.field), label, torus
+    sigma, field = (None if option in own else getattr(config, option) for option in ("sigma", "field"))
+    return Known(IsingEnergy.from_graph(graph, 2 * config.sigma, config.field), label, sigma, field, torus)
 
 
 def recover(config: TrainIsing, bits: torch.Tensor, *, fields: bool, names: Sequence[str] | None = None) -> Recovery:
@@ -108,49 +139,59 @@ def draw(
 
 def from_known_model(config: TrainIsing) -> dict[str, Any]:
     """Draw from a known model, recover it, and say how near it came."""
-    energy, label, torus = known_model(config)
-    folder = RunFolder(config.out, JOB, f"{label}-{config.sigma:g}", config)
-    generator = torch.Generator().manual_seed(config.seed)
-    started = time.monotonic()
-    with torch.no_grad():
-        x, how = draw(config, energy, config.samples, torus, generator)
-        drawn = time.monotonic()
-        fields = config.field != 0
-        found = Recovery(**folder.once("recover", lambda: asdict(recover(config, x, fields=fields))))
-        fitted = time.monotonic()
-        true = energy.couplings.double().numpy()
-        edges = np.argwhere(np.triu(true, 1))
-        many = x  # draws by tempering take too long to have more of them
-        if "tempering" not in how:
-            many, _ = draw(config, energy, max(BOUND_DRAWS, 10 * len(edges)), torus, generator)
-    bound = None
-    if 0 < len(edges) <= len(many) / 10 and len(edges) + len(true) * fields <= 4000:
-        try:
-            bound = cramer_rao(2 * many.double().numpy() - 1, edges, config.samples, with_fields=fields)
-        except np.linalg.LinAlgError:  # the draws never left the ground states
-            bound = None
-    rmse = score(found.couplings, true)
-    result: dict[str, Any] = {
-        "model": label,
-        "sigma": config.sigma,
-        "samples": config.samples,
-        "drawn": how,
-        "estimator": found.estimator,
-        "penalty": config.penalty,
-        "choice": found.choice,
-        "seed": config.seed,
-        "neg_log_rmse": rmse,
-        "all_zeros": score(np.zeros_like(true), true),
-        "bound": None if bound is None else -float(np.log(bound / 2)),
-        "rmse_physics": float(np.sqrt(((found.couplings - true) ** 2).mean())),
-        "edges": {"true": len(edges), "found": len(found.edges), "right": int((true[tuple(found.edges.T)] != 0).sum())},
-        **_common_results(found),
-        "seconds": {"draw": drawn - started, "recover": fitted - drawn},
-    }
-    write_couplings(folder, found, true)
-    folder.save_energy("model", found.energy, {"couplings": len(true)})
-    report_known_model(folder, config, found, true, result)
-    folder.finish(result)
+    known = known_model(config)
+    energy, label, torus = known.energy, known.label, known.torus
+    inputs = [] if config.graph is None else graph_files(config.graph)
+    name = label if known.sigma is None else f"{label}-{known.sigma:g}"
+    with RunFolder(config.out, JOB, name, config, inputs) as folder:
+        generator = torch.Generator().manual_seed(config.seed)
+        started = time.monotonic()
+        with torch.no_grad():
+            h = energy.fields.double().numpy()
+            x, how = draw(config, energy, config.samples, torus, generator)
+            drawn = time.monotonic()
+            fields = bool(h.any())
+            found = Recovery(**folder.once("recover", lambda: asdict(recover(config, x, fields=fields))))
+            fitted = time.monotonic()
+            true = energy.couplings.double().numpy()
+            edges = np.argwhere(np.triu(true, 1))
+            many = x  # draws by tempering take too long to have more of them
+            if "tempering" not in how:
+                many, _ = draw(config, energy, max(BOUND_DRAWS, 10 * len(edges)), torus, generator)
+        bound = None
+        if 0 < len(edges) <= len(many) / 10 and len(edges) + len(true) * fields <= 4000:
+            try:
+                bound = cramer_rao(2 * many.double().numpy() - 1, edges, config.samples, with_fields=fields)
+            except np.linalg.LinAlgError:  # the draws never left the ground states
+                bound = None
+        rmse = score(found.couplings, true)
+        result: dict[str, Any] = {
+            "model": label,
+            "sigma": known.sigma,
+            "field": known.field,
+            "samples": config.samples,
+            "drawn": how,
+            "estimator": found.estimator,
+            "penalty": config.penalty,
+            "choice": found.choice,
+            "seed": config.seed,
+            "neg_log_rmse": rmse,
+            "all_zeros": score(np.zeros_like(true), true),
+            "bound": None if bound is None else -float(np.log(bound / 2)),
+            "rmse_physics": float(np.sqrt(((found.couplings - true) ** 2).mean())),
+            "rmse_fields": float(np.sqrt(((found.fields - h) ** 2).mean())) if fields else None,
+            "edges": {
+                "true": len(edges),
+                "found": len(found.edges),
+                "right": int((true[tuple(found.edges.T)] != 0).sum()),
+            },
+            **_common_results(found),
+            "seconds": {"draw": drawn - started, "recover": fitted - drawn},
+        }
+        write_couplings(folder, found, true, h if fields else None)
+        folder.save_energy("model", found.energy, {"couplings": len(true)})
+        report_known_model(folder, config, found, true, result)
+        folder.finish(result)
     return result
 
 
@@ -159,41 +200,44 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
     assert config.data is not None
     table = read_table(config.data)
     n, d = table.values.shape
-    folder = RunFolder(config.out, JOB, config.data.stem, config)
-    started = time.monotonic()
-    bits = torch.from_numpy(table.values).float()
-    found = Recovery(**folder.once("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names))))
-    fitted = time.monotonic()
-    energy = found.energy
-    generator = torch.Generator().manual_seed(config.seed)
-    with torch.no_grad():
-        x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
-        fit = goodness(table.values, x.numpy(), seed=config.seed)
-        exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
-    result: dict[str, Any] = {
-        "data": str(config.data),
-        "samples": n,
-        "spins": d,
-        "estimator": found.estimator,
-        "penalty": config.penalty,
-        "choice": found.choice,
-        "seed": config.seed,
-        "edges": {"found": len(found.edges)},
-        **_common_results(found),
-        "goodness": {
-            "pairs": {"rms_difference": fit.pair_error, "expected_of_noise": fit.pair_noise},
-            "triples": {"rms_difference": fit.triple_error, "expected_of_noise": fit.triple_noise},
-            "sum_total_variation": fit.sum_distance,
-            "model_draws": how,
-        },
-        "log_likelihood": exact,
-        "seconds": {"recover": fitted - started},
-    }
-    write_couplings(folder, found, None)
-    write_edges(folder, found, table.names)
-    folder.save_energy("model", energy, {"couplings": d})
-    report_table(folder, config, found, table.names, fit, result)
-    folder.finish(result)
+    check_samples(table.values, config.estimator, config.penalty, name=str(config.data))  # before a folder is there
+    with RunFolder(config.out, JOB, config.data.stem, config, [config.data]) as folder:
+        started = time.monotonic()
+        bits = torch.from_numpy(table.values).float()
+        found = Recovery(
+            **folder.once("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names)))
+        )
+        fitted = time.monotonic()
+        energy = found.energy
+        generator = torch.Generator().manual_seed(config.seed)
+        with torch.no_grad():
+            x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
+            fit = goodness(table.values, x.numpy(), seed=config.seed)
+            exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
+        result: dict[str, Any] = {
+            "data": str(config.data),
+            "samples": n,
+            "spins": d,
+            "estimator": found.estimator,
+            "penalty": config.penalty,
+            "choice": found.choice,
+            "seed": config.seed,
+            "edges": {"found": len(found.edges)},
+            **_common_results(found),
+            "goodness": {
+                "pairs": {"rms_difference": fit.pair_error, "expected_of_noise": fit.pair_noise},
+                "triples": {"rms_difference": fit.triple_error, "expected_of_noise": fit.triple_noise},
+                "sum_total_variation": fit.sum_distance,
+                "model_draws": how,
+            },
+            "log_likelihood": exact,
+            "seconds": {"recover": fitted - started},
+        }
+        write_couplings(folder, found)
+        write_edges(folder, found, table.names)
+        folder.save_energy("model", energy, {"couplings": d})
+        report_table(folder, config, found, table.names, fit, result)
+        folder.finish(result)
     return result
 
 

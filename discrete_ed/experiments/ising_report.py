@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,18 @@ from discrete_ed.report.tables import as_text
 HIDDEN = ("out", "resume", "table", "bias", "limits", "seeds")  # what a report needn't tell
 
 
-def write_couplings(folder: RunFolder, found: Recovery, true: np.ndarray | None) -> None:
-    """`couplings.npz`, in the physics convention."""
+def write_couplings(
+    folder: RunFolder, found: Recovery, true: np.ndarray | None = None, true_fields: np.ndarray | None = None
+) -> None:
+    """`couplings.npz`, in the physics convention, with the truth where it is known."""
     arrays = {
         "couplings": found.couplings,
         "fields": found.fields,
         "standard_errors": found.standard_errors,
         "field_errors": found.field_errors,
     }
-    if true is not None:
-        arrays["true_couplings"] = true
+    truth = {"true_couplings": true, "true_fields": true_fields}
+    arrays |= {name: array for name, array in truth.items() if array is not None}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     folder.write("couplings.npz", buffer.getvalue())
@@ -53,14 +56,18 @@ def report_known_model(
 ) -> None:
     """Say how near the learned couplings are to the true ones: a table on the screen, and the page."""
     label, how, rmse, right = result["model"], result["drawn"], result["neg_log_rmse"], result["edges"]
+    model = label if result["sigma"] is None else f"{label}, σ = {result['sigma']:g}"
     table = [
-        [f"{label}, σ = {config.sigma:g}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
+        [f"{model}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
         [f"{found.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
         ["J = 0", f"{result['all_zeros']:.2f}", f"{2 * np.exp(-result['all_zeros']):.4f}"],
     ]
     if result["bound"] is not None:
         bound = result["bound"]
         table.append(["bound, if the edges were known", f"{bound:.2f}", f"{2 * np.exp(-bound):.4f}"])
+    if result["rmse_fields"] is not None:
+        cells = ["RMSE of h", f"{result['rmse_fields']:.4f}"]
+        table = [[*row, cell] for row, cell in zip_longest(table, cells, fillvalue="–")]
     print(f"{config.samples} samples of {label}: {how}\n\n{as_text(table)}\n")
     print(f"edges: {right['right']} of {right['true']} found, and {right['found'] - right['right']} that aren't there")
     _print_warnings(found)
@@ -159,6 +166,7 @@ def _write_page(
     images = folder.draw(drawings)
     facts = {
         **{name: value for name, value in vars(config).items() if name not in HIDDEN},
+        **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
     }
     if found.held_out:

@@ -47,18 +47,18 @@ Table = list[list[str]]
 def run(config: TrainIsing) -> dict[str, Any]:
     """Print the table asked for, and keep it in a run folder; returns what `result.json` holds."""
     name = "published" if config.table else "bias" if config.bias else "limits"
-    folder = RunFolder(config.out, "train-ising", name, config)
     started = time.monotonic()
     work: Callable[[TrainIsing, RunFolder], tuple[Table, str]] = {
         "published": published,
         "bias": bias,
         "limits": limits,
     }[name]
-    table, note = work(config, folder)
-    result = {"table": table, "note": note, "seconds": time.monotonic() - started}
-    text = f"{as_text(table)}\n\n{note}"
-    folder.write("table.txt", (text + "\n").encode())
-    folder.finish(result)
+    with RunFolder(config.out, "train-ising", name, config) as folder:
+        table, note = work(config, folder)
+        result = {"table": table, "note": note, "seconds": time.monotonic() - started}
+        text = f"{as_text(table)}\n\n{note}"
+        folder.write("table.txt", (text + "\n").encode())
+        folder.finish(result)
     print(f"\n{text}\n\nwritten to {folder.path}")
     return result
 

@@ -32,14 +32,26 @@ def run(config: ComparePerturbations) -> dict[str, Any]:
         InputError: a run folder that can't be used.
     """
     config = resumed(config, JOB)
-    folder = RunFolder(config.out, JOB, f"{config.side}x{config.side}", config)
+    with RunFolder(config.out, JOB, f"{config.side}x{config.side}", config) as folder:
+        rows = _rows(config, folder)
+        result = {"sigma": config.sigma, "samples": config.samples, "losses": rows}
+        folder.finish(result)
+    torus = f"a {config.side} × {config.side} torus"
+    print(f"σ = {config.sigma:g} on {torus}, {config.samples:,} exact samples, M = {config.m}")
+    print(tables.as_text(table(rows)))
+    print(f"\nwritten to {folder.path}")
+    return result
+
+
+def _rows(config: ComparePerturbations, folder: RunFolder) -> dict[str, dict[str, float]]:
+    """What the table says of each loss."""
     lattice = _lattice(config.side)
     truth = IsingEnergy(2 * config.sigma * lattice)
     generator = torch.Generator().manual_seed(config.seed)
     x = torus_sample(truth, config.samples, (config.side, config.side), generator=generator)
     losses = _losses(config)
     rows: dict[str, dict[str, float]] = {}
-    with folder, tqdm(losses.items(), desc="perturbations", leave=False) as bar:
+    with tqdm(losses.items(), desc="perturbations", leave=False) as bar:
         for name, loss in bar:
             bar.set_postfix_str(name)
             rows[name] = folder.once(name, partial(_compared, loss, lattice, x, config))
@@ -47,12 +59,7 @@ def run(config: ComparePerturbations) -> dict[str, Any]:
     seconds = _seconds(losses, x[: config.batch])
     for name, row in rows.items():
         row |= {"seconds_per_step": seconds[name], "relative_time": seconds[name] / min(seconds.values())}
-    result = {"sigma": config.sigma, "samples": len(x), "losses": rows}
-    folder.finish(result)
-    print(f"σ = {config.sigma:g} on a {config.side} × {config.side} torus, {len(x):,} exact samples, M = {config.m}")
-    print(tables.as_text(table(rows)))
-    print(f"\nwritten to {folder.path}")
-    return result
+    return rows
 
 
 def table(rows: dict[str, dict[str, float]]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from importlib.metadata import version
@@ -27,7 +28,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import Resumable
 
 PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
-CONFIG, METRICS, RESULT, PROGRESS = "config.json", "metrics.jsonl", "result.json", "progress"
+CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
 
 AnyConfig = TypeVar("AnyConfig", bound=Resumable)
 
@@ -44,19 +45,25 @@ class RunFolder:
         job: name of the job.
         label: what tells this run from others of the job.
         config: the job's configuration, a dataclass; see `resumed`.
+        inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run goes on
+            with these files only.
 
     Raises:
-        InputError: the folder is in use or can't be written.
+        InputError: the folder is in use or can't be written; an input isn't what it was when the run began.
     """
 
-    def __init__(self, out: Path | None, job: str, label: str, config: Any) -> None:
+    def __init__(self, out: Path | None, job: str, label: str, config: Any, inputs: Iterable[Path] = ()) -> None:
         resume = getattr(config, "resume", None)
         name = resume or out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = Path(text_from_first(str(name)))
         self.writes = ranks().rank == 0
         self._logged = 0
-        if resume is not None or not self.writes:
+        if resume is not None:
+            _expect_unchanged(self.path / INPUTS, _sha256(inputs))
             return
+        if not self.writes:
+            return
+        hashes = _sha256(inputs)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             used = any(self.path.iterdir())
@@ -65,6 +72,8 @@ class RunFolder:
         if used:
             raise InputError(f"out: expected a new or empty folder, got {self.path}, which holds files")
         self.write_json("env.json", _environment())
+        if hashes:
+            self.write_json(INPUTS, hashes)
         self.write_json(CONFIG, {"job": job, **asdict(config)})
 
     def __enter__(self) -> RunFolder:
@@ -190,9 +199,9 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
     """
     if config.resume is None:
         return config
-    given = [field.name for field in fields(config) if field.name != "resume" and _is_set(config, field)]
-    if given:
-        raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(given)}")
+    others = [name for name in given(config) if name != "resume"]
+    if others:
+        raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(others)}")
     path = config.resume / CONFIG
     try:
         record = json.loads(path.read_bytes())
@@ -212,8 +221,31 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
     return type(config)(**{**options, "resume": config.resume})
 
 
-def _is_set(config: Resumable, field: Any) -> bool:
-    return bool(getattr(config, field.name) != field.default)
+def given(config: Resumable) -> list[str]:
+    """The options that aren't what they are by default."""
+    return [field.name for field in fields(config) if getattr(config, field.name) != field.default]
+
+
+def _sha256(inputs: Iterable[Path]) -> dict[str, str]:
+    hashes = {}
+    for path in inputs:
+        try:
+            with path.open("rb") as file:
+                hashes[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: expected a readable file, but {error.strerror or error}") from None
+    return hashes
+
+
+def _expect_unchanged(path: Path, now: dict[str, str]) -> None:
+    """Refuse inputs that aren't those noted in `inputs.json`, which a run without inputs hasn't."""
+    try:
+        before = json.loads(path.read_bytes()) if path.exists() else {}
+        changed = sorted(file for file in now.keys() | before.keys() if now.get(file) != before.get(file))
+    except (OSError, ValueError, RecursionError, AttributeError):  # AttributeError: JSON, but no object
+        raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
+    if changed:
+        raise InputError(f"resume: expected the input as it was, but since the run began {changed[0]} was changed")
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import MANIFEST, load_energy
+from discrete_ed.checkpoint import MANIFEST, WEIGHTS, load_energy
 from discrete_ed.distributed import pick_device
 from discrete_ed.energies import (
     BernoulliEnergy,
@@ -83,7 +83,8 @@ def run(config: Sample) -> dict[str, Any]:
     x = random_states(energy, config.chains, config.nodes, generator)
     kernel, local = choose(config.kernel, energy)
     kernel.init(local, x[:1])  # refuses what doesn't fit before a folder is there
-    with RunFolder(config.out, JOB, config.energy.name, config) as folder:
+    inputs = [config.energy / file for file in (MANIFEST, WEIGHTS)]
+    with RunFolder(config.out, JOB, config.energy.name, config, inputs) as folder:
         if isinstance(kernel, DMALA):
             warm = partial(adapted, kernel, local, x, max(config.warmup * config.thin, 50), generator)
             found = folder.once("step-size", warm, {"generator": generator})

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import networkx as nx
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.io import read_graphs
+from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
 
 CITESEER_FILE = "ind.citeseer.graph"
@@ -37,6 +37,8 @@ class GraphData:
     description: str
     train: list[nx.Graph]
     test: list[nx.Graph]
+    files: tuple[Path, ...] = ()
+    """What it was read from."""
 
 
 def ego_graphs(graph: nx.Graph) -> list[nx.Graph]:
@@ -91,16 +93,19 @@ def synthetic_citations(nodes: int = 2200, seed: int = 0) -> nx.Graph:
 def citeseer(root: Path) -> nx.Graph:
     """Citeseer's largest connected component, relabelled in sorted order, as GraphRNN's recipe has it.
 
-    Only the graph file of PyG's `Planetoid` is used: it is looked for in the layouts that PyG leaves behind
-    (`root`, `root/CiteSeer/raw`, `root/planetoid/CiteSeer/raw`), else downloaded from where PyG takes it.
+    Only the graph file of PyG's `Planetoid` is used, see `citeseer_file`.
     """
-    folders = [root, root / "raw", root / "CiteSeer" / "raw", root / "planetoid" / "CiteSeer" / "raw"]
-    path = next((folder / CITESEER_FILE for folder in folders if (folder / CITESEER_FILE).is_file()), None)
-    if path is None:
-        path = _download_citeseer(root / "CiteSeer" / "raw")
-    graph = read_planetoid_graph(path)
+    graph = read_planetoid_graph(citeseer_file(root))
     component = max((sorted(nodes) for nodes in nx.connected_components(graph)), key=len)
     return _relabelled(graph, component)
+
+
+def citeseer_file(root: Path) -> Path:
+    """The file of Citeseer's graph, in one of the layouts that PyG leaves behind (`root`, `root/CiteSeer/raw`,
+    `root/planetoid/CiteSeer/raw`), else downloaded from where PyG takes it."""
+    folders = [root, root / "raw", root / "CiteSeer" / "raw", root / "planetoid" / "CiteSeer" / "raw"]
+    path = next((folder / CITESEER_FILE for folder in folders if (folder / CITESEER_FILE).is_file()), None)
+    return path or _download_citeseer(root / "CiteSeer" / "raw")
 
 
 def _download_citeseer(folder: Path) -> Path:
@@ -144,12 +149,14 @@ def _citation_egos(root: Path, seed: int) -> GraphData:
 
 def _ego_all(root: Path, seed: int) -> GraphData:
     train, test = split(ego_graphs(citeseer(root)), 200, seed)
-    return GraphData("ego-all", "all ego graphs of Citeseer with 4 to 18 nodes", train, test)
+    description = "all ego graphs of Citeseer with 4 to 18 nodes"
+    return GraphData("ego-all", description, train, test, (citeseer_file(root),))
 
 
 def _ego_small(root: Path, seed: int) -> GraphData:
     egos = ego_graphs(citeseer(root))[:200]
-    return GraphData("ego-small", "the first 200 ego graphs of Citeseer, official split", egos[40:], egos[:40])
+    description = "the first 200 ego graphs of Citeseer, official split"
+    return GraphData("ego-small", description, egos[40:], egos[:40], (citeseer_file(root),))
 
 
 def _community_small(root: Path, seed: int) -> GraphData:
@@ -204,4 +211,5 @@ def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_se
     if len(graphs) < 2:
         raise InputError(f"{path}: expected at least two graphs to split into training and test graphs, got one")
     train, test = split(graphs, max(1, len(graphs) // 5), split_seed)
-    return GraphData(path.stem, f"graphs of {path.name}, a random fifth of them for test", train, test)
+    description = f"graphs of {path.name}, a random fifth of them for test"
+    return GraphData(path.stem, description, train, test, tuple(graph_files(path)))

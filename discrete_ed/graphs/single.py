@@ -85,11 +85,14 @@ def _says_nothing(word: str) -> bool:
         return False
 
 
-def read_graphml(path: Path) -> nx.Graph:
+def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
     """The graph of a GraphML file, which must hold one, undirected, without nested graphs.
 
     Files with a document type are refused before they are parsed: entities, which can grow without bound or name other
     files, stand nowhere else. The encoding must be UTF-8, whatever the file declares.
+
+    Args:
+        attributes: whether nodes and edges keep what else the file says of them.
 
     Raises:
         InputError: the file can't be read, isn't GraphML, or holds another kind of graph.
@@ -121,6 +124,8 @@ def read_graphml(path: Path) -> nx.Graph:
             f"{path}: expected every node and edge once and edges between nodes that are there, got {nodes} nodes and "
             f"{edges} edges that make {len(graph)} and {graph.number_of_edges()}"
         )
+    if attributes:
+        return nx.convert_node_labels_to_integers(graph)
     plain = nx.empty_graph(nodes)
     place = {node: k for k, node in enumerate(graph)}
     plain.add_edges_from((place[u], place[v]) for u, v in graph.edges)

@@ -130,7 +130,7 @@ def recover_couplings(
     >>> sorted(map(tuple, found.edges.tolist()))
     [(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5)]
     """
-    spins = _checked(x, estimator, penalty)
+    spins = check_samples(x, estimator, penalty)
     names = names or [f"x{i}" for i in range(1, spins.shape[1] + 1)]
     same = _same(spins)
     warnings = _doubts(spins, same, names)
@@ -193,15 +193,15 @@ def _quiet(message: str) -> None:
     del message
 
 
-def _checked(x: torch.Tensor | Array, estimator: str, penalty: str) -> Array:
-    """The table as spins, `(N, D)`."""
+def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name: str = "x") -> Array:
+    """The samples as spins −1 and +1, `(N, D)`; raises what `recover_couplings` raises, naming `name`."""
     bits = x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
-    check_states(bits.float() if bits.dtype == torch.uint8 else bits)
+    check_states(bits.float() if bits.dtype == torch.uint8 else bits, name=name)
     if bits.ndim != 2 or bits.shape[0] < 10 or bits.shape[1] < 2:
-        raise InputError(f"x: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}")
-    for name, value, known in (("estimator", estimator, Estimator), ("penalty", penalty, Penalty)):
+        raise InputError(f"{name}: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}")
+    for option, value, known in (("estimator", estimator, Estimator), ("penalty", penalty, Penalty)):
         if value not in get_args(known):
-            raise InputError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
+            raise InputError(f"{option}: expected one of {', '.join(get_args(known))}, got {value!r}")
     d = bits.shape[1]
     if estimator == "maximum-likelihood" and d > ENUMERATED:
         raise InputError(f"estimator: expected at most {ENUMERATED} spins for maximum-likelihood, got {d}")

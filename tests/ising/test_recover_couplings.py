@@ -256,6 +256,7 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     ("x", "arguments", "message"),
     [
         (np.full((20, 3), 0.5), {}, "zeros and ones"),
+        (-np.ones((20, 3)), {}, r"got -1 \(spins s are states as \(s \+ 1\) / 2\)"),
         (np.zeros((5, 3)), {}, "at least 10 samples"),
         (np.zeros((20, 1)), {}, "2 spins"),
         (np.zeros(20), {}, "table"),

@@ -41,7 +41,7 @@ class TrainIsing(Resumable):
     """
 
     data: Path | None = None
-    """your observations: CSV, NPZ, NPY or Parquet, a row for each, cells 0/1 or -1/+1"""
+    """your observations: CSV, NPZ, NPY or Parquet, a row for each, at least 10 rows, cells 0/1 or -1/+1"""
     side: int = 10
     """side of the lattice"""
     dimension: int = 2
@@ -49,7 +49,8 @@ class TrainIsing(Resumable):
     periodic: bool = True
     """whether the lattice closes to a torus"""
     graph: Path | None = None
-    """interaction graph from a file (.g6, .s6, .jsonl, .edges, .graphml) in place of the lattice"""
+    """interaction graph from a file (.g6, .s6, .jsonl, .edges, .graphml) in place of the lattice; edges of GraphML may
+    have a number `coupling`, nodes a number `field` (physics), which then stand in place of --sigma, of --field"""
     random_graph: tuple[int, float] | None = None
     """nodes and mean degree of an Erdos-Renyi graph in place of the lattice"""
     sigma: float = 0.2
