@@ -62,7 +62,7 @@ def density_energy(
     """
     logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data).logits.detach()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if name == "rbm":
             machine = RBMEnergy(bits, width).to(logits.device)
             machine.visible_bias.data.copy_(logits)

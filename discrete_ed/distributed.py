@@ -55,9 +55,10 @@ def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield ranks()
         return
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+        # Not nccl, with tensors on GPUs neither: the messages are small, and where a rank dies gloo raises an error in
+        # the others, while nccl leaves them waiting for their device until a watchdog ends them.
+        dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
     except (ValueError, RuntimeError) as error:
         raise InputError(f"WORLD_SIZE: expected to be started by torchrun, but {str(error).splitlines()[0]}") from None
     _current = Ranks(dist.get_rank(), dist.get_world_size())
@@ -69,15 +70,20 @@ def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
 
 
 def pick_device(name: str) -> torch.device:
-    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own."""
+    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own.
+
+    Convolutions on GPUs keep single precision from then on: rounded further, as they are by default (TF32), the energy
+    of a state would depend on what else is in its batch.
+    """
     try:
         device = torch.device(name)
         if name == "cuda" and ranks().size > 1:
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, dtype=torch.float64, device=device).item()  # some have no double precision
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"device: expected cpu, or a device that is there, got {name!r}: {reason}") from None
+    torch.backends.cudnn.allow_tf32 = False
     return device
 
 
@@ -173,7 +179,7 @@ def gathered(rows: Tensor, count: int) -> Tensor:
 def _together(collective: Callable[..., Any], *arguments: Any) -> None:
     try:
         collective(*arguments)
-    except RuntimeError as error:  # gloo's and nccl's
+    except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise DiscreteEDError(
             f"ranks: expected all processes to go on, but one ended or was too slow ({reason})"

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
+from discrete_ed.distributed import from_first_
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.training import AnyEnergy, FitConfig, Record, _ema, columns_of, fit, records_of
 
@@ -118,6 +119,7 @@ class _Selection:
         if number % self.every == 0 or number == self.steps:
             with torch.no_grad():
                 value = float(self.score(self.averaged.module))
+            value = from_first_(torch.tensor(value, dtype=torch.float64)).item()  # all ranks stop together
             if isnan(value):
                 raise NumericalError(f"score: expected a number, got NaN at step {number}")
             record = {**record, "score": value}

@@ -292,8 +292,12 @@ def records_of(columns: Tensor) -> list[Record]:
 
 def _default_generators(parameters: Sequence[Tensor]) -> dict[str, torch.Generator]:
     """Torch's own generators, which a loss without one of its own draws from."""
-    cuda = {p.device.index for p in parameters if p.device.type == "cuda"}
-    return {"torch": torch.default_generator, **{f"cuda:{k}": torch.cuda.default_generators[k] for k in cuda}}
+    cuda = sorted({p.device.index for p in parameters if p.device.type == "cuda"})
+    return {
+        "torch": torch.default_generator,
+        # by number, not by index: a rank may go on with another GPU
+        **{f"cuda-{k}": torch.cuda.default_generators[index] for k, index in enumerate(cuda)},
+    }
 
 
 def _ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:

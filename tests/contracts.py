@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from math import perm
 
 import torch
-from place import DEVICE, FLOAT, all_states, fixed, normal, rounding, seeded
+from place import DEVICE, FLOAT, all_states, fixed, normal, number_of, rounding, seeded
 from scipy.stats import chi2
 from torch import Tensor
 
@@ -101,12 +101,11 @@ class Table:
     """A local evaluation looked up in a table of all states, so that the exact checks stay quick."""
 
     def __init__(self, local: LocalEvaluation, states: Tensor) -> None:
-        self.place = 2 ** torch.arange(states.shape[1] - 1, -1, -1)
         self.evaluation = Evaluation(*(part.detach() for part in local(states)))
         self.energy = local.energy
 
     def __call__(self, x: Tensor) -> Evaluation:
-        place = x.long() @ self.place
+        place = number_of(x)
         return Evaluation(self.evaluation.energy[place], self.evaluation.delta[place])
 
 
@@ -131,7 +130,7 @@ def transition_matrix(kernel: Kernel, local: LocalEvaluation, states: Tensor) ->
     probability, propose = _branches(kernel, table, here)
     branches = len(probability) // len(states)
     assert torch.allclose(probability.view(branches, -1).sum(0), torch.ones(1, dtype=FLOAT), atol=rounding(1e-12))
-    there = propose(torch.full((len(probability),), -torch.inf)).x.long() @ table.place
+    there = number_of(propose(torch.full((len(probability),), -torch.inf)).x)
     flow = probability * _acceptance(propose, len(probability))
     matrix.index_put_((rows.repeat(branches), there), flow, accumulate=True)
     matrix[rows, rows] += 1 - matrix.sum(1)
@@ -200,7 +199,7 @@ def _sweep_matrix(kernel: GibbsSweep, table: Table, here: State) -> Tensor:
         for pattern in itertools.product([False, True], repeat=len(members)):
             flips = torch.zeros(bits, dtype=torch.bool)
             flips[list(members)] = torch.tensor(pattern)
-            there = (here.x - flips.to(here.x.dtype)).abs().long() @ table.place
+            there = number_of((here.x - flips.to(here.x.dtype)).abs())
             probability = torch.where(flips, low, 1 - low)[:, list(members)].prod(-1)
             step[torch.arange(count), there] = probability
         sweep = sweep @ step
@@ -235,7 +234,7 @@ def _cluster_matrix(kernel: SwendsenWang, local: LocalEvaluation, states: Tensor
     coins = all_states(bits + 1).repeat(len(row), 1)
     row, which = row.repeat_interleave(2 ** (bits + 1)), which.repeat_interleave(2 ** (bits + 1))
     start = State(*(part[row] for part in here))
-    there = kernel.flip(local, start, bonds, joins[which], coins).x.long() @ 2 ** torch.arange(bits - 1, -1, -1)
+    there = number_of(kernel.flip(local, start, bonds, joins[which], coins).x)
     matrix = torch.zeros(count, count, dtype=FLOAT)
     return matrix.index_put_((row, there), probability[row, which] / 2 ** (bits + 1), accumulate=True)
 
@@ -249,8 +248,7 @@ def check_frequencies(kernel: Kernel, local: LocalEvaluation, states: Tensor, ro
 
 def chi_square(bits: Tensor, law: Tensor) -> float:
     """The p-value of draws `(N, D)` under a law over all states `(2^D,)`; those expected less than 5 times are one."""
-    place = 2 ** torch.arange(bits.shape[-1] - 1, -1, -1)
-    seen = (bits.long() @ place).bincount(minlength=len(law)).to(FLOAT)
+    seen = number_of(bits).bincount(minlength=len(law)).to(FLOAT)
     wanted = law * len(bits)
     if seen[law < rounding(1e-11, 1e-7)].any():  # where a right kernel can't go, but for rounding
         return 0.0

@@ -46,7 +46,13 @@ class MadeByTests(TorchFunctionMode):
         by_a_test = sys._getframe(1).f_code.co_filename.startswith(TESTS)
         if by_a_test and function in _device_constructors() and kwargs.get("device") is None:
             kwargs["device"] = DEVICE
-        return function(*args, **kwargs)
+        made = function(*args, **kwargs)
+        source = kwargs.get("generator")
+        if source is not None and isinstance(made, Tensor) and made.device.type != source.device.type:
+            raise RuntimeError(
+                f"expected a {made.device.type} device type for generator but found {source.device.type}"
+            )
+        return made
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -67,6 +73,11 @@ def normal(generator: torch.Generator, *shape: int) -> Tensor:
 def all_states(bits: int) -> Tensor:
     """All states `(2^D, D)` on the device, in the order of enumeration."""
     return enumerate_states(bits, dtype=FLOAT, device=DEVICE)
+
+
+def number_of(states: Tensor) -> Tensor:
+    """The place of states `(…, D)` in the order of enumeration; a sum, for GPUs have no products of whole numbers."""
+    return (states.long() * 2 ** torch.arange(states.shape[-1] - 1, -1, -1, device=states.device)).sum(-1)
 
 
 def rounding(double: float, single: float = 2e-5) -> float:

@@ -20,6 +20,7 @@ from torch.utils.backend_registration import _DummyBackendModule, _setup_private
 NAME = "simulated"
 CPU, EXTERNAL = 1, 12  # kDLCPU and kDLExtDev, which torch takes for its own private device
 INDEXING = ("aten::index", "aten::_index_put", "aten::_unsafe_index")  # a GPU takes indices of the CPU, too
+PRODUCTS = ("mm", "mv", "bmm", "dot", "addmm", "addmv", "baddbmm")  # on a GPU, of real numbers only
 
 
 class Module(_DummyBackendModule):
@@ -83,6 +84,10 @@ def _there(tensor: torch.Tensor) -> torch.Tensor:
     return _seen_from(EXTERNAL, tensor)
 
 
+def _is_real(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+
+
 def _is_there(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.device.type == NAME
 
@@ -107,6 +112,8 @@ def _mapped(change: Callable[[Any], Any], value: Any) -> Any:
 def _run(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """Any operation on tensors of the device, or that makes some there."""
     name = operation.name()
+    if name.split(".")[0].removeprefix("aten::") in PRODUCTS and not any(_is_real(value) for value in args):
+        raise RuntimeError(f"{name}: not implemented for whole numbers")
     indices = args[1] if name.startswith(INDEXING) else ()
     pairs: list[tuple[torch.Tensor, torch.Tensor, torch.Size]] = []  # of the device, here, and its shape before
 

@@ -17,10 +17,15 @@ pytestmark = [
     pytest.mark.anywhere,
     pytest.mark.skipif(DEVICE.type == "cpu", reason="other tests run the jobs on the CPU: this is for --device"),
 ]
-JOBS = {
-    "generate-ego-graphs": "--data community-small --steps 4 --samples 6 --sampler-steps 6 --width 4 --layers 1",
-    "estimate-density": "--data moons --steps 20 --width 8 --layers 1 --samples 20 --sampler-steps 2 --temperatures 5"
-    " --runs 4",
+DENSITY = (
+    "estimate-density --data moons --steps 20 --width 8 --layers 1 --samples 20 --sampler-steps 2 --temperatures 5"
+    " --runs 4"
+)
+JOBS = {  # each with the number of the checkpoint after which it is cut
+    "generate-ego-graphs --data community-small --steps 4 --samples 6 --sampler-steps 6 --width 4 --layers 1": 4,
+    DENSITY: 4,
+    f"{DENSITY} --loss pcd": 4,
+    "sample ENERGY --kernel dmala --chains 4 --steps 8 --warmup 4": 1,
 }
 
 
@@ -32,8 +37,11 @@ class Cut(Exception):
 def test_a_job_finishes_and_goes_on_where_it_was_cut(job, tmp_path, monkeypatch):
     monkeypatch.setattr(ego_graphs, "SEGMENT", 2)
 
-    def start(name: str, *options: str) -> None:
-        run_job(job, [*JOBS[job].split(), "--device", str(DEVICE), "--out", str(tmp_path / name), *options])
+    save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]})
+    name, *arguments = job.replace("ENERGY", str(tmp_path / "energy")).split()
+
+    def start(folder: str, *options: str) -> None:
+        run_job(name, [*arguments, "--device", str(DEVICE), "--out", str(tmp_path / folder), *options])
 
     start("whole")
     saves, save = [], run_folder.Checkpoints.save
@@ -41,14 +49,14 @@ def test_a_job_finishes_and_goes_on_where_it_was_cut(job, tmp_path, monkeypatch)
     def cut(self, *arguments):
         save(self, *arguments)
         saves.append(self)
-        if len(saves) == 4:
+        if len(saves) == JOBS[job]:
             raise Cut
 
     with monkeypatch.context() as patch:
         patch.setattr(run_folder.Checkpoints, "save", cut)
         with pytest.raises(Cut):
-            start("cut", "--checkpoint-seconds", "0")
-    run_job(job, ["--resume", str(tmp_path / "cut")])
+            start("cut", *([] if name == "sample" else ["--checkpoint-seconds", "0"]))
+    run_job(name, ["--resume", str(tmp_path / "cut")])
     whole, resumed = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "cut"))
     assert whole.keys() == resumed.keys()
     assert comparable(whole) == pytest.approx(comparable(resumed), rel=1e-3)
@@ -95,7 +103,7 @@ def test_the_simulated_device_computes_what_the_cpu_does_and_is_as_strict_as_a_g
 def comparable(result: dict) -> list[float]:
     """All numbers of a result but the seconds."""
     if isinstance(result, dict):
-        return [x for name, value in result.items() if name != "seconds" for x in comparable(value)]
+        return [x for name, value in result.items() if "second" not in name for x in comparable(value)]
     if isinstance(result, list):
         return [x for value in result for x in comparable(value)]
     return [float(result)] if isinstance(result, int | float) else []

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from contracts import ising, mlp, rbm, torus
-from place import DEVICE, FLOAT, all_states, rounding, seeded
+from place import DEVICE, FLOAT, all_states, number_of, rounding, seeded
 
 from discrete_ed import (
     InputError,
@@ -91,7 +91,7 @@ def test_perfect_samples_follow_the_enumerated_law(coupling, backend, generator,
     energy = IsingEnergy(lattice.couplings.detach(), fields)
     bits = perfect_sample(energy, 10_000, generator=generator)
     law = log_law(energy, 9, dtype=FLOAT).exp().detach()
-    seen = (bits.long() @ (2 ** torch.arange(8, -1, -1))).bincount(minlength=512) / len(bits)
+    seen = number_of(bits).bincount(minlength=512) / len(bits)
     statistic = ((seen - law) ** 2 / law).sum() * len(bits)  # chi-square with 511 degrees of freedom
     assert abs(statistic - 511) < 4.5 * (2 * 511) ** 0.5
 
@@ -141,9 +141,9 @@ def test_stopping_at_the_first_meeting_forwards_would_be_seen(generator):
         ends[together & ~met] = s[:20_000][together & ~met]
         met |= together
     assert met.all()
-    forwards = (((ends + 1) / 2).long() @ torch.tensor([2, 1])).bincount(minlength=4) / 20_000
+    forwards = number_of((ends + 1) / 2).bincount(minlength=4) / 20_000
     assert not within(forwards, law, 20_000)
-    backwards = perfect_sample(energy, 20_000, generator=generator).long() @ torch.tensor([2, 1])
+    backwards = number_of(perfect_sample(energy, 20_000, generator=generator))
     assert within(backwards.bincount(minlength=4) / 20_000, law, 20_000)
 
 

@@ -71,7 +71,8 @@ class MixtureEnergy(nn.Module):
     def draw(self, count: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Independent draws, `(count, D)`."""
         parts = self.log_weights.detach().softmax(0).multinomial(count, replacement=True, generator=generator)
-        noise = torch.randn(count, self.means.shape[-1], generator=generator, dtype=self.means.dtype)
+        shape, like = (count, self.means.shape[-1]), self.means
+        noise = torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
         return self.means[parts] + self.variance**0.5 * noise
 
     def diffused(self, t: float) -> MixtureEnergy:

@@ -9,10 +9,14 @@ A file is data: nothing in it is executed.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import itertools
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +37,7 @@ CODES = {
     **dict.fromkeys(("true", "True", "TRUE"), TRUE),
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MAX_CELLS = 2**27
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")
 
@@ -55,8 +59,10 @@ class Table:
 def read_table(path: str | Path) -> Table:
     """The binary table in a text file (`.csv`, `.data`, any other ending), a `.npy`, `.npz` or `.parquet` file.
 
-    −1 and false become 0. A first row is taken as names where no cell of it is a number, a truth value or missing, or
-    where it counts its columns (0, 1, 2, … or 1, 2, 3, …, three or more).
+    −1 and false become 0. A first row is taken as names where it has text, and no number or truth value, or where it
+    counts its columns (0, 1, 2, … or 1, 2, 3, …, three or more). A first column is taken for the names of the rows, and
+    left out with a warning, where it isn't binary, all others are, and no name comes twice. Blank lines count for
+    nothing.
 
     Raises:
         InputError: the file can't be read; a cell is missing or is neither 0/1, −1/+1 nor true/false, or not of the
@@ -111,34 +117,75 @@ def _to_bits(codes: Bits, names: tuple[str, ...], first: int, path: Path) -> Bit
     return ((codes == ONE) | (codes == TRUE)).astype(np.uint8)
 
 
+class _Refused(InputError):
+    """A cell that isn't binary, and the name of its column."""
+
+    def __init__(self, told: str, name: str) -> None:
+        super().__init__(told)
+        self.name = name
+
+
 def _refuse(path: Path, row: int, name: str, cell: object, *, missing: bool) -> InputError:
     got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
-    return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS[:2])}, {KINDS[2]}, got {got}")
+    expected = f"{', '.join(KINDS[:2])}, {KINDS[2]}"
+    return _Refused(f"{path}, row {row}, column {name!r}: expected {expected}, got {got}", name)
 
 
 def _read_text(path: Path) -> tuple[Bits, tuple[str, ...], int]:
-    lines = path.read_text(encoding="utf-8-sig").rstrip("\r\n").splitlines()
-    rows = _rows(lines, path)
-    head = next(rows, [])
-    names = _names(head)
-    first = 1 if names is None else 2
-    named = names or tuple(f"x{k + 1}" for k in range(len(head)))
-    data = [] if names or not head else [_codes(head, named, path, 1)]
-    for number, cells in enumerate(rows, 2):
-        data.append(_codes(cells, named, path, number))
-    return np.frombuffer(b"".join(data), np.uint8).reshape(len(data), len(named)), named, first
-
-
-def _rows(lines: Sequence[str], path: Path) -> Iterator[list[str]]:
-    """The cells of each line; the delimiter is the one that the first line has most of."""
-    if not lines:
-        return
-    delimiter = max(",;\t", key=lines[0].count)
-    if delimiter not in lines[0]:
-        yield from (line.split() for line in lines)
-        return
+    content = path.read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        yield from csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+        lines = content.decode("utf-16" if wide else "utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected text; save it as UTF-8") from None
+    rows = list(itertools.islice(_rows(lines, path), 2))
+    head = rows[0][1] if rows else []
+    names = _names(head)
+    if names is not None and len(rows) > 1 and len(rows[1][1]) == len(names) + 1:  # R leaves the rows' own name out
+        names = ("", *names)
+    width = len(names or head)
+    named = tuple(name or f"x{k}" for k, name in enumerate(names or [""] * width, 1))
+    data = [row for row in rows if names is None or row is not rows[0]]
+    first = data[0][0] if data else 1
+
+    def read(skip: int) -> Bits:
+        body = itertools.islice(_rows(lines, path), int(names is not None), None)
+        told: set[str] = set()
+        codes = []
+        for number, cells in body:
+            if len(cells) != width:
+                raise InputError(f"{path}, row {number}: expected {width} cells as in the first row, got {len(cells)}")
+            told.update(cells[:skip])
+            codes.append(_codes(cells[skip:], named[skip:], path, number))
+        if skip and len(told) < len(codes):
+            raise InputError(f"{path}: expected different names of rows")
+        return np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), width - skip)
+
+    try:
+        return read(0), named, first
+    except InputError as error:
+        if not (isinstance(error, _Refused) and error.name == named[0] and width > 2):
+            raise
+        try:
+            codes = read(1)
+        except InputError:
+            raise error from None
+    warnings.warn(f"{path}: the first column, {named[0]!r}, names the rows and is left out", stacklevel=3)
+    return codes, named[1:], first
+
+
+def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that isn't blank, and its number; the delimiter is the one that the first has most of."""
+    head = next((line for line in lines if line.strip()), None)
+    if head is None:
+        return
+    delimiter = max(",;\t", key=head.count)
+    single = delimiter not in head
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        for number, cells in enumerate((line.split() for line in lines) if single else reader, 1):
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                yield number, cells
     except csv.Error as error:
         raise InputError(f"{path}: expected a table of cells, but {error}") from None
 
@@ -146,25 +193,36 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[list[str]]:
 def _names(cells: list[str]) -> tuple[str, ...] | None:
     """The first row as names, or None where it holds data."""
     names = tuple(cell.strip() for cell in cells)
-    counts = [[str(k + start) for k in range(len(names))] for start in (0, 1)]
-    if len(names) > 2 and list(names) in counts:
-        return names
-    if any(name in CODES or name.lower() in MISSING_CELLS or NUMBER.fullmatch(name) for name in names):
+    for start in (0, 1):
+        counts = [str(k + start) for k in range(len(names))]
+        if len(names) > 2 and list(names) == counts:
+            return names
+        if len(names) > 3 and list(names[1:]) == counts[:-1] and not NUMBER.fullmatch(names[0]):
+            return names  # pandas', whose index comes first
+    kept = [name for name in names if name.lower() not in MISSING_CELLS]
+    if not kept or any(name in CODES or NUMBER.fullmatch(name) for name in kept):
         return None
-    return names or None
+    return names
 
 
 def _codes(cells: list[str], names: tuple[str, ...], path: Path, row: int) -> bytes:
-    if len(cells) != len(names):
-        raise InputError(f"{path}, row {row}: expected {len(names)} cells as in the first row, got {len(cells)}")
     try:
         return bytes([CODES[cell] for cell in cells])
     except KeyError:
-        cells = [cell.strip() for cell in cells]
-    for name, cell in zip(names, cells, strict=True):
-        if cell not in CODES:
-            raise _refuse(path, row, name, cell, missing=cell.lower() in MISSING_CELLS)
-    return bytes([CODES[cell] for cell in cells])
+        codes = [_code(cell.strip()) for cell in cells]
+    if OTHER in codes or MISSING in codes:
+        column = next(k for k, code in enumerate(codes) if code >= MISSING)
+        raise _refuse(path, row, names[column], cells[column].strip(), missing=codes[column] == MISSING)
+    return bytes(codes)
+
+
+@lru_cache(4096)
+def _code(cell: str) -> int:
+    if cell.lower() in MISSING_CELLS:
+        return MISSING
+    if NUMBER.fullmatch(cell):
+        return {0.0: ZERO, 1.0: ONE, -1.0: MINUS}.get(float(cell), OTHER)
+    return CODES.get(cell, OTHER)
 
 
 def _read_numpy(path: Path) -> tuple[Bits, tuple[str, ...]]:

@@ -27,7 +27,8 @@ class RBMEnergy(Energy):
         self, visible: int, hidden: int, *, scale: float = 0.01, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(scale * torch.randn(visible, hidden, generator=generator))
+        drawn = torch.randn(visible, hidden, generator=generator, device=generator.device if generator else None)
+        self.weight = nn.Parameter(scale * drawn.to(torch.get_default_device()))
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 

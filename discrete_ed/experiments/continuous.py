@@ -127,8 +127,8 @@ def gaussians(config: Continuous) -> Part:
     side = torch.arange(-4.0, 5.0, 2.0)
     truth = MixtureEnergy(torch.ones(25), torch.cartesian_prod(side, side), variance=0.09)
     generator = torch.Generator().manual_seed(config.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
         energy = NeuralEnergy(2, (128, 128, 128))
 
     def loss() -> Tensor:
@@ -176,8 +176,8 @@ def latent(config: Continuous, images: Tensor) -> Part:
     test, train = x[:held_out], x[held_out:]
     drawn: dict[str, Tensor] = {}
     for name, learned in (("normal prior", False), ("learned prior", True)):
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(config.seed)
             prior: nn.Module = TiltedPrior(config.latent) if learned else NormalPrior()
             model = LatentModel(prior, config.latent, x.shape[1])
         generator = torch.Generator().manual_seed(config.seed + 1)

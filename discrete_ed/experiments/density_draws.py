@@ -36,7 +36,7 @@ def generate(energy: Energy, train: Tensor, config: EstimateDensity, generator: 
         uniform, w, ess = weighted_uniform(energy, START_DRAWS, bits, generator, train.device)
     between = max(1, config.sampler_steps // 10)
     if ess >= count:
-        start, steps, snapshots = uniform[torch.searchsorted(w.cumsum(0), _uniforms(count, w, generator))], between, 1
+        start, steps, snapshots = uniform[_rows(w, count, generator)], between, 1
         chunks = start.float().split(config.samples)
     else:
         marginals = train.float().mean(0)
@@ -66,6 +66,7 @@ def weighted_uniform(
     return x, w, float(w.sum() ** 2 / w.square().sum())
 
 
-def _uniforms(count: int, w: Tensor, generator: torch.Generator) -> Tensor:
-    """Places on the cumulated weights."""
-    return torch.rand(count, generator=generator, device=w.device, dtype=w.dtype) * w.sum()
+def _rows(w: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Rows drawn in proportion to their weights, of which there may be more than `multinomial` takes."""
+    places = torch.rand(count, generator=generator, device=w.device, dtype=w.dtype) * w.sum()
+    return torch.searchsorted(w.cumsum(0), places).clamp(max=len(w) - 1)

@@ -61,8 +61,8 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files) as folder:
         print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
+        with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
+            torch.default_generator.manual_seed(config.seed)
             max_nodes = max(map(len, data.train))
             energy = GraphEnergy(max_nodes, width=config.width, layers=config.layers).to(device)
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
@@ -178,10 +178,10 @@ def generate(
     with tqdm(total=config.sampler_steps * -(-most // config.chains), desc="sample", unit="step") as bar:
         bar.update(sum(end - step for _, step, end, _ in segments[:done]))
         for number, (first, step, end, beta) in enumerate(segments[done:], done + 1):
-            trace = totals[step:end].clone()
+            trace = totals[step:end].to(bits.device, copy=True)
 
             def watch(step: int, state: State, trace: Tensor = trace, beta: float = beta) -> None:
-                trace[step - 1] += torch.stack([state.energy.sum() / beta, state.accepted.sum()]).cpu()
+                trace[step - 1] += torch.stack([state.energy.sum() / beta, state.accepted.sum()])
                 bar.update()
 
             rows = slice(first, first + config.chains)
@@ -189,7 +189,7 @@ def generate(
                 bits[rows] = sample(
                     kernel, Taylor(energy, beta), bits[rows], end - step, generator=generator, watch=watch
                 )
-            totals[step:end] = trace
+            totals[step:end] = trace.cpu()
             checkpoints.save(number, {"bits": bits, "totals": totals})
             wait_for_all()
     bits, totals = gathered(bits, config.samples), torch.from_numpy(summed(totals.numpy()))

@@ -88,7 +88,7 @@ def run(config: Sample) -> dict[str, Any]:
         if isinstance(kernel, DMALA):
             warm = partial(adapted, kernel, local, x, max(config.warmup * config.thin, 50), generator)
             found = folder.once("step-size", warm, {"generator": generator})
-            kernel, x = replace(kernel, step_size=found["step_size"]), found["x"]
+            kernel, x = replace(kernel, step_size=found["step_size"]), found["x"].to(x)
         print(f"{config.chains} chains of {type(energy).__name__}, {x.shape[1]} bits, by {name_of(kernel)}")
         kept = draws(config, kernel, local, x, folder, generator)
         in_a_step = len(kernel.classes or x[0]) if isinstance(kernel, GibbsSweep) else 1

@@ -111,7 +111,7 @@ def draw_states(
     def told(total: int) -> Callable[[int, State], None] | None:
         return None if watch is None else lambda step, _: watch(step, total)
 
-    start = (torch.rand(count, d, generator=generator) < 0.5).float()
+    start = (torch.rand(count, d, generator=generator, device=energy.fields.device) < 0.5).float()
     if sweeps is not None:
         x = sample(GibbsSweep(), Exact(energy), start, sweeps, generator=generator, watch=told(sweeps))
         return x, f"{sweeps} sweeps of single spins from random states"
@@ -119,7 +119,7 @@ def draw_states(
         return torus_sample(energy, count, torus, generator=generator), "exact, by transfer matrices"
     if d <= 16:
         law = log_law(energy, d).detach().double().exp()
-        return enumerate_states(d)[
+        return enumerate_states(d, device=law.device)[
             law.multinomial(count, replacement=True, generator=generator)
         ], "exact, by enumeration"
     try:

@@ -104,7 +104,7 @@ class GibbsSweep:
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         u = uniforms(state, *state.x.shape, generator=generator)
         start = state.x
-        indices = torch.arange(start.shape[-1]).split(1) if self.classes is None else self._indices
+        indices = torch.arange(start.shape[-1], device=u.device).split(1) if self.classes is None else self._indices
         for members in indices:
             state = self.update(local, state, members.to(u.device), u)
         return state._replace(accepted=(state.x != start).any(-1))

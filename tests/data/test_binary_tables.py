@@ -57,6 +57,48 @@ def test_a_first_row_of_names_is_taken_as_such(tmp_path, header, names):
     assert np.array_equal(table.values, BITS)
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("K,Na,None\n1,0,1\n0,1,1\n", ("K", "Na", "None")),
+        ("a,,c\n1,0,1\n0,1,1\n", ("a", "x2", "c")),
+        ("\n  \na,b,c\n\n1,0,1\n0,1,1\n   \n\n", ("a", "b", "c")),
+        ("1.0,0.000,1e0\n0.000000000000000000e+00 , 1.000000000000000000e+00,+1.\n", ("x1", "x2", "x3")),
+        ("a;b;c\n1;0;1\n0;1;1\n".encode("utf-16"), ("a", "b", "c")),
+    ],
+)
+def test_untidy_text_is_read_too(tmp_path, text, names):
+    path = tmp_path / "table.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    table = read_table(path)
+    assert table.names == names
+    assert table.values.tolist() == [[1, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site,a,b\none,1,0\ntwo,0,1\nthree,1,1\n",
+        ",a,b\n0,1,0\n1,0,1\n2,1,1\n",
+        "a,b\none,1,0\ntwo,0,1\nthree,1,1\n",  # as R writes it
+        '"","a","b"\n"1",1,0\n"2",0,1\n"3",1,1\n',
+    ],
+)
+def test_names_of_rows_are_left_out_and_told(tmp_path, text):
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.warns(UserWarning, match=r"the first column, '.*', names the rows and is left out"):
+        table = read_table(tmp_path / "table.csv")
+    assert table.names == ("a", "b")
+    assert table.values.tolist() == [[1, 0], [0, 1], [1, 1]]
+
+
+def test_columns_of_pandas_without_names_are_counted(tmp_path):
+    (tmp_path / "table.csv").write_text(",0,1,2\n0,1,0,1\n1,0,1,1\n2,1,1,0\n")
+    with pytest.warns(UserWarning, match="names the rows"):
+        table = read_table(tmp_path / "table.csv")
+    assert table.values.tolist() == [[1, 0, 1], [0, 1, 1], [1, 1, 0]]
+
+
 def test_two_columns_of_bits_have_no_header(tmp_path):
     assert read_table(written(tmp_path, "0,1\n1,1\n")).values.tolist() == [[0, 1], [1, 1]]
 
@@ -89,12 +131,16 @@ def test_numpy_files_are_read(tmp_path, array):
         ("1,-1\n1,0\n", r"row 2, column 'x2': expected -1 or \+1.*got 0"),
         ("true,0\nfalse,1\n", r"row 1, column 'x2': expected true or false.*got 0"),
         ("1,0\n1,0,1\n", r"row 2: expected 2 cells as in the first row, got 3"),
-        ("1,0\n\n1,0\n", r"row 2: expected 2 cells as in the first row, got 0"),
+        ("1,0\n\n1,0,1\n", r"row 3: expected 2 cells as in the first row, got 3"),
+        ("id,a,b\nx,1,0\nx,0,1\n", r"row 2, column 'id': .*got x"),
+        ("id,a,b\nx,1,0\ny,0,2\n", r"row 2, column 'id': .*got x"),
+        ("id,a,b\nx,1,0\n,,\n", r"row 2, column 'id': .*got x"),
         ("a,b\n1,0\n", "at least two rows and one column, got 1 rows"),
         ("a,b\n", "got 0 rows"),
         ("", "got 0 rows"),
         ("a,a\n1,0\n0,1\n", "different names of columns, got 'a' twice"),
-        (b"\xff\xfe\x00", "expected a readable table"),
+        (b"\xff\xfe\x00", "expected text; save it as UTF-8"),
+        ("caf\xe9,b\n1,0\n0,1\n".encode("latin-1"), "expected text; save it as UTF-8"),
         ('"1\n0,1\n', "row|cells"),
     ],
 )

@@ -169,7 +169,7 @@ def test_graph_energy_does_not_change_when_nodes_are_relabelled():
         g = fixed(seed)
         original = graphs_to_states([graph], 9).to(DEVICE, FLOAT)
         # Any of the nine places, not only the first n: absent nodes may lie between.
-        places = torch.randperm(9, generator=g)
+        places = torch.randperm(9, generator=g, device="cpu").to(DEVICE)
         from discrete_ed.states import from_matrix, to_matrix
 
         moved = from_matrix(to_matrix(original)[:, places][:, :, places])

@@ -19,7 +19,7 @@ from contracts import (
     torus,
     transition_matrix,
 )
-from place import DEVICE, FLOAT, all_states, fixed, rounding, seeded
+from place import DEVICE, FLOAT, all_states, fixed, number_of, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -200,7 +200,7 @@ def test_block_gibbs_honours_frozen_bits_and_reads_them(generator):
     states = enumerate_states(3, device=DEVICE)
     for first, rows in ((0, bits[:10_000]), (1, bits[10_000:])):
         law = (-energy(states[4 * first : 4 * first + 4])).softmax(0).detach()
-        seen = (rows[:, 1:].long() @ torch.tensor([2, 1])).bincount(minlength=4) / 10_000
+        seen = number_of(rows[:, 1:]).bincount(minlength=4) / 10_000
         assert ((seen - law).abs() <= 4.5 * (law * (1 - law) / 10_000).sqrt()).all()
 
 

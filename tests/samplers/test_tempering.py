@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 from contracts import detailed_balance_residual, ising, mlp, rbm, transition_matrix
-from place import DEVICE, FLOAT, all_states, rounding, seeded
+from place import DEVICE, FLOAT, all_states, number_of, rounding, seeded
 
 from discrete_ed import (
     DMALA,
@@ -52,7 +52,6 @@ def swap_matrix(kernel, energy, bits, even):
     rungs = len(kernel.betas)
     _, joint = joint_law(energy, kernel.betas, bits)
     count = len(joint)
-    place = 2 ** torch.arange(bits * rungs - 1, -1, -1)
     state = kernel.init(Exact(energy), joint.transpose(0, 1).flatten(0, 1))
 
     def swap(log_u):
@@ -66,12 +65,12 @@ def swap_matrix(kernel, energy, bits, even):
         low, high = torch.full((count,), -60.0, dtype=FLOAT), torch.full((count,), 1e-15, dtype=FLOAT)
         swapped = never.clone()
         swapped[r] = -torch.inf
-        there = swap(swapped).long() @ place
+        there = number_of(swap(swapped))
         for _ in range(70):
             middle = (low + high) / 2
             log_u = never.clone()
             log_u[r] = middle
-            moved = (swap(log_u).long() @ place != torch.arange(count)) | (there == torch.arange(count))
+            moved = (number_of(swap(log_u)) != torch.arange(count)) | (there == torch.arange(count))
             low, high = torch.where(moved, middle, low), torch.where(moved, high, middle)
         probability = low.exp().clamp(max=1)
         step = torch.zeros(count, count, dtype=FLOAT)
@@ -128,7 +127,7 @@ def test_every_rung_follows_its_law(kernel, start, generator):
     x = torch.cat([states[w.multinomial(chains, replacement=True, generator=generator)] for w in weights])
     bits = sample(ParallelTempering(kernel, betas), Exact(energy), x, 20, generator=generator)
     for law, rung in zip(laws, bits.split(chains), strict=True):
-        seen = (rung.long() @ (2 ** torch.arange(3, -1, -1))).bincount(minlength=16) / chains
+        seen = number_of(rung).bincount(minlength=16) / chains
         assert ((seen - law).abs() <= 4.5 * (law * (1 - law) / chains).sqrt()).all()
 
 
