@@ -108,7 +108,7 @@ def test_stopped_in_every_phase_and_resumed_is_uninterrupted(whole, monkeypatch,
             config = type(config)(resume=Path("STOPPED"))
     phases = list(dict.fromkeys(begun))
     assert begun == [name for name in phases for _ in range(2)]  # none is computed again once it is there
-    assert len(phases) == {"evaluate": 2 * 21, "evaluate-graphs": 23}[form]
+    assert len(phases) == {"evaluate": 2 * 22, "evaluate-graphs": 24}[form]
     assert left("STOPPED") == whole[form]
     with pytest.raises(InputError, match="expected a run that is not finished"):
         evaluation.run(config)

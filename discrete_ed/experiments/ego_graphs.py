@@ -26,13 +26,14 @@ from discrete_ed.distributed import (
     wait_for_all,
 )
 from discrete_ed.energies.graph import GraphEnergy
-from discrete_ed.errors import NumericalError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.experiments.configs import GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs.convert import graphs_to_states, states_to_graphs
 from discrete_ed.graphs.datasets import GraphData, load_graph_data
-from discrete_ed.graphs.evaluation import evaluate_graphs
+from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
 from discrete_ed.graphs.io import encode_graphs
+from discrete_ed.graphs.mmd import get_protocol
 from discrete_ed.local import Taylor
 from discrete_ed.losses import energy_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
@@ -58,6 +59,9 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
     config = resumed(config, JOB)
     device = pick_device(config.device)
     data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
+    check_sets({"reference": data.test, "train": data.train}, config.protocol)  # before hours of training
+    if get_protocol(config.protocol).unbiased and config.samples < 2:
+        raise InputError(f"samples: expected at least 2 for protocol {config.protocol}, got {config.samples}")
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files) as folder:
         print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")

@@ -140,7 +140,8 @@ def _page(
     )
     facts = {name: value for name, value in vars(config).items() if name not in HIDDEN}
     facts["generated"] = ", ".join(generated)
-    return page.render_page(f"Scores: {', '.join(results)}", lead, scores, images, facts, tables.common_notes(results))
+    title, told = f"Scores: {', '.join(results)}", tables.common_notes(results)
+    return page.render_page(title, lead, scores, images, facts, told, marked=len(results) == 1)
 
 
 def _png(figure: Figure) -> bytes:

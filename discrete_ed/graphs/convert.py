@@ -171,7 +171,8 @@ def from_pyg(data: Iterable[Data]) -> list[nx.Graph]:
     """PyG graphs, such as a data set or a list of `Data`, to networkx graphs; features are left behind.
 
     Raises:
-        InputError: a graph has self-loops, an edge in only one direction, or an edge to a node that isn't there.
+        InputError: a graph has self-loops, an edge in only one direction or twice, an edge to a node that isn't there,
+            or weights other than 1.
 
     >>> from torch_geometric.data import Data
     >>> triangle = Data(edge_index=torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]]), num_nodes=3)
@@ -184,6 +185,12 @@ def from_pyg(data: Iterable[Data]) -> list[nx.Graph]:
         if nodes is None or edges is None:
             raise InputError(f"data[{k}]: expected a PyG graph with num_nodes and edge_index, got {one!r:.80}")
         pairs = {(int(u), int(v)) for u, v in edges.T.tolist()}
+        if len(pairs) < edges.shape[1]:
+            raise InputError(f"data[{k}]: expected simple edges, got one of them twice")
+        for name in ("edge_weight", "weight"):
+            weights = getattr(one, name, None)
+            if weights is not None and not bool((torch.as_tensor(weights) == 1).all()):
+                raise InputError(f"data[{k}]: expected an unweighted graph, got {name} other than 1")
         beyond = next((pair for pair in pairs if not all(0 <= node < nodes for node in pair)), None)
         if beyond is not None:
             raise InputError(f"data[{k}]: expected edges between {nodes} nodes, numbered from 0, got {beyond}")

@@ -70,6 +70,9 @@ def evaluate_graphs(
           random halves of the reference against each other;
         - `resampled`, `resampled_sd`: mean and standard deviation over 10 sets of as many graphs as were generated,
           drawn with replacement from the training graphs (absent without them): the floor at matched size;
+        - `bias`, `floor_bias`: what of the score of a perfect generator, and of the floor, is owed to the numbers of
+          graphs, `(1/m + 1/n) (1 − mean k)` over pairs of reference graphs (absent where the estimate is unbiased, or
+          for a single reference graph). A score stands fairly beside its floor where these are alike;
         - `erdos_renyi`: the trivial generator: random graphs with the numbers of nodes and edges of training graphs;
         - `mmd2_u`: the U-statistic of the score, which expects zero where the laws are equal (None for a single graph);
         - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times; `p_value` beside
@@ -99,7 +102,7 @@ def evaluate_graphs(
     sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
     check_sets(sets, protocol)
     rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
-    phases = RESAMPLES + len(DESCRIPTORS) + (7 if train is None else 9)
+    phases = RESAMPLES + len(DESCRIPTORS) + (8 if train is None else 10)
     with tqdm(total=phases, desc="score", disable=not progress, leave=False) as bar:
 
         def part(name: str, phase: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
@@ -121,7 +124,12 @@ def evaluate_graphs(
             draws = [part(f"resampled-{k}", _scores, test, drawn, protocol) for k, drawn in enumerate(again)]
             rows["resampled"] = _mean(draws)
             rows["resampled_sd"] = {name: float(np.std([draw[name] for draw in draws], ddof=1)) for name in draws[0]}
-        rows["erdos_renyi"] = part("erdos_renyi", _trivial, test, train or reference, len(generated), protocol, seed)
+        sizes = (len(test["degree"]), len(made["degree"]))
+        real = (sizes[0] // 2, -(-sizes[0] // 2)) if train is None else (sizes[0], len(learned["degree"]))
+        rows |= part("bias", _bias, test, protocol, {"bias": sizes, "floor_bias": real})
+        rows["erdos_renyi"] = part(
+            "erdos_renyi", _trivial, test, reference if train is None else train, len(generated), protocol, seed
+        )
         drawn = {name: part(f"draws-{name}", _draws, test, made, protocol, name, seed) for name in DESCRIPTORS}
         unbiased = part("mmd2_u", _unbiased, test, made, protocol)
         judged, p_value = _judged({name: Draws(**one) for name, one in drawn.items()}, unbiased)
@@ -192,6 +200,19 @@ def _draws(reference: Description, generated: Description, protocol: str, name: 
     chosen = get_protocol(protocol)
     kernel = chosen.kernels[name]
     return asdict(draw(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed))
+
+
+def _bias(reference: Description, protocol: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, float]]:
+    count = len(reference["degree"])
+    if get_protocol(protocol).unbiased or count < 2:
+        return {}
+    # a set against itself: the U-statistic counts each graph's nearness to itself once, between the copies
+    alike = compare(reference, reference, protocol, unbiased=True)
+    apart = {name: max(0.0, -count / 2 * value) for name, value in alike.items()}
+    return {
+        row: _mean_of_three({name: (1 / m + 1 / n) * value for name, value in apart.items()})
+        for row, (m, n) in sizes.items()
+    }
 
 
 def _unbiased(reference: Description, generated: Description, protocol: str) -> dict[str, float]:

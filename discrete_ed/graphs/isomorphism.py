@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import networkx as nx
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import shortest_path
 
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.statistics import GraphSet, orbits
+
+SMALL = 24  # nodes up to which the search is quick whatever the graphs
+MEASURED = 2000  # nodes up to which all distances are computed
+ROUNDS = 3
 
 
 def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
     """For each graph the index of the first graph of the list that is isomorphic to it.
 
-    Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash.
+    Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash. The
+    nodes of large ones are told apart further before that, or the search would not end on rings and lattices.
 
     >>> isomorphism_classes([nx.path_graph(3), nx.complete_graph(3), nx.star_graph(2)])
     [0, 1, 0]
@@ -33,6 +41,8 @@ def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
             classes.append(classes[twin])
             continue
         labels = [row.tobytes() for row in rows]
+        if len(graph) > SMALL:
+            labels = _refined(graph, labels)
         invariant = tuple(sorted(labels))
         labelled = nx.Graph()
         labelled.add_nodes_from((node, {"orbits": label}) for node, label in zip(graph, labels, strict=True))
@@ -43,6 +53,32 @@ def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
             alike.append((k, labelled))
         classes.append(first)
     return classes
+
+
+def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
+    """Labels that tell more nodes apart: how many nodes and edges lie at which distance, and then those of neighbours.
+
+    The latter is colour refinement (Weisfeiler and Leman 1968), three rounds of it.
+    """
+    place = {node: k for k, node in enumerate(graph)}
+    ends = np.array([(place[u], place[v]) for u, v in graph.edges], dtype=int).reshape(-1, 2)
+    if len(graph) <= MEASURED and len(ends):
+        matrix = csr_array((np.ones(len(ends)), ends.T), shape=(len(graph), len(graph)))
+        distances = np.minimum(shortest_path(matrix, directed=False, unweighted=True), len(graph)).astype(int)
+        for k, row in enumerate(distances):
+            nodes = np.bincount(row)
+            near, far = np.sort(row[ends], axis=1).T
+            edges = np.bincount(2 * near + (far - near))
+            labels[k] = _digest(labels[k], nodes.tobytes(), edges.tobytes())
+    neighbours = [[place[other] for other in graph[node]] for node in graph]
+    for _ in range(ROUNDS):
+        around = (sorted(labels[k] for k in near) for near in neighbours)
+        labels = [_digest(label, *near) for label, near in zip(labels, around, strict=True)]
+    return labels
+
+
+def _digest(*parts: bytes) -> bytes:
+    return blake2b(b"|".join(parts), digest_size=16).digest()
 
 
 def _isomorphic(a: nx.Graph, b: nx.Graph) -> bool:

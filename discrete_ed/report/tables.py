@@ -78,16 +78,15 @@ def notes(result: Mapping[str, Any]) -> list[str]:
             "ratio to it. Read the p-value."
         )
     else:
-        bias = {
-            name: scores["mmd2"] - scores["mmd2_u"]
-            for name, scores in result["statistics"].items()
-            if scores["mmd2_u"] is not None
-        }
-        if bias:
-            sizes = ", ".join(f"{name} {_number(value)}" for name, value in bias.items())
+        if "bias" in result["mean"]:
+            own, floor = (
+                ", ".join(f"{name} {_number(scores[row])}" for name, scores in result["statistics"].items())
+                for row in ("bias", "floor_bias")
+            )
             lines.append(
-                f"Scores are biased: with {made} against {real} graphs, so much of each is bias, which a perfect "
-                f"generator has, too: {sizes}."
+                f"Scores are biased, the more the fewer graphs there are. With {made} against {real} graphs so much of "
+                f"a perfect generator's score is bias: {own}; of the floor: {floor}. Where these differ, its ratio to "
+                "the floor isn't 1."
             )
         which = "degree, clustering and spectral" if protocol == "edp" else "all four statistics"
         lines.append(

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import evaluate_graphs, evaluation, graph_mmd, load_graph_data
 from discrete_ed.graphs.evaluation import erdos_renyi_like
-from discrete_ed.graphs.mmd import PROTOCOLS
+from discrete_ed.graphs.mmd import PROTOCOLS, describe
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 
@@ -23,7 +23,8 @@ def test_scores_with_training_graphs(data, protocol):
     generated = data.train[:50]
     result = evaluate_graphs(data.test, generated, data.train, protocol=protocol)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    rows = ["mmd2", "floor", "resampled", "resampled_sd", "erdos_renyi", "mmd2_u", "p_value", "interval"]
+    biases = [] if protocol == "psd" else ["bias", "floor_bias"]
+    rows = ["mmd2", "floor", "resampled", "resampled_sd", *biases, "erdos_renyi", "mmd2_u", "p_value", "interval"]
     assert result["protocol"] == protocol
     assert (result["reference_graphs"], result["generated_graphs"], result["train_graphs"]) == (200, 50, 705)
     assert list(result["statistics"]) == STATISTICS
@@ -49,7 +50,7 @@ def test_scores_with_training_graphs(data, protocol):
 def test_scores_without_training_graphs(data):
     result = evaluate_graphs(data.test, data.train[:30])
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    rows = ["mmd2", "floor", "erdos_renyi", "mmd2_u", "p_value", "interval"]
+    rows = ["mmd2", "floor", "bias", "floor_bias", "erdos_renyi", "mmd2_u", "p_value", "interval"]
     assert all(list(scores) == rows for scores in [*result["statistics"].values(), result["mean"]])
     assert result["train_graphs"] is None
     assert result["novel"] is None
@@ -137,9 +138,23 @@ def test_seeds_are_reproducible_and_differ(data):
     for learned in (train, None):
         first, again, other = (evaluate_graphs(reference, generated, learned, seed=seed) for seed in (0, 0, 1))
         assert first == again
-        for row in first["mean"].keys() - {"mmd2", "mmd2_u"} - ({"floor"} if learned else set()):
+        for row in first["mean"].keys() - {"mmd2", "mmd2_u", "bias", "floor_bias"} - ({"floor"} if learned else set()):
             assert first["mean"][row] != other["mean"][row]
         assert first["mean"]["mmd2"] == other["mean"]["mmd2"]
+
+
+def test_the_bias_is_what_a_perfect_generator_scores(data):
+    """Draws from the reference's own law, few against few: on average all of their score is bias."""
+    everything, rng = data.train, np.random.default_rng(0)
+    scores, biases = [], []
+    for _ in range(40):
+        rows = rng.choice(len(everything), 40, replace=False)
+        reference, generated = [everything[k] for k in rows[:30]], [everything[k] for k in rows[30:]]
+        scores.append(list(graph_mmd(reference, generated).values()))
+        found = evaluation._bias(describe(reference), "edp", {"bias": (30, 10)})
+        biases.append([found["bias"][name] for name in STATISTICS])
+    error = np.std(scores, axis=0) / 40**0.5
+    assert (np.abs(np.mean(scores, 0) - np.mean(biases, 0)) < 4.5 * error).all()
 
 
 @pytest.mark.parametrize("learned", [True, False])

@@ -107,3 +107,24 @@ def test_ego_small_has_82_classes_and_28_test_graphs_seen_in_training(data_root)
     classes = np.array(isomorphism_classes([*data.train, *data.test]))
     assert len(np.unique(classes)) == 82
     assert np.sum(classes[160:] < 160) == 28
+
+
+def subdivided(graph: nx.Graph) -> nx.Graph:
+    made = nx.Graph()
+    for k, (u, v) in enumerate(graph.edges):
+        made.add_edges_from([(u, ("middle", k)), (("middle", k), v)])
+    return made
+
+
+def test_rings_and_lattices_end_although_their_nodes_look_alike():
+    """VF2++ alone would search these for hours: nodes have equal orbit counts wherever there are no short cycles."""
+    rings = [nx.random_regular_graph(2, 60, seed=k) for k in range(20)]
+    lengths = [tuple(sorted(map(len, nx.connected_components(graph)))) for graph in rings]
+    assert isomorphism_classes(rings) == [lengths.index(one) for one in lengths]
+    cubic = [subdivided(nx.random_regular_graph(3, 20, seed=k)) for k in range(8)]
+    shuffled = [renamed(graph, random.Random(1)) for graph in cubic]
+    assert isomorphism_classes(cubic + shuffled) == 2 * list(range(8))
+    fives, sixes = nx.cycle_graph(5), nx.cycle_graph(6)
+    one = nx.disjoint_union_all([fives] * 12 + [sixes] * 5)
+    other = nx.disjoint_union_all([fives] * 6 + [sixes] * 10)
+    assert isomorphism_classes([one, other, nx.disjoint_union_all([sixes] * 5 + [fives] * 12)]) == [0, 1, 0]
