@@ -120,6 +120,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
     graphml = ["\n".join(nx.generate_graphml(graph)).encode() for graph in graphs]
     lists = [pickle.dumps(defaultdict(list, {0: [1, 2], 1: [0], 2: [0]}), protocol) for protocol in range(6)]
     tables = [b"a,b\n1,0\n0,1\n", b"-1 1\n1 1\n", b"true\tfalse\nfalse\ttrue\n", b'"x";"y"\n1;0\n0;0\n']
+    tables += [b",a,b\n0,1,0\n1,0,1\n2,1,1\n", b"u,1.0e+00,\n\nv,-1.0,\n", "a;b\n1;0\n0;1\n".encode("utf-16")]
     arrays = [npy((3, 2), content=b"\0\1\1\0\1\1"), npy((2, 2), "'<f8'", np.eye(2).tobytes())]
     arrays += [npy((2, 2), "'<U5'", np.array([["true", "false"]] * 2).tobytes())]
     idx = b"\0\0\x08\3" + struct.pack(">III", 2, 3, 4) + bytes(range(24))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from scipy.io import savemat
 
 from discrete_ed import InputError, read_table
 from discrete_ed.data import read_images
+from discrete_ed.data.text_tables import ZERO, Spellings
 
 BITS = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]], np.uint8)
+NEARLY = ["1.00000000000000000000000001", "1e-999", "1e99999999999999999999", "1e1", "1_0", "0x1", "1.0.0", "--1"]
 
 
 def written(folder, text, name="table.csv"):
@@ -32,6 +37,14 @@ def written(folder, text, name="table.csv"):
         "1,-1,1\n-1,-1,1\n1,1,-1\n",
         "True,false,TRUE\nfalse,False,true\ntrue,true,FALSE\n",
         "1.0,0.0,+1\n0,0,1\n1,1,0\n",
+        "1.000000,0.000000,1.000000\n0.000e+00,-0.0,1.\n10e-1,0.1000E+01,.0\n",
+        "1.000,-1.0000,1.000\n-1.0e0,-1e+00,1\n1,1,-10.0e-1\n",
+        "\n   \n1,0,1\n\n0,0,1\n \t\n1,1,0\n   \n\n",
+        "\n1 0 1\n  \n0 0 1\n\n1 1 0\n \n",
+        "1,0,1,\n0,0,1, \n\n1,1,0,\n",
+        "1\t0\t1\t\n0\t0\t1\t\n1\t1\t0\t\n",
+        codecs.BOM_UTF16_LE + "1,0,1\r\n0,0,1\r\n1,1,0".encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + "1\t0\t1\n0\t0\t1\n1\t1\t0\n".encode("utf-16-be"),
     ],
 )
 def test_text_is_read_whatever_its_delimiter_and_kind(tmp_path, text):
@@ -49,6 +62,14 @@ def test_text_is_read_whatever_its_delimiter_and_kind(tmp_path, text):
         ("\ufeffä,b,c", ("ä", "b", "c")),
         ("0,1,2", ("0", "1", "2")),
         ("1,2,3", ("1", "2", "3")),
+        ("id,b,", ("id", "b", "x3")),
+        ('"",b,c', ("x1", "b", "c")),
+        ("a,,c", ("a", "x2", "c")),
+        ("a,None,c", ("a", "None", "c")),
+        ("NA,b,nan", ("NA", "b", "nan")),
+        ("1,b,c", ("1", "b", "c")),
+        ("a,2.5,c", ("a", "2.5", "c")),
+        ("\n\na,b,c\n", ("a", "b", "c")),
     ],
 )
 def test_a_first_row_of_names_is_taken_as_such(tmp_path, header, names):
@@ -60,43 +81,32 @@ def test_a_first_row_of_names_is_taken_as_such(tmp_path, header, names):
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("K,Na,None\n1,0,1\n0,1,1\n", ("K", "Na", "None")),
-        ("a,,c\n1,0,1\n0,1,1\n", ("a", "x2", "c")),
-        ("\n  \na,b,c\n\n1,0,1\n0,1,1\n   \n\n", ("a", "b", "c")),
-        ("1.0,0.000,1e0\n0.000000000000000000e+00 , 1.000000000000000000e+00,+1.\n", ("x1", "x2", "x3")),
-        ("a;b;c\n1;0;1\n0;1;1\n".encode("utf-16"), ("a", "b", "c")),
+        ("id,a,b,c\nsite0,1,0,1\nsite1,0,0,1\nsite2,1,1,0\n", ("a", "b", "c")),
+        (",a,b,c\n0,1,0,1\n1,0,0,1\n2,1,1,0\n", ("a", "b", "c")),
+        ('"","a","","c"\n"17",1,0,1\n"1",0,0,1\n"0",1,1,0\n', ("a", "x2", "c")),
+        (",0,1,2\n0,1,0,1\n1,0,0,1\n2,1,1,0\n", ("0", "1", "2")),
+        ("site,1,2,3\n0,1,0,1\n1,0,0,1\n2,1,1,0\n", ("1", "2", "3")),
+        ("u 1 0 1\nv 0 0 1\nw 1 1 0\n", ("x1", "x2", "x3")),
+        ("id\ta\tb\tc\n u\t1.0\t0.0\t1.0\nv\t0\t0\t1\n\nw\t1\t1\t0\n", ("a", "b", "c")),
     ],
 )
-def test_untidy_text_is_read_too(tmp_path, text, names):
-    path = tmp_path / "table.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    table = read_table(path)
+def test_a_first_column_of_names_is_left_out_with_a_warning(tmp_path, text, names):
+    with pytest.warns(UserWarning, match=r"table.csv: the first column names the rows, and is left out") as caught:
+        table = read_table(written(tmp_path, text))
+    assert caught[0].filename == __file__
     assert table.names == names
-    assert table.values.tolist() == [[1, 0, 1], [0, 1, 1]]
+    assert np.array_equal(table.values, BITS)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "site,a,b\none,1,0\ntwo,0,1\nthree,1,1\n",
-        ",a,b\n0,1,0\n1,0,1\n2,1,1\n",
-        "a,b\none,1,0\ntwo,0,1\nthree,1,1\n",  # as R writes it
-        '"","a","b"\n"1",1,0\n"2",0,1\n"3",1,1\n',
-    ],
-)
-def test_names_of_rows_are_left_out_and_told(tmp_path, text):
-    (tmp_path / "table.csv").write_text(text)
-    with pytest.warns(UserWarning, match=r"the first column, '.*', names the rows and is left out"):
-        table = read_table(tmp_path / "table.csv")
-    assert table.names == ("a", "b")
-    assert table.values.tolist() == [[1, 0], [0, 1], [1, 1]]
+def test_a_first_column_of_two_bits_is_no_index(tmp_path):
+    table = read_table(written(tmp_path, ",a\n0,1\n1,1\n"))
+    assert table.names == ("x1", "a")
+    assert table.values.tolist() == [[0, 1], [1, 1]]
 
 
-def test_columns_of_pandas_without_names_are_counted(tmp_path):
-    (tmp_path / "table.csv").write_text(",0,1,2\n0,1,0,1\n1,0,1,1\n2,1,1,0\n")
-    with pytest.warns(UserWarning, match="names the rows"):
-        table = read_table(tmp_path / "table.csv")
-    assert table.values.tolist() == [[1, 0, 1], [0, 1, 1], [1, 1, 0]]
+def test_what_numpy_writes_of_itself_is_read(tmp_path):
+    np.savetxt(tmp_path / "table.txt", 2.0 * BITS - 1)
+    assert np.array_equal(read_table(tmp_path / "table.txt").values, BITS)
 
 
 def test_two_columns_of_bits_have_no_header(tmp_path):
@@ -132,15 +142,34 @@ def test_numpy_files_are_read(tmp_path, array):
         ("true,0\nfalse,1\n", r"row 1, column 'x2': expected true or false.*got 0"),
         ("1,0\n1,0,1\n", r"row 2: expected 2 cells as in the first row, got 3"),
         ("1,0\n\n1,0,1\n", r"row 3: expected 2 cells as in the first row, got 3"),
-        ("id,a,b\nx,1,0\nx,0,1\n", r"row 2, column 'id': .*got x"),
-        ("id,a,b\nx,1,0\ny,0,2\n", r"row 2, column 'id': .*got x"),
-        ("id,a,b\nx,1,0\n,,\n", r"row 2, column 'id': .*got x"),
+        ("\na,b\n1,0\n\n0,3\n", r"row 5, column 'b': .*got 3"),
+        ("\n1,0\n\n0,-1\n", r"row 4, column 'x2': expected 0 or 1, as in other cells.*got -1"),
+        ("1\t0\n\t\n0\t1\n", r"row 2, column 'x1': .*missing value"),
+        ("1,0,\n0,1,1\n", r"row 1, column 'x3': .*missing value"),
+        ("a,b,c\n1,0,\n0,1,\n", r"row 2, column 'c': .*missing value"),
+        ('1,0,"x,\n"0,\n', r"row 2, column 'x3': .*got x"),
+        *((f"1,0\n{cell},1\n", f"row 2, column 'x1': .*got {re.escape(cell)}") for cell in NEARLY),
+        ("1,0,x\n0,1,1\n1,1,0\n", r"row 1, column 'x3': .*got x"),
+        ("1,x\n0,1\n1,0\n", r"row 1, column 'x2': .*got x"),
+        ("x,0,1\n0,1,1\n1,1,0\n", r"row 1, column 'x1': .*got x"),
+        ("1,0,1,2\n0,1,1,1\n1,1,0,0\n", r"row 1, column 'x4': .*got 2"),
+        ("true,false,x\ntrue,true,true\n", r"row 1, column 'x3': .*got x"),
+        ("NA,None\n0,1\n1,0\n", r"row 1, column 'x1': .*missing"),
+        ("id,a\nu,1\nv,0\nu,1\n", r"row 2, column 'id': .*got u"),
+        ("id,a\nu,1\n,0\nw,1\n", r"row 2, column 'id': .*got u"),
+        ("id,a\nu,1\nv,2\nw,1\n", r"row 3, column 'a': .*got 2"),
+        ("a,b\n1,0\n2,1\n", r"row 3, column 'a': .*got 2"),
+        ("a,b\n1,0\n0,1\nx,1\n", r"row 4, column 'a': .*got x"),
+        ("a,b\n0.5,0\n1.5,1\n2.5,1\n", r"row 2, column 'a': .*got 0.5"),
+        ("a,b\n0.5,0.2\n0.7,0.1\n", r"row 2, column 'a': .*got 0.5"),
+        ("u\nv\nw\n", r"row 2, column 'u': .*got v"),
+        ("b\u00e4r,b\n1,0\n".encode("latin-1"), "row 1: .*not in UTF-8; save it as UTF-8"),
+        (b"a,b\n1,0\n0,\xe9\n", "row 3: .*not in UTF-8; save it as UTF-8"),
         ("a,b\n1,0\n", "at least two rows and one column, got 1 rows"),
         ("a,b\n", "got 0 rows"),
         ("", "got 0 rows"),
         ("a,a\n1,0\n0,1\n", "different names of columns, got 'a' twice"),
-        (b"\xff\xfe\x00", "expected text; save it as UTF-8"),
-        ("caf\xe9,b\n1,0\n0,1\n".encode("latin-1"), "expected text; save it as UTF-8"),
+        (b"\xff\xfe\x00", "expected a readable table"),
         ('"1\n0,1\n', "row|cells"),
     ],
 )
@@ -201,6 +230,33 @@ def test_parquet_is_read_where_pandas_is_there(tmp_path):
         read_table(tmp_path / "gap.parquet")
     with pytest.raises(InputError, match="expected a Parquet table"):
         read_table(written(tmp_path, b"PAR1", "broken.parquet"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"0,1\n" + b"1" * 100_000 + b"x,1\n",
+        b"1" * 1_000_000 + b"x\n1\n",
+        b",".join(b"c%d" % k for k in range(100_000)) + b",c99999\n" + b",".join([b"1"] * 100_001),
+        b"1." + b"0" * 10_000_000 + b"x\n1\n",
+    ],
+)
+def test_long_cells_and_rows_take_no_long_time(tmp_path, content):
+    path = written(tmp_path, content)
+    started = time.process_time()
+    with pytest.raises(InputError):
+        read_table(path)
+    assert time.process_time() - started < 5
+
+
+def test_few_of_many_spellings_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("discrete_ed.data.text_tables.MAX_SPELLINGS", 12)
+    zeros = [f"0e{k}" for k in range(30)]
+    spellings = Spellings()
+    assert {spellings[cell] for cell in zeros} == {ZERO}
+    assert len(spellings) == 12
+    path = written(tmp_path, "".join(f"{cell},1\n" for cell in zeros))
+    assert read_table(path).values.tolist() == [[0, 1]] * 30
 
 
 def test_published_triples_are_read(data_root):

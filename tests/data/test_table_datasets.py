@@ -158,3 +158,9 @@ def test_published_tables_are_found(data_root):
     data = load_table_data("plants", data_root)
     assert (data.train.shape, data.valid.shape, data.test.shape) == ((17412, 69), (2321, 69), (3482, 69))
     assert data.constant == ("x1",)
+
+
+def test_an_index_is_no_column_and_the_user_is_told(tmp_path):
+    (tmp_path / "mine.csv").write_text(",sun,rain\n" + "".join(f"{k},{k % 2},{k // 2 % 2}\n" for k in range(60)))
+    with pytest.warns(UserWarning, match="the first column names the rows"):
+        assert load_table_data(tmp_path / "mine.csv").names == ("sun", "rain")

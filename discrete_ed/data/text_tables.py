@@ -1,0 +1,149 @@
+"""Binary tables as text: what a cell can be, and what the rows, the names above and the names before them are.
+
+`read_table` says the rules.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+import warnings
+from array import array
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discrete_ed.errors import InputError
+
+KINDS = ("0 or 1", "-1 or +1", "true or false")
+ZERO, ONE, MINUS, FALSE, TRUE, MISSING, OTHER, TEXT = range(8)  # what a cell can be; OTHER is another number
+BINARY = bytes(range(MISSING))
+CODES = {
+    **dict.fromkeys(("0", "0.0"), ZERO),
+    **dict.fromkeys(("1", "1.0", "+1", "+1.0"), ONE),
+    **dict.fromkeys(("-1", "-1.0", "−1"), MINUS),
+    **dict.fromkeys(("false", "False", "FALSE"), FALSE),
+    **dict.fromkeys(("true", "True", "TRUE"), TRUE),
+}
+MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+MAX_SPELLINGS = 1000  # that are kept
+
+
+def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequence[int]]:
+    """Codes of cells, none of them wrong; names of columns; and where in the file each row is.
+
+    Raises:
+        InputError: as `read_table` says.
+    """
+    lines = _decoded(path).splitlines()
+    numbered = _rows(lines, path)
+    first, head = next(numbered, (1, []))
+    titled = _are_titles(head)
+    spellings = Spellings(CODES)
+    codes, labels, rows = [], [], array("q")
+    cells = head
+    for row, cells in numbered if titled else chain([(first, head)] if head else [], numbered):
+        if len(cells) != len(head):
+            raise InputError(f"{path}, row {row}: expected {len(head)} cells as in the first row, got {len(cells)}")
+        found = bytes(map(spellings.__getitem__, cells))
+        codes.append(found)
+        labels.append(cells[0])
+        rows.append(row)
+        if found.translate(None, BINARY) and max(found[1:], default=0) >= MISSING:
+            break  # refused in any case: what follows needn't be read
+    table = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), len(head))
+    labelled = len(head) > 1 and _are_labels(table[:, 0], labels)
+    if labelled:
+        table, head, cells = table[:, 1:], head[1:], cells[1:]
+    names = tuple((titled and cell.strip()) or f"x{k}" for k, cell in enumerate(head, 1))
+    wrong = np.argwhere(table >= MISSING)
+    if len(wrong):
+        row, column = wrong[0]
+        cell = labels[row] if column == 0 and not labelled else cells[column]  # of the last row read
+        raise refuse(path, rows[row], names[column], cell.strip(), missing=table[row, column] == MISSING)
+    if labelled:
+        warnings.warn(f"{path}: the first column names the rows, and is left out", stacklevel=3)
+    return table, names, rows
+
+
+def _decoded(path: Path) -> str:
+    content = path.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path}, row {row}: expected a readable table, but its text is not in UTF-8; save it as UTF-8"
+        ) from None
+
+
+def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line that isn't blank; the delimiter is the one that the first of them has most of."""
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = max(",;\t", key=first.count)
+    if delimiter not in first:
+        yield from ((row, line.split()) for row, line in enumerate(lines, 1) if line.strip())
+        return
+    closed = all(line.rstrip(" ").endswith(delimiter) for line in lines if line.strip())
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        for cells in reader:
+            if len(cells) > 1 or lines[reader.line_num - 1].strip():
+                yield reader.line_num, cells[:-1] if closed and not cells[-1].strip() else cells
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table of cells, but {error}") from None
+
+
+def _are_titles(cells: list[str]) -> bool:
+    """Whether a first row names the columns."""
+    codes = [_code(cell) for cell in cells]
+    counted = [cell.strip() for cell in cells[codes[:1] in ([MISSING], [TEXT]) :]]
+    if len(counted) > 2 and any(counted == [str(k + start) for k in range(len(counted))] for start in (0, 1)):
+        return True
+    return TEXT in codes and 2 * sum(code < MISSING for code in codes) < len(codes)
+
+
+def _are_labels(codes: np.ndarray[Any, Any], labels: list[str]) -> bool:
+    """Whether a first column names the rows."""
+    if (codes < MISSING).all() or len({label.strip() for label in labels}) < len(labels):
+        return False
+    return bool((codes == TEXT).all()) or (len(labels) > 2 and all(label.strip().isdecimal() for label in labels))
+
+
+class Spellings(dict[str, int]):
+    """Codes of cells; a spelling that isn't known is learned, if there are few: a file may have as many as cells."""
+
+    def __missing__(self, cell: str) -> int:
+        code = _code(cell)
+        if code < MISSING and len(self) < MAX_SPELLINGS:
+            self[cell] = code
+        return code
+
+
+def _code(cell: str) -> int:
+    """What a cell is, however it is spelled."""
+    cell = cell.strip()
+    if cell in CODES:
+        return CODES[cell]
+    if cell.lower() in MISSING_CELLS:
+        return MISSING
+    if not NUMBER.fullmatch(cell):
+        return TEXT
+    try:
+        number = Decimal(cell)  # a float would take 1e-999 for 0
+    except ArithmeticError:  # an exponent out of all bounds
+        return OTHER
+    return next((code for value, code in ((0, ZERO), (1, ONE), (-1, MINUS)) if number == value), OTHER)
+
+
+def refuse(path: Path, row: int, name: str, cell: object, *, missing: bool) -> InputError:
+    """The error that names a cell."""
+    got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
+    return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS[:2])}, {KINDS[2]}, got {got}")
