@@ -173,12 +173,15 @@ def stepwise(kernel: Kernel, local: LocalEvaluation, x: torch.Tensor) -> Run:
 def naive(kernel: Kernel, local: LocalEvaluation, x: torch.Tensor, *, apart: bool) -> Run:
     """The same steps without the cache: both ends of each move are evaluated, energies apart from gradients or not."""
 
-    def evaluate(bits: torch.Tensor) -> Evaluation:
-        with torch.no_grad():
-            energy = local.energy(bits)
-        return Evaluation(energy, local(bits).delta)
+    class Apart:
+        energy = local.energy
 
-    seen: Any = evaluate if apart else local
+        def __call__(self, bits: torch.Tensor) -> Evaluation:
+            with torch.no_grad():
+                energy = self.energy(bits)
+            return Evaluation(energy, local(bits).delta)
+
+    seen: Any = Apart() if apart else local
 
     def run(repetitions: int) -> None:
         bits = x

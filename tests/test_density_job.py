@@ -42,7 +42,7 @@ def quick(monkeypatch):
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
     result = density.run(EstimateDensity(data=str(table), out=out, **TINY))
-    assert {path.name for path in out.iterdir()} == FILES | FIGURES
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
     assert result["lower"] == result["upper"] == result["test_log_likelihood"]
