@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import networkx as nx
@@ -18,13 +18,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
-from discrete_ed.experiments.ising_report import (
-    report_known_model,
-    report_table,
-    write_couplings,
-    write_edges,
-    write_fields,
-)
+from discrete_ed.experiments.ising_report import report_known_model, report_table, write_couplings, write_edges
 from discrete_ed.experiments.ising_tables import score
 from discrete_ed.experiments.run_folder import RunFolder, given, resumed
 from discrete_ed.graphs.io import graph_files
@@ -46,10 +40,6 @@ BOUND_DRAWS = 20_000  # draws that the Fisher information is estimated from
 MODEL_DRAWS = 10_000
 ENUMERATED = 16
 JOB = "train-ising"
-POOR = (
-    "the model doesn't show what its own data show: differences exceed three times the noise (goodness of fit). Don't "
-    "simulate from it; the data may hold more than pairs, or groups of rows that differ"
-)
 
 
 def run(config: TrainIsing) -> dict[str, Any]:
@@ -223,8 +213,6 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
             x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
             fit = goodness(table.values, x.numpy(), seed=config.seed)
             exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
-        if fit.is_poor:
-            found = replace(found, warnings=(*found.warnings, POOR))
         result: dict[str, Any] = {
             "data": str(config.data),
             "samples": n,
@@ -236,7 +224,6 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
             "edges": {"found": len(found.edges)},
             **_common_results(found),
             "goodness": {
-                "means": {"rms_difference": fit.mean_error, "expected_of_noise": fit.mean_noise},
                 "pairs": {"rms_difference": fit.pair_error, "expected_of_noise": fit.pair_noise},
                 "triples": {"rms_difference": fit.triple_error, "expected_of_noise": fit.triple_noise},
                 "sum_total_variation": fit.sum_distance,
@@ -245,9 +232,8 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
             "log_likelihood": exact,
             "seconds": {"recover": fitted - started},
         }
-        write_couplings(folder, found, names=table.names)
+        write_couplings(folder, found)
         write_edges(folder, found, table.names)
-        write_fields(folder, found, table.names, table.values.mean(0))
         folder.save_energy("model", energy, {"couplings": d})
         report_table(folder, config, found, table.names, fit, result)
         folder.finish(result)

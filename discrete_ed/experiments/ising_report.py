@@ -17,20 +17,15 @@ from discrete_ed.experiments.run_folder import RunFolder
 from discrete_ed.ising import Recovery
 from discrete_ed.ising.goodness import Goodness
 from discrete_ed.report import ising_figures, page
-from discrete_ed.report.figures import short
 from discrete_ed.report.tables import as_text
 
 HIDDEN = ("out", "resume", "table", "bias", "limits", "seeds")  # what a report needn't tell
 
 
 def write_couplings(
-    folder: RunFolder,
-    found: Recovery,
-    true: np.ndarray | None = None,
-    true_fields: np.ndarray | None = None,
-    names: tuple[str, ...] | None = None,
+    folder: RunFolder, found: Recovery, true: np.ndarray | None = None, true_fields: np.ndarray | None = None
 ) -> None:
-    """`couplings.npz`, in the physics convention, with the truth where it is known and names where there are some."""
+    """`couplings.npz`, in the physics convention, with the truth where it is known."""
     arrays = {
         "couplings": found.couplings,
         "fields": found.fields,
@@ -38,8 +33,6 @@ def write_couplings(
         "field_errors": found.field_errors,
     }
     truth = {"true_couplings": true, "true_fields": true_fields}
-    if names is not None:
-        arrays["names"] = np.array(names)
     arrays |= {name: array for name, array in truth.items() if array is not None}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
@@ -56,17 +49,6 @@ def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...]) -> N
         numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
         writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
     folder.write("edges.csv", file.getvalue().encode())
-
-
-def write_fields(folder: RunFolder, found: Recovery, names: tuple[str, ...], up: np.ndarray) -> None:
-    """`fields.csv`: the field of every column, with its standard error and interval, and the share of ones."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(["name", "field", "standard_error", "low_95", "high_95", "share_of_ones"])
-    for name, value, error, share in zip(names, found.fields, found.field_errors, up, strict=True):
-        numbers = (value, error, value - 1.96 * error, value + 1.96 * error, share)
-        writer.writerow([name, *(f"{number:.6g}" for number in numbers)])
-    folder.write("fields.csv", file.getvalue().encode())
 
 
 def report_known_model(
@@ -124,10 +106,9 @@ def report_table(
     for i, j in found.edges[:12].tolist():
         value, error = found.couplings[i, j], found.standard_errors[i, j]
         interval = f"{value - 1.96 * error:.3f} … {value + 1.96 * error:.3f}"
-        strongest.append([f"{short(names[i])} – {short(names[j])}", f"{value:.3f}", interval, f"{value / error:.1f}"])
+        strongest.append([f"{names[i]} – {names[j]}", f"{value:.3f}", interval, f"{value / error:.1f}"])
     quality = [
         ["data against draws of the model", "root mean square difference", "expected of noise alone"],
-        ["means", f"{fit.mean_error:.4f}", f"{fit.mean_noise:.4f}"],
         ["covariances of pairs", f"{fit.pair_error:.4f}", f"{fit.pair_noise:.4f}"],
         ["third moments of triples", f"{fit.triple_error:.4f}", f"{fit.triple_noise:.4f}"],
     ]
@@ -159,8 +140,8 @@ def report_table(
     }
     lead = (
         f"{n} observations of {d} binary columns, fitted by {found.estimator}: {found.choice}. Couplings are those of "
-        "E(s) = −½ sᵀJs − hᵀs with s = −1 for a zero and +1 for a one, each pair counted once. Intervals hold for the "
-        "pairs as chosen; that the same data chose them is not counted."
+        "E(s) = −½ sᵀJs − hᵀs, each pair counted once. Intervals hold for the pairs as chosen; that the same data "
+        "chose them is not counted."
     )
     tables = {"Couplings": strongest, "Goodness of fit": quality}
     _write_page(folder, config, f"Ising model of {Path(result['data']).name}", lead, tables, drawings, found, result)

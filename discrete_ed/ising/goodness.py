@@ -18,25 +18,16 @@ TRIPLES = 2000
 class Goodness:
     """The same numbers from data and from draws of the model."""
 
-    means: Array
-    """Mean of each spin, data and model, `(2, D)`."""
     pairs: Array
     """Covariance of each pair of spins, data and model, `(2, D (D − 1) / 2)`."""
     triples: Array
     """Third central moment of triples of spins, at most 2,000 drawn at random, data and model, `(2, T)`."""
     sums: Array
     """Share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`."""
-    mean_noise: float
-    """Root mean square difference that means would show if the data were draws of the model."""
     pair_noise: float
-    """The same of pairs."""
+    """Root mean square difference that pairs would show if the data were draws of the model."""
     triple_noise: float
     """The same of triples."""
-
-    @property
-    def mean_error(self) -> float:
-        """Root mean square difference of the means."""
-        return _rms(self.means[0] - self.means[1])
 
     @property
     def pair_error(self) -> float:
@@ -47,16 +38,6 @@ class Goodness:
     def triple_error(self) -> float:
         """Root mean square difference of the triples' moments."""
         return _rms(self.triples[0] - self.triples[1])
-
-    @property
-    def is_poor(self) -> bool:
-        """Whether a difference exceeds three times what noise alone would show."""
-        measures = (
-            (self.mean_error, self.mean_noise),
-            (self.pair_error, self.pair_noise),
-            (self.triple_error, self.triple_noise),
-        )
-        return any(error > 3 * noise for error, noise in measures)
 
     @property
     def sum_distance(self) -> float:
@@ -81,13 +62,10 @@ def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
     d = data.shape[1]
     upper = np.triu_indices(d, 1)
     chosen = _triples(d, np.random.default_rng(seed))
-    means, pairs, triples, sums = [], [], [], []
-    mean_variance = pair_variance = triple_variance = 0.0
+    pairs, triples, sums, pair_variance, triple_variance = [], [], [], 0.0, 0.0
     for bits in (data, model):
         spins = 2.0 * bits - 1
-        means.append(spins.mean(0))
-        deviations = spins - means[-1]
-        mean_variance += float(deviations.var(0).mean()) / len(bits)
+        deviations = spins - spins.mean(0)
         second = deviations.T @ deviations / len(bits)
         pairs.append(second[upper])
         squares = (deviations**2).T @ (deviations**2) / len(bits)
@@ -101,11 +79,9 @@ def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
         triple_variance += float(spread.mean()) / len(bits) if len(chosen) else 0.0
         sums.append(np.bincount(bits.sum(1).astype(int), minlength=d + 1) / len(bits))
     return Goodness(
-        np.array(means),
         np.array(pairs),
         np.array(triples),
         np.array(sums),
-        float(np.sqrt(mean_variance)),
         float(np.sqrt(pair_variance)),
         float(np.sqrt(triple_variance)),
     )

@@ -17,20 +17,6 @@ EXACT, DRAWN = 64, 500  # nodes up to which a graph gets the Kamada–Kawai layo
 REAL, MADE, QUIET = "#1b6ca8", "#d1495b", "#8a8f98"
 
 
-def label(name: str, most: int = 24) -> str:
-    """A user's name as a picture shows it: no formula where it has dollars, and not too long.
-
-    >>> label("price_$_a_$"), label("a" * 30)
-    ('price_\\\\$_a_\\\\$', 'aaaaaaaaaaaaaaaaaaaaaaa…')
-    """
-    return short(name, most).replace("$", r"\$")
-
-
-def short(name: str, most: int = 24) -> str:
-    """A name of at most so many characters."""
-    return name if len(name) <= most else name[: most - 1] + "…"
-
-
 def style(axes: Axes, title: str, x: str, y: str) -> None:
     """A title on the left, labels, and no more frame than needed."""
     axes.set_title(title, loc="left", fontsize=11)
@@ -79,7 +65,7 @@ def gallery(
     halves = figure.add_subfigure(grid[0, 0]), figure.add_subfigure(grid[0, 1])
     panels = ((halves[0], left, train, REAL), (halves[1], right, generated, MADE))
     for half, title, graphs, color in panels:
-        half.suptitle(label(title, 60), fontsize=12)
+        half.suptitle(title, fontsize=12)
         cells = half.subplots(side, side, squeeze=False).ravel()
         for axes in cells:
             axes.set_axis_off()
@@ -111,7 +97,7 @@ def _compare(axes: Axes, sets: Mapping[str, np.ndarray], bins: np.ndarray) -> No
     colors = (REAL, MADE) if len(sets) == 2 else (REAL, QUIET, MADE)
     for (name, values), color in zip(sets.items(), colors, strict=True):
         share = np.histogram(values, bins)[0] / max(len(values), 1)
-        axes.stairs(share, bins, color=color, label=label(name), linewidth=2 if color == MADE else 1.5)
+        axes.stairs(share, bins, color=color, label=name, linewidth=2 if color == MADE else 1.5)
 
 
 def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[float], data_energy: float) -> Figure:

@@ -9,16 +9,15 @@ import networkx as nx
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from discrete_ed.report.figures import MADE, QUIET, REAL, label, style
+from discrete_ed.report.figures import MADE, QUIET, REAL, style
 
 if TYPE_CHECKING:
     from discrete_ed.ising import Goodness
 
 Array = NDArray[np.float64]
-NAMED, DRAWN = 40, 100  # spins up to which a network names them; couplings that it draws at most
+NAMED = 40  # spins up to which a network names them
 
 
 def coupling_matrices(matrices: Mapping[str, Array]) -> Figure:
@@ -46,16 +45,14 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
     x, y, e = true[upper], learned[upper], errors[upper]
     alike = len(np.unique(x[x != 0])) <= 1
     first = 0
-    for mine, color, what in (
+    for mine, color, label in (
         (x != 0, REAL, "edges"),
         ((x == 0) & (y != 0), MADE, "pairs that aren't edges"),
     ):
-        if not mine.any():
-            continue
         order = np.argsort(y[mine])
         place = first + np.arange(mine.sum()) if alike else x[mine][order]
-        left.errorbar(place, y[mine][order], 1.96 * e[mine][order], fmt="o", ms=3, lw=0.7, color=color, label=what)
-        if alike:
+        left.errorbar(place, y[mine][order], 1.96 * e[mine][order], fmt="o", ms=3, lw=0.7, color=color, label=label)
+        if alike and mine.any():
             left.hlines(x[mine][0], first, first + mine.sum(), color=color, linestyle="--", linewidth=1)
         first += mine.sum()
     if alike:
@@ -64,10 +61,7 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
         left.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1, zorder=0)
         style(left, "learned against true couplings", "true J", "learned J, 95% interval")
-    if left.get_legend_handles_labels()[0]:
-        left.legend(frameon=False, loc="upper left")
-    left.xaxis.set_major_locator(MaxNLocator(6, integer=alike))
-    right.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    left.legend(frameon=False, loc="upper left")
     if (x != 0).any():
         right.hist((y - x)[x != 0], bins=30, color=REAL)
         right.axvline(0, color=QUIET, linestyle="--")
@@ -76,37 +70,30 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
 
 
 def network(couplings: Array, names: Sequence[str]) -> Figure:
-    """The spins that interact: width by strength, blue together, red apart; placed by springs.
-
-    Of more than 100 couplings the strongest are drawn; spins without one of these aren't.
-    """
+    """The spins that interact: width by strength, blue together, red apart; placed by springs."""
     figure = Figure(figsize=(8.5, 7), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
-    pairs = np.argwhere(np.triu(couplings, 1))
-    strength = np.abs(couplings[tuple(pairs.T)])
-    strongest = np.argsort(-strength, kind="stable")[:DRAWN]
-    shown, strength = pairs[strongest], strength[strongest]
+    i, j = np.nonzero(np.triu(couplings, 1))
     graph = nx.Graph()
-    graph.add_nodes_from(sorted(set(shown.ravel().tolist())))
-    graph.add_weighted_edges_from((*pair, value) for pair, value in zip(shown.tolist(), strength.tolist(), strict=True))
-    spot = nx.spring_layout(graph, seed=0, k=2 / np.sqrt(max(len(graph), 1)), iterations=100)
-    if len(shown):
-        colors = np.where(couplings[tuple(shown.T)] > 0, REAL, MADE)
-        lines = [(spot[i], spot[j]) for i, j in shown.tolist()]
+    graph.add_nodes_from(range(len(couplings)))
+    graph.add_weighted_edges_from(zip(i.tolist(), j.tolist(), np.abs(couplings[i, j]).tolist(), strict=True))
+    spot = nx.spring_layout(graph, seed=0, k=2 / np.sqrt(len(graph)), iterations=100)
+    place = np.array([spot[k] for k in range(len(graph))])
+    strength = np.abs(couplings[i, j])
+    if len(i):
+        colors = np.where(couplings[i, j] > 0, REAL, MADE)
         widths = 0.3 + 3.5 * strength / strength.max()
-        axes.add_collection(LineCollection(lines, colors=list(colors), linewidths=list(widths), alpha=0.7))
-    few = len(graph) <= NAMED
-    for k, (x, y) in spot.items():
-        axes.scatter(x, y, s=60 if few else 14, color=QUIET, zorder=2)
-        if few:
-            axes.annotate(label(names[k]), (x, y), textcoords="offset points", xytext=(6, 6), fontsize=8)
+        lines = LineCollection(
+            [(place[a], place[b]) for a, b in zip(i, j, strict=True)], colors=list(colors), linewidths=widths, alpha=0.7
+        )
+        axes.add_collection(lines)
+    axes.scatter(place[:, 0], place[:, 1], s=60 if len(graph) <= NAMED else 14, color=QUIET, zorder=2)
+    if len(graph) <= NAMED:
+        for name, (x, y) in zip(names, place, strict=True):
+            axes.annotate(name, (x, y), textcoords="offset points", xytext=(6, 6), fontsize=8)
     axes.margins(0.08)
-    title = f"{len(pairs)} couplings between {len(couplings)} spins"
-    title += f", the {DRAWN} strongest" if len(pairs) > DRAWN else ""
-    alone = len(couplings) - len(graph)
-    title += f"; {alone} spin{'s' if alone > 1 else ''} without" if alone else ""
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(f"{len(i)} couplings between {len(graph)} spins", loc="left", fontsize=11)
     return figure
 
 
@@ -114,7 +101,7 @@ def goodness(found: Goodness) -> Figure:
     """What the model predicts against what the data show: pairs, triples, and how many spins are up at once."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    for axes, (data, model), title, what in (
+    for axes, (data, model), title, label in (
         (left, found.pairs, "pairs", "covariance of two spins"),
         (middle, found.triples, "triples", "third moment of three spins"),
     ):
@@ -122,8 +109,7 @@ def goodness(found: Goodness) -> Figure:
         if data.size:
             ends = [min(data.min(), model.min()), max(data.max(), model.max())]
             axes.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        style(axes, title, f"data: {what}", "model")
+        style(axes, title, f"data: {label}", "model")
     up = np.arange(found.sums.shape[1])
     right.plot(up, found.sums[0], color=REAL, marker="o", ms=3, label="data")
     right.plot(up, found.sums[1], color=MADE, label="model")

@@ -68,15 +68,10 @@ def test_a_good_model_differs_by_noise_and_a_bad_one_by_more():
     assert same.triples.shape == (2, 560)
     assert 0.5 < same.pair_error / same.pair_noise < 1.5
     assert 0.5 < same.triple_error / same.triple_noise < 1.5
-    assert 0.5 < same.mean_error / same.mean_noise < 1.7
     assert same.sum_distance < 0.06
-    assert not same.is_poor
     apart = goodness(data, np.random.default_rng(0).integers(0, 2, (4000, 16)))
     assert apart.pair_error > 5 * apart.pair_noise
     assert apart.sum_distance > 0.1
-    assert apart.is_poor
-    tilted = np.where(np.random.default_rng(1).random(model.shape) < 0.1, 1, model)
-    assert goodness(data, tilted).mean_error > 3 * same.mean_noise
     with pytest.raises(InputError, match="16 spins"):
         goodness(data, model[:, :5])
 
