@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import networkx as nx
 import numpy as np
@@ -194,6 +195,82 @@ def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, 
     assert all(float(edge["low_95"]) < float(edge["coupling"]) < float(edge["high_95"]) for edge in edges)
     assert (tmp_path / "run" / "network.png").exists()
     assert "owl" in capsys.readouterr().out
+
+
+def test_a_users_table_gives_fields_and_names(tmp_path):
+    path, x = table_of(tmp_path)
+    out = tmp_path / "run"
+    run("--data", path, "--out", str(out))
+    arrays = np.load(out / "couplings.npz")  # without pickle
+    assert arrays["names"].tolist() == ["owl", "jay", "tit", "wren", "kite"]
+    with (out / "fields.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == arrays["names"].tolist()
+    for column, array in (("field", "fields"), ("standard_error", "field_errors")):
+        assert [float(row[column]) for row in rows] == pytest.approx(arrays[array].tolist(), rel=1e-5)
+    assert [float(row["share_of_ones"]) for row in rows] == pytest.approx(x.double().mean(0).tolist(), rel=1e-5)
+    for row in rows:
+        assert float(row["high_95"]) - float(row["low_95"]) == pytest.approx(
+            3.92 * float(row["standard_error"]), rel=1e-4
+        )
+    html = (out / "report.html").read_text()
+    assert f"<td>tit</td><td>{arrays['fields'][2]:.3f}</td>" in html
+    assert "s is −1 for 0 and +1 for 1" in html
+
+
+def test_many_fields_are_a_picture(tmp_path):
+    np.save(tmp_path / "many.npy", np.random.default_rng(0).integers(0, 2, (60, 21)))
+    run("--data", str(tmp_path / "many.npy"), "--penalty", "zero", "--out", str(tmp_path / "run"))
+    assert (tmp_path / "run" / "fields.png").exists()
+    assert 'alt="Fields"' in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_model_that_does_not_tell_its_data_is_not_to_be_simulated_from(tmp_path, capsys):
+    path, _ = table_of(tmp_path)
+    run("--data", path, "--penalty", "zero", "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    (warning,) = result["warnings"]
+    assert "should not be simulated from: covariances of pairs differ" in warning
+    assert f"warning: {warning}" in capsys.readouterr().out
+    assert warning in (tmp_path / "run" / "report.html").read_text()
+    assert result["goodness"]["sum_total_variation"] > 3 * result["goodness"]["sum_total_variation_of_noise"]
+    assert result["goodness"]["means"]["rms_difference"] < 3 * result["goodness"]["means"]["expected_of_noise"]
+
+
+def test_odd_names_are_whole_in_files_and_short_on_the_screen(tmp_path, capsys):
+    names = ["cost $x_$", "猫頭鷹", "how often did you feel low, last week", "_b"]
+    x = torus_sample(IsingEnergy.from_graph(lattice(4, 1), 0.6), 400, (4, 1)).int()
+    with (tmp_path / "odd.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *x.tolist()])
+    run("--data", str(tmp_path / "odd.csv"), "--penalty", "none", "--out", str(tmp_path / "run"))
+    told = capsys.readouterr()
+    assert "how often did y…ast week" in told.out
+    assert names[2] not in told.out
+    assert "Glyph" not in told.err
+    for name in ("edges.csv", "fields.csv", "report.html"):
+        assert names[2] in (tmp_path / "run" / name).read_text().replace('"', "")
+
+
+def test_no_error_has_no_logarithm(tmp_path, capsys):
+    run("--side", "3", "--sigma", "0", "--samples", "50", "--penalty", "zero", "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["neg_log_rmse"] is result["all_zeros"] is None
+    assert [line.split()[-2:] for line in capsys.readouterr().out.splitlines() if "J = 0 " in line] == [["–", "–"]] * 2
+
+
+def test_the_page_tells_only_options_that_had_a_say(tmp_path):
+    def told(name: str, *arguments: str) -> set[str]:
+        run(*arguments, "--penalty", "zero", "--out", str(tmp_path / name))
+        return set(re.findall("<dt>(.*?)</dt>", (tmp_path / name / "report.html").read_text()))
+
+    common = {"estimator", "penalty", "sampler", "seed", "seconds to recover"}
+    assert told("table", "--data", table_of(tmp_path)[0]) == common | {"data"}
+    known = common | {"sigma", "field", "samples", "seconds to draw"}
+    lattice = {"side", "dimension", "periodic"}
+    assert told("lattice", "--side", "3", "--samples", "50") == known | lattice
+    assert told("random", "--random-graph", "6", "2", "--samples", "50") == known | {"random_graph"}
+    chains = ["--side", "3", "--samples", "50", "--sampler", "single-site", "--sweeps", "5", "--estimator", "bernoulli"]
+    assert told("chains", *chains, "--epsilon", "0.02") == known | lattice | {"sweeps", "epsilon", "negatives", "w"}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from discrete_ed.checkpoint import write_atomically
@@ -128,10 +126,13 @@ def _page(
         scores[f"Scores of {label}"] = tables.score_table(result)
         scores[f"The graphs of {label}"] = [["", "value"], *map(list, tables.overall(result))]
         gallery = figures.gallery(reference, graphs, left="reference graphs", right=label)
-        images[f"Reference graphs and {label}"] = _png(gallery), "The first graphs of both files, in the same layout."
+        images[f"Reference graphs and {label}"] = (
+            figures.as_png(gallery),
+            "The first graphs of both files, in the same layout.",
+        )
         sets = {"reference": reference, **({} if train is None else {"training": train}), label: graphs}
         images[f"What they are made of: {label}"] = (
-            _png(figures.statistics(sets)),
+            figures.as_png(figures.statistics(sets)),
             "How the sets of graphs distribute; the scores above compare graphs, these pictures pool them.",
         )
     lead = (
@@ -142,9 +143,3 @@ def _page(
     facts["generated"] = ", ".join(generated)
     title, told = f"Scores: {', '.join(results)}", tables.common_notes(results)
     return page.render_page(title, lead, scores, images, facts, told, marked=len(results) == 1)
-
-
-def _png(figure: Figure) -> bytes:
-    png = io.BytesIO()
-    figure.savefig(png, dpi=130)
-    return png.getvalue()

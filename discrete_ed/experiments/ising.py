@@ -18,7 +18,13 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
-from discrete_ed.experiments.ising_report import report_known_model, report_table, write_couplings, write_edges
+from discrete_ed.experiments.ising_report import (
+    report_known_model,
+    report_table,
+    write_couplings,
+    write_edges,
+    write_fields,
+)
 from discrete_ed.experiments.ising_tables import score
 from discrete_ed.experiments.run_folder import RunFolder, given, resumed
 from discrete_ed.graphs.io import graph_files
@@ -163,7 +169,6 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
                 bound = cramer_rao(2 * many.double().numpy() - 1, edges, config.samples, with_fields=fields)
             except np.linalg.LinAlgError:  # the draws never left the ground states
                 bound = None
-        rmse = score(found.couplings, true)
         result: dict[str, Any] = {
             "model": label,
             "sigma": known.sigma,
@@ -174,9 +179,9 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
             "penalty": config.penalty,
             "choice": found.choice,
             "seed": config.seed,
-            "neg_log_rmse": rmse,
-            "all_zeros": score(np.zeros_like(true), true),
-            "bound": None if bound is None else -float(np.log(bound / 2)),
+            "neg_log_rmse": _finite(score(found.couplings, true)),
+            "all_zeros": _finite(score(np.zeros_like(true), true)),
+            "bound": None if bound is None else _finite(-float(np.log(bound / 2))),
             "rmse_physics": float(np.sqrt(((found.couplings - true) ** 2).mean())),
             "rmse_fields": float(np.sqrt(((found.fields - h) ** 2).mean())) if fields else None,
             "edges": {
@@ -223,17 +228,21 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
             "seed": config.seed,
             "edges": {"found": len(found.edges)},
             **_common_results(found),
+            "warnings": [*found.warnings, *fit.warnings],
             "goodness": {
+                "means": {"rms_difference": fit.mean_error, "expected_of_noise": fit.mean_noise},
                 "pairs": {"rms_difference": fit.pair_error, "expected_of_noise": fit.pair_noise},
                 "triples": {"rms_difference": fit.triple_error, "expected_of_noise": fit.triple_noise},
                 "sum_total_variation": fit.sum_distance,
+                "sum_total_variation_of_noise": fit.sum_noise,
                 "model_draws": how,
             },
             "log_likelihood": exact,
             "seconds": {"recover": fitted - started},
         }
-        write_couplings(folder, found)
+        write_couplings(folder, found, names=table.names)
         write_edges(folder, found, table.names)
+        write_fields(folder, found, table.names, table.values.mean(0))
         folder.save_energy("model", energy, {"couplings": d})
         report_table(folder, config, found, table.names, fit, result)
         folder.finish(result)
@@ -250,6 +259,10 @@ def exact_likelihood(energy: IsingEnergy, bits: np.ndarray) -> dict[str, float]:
         "mean": float(law[torch.from_numpy(places)].mean()),
         "independent": float((p * np.log(p) + (1 - p) * np.log(1 - p)).sum()),
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _common_results(found: Recovery) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -17,23 +17,32 @@ from discrete_ed.experiments.run_folder import RunFolder
 from discrete_ed.ising import Recovery
 from discrete_ed.ising.goodness import Goodness
 from discrete_ed.report import ising_figures, page
-from discrete_ed.report.tables import as_text
+from discrete_ed.report.tables import as_text, short
 
 HIDDEN = ("out", "resume", "table", "bias", "limits", "seeds")  # what a report needn't tell
+KNOWN = ("side", "dimension", "periodic", "graph", "random_graph", "sigma", "field", "samples")  # not of a table
+NOISE = {"block": ("epsilon", "block"), "bernoulli": ("epsilon", "negatives", "w")}  # what these estimators are told
+TABLED = 20  # fields up to which the page has a table of them, and beyond a figure
+Rows = list[list[str]]
 
 
 def write_couplings(
-    folder: RunFolder, found: Recovery, true: np.ndarray | None = None, true_fields: np.ndarray | None = None
+    folder: RunFolder,
+    found: Recovery,
+    true: np.ndarray | None = None,
+    true_fields: np.ndarray | None = None,
+    *,
+    names: tuple[str, ...] | None = None,
 ) -> None:
-    """`couplings.npz`, in the physics convention, with the truth where it is known."""
+    """`couplings.npz`, in the physics convention, with the truth or the names of the columns where there are any."""
     arrays = {
         "couplings": found.couplings,
         "fields": found.fields,
         "standard_errors": found.standard_errors,
         "field_errors": found.field_errors,
     }
-    truth = {"true_couplings": true, "true_fields": true_fields}
-    arrays |= {name: array for name, array in truth.items() if array is not None}
+    more = {"true_couplings": true, "true_fields": true_fields, "names": None if names is None else np.array(names)}
+    arrays |= {name: array for name, array in more.items() if array is not None}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     folder.write("couplings.npz", buffer.getvalue())
@@ -41,14 +50,30 @@ def write_couplings(
 
 def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...]) -> None:
     """`edges.csv`: every coupling that was kept, with its standard error, interval and z."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"])
+    rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"]]
     for i, j in found.edges.tolist():
         value, error = found.couplings[i, j], found.standard_errors[i, j]
-        numbers = (value, error, value - 1.96 * error, value + 1.96 * error, value / error)
-        writer.writerow([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
-    folder.write("edges.csv", file.getvalue().encode())
+        numbers = (value, error, *_interval(value, error), value / error)
+        rows.append([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
+    _write_rows(folder, "edges.csv", rows)
+
+
+def write_fields(folder: RunFolder, found: Recovery, names: tuple[str, ...], ones: np.ndarray) -> None:
+    """`fields.csv`: the field of every column, with its standard error and interval, and the column's share of ones."""
+    rows = [["name", "field", "standard_error", "low_95", "high_95", "share_of_ones"]]
+    for name, value, error, share in zip(names, found.fields, found.field_errors, ones, strict=True):
+        rows.append([name, *(f"{number:.6g}" for number in (value, error, *_interval(value, error), share))])
+    _write_rows(folder, "fields.csv", rows)
+
+
+def _write_rows(folder: RunFolder, name: str, rows: Rows) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    folder.write(name, file.getvalue().encode())
+
+
+def _interval(value: float, error: float) -> tuple[float, float]:
+    return value - 1.96 * error, value + 1.96 * error
 
 
 def report_known_model(
@@ -59,18 +84,17 @@ def report_known_model(
     model = label if result["sigma"] is None else f"{label}, σ = {result['sigma']:g}"
     table = [
         [f"{model}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
-        [f"{found.estimator}: {found.choice}", f"{rmse:.2f}", f"{2 * np.exp(-rmse):.4f}"],
-        ["J = 0", f"{result['all_zeros']:.2f}", f"{2 * np.exp(-result['all_zeros']):.4f}"],
+        [f"{found.estimator}: {found.choice}", *_measure(rmse)],
+        ["J = 0", *_measure(result["all_zeros"])],
     ]
     if result["bound"] is not None:
-        bound = result["bound"]
-        table.append(["bound, if the edges were known", f"{bound:.2f}", f"{2 * np.exp(-bound):.4f}"])
+        table.append(["bound, if the edges were known", *_measure(result["bound"])])
     if result["rmse_fields"] is not None:
         cells = ["RMSE of h", f"{result['rmse_fields']:.4f}"]
         table = [[*row, cell] for row, cell in zip_longest(table, cells, fillvalue="–")]
     print(f"{config.samples} samples of {label}: {how}\n\n{as_text(table)}\n")
     print(f"edges: {right['right']} of {right['true']} found, and {right['found'] - right['right']} that aren't there")
-    _print_warnings(found)
+    _print_warnings(result)
     drawings = {
         "couplings": (
             "Couplings",
@@ -102,34 +126,29 @@ def report_table(
 ) -> None:
     """Say how sure the couplings of a user's table are, and how well the model tells it: tables, and the page."""
     n, d, how, exact = result["samples"], result["spins"], result["goodness"]["model_draws"], result["log_likelihood"]
-    strongest = [["the strongest couplings", "J", "95% interval", "z"]]
-    for i, j in found.edges[:12].tolist():
-        value, error = found.couplings[i, j], found.standard_errors[i, j]
-        interval = f"{value - 1.96 * error:.3f} … {value + 1.96 * error:.3f}"
-        strongest.append([f"{names[i]} – {names[j]}", f"{value:.3f}", interval, f"{value / error:.1f}"])
     quality = [
-        ["data against draws of the model", "root mean square difference", "expected of noise alone"],
-        ["covariances of pairs", f"{fit.pair_error:.4f}", f"{fit.pair_noise:.4f}"],
-        ["third moments of triples", f"{fit.triple_error:.4f}", f"{fit.triple_noise:.4f}"],
+        ["data against draws of the model", "difference", "expected of noise alone"],
+        ["means, root mean square", f"{fit.mean_error:.4f}", f"{fit.mean_noise:.4f}"],
+        ["covariances of pairs, root mean square", f"{fit.pair_error:.4f}", f"{fit.pair_noise:.4f}"],
+        ["third moments of triples, root mean square", f"{fit.triple_error:.4f}", f"{fit.triple_noise:.4f}"],
+        ["number of spins up, total variation", f"{fit.sum_distance:.4f}", f"{fit.sum_noise:.4f}"],
     ]
     print(
         f"{n} rows, {d} columns: {found.estimator}, {found.choice}; "
         f"{len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n"
     )
-    print(f"{as_text(strongest)}\n\n{as_text(quality)}")
-    print(f"number of spins up: total variation {fit.sum_distance:.3f} between data and model")
+    print(f"{as_text(_strongest(found, [short(name) for name in names]))}\n\n{as_text(quality)}")
     if exact is not None:
         print(f"log-likelihood of a row (exact): {exact['mean']:.4f}; independent columns: {exact['independent']:.4f}")
-    _print_warnings(found)
-    drawings = {
-        "network": (
-            "Who interacts with whom",
-            lambda: ising_figures.network(found.couplings, names),
-            "Blue pulls two columns together, red apart; the wider, the stronger. Nearness is for the eye only.",
-        ),
+    _print_warnings(result)
+    nearness = "Blue pulls two columns together, red apart; the wider, the stronger. Nearness is for the eye only."
+    if len(found.edges) > ising_figures.STRONGEST:
+        nearness += f" The {ising_figures.STRONGEST} strongest of {len(found.edges)} couplings; edges.csv has all."
+    drawings: dict[str, tuple[str, Callable[[], Figure], str]] = {
+        "network": ("Who interacts with whom", lambda: ising_figures.network(found.couplings, names), nearness),
         "couplings": (
             "Couplings",
-            lambda: ising_figures.coupling_matrices({"learned": found.couplings}),
+            lambda: ising_figures.coupling_matrices({"learned": found.couplings}, names),
             "In the order of the columns.",
         ),
         "goodness": (
@@ -138,18 +157,60 @@ def report_table(
             f"Draws of the model: {how}. Points on the dashed lines are told as they are; triples were not fitted.",
         ),
     }
+    tables = {"Couplings": _strongest(found, names), "Goodness of fit": quality}
+    if d <= TABLED:
+        tables["Fields"] = _fields(found, names)
+    else:
+        drawings["fields"] = (
+            "Fields",
+            lambda: ising_figures.fields(found.fields, found.field_errors, names),
+            "Above 0: the column would rather be 1, all others aside. fields.csv has the numbers.",
+        )
     lead = (
         f"{n} observations of {d} binary columns, fitted by {found.estimator}: {found.choice}. Couplings are those of "
-        "E(s) = −½ sᵀJs − hᵀs, each pair counted once. Intervals hold for the pairs as chosen; that the same data "
-        "chose them is not counted."
+        "E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 and +1 for 1, each pair counted once. Intervals hold for the pairs "
+        "as chosen; that the same data chose them is not counted."
     )
-    tables = {"Couplings": strongest, "Goodness of fit": quality}
     _write_page(folder, config, f"Ising model of {Path(result['data']).name}", lead, tables, drawings, found, result)
 
 
-def _print_warnings(found: Recovery) -> None:
-    for warning in found.warnings:
+def _measure(value: float | None) -> list[str]:
+    """−log RMSE of published couplings and RMSE of physics ones; no number where nothing differs."""
+    return ["–", "–"] if value is None else [f"{value:.2f}", f"{2 * np.exp(-value):.4f}"]
+
+
+def _strongest(found: Recovery, names: Sequence[str]) -> Rows:
+    rows = [["the strongest couplings", "J", "95% interval", "z"]]
+    for i, j in found.edges[:12].tolist():
+        value, error = found.couplings[i, j], found.standard_errors[i, j]
+        low, high = _interval(value, error)
+        z = f"{value / error:.1f}"
+        rows.append([f"{names[i]} – {names[j]}", f"{value:.3f}", f"{low:.3f} … {high:.3f}", z])
+    return rows
+
+
+def _fields(found: Recovery, names: Sequence[str]) -> Rows:
+    rows = [["column", "h", "95% interval"]]
+    for name, value, error in zip(names, found.fields, found.field_errors, strict=True):
+        low, high = _interval(value, error)
+        rows.append([name, f"{value:.3f}", f"{low:.3f} … {high:.3f}"])
+    return rows
+
+
+def _print_warnings(result: dict[str, Any]) -> None:
+    for warning in result["warnings"]:
         print(f"warning: {warning}")
+
+
+def _options(config: TrainIsing, estimator: str) -> dict[str, Any]:
+    """The options that had a say in the run."""
+    mute = {*HIDDEN, "data"} if config.data is None else {*HIDDEN, *KNOWN}
+    if config.graph is not None or config.random_graph is not None:
+        mute |= {"side", "dimension", "periodic"}
+    if config.sampler != "single-site":
+        mute.add("sweeps")
+    mute |= {name for names in NOISE.values() for name in names} - {*NOISE.get(estimator, ())}
+    return {name: value for name, value in vars(config).items() if name not in mute and value is not None}
 
 
 def _write_page(
@@ -157,7 +218,7 @@ def _write_page(
     config: TrainIsing,
     title: str,
     lead: str,
-    tables: dict[str, list[list[str]]],
+    tables: dict[str, Rows],
     drawings: dict[str, tuple[str, Callable[[], Figure], str]],
     found: Recovery,
     result: dict[str, Any],
@@ -165,7 +226,7 @@ def _write_page(
     """Write the figures as PNG files, and `report.html` with all of them inside."""
     images = folder.draw(drawings)
     facts = {
-        **{name: value for name, value in vars(config).items() if name not in HIDDEN},
+        **_options(config, found.estimator),
         **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
     }
@@ -173,6 +234,6 @@ def _write_page(
         rows = [["candidate", "negative log pseudo-likelihood of held-out rows"]]
         rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
         tables = {**tables, "What held-out data said": rows}
-    html = page.render_page(title, lead, tables, images, facts, list(found.warnings))
+    html = page.render_page(title, lead, tables, images, facts, result["warnings"])
     folder.write("report.html", html.encode())
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")

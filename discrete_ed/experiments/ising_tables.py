@@ -76,8 +76,12 @@ def spins(energy: IsingEnergy, side: int, count: int, seed: int) -> np.ndarray:
 
 
 def score(learned: np.ndarray, true: np.ndarray) -> float:
-    """`−log √(mean over D² entries of (J' − J'_true)²)` of the published couplings `J' = J / 2`; natural logarithm."""
-    return float(-np.log(max(np.sqrt((((learned - true) / 2) ** 2).mean()), 1e-300)))
+    """`−log √(mean over D² entries of (J' − J'_true)²)` of the published couplings `J' = J / 2`; natural logarithm.
+
+    Infinite where nothing differs.
+    """
+    with np.errstate(divide="ignore"):
+        return float(-np.log(np.sqrt((((learned - true) / 2) ** 2).mean())))
 
 
 def published(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:

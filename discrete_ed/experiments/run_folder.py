@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import platform
@@ -26,6 +25,7 @@ from discrete_ed.distributed import ranks, text_from_first, wait_for_all
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import Resumable
+from discrete_ed.report.figures import as_png
 
 PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
@@ -100,10 +100,9 @@ class RunFolder:
         """
         images = {}
         for name, (title, make, caption) in tqdm(drawings.items(), desc="draw", leave=False):
-            png = io.BytesIO()
-            make().savefig(png, dpi=130)
-            self.write(f"{name}.png", png.getvalue())
-            images[title] = (png.getvalue(), caption)
+            png = as_png(make())
+            self.write(f"{name}.png", png)
+            images[title] = (png, caption)
         return images
 
     def write(self, name: str, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How well a fitted model tells the data: correlations of pairs and triples, and how many spins are up at once."""
+"""How well a fitted model tells the data: means, correlations of pairs and triples, how many spins are up at once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,35 @@ from discrete_ed.errors import InputError
 from discrete_ed.ising.objectives import Array
 
 TRIPLES = 2000
+BOOTSTRAP = 200  # pairs of samples that tell what noise alone does to the number of spins up
+FAILED = 3.0  # times its noise beyond which a difference isn't noise
 
 
 @dataclass(frozen=True)
 class Goodness:
     """The same numbers from data and from draws of the model."""
 
+    means: Array
+    """Mean of each spin, data and model, `(2, D)`."""
     pairs: Array
     """Covariance of each pair of spins, data and model, `(2, D (D − 1) / 2)`."""
     triples: Array
     """Third central moment of triples of spins, at most 2,000 drawn at random, data and model, `(2, T)`."""
     sums: Array
     """Share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`."""
+    mean_noise: float
+    """Root mean square difference that means would show if the data were draws of the model."""
     pair_noise: float
-    """Root mean square difference that pairs would show if the data were draws of the model."""
+    """The same of pairs."""
     triple_noise: float
     """The same of triples."""
+    sum_noise: float
+    """Total variation that the numbers of spins up would show, on average."""
+
+    @property
+    def mean_error(self) -> float:
+        """Root mean square difference of the spins' means."""
+        return _rms(self.means[0] - self.means[1])
 
     @property
     def pair_error(self) -> float:
@@ -42,7 +55,25 @@ class Goodness:
     @property
     def sum_distance(self) -> float:
         """Total variation between the distributions of the number of spins up."""
-        return 0.5 * float(np.abs(self.sums[0] - self.sums[1]).sum())
+        return _total_variation(self.sums[0], self.sums[1])
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line where a difference is more than 3 times what noise explains; none where the model tells its data."""
+        measures = {
+            "means": (self.mean_error, self.mean_noise),
+            "covariances of pairs": (self.pair_error, self.pair_noise),
+            "third moments of triples": (self.triple_error, self.triple_noise),
+            "numbers of spins up": (self.sum_distance, self.sum_noise),
+        }
+        failed = [
+            f"{name} differ by {error:.4f} (noise alone: {noise:.4f})"
+            for name, (error, noise) in measures.items()
+            if error > FAILED * noise
+        ]
+        if not failed:
+            return []
+        return [f"the model does not reproduce its own data and should not be simulated from: {'; '.join(failed)}"]
 
 
 def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
@@ -50,7 +81,7 @@ def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
 
     Args:
         data, model: bits, `(N, D)` and `(N', D)`.
-        seed: of the choice of triples.
+        seed: of the choice of triples, and of the noise of the number of spins up, which is simulated.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))
     >>> found = goodness(x[:2000], x[2000:])
@@ -61,11 +92,15 @@ def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
         raise InputError(f"model: expected draws of {data.shape[1]} spins, got {model.shape[1]}")
     d = data.shape[1]
     upper = np.triu_indices(d, 1)
-    chosen = _triples(d, np.random.default_rng(seed))
-    pairs, triples, sums, pair_variance, triple_variance = [], [], [], 0.0, 0.0
+    rng = np.random.default_rng(seed)
+    chosen = _triples(d, rng)
+    means, pairs, triples, sums = [], [], [], []
+    mean_variance = pair_variance = triple_variance = 0.0
     for bits in (data, model):
         spins = 2.0 * bits - 1
-        deviations = spins - spins.mean(0)
+        means.append(spins.mean(0))
+        mean_variance += float((1 - means[-1] ** 2).mean()) / len(bits)
+        deviations = spins - means[-1]
         second = deviations.T @ deviations / len(bits)
         pairs.append(second[upper])
         squares = (deviations**2).T @ (deviations**2) / len(bits)
@@ -78,12 +113,16 @@ def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
         triples.append(third)
         triple_variance += float(spread.mean()) / len(bits) if len(chosen) else 0.0
         sums.append(np.bincount(bits.sum(1).astype(int), minlength=d + 1) / len(bits))
+    like_data, like_model = (rng.multinomial(len(bits), sums[1], BOOTSTRAP) / len(bits) for bits in (data, model))
     return Goodness(
-        np.array(pairs),
-        np.array(triples),
-        np.array(sums),
-        float(np.sqrt(pair_variance)),
-        float(np.sqrt(triple_variance)),
+        means=np.array(means),
+        pairs=np.array(pairs),
+        triples=np.array(triples),
+        sums=np.array(sums),
+        mean_noise=float(np.sqrt(mean_variance)),
+        pair_noise=float(np.sqrt(pair_variance)),
+        triple_noise=float(np.sqrt(triple_variance)),
+        sum_noise=_total_variation(like_data, like_model),
     )
 
 
@@ -91,6 +130,11 @@ def _triples(d: int, rng: np.random.Generator) -> Array:
     if comb(d, 3) <= TRIPLES:
         return np.array(list(combinations(range(d), 3)), dtype=int).reshape(-1, 3)
     return np.sort(np.array([rng.choice(d, 3, replace=False) for _ in range(TRIPLES)]), axis=1)
+
+
+def _total_variation(one: Array, two: Array) -> float:
+    """Between distributions along the last axis; the mean over the others."""
+    return 0.5 * float(np.abs(one - two).sum(-1).mean())
 
 
 def _rms(values: Array) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Mapping, Sequence
 from math import isqrt
 
@@ -23,6 +25,15 @@ def style(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as PNG; characters that matplotlib's font lacks become boxes without a warning each."""
+    png = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(png, dpi=130)
+    return png.getvalue()
 
 
 def _layout(graph: nx.Graph) -> Mapping[int, Sequence[float]]:
@@ -65,7 +76,7 @@ def gallery(
     halves = figure.add_subfigure(grid[0, 0]), figure.add_subfigure(grid[0, 1])
     panels = ((halves[0], left, train, REAL), (halves[1], right, generated, MADE))
     for half, title, graphs, color in panels:
-        half.suptitle(title, fontsize=12)
+        half.suptitle(title, fontsize=12, parse_math=False)
         cells = half.subplots(side, side, squeeze=False).ravel()
         for axes in cells:
             axes.set_axis_off()
@@ -89,7 +100,8 @@ def statistics(sets: Mapping[str, Sequence[nx.Graph]]) -> Figure:
     style(left, "degree", "degree of a node", "share of nodes")
     style(middle, "clustering", "clustering coefficient of a node", "share of nodes")
     style(right, "size", "edges of a graph", "share of graphs")
-    left.legend(frameon=False, loc="upper right")
+    for text in left.legend(frameon=False, loc="upper right").get_texts():
+        text.set_parse_math(False)  # a `$` in the name of a file is no formula
     return figure
 
 

@@ -152,6 +152,16 @@ def common_notes(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [*own, *shared]
 
 
+def short(name: str, most: int = 24) -> str:
+    """A name for pictures and the terminal: a long one loses its middle, since names often differ in their ends only.
+
+    >>> short("how often did you feel low, last week")
+    'how often did y…ast week'
+    """
+    end = most // 3
+    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
+
+
 def as_text(rows: Sequence[Sequence[str]]) -> str:
     """Rows in aligned columns, a line under the first.
 

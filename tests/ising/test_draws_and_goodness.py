@@ -68,12 +68,37 @@ def test_a_good_model_differs_by_noise_and_a_bad_one_by_more():
     assert same.triples.shape == (2, 560)
     assert 0.5 < same.pair_error / same.pair_noise < 1.5
     assert 0.5 < same.triple_error / same.triple_noise < 1.5
-    assert same.sum_distance < 0.06
+    assert 0.5 < same.mean_error / same.mean_noise < 1.5
+    assert 0.5 < same.sum_distance / same.sum_noise < 1.8
+    assert not same.warnings
     apart = goodness(data, np.random.default_rng(0).integers(0, 2, (4000, 16)))
     assert apart.pair_error > 5 * apart.pair_noise
-    assert apart.sum_distance > 0.1
+    assert apart.sum_distance > 5 * apart.sum_noise
+    (warning,) = apart.warnings
+    assert warning.startswith("the model does not reproduce its own data and should not be simulated from: ")
+    assert f"covariances of pairs differ by {apart.pair_error:.4f} (noise alone: {apart.pair_noise:.4f})" in warning
+    assert "means" not in warning
     with pytest.raises(InputError, match="16 spins"):
         goodness(data, model[:, :5])
+
+
+def test_means_are_compared_too():
+    rng = np.random.default_rng(0)
+    data, model = (rng.random((4000, 6)) < p for p in (0.5, [0.6, 0.4] * 3))
+    found = goodness(data.astype(float), model.astype(float))
+    assert found.means == pytest.approx(np.array([2 * data.mean(0) - 1, 2 * model.mean(0) - 1]))
+    assert found.mean_error == pytest.approx(0.2, abs=0.02)
+    (warning,) = found.warnings
+    assert "means differ by" in warning
+    assert "pairs" not in warning
+
+
+def test_the_noise_of_what_is_compared_is_that_of_repeated_draws():
+    rng = np.random.default_rng(1)
+    found = [goodness(*(rng.integers(0, 2, (n, 6)) for n in (300, 900))) for _ in range(60)]
+    for error, noise in (("mean_error", "mean_noise"), ("sum_distance", "sum_noise")):
+        seen = np.sqrt(np.mean([getattr(one, error) ** 2 for one in found]))
+        assert seen == pytest.approx(np.mean([getattr(one, noise) for one in found]), rel=0.15)
 
 
 def test_two_spins_have_no_triples():

@@ -36,6 +36,12 @@ def test_curves_show_the_energy_of_the_data_however_far_it_lies():
     assert high > 8
 
 
+def test_names_of_files_are_no_formulas():
+    graphs = [nx.path_graph(3)]
+    figures.as_png(figures.gallery(graphs, graphs, right="cost $x_$.g6"))
+    figures.as_png(figures.statistics({"reference": graphs, "cost $x_$.g6": graphs}))
+
+
 def test_the_page_escapes_what_it_shows():
     html = page.render_page("<b>", "<i>", {"<u>": [["<s>"], ["<q>"]]}, {"<a>": (b"png", "<p2>")}, {"<dt2>": "<dd2>"})
     for tag in ("<b>", "<i>", "<u>", "<s>", "<q>", "<p2>", "<dt2>", "<dd2>"):

@@ -30,8 +30,8 @@ class TrainIsing(Resumable):
     beside that of J = 0 and beside the best possible. With --data: couplings, fields, standard errors, edges and
     goodness of fit for a table of 0/1 or -1/+1. Everything goes into a run folder; open its report.html first.
 
-    Couplings are those of E(s) = -1/2 s'Js - h's, each pair counted once ("physics"); the literature on energy
-    discrepancy writes log p = s'Js, which is half of them ("published"), and so does --sigma.
+    Couplings are those of E(s) = -1/2 s'Js - h's, s = -1 for 0 and +1 for 1, each pair counted once ("physics"); the
+    literature on energy discrepancy writes log p = s'Js, which is half of them ("published"), and so does --sigma.
 
     Examples:
       python scripts/train_ising.py
