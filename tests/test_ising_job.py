@@ -38,13 +38,18 @@ def test_a_known_model_is_recovered_and_the_run_folder_tells_all(tmp_path, capsy
     assert result["neg_log_rmse"] == pytest.approx(-np.log(rmse))
     assert result["all_zeros"] == pytest.approx(-np.log(0.15 / 2), abs=1e-6)  # a quarter of the entries are edges
     assert result["all_zeros"] < result["neg_log_rmse"] < result["bound"] + 0.5
+    off = np.abs(arrays["couplings"] - true) <= 1.96 * arrays["standard_errors"]
+    right = int(off[np.triu(true, 1) != 0].sum())
+    assert 24 <= right < 32 == result["edges"]["true"]
+    assert result["edges"]["covered"] == right
     assert result["drawn"] == "exact, by transfer matrices"
     assert set(result["seconds"]) == {"draw", "recover"}
     for name in ("report.html", "couplings.png", "recovery.png", "config.json", "env.json"):
         assert (out / name).stat().st_size > 0
     energy = load_energy(out / "model", IsingEnergy)
     assert np.allclose(energy.couplings.detach().numpy(), arrays["couplings"], atol=1e-6)
-    assert "J = 0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "J = 0" in said and f"32 of 32 found, {right} with a 95% interval that holds the truth" in said
 
 
 def test_the_same_seed_gives_the_same_couplings(tmp_path):

@@ -25,7 +25,7 @@ from discrete_ed.experiments.ising_report import (
     write_edges,
     write_fields,
 )
-from discrete_ed.experiments.ising_tables import score
+from discrete_ed.experiments.ising_tables import covered, score
 from discrete_ed.experiments.run_folder import RunFolder, given, resumed
 from discrete_ed.graphs.io import graph_files
 from discrete_ed.ising import (
@@ -188,6 +188,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
                 "true": len(edges),
                 "found": len(found.edges),
                 "right": int((true[tuple(found.edges.T)] != 0).sum()),
+                "covered": int(covered(found, true)[tuple(edges.T)].sum()),
             },
             **_common_results(found),
             "seconds": {"draw": drawn - started, "recover": fitted - drawn},

@@ -93,7 +93,10 @@ def report_known_model(
         cells = ["RMSE of h", f"{result['rmse_fields']:.4f}"]
         table = [[*row, cell] for row, cell in zip_longest(table, cells, fillvalue="–")]
     print(f"{config.samples} samples of {label}: {how}\n\n{as_text(table)}\n")
-    print(f"edges: {right['right']} of {right['true']} found, and {right['found'] - right['right']} that aren't there")
+    print(
+        f"edges: {right['right']} of {right['true']} found, {right['covered']} with a 95% interval that holds the "
+        f"truth, and {right['found'] - right['right']} that aren't there"
+    )
     _print_warnings(result)
     drawings = {
         "couplings": (

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.experiments.configs import TrainIsing
 from discrete_ed.experiments.run_folder import RunFolder
-from discrete_ed.ising import cramer_rao, cramer_rao_all_pairs, draw_states, lattice, recover_couplings
+from discrete_ed.ising import Recovery, cramer_rao, cramer_rao_all_pairs, draw_states, lattice, recover_couplings
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import Bernoulli, Block, Local, Objective, log_logistic
 from discrete_ed.ising.recovery import Estimator, Penalty
@@ -82,6 +82,11 @@ def score(learned: np.ndarray, true: np.ndarray) -> float:
     """
     with np.errstate(divide="ignore"):
         return float(-np.log(np.sqrt((((learned - true) / 2) ** 2).mean())))
+
+
+def covered(found: Recovery, true: np.ndarray) -> np.ndarray:
+    """Which true couplings lie in their 95% interval, `(D, D)`; one that was set to zero has none but zero."""
+    return np.abs(found.couplings - true) <= 1.96 * found.standard_errors
 
 
 def published(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
@@ -191,9 +196,8 @@ def limits(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
     def errors(count: int, seed: int, penalty: Penalty) -> dict[str, Any]:
         bits = (spins(energy, side, count, seed) + 1) / 2
         found = recover_couplings(bits, "single-site", penalty, fields=False, seed=seed)
-        off = np.abs(found.couplings - true)
-        covered = (off <= 1.96 * found.standard_errors)[edge]
-        return {"rmse": float(np.sqrt((off**2).mean())), "covered": int(covered.sum()), "choice": found.choice}
+        rmse = float(np.sqrt(((found.couplings - true) ** 2).mean()))
+        return {"rmse": rmse, "covered": int(covered(found, true)[edge].sum()), "choice": found.choice}
 
     def repeated(penalty: Penalty, count: int, seeds: range, name: str) -> list[dict[str, Any]]:
         found = []
