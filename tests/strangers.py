@@ -23,7 +23,16 @@ import networkx as nx
 import numpy as np
 import torch
 
-from discrete_ed import Checkpoints, IsingEnergy, load_energy, read_graphs, read_table, save_energy
+from discrete_ed import (
+    Checkpoints,
+    IsingEnergy,
+    NetworkEnergy,
+    SumEnergy,
+    load_energy,
+    read_graphs,
+    read_table,
+    save_energy,
+)
 from discrete_ed.data import read_grey, read_images
 from discrete_ed.experiments.configs import GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
@@ -125,7 +134,8 @@ def parsers(folder: Path) -> dict[str, Parser]:
     arrays += [npy((2, 2), "'<U5'", np.array([["true", "false"]] * 2).tobytes())]
     idx = b"\0\0\x08\3" + struct.pack(">III", 2, 3, 4) + bytes(range(24))
     energy = IsingEnergy(torch.eye(3).roll(1, 0) + torch.eye(3).roll(-1, 0))
-    save_energy(folder / "energy", energy, {"couplings": 3})
+    mean = SumEnergy(energy, NetworkEnergy(3, width=2, layers=1), scale=0.5)
+    save_energy(folder / "energy", mean, [{"couplings": 3}, {"bits": 3, "width": 2, "layers": 1}])
     Checkpoints(folder / "steps").save(1, {"energy": energy, "deep": {"a": [1, 0.5, None, "x"]}})
     RunFolder(folder / "run", "generate-ego-graphs", "x", GenerateEgoGraphs())
     step = folder / "steps" / "step-000001"
@@ -171,7 +181,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
         Parser("tensors.safetensors", checkpoint, [whole["tensors.safetensors"]]),
         Parser(
             "manifest.json",
-            inside(folder / "energy", lambda: load_energy(folder / "energy", IsingEnergy)),
+            inside(folder / "energy", lambda: load_energy(folder / "energy")),
             [(folder / "energy" / "manifest.json").read_bytes()],
         ),
         Parser(

@@ -4,8 +4,24 @@ import os
 import pytest
 import torch
 
-from discrete_ed import GraphEnergy, InputError, MLPEnergy, load_energy, save_energy
+from discrete_ed import (
+    BernoulliEnergy,
+    Clamped,
+    ConvEnergy,
+    Energy,
+    GraphEnergy,
+    InputError,
+    IsingEnergy,
+    MLPEnergy,
+    NetworkEnergy,
+    RBMEnergy,
+    ResidualMLPEnergy,
+    SumEnergy,
+    load_energy,
+    save_energy,
+)
 from discrete_ed.checkpoint import write_atomically
+from discrete_ed.checkpoint.energy import OURS as LOADABLE
 from discrete_ed.checkpoint.energy import WEIGHTS
 from discrete_ed.checkpoint.files import MANIFEST
 
@@ -24,6 +40,98 @@ def test_what_is_saved_comes_back_to_the_bit(saved):
     loaded = load_energy(folder, MLPEnergy)
     assert all(torch.equal(a, b) for a, b in zip(energy.parameters(), loaded.parameters(), strict=True))
     assert sorted(os.listdir(folder)) == [MANIFEST, WEIGHTS]
+
+
+BUILT = [
+    (BernoulliEnergy, {"logits": 4}),
+    (ConvEnergy, {"shape": [2, 2], "width": 2, "stages": 1}),
+    (GraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1}),
+    (IsingEnergy, {"couplings": 4}),
+    (MLPEnergy, {"bits": 4, "hidden": (3,)}),
+    (NetworkEnergy, {"bits": 4, "width": 3}),
+    (RBMEnergy, {"visible": 4, "hidden": 2}),
+    (ResidualMLPEnergy, {"bits": 4, "width": 3, "blocks": 1}),
+]
+
+
+def test_every_energy_of_the_package_is_loaded_without_its_class(tmp_path):
+    assert {kind.__name__ for kind, _ in BUILT} == set(LOADABLE) - {"SumEnergy"}
+    for kind, arguments in BUILT:
+        energy = kind(**arguments)
+        save_energy(tmp_path / kind.__name__, energy, arguments)
+        loaded = load_energy(tmp_path / kind.__name__)
+        assert type(loaded) is kind
+        assert all(torch.equal(a, b) for a, b in zip(energy.parameters(), loaded.parameters(), strict=True))
+
+
+class Mine(Energy):
+    """An energy that is not of this package; its constructor looks at values."""
+
+    def __init__(self, start: list[float]) -> None:
+        super().__init__()
+        values = torch.tensor(start)
+        if not values.isfinite().all():
+            raise ValueError("start is not finite")
+        self.start = torch.nn.Parameter(values)
+
+    def forward(self, x):
+        return x @ self.start
+
+
+def test_a_sum_is_saved_as_one(tmp_path):
+    terms = [Mine([1.0, 2.0]), MLPEnergy(2, hidden=[3])]
+    energy = SumEnergy(SumEnergy(*terms, scale=0.25), BernoulliEnergy(2), scale=-2.0)
+    arguments = [[{"start": [0.0, 0.0]}, {"bits": 2, "hidden": [3]}], {"logits": 2}]
+    save_energy(tmp_path / "sum", energy, arguments)
+    x = torch.rand(5, 2).round()
+    assert torch.equal(load_energy(tmp_path / "sum", SumEnergy, Mine)(x), energy(x))
+    with pytest.raises(InputError, match="the class Mine of a term is not given"):
+        load_energy(tmp_path / "sum")
+    with pytest.raises(InputError, match="expected a saved RBMEnergy, got SumEnergy"):
+        load_energy(tmp_path / "sum", RBMEnergy)
+    ours = SumEnergy(BernoulliEnergy(2), MLPEnergy(2, hidden=[3]))
+    save_energy(tmp_path / "ours", ours, [{"logits": 2}, {"bits": 2, "hidden": [3]}])
+    assert torch.equal(load_energy(tmp_path / "ours", SumEnergy)(x), ours(x))
+    assert torch.equal(load_energy(tmp_path / "ours")(x), ours(x))
+
+
+def test_a_sum_with_one_module_twice_is_saved(tmp_path):
+    once = BernoulliEnergy(torch.tensor([1.0, -1.0]))
+    save_energy(tmp_path, SumEnergy(once, once), [{"logits": 2}, {"logits": 2}])
+    assert load_energy(tmp_path)(torch.eye(2)).tolist() == [-2.0, 2.0]
+
+
+def test_precision_is_kept(tmp_path):
+    energy = MLPEnergy(**ARGUMENTS).double()
+    save_energy(tmp_path, energy, ARGUMENTS)
+    x = torch.rand(3, 5, dtype=torch.float64).round()
+    assert torch.equal(load_energy(tmp_path, MLPEnergy)(x), energy(x))
+
+
+def test_saving_and_loading_draw_no_numbers(saved):
+    energy, folder = saved
+    before = torch.get_rng_state()
+    save_energy(folder, energy, ARGUMENTS)
+    load_energy(folder, MLPEnergy)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("energy", "arguments", "message"),
+    [
+        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hidden": (4, 3)}, "build MLPEnergy again, got .*Missing key"),
+        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hiden": (4,)}, "unexpected keyword argument 'hiden'"),
+        (BernoulliEnergy(2), {"logits": torch.zeros(2)}, "Tensor is not JSON serializable"),
+        (Clamped(BernoulliEnergy(2), torch.tensor([True, False])), {"known": [True, False]}, "build Clamped again"),
+        (SumEnergy(BernoulliEnergy(2)), {"terms": []}, "a list with those of 1 terms, got {'terms'"),
+        (SumEnergy(BernoulliEnergy(2)), [], r"a list with those of 1 terms, got \[\]"),
+        (torch.nn.Linear(2, 1), {"in_features": 2}, "a discrete_ed.Energy, got Linear"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, energy, arguments, message):
+    with pytest.raises(InputError, match=message):
+        save_energy(tmp_path / "new", energy, arguments)
+    assert not (tmp_path / "new").exists()
 
 
 def test_saving_again_replaces_the_old_one(saved):
@@ -53,7 +161,7 @@ def test_every_flipped_byte_of_the_weights_is_noticed(saved):
         ({"arguments": {"nonsense": 1}}, "weights that fit"),
         ({"arguments": [1]}, "weights that fit"),
         ({"arguments": {"bits": 5, "hidden": [10**12, 3]}}, "but hidden is 1000000000000"),
-        ({"arguments": {"bits": 5, "hidden": [4000, 4000]}}, "but 16032001 numbers are asked for, and 43 are there"),
+        ({"arguments": {"bits": 5, "hidden": [4000, 4000]}}, "but at least 16024000 numbers are asked for, and 43 are"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(saved, change, message):
@@ -62,6 +170,30 @@ def test_a_manifest_that_does_not_fit_is_refused(saved, change, message):
     (folder / MANIFEST).write_text(json.dumps({**manifest, **change}))
     with pytest.raises(InputError, match=message):
         load_energy(folder, MLPEnergy)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        ("IsingEnergy", {"couplings": 60_000}, "3600000000 numbers are asked for, and 43"),
+        ("NetworkEnergy", {"bits": 2, "width": 1, "layers": 3_000_000}, "at least 1061 tensors are asked for, and 6"),
+        (
+            "SumEnergy",
+            {"scale": 1, "terms": [{"energy": "BernoulliEnergy", "arguments": {"logits": 4_000_000}}] * 9},
+            "8000000 numbers are asked for",
+        ),
+        ("SumEnergy", {"scale": 1, "terms": [{"energy": "os.system", "arguments": {}}]}, "os.system"),
+        ("SumEnergy", {"scale": 1, "terms": 3}, "not iterable"),
+        ("SumEnergy", {"scale": 1, "terms": []}, "at least one energy"),
+        (["SumEnergy"], {}, "one of BernoulliEnergy"),
+    ],
+)
+def test_a_manifest_that_asks_for_too_much_is_refused(saved, kind, arguments, message):
+    _, folder = saved
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "energy": kind, "arguments": arguments}))
+    with pytest.raises(InputError, match=message):
+        load_energy(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"{}"])

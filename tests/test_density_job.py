@@ -11,8 +11,8 @@ import torch
 from discrete_ed import IsingEnergy, NetworkEnergy, RBMEnergy, SumEnergy, load_energy, log_likelihood, read_table
 from discrete_ed.cli import run_job
 from discrete_ed.data import datasets
-from discrete_ed.experiments import density, density_draws, density_scores
-from discrete_ed.experiments.configs import EstimateDensity
+from discrete_ed.experiments import density, density_draws, density_scores, sampling
+from discrete_ed.experiments.configs import EstimateDensity, Sample
 from discrete_ed.report import density_figures
 
 TINY = {"steps": 40, "samples": 40, "sampler_steps": 4, "temperatures": 5, "batch": 32, "width": 8, "layers": 1}
@@ -80,19 +80,37 @@ def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
         ({"energy": "ising", "loss": "pl", "patience": 3}, IsingEnergy),
         ({"energy": "residual", "loss": "rm"}, NetworkEnergy),
         ({"loss": "cd", "chain_steps": 2}, NetworkEnergy),
-        ({"energy": "ising", "loss": "pl", "members": 2}, IsingEnergy),
+        ({"energy": "ising", "loss": "pl", "members": 2}, SumEnergy),
     ],
 )
 def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments, build):
     out = tmp_path / "run"
     result = density.run(EstimateDensity(data=str(table), out=out, **{**TINY, **arguments}))
-    folders = sorted(out.glob("checkpoint*"))
-    assert len(folders) == len(result["steps"]) == arguments.get("members", 1)
-    members = [load_energy(folder, build) for folder in folders]
-    assert sum(parameter.numel() for energy in members for parameter in energy.parameters()) == result["parameters"]
+    energy = load_energy(out / "checkpoint", build)
+    assert len(result["steps"]) == arguments.get("members", 1)
+    assert sum(parameter.numel() for parameter in energy.parameters()) == result["parameters"]
     test = torch.from_numpy(datasets.load_table_data(table).test).float()
-    mean = SumEnergy(*members, scale=1 / len(members))
-    assert log_likelihood(mean, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-5)
+    assert log_likelihood(energy, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-5)
+    drawn = sampling.run(Sample(energy=out / "checkpoint", chains=2, steps=5, warmup=1, out=tmp_path / "drawn"))
+    assert drawn["energy"] == build.__name__
+
+
+def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table, tmp_path, monkeypatch):
+    real, calls = density.fit_energy, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(density, "fit_energy", interrupted)
+    config = EstimateDensity(data=str(table), out=tmp_path / "run", energy="ising", loss="pl", members=3, **TINY)
+    with pytest.raises(KeyboardInterrupt):
+        density.run(config)
+    energy = load_energy(tmp_path / "run" / "checkpoint", SumEnergy)
+    assert energy.scale == 1 / 2
+    assert [torch.equal(a.pairs, b[0].pairs) for a, b in zip(energy.terms, calls, strict=False)] == [True, True]
 
 
 def test_the_same_seed_gives_the_same_result(table, tmp_path):

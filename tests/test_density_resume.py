@@ -51,8 +51,8 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatc
         config = EstimateDensity(resume=folder)
     result = density.run(config)
     for file in (
-        "checkpoint-0/weights.safetensors",
-        "checkpoint-1/weights.safetensors",
+        "checkpoint/weights.safetensors",
+        "checkpoint/manifest.json",
         "metrics.jsonl",
         "samples.npy",
     ):

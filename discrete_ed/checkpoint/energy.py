@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import safetensors.torch
 import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
+from discrete_ed import energies
 from discrete_ed.checkpoint.files import MANIFEST, manifest_of, read_verified, write_atomically
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies import Energy, SumEnergy
+from discrete_ed.energies.base import check_type
 from discrete_ed.errors import InputError
 
 WEIGHTS = "weights.safetensors"
 SMALL = 2**22  # numbers that any arguments may ask for
+OURS: dict[str, Callable[..., Energy]] = {
+    name: getattr(energies, name) for name in energies.__all__ if name not in ("Energy", "Clamped")
+}
+"""The energies that need no class to be loaded; a `Clamped` one is made anew around what it clamps."""
 
 AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
+Arguments = dict[str, Any] | list[Any]
 
 
-def save_energy(folder: str | Path, energy: Energy, arguments: dict[str, Any]) -> None:
+def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> None:
     """Save an energy's weights, with the arguments that its constructor needs to build it again.
 
     The folder holds `weights.safetensors` and `manifest.json`: schema version, class name, arguments, and the SHA-256
     of the weights.
 
+    Args:
+        arguments: by name, and such as JSON can hold; of a `SumEnergy` a list with those of each term.
+
     Raises:
-        InputError: the folder can't be written.
+        InputError: the folder can't be written, or the energy could not be loaded again: its class with these
+            arguments has other weights.
 
     >>> import tempfile
     >>> from discrete_ed import RBMEnergy
@@ -36,18 +54,38 @@ def save_energy(folder: str | Path, energy: Energy, arguments: dict[str, Any]) -
     ['manifest.json', 'weights.safetensors']
     """
     folder = Path(folder)
-    weights = safetensors.torch.save({name: value.detach().cpu() for name, value in energy.state_dict().items()})
-    manifest = manifest_of({WEIGHTS: weights}, energy=type(energy).__name__, arguments=arguments)
+    check_type(energy)
+    state = {name: value.detach().cpu().clone().contiguous() for name, value in energy.state_dict().items()}
+    plan = _plan(energy, arguments)
+    try:
+        again = json.loads(json.dumps(plan))
+        _build(again, {type(term).__name__: type(term) for term in _terms(energy)}, state)
+    except Exception as error:  # whatever a constructor raises
+        raise InputError(
+            f"arguments: expected those that build {type(energy).__name__} again, got {arguments!s:.100}, but "
+            f"{_reason(error)}"
+        ) from None
+    weights = safetensors.torch.save(state)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, weights)
-        write_atomically(folder / MANIFEST, manifest)
+        write_atomically(folder / MANIFEST, manifest_of({WEIGHTS: weights}, **plan))
     except OSError as error:
         raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
 
 
-def load_energy(folder: str | Path, build: Callable[..., AnyEnergy]) -> AnyEnergy:
-    """Load an energy that `save_energy` saved; `build` is its class.
+@overload
+def load_energy(folder: str | Path, build: Callable[..., AnyEnergy], *terms: Callable[..., Energy]) -> AnyEnergy: ...
+@overload
+def load_energy(folder: str | Path) -> Energy: ...
+def load_energy(
+    folder: str | Path, build: Callable[..., Energy] | None = None, *terms: Callable[..., Energy]
+) -> Energy:
+    """Load an energy that `save_energy` saved, with the precision that it had.
+
+    Args:
+        build: its class, which may be left out for the energies of this package and sums of them.
+        terms: if that is `SumEnergy`, the classes of those terms that aren't of this package.
 
     Raises:
         InputError: a file is missing, unreadable or was changed, or holds an energy of another class.
@@ -65,32 +103,99 @@ def load_energy(folder: str | Path, build: Callable[..., AnyEnergy]) -> AnyEnerg
     folder = Path(folder)
     manifest, files = read_verified(folder, [WEIGHTS], ["energy", "arguments"], "a saved energy")
     kind = manifest["energy"]
-    name = getattr(build, "__name__", kind)
-    if kind != name:
-        raise InputError(f"{folder}: expected a saved {name}, got {kind!s:.60}")
+    known = {**OURS, **{getattr(each, "__name__", kind): each for each in (build, *terms) if each is not None}}
+    if build is None and (not isinstance(kind, str) or kind not in OURS):
+        raise InputError(
+            f"{folder}: expected one of {', '.join(OURS)}, or its class after the folder, got {kind!s:.60}"
+        )
+    if build is not None and kind != getattr(build, "__name__", kind):
+        raise InputError(f"{folder}: expected a saved {build.__name__}, got {kind!s:.60}")
     try:
-        weights = safetensors.torch.load(files[WEIGHTS])
-        _check_size(build, manifest["arguments"], sum(map(torch.numel, weights.values())))
-        energy = build(**manifest["arguments"])
-        energy.load_state_dict(weights)
+        return _build(manifest, known, safetensors.torch.load(files[WEIGHTS]))
     except Exception as error:  # whatever a constructor raises when a stranger's arguments are handed to it
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{folder}: expected arguments and weights that fit {name}, but {reason:.200}") from None
+        raise InputError(f"{folder}: expected arguments and weights that fit {kind}, but {_reason(error)}") from None
+
+
+def _plan(energy: Energy, arguments: Arguments) -> dict[str, Any]:
+    """What the manifest says of an energy: its class and arguments; of a sum the plans of its terms."""
+    if type(energy) is not SumEnergy:
+        return {"energy": type(energy).__name__, "arguments": arguments}
+    if not isinstance(arguments, list) or len(arguments) != len(energy.terms):
+        raise InputError(f"arguments: expected a list with those of {len(energy.terms)} terms, got {arguments!s:.100}")
+    terms = [_plan(term, each) for term, each in zip(energy.terms, arguments, strict=True)]  # type: ignore[arg-type]
+    return {"energy": "SumEnergy", "arguments": {"scale": energy.scale, "terms": terms}}
+
+
+def _terms(energy: Energy) -> Iterator[Energy]:
+    """The energy, and if it is a sum what it is a sum of."""
+    yield energy
+    if type(energy) is SumEnergy:
+        for term in energy.terms:
+            yield from _terms(term)  # type: ignore[arg-type]
+
+
+def _build(plan: Mapping[str, Any], known: Mapping[str, Callable[..., Energy]], weights: dict[str, Tensor]) -> Energy:
+    """The energy that a plan tells, with its weights; no more memory is taken than these are worth."""
+
+    def made(plan: Mapping[str, Any]) -> Energy:
+        kind, arguments = plan["energy"], plan["arguments"]
+        if kind == "SumEnergy":
+            return SumEnergy(*(made(term) for term in arguments["terms"]), scale=float(arguments["scale"]))
+        if kind not in known:
+            raise ValueError(f"the class {kind} of a term is not given")
+        return known[kind](**arguments)
+
+    numbers = sum(map(torch.numel, weights.values()))
+    _check_arguments(plan["arguments"], SMALL + 100 * numbers)
+    with torch.random.fork_rng(devices=[]), _bounded_by(len(weights), numbers):
+        try:
+            with torch.device("meta"):  # counted before memory is taken
+                made(plan)
+        except (RuntimeError, NotImplementedError):  # a constructor that looks at values: counted while it takes memory
+            pass
+        energy = made(plan)
+    kinds = {value.dtype for value in weights.values() if value.is_floating_point()}
+    if len(kinds) == 1:
+        energy = energy.to(kinds.pop())
+    energy.load_state_dict(weights)
     return energy
 
 
-def _check_size(build: Callable[..., Energy], arguments: dict[str, Any], numbers: int) -> None:
-    """Refuse arguments that ask for far more numbers than there are in the weights, before memory is taken for them."""
-    limit = SMALL + 100 * numbers
-    for name, value in arguments.items():
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, int) and each > limit:
-                raise ValueError(f"{name} is {each}")
+def _check_arguments(arguments: object, limit: int, name: str = "arguments") -> None:
+    """Refuse whole numbers that no weights of this size have to do with."""
+    if isinstance(arguments, dict):
+        for key, value in arguments.items():
+            _check_arguments(value, limit, key)
+    elif isinstance(arguments, list):
+        for value in arguments:
+            _check_arguments(value, limit, name)
+    elif isinstance(arguments, int) and arguments > limit:
+        raise ValueError(f"{name} is {arguments}")
+
+
+@contextmanager
+def _bounded_by(tensors: int, numbers: int) -> Iterator[None]:
+    """Refuse to build modules that have far more parameters and buffers than there are weights for them."""
+    built = {"tensors": 0, "numbers": 0}
+    there = {"tensors": tensors, "numbers": numbers}
+    limit = {"tensors": 1000 + 10 * tensors, "numbers": SMALL + 100 * numbers}
+
+    def count(module: nn.Module, name: str, value: Tensor | None) -> None:
+        del module, name
+        built["tensors"] += 1
+        built["numbers"] += 0 if value is None else value.numel()
+        for what in built:
+            if built[what] > limit[what]:
+                raise ValueError(f"at least {built[what]} {what} are asked for, and {there[what]} are there")
+
+    hooks = [register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)]
     try:
-        with torch.device("meta"):
-            shell = build(**arguments)
-    except (RuntimeError, NotImplementedError):  # a constructor that looks at values; it has only its own limits
-        return
-    wanted = sum(part.numel() for part in (*shell.parameters(), *shell.buffers()))
-    if wanted > limit:
-        raise ValueError(f"{wanted} numbers are asked for, and {numbers} are there")
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{' '.join(lines[:2]) or type(error).__name__:.200}"

@@ -34,9 +34,9 @@ class IsingEnergy(Energy):
         super().__init__()
         if isinstance(couplings, int):
             couplings = torch.zeros(couplings, couplings)
-        if couplings.ndim != 2 or couplings.shape[0] != couplings.shape[1]:
+        elif couplings.ndim != 2 or couplings.shape[0] != couplings.shape[1]:
             raise InputError(f"couplings: expected shape (D, D), got {tuple(couplings.shape)}")
-        if not torch.equal(couplings, couplings.T) or couplings.diagonal().any():
+        elif not torch.equal(couplings, couplings.T) or couplings.diagonal().any():
             raise InputError("couplings: expected a symmetric matrix with zero diagonal")
         d = len(couplings)
         if fields is None:

@@ -25,7 +25,7 @@ class BernoulliEnergy(Energy):
         super().__init__()
         if isinstance(logits, int):
             logits = torch.zeros(logits)
-        if logits.ndim != 1 or not logits.isfinite().all():
+        elif logits.ndim != 1 or not logits.isfinite().all():
             raise InputError(f"logits: expected finite numbers of shape (D,), got shape {tuple(logits.shape)}")
         self.logits = nn.Parameter(logits.detach().clone())
 

@@ -69,8 +69,7 @@ def run(config: EstimateDensity) -> dict[str, Any]:
         if data.shape is None and data.constant:
             shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
             print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
-        energies, selected = fit_members(train, valid.float(), data.shape, settings, folder)
-        energy = energies[0] if len(energies) == 1 else SumEnergy(*energies, scale=1 / len(energies))
+        energy, selected = fit_members(train, valid.float(), data.shape, settings, folder)
         trained = time.monotonic()
 
         generator = torch.Generator(device).manual_seed(settings.seed)
@@ -135,26 +134,34 @@ def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dic
 
 def fit_members(
     train: Tensor, valid: Tensor, shape: tuple[int, int] | None, config: Settled, folder: RunFolder
-) -> tuple[list[Energy], list[Selected]]:
-    """Fit the members of the ensemble, one after the other, each with a seed and a checkpoint of its own."""
+) -> tuple[Energy, list[Selected]]:
+    """Fit the members of the ensemble, one after the other, each with a seed of its own, and save their mean."""
     bits = train.shape[1]
-    energies: list[Energy] = []
+    members: list[Energy] = []
     selected: list[Selected] = []
+
+    def kept() -> Energy:
+        """The mean of the members so far, saved."""
+        alone, arguments = len(members) == 1, _arguments(config, bits, shape)
+        energy = members[0] if alone else SumEnergy(*members, scale=1 / len(members))
+        folder.save_energy("checkpoint", energy, arguments if alone else [arguments] * len(members))
+        return energy
+
     for k in range(config.members):
         seed = config.seed * config.members + k
         energy = density_energy(
             config.energy, bits, width=config.width, layers=config.layers, shape=shape, data=train, seed=seed
-        ).to(train.device)
-        place, arguments = "checkpoint" if config.members == 1 else f"checkpoint-{k}", _arguments(config, bits, shape)
+        )
+        members.append(energy.to(train.device))
         try:
             selected.append(fit_energy(energy, train, valid, config, seed, folder))
         except (KeyboardInterrupt, NumericalError):
-            folder.save_energy(place, energy, arguments)
-            print(f"\nstopped early; the energy so far is kept in {folder.path / place}", file=sys.stderr)
+            if k:
+                members.pop()  # half learned, it would spoil the mean
+            kept()
+            print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
             raise
-        folder.save_energy(place, energy, arguments)
-        energies.append(energy)
-    return energies, selected
+    return kept(), selected
 
 
 def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, seed: int, folder: RunFolder) -> Selected:

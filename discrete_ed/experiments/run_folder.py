@@ -20,7 +20,7 @@ from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_t
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import Checkpoints, save_energy, write_atomically
+from discrete_ed.checkpoint import Arguments, Checkpoints, save_energy, write_atomically
 from discrete_ed.distributed import ranks, text_from_first, wait_for_all
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
@@ -114,7 +114,7 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"out: expected a folder to write to, but {self.path / name}: {error.strerror}") from None
 
-    def save_energy(self, name: str, energy: Energy, arguments: dict[str, Any]) -> None:
+    def save_energy(self, name: str, energy: Energy, arguments: Arguments) -> None:
         """Save an energy in a folder of its own, see `discrete_ed.save_energy`."""
         if self.writes:
             save_energy(self.path / name, energy, arguments)

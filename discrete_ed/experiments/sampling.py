@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +28,7 @@ from discrete_ed.energies import (
     NetworkEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
+    SumEnergy,
 )
 from discrete_ed.errors import InputError
 from discrete_ed.experiments.configs import KernelName, Sample
@@ -78,7 +77,7 @@ def run(config: Sample) -> dict[str, Any]:
     if config.energy is None:
         raise InputError("energy: expected the folder of a saved energy, or --resume with that of a run, got none")
     device = pick_device(config.device)
-    energy = load_by_name(config.energy).to(device)
+    energy = load_energy(config.energy).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
     x = random_states(energy, config.chains, config.nodes, generator)
     kernel, local = choose(config.kernel, energy)
@@ -156,34 +155,27 @@ def draws(
     }
 
 
-def load_by_name(folder: Path) -> Energy:
-    """Load an energy of the class that its manifest names, one of this package.
-
-    Raises:
-        InputError: a file is missing or damaged, or the class isn't one that can be sampled by name.
-    """
-    builders = {kind.__name__: kind for kind in BITS}
-    try:
-        name = json.loads((folder / MANIFEST).read_bytes())["energy"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return load_energy(folder, Energy)  # which tells what is wrong
-    if name not in builders:
-        raise InputError(f"energy: expected one of {', '.join(builders)} in {folder}, got {name}")
-    return load_energy(folder, builders[name])
+def bits_of(energy: Energy) -> int:
+    """`D`; of a sum that of its first term."""
+    while type(energy) is SumEnergy:
+        energy = energy.terms[0]  # type: ignore[assignment]
+    return BITS[type(energy)](energy)
 
 
 def random_states(energy: Energy, chains: int, nodes: int | None, generator: torch.Generator) -> Tensor:
     """Fair coins `(chains, D)`; for a graph energy its first `nodes` nodes, each edge of them by a fair coin."""
-    bits = BITS[type(energy)](energy)
-    x = torch.rand(chains, bits, generator=generator, device=generator.device).round()
-    if not isinstance(energy, GraphEnergy):
+    x = torch.rand(chains, bits_of(energy), generator=generator, device=generator.device).round()
+    x = x.to(next(energy.parameters()).dtype)
+    graphs = [term for term in energy.modules() if isinstance(term, GraphEnergy)]
+    if not graphs:
         if nodes is not None:
             raise InputError(f"nodes: expected none, since {type(energy).__name__} is no energy of graphs, got {nodes}")
         return x
-    nodes = energy.max_nodes if nodes is None else nodes
-    if nodes > energy.max_nodes:
-        raise InputError(f"nodes: expected at most {energy.max_nodes}, which the energy allows, got {nodes}")
-    rows, columns = torch.triu_indices(energy.max_nodes, energy.max_nodes, device=x.device)
+    most = graphs[0].max_nodes
+    nodes = most if nodes is None else nodes
+    if nodes > most:
+        raise InputError(f"nodes: expected at most {most}, which the energy allows, got {nodes}")
+    rows, columns = torch.triu_indices(most, most, device=x.device)
     there = columns < nodes
     return torch.where(rows == columns, there.to(x.dtype), x * there)
 
