@@ -45,7 +45,7 @@ from .ising import (
     lattice,
     recover_couplings,
 )
-from .likelihood import log_likelihood, normaliser
+from .likelihood import importance_log_z, log_likelihood, normaliser
 from .local import Exact, Taylor
 from .losses import (
     contrastive_divergence,
@@ -73,8 +73,10 @@ from .samplers import (
     Gibbs,
     GibbsSweep,
     GibbsWithGradients,
+    Kernel,
     ParallelTempering,
     PathAuxiliary,
+    State,
     SwendsenWang,
     adapt_step_size,
     ais,
@@ -85,7 +87,7 @@ from .samplers import (
     sample,
 )
 from .selection import fit_selected
-from .states import enumerate_states
+from .states import enumerate_states, to_spins
 from .torus import kaufman_log_z, torus_log_z, torus_sample
 from .training import FitConfig, fit, shuffled_batches
 
@@ -113,6 +115,7 @@ __all__ = [
     "Informed",
     "InputError",
     "IsingEnergy",
+    "Kernel",
     "MLPEnergy",
     "MeanPool",
     "NetworkEnergy",
@@ -123,6 +126,7 @@ __all__ = [
     "Perturbation",
     "RBMEnergy",
     "ResidualMLPEnergy",
+    "State",
     "SumEnergy",
     "SwendsenWang",
     "Table",
@@ -155,6 +159,7 @@ __all__ = [
     "hamming_jump",
     "hamming_mmd",
     "hamming_mmd_repeats",
+    "importance_log_z",
     "interaction_screening",
     "kaufman_log_z",
     "lattice",
@@ -182,6 +187,7 @@ __all__ = [
     "states_to_graphs",
     "to_arviz",
     "to_pyg",
+    "to_spins",
     "torus_log_z",
     "torus_sample",
     "write_graphs",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -119,15 +120,18 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         seed = self._seed(self.random_state)
         g = torch.Generator().manual_seed(seed)
         bits = data.shape[1]
-        if callable(self.energy):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                energy = self.energy(bits)
-        else:
-            energy = density_energy(self.energy, bits, width=self.width, layers=self.layers, data=data, seed=seed)
-        loss = self.loss if callable(self.loss) else density_loss(self.loss, epsilon=self.epsilon, generator=g)
         config = FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
-        fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
+        with torch.random.fork_rng(devices=[]):  # the user's own energy or loss may draw from torch's generator
+            torch.default_generator.manual_seed(seed)
+            if callable(self.energy):
+                energy = self.energy(bits)
+            else:
+                energy = density_energy(self.energy, bits, width=self.width, layers=self.layers, data=data, seed=seed)
+            if callable(self.loss):
+                loss = deepcopy(self.loss)  # it may have a state, such as a buffer, and every fit starts afresh
+            else:
+                loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
+            fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
         self.energy_ = energy.double().eval()
         self.normaliser_ = normaliser(self.energy_, data.double(), generator=g)
         self._start = data[:1000].to(torch.uint8)

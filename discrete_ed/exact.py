@@ -11,11 +11,16 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from discrete_ed.energies import RBMEnergy
-from discrete_ed.energies.base import Energy, device_of
+from discrete_ed.energies.base import Energy, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 
 MAX_BITS = 20  # 2^20 states: eight megabytes of float64
 CHUNK = 2**14  # states evaluated at once
+
+
+def _states(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[Tensor]:
+    """All states where the energy is, and in its precision unless another is given."""
+    return chunks(bits, dtype or dtype_of(energy), device_of(energy))
 
 
 def chunks(bits: int, dtype: torch.dtype, device: torch.device | str = "cpu", name: str = "bits") -> Iterator[Tensor]:
@@ -28,7 +33,7 @@ def chunks(bits: int, dtype: torch.dtype, device: torch.device | str = "cpu", na
         yield ((numbers.unsqueeze(-1) >> powers) & 1).to(dtype)
 
 
-def log_law(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
+def log_law(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> Tensor:
     """`log p(x) = −E(x) − log Z` of all `2^D` states in the order of `enumerate_states`, `(2^D,)`; differentiable.
 
     All bits are enumerated, frozen ones too. Under `torch.no_grad` the memory is bounded: states are evaluated some
@@ -36,7 +41,7 @@ def log_law(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) ->
 
     Args:
         bits: `D`, at most 20.
-        dtype: of the states, hence of the arithmetic: that of the energy's parameters.
+        dtype: of the states, hence of the arithmetic; that of the energy's parameters where not given.
 
     Raises:
         InputError: too many bits.
@@ -45,15 +50,15 @@ def log_law(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) ->
     >>> log_law(IsingEnergy(2), 2).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return torch.cat([-energy(x) for x in chunks(bits, dtype, device_of(energy))]).log_softmax(-1)
+    return torch.cat([-energy(x) for x in _states(energy, bits, dtype)]).log_softmax(-1)
 
 
-def log_z(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> float:
+def log_z(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> float:
     """`log Z = log Σ_x exp(−E(x))` over all `2^D` states, summed in float64 and in bounded memory.
 
     Args:
         bits: `D`, at most 20.
-        dtype: of the states: that of the energy's parameters.
+        dtype: of the states; that of the energy's parameters where not given.
 
     Raises:
         InputError: too many bits.
@@ -64,7 +69,7 @@ def log_z(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> f
     2.079442
     """
     with torch.no_grad():
-        parts = [(-energy(x).double()).logsumexp(-1) for x in chunks(bits, dtype, device_of(energy))]
+        parts = [(-energy(x).double()).logsumexp(-1) for x in _states(energy, bits, dtype)]
     return number(torch.stack(parts).logsumexp(-1))
 
 
@@ -77,12 +82,12 @@ class Moments(NamedTuple):
     """`p(x_i = 1, x_j = 1)`, `(D, D)`; the marginals on the diagonal."""
 
 
-def moments(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) -> Moments:
+def moments(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> Moments:
     """The marginals `p(x_i = 1)`, `(D,)`, and `p(x_i = 1, x_j = 1)`, `(D, D)`, by enumeration in bounded memory.
 
     Args:
         bits: `D`, at most 20.
-        dtype: of the states: that of the energy's parameters.
+        dtype: of the states; that of the energy's parameters where not given.
 
     Raises:
         InputError: too many bits.
@@ -93,10 +98,9 @@ def moments(energy: Energy, bits: int, *, dtype: torch.dtype = torch.float32) ->
     [[0.5, 0.25], [0.25, 0.5]]
     """
     total = log_z(energy, bits, dtype=dtype)
-    device = device_of(energy)
-    pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device)
+    pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device_of(energy))
     with torch.no_grad():
-        for x in chunks(bits, dtype, device):
+        for x in _states(energy, bits, dtype):
             weight = (-energy(x).double() - total).exp().unsqueeze(-1)
             pairs += x.double().T @ (weight * x.double())
     return Moments(pairs.diagonal().clone(), pairs)

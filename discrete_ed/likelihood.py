@@ -45,20 +45,34 @@ class Normaliser:
         return max(b.lower + 3 * b.lower_error, b.upper + 3 * b.upper_error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogLikelihood:
-    """The mean of `log p(x) = −E(x) − log Z` over some states, in nats for a state."""
+    """`log p(x) = −E(x) − log Z` of some states, in nats, and what it comes to on average."""
 
-    mean: float
-    """The mean, with the middle of the two estimates of `log Z` where that is estimated."""
-    lower: float
-    """With the highest `log Z` that the estimates allow (see `Normaliser`): the one to report when one must be."""
-    upper: float
-    """With the lowest."""
-    error: float
-    """Standard error of the mean over the states, as draws from their law; `log Z` has errors of its own."""
+    values: Tensor
+    """Of each state, `(N,)`, float64; with the middle of the two estimates of `log Z` where that is estimated."""
     normaliser: Normaliser
     """What is known of `log Z`."""
+
+    @property
+    def mean(self) -> float:
+        """The mean of the values."""
+        return self.values.mean().item()
+
+    @property
+    def lower(self) -> float:
+        """The mean with the highest `log Z` that the estimates allow (see `Normaliser`): to be reported if one must."""
+        return self.mean - (self.normaliser.high - self.normaliser.value)
+
+    @property
+    def upper(self) -> float:
+        """The mean with the lowest."""
+        return self.mean + (self.normaliser.value - self.normaliser.low)
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean over the states, as draws from their law; `log Z` has errors of its own."""
+        return self.values.std().item() / len(self.values) ** 0.5 if len(self.values) > 1 else float("nan")
 
     @property
     def exact(self) -> bool:
@@ -87,7 +101,7 @@ def normaliser(
     the upper estimate may be too low; a wide or inverted bracket is warned of.
 
     Args:
-        x: states `(N, D)` at which chains may start, such as training data; at least two.
+        x: states `(N, D)` at which chains may start, such as training data.
         kernel: for the annealing and the chains; Gibbs-with-gradients where not given.
         local: `Taylor`, or `Exact` for an energy that isn't differentiable in `x`.
         temperatures: number of inverse temperatures above 0.
@@ -97,7 +111,7 @@ def normaliser(
         width: the widest bracket, in nats, that passes without a warning.
 
     Raises:
-        InputError: too few states, or some of their bits are frozen (`log Z` would depend on them).
+        InputError: no states, or some of their bits are frozen (`log Z` would depend on them).
         NumericalError: an energy isn't a number.
 
     Warns:
@@ -128,10 +142,10 @@ def normaliser(
 def log_likelihood(
     energy: Energy, x: Tensor, z: Normaliser | None = None, *, generator: torch.Generator | None = None
 ) -> LogLikelihood:
-    """The mean log-likelihood of states under an energy: exact, or a bracket; `exact` tells which.
+    """The log-likelihood of states under an energy, each and on average: exact, or a bracket; `exact` tells which.
 
     Args:
-        x: states `(N, D)`, at least two.
+        x: states `(N, D)`.
         z: what `normaliser` found, to use it again or to choose how it is estimated; where not given it is asked for
             with its own settings, and its chains start at `x`.
         generator: of the estimate.
@@ -144,6 +158,8 @@ def log_likelihood(
     >>> result = log_likelihood(BernoulliEnergy(4), torch.zeros(10, 4))
     >>> result.exact, round(result.mean, 6), result.lower == result.upper  # −4 log 2
     (True, -2.772589, True)
+    >>> result.values.shape
+    torch.Size([10])
     """
     _check(energy, x)
     if z is None:
@@ -153,14 +169,7 @@ def log_likelihood(
     if energies.isnan().any() or energies.isneginf().any():
         bad = int((energies.isnan() | energies.isneginf()).sum())
         raise NumericalError(f"energy: expected numbers, got NaN or -inf at {bad} of {len(x)} states")
-    mean = -energies.mean().item()
-    return LogLikelihood(
-        mean=mean - z.value,
-        lower=mean - z.high,
-        upper=mean - z.low,
-        error=energies.std().item() / len(x) ** 0.5,
-        normaliser=z,
-    )
+    return LogLikelihood(-energies - z.value, z)
 
 
 def importance_log_z(
@@ -191,8 +200,8 @@ def importance_log_z(
 
 def _check(energy: Energy, x: Tensor) -> None:
     check_states(x)
-    if x.ndim != 2 or len(x) < 2:
-        raise InputError(f"x: expected at least two states of shape (N, D), got shape {tuple(x.shape)}")
+    if x.ndim != 2 or len(x) < 1:
+        raise InputError(f"x: expected states of shape (N, D), at least one, got shape {tuple(x.shape)}")
     check_energy(energy, x)
     if not energy.free(x).all():
         raise InputError("energy: expected one that freezes no bit, since log Z depends on those that are frozen")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from typing import Any, cast
@@ -38,7 +38,7 @@ class _Enough(Exception):
 def fit_selected(
     energy: AnyEnergy,
     loss: Callable[[AnyEnergy, Tensor], Tensor],
-    batches: Iterable[Tensor],
+    batches: Iterable[Tensor | Sequence[Tensor]],
     config: FitConfig | None = None,
     *,
     score: Callable[[AnyEnergy], float],

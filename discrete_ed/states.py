@@ -31,7 +31,11 @@ def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torc
 
 
 def to_spins(x: Tensor) -> Tensor:
-    """Bits {0, 1} to spins {-1, +1}, `s = 2x - 1`, any shape."""
+    """Bits {0, 1} to spins {-1, +1}, `s = 2x - 1`, any shape.
+
+    >>> to_spins(torch.tensor([0.0, 1.0]))
+    tensor([-1.,  1.])
+    """
     return 2 * x - 1
 
 

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from math import cos, isfinite, pi
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
 from discrete_ed.distributed import anywhere, from_first_, ranks, share, weighted_mean_
-from discrete_ed.energies.base import Energy, check_energy
+from discrete_ed.energies.base import Energy, check_energy, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.interrupts import Interrupted, deferred
 
@@ -66,17 +67,20 @@ class FitConfig:
         return 0.5 * (1 + cos(pi * (step - warm) / max(1, self.steps - warm)))
 
 
-def shuffled_batches(data: Tensor, size: int, *, generator: torch.Generator | None = None) -> Batches:
+def shuffled_batches(
+    data: Tensor | np.ndarray[Any, Any], size: int, *, generator: torch.Generator | None = None
+) -> Batches:
     """Endless float batches `(B, D)` of a data set `(N, D)`: every epoch a fresh permutation, its remainder dropped.
 
-    `generator` may live on any device, whatever that of `data`. A data set smaller than `size` comes whole. The place
-    in the epoch can be saved: `state_dict`, `load_state_dict`. Inside `processes()` each rank gets its share of every
-    batch; the generators must then be seeded alike.
+    `data` is a tensor, or an array of numpy's. `generator` may live on any device, whatever that of `data`. A data set
+    smaller than `size` comes whole. The place in the epoch can be saved: `state_dict`, `load_state_dict`. Inside
+    `processes()` each rank gets its share of every batch; the generators must then be seeded alike.
 
     >>> batches = shuffled_batches(torch.eye(10), 4)
     >>> next(batches).shape
     torch.Size([4, 10])
     """
+    data = torch.as_tensor(data)
     if data.ndim != 2 or len(data) == 0:
         raise InputError(f"data: expected a data set of shape (N, D) with N >= 1, got {tuple(data.shape)}")
     size = min(size, len(data))
@@ -123,7 +127,7 @@ class Batches:
 def fit(
     energy: AnyEnergy,
     loss: Callable[[AnyEnergy, Tensor], Tensor],
-    batches: Iterable[Tensor],
+    batches: Iterable[Tensor | Sequence[Tensor]],
     config: FitConfig | None = None,
     *,
     watch: Callable[[Record], None] | None = None,
@@ -137,8 +141,9 @@ def fit(
     Args:
         energy: trained in place.
         loss: any function of an energy and a batch that returns a scalar.
-        batches: at least `config.steps` batches of data `(B, D)`. To resume, an iterable without `state_dict` (a
-            list) is drawn again up to the step that was reached; it must not be random.
+        batches: at least `config.steps` batches of data `(B, D)`, from `shuffled_batches`, a `DataLoader`, or any other
+            source; they come to the energy's device and precision. To resume, an iterable without `state_dict` (a list)
+            is drawn again up to the step that was reached; it must not be random.
         config: how to optimise.
         watch: called with the record of each step that is done here, for progress and records.
         checkpoints: where to save, and from where to go on if something is there. Saved are the weights and their
@@ -203,9 +208,10 @@ def fit(
     try:
         with deferred() as pending:
             while len(records) < config.steps:
-                x = next(stream, None)
-                if x is None:
+                batch = next(stream, None)
+                if batch is None:
                     raise InputError(f"batches: expected at least {config.steps} batches, got {len(records)}")
+                x = _states_of(batch, energy)
                 if len(records) == resumed:
                     check_energy(energy, x, trainable=True)
                 optimizer.zero_grad(set_to_none=True)
@@ -229,6 +235,15 @@ def fit(
         if records:
             energy.load_state_dict(averaged.module.state_dict())
     return records
+
+
+def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
+    """The states of a batch where the energy is; a `DataLoader` of a data set of states alone packs them in a list."""
+    x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
+    if not isinstance(x, Tensor):
+        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, list | tuple) else type(x).__name__
+        raise InputError(f"batches: expected tensors of states (B, D), got {got}")
+    return x.to(device_of(energy), dtype_of(energy))
 
 
 def _update(

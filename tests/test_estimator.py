@@ -12,6 +12,7 @@ import torch
 
 from discrete_ed import (
     BernoulliEnergy,
+    ContrastiveDivergence,
     DensityEstimator,
     InputError,
     MLPEnergy,
@@ -99,6 +100,20 @@ def test_energies_and_losses_of_the_users_own():
         DensityEstimator("nonsense").fit(table())
     with pytest.raises(InputError, match="loss: expected one of ed"):
         DensityEstimator(loss="nonsense").fit(table())
+
+
+def test_losses_with_a_state_or_torchs_own_randomness_start_afresh():
+    def energy(bits: int) -> SumEnergy:
+        return SumEnergy(BernoulliEnergy(bits), MLPEnergy(bits, hidden=(4,)))
+
+    loss = ContrastiveDivergence(steps=1, buffer=300)
+    model = DensityEstimator(energy, loss, steps=5, random_state=0)
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    scores = [model.fit(table()).score(table()) for _ in range(2)]
+    assert scores[0] == scores[1]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert scores[0] != DensityEstimator(energy, loss, steps=5, random_state=1).fit(table()).score(table())
 
 
 def test_many_columns_are_bracketed_and_sampled_by_chains():

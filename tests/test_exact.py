@@ -31,6 +31,14 @@ def test_the_law_of_two_coupled_spins_is_known():
     assert law.requires_grad
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_states_come_in_the_precision_of_the_energy(dtype):
+    energy = mlp(5).to(dtype)
+    assert log_law(energy, 5).dtype == dtype
+    assert log_z(energy, 5) == log_z(energy, 5, dtype=dtype)
+    assert torch.equal(moments(energy, 5).pairs, moments(energy, 5, dtype=dtype).pairs)
+
+
 @pytest.mark.parametrize("make", [ising, mlp])
 def test_chunks_do_not_change_the_answer(make, monkeypatch):
     energy, states = make(6), all_states(6)

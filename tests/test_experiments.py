@@ -378,10 +378,9 @@ def test_mistakes_in_evaluate_get_exit_code_2(files, monkeypatch, capsys, argume
 
 
 def test_the_console_command_lists_its_jobs_and_refuses_others():
-    code = "import sys; sys.argv = ['discrete-ed', *sys.argv[1:]]; from discrete_ed.cli import main; main()"
-
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+        whole = [sys.executable, "-m", "discrete_ed", *arguments]
+        return subprocess.run(whole, capture_output=True, text=True, check=False)
 
     assert "evaluate-graphs" in command("--help").stdout
     assert command("nonsense").returncode == 2

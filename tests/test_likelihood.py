@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from math import isnan
 
 import pytest
 import torch
@@ -40,6 +41,10 @@ def test_the_likelihood_is_that_of_the_enumerated_law(energy, generator):
     assert result.mean == pytest.approx(law[rows].mean().item(), abs=rounding(1e-9))
     assert result.lower == result.upper == result.mean
     assert result.error == pytest.approx(law[rows].std().item() / 50**0.5)
+    assert torch.allclose(result.values, law[rows].double(), atol=rounding(1e-9))
+    one = log_likelihood(energy, all_states(6)[rows[:1]])
+    assert one.mean == pytest.approx(law[rows[0]].item(), abs=rounding(1e-9))
+    assert isnan(one.error)
 
 
 def test_a_large_machine_is_summed_over_its_smaller_layer():
@@ -130,8 +135,8 @@ def test_energies_at_single_states_must_be_numbers():
 @pytest.mark.parametrize(
     ("energy", "x", "message"),
     [
-        (BernoulliEnergy(3).to(DEVICE), torch.zeros(1, 3), "at least two states"),
-        (BernoulliEnergy(3).to(DEVICE), torch.zeros(3), "at least two states"),
+        (BernoulliEnergy(3).to(DEVICE), torch.zeros(0, 3), "at least one, got shape \\(0, 3\\)"),
+        (BernoulliEnergy(3).to(DEVICE), torch.zeros(3), "at least one, got shape \\(3,\\)"),
         (BernoulliEnergy(3).to(DEVICE), torch.full((2, 3), 0.5), "zeros and ones"),
         (torch.nn.Linear(3, 1), torch.zeros(2, 3), "expected a discrete_ed.Energy"),
         (GraphEnergy(2, width=2, layers=1).to(DEVICE), torch.zeros(2, 3), "freezes no bit"),

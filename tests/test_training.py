@@ -4,6 +4,7 @@ import pytest
 import torch
 from place import DEVICE, number_of, seeded
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from discrete_ed import (
     Bernoulli,
@@ -16,6 +17,7 @@ from discrete_ed import (
     NumericalError,
     energy_discrepancy,
     fit,
+    pseudo_likelihood,
     shuffled_batches,
 )
 from discrete_ed.exact import log_law
@@ -169,6 +171,33 @@ def test_an_epoch_shows_every_row_once_in_a_fresh_order(generator):
     assert len(next(shuffled_batches(data, 99, generator=generator))) == 10
     with pytest.raises(InputError, match="data"):
         next(shuffled_batches(data[:0], 3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_batches_of_any_kind_come_to_the_energy(dtype):
+    data = torch.eye(6, dtype=torch.uint8, device="cpu")
+    sources = {
+        "an array": shuffled_batches(data.numpy(), 6, generator=torch.Generator().manual_seed(0)),
+        "tensors": [data] * 3,
+        "a data loader": DataLoader(TensorDataset(data.repeat(3, 1)), batch_size=6),
+    }
+    learned = []
+    for source in sources.values():
+        energy = IsingEnergy(6).to(DEVICE, dtype)
+        fit(energy, pseudo_likelihood, source, FitConfig(steps=3))
+        learned.append(energy.fields)
+    assert learned[0].abs().min() > 0
+    assert torch.allclose(learned[0], learned[1])  # its rows come in another order
+    assert torch.equal(learned[1], learned[2])
+
+
+@pytest.mark.parametrize(
+    ("batch", "got"),
+    [((torch.ones(2, 2), torch.ones(2)), "tuple of 2"), ([torch.ones(2, 2)] * 3, "list of 3"), ({"x": 1}, "dict")],
+)
+def test_batches_of_more_than_states_are_refused(batch, got):
+    with pytest.raises(InputError, match=rf"batches: expected tensors of states \(B, D\), got {got}"):
+        fit(IsingEnergy(2).to(DEVICE), pseudo_likelihood, [batch], FitConfig(steps=1))
 
 
 @pytest.mark.parametrize(

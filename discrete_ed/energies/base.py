@@ -57,6 +57,11 @@ def device_of(energy: nn.Module) -> torch.device:
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
 
 
+def dtype_of(energy: nn.Module) -> torch.dtype:
+    """The precision of the parameters; without any, single."""
+    return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
+
+
 def check_type(energy: object, name: str = "energy") -> None:
     """Raise `InputError` unless it is an `Energy`."""
     if not isinstance(energy, Energy):

@@ -91,7 +91,7 @@ def ais(
     >>> round(bracket.lower, 4), round(bracket.upper, 4)  # 4 log 2
     (2.7726, 2.7726)
     """
-    betas = list(betas)
+    betas = [float(beta) for beta in betas]
     if len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or sorted(set(betas)) != betas:
         raise InputError(f"betas: expected a schedule rising from 0 to 1, got {betas[:2]} to {betas[-2:]}")
     if steps < 1:

@@ -16,7 +16,12 @@ from discrete_ed.local import Evaluation, LocalEvaluation
 
 
 class State(NamedTuple):
-    """A batch of chains between two steps; nothing in it carries a gradient."""
+    """A batch of chains between two steps; nothing in it carries a gradient.
+
+    >>> from discrete_ed import Exact, Gibbs, IsingEnergy
+    >>> Gibbs().init(Exact(IsingEnergy(3)), torch.zeros(2, 3)).energy.shape
+    torch.Size([2])
+    """
 
     x: Tensor
     """Bits, `(B, D)`."""

@@ -132,7 +132,7 @@ def adapt_step_size(
         The kernel with its step size, and the bits `(B, D)` after the warm-up.
 
     Raises:
-        InputError: `steps` below 1, or a `target` outside (0, 1).
+        InputError: a kernel other than `DMALA`, `steps` below 1, or a `target` outside (0, 1).
 
     Source: stochastic approximation as in Andrieu and Thoms 2008, Statistics and Computing 18, 343–373.
 
@@ -143,6 +143,8 @@ def adapt_step_size(
     >>> 0.2 < kernel.step_size < 2, x.shape
     (True, torch.Size([64, 16]))
     """
+    if not isinstance(kernel, DMALA):
+        raise InputError(f"kernel: expected a DMALA, whose proposals may be rejected, got {type(kernel).__name__}")
     if steps < 1:
         raise InputError(f"steps: expected at least 1, got {steps}")
     if not 0 < target < 1:

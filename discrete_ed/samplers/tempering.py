@@ -52,6 +52,7 @@ def anneal(
     >>> anneal(GibbsSweep(), Exact(magnet), torch.zeros(1, 6), [0.1, 0.2, 0.5, 1, 2, 5, 5], generator=g)
     tensor([[1., 1., 1., 1., 1., 1.]])
     """
+    betas = [float(beta) for beta in betas]
     check_positive(betas)
     now = betas[0]
     state = kernel.init(at_beta(local, now), x)

@@ -294,5 +294,7 @@ def test_bad_arguments_are_refused(make):
         PathAuxiliary(flips=0)
     with pytest.raises(InputError, match=r"target: expected an acceptance in \(0, 1\), got 1"):
         adapt_step_size(DMALA(), Exact(ising(3)), torch.zeros(1, 3), 10, target=1)
+    with pytest.raises(InputError, match="kernel: expected a DMALA, whose proposals may be rejected, got DULA"):
+        adapt_step_size(DULA(), Exact(ising(3)), torch.zeros(1, 3), 10)
     with pytest.raises(InputError, match="steps: expected at least 1"):
         adapt_step_size(DMALA(), Exact(ising(3)), torch.zeros(1, 3), 0)

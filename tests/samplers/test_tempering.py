@@ -182,7 +182,7 @@ def test_annealing_ends_near_the_lowest_energy_and_one_temperature_is_a_chain(ke
     state = kernel.init(local, x)
     for _ in range(5):
         state = kernel.step(local, state, generator=other)
-    assert torch.equal(anneal(kernel, Exact(energy), x, [0.5] * 5, generator=one), state.x)
+    assert torch.equal(anneal(kernel, Exact(energy), x, torch.full((5,), 0.5), generator=one), state.x)
 
 
 def exact_draws(energy, bits, count, generator, beta=1.0):
