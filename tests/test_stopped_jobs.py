@@ -143,6 +143,7 @@ def test_an_interrupted_job_tells_how_to_go_on_and_does_so_with_the_same_files_o
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.setattr("discrete_ed.experiments.ising.BOUND_DRAWS", 1000)
+    monkeypatch.setattr("discrete_ed.experiments.ising_tables.COLUMNS", ((3, 0.2),))
     monkeypatch.setattr("discrete_ed.graphs.datasets._download_citeseer", lambda folder: folder / "ind.citeseer.graph")
     case = CASES[name]
     versions = []
