@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from math import isnan
+from math import isnan, log
 
 import pytest
 import torch
@@ -45,6 +45,16 @@ def test_the_likelihood_is_that_of_the_enumerated_law(energy, generator):
     one = log_likelihood(energy, all_states(6)[rows[:1]])
     assert one.mean == pytest.approx(law[rows[0]].item(), abs=rounding(1e-9))
     assert isnan(one.error)
+
+
+@pytest.mark.parametrize("places", [[0, 1, 2], [1, 0, 2]])
+def test_impossible_states_have_a_log_likelihood_of_minus_infinity(places):
+    energy = Bad(lambda e, x: torch.where(x.sum(-1) == 0, torch.inf, 0.0) + e.weight)
+    result = log_likelihood(energy, all_states(2)[places].float())
+    assert result.values.tolist() == pytest.approx([-torch.inf if k == 0 else -log(3) for k in places])
+    assert result.mean == result.lower == -torch.inf
+    with pytest.raises(NumericalError, match="finite numbers at data"):
+        fit(energy, pseudo_likelihood, iter([all_states(2)[places[:2]].float()]), FitConfig(steps=1))
 
 
 def test_a_large_machine_is_summed_over_its_smaller_layer():

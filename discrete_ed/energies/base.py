@@ -81,16 +81,16 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
 
 
 def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
-    """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two finite numbers.
+    """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two numbers or +∞.
 
     It must also take them as `(2, 1, D)`, for losses evaluate negatives together with their data.
 
     Args:
-        trainable: whether the numbers must also depend on parameters that gradients reach.
+        trainable: whether they must also be finite and depend on parameters that gradients reach.
 
     Raises:
         InputError: not an `Energy`; another shape or an integer type comes out; nothing of it can be trained.
-        NumericalError: an energy is NaN or infinite.
+        NumericalError: an energy is NaN or −∞, or, to be trained, +∞.
     """
     check_type(energy)
     rows = x[:2].expand(2, -1)
@@ -113,5 +113,6 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
             f"energy: expected {type(energy).__name__} to give values that gradients reach, got a detached tensor or "
             "one without parameters that require gradients"
         )
-    if not value.isfinite().all():
+    impossible = value.isposinf() & (not trainable)  # probability zero is an answer, but no start for learning
+    if not (value.isfinite() | impossible).all():
         raise NumericalError(f"energy: expected finite numbers at data, got {value.tolist()}")
