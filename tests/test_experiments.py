@@ -283,7 +283,8 @@ def refused(capsys, job: str, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, capsys):
+def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ego_graphs, "train", lambda *_: pytest.fail("trained"))
     arguments, message = MISTAKES[mistake]
     assert message in refused(capsys, "generate-ego-graphs", *arguments, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
