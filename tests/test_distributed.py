@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sys
@@ -31,7 +32,7 @@ from discrete_ed import (
     shuffled_batches,
     write_graphs,
 )
-from discrete_ed.distributed import gathered, processes, rank_seed, ranks, share, summed, text_from_first
+from discrete_ed.distributed import gathered, pick_device, processes, rank_seed, ranks, share, summed, text_from_first
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.experiments import evaluation
 from discrete_ed.experiments.configs import Evaluate
@@ -171,6 +172,13 @@ def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
         assert scores.pop("interval") == pytest.approx(alone[name].pop("interval"), abs=1e-10)
         assert scores == pytest.approx(alone[name], abs=1e-10)
     assert not (tmp_path / "run" / "progress").exists()
+
+
+@pytest.mark.parametrize("name", ["meta", "abacus", "cpu:x", ""])
+def test_a_device_that_cannot_be_computed_on_is_refused_in_one_line(name):
+    with pytest.raises(InputError) as caught:
+        pick_device(name)
+    assert re.fullmatch(f"device: expected cpu, or a device that is there, got {name!r}: .+", str(caught.value))
 
 
 def test_an_environment_that_is_not_torchruns_is_refused(monkeypatch):

@@ -265,6 +265,8 @@ MISTAKES = {
     "unknown data set": (["--data", "nonsense"], "expected one of citation-egos"),
     "no training step": (["--steps", "0"], "steps: expected at least 1, got 0"),
     "no such device": (["--device", "abacus"], "device: expected cpu"),
+    "a device without numbers": (["--device", "meta"], "device: expected cpu, or a device that is there, got 'meta'"),
+    "one sample of a U-statistic": (["--samples", "1", "--protocol", "psd"], "samples: expected at least 2"),
     "no temperature": (["--cold", "0"], "cold: expected a positive number, got 0"),
     "impossible flips": (["--flips", "3", "1"], "flips: expected 0 < low <= high"),
     "unknown option": (["--nonsense", "1"], "nonsense"),
@@ -281,9 +283,27 @@ def refused(capsys, job: str, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, capsys):
+def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ego_graphs, "train", lambda *_: pytest.fail("trained"))
     arguments, message = MISTAKES[mistake]
     assert message in refused(capsys, "generate-ego-graphs", *arguments, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("graphs", "protocol", "message"),
+    [
+        ([nx.path_graph(n) for n in range(3, 8)], "psd", "reference: expected at least two graphs for a U-statistic"),
+        ([nx.path_graph(4)] + 2 * [nx.null_graph()], "gran", "reference: expected at least one graph for protocol"),
+    ],
+)
+def test_sets_that_cannot_be_judged_are_refused_before_training(
+    graphs, protocol, message, tmp_path, monkeypatch, capsys
+):
+    write_graphs(tmp_path / "mine.g6", graphs)
+    monkeypatch.setattr(ego_graphs, "train", lambda *_: pytest.fail("trained"))
+    options = ["--data", tmp_path / "mine.g6", "--protocol", protocol, "--out", tmp_path / "run"]
+    assert message in refused(capsys, "generate-ego-graphs", *options)
     assert not (tmp_path / "run").exists()
 
 
@@ -336,6 +356,7 @@ def test_evaluate_compares_generators_and_writes_the_page(files, tmp_path, monke
     assert "<script" not in html
     assert "not positive definite" in html
     assert "not positive definite" in text
+    assert html.count('<tr class="first">') == (len(generated) == 1)  # of several none has won
     if len(generated) == 1:
         assert result["valid_property"] == "bipartite"
         assert "generated (6)" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
 import networkx as nx
@@ -22,7 +24,8 @@ def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
     """For each graph the index of the first graph of the list that is isomorphic to it.
 
     Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash. The
-    nodes of large ones are told apart further before that, or the search would not end on rings and lattices.
+    nodes of large ones are told apart further before that, or the search would not end on rings and lattices; few
+    graphs come so far.
 
     >>> isomorphism_classes([nx.path_graph(3), nx.complete_graph(3), nx.star_graph(2)])
     [0, 1, 0]
@@ -30,7 +33,7 @@ def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
     check_graphs(graphs)
     laid_out = GraphSet.of(graphs)
     counts = np.split(orbits(laid_out), np.cumsum(laid_out.sizes)[:-1])
-    known: dict[tuple[bytes, ...], list[tuple[int, nx.Graph]]] = {}
+    known: dict[tuple[bytes, ...], list[tuple[int, _Labelled]]] = {}
     equal: dict[tuple[int, frozenset[tuple[int, int]]], int] = {}  # equal graphs need no search
     classes: list[int] = []
     for k, (graph, rows) in enumerate(zip(graphs, counts, strict=True)):
@@ -40,19 +43,44 @@ def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
         if twin < k:
             classes.append(classes[twin])
             continue
-        labels = [row.tobytes() for row in rows]
-        if len(graph) > SMALL:
-            labels = _refined(graph, labels)
-        invariant = tuple(sorted(labels))
-        labelled = nx.Graph()
-        labelled.add_nodes_from((node, {"orbits": label}) for node, label in zip(graph, labels, strict=True))
-        labelled.add_edges_from(graph.edges)
-        alike = known.setdefault(invariant, [])
-        first = next((j for j, other in alike if _isomorphic(other, labelled)), k)
+        one = _Labelled(graph, [row.tobytes() for row in rows])
+        alike = known.setdefault(tuple(sorted(one.orbits)), [])
+        first = next((j for j, other in alike if _isomorphic(other, one)), k)
         if first == k:
-            alike.append((k, labelled))
+            alike.append((k, one))
         classes.append(first)
     return classes
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """A graph and its nodes' orbit counts, which tell most graphs apart: only others are labelled further, and once."""
+
+    graph: nx.Graph
+    orbits: list[bytes]
+
+    @cached_property
+    def labels(self) -> list[bytes]:
+        return _refined(self.graph, self.orbits) if len(self.graph) > SMALL else self.orbits
+
+    @cached_property
+    def invariant(self) -> list[bytes]:
+        return sorted(self.labels)
+
+    @cached_property
+    def searched(self) -> nx.Graph:
+        """What VF2++ is given."""
+        labelled = nx.Graph()
+        labelled.add_nodes_from((node, {"label": label}) for node, label in zip(self.graph, self.labels, strict=True))
+        labelled.add_edges_from(self.graph.edges)
+        return labelled
+
+
+def _isomorphic(a: _Labelled, b: _Labelled) -> bool:
+    """Whether two graphs with equal orbit counts are isomorphic."""
+    if a.graph.number_of_edges() == 0:  # the same number of lone nodes
+        return True
+    return a.invariant == b.invariant and bool(nx.vf2pp_is_isomorphic(a.searched, b.searched, node_label="label"))
 
 
 def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
@@ -65,11 +93,13 @@ def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
     if len(graph) <= MEASURED and len(ends):
         matrix = csr_array((np.ones(len(ends)), ends.T), shape=(len(graph), len(graph)))
         distances = np.minimum(shortest_path(matrix, directed=False, unweighted=True), len(graph)).astype(int)
-        for k, row in enumerate(distances):
+        measured = []
+        for label, row in zip(labels, distances, strict=True):
             nodes = np.bincount(row)
             near, far = np.sort(row[ends], axis=1).T
             edges = np.bincount(2 * near + (far - near))
-            labels[k] = _digest(labels[k], nodes.tobytes(), edges.tobytes())
+            measured.append(_digest(label, nodes.tobytes(), edges.tobytes()))
+        labels = measured
     neighbours = [[place[other] for other in graph[node]] for node in graph]
     for _ in range(ROUNDS):
         around = (sorted(labels[k] for k in near) for near in neighbours)
@@ -79,9 +109,3 @@ def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
 
 def _digest(*parts: bytes) -> bytes:
     return blake2b(b"|".join(parts), digest_size=16).digest()
-
-
-def _isomorphic(a: nx.Graph, b: nx.Graph) -> bool:
-    if len(a) == 0 or a.number_of_edges() == 0:  # equal invariants: the same number of lone nodes
-        return True
-    return bool(nx.vf2pp_is_isomorphic(a, b, node_label="orbits"))

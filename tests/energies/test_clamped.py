@@ -11,6 +11,7 @@ from discrete_ed import (
     Bernoulli,
     Block,
     Clamped,
+    Energy,
     Exact,
     Gibbs,
     GibbsSweep,
@@ -68,6 +69,18 @@ def test_losses_leave_known_bits_out():
     assert pseudo_likelihood(Clamped(ENERGY, KNOWN), x).item() == pytest.approx(expected.item(), abs=rounding(1e-12))
     everything = Clamped(ENERGY, torch.ones(6, dtype=torch.bool))
     assert energy_discrepancy(everything, x, Bernoulli(epsilon=0.3), w=0.0, generator=seeded()).item() == 0
+
+
+def test_bits_that_the_energy_freezes_stay_frozen():
+    class Half(Energy):
+        def forward(self, x):
+            return x.sum(-1)
+
+        def free(self, x):
+            return (torch.arange(x.shape[-1]) % 2 == 0).expand_as(x)
+
+    free = Clamped(Half(), KNOWN).free(STATES[:2])
+    assert free.tolist() == [[False, False, True, False, True, False]] * 2
 
 
 def test_it_has_the_parameters_of_its_energy_and_no_others():

@@ -11,6 +11,7 @@ from discrete_ed.graphs.convert import check_graph
 from discrete_ed.states import triangle_size
 
 GRAPHS = random_graphs(60, largest=9)
+PAIR = torch.tensor([[0, 1], [1, 0]])
 
 
 def same(a: nx.Graph, b: nx.Graph) -> bool:
@@ -93,6 +94,7 @@ def test_other_things_than_simple_graphs_are_refused(convert, graphs, message):
 
 def test_weights_of_one_are_no_weights():
     check_graph(nx.Graph([(0, 1, {"weight": 1.0})]))
+    assert from_pyg([Data(edge_index=PAIR, edge_weight=torch.ones(2), num_nodes=2)])[0].number_of_edges() == 1
 
 
 @pytest.mark.parametrize(
@@ -199,12 +201,27 @@ def test_pyg_features_are_left_behind():
     [
         (Data(edge_index=torch.tensor([[0, 1, 1], [1, 0, 2]]), num_nodes=3), r"edge \(1, 2\) in one direction only"),
         (Data(edge_index=torch.tensor([[0, 1, 1], [1, 0, 1]]), num_nodes=2), "self-loops, got one at node 1"),
+        (Data(edge_index=torch.tensor([[0, 1, 0], [1, 0, 1]]), num_nodes=2), "simple edges, got one of them twice"),
+        (Data(edge_index=PAIR, edge_weight=torch.tensor([1.0, 2.0]), num_nodes=2), "edge_weight other than 1"),
+        (Data(edge_index=PAIR, weight=[0.5, 0.5], num_nodes=2), "weight other than 1"),
+        (Data(edge_index=PAIR, edge_weight=torch.tensor([1.0, torch.nan]), num_nodes=2), "edge_weight other than 1"),
         (Data(edge_index=torch.tensor([[0, 5], [5, 0]]), num_nodes=3), "5"),
         (Data(edge_index=torch.tensor([[0, -1], [-1, 0]]), num_nodes=3), "-1"),
         (Data(num_nodes=3), "num_nodes and edge_index"),
         ("graph", "num_nodes and edge_index, got 'graph'"),
     ],
-    ids=["one direction", "self-loop", "node out of range", "negative node", "no edge_index", "no Data"],
+    ids=[
+        "one direction",
+        "self-loop",
+        "doubled",
+        "edge weights",
+        "weights in a list",
+        "weight of nan",
+        "node out of range",
+        "negative node",
+        "no edge_index",
+        "no Data",
+    ],
 )
 def test_other_pyg_graphs_are_refused(one, message):
     with pytest.raises(InputError, match=rf"data\[1\]: .*{message}"):

@@ -41,6 +41,8 @@ def test_scores_with_training_graphs(data, protocol):
     unbiased = graph_mmd(data.test, generated, protocol, unbiased=True)
     assert {name: scores["mmd2_u"] for name, scores in result["statistics"].items()} == unbiased
     assert result["mean"]["mmd2_u"] == pytest.approx(np.mean([unbiased[name] for name in STATISTICS[:3]]), rel=1e-12)
+    for scores in [*result["statistics"].values(), result["mean"]] if biases else []:
+        assert scores["bias"] / scores["floor_bias"] == pytest.approx((1 / 200 + 1 / 50) / (1 / 200 + 1 / 705))
     assert 0.001 <= result["p_value"] <= 1
     for scores in [*result["statistics"].values(), result["mean"]]:
         assert 0.001 <= scores["p_value"] <= 1
@@ -55,7 +57,9 @@ def test_scores_without_training_graphs(data):
     assert result["train_graphs"] is None
     assert result["novel"] is None
     assert result["novel_reference"] is None
-    assert all(0 < scores["floor"] < scores["erdos_renyi"] for scores in result["statistics"].values())
+    for scores in result["statistics"].values():
+        assert 0 < scores["floor"] < scores["erdos_renyi"]
+        assert scores["bias"] / scores["floor_bias"] == pytest.approx((1 / 200 + 1 / 30) / (1 / 100 + 1 / 100))
 
 
 def test_mean_is_that_of_degree_clustering_and_orbit(data):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs import load_graph_data
+from discrete_ed.graphs import isomorphism, load_graph_data
 from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.statistics import GraphSet, orbits
 
@@ -128,3 +128,37 @@ def test_rings_and_lattices_end_although_their_nodes_look_alike():
     one = nx.disjoint_union_all([fives] * 12 + [sixes] * 5)
     other = nx.disjoint_union_all([fives] * 6 + [sixes] * 10)
     assert isomorphism_classes([one, other, nx.disjoint_union_all([sixes] * 5 + [fives] * 12)]) == [0, 1, 0]
+
+
+def test_graphs_are_refined_once_and_only_where_orbits_are_equal(monkeypatch):
+    refined, refine = [], isomorphism._refined
+
+    def counted(graph, labels):
+        refined.append(graph)
+        return refine(graph, labels)
+
+    monkeypatch.setattr(isomorphism, "_refined", counted)
+    unlike = [nx.gnp_random_graph(30, 0.2, seed=k) for k in range(20)]
+    assert isomorphism_classes(unlike) == list(range(20))
+    assert refined == []
+    cubic = [subdivided(nx.random_regular_graph(3, 20, seed=k)) for k in (0, 3, 6)]
+    assert orbit_multiset(cubic[0]) == orbit_multiset(cubic[1]) == orbit_multiset(cubic[2])
+    cubic += [renamed(graph, random.Random(1)) for graph in cubic]
+    assert isomorphism_classes([*unlike, *cubic]) == [*range(20), 20, 21, 22, 20, 21, 22]
+    assert sorted(map(id, refined)) == sorted(map(id, cubic))
+
+
+def test_only_copies_are_searched_and_their_nodes_told_apart(monkeypatch):
+    """Of graphs whose nodes look alike, a search for what isn't there would not end."""
+    searches = []
+
+    def found(a, b, node_label):
+        searches.append((a, b))
+        for graph in (a, b):
+            assert len({label for _, label in graph.nodes(data=node_label)}) > len(graph) / 2
+        return True
+
+    monkeypatch.setattr(nx, "vf2pp_is_isomorphic", found)
+    cubic = [subdivided(nx.random_regular_graph(3, 20, seed=k)) for k in range(8)]
+    assert isomorphism_classes([*cubic, *(renamed(graph, random.Random(1)) for graph in cubic)]) == 2 * list(range(8))
+    assert len(searches) == 8

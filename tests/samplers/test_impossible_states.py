@@ -164,6 +164,24 @@ def test_the_bracket_of_log_z_closes():
     assert abs(bracket.upper - bracket.lower) < 0.1
 
 
+@pytest.mark.many_steps
+def test_the_bracket_tells_how_unsure_it_is():
+    """The share of possible states is estimated, too: few starts make the upper end uncertain."""
+    energy, starts = Hard(), 50
+    law = log_law(energy, BITS, dtype=FLOAT).exp()
+    states, generator = all_states(BITS), seeded()
+    runs = []
+    for _ in range(150):
+        target = states[law.multinomial(1000, True, generator=generator)]
+        x = torch.zeros_like(target[:starts])
+        betas = torch.linspace(0, 1, 6).tolist()
+        runs.append(ais(GibbsWithGradients(), Exact(energy), x, target, betas, width=9, generator=generator))
+    for side in ("lower", "upper"):
+        found = torch.tensor([getattr(run, side) for run in runs])
+        stated = torch.tensor([getattr(run, side + "_error") for run in runs]).mean()
+        assert 0.7 < found.std() / stated < 1.4
+
+
 def test_a_buffer_starts_where_something_is_possible():
     x = possible()[:3]
     loss = ContrastiveDivergence(local=Exact, buffer=64, restart=0.5, generator=seeded())
