@@ -8,9 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from types import NoneType, UnionType
+from typing import Any, Union, get_args
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.experiments.configs import (
@@ -38,13 +41,33 @@ JOBS: dict[str, tuple[type[Any], str]] = {
 """Configuration of each job, and the module whose `run` does it."""
 
 
+OPTIONS = ConstructorRegistry()
+"""How options are parsed."""
+
+
+@OPTIONS.primitive_rule
+def _left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """An option that may be left out takes what it takes when it isn't: help says `PATH`, not `{None}|PATH`."""
+    kinds = get_args(info.type)
+    if info.type_origin not in (Union, UnionType) or len(kinds) != 2 or NoneType not in kinds:
+        return None
+    (kind,) = set(kinds) - {NoneType}
+    spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kind, info.markers))
+    assert isinstance(spec, PrimitiveConstructorSpec)
+    return replace(
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda value: ["none"] if value is None else spec.str_from_instance(value),
+    )
+
+
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then do it.
 
     Exits with 2 and one line for a mistake of the user's, 130 for an interrupt (SIGINT), 143 for SIGTERM.
     """
     config_type, module = JOBS[name]
-    config = tyro.cli(config_type, args=arguments, prog=prog)
+    config = tyro.cli(config_type, args=arguments, prog=prog, registry=OPTIONS)
     signal.signal(signal.SIGTERM, interrupt)
     if int(os.environ.get("RANK", 0)) > 0:  # torchrun's: rank 0 speaks for all, but for errors
         os.environ["TQDM_DISABLE"] = "1"

@@ -405,4 +405,6 @@ def test_the_console_command_lists_its_jobs_and_refuses_others():
 
     assert "evaluate-graphs" in command("--help").stdout
     assert command("nonsense").returncode == 2
-    assert "--sampler-steps" in command("generate-ego-graphs", "--help").stdout
+    told = command("generate-ego-graphs", "--help").stdout
+    assert "--sampler-steps INT" in told
+    assert "--out PATH" in told

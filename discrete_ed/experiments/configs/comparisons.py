@@ -25,7 +25,7 @@ class Continuous(Resumable):
     part: Literal["mixture", "gaussians", "latent", "all"] = "all"
     """what to do"""
     images: Path | None = None
-    """images for latent: MNIST's idx file (.gz or not), .npy or .npz; default: scikit-learn's digits"""
+    """images for latent: MNIST's idx file (.gz or not), .npy or .npz; without it: scikit-learn's digits"""
     most_images: int = 10_000
     """images used at most; a fifth of them is held out"""
     latent: int = 8
@@ -39,7 +39,7 @@ class Continuous(Resumable):
     seed: int = 0
     """seed of everything random"""
     out: Path | None = None
-    """run folder, which must be new or empty; default: runs/continuous/PART-TIME"""
+    """run folder, which must be new or empty; without it: runs/continuous/PART-TIME"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 1", "steps", "latent", low=1)
@@ -83,7 +83,7 @@ class ComparePerturbations(Resumable):
     seed: int = 0
     """seed of everything random"""
     out: Path | None = None
-    """run folder, which must be new or empty; default: runs/compare-perturbations/SIZE-TIME"""
+    """run folder, which must be new or empty; without it: runs/compare-perturbations/SIZE-TIME"""
 
     def __post_init__(self) -> None:
         if not 3 <= self.side <= 12:

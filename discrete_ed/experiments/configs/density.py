@@ -32,24 +32,24 @@ class EstimateDensity(Checkpointed):
     root: Path = Path("datasets")
     """folder in which named data sets are looked for"""
     valid: Path | None = None
-    """validation table; default: a tenth of the training rows, drawn at random"""
+    """validation table; without it: a tenth of the training rows, drawn at random"""
     test: Path | None = None
-    """test table; default: a fifth of the rows, drawn at random"""
+    """test table; without it: a fifth of the rows, drawn at random"""
     loss: Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"] | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (the same on random blocks of bits, summed), pl
     (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent), ml (maximum likelihood by
-    enumeration, up to 16 bits); default: ed for densities in the plane, block-ed for others"""
+    enumeration, up to 16 bits); without it: ed for densities in the plane, block-ed for others"""
     energy: Literal["mlp", "residual", "conv", "rbm", "ising"] = "mlp"
     """a network on a Bernoulli base (mlp, residual; conv for images), an rbm, or the pairwise ising model"""
     width: int | None = None
-    """units of a hidden layer; channels of conv; hidden units of rbm; default: 128 for densities in the plane, else 64
-    (conv: 16)"""
+    """units of a hidden layer; channels of conv; hidden units of rbm; without it: 128 for densities in the plane, else
+    64 (conv: 16)"""
     layers: int | None = None
-    """hidden layers, or residual blocks; default: 3 for densities in the plane, else 2 (conv: 1)"""
+    """hidden layers, or residual blocks; without it: 3 for densities in the plane, else 2 (conv: 1)"""
     members: int = 1
     """energies trained apart, from different initial weights, whose mean is the energy in the end"""
     epsilon: float | None = None
-    """ε, the probability that noise flips a bit; default: .1 (ed), .5 (block-ed)"""
+    """ε, the probability that noise flips a bit; without it: .1 (ed), .5 (block-ed)"""
     negatives: int = 32
     """M, perturbed copies of each state (ed)"""
     w: float = 1.0
@@ -61,17 +61,17 @@ class EstimateDensity(Checkpointed):
     buffer: int = 1000
     """chains kept (pcd)"""
     steps: int | None = None
-    """training steps; default: 3000 for densities in the plane, else 4000"""
+    """training steps; without it: 3000 for densities in the plane, else 4000"""
     batch: int | None = None
-    """training states in a step; default: 128 for densities in the plane, else 256"""
+    """training states in a step; without it: 128 for densities in the plane, else 256"""
     learning_rate: float | None = None
-    """peak learning rate of AdamW; default: .004 for densities in the plane, whose data has no end, else .0015"""
+    """peak learning rate of AdamW; without it: .004 for densities in the plane, whose data has no end, else .0015"""
     weight_decay: float = 0.0
     """decoupled weight decay"""
     ema: float = 0.999
     """decay of the averaged weights"""
     patience: int | None = None
-    """stop after so many validation scores (20 are taken in all) without a new best; default: never"""
+    """stop after so many validation scores (20 are taken in all) without a new best; without it: never"""
     samples: int = 4000
     """states of a sample; ten are drawn"""
     sampler_steps: int = 400
@@ -88,7 +88,7 @@ class EstimateDensity(Checkpointed):
     device: str = "cpu"
     """cpu, cuda, or cuda:1"""
     out: Path | None = None
-    """run folder, which must be new or empty; default: runs/estimate-density/DATA-TIME"""
+    """run folder, which must be new or empty; without it: runs/estimate-density/DATA-TIME"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

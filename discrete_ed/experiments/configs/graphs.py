@@ -41,7 +41,7 @@ class GenerateEgoGraphs(Checkpointed):
     samples: int = 1024
     """number of graphs to generate"""
     steps: int | None = None
-    """training steps; default: 6 for each training graph, at most 2000 (more would learn a small set by heart)"""
+    """training steps; without it: 6 for each training graph, at most 2000 (more would learn a small set by heart)"""
     sampler_steps: int = 600
     """Gibbs-with-gradients steps of every chain, from noise"""
     start: Literal["density", "half"] = "density"
@@ -78,7 +78,7 @@ class GenerateEgoGraphs(Checkpointed):
     device: str = "cpu"
     """cpu, cuda, or cuda:1"""
     out: Path | None = None
-    """run folder, which must be new or empty; default: runs/generate-ego-graphs/DATA-TIME"""
+    """run folder, which must be new or empty; without it: runs/generate-ego-graphs/DATA-TIME"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,7 +112,7 @@ class Judging(Resumable):
     """HTML file to write with galleries, histograms and the scores"""
     out: Path | None = None
     """run folder, which must be new or empty: it keeps result and report, and what --resume needs after a stop;
-    default: nothing is kept"""
+    without it nothing is kept"""
     seed: int = 0
     """seed of the yardsticks' random draws"""
 

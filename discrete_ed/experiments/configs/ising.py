@@ -93,7 +93,7 @@ class TrainIsing(Resumable):
     seed: int = 0
     """seed of everything random"""
     out: Path | None = None
-    """run folder, which must be new or empty; default: runs/train-ising/LABEL-TIME"""
+    """run folder, which must be new or empty; without it: runs/train-ising/LABEL-TIME"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 2", "side", low=2)

@@ -47,13 +47,13 @@ class Sample(Resumable):
     thin: int = 1
     """steps of the kernel from one draw to the next"""
     nodes: int | None = None
-    """nodes of the random graphs that chains start from, for a GraphEnergy; default: as many as it allows"""
+    """nodes of the random graphs that chains start from, for a GraphEnergy; without it: as many as it allows"""
     seed: int = 0
     """seed of the random bits and of the chains"""
     device: str = "cpu"
     """cpu, cuda, or cuda:1; on the cpu chains of Ising models run in compiled loops"""
     out: Path | None = None
-    """run folder, which must be new or empty; default: runs/sample/ENERGY-TIME"""
+    """run folder, which must be new or empty; without it: runs/sample/ENERGY-TIME"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 1", "chains", "thin", low=1)
