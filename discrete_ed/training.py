@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
 from discrete_ed.distributed import anywhere, from_first_, ranks, share, weighted_mean_
-from discrete_ed.energies.base import Energy, check_energy, device_of, dtype_of
+from discrete_ed.energies.base import Energy, check_energy, check_type, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.interrupts import Interrupted, deferred
 
@@ -178,7 +178,10 @@ def fit(
     True
     """
     config = config or FitConfig()
+    check_type(energy)
     parameters = [p for p in energy.parameters() if p.requires_grad]
+    if not parameters:
+        raise InputError(f"energy: expected {type(energy).__name__} to have parameters to be trained, got none")
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema))
     stream = iter(batches)
@@ -243,6 +246,11 @@ def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
     if not isinstance(x, Tensor):
         got = f"{type(x).__name__} of {len(x)}" if isinstance(x, list | tuple) else type(x).__name__
         raise InputError(f"batches: expected tensors of states (B, D), got {got}")
+    if x.ndim != 2:
+        raise InputError(
+            f"batches: expected tensors of states (B, D), got shape {tuple(x.shape)}; shuffled_batches(data, size) "
+            "makes them of a data set"
+        )
     return x.to(device_of(energy), dtype_of(energy))
 
 

@@ -191,6 +191,15 @@ def test_batches_of_any_kind_come_to_the_energy(dtype):
     assert torch.equal(learned[1], learned[2])
 
 
+def test_what_cannot_be_trained_is_refused():
+    with pytest.raises(InputError, match=r"got shape \(2,\); shuffled_batches\(data, size\) makes them"):
+        fit(IsingEnergy(2).to(DEVICE), pseudo_likelihood, torch.ones(5, 2), FitConfig(steps=1))
+    with pytest.raises(InputError, match="energy: expected IsingEnergy to have parameters to be trained, got none"):
+        fit(IsingEnergy(2).to(DEVICE).requires_grad_(False), pseudo_likelihood, [torch.ones(5, 2)], FitConfig(steps=1))
+    with pytest.raises(InputError, match=r"x: expected states that MLPEnergy takes, got shape \(2, 3\)"):
+        fit(MLPEnergy(2).to(DEVICE), pseudo_likelihood, [torch.ones(5, 3)], FitConfig(steps=1))
+
+
 @pytest.mark.parametrize(
     ("batch", "got"),
     [((torch.ones(2, 2), torch.ones(2)), "tuple of 2"), ([torch.ones(2, 2)] * 3, "list of 3"), ({"x": 1}, "dict")],

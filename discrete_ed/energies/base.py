@@ -80,6 +80,16 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
         )
 
 
+def misfit(energy: nn.Module, x: Tensor, error: RuntimeError) -> Exception:
+    """What to raise where torch refused to evaluate an energy at `x`: of shapes, precisions and devices it says so."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return error
+    return InputError(
+        f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on {x.device}: "
+        f"{str(error).splitlines()[0]}"
+    )
+
+
 def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
     """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two numbers or +∞.
 
@@ -94,8 +104,11 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
     """
     check_type(energy)
     rows = x[:2].expand(2, -1)
-    with torch.set_grad_enabled(trainable):
-        value = energy(rows)
+    try:
+        with torch.set_grad_enabled(trainable):
+            value = energy(rows)
+    except RuntimeError as error:
+        raise misfit(energy, rows, error) from error
     if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
         got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
         raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")

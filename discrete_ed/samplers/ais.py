@@ -13,7 +13,7 @@ from torch import Tensor
 
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.local import LocalEvaluation
-from discrete_ed.samplers.kernels import Kernel, State
+from discrete_ed.samplers.kernels import Kernel, start
 from discrete_ed.samplers.langevin import DULA
 from discrete_ed.samplers.tempering import at_beta, rescale
 from discrete_ed.states import check_states
@@ -145,7 +145,7 @@ def _run(
 ) -> Tensor:
     """The log weights of runs along a schedule, up or down, float64 `(B,)`."""
     now = next(beta for beta in betas if beta > 0)  # differences are rescaled, so never to zero and back
-    state: State = kernel.init(at_beta(local, now), x)
+    state = start(kernel, at_beta(local, now), x)
     log_w = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     last = len(betas) - 2
     for t, (old, new) in enumerate(pairwise(betas)):

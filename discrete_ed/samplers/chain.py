@@ -11,7 +11,7 @@ from torch import Tensor
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.compiled import compiled
-from discrete_ed.samplers.kernels import Kernel, State, check_numbers
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
 from discrete_ed.states import check_states
 
 CHECKED = 100  # steps between two looks for broken energies: each look waits for the device
@@ -30,7 +30,8 @@ def chain(
         thin: steps from one state to the next.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits, or a state of it has probability zero; `thin` below 1.
+        InputError: `x` is not a `(B, D)` float tensor of bits that the energy takes, or a state of it has probability
+            zero; `thin` below 1.
         NumericalError: an energy is NaN or −∞, or a difference is NaN; looked for at the start and every 100 steps.
 
     >>> from itertools import islice
@@ -45,7 +46,7 @@ def chain(
     check_states(x)
     if x.ndim != 2:
         raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
-    state = kernel.init(local, x)
+    state = start(kernel, local, x)
     impossible = int(state.energy.isposinf().sum())
     if impossible:
         raise InputError(

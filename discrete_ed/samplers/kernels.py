@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from discrete_ed.energies.base import check_shape
-from discrete_ed.errors import NumericalError
+from discrete_ed.energies.base import check_shape, misfit
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.local import Evaluation, LocalEvaluation
 
 
@@ -55,6 +55,18 @@ def evaluate(local: LocalEvaluation, x: Tensor) -> State:
     energy, delta = local(x)
     check_shape(local.energy, energy, (len(x),))
     return State(x.detach(), energy, delta, torch.zeros(len(x), dtype=torch.bool, device=x.device))
+
+
+def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
+    """`kernel.init`, or an `InputError` for arguments that were mistaken for each other and states that don't fit."""
+    if isinstance(kernel, type):
+        raise InputError(f"kernel: expected a kernel, such as {kernel.__name__}(), got the class {kernel.__name__}")
+    if isinstance(local, nn.Module):
+        raise InputError(f"local: expected Taylor(energy) or Exact(energy), got the {type(local).__name__} itself")
+    try:
+        return kernel.init(local, x)
+    except RuntimeError as error:
+        raise misfit(local.energy, x, error) from error
 
 
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:

@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
-from discrete_ed.samplers.kernels import State, accept, evaluate, uniforms
+from discrete_ed.samplers.kernels import State, accept, evaluate, start, uniforms
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def adapt_step_size(
         raise InputError(f"target: expected an acceptance in (0, 1), got {target}")
     log_alpha = log(kernel.step_size)
     kept = []
-    state = kernel.init(local, x)
+    state = start(kernel, local, x)
     for t in range(1, steps + 1):
         state = replace(kernel, step_size=exp(log_alpha)).step(local, state, generator=generator)
         share = state.accepted.double().mean().item()

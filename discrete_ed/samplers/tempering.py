@@ -10,7 +10,7 @@ from torch import Tensor
 
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
-from discrete_ed.samplers.kernels import Kernel, State, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, start, uniforms
 
 
 def at_beta(local: LocalEvaluation, beta: float | Tensor) -> LocalEvaluation:
@@ -55,7 +55,7 @@ def anneal(
     betas = [float(beta) for beta in betas]
     check_positive(betas)
     now = betas[0]
-    state = kernel.init(at_beta(local, now), x)
+    state = start(kernel, at_beta(local, now), x)
     for beta in betas:
         state = kernel.step(at_beta(local, beta), rescale(state, beta / now), generator=generator)
         now = beta

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from discrete_ed import (
     Exact,
+    Gibbs,
     GibbsWithGradients,
     GraphEnergy,
     InputError,
     NumericalError,
     Taylor,
+    anneal,
     chain,
     graphs_to_states,
     sample,
@@ -196,6 +198,29 @@ def test_an_energy_of_nan_is_an_error():
 
     with pytest.raises(NumericalError, match="NaN or -inf in 2 of 2 chains at step 0"):
         sample(GibbsWithGradients(), Exact(Broken()), torch.zeros(2, 3), 1)
+
+
+@pytest.mark.parametrize("run", [lambda *a: sample(*a, 1), lambda *a: next(chain(*a)), lambda *a: anneal(*a, [1.0])])
+@pytest.mark.parametrize("local", [Exact, Taylor])
+def test_states_that_the_energy_does_not_take_are_refused(run, local):
+    energy = mlp(3)
+    with pytest.raises(
+        InputError, match=r"x: expected states that MLPEnergy takes, got shape \(2, 4\), .*: mat1 and mat2"
+    ):
+        run(GibbsWithGradients(), local(energy), torch.zeros(2, 4, dtype=FLOAT))
+    other = torch.float32 if torch.float64 == FLOAT else torch.float64
+    with pytest.raises(InputError, match=rf"got shape \(2, 3\), {other} on {DEVICE}.*: "):
+        run(GibbsWithGradients(), local(energy), torch.zeros(2, 3, dtype=other))
+
+
+def test_arguments_that_are_mistaken_for_each_other_are_refused():
+    x = torch.zeros(2, 3, dtype=FLOAT)
+    with pytest.raises(InputError, match=r"kernel: expected a kernel, such as Gibbs\(\), got the class Gibbs"):
+        sample(Gibbs, Exact(mlp(3)), x, 1)
+    with pytest.raises(
+        InputError, match=r"local: expected Taylor\(energy\) or Exact\(energy\), got the MLPEnergy itself"
+    ):
+        sample(Gibbs(), mlp(3), x, 1)
 
 
 def test_an_unknown_balancing_function_is_refused():
