@@ -311,6 +311,23 @@ def test_a_malformed_graph_file_is_named_with_its_line(tmp_path, capsys):
     assert told.startswith(f"error: {tmp_path / 'bad.g6'}, line 2: expected a graph in graph6 format")
 
 
+@pytest.mark.parametrize("job", ["generate-ego-graphs", "evaluate"])
+def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, job):
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    write_graphs(folder / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
+    (folder / "notes.txt").write_text("mine")
+    tiny = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+    arguments = {
+        "generate-ego-graphs": ["--data", str(folder), "--out", str(tmp_path / "run"), *tiny],
+        "evaluate": [str(folder), str(folder / "mine.g6")],
+    }[job]
+    code = f"from discrete_ed.cli import run_job; run_job({job!r}, {arguments!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = [line for line in done.stderr.splitlines() if "skipped" in line or "warn" in line.lower()]
+    assert told == [f"warning: {folder}: skipped what doesn't end as graph files do: 1 (notes.txt)"]
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
