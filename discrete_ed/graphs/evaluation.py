@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -36,9 +36,9 @@ def do(name: str, phase: Phase) -> dict[str, Any]:  # noqa: ARG001
 
 
 def evaluate_graphs(
-    reference: Sequence[nx.Graph],
-    generated: Sequence[nx.Graph],
-    train: Sequence[nx.Graph] | None = None,
+    reference: Iterable[nx.Graph],
+    generated: Iterable[nx.Graph],
+    train: Iterable[nx.Graph] | None = None,
     *,
     protocol: str = "edp",
     valid: str | None = None,
@@ -99,8 +99,9 @@ def evaluate_graphs(
     """
     if valid is not None:
         check_property(valid)
-    sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
-    check_sets(sets, protocol)
+    given = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
+    sets = check_sets(given, protocol)
+    reference, generated, train = sets["reference"], sets["generated"], sets.get("train")
     rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
     phases = RESAMPLES + len(DESCRIPTORS) + (8 if train is None else 10)
     with tqdm(total=phases, desc="score", disable=not progress, leave=False) as bar:
@@ -158,16 +159,16 @@ def evaluate_graphs(
     }
 
 
-def check_sets(sets: Mapping[str, Sequence[nx.Graph]], protocol: str) -> None:
-    """Raise `InputError`, which names the set, unless the protocol can judge.
+def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[str, list[nx.Graph]]:
+    """The sets as lists; raise `InputError`, which names the set, unless the protocol can judge.
 
     Args:
         sets: `reference`, `train` unless there is none, and generated graphs by any other name.
     """
     chosen = get_protocol(protocol)
     least = 2 if chosen.unbiased else 1
-    for name, graphs in sets.items():
-        check_graphs(graphs, name)
+    listed = {name: check_graphs(graphs, name) for name, graphs in sets.items()}
+    for name, graphs in listed.items():
         count = len(chosen.clean(GraphSet.of(graphs)))
         if count == 0:
             raise InputError(f"{name}: expected at least one graph for protocol {protocol!r}, got none with a node")
@@ -178,10 +179,12 @@ def check_sets(sets: Mapping[str, Sequence[nx.Graph]], protocol: str) -> None:
                 f"reference: expected at least {('two', 'four')[least - 1]} graphs to split into halves, "
                 f"or training graphs, got {count}"
             )
+    return listed
 
 
-def erdos_renyi_like(graphs: Sequence[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
+def erdos_renyi_like(graphs: Iterable[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
     """The trivial generator: `count` uniformly random graphs, each with the nodes and edges of one of `graphs`."""
+    graphs = check_graphs(graphs)
     rng = random.Random(seed)
     made = []
     for _ in range(count):

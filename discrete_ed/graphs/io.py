@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def _first_of(names: list[str]) -> str:
     return f"{len(names)} ({', '.join(shown)})"
 
 
-def write_graphs(path: str | Path, graphs: Sequence[nx.Graph]) -> None:
+def write_graphs(path: str | Path, graphs: Iterable[nx.Graph]) -> None:
     """Write graphs to a `.g6`, `.s6` or `.jsonl` file; nodes become `0 … n − 1` in the order of each graph.
 
     >>> import tempfile
@@ -117,10 +117,10 @@ def write_graphs(path: str | Path, graphs: Sequence[nx.Graph]) -> None:
         raise InputError(f"{path}: expected a file to write to, but {error.strerror or error}") from None
 
 
-def encode_graphs(ending: str, graphs: Sequence[nx.Graph]) -> bytes:
+def encode_graphs(ending: str, graphs: Iterable[nx.Graph]) -> bytes:
     """What a file of that ending (`.g6`, `.s6`, `.jsonl`) holds."""
-    check_graphs(graphs)
-    return b"".join(WRITERS[ending](nx.convert_node_labels_to_integers(graph)) for graph in graphs)
+    encode = WRITERS[ending]
+    return b"".join(encode(nx.convert_node_labels_to_integers(graph)) for graph in check_graphs(graphs))
 
 
 def _read_encoded(parse: Callable[[bytes], nx.Graph], header: bytes) -> Callable[[bytes, str], nx.Graph]:

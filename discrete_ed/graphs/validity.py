@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import networkx as nx
@@ -43,12 +43,11 @@ def check_property(name: str) -> None:
         raise InputError(f"valid: expected one of {', '.join(PROPERTIES)}, got {name!r}")
 
 
-def validity(graphs: Sequence[nx.Graph], valid: str) -> float:
+def validity(graphs: Iterable[nx.Graph], valid: str) -> float:
     """The fraction of graphs that are `connected`, `planar`, a `tree` or `bipartite`.
 
     >>> validity([nx.path_graph(3), nx.cycle_graph(4)], "tree")
     0.5
     """
     check_property(valid)
-    check_graphs(graphs)
-    return float(np.mean([PROPERTIES[valid](graph) for graph in graphs]))
+    return float(np.mean([PROPERTIES[valid](graph) for graph in check_graphs(graphs)]))
