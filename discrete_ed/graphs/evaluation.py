@@ -20,7 +20,7 @@ from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.mmd import cleaned, compare, describe, get_protocol
 from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.graphs.two_sample import Draws, draw
-from discrete_ed.graphs.validity import check_property, validity
+from discrete_ed.graphs.validity import check_property, shares, which_are
 
 AVERAGED = ("degree", "clustering", "orbit")
 """The statistics that the literature averages into one number."""
@@ -49,7 +49,7 @@ def evaluate_graphs(
     """Score generated graphs against reference (test) graphs.
 
     Args:
-        reference: test graphs.
+        reference: test graphs; a list, or whatever can be gone through once, as the other sets.
         generated: what is judged.
         train: the graphs that the generator learned from; without them there is no novelty, and the reference itself
             stands in for them in the yardsticks.
@@ -84,6 +84,12 @@ def evaluate_graphs(
         the reference, which an honest generator comes near (None without training graphs); `unique` the number of
         isomorphism classes over the number of graphs; `connected` the fraction of connected graphs. `valid` and
         `valid_reference` are the fractions with the property `valid_property` (None where none is named).
+
+        `vun` is the fraction that is valid, unique and novel at once (V.U.N.): each graph counts that has the property
+        `vun_property`, is the first of its class among the generated graphs, and is isomorphic to no training graph.
+        The property is that of `valid`; where none is named, `connected` if all training and reference graphs are,
+        else None, and then only the other two are asked for. `vun_reference` is the same of the reference graphs. Both
+        fall the more graphs there are, for then more are repeated; without training graphs they are None.
 
         `cleaned` counts for each set the graphs that the protocol's cleaning changes, see `discrete_ed.graphs.mmd`.
 
@@ -134,27 +140,20 @@ def evaluate_graphs(
         drawn = {name: part(f"draws-{name}", _draws, test, made, protocol, name, seed) for name in DESCRIPTORS}
         unbiased = part("mmd2_u", _unbiased, test, made, protocol)
         judged, p_value = _judged({name: Draws(**one) for name, one in drawn.items()}, unbiased)
-        old = 0 if train is None else len(train)
-        classes = part("isomorphism", _classes, [*(train or ()), *reference, *generated])["classes"]
-        shares = part("validity", _shares, reference, generated, valid)
-    held_out, new = classes[old : old + len(reference)], classes[old + len(reference) :]
+        everything = [*(train or ()), *reference, *generated]
+        classes = part("isomorphism", _classes, everything)["classes"]
+        properties = part("properties", _properties, everything, valid)
     return {
         "protocol": protocol,
         "reference_graphs": len(reference),
         "generated_graphs": len(generated),
-        "train_graphs": None if train is None else old,
+        "train_graphs": None if train is None else len(train),
         "statistics": {
             name: {**{row: scores[name] for row, scores in rows.items()}, **judged[name]} for name in DESCRIPTORS
         },
         "p_value": p_value,
         "mean": {**{row: scores["mean"] for row, scores in rows.items()}, **judged["mean"]},
-        "novel": None if train is None else float(np.mean(new >= old)),
-        "novel_reference": None if train is None else float(np.mean(held_out >= old)),
-        "unique": len(set(new.tolist())) / len(new),
-        "connected": shares["connected"],
-        "valid_property": valid,
-        "valid": shares["valid"],
-        "valid_reference": shares["valid_reference"],
+        **shares(classes, properties, None if train is None else len(train), len(reference), valid),
         "cleaned": {name: cleaned(graphs, protocol) for name, graphs in sets.items()},
     }
 
@@ -228,12 +227,8 @@ def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
     return {"classes": np.array(isomorphism_classes(graphs))}
 
 
-def _shares(reference: Sequence[nx.Graph], generated: Sequence[nx.Graph], valid: str | None) -> dict[str, float | None]:
-    return {
-        "connected": validity(generated, "connected"),
-        "valid": None if valid is None else validity(generated, valid),
-        "valid_reference": None if valid is None else validity(reference, valid),
-    }
+def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]:
+    return {name: which_are(graphs, name) for name in ("connected", valid) if name is not None}
 
 
 def _judged(draws: Mapping[str, Draws], unbiased: Mapping[str, float]) -> tuple[dict[str, dict[str, Any]], float]:

@@ -3,6 +3,7 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
+from brute_force import random_graphs
 from tqdm import tqdm
 
 from discrete_ed.errors import InputError
@@ -32,7 +33,7 @@ def test_scores_with_training_graphs(data, protocol):
     assert set(result) == {
         "protocol", "reference_graphs", "generated_graphs", "train_graphs",
         "statistics", "p_value", "mean", "novel", "novel_reference", "unique", "connected",
-        "valid_property", "valid", "valid_reference", "cleaned",
+        "valid_property", "valid", "valid_reference", "vun_property", "vun", "vun_reference", "cleaned",
     }  # fmt: skip
     direct, floor = graph_mmd(data.test, generated, protocol), graph_mmd(data.test, data.train, protocol)
     for name, scores in result["statistics"].items():
@@ -55,6 +56,7 @@ def test_scores_without_training_graphs(data):
     assert result["train_graphs"] is None
     assert result["novel"] is None
     assert result["novel_reference"] is None
+    assert (result["vun_property"], result["vun"], result["vun_reference"]) == (None, None, None)
     assert all(0 < scores["floor"] < scores["erdos_renyi"] for scores in result["statistics"].values())
 
 
@@ -87,6 +89,48 @@ def test_novel_unique_and_connected_by_hand():
     assert result["novel_reference"] == 1 / 2
     assert result["unique"] == 4 / 5
     assert result["connected"] == 3 / 5
+
+
+def counted_by_search(graphs, train, is_valid):
+    """The fraction of `graphs` that are valid and isomorphic to none of `train` and no earlier one; graph by graph."""
+    counted = 0
+    for k, graph in enumerate(graphs):
+        seen = any(nx.is_isomorphic(graph, other) for other in [*train, *graphs[:k]])
+        counted += is_valid(graph) and not seen
+    return counted / len(graphs)
+
+
+@pytest.mark.parametrize(
+    ("connected", "valid", "counted"),
+    [
+        (True, None, "connected"),
+        (False, None, None),
+        (True, "bipartite", "bipartite"),
+        (False, "tree", "tree"),
+        (False, "connected", "connected"),
+    ],
+)
+def test_valid_unique_and_novel_graphs_are_those_of_a_search(connected, valid, counted):
+    """Of the reference graphs some are among the generated ones, which takes nothing from the novelty of these."""
+    some = random_graphs(120, largest=5)
+    whole = [graph for graph in some if len(graph) and nx.is_connected(graph)]
+    rest = [graph for graph in some if len(graph) and not nx.is_connected(graph)]
+    train = whole[:5]
+    reference = sorted(whole[3:20], key=lambda graph: any(nx.is_isomorphic(graph, one) for one in train))
+    generated = [*some[::-1], *train, *reference]
+    if not connected:
+        reference = [*reference, rest[0]]  # one is enough
+    result = evaluate_graphs(reference, generated, train, valid=valid)
+    is_valid = {
+        None: lambda _: True,
+        "bipartite": nx.is_bipartite,
+        "connected": lambda graph: len(graph) > 0 and nx.is_connected(graph),
+        "tree": lambda graph: len(graph) > 0 and nx.is_tree(graph),
+    }
+    assert result["vun_property"] == counted
+    assert result["vun"] == counted_by_search(generated, train, is_valid[counted])
+    assert result["vun_reference"] == counted_by_search(reference, train, is_valid[counted])
+    assert 0 < result["vun"] < min(result["novel"], result["unique"])
 
 
 ODD = [nx.null_graph(), nx.empty_graph(1), nx.empty_graph(3), nx.disjoint_union(nx.path_graph(2), nx.empty_graph(1))]

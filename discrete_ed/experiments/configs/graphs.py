@@ -105,7 +105,8 @@ class Judging(Resumable):
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
     valid: PropertyName | None = None
-    """the property that makes a graph valid; its share is reported"""
+    """the property that makes a graph valid; its share is reported, and with --train that of the graphs which are
+    valid, unique and novel at once (where no property is named, connected counts if all real graphs are)"""
     json: Path | None = None
     """file to write the result to"""
     report: Path | None = None
