@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from discrete_ed import GraphEnergy, InputError, load_energy, read_graphs, write_graphs
-from discrete_ed.cli import run_job
+from discrete_ed.cli import JOBS, run_job
 from discrete_ed.experiments import ego_graphs, evaluation
 from discrete_ed.experiments.configs import EvaluateGraphs, GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
@@ -285,6 +285,32 @@ def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, capsys)
     arguments, message = MISTAKES[mistake]
     assert message in refused(capsys, "generate-ego-graphs", *arguments, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    ("seed", "told"), [(-1, "at least 0, got -1"), (2**32, f"less than 2³², got {2**32}"), (2**70, f"got {2**70}")]
+)
+def test_seeds_that_some_source_of_randomness_refuses_are_mistakes(job, seed, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # where a run folder would be
+    first = ["nowhere"] if job == "sample" else []
+    for option in ["--seed", *(["--split-seed"] if job == "generate-ego-graphs" else [])]:
+        message = refused(capsys, job, *first, option, seed)
+        assert f"{option[2:].replace('-', '_')}: expected" in message
+        assert told in message
+
+
+@pytest.mark.parametrize("job", ["train-ising", "compare-perturbations", "evaluate"])
+def test_the_largest_seed_is_taken(job, tmp_path, monkeypatch):
+    """By the jobs that draw from several seeds made of it, too."""
+    monkeypatch.chdir(tmp_path)
+    write_graphs("mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
+    arguments = {
+        "train-ising": ["--side", "3", "--samples", "50"],
+        "compare-perturbations": ["--side", "3", "--samples", "100", "--probe", "100", "--steps", "1", "--batch", "8"],
+        "evaluate": ["mine.g6", "mine.g6"],
+    }[job]
+    run_job(job, [*arguments, "--seed", str(2**32 - 1)])
 
 
 def test_a_used_run_folder_is_refused_in_one_line_and_left_alone(tmp_path):

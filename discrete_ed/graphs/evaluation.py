@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.descriptors import DESCRIPTORS, Description
 from discrete_ed.graphs.isomorphism import isomorphism_classes
@@ -94,7 +94,8 @@ def evaluate_graphs(
         `cleaned` counts for each set the graphs that the protocol's cleaning changes, see `discrete_ed.graphs.mmd`.
 
     Raises:
-        InputError: an empty set, an unknown protocol or property, or a graph that is not simple and undirected.
+        InputError: an empty set, an unknown protocol or property, a graph that is not simple and undirected, or a seed
+            that is no whole number from 0 to 2³² − 1.
 
     >>> paths = [nx.path_graph(n) for n in range(3, 9)]
     >>> result = evaluate_graphs(paths[:3], generated=paths[1:4], train=paths[3:])
@@ -105,6 +106,7 @@ def evaluate_graphs(
     """
     if valid is not None:
         check_property(valid)
+    seed = check_seed(seed)
     given = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
     sets = check_sets(given, protocol)
     reference, generated, train = sets["reference"], sets["generated"], sets.get("train")
@@ -184,7 +186,7 @@ def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[st
 def erdos_renyi_like(graphs: Iterable[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
     """The trivial generator: `count` uniformly random graphs, each with the nodes and edges of one of `graphs`."""
     graphs = check_graphs(graphs)
-    rng = random.Random(seed)
+    rng = random.Random(check_seed(seed))
     made = []
     for _ in range(count):
         graph = rng.choice(graphs)

@@ -10,6 +10,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs import evaluate_graphs, evaluation, graph_mmd, load_graph_data
 from discrete_ed.graphs.evaluation import erdos_renyi_like
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
+from discrete_ed.graphs.two_sample import draw
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 
@@ -284,6 +285,28 @@ def test_unusable_sets_are_refused_by_name(name, bad):
 def test_unknown_protocol_is_refused():
     with pytest.raises(InputError, match="edp, gran"):
         evaluate_graphs([nx.path_graph(3)] * 2, [nx.path_graph(3)], protocol="other")
+
+
+@pytest.mark.parametrize(
+    ("seed", "told"),
+    [(-1, "at least 0, got -1"), (2**32, "less than 2³², got 4294967296"), (0.5, "a whole number, got 0.5")],
+)
+def test_seeds_that_some_source_of_randomness_refuses_are_refused(seed, told):
+    paths = [nx.path_graph(n) for n in (3, 4, 5)]
+    for take in (
+        lambda: evaluate_graphs(paths, paths, seed=seed),
+        lambda: erdos_renyi_like(paths, 3, seed=seed),
+        lambda: draw(np.eye(3), np.eye(3), PROTOCOLS["psd"].kernels["degree"], seed=seed),
+    ):
+        with pytest.raises(InputError, match=f"^seed: expected {told}$"):
+            take()
+    with pytest.raises(InputError, match=f"^split_seed: expected {told}$"):
+        load_graph_data("community-small", split_seed=seed)
+
+
+def test_seeds_of_numpy_are_seeds():
+    paths = [nx.path_graph(n) for n in (3, 4, 5)]
+    assert evaluate_graphs(paths, paths, seed=np.int64(3)) == evaluate_graphs(paths, paths, seed=3)
 
 
 def test_erdos_renyi_like_keeps_nodes_and_edges():
