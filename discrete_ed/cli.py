@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from types import NoneType, UnionType
@@ -69,12 +70,14 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     config_type, module = JOBS[name]
     config = tyro.cli(config_type, args=arguments, prog=prog, registry=OPTIONS)
     signal.signal(signal.SIGTERM, interrupt)
-    if int(os.environ.get("RANK", 0)) > 0:  # torchrun's: rank 0 speaks for all, but for errors
+    speaks = int(os.environ.get("RANK", 0)) == 0  # torchrun's: rank 0 speaks for all, but for errors
+    if not speaks:
         os.environ["TQDM_DISABLE"] = "1"
         sys.stdout = io.StringIO()
     try:
         job = importlib.import_module(module)  # imports torch: not before the arguments are known to be right
-        with importlib.import_module("discrete_ed.distributed").processes():
+        with warnings.catch_warnings(), importlib.import_module("discrete_ed.distributed").processes():
+            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr) if speaks else None
             job.run(config)
     except DiscreteEDError as error:
         print(f"error: {error}", file=sys.stderr)

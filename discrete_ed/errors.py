@@ -4,6 +4,11 @@ Everything the package raises on purpose is one of these, so a program can catch
 that any other exception is a bug. The command line turns them into one line and exit code 2.
 """
 
+from operator import index
+from typing import SupportsIndex
+
+SEEDS = 2**32
+
 
 class DiscreteEDError(Exception):
     """Base of every error that the package raises on purpose."""
@@ -15,3 +20,18 @@ class InputError(DiscreteEDError, ValueError):
 
 class NumericalError(DiscreteEDError, ArithmeticError):
     """An energy or a loss stopped being a number; the message says where, and how often."""
+
+
+def check_seed(seed: SupportsIndex, name: str = "seed") -> int:
+    """The seed, a whole number from 0 to 2³² − 1: every source of randomness takes these, and some no others.
+
+    Raises:
+        InputError: it is something else.
+    """
+    try:
+        number = index(seed)
+    except TypeError:
+        raise InputError(f"{name}: expected a whole number, got {seed!r}") from None
+    if not 0 <= number < SEEDS:
+        raise InputError(f"{name}: expected {'at least 0' if number < 0 else 'less than 2³²'}, got {number}")
+    return number

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from html import escape
 from pathlib import Path
 
 import networkx as nx
@@ -22,16 +23,21 @@ ITS_OWN = re.compile(r"https?://([a-z0-9-]+\.)*(google|googleapis|gstatic)\.com[
 
 
 def open_page(html: str, folder: Path, width: int) -> tuple[list[str], set[str], str]:
-    """Console messages, outside requests, and the page's own measure of what sticks out, at a window width."""
-    probe = "<script>let e = document.documentElement; document.title = e.scrollWidth - e.clientWidth</script></body>"
-    (folder / "page.html").write_text(html.replace("</body>", probe), encoding="utf-8")
+    """Console messages, outside requests, and the page's own measure of what sticks out, at a width.
+
+    The page is in a frame, since a window can't be as narrow as a phone.
+    """
+    probe = "let e = document.documentElement; parent.document.title = e.scrollWidth - e.clientWidth"
+    inner = escape(html.replace("</body>", f"<script>{probe}</script></body>"))
+    outer = f'<!doctype html><title></title><link rel="icon" href="data:,"><iframe width="{width}" srcdoc="{inner}">'
+    (folder / "page.html").write_text(outer, encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run(
             [
                 str(CHROMIUM),
                 *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
                 *("--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--dump-dom"),
-                f"--window-size={width},900",
+                "--window-size=1400,900",
                 f"--user-data-dir={profile}",
                 f"--log-net-log={folder / 'net.json'}",
                 (folder / "page.html").as_uri(),
@@ -54,11 +60,14 @@ def report() -> str:
     graphs = [nx.star_graph(k) for k in range(2, 12)]
     png = io.BytesIO()
     figures.gallery(graphs, graphs).savefig(png)
-    rows = [["MMD²", *["a column with a name"] * 5], ["generated", *["0.1234 ±0.0012"] * 5]]
-    return page.render_page("Title", "Lead", {"Scores": rows}, {"Gallery": (png.getvalue(), "caption")}, {"seed": 0})
+    name = "a_generator_with_a_very_long_name_that_has_no_blank_anywhere_at_all.g6"
+    rows = [["MMD²", *["a column with a name"] * 5], ["generated", *["0.1234 ±0.0012"] * 5], [name, *["0.1234"] * 5]]
+    tables = {"Scores": rows, f"The graphs of {name}": [["", "value"], ["novel", f"1% (of those of {name}: 2%)"]]}
+    images = {f"Gallery of {name}": (png.getvalue(), f"caption of {name}")}
+    return page.render_page(f"Scores: {name}", f"{name} is a lead", tables, images, {name: name}, [f"{name}: a note"])
 
 
-@pytest.mark.parametrize("width", [1280, 500])
+@pytest.mark.parametrize("width", [1280, 768, 400, 320])
 def test_a_report_opens_cleanly_and_fits_the_window(report, tmp_path, width):
     assert open_page(report, tmp_path, width) == ([], set(), "0")
 

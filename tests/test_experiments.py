@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from discrete_ed import GraphEnergy, InputError, load_energy, read_graphs, write_graphs
-from discrete_ed.cli import run_job
+from discrete_ed.cli import JOBS, run_job
 from discrete_ed.experiments import ego_graphs, evaluation
 from discrete_ed.experiments.configs import EvaluateGraphs, GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
@@ -307,6 +307,32 @@ def test_sets_that_cannot_be_judged_are_refused_before_training(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    ("seed", "told"), [(-1, "at least 0, got -1"), (2**32, f"less than 2³², got {2**32}"), (2**70, f"got {2**70}")]
+)
+def test_seeds_that_some_source_of_randomness_refuses_are_mistakes(job, seed, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # where a run folder would be
+    first = ["nowhere"] if job == "sample" else []
+    for option in ["--seed", *(["--split-seed"] if job == "generate-ego-graphs" else [])]:
+        message = refused(capsys, job, *first, option, seed)
+        assert f"{option[2:].replace('-', '_')}: expected" in message
+        assert told in message
+
+
+@pytest.mark.parametrize("job", ["train-ising", "compare-perturbations", "evaluate"])
+def test_the_largest_seed_is_taken(job, tmp_path, monkeypatch):
+    """By the jobs that draw from several seeds made of it, too."""
+    monkeypatch.chdir(tmp_path)
+    write_graphs("mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
+    arguments = {
+        "train-ising": ["--side", "3", "--samples", "50"],
+        "compare-perturbations": ["--side", "3", "--samples", "100", "--probe", "100", "--steps", "1", "--batch", "8"],
+        "evaluate": ["mine.g6", "mine.g6"],
+    }[job]
+    run_job(job, [*arguments, "--seed", str(2**32 - 1)])
+
+
 def test_a_used_run_folder_is_refused_in_one_line_and_left_alone(tmp_path):
     (tmp_path / "precious.txt").write_text("mine")
     command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), "--out", str(tmp_path)]
@@ -329,6 +355,23 @@ def test_a_malformed_graph_file_is_named_with_its_line(tmp_path, capsys):
     files = ["--reference", tmp_path / "good.g6", "--generated", tmp_path / "bad.g6"]
     told = refused(capsys, "evaluate-graphs", *files)
     assert told.startswith(f"error: {tmp_path / 'bad.g6'}, line 2: expected a graph in graph6 format")
+
+
+@pytest.mark.parametrize("job", ["generate-ego-graphs", "evaluate"])
+def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, job):
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    write_graphs(folder / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
+    (folder / "notes.txt").write_text("mine")
+    tiny = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+    arguments = {
+        "generate-ego-graphs": ["--data", str(folder), "--out", str(tmp_path / "run"), *tiny],
+        "evaluate": [str(folder), str(folder / "mine.g6")],
+    }[job]
+    code = f"from discrete_ed.cli import run_job; run_job({job!r}, {arguments!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = [line for line in done.stderr.splitlines() if "skipped" in line or "warn" in line.lower()]
+    assert told == [f"warning: {folder}: skipped what doesn't end as graph files do: 1 (notes.txt)"]
 
 
 @pytest.fixture(scope="module")

@@ -220,7 +220,7 @@ def write_report(
         "gallery": (
             "Training and generated graphs",
             lambda: figures.gallery(shown, generated),
-            "Training graphs drawn at random, and the first generated graphs; both in the Kamada–Kawai layout.",
+            "Training graphs drawn at random, and the first generated graphs, in the same layout.",
         ),
         "statistics": (
             "What they are made of",

@@ -128,7 +128,8 @@ def _page(
         gallery = figures.gallery(reference, graphs, left="reference graphs", right=label)
         images[f"Reference graphs and {label}"] = (
             figures.as_png(gallery),
-            "The first graphs of both files, in the same layout.",
+            "The first graphs of both files, in the same layout; of a graph with more than "
+            f"{figures.MOST_LINES:,} edges as many are drawn, chosen at random.",
         )
         sets = {"reference": reference, **({} if train is None else {"training": train}), label: graphs}
         images[f"What they are made of: {label}"] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -35,12 +35,20 @@ def check_graph(graph: Any, name: str = "graph") -> None:
                 raise InputError(f"{name}: expected an unweighted graph, got weight {weight!r} on edge ({u!r}, {v!r})")
 
 
-def check_graphs(graphs: Sequence[nx.Graph], name: str = "graphs") -> None:
-    """Raise `InputError` unless `graphs` is a non-empty list of graphs that pass `check_graph`."""
-    if len(graphs) == 0:
+def check_graphs(graphs: Iterable[nx.Graph], name: str = "graphs") -> list[nx.Graph]:
+    """A list of the graphs, from whatever can be gone through once.
+
+    Raises:
+        InputError: nothing is in there, or something that doesn't pass `check_graph`.
+    """
+    if isinstance(graphs, nx.Graph) or not isinstance(graphs, Iterable):  # going through a graph gives its nodes
+        raise InputError(f"{name}: expected a list of graphs, got {type(graphs).__name__}")
+    listed = list(graphs)
+    if not listed:
         raise InputError(f"{name}: expected at least one graph, got an empty set")
-    for k, graph in enumerate(graphs):
+    for k, graph in enumerate(listed):
         check_graph(graph, f"{name}[{k}]")
+    return listed
 
 
 def from_adjacency(adjacency: Any, name: str = "adjacency") -> nx.Graph:
@@ -118,7 +126,7 @@ def _as_array(values: Any, name: str) -> NDArray[Any]:
         raise InputError(f"{name}: expected a tensor or array, but {error}") from None
 
 
-def graphs_to_states(graphs: Sequence[nx.Graph], max_nodes: int | None = None) -> Tensor:
+def graphs_to_states(graphs: Iterable[nx.Graph], max_nodes: int | None = None) -> Tensor:
     """Graphs to bit vectors, `uint8` of shape `(G, D)`: the upper triangle of the adjacency with the diagonal.
 
     Args:
@@ -131,7 +139,7 @@ def graphs_to_states(graphs: Sequence[nx.Graph], max_nodes: int | None = None) -
     >>> graphs_to_states([nx.path_graph(2)], max_nodes=3).tolist()  # bits 00 01 02 11 12 22
     [[1, 1, 0, 1, 0, 0]]
     """
-    check_graphs(graphs)
+    graphs = check_graphs(graphs)
     largest = max(range(len(graphs)), key=lambda k: len(graphs[k]))
     if max_nodes is None:
         max_nodes = max(1, len(graphs[largest]))
@@ -204,7 +212,7 @@ def from_pyg(data: Iterable[Data]) -> list[nx.Graph]:
     return graphs
 
 
-def to_pyg(graphs: Sequence[nx.Graph]) -> list[Data]:
+def to_pyg(graphs: Iterable[nx.Graph]) -> list[Data]:
     """networkx graphs to PyG `Data` with `num_nodes` and `edge_index` in both directions.
 
     >>> to_pyg([nx.path_graph(3)])
@@ -214,7 +222,7 @@ def to_pyg(graphs: Sequence[nx.Graph]) -> list[Data]:
     """
     from torch_geometric.data import Data
 
-    check_graphs(graphs)
+    graphs = check_graphs(graphs)
     data = []
     for graph in graphs:
         place = {node: k for k, node in enumerate(graph)}

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import networkx as nx
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
 
@@ -196,12 +196,14 @@ def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_se
         split_seed: of the random splits, and of the graphs of the community data sets.
 
     Raises:
-        InputError: no such data set or file, a malformed file, or fewer than two graphs.
+        InputError: no such data set or file, a malformed file, fewer than two graphs, or a seed that is no whole number
+            from 0 to 2³² − 1.
 
     >>> data = load_graph_data("community-small-fresh")
     >>> len(data.train), len(data.test)
     (80, 20)
     """
+    split_seed = check_seed(split_seed, "split_seed")
     if str(data) in DATASETS:
         return DATASETS[str(data)](Path(root), split_seed)
     path = Path(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.descriptors import DESCRIPTORS, Description
 from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.mmd import cleaned, compare, describe, get_protocol
 from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.graphs.two_sample import Draws, draw
-from discrete_ed.graphs.validity import check_property, validity
+from discrete_ed.graphs.validity import check_property, shares, which_are
 
 AVERAGED = ("degree", "clustering", "orbit")
 """The statistics that the literature averages into one number."""
@@ -36,9 +36,9 @@ def do(name: str, phase: Phase) -> dict[str, Any]:  # noqa: ARG001
 
 
 def evaluate_graphs(
-    reference: Sequence[nx.Graph],
-    generated: Sequence[nx.Graph],
-    train: Sequence[nx.Graph] | None = None,
+    reference: Iterable[nx.Graph],
+    generated: Iterable[nx.Graph],
+    train: Iterable[nx.Graph] | None = None,
     *,
     protocol: str = "edp",
     valid: str | None = None,
@@ -49,7 +49,7 @@ def evaluate_graphs(
     """Score generated graphs against reference (test) graphs.
 
     Args:
-        reference: test graphs.
+        reference: test graphs; a list, or whatever can be gone through once, as the other sets.
         generated: what is judged.
         train: the graphs that the generator learned from; without them there is no novelty, and the reference itself
             stands in for them in the yardsticks.
@@ -85,10 +85,17 @@ def evaluate_graphs(
         isomorphism classes over the number of graphs; `connected` the fraction of connected graphs. `valid` and
         `valid_reference` are the fractions with the property `valid_property` (None where none is named).
 
+        `vun` is the fraction that is valid, unique and novel at once (V.U.N.): each graph counts that has the property
+        `vun_property`, is the first of its class among the generated graphs, and is isomorphic to no training graph.
+        The property is that of `valid`; where none is named, `connected` if all training and reference graphs are,
+        else None, and then only the other two are asked for. `vun_reference` is the same of the reference graphs. Both
+        fall the more graphs there are, for then more are repeated; without training graphs they are None.
+
         `cleaned` counts for each set the graphs that the protocol's cleaning changes, see `discrete_ed.graphs.mmd`.
 
     Raises:
-        InputError: an empty set, an unknown protocol or property, or a graph that is not simple and undirected.
+        InputError: an empty set, an unknown protocol or property, a graph that is not simple and undirected, or a seed
+            that is no whole number from 0 to 2³² − 1.
 
     >>> paths = [nx.path_graph(n) for n in range(3, 9)]
     >>> result = evaluate_graphs(paths[:3], generated=paths[1:4], train=paths[3:])
@@ -99,8 +106,10 @@ def evaluate_graphs(
     """
     if valid is not None:
         check_property(valid)
-    sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
-    check_sets(sets, protocol)
+    seed = check_seed(seed)
+    given = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
+    sets = check_sets(given, protocol)
+    reference, generated, train = sets["reference"], sets["generated"], sets.get("train")
     rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
     phases = RESAMPLES + len(DESCRIPTORS) + (8 if train is None else 10)
     with tqdm(total=phases, desc="score", disable=not progress, leave=False) as bar:
@@ -133,41 +142,34 @@ def evaluate_graphs(
         drawn = {name: part(f"draws-{name}", _draws, test, made, protocol, name, seed) for name in DESCRIPTORS}
         unbiased = part("mmd2_u", _unbiased, test, made, protocol)
         judged, p_value = _judged({name: Draws(**one) for name, one in drawn.items()}, unbiased)
-        old = 0 if train is None else len(train)
-        classes = part("isomorphism", _classes, [*(train or ()), *reference, *generated])["classes"]
-        shares = part("validity", _shares, reference, generated, valid)
-    held_out, new = classes[old : old + len(reference)], classes[old + len(reference) :]
+        everything = [*(train or ()), *reference, *generated]
+        classes = part("isomorphism", _classes, everything)["classes"]
+        properties = part("properties", _properties, everything, valid)
     return {
         "protocol": protocol,
         "reference_graphs": len(reference),
         "generated_graphs": len(generated),
-        "train_graphs": None if train is None else old,
+        "train_graphs": None if train is None else len(train),
         "statistics": {
             name: {**{row: scores[name] for row, scores in rows.items()}, **judged[name]} for name in DESCRIPTORS
         },
         "p_value": p_value,
         "mean": {**{row: scores["mean"] for row, scores in rows.items()}, **judged["mean"]},
-        "novel": None if train is None else float(np.mean(new >= old)),
-        "novel_reference": None if train is None else float(np.mean(held_out >= old)),
-        "unique": len(set(new.tolist())) / len(new),
-        "connected": shares["connected"],
-        "valid_property": valid,
-        "valid": shares["valid"],
-        "valid_reference": shares["valid_reference"],
+        **shares(classes, properties, None if train is None else len(train), len(reference), valid),
         "cleaned": {name: cleaned(graphs, protocol) for name, graphs in sets.items()},
     }
 
 
-def check_sets(sets: Mapping[str, Sequence[nx.Graph]], protocol: str) -> None:
-    """Raise `InputError`, which names the set, unless the protocol can judge.
+def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[str, list[nx.Graph]]:
+    """The sets as lists; raise `InputError`, which names the set, unless the protocol can judge.
 
     Args:
         sets: `reference`, `train` unless there is none, and generated graphs by any other name.
     """
     chosen = get_protocol(protocol)
     least = 2 if chosen.unbiased else 1
-    for name, graphs in sets.items():
-        check_graphs(graphs, name)
+    listed = {name: check_graphs(graphs, name) for name, graphs in sets.items()}
+    for name, graphs in listed.items():
         count = len(chosen.clean(GraphSet.of(graphs)))
         if count == 0:
             raise InputError(f"{name}: expected at least one graph for protocol {protocol!r}, got none with a node")
@@ -178,11 +180,13 @@ def check_sets(sets: Mapping[str, Sequence[nx.Graph]], protocol: str) -> None:
                 f"reference: expected at least {('two', 'four')[least - 1]} graphs to split into halves, "
                 f"or training graphs, got {count}"
             )
+    return listed
 
 
-def erdos_renyi_like(graphs: Sequence[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
+def erdos_renyi_like(graphs: Iterable[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
     """The trivial generator: `count` uniformly random graphs, each with the nodes and edges of one of `graphs`."""
-    rng = random.Random(seed)
+    graphs = check_graphs(graphs)
+    rng = random.Random(check_seed(seed))
     made = []
     for _ in range(count):
         graph = rng.choice(graphs)
@@ -225,12 +229,8 @@ def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
     return {"classes": np.array(isomorphism_classes(graphs))}
 
 
-def _shares(reference: Sequence[nx.Graph], generated: Sequence[nx.Graph], valid: str | None) -> dict[str, float | None]:
-    return {
-        "connected": validity(generated, "connected"),
-        "valid": None if valid is None else validity(generated, valid),
-        "valid_reference": None if valid is None else validity(reference, valid),
-    }
+def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]:
+    return {name: which_are(graphs, name) for name in ("connected", valid) if name is not None}
 
 
 def _judged(draws: Mapping[str, Draws], unbiased: Mapping[str, float]) -> tuple[dict[str, dict[str, Any]], float]:

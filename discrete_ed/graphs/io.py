@@ -9,7 +9,8 @@ A file is data: nothing in it is executed, its lines are checked one by one, and
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from discrete_ed.graphs.single import MAX_NODES, read_edge_list, read_graphml
 def read_graphs(path: str | Path) -> list[nx.Graph]:
     """All graphs of a file (`.g6`, `.s6`, `.jsonl`, `.edges`, `.graphml`) or of those directly in a folder, by name.
 
+    What else is in a folder is skipped with a warning that names it; hidden files are skipped without one.
+
     Raises:
         InputError: nothing is there or it can't be read, the ending is unknown, no graph is inside, or a line (named)
             is malformed, directed, weighted, or has self-loops or parallel edges.
@@ -35,7 +38,10 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
     """
     path = Path(path)
     if path.is_dir():
-        return [graph for file in graph_files(path) for graph in read_graphs(file)]
+        files, others = _sorted_out(path)
+        if others:
+            warnings.warn(f"{path}: skipped what doesn't end as graph files do: {_first_of(others)}", stacklevel=2)
+        return [graph for file in files for graph in read_graphs(file)]
     if path.suffix.lower() in SINGLE_READERS:
         return [SINGLE_READERS[path.suffix.lower()](path)]
     if path.suffix.lower() not in READERS:
@@ -65,13 +71,34 @@ def graph_files(path: Path) -> list[Path]:
     """The files that `read_graphs` reads, in its order: the file itself, or those of a folder, which must hold some."""
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
+    return [inner for file in _sorted_out(path)[0] for inner in graph_files(file)]
+
+
+def _sorted_out(folder: Path) -> tuple[list[Path], list[str]]:
+    """The graph files of a folder, of which there must be some, and the names of what else is there, but hidden."""
+    try:
+        seen = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder}: expected a readable folder, but {error.strerror}") from None
+    files = [file for file in seen if file.suffix.lower() in ENDINGS]
+    others = [file.name for file in seen if file.suffix.lower() not in ENDINGS]
     if not files:
-        raise InputError(f"{path}: expected a folder with graph files ({', '.join(ENDINGS)}), got none")
-    return [inner for file in files for inner in graph_files(file)]
+        found = f"only {_first_of(others)}" if others else "none"
+        raise InputError(f"{folder}: expected a folder with graph files ({', '.join(ENDINGS)}), got {found}")
+    return files, others
 
 
-def write_graphs(path: str | Path, graphs: Sequence[nx.Graph]) -> None:
+def _first_of(names: list[str]) -> str:
+    """How many there are, and the first of them.
+
+    >>> _first_of(["a.txt", "b.txt", "c.txt", "d.txt"])
+    '4 (a.txt, b.txt, c.txt, …)'
+    """
+    shown = [*names[:3], *(["…"] if len(names) > 3 else [])]
+    return f"{len(names)} ({', '.join(shown)})"
+
+
+def write_graphs(path: str | Path, graphs: Iterable[nx.Graph]) -> None:
     """Write graphs to a `.g6`, `.s6` or `.jsonl` file; nodes become `0 … n − 1` in the order of each graph.
 
     >>> import tempfile
@@ -90,10 +117,10 @@ def write_graphs(path: str | Path, graphs: Sequence[nx.Graph]) -> None:
         raise InputError(f"{path}: expected a file to write to, but {error.strerror or error}") from None
 
 
-def encode_graphs(ending: str, graphs: Sequence[nx.Graph]) -> bytes:
+def encode_graphs(ending: str, graphs: Iterable[nx.Graph]) -> bytes:
     """What a file of that ending (`.g6`, `.s6`, `.jsonl`) holds."""
-    check_graphs(graphs)
-    return b"".join(WRITERS[ending](nx.convert_node_labels_to_integers(graph)) for graph in graphs)
+    encode = WRITERS[ending]
+    return b"".join(encode(nx.convert_node_labels_to_integers(graph)) for graph in check_graphs(graphs))
 
 
 def _read_encoded(parse: Callable[[bytes], nx.Graph], header: bytes) -> Callable[[bytes, str], nx.Graph]:

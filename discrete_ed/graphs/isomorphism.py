@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -20,7 +20,7 @@ MEASURED = 2000  # nodes up to which all distances are computed
 ROUNDS = 3
 
 
-def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
+def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
     """For each graph the index of the first graph of the list that is isomorphic to it.
 
     Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash. The
@@ -30,7 +30,7 @@ def isomorphism_classes(graphs: Sequence[nx.Graph]) -> list[int]:
     >>> isomorphism_classes([nx.path_graph(3), nx.complete_graph(3), nx.star_graph(2)])
     [0, 1, 0]
     """
-    check_graphs(graphs)
+    graphs = check_graphs(graphs)
     laid_out = GraphSet.of(graphs)
     counts = np.split(orbits(laid_out), np.cumsum(laid_out.sizes)[:-1])
     known: dict[tuple[bytes, ...], list[tuple[int, _Labelled]]] = {}

@@ -26,7 +26,7 @@ graphs from the same with 2% and 5% of their pairs flipped (`scripts/power.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -118,20 +118,19 @@ def get_protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def describe(graphs: Sequence[nx.Graph], protocol: str = "edp") -> Description:
+def describe(graphs: Iterable[nx.Graph], protocol: str = "edp") -> Description:
     """The features that a protocol compares, a row for each graph that its cleaning leaves.
 
     Raises:
         InputError: no graph is left, or one is not a simple undirected graph.
     """
-    check_graphs(graphs)
-    cleaned = get_protocol(protocol).clean(GraphSet.of(graphs))
+    cleaned = get_protocol(protocol).clean(GraphSet.of(check_graphs(graphs)))
     if len(cleaned) == 0:
         raise InputError(f"graphs: expected at least one graph for protocol {protocol!r}, got none with a node")
     return {name: descriptor(cleaned) for name, descriptor in DESCRIPTORS.items()}
 
 
-def cleaned(graphs: Sequence[nx.Graph], protocol: str = "edp") -> dict[str, int]:
+def cleaned(graphs: Iterable[nx.Graph], protocol: str = "edp") -> dict[str, int]:
     """How many graphs a protocol's cleaning changes, by what it does to them.
 
     `edp`: `lost_isolated_nodes` (and kept others), `became_one_node` (had no edge, or no node). `gran`:
@@ -140,8 +139,7 @@ def cleaned(graphs: Sequence[nx.Graph], protocol: str = "edp") -> dict[str, int]
     >>> cleaned([nx.path_graph(3), nx.empty_graph(2)])
     {'lost_isolated_nodes': 0, 'became_one_node': 1}
     """
-    check_graphs(graphs)
-    return get_protocol(protocol).changes(GraphSet.of(graphs))
+    return get_protocol(protocol).changes(GraphSet.of(check_graphs(graphs)))
 
 
 def compare(
@@ -157,8 +155,8 @@ def compare(
 
 
 def graph_mmd(
-    reference: Sequence[nx.Graph],
-    generated: Sequence[nx.Graph],
+    reference: Iterable[nx.Graph],
+    generated: Iterable[nx.Graph],
     protocol: str = "edp",
     *,
     unbiased: bool | None = None,

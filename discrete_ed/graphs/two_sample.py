@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from discrete_ed.distributed import share, summed
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.statistics import Counts, Floats
 
 KernelFunction = Callable[[Floats, Floats], Floats]
@@ -130,7 +130,7 @@ def draw(
     """
     m, n = len(x), len(y)
     rows, place = merge(x, y)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_seed(seed))
     deals = (rng.permutation(m + n)[:m] for _ in range(draws))
     dealt = _stack([place[:m], *(place[deal] for deal in deals)], len(rows))
     total = _counts(place, len(rows))

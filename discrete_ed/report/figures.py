@@ -12,10 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from scipy import sparse
 
 from discrete_ed.graphs.statistics import GraphSet, clustering, degrees
 
 EXACT, DRAWN = 64, 500  # nodes up to which a graph gets the Kamada–Kawai layout, and is drawn at all
+MOST_LINES = 4000  # of the edges of a graph; of more, some drawn at random
 REAL, MADE, QUIET = "#1b6ca8", "#d1495b", "#8a8f98"
 
 
@@ -36,13 +38,19 @@ def as_png(figure: Figure) -> bytes:
     return png.getvalue()
 
 
-def _layout(graph: nx.Graph) -> Mapping[int, Sequence[float]]:
-    """Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; springs when large."""
+def layout(graph: nx.Graph) -> np.ndarray:
+    """Places in the plane of the nodes of a graph, in its order and always the same, `(n, 2)`.
+
+    Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; springs when large.
+    """
     if len(graph) > EXACT:
-        return nx.spring_layout(graph, seed=0)
-    distances = {u: dict(nx.single_source_shortest_path_length(graph, u)) for u in graph}
-    far = 1 + max((max(row.values()) for row in distances.values()), default=0)
-    return nx.kamada_kawai_layout(graph, dist={u: {v: row.get(v, far) for v in graph} for u, row in distances.items()})
+        place = nx.spring_layout(graph, seed=0, iterations=20)
+    else:
+        distances = {u: dict(nx.single_source_shortest_path_length(graph, u)) for u in graph}
+        far = 1 + max((max(row.values()) for row in distances.values()), default=0)
+        whole = {u: {v: row.get(v, far) for v in graph} for u, row in distances.items()}
+        place = nx.kamada_kawai_layout(graph, dist=whole)
+    return np.array([place[node] for node in graph]).reshape(-1, 2)
 
 
 def _draw(axes: Axes, graph: nx.Graph, color: str) -> None:
@@ -54,10 +62,14 @@ def _draw(axes: Axes, graph: nx.Graph, color: str) -> None:
         size = f"{len(graph)} nodes\n{graph.number_of_edges()} edges"
         axes.text(0.5, 0.5, size, ha="center", va="center", fontsize=7, color=color, transform=axes.transAxes)
         return
-    place = _layout(graph)
-    axes.add_collection(LineCollection([(place[u], place[v]) for u, v in graph.edges], colors=QUIET, linewidths=0.7))
-    x, y = np.array(list(place.values())).T
-    axes.scatter(x, y, s=14, color=color, zorder=2)
+    place = layout(graph)
+    ends = np.stack(sparse.triu(GraphSet.of([graph]).adjacency).nonzero(), axis=1)
+    if len(ends) > MOST_LINES:
+        ends = ends[np.random.default_rng(0).choice(len(ends), MOST_LINES, replace=False)]
+    fine = min(1.0, (EXACT / len(graph)) ** 0.5)
+    axes.add_collection(LineCollection(place[ends], colors=QUIET, linewidths=0.7 * fine))
+    x, y = place.T
+    axes.scatter(x, y, s=27 * fine**3, color=color, linewidths=0, zorder=2)
     axes.margins(0.12)
 
 
@@ -69,7 +81,11 @@ def gallery(
     left: str = "training graphs",
     right: str = "generated graphs",
 ) -> Figure:
-    """The first graphs of two sets, side by side in the same layout; of very large ones only the size is told."""
+    """The first graphs of two sets, side by side in the same layout.
+
+    Of a graph with more than 4,000 edges as many are drawn, chosen at random; of one with more than 500 nodes only
+    the size is told.
+    """
     side = isqrt(min(most, max(len(train), len(generated))))
     figure = Figure(figsize=(11, 5.6), layout="constrained")
     grid = figure.add_gridspec(1, 2)

@@ -112,7 +112,17 @@ def overall(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if result["valid"] is not None:
         valid = f"{result['valid']:.1%} (of the reference graphs: {result['valid_reference']:.1%})"
         rows.append((f"valid ({result['valid_property']})", valid))
+    if result["vun"] is not None:
+        short, asked = _all_at_once(result)
+        vun = f"{result['vun']:.1%} (of the reference graphs: {result['vun_reference']:.1%})"
+        rows.append((f"{asked} ({short})", vun))
     return rows
+
+
+def _all_at_once(result: Mapping[str, Any]) -> tuple[str, str]:
+    """The name that the literature has for the share `vun`, and what it asks of a graph."""
+    named = result["vun_property"]
+    return ("V.U.N.", f"{named}, unique and novel") if named else ("U.N.", "unique and novel")
 
 
 def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
@@ -126,12 +136,14 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     header = [f"MMD², {first['protocol']}, against {first['reference_graphs']} graphs", *STATISTICS, "mean of 3"]
     header += ["spectral", *(["ratio"] if biased else []), "p-value", *(["novel"] if learned else [])]
     header += ["unique", "connected", *([named] if named and named != "connected" else [])]
+    header += [_all_at_once(first)[0]] if learned else []
     rows = [header]
     for name, result in results.items():
         rows.append([f"{name} ({result['generated_graphs']})", *map(_score("mmd2"), _columns(result))])
         rows[-1] += [*([_ratio(result["mean"])] if biased else []), _p_value(result)]
         shown = [*(["novel"] if learned else []), "unique", "connected"]
         shown += ["valid"] if named and named != "connected" else []
+        shown += ["vun"] if learned else []
         rows[-1] += [f"{result[share]:.1%}" for share in shown]
     floor = ["floor", *map(_score("floor"), _columns(first))]
     return [*rows, floor + [NONE] * (len(header) - len(floor))]
@@ -140,6 +152,9 @@ def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
 def comparison_summary(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The comparison as text for the terminal, with what must be known of each result."""
     told = ["The p-value is that of all four statistics; the ratio is to the floor, of the mean of 3."]
+    first = next(iter(results.values()))
+    if first["vun"] is not None:
+        told.append("{} is the share of graphs that are {} at once.".format(*_all_at_once(first)))
     told += common_notes(results)
     return "\n".join([as_text(comparison(results)), "", *told])
 

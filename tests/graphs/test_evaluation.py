@@ -3,12 +3,14 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
+from brute_force import random_graphs
 from tqdm import tqdm
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import evaluate_graphs, evaluation, graph_mmd, load_graph_data
 from discrete_ed.graphs.evaluation import erdos_renyi_like
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
+from discrete_ed.graphs.two_sample import draw
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 
@@ -32,7 +34,7 @@ def test_scores_with_training_graphs(data, protocol):
     assert set(result) == {
         "protocol", "reference_graphs", "generated_graphs", "train_graphs",
         "statistics", "p_value", "mean", "novel", "novel_reference", "unique", "connected",
-        "valid_property", "valid", "valid_reference", "cleaned",
+        "valid_property", "valid", "valid_reference", "vun_property", "vun", "vun_reference", "cleaned",
     }  # fmt: skip
     direct, floor = graph_mmd(data.test, generated, protocol), graph_mmd(data.test, data.train, protocol)
     for name, scores in result["statistics"].items():
@@ -60,6 +62,7 @@ def test_scores_without_training_graphs(data):
     for scores in result["statistics"].values():
         assert 0 < scores["floor"] < scores["erdos_renyi"]
         assert scores["bias"] / scores["floor_bias"] == pytest.approx((1 / 200 + 1 / 30) / (1 / 100 + 1 / 100))
+    assert (result["vun_property"], result["vun"], result["vun_reference"]) == (None, None, None)
 
 
 def test_mean_is_that_of_degree_clustering_and_orbit(data):
@@ -91,6 +94,48 @@ def test_novel_unique_and_connected_by_hand():
     assert result["novel_reference"] == 1 / 2
     assert result["unique"] == 4 / 5
     assert result["connected"] == 3 / 5
+
+
+def counted_by_search(graphs, train, is_valid):
+    """The fraction of `graphs` that are valid and isomorphic to none of `train` and no earlier one; graph by graph."""
+    counted = 0
+    for k, graph in enumerate(graphs):
+        seen = any(nx.is_isomorphic(graph, other) for other in [*train, *graphs[:k]])
+        counted += is_valid(graph) and not seen
+    return counted / len(graphs)
+
+
+@pytest.mark.parametrize(
+    ("connected", "valid", "counted"),
+    [
+        (True, None, "connected"),
+        (False, None, None),
+        (True, "bipartite", "bipartite"),
+        (False, "tree", "tree"),
+        (False, "connected", "connected"),
+    ],
+)
+def test_valid_unique_and_novel_graphs_are_those_of_a_search(connected, valid, counted):
+    """Of the reference graphs some are among the generated ones, which takes nothing from the novelty of these."""
+    some = random_graphs(120, largest=5)
+    whole = [graph for graph in some if len(graph) and nx.is_connected(graph)]
+    rest = [graph for graph in some if len(graph) and not nx.is_connected(graph)]
+    train = whole[:5]
+    reference = sorted(whole[3:20], key=lambda graph: any(nx.is_isomorphic(graph, one) for one in train))
+    generated = [*some[::-1], *train, *reference]
+    if not connected:
+        reference = [*reference, rest[0]]  # one is enough
+    result = evaluate_graphs(reference, generated, train, valid=valid)
+    is_valid = {
+        None: lambda _: True,
+        "bipartite": nx.is_bipartite,
+        "connected": lambda graph: len(graph) > 0 and nx.is_connected(graph),
+        "tree": lambda graph: len(graph) > 0 and nx.is_tree(graph),
+    }
+    assert result["vun_property"] == counted
+    assert result["vun"] == counted_by_search(generated, train, is_valid[counted])
+    assert result["vun_reference"] == counted_by_search(reference, train, is_valid[counted])
+    assert 0 < result["vun"] < min(result["novel"], result["unique"])
 
 
 ODD = [nx.null_graph(), nx.empty_graph(1), nx.empty_graph(3), nx.disjoint_union(nx.path_graph(2), nx.empty_graph(1))]
@@ -244,6 +289,28 @@ def test_unusable_sets_are_refused_by_name(name, bad):
 def test_unknown_protocol_is_refused():
     with pytest.raises(InputError, match="edp, gran"):
         evaluate_graphs([nx.path_graph(3)] * 2, [nx.path_graph(3)], protocol="other")
+
+
+@pytest.mark.parametrize(
+    ("seed", "told"),
+    [(-1, "at least 0, got -1"), (2**32, "less than 2³², got 4294967296"), (0.5, "a whole number, got 0.5")],
+)
+def test_seeds_that_some_source_of_randomness_refuses_are_refused(seed, told):
+    paths = [nx.path_graph(n) for n in (3, 4, 5)]
+    for take in (
+        lambda: evaluate_graphs(paths, paths, seed=seed),
+        lambda: erdos_renyi_like(paths, 3, seed=seed),
+        lambda: draw(np.eye(3), np.eye(3), PROTOCOLS["psd"].kernels["degree"], seed=seed),
+    ):
+        with pytest.raises(InputError, match=f"^seed: expected {told}$"):
+            take()
+    with pytest.raises(InputError, match=f"^split_seed: expected {told}$"):
+        load_graph_data("community-small", split_seed=seed)
+
+
+def test_seeds_of_numpy_are_seeds():
+    paths = [nx.path_graph(n) for n in (3, 4, 5)]
+    assert evaluate_graphs(paths, paths, seed=np.int64(3)) == evaluate_graphs(paths, paths, seed=3)
 
 
 def test_erdos_renyi_like_keeps_nodes_and_edges():

@@ -1,5 +1,8 @@
 import json
 import pickle
+import re
+import warnings
+from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import read_graphs, write_graphs
 from discrete_ed.graphs.convert import check_graph
-from discrete_ed.graphs.io import MAX_NODES
+from discrete_ed.graphs.io import MAX_NODES, graph_files
 
 ENDINGS = [".g6", ".s6", ".jsonl"]
 PETERSEN = nx.convert_node_labels_to_integers(nx.petersen_graph())
@@ -52,12 +55,39 @@ def test_every_atlas_graph_is_read_back(tmp_path, ending):
     assert [signature(graph) for graph in read_graphs(str(tmp_path / f"atlas{ending}"))] == list(map(signature, atlas))
 
 
-def test_folder_is_read_by_file_name_and_other_files_are_passed_over(tmp_path):
-    write_graphs(tmp_path / "b.s6", [nx.path_graph(2)])
-    write_graphs(tmp_path / "a.jsonl", [nx.path_graph(3), nx.path_graph(4)])
-    write_graphs(tmp_path / "c.G6", [nx.path_graph(5)])
-    (tmp_path / "notes.txt").write_text("not a graph")
-    assert [len(graph) for graph in read_graphs(tmp_path)] == [3, 4, 2, 5]
+def folder_of_odds_and_ends(folder: Path) -> None:
+    write_graphs(folder / "b.s6", [nx.path_graph(2)])
+    write_graphs(folder / "a.jsonl", [nx.path_graph(3), nx.path_graph(4)])
+    write_graphs(folder / "c.G6", [nx.path_graph(5)])
+    for name in (".DS_Store", ".gitkeep", "._c.g6"):
+        (folder / name).write_bytes(b"\0nothing of a graph")
+
+
+def test_folder_is_read_by_file_name_without_its_hidden_files(tmp_path):
+    folder_of_odds_and_ends(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [len(graph) for graph in read_graphs(tmp_path)] == [3, 4, 2, 5]
+    assert [file.name for file in graph_files(tmp_path)] == ["a.jsonl", "b.s6", "c.G6"]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        (["notes.txt"], r"1 \(notes\.txt\)$"),
+        (["z", "notes.txt", "more.pkl"], r"3 \(more\.pkl, notes\.txt, z\)$"),
+        (["z", "notes.txt", "more.pkl", "even.csv"], r"4 \(even\.csv, more\.pkl, notes\.txt, …\)$"),
+    ],
+)
+def test_other_files_of_a_folder_are_named_in_one_warning(tmp_path, others, told):
+    folder_of_odds_and_ends(tmp_path)
+    for name in others:
+        (tmp_path / name).write_bytes(b"not a graph")
+    with pytest.warns(UserWarning, match=told) as caught:
+        assert [len(graph) for graph in read_graphs(tmp_path)] == [3, 4, 2, 5]
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert str(caught[0].message).startswith(f"{tmp_path}: skipped ")
 
 
 def test_headers_blank_lines_and_line_endings_of_other_systems_are_accepted(tmp_path):
@@ -151,10 +181,13 @@ def test_pickle_is_refused_with_the_way_out(tmp_path, ending):
         read_graphs(tmp_path / f"graphs{ending}")
 
 
-def test_folder_without_graph_files_is_refused(tmp_path):
-    (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(InputError, match=r"folder with graph files .*got none"):
-        read_graphs(tmp_path)
+@pytest.mark.parametrize(("names", "found"), [([], "none"), ([".a.g6"], "none"), (["a.txt", "b"], "only 2 (a.txt, b)")])
+def test_folder_without_graph_files_is_refused(tmp_path, names, found):
+    for name in names:
+        (tmp_path / name).write_text("nothing")
+    for read in (read_graphs, graph_files):
+        with pytest.raises(InputError, match=rf"folder with graph files .*got {re.escape(found)}$"):
+            read(tmp_path)
 
 
 def test_malformed_file_in_a_folder_is_named(tmp_path):

@@ -70,6 +70,26 @@ def test_validity_stands_among_the_shares():
     assert "valid (planar): " in tables.summary(result)
 
 
+@pytest.mark.parametrize(
+    ("valid", "short", "asked"),
+    [(None, "V.U.N.", "connected, unique and novel"), ("tree", "V.U.N.", "tree, unique and novel")],
+)
+def test_valid_unique_and_novel_at_once_is_told_where_there_are_training_graphs(valid, short, asked):
+    result = evaluate_graphs(REFERENCE, GENERATED, REFERENCE[5:25], valid=valid)
+    loose = evaluate_graphs([*REFERENCE, nx.empty_graph(2)], GENERATED, REFERENCE[5:25])
+    alone = evaluate_graphs(REFERENCE, GENERATED, valid=valid)
+    assert result["vun"] < loose["vun"]
+    share = f"{result['vun']:.1%} (of the reference graphs: {result['vun_reference']:.1%})"
+    assert f"{asked} ({short}): {share}" in tables.summary(result)
+    assert f"unique and novel (U.N.): {loose['vun']:.1%}" in tables.summary(loose)
+    for one, name in ((result, short), (loose, "U.N.")):
+        header, row, _ = tables.comparison({"mine": one})
+        assert row[header.index(name)] == f"{one['vun']:.1%}"
+    assert f"{short} is the share of graphs that are {asked} at once." in tables.comparison_summary({"mine": result})
+    for text in (tables.summary(alone), tables.comparison_summary({"mine": alone, "theirs": alone})):
+        assert "U.N." not in text
+
+
 def test_generators_stand_beside_each_other_with_the_floor(results):
     for result in results.values():
         both = {"mine": result, "theirs": {**result, "generated_graphs": 7}}

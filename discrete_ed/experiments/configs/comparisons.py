@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.experiments.configs.common import Resumable, expect
 
 
@@ -44,7 +44,8 @@ class Continuous(Resumable):
     def __post_init__(self) -> None:
         expect(self, "at least 1", "steps", "latent", low=1)
         expect(self, "at least 10", "most_images", low=10)
-        expect(self, "at least 0", "seed", "sampler_steps", low=0)
+        expect(self, "at least 0", "sampler_steps", low=0)
+        check_seed(self.seed)
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
 
@@ -90,7 +91,8 @@ class ComparePerturbations(Resumable):
             raise InputError(f"side: expected 3 to 12, got {self.side}")
         expect(self, "at least 100", "samples", "probe", low=100)
         expect(self, "at least 1", "m", "steps", "batch", low=1)
-        expect(self, "at least 0", "sigma", "error", "seed", low=0)
+        expect(self, "at least 0", "sigma", "error", low=0)
+        check_seed(self.seed)
         if not 0 < self.epsilon <= 0.5:
             raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
         if not 0 < self.learning_rate < float("inf"):

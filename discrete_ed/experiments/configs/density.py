@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.experiments.configs.common import Checkpointed, expect
 
 
@@ -97,7 +97,8 @@ class EstimateDensity(Checkpointed):
         expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
         expect(self, "at least 2", "samples", "runs", low=2)
         expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
-        expect(self, "at least 0", "w", "seed", "weight_decay", low=0)
+        expect(self, "at least 0", "w", "weight_decay", low=0)
+        check_seed(self.seed)
         if self.epsilon is not None and not 0 < self.epsilon <= 0.5:
             raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
         if not 0 <= self.ema < 1:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.experiments.configs.common import Checkpointed, Resumable, expect
 
 ProtocolName = Literal["edp", "gran", "psd"]
@@ -85,7 +85,9 @@ class GenerateEgoGraphs(Checkpointed):
         if self.steps is not None:
             expect(self, "at least 1", "steps", low=1)
         expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
-        expect(self, "at least 0", "sampler_steps", "layers", "w", "seed", "split_seed", low=0)
+        expect(self, "at least 0", "sampler_steps", "layers", "w", low=0)
+        check_seed(self.seed)
+        check_seed(self.split_seed, "split_seed")
         low, high = self.flips
         if not 0 < low <= high < float("inf"):
             raise InputError(f"flips: expected 0 < low <= high, got {low} {high}")
@@ -105,7 +107,8 @@ class Judging(Resumable):
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
     valid: PropertyName | None = None
-    """the property that makes a graph valid; its share is reported"""
+    """the property that makes a graph valid; its share is reported, and with --train that of the graphs which are
+    valid, unique and novel at once (where no property is named, connected counts if all real graphs are)"""
     json: Path | None = None
     """file to write the result to"""
     report: Path | None = None
@@ -117,7 +120,7 @@ class Judging(Resumable):
     """seed of the yardsticks' random draws"""
 
     def __post_init__(self) -> None:
-        expect(self, "at least 0", "seed", low=0)
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_seed
 from discrete_ed.experiments.configs.common import Resumable, expect
 
 EstimatorName = Literal[
@@ -99,7 +99,8 @@ class TrainIsing(Resumable):
         expect(self, "at least 2", "side", low=2)
         expect(self, "at least 1", "dimension", "sweeps", "negatives", "seeds", low=1)
         expect(self, "at least 10", "samples", low=10)
-        expect(self, "at least 0", "w", "seed", low=0)
+        expect(self, "at least 0", "w", low=0)
+        check_seed(self.seed)
         if not 1 <= self.block <= 10:
             raise InputError(f"block: expected 1 to 10 spins, got {self.block}")
         if self.epsilon is not None and not 0 < self.epsilon <= 0.5:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from discrete_ed.errors import check_seed
 from discrete_ed.experiments.configs.common import Resumable, expect
 
 KernelName = Literal[
@@ -58,6 +59,7 @@ class Sample(Resumable):
     def __post_init__(self) -> None:
         expect(self, "at least 1", "chains", "thin", low=1)
         expect(self, "at least 4, which the diagnostics need", "steps", low=4)
-        expect(self, "at least 0", "warmup", "seed", low=0)
+        expect(self, "at least 0", "warmup", low=0)
+        check_seed(self.seed)
         if self.nodes is not None:
             expect(self, "at least 1", "nodes", low=1)

@@ -1,0 +1,46 @@
+"""Galleries: all nodes are drawn, and of very many edges some; the largest graphs are told only."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+
+from discrete_ed.report import figures
+from discrete_ed.report.figures import layout
+
+
+@pytest.mark.parametrize("nodes", [1, 5, figures.EXACT, figures.EXACT + 1])
+def test_a_layout_has_the_order_of_the_nodes_and_stays_the_same(nodes):
+    graph = nx.path_graph(nodes)
+    place = layout(graph)
+    assert place.shape == (nodes, 2)
+    renamed = nx.relabel_nodes(graph, {node: f"v{node}" for node in graph})
+    assert np.allclose(layout(renamed), place)
+    if 2 < nodes <= figures.EXACT:  # a path is drawn as one: neighbours lie nearest
+        gaps = np.linalg.norm(place[:, None] - place, axis=2)
+        assert gaps[0].argmax() == nodes - 1
+        assert np.diagonal(gaps, 1).max() < np.diagonal(gaps, 2).min()
+
+
+def drawn(graph: nx.Graph) -> tuple[list[np.ndarray], np.ndarray]:
+    """The lines and the dots of the first picture of a gallery."""
+    axes = next(axes for axes in figures.gallery([graph], [graph]).axes if axes.collections or axes.texts)
+    lines = [one for one in axes.collections if isinstance(one, LineCollection)]
+    dots = [one for one in axes.collections if isinstance(one, PathCollection)]
+    return [s for one in lines for s in one.get_segments()], np.concatenate([one.get_offsets() for one in dots] or [[]])
+
+
+@pytest.mark.parametrize("graph", [nx.gnp_random_graph(300, 0.1, seed=0), nx.path_graph(300), nx.empty_graph(70)])
+def test_all_nodes_and_as_many_edges_as_can_be_told_apart_are_drawn(graph):
+    segments, dots = drawn(graph)
+    place = layout(graph)
+    assert np.array_equal(dots, place)
+    node = {tuple(at): k for k, at in enumerate(place.tolist())}
+    edges = {frozenset(node[tuple(end)] for end in segment.tolist()) for segment in segments}
+    assert edges <= {frozenset(edge) for edge in graph.edges}
+    assert len(edges) == len(segments) == min(figures.MOST_LINES, graph.number_of_edges())
+
+
+def test_of_huge_graphs_only_the_size_is_told():
+    segments, dots = drawn(nx.empty_graph(figures.DRAWN + 1))
+    assert len(segments) == dots.size == 0
