@@ -41,10 +41,12 @@ def as_png(figure: Figure) -> bytes:
 def layout(graph: nx.Graph) -> np.ndarray:
     """Places in the plane of the nodes of a graph, in its order and always the same, `(n, 2)`.
 
-    Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; springs when large.
+    Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; when large springs, which start
+    at the spectral layout.
     """
     if len(graph) > EXACT:
-        place = nx.spring_layout(graph, seed=0, iterations=20)
+        begun = nx.spectral_layout(graph) if nx.is_connected(graph) else None  # which unfolds grids and rings
+        place = nx.spring_layout(graph, pos=begun, iterations=20, seed=0)
     else:
         distances = {u: dict(nx.single_source_shortest_path_length(graph, u)) for u in graph}
         far = 1 + max((max(row.values()) for row in distances.values()), default=0)

@@ -22,6 +22,15 @@ def test_a_layout_has_the_order_of_the_nodes_and_stays_the_same(nodes):
         assert np.diagonal(gaps, 1).max() < np.diagonal(gaps, 2).min()
 
 
+@pytest.mark.parametrize("graph", [nx.cycle_graph(200), nx.convert_node_labels_to_integers(nx.grid_2d_graph(15, 15))])
+def test_rings_and_grids_are_recognised(graph):
+    place = layout(graph)
+    steps = dict(nx.all_pairs_shortest_path_length(graph))
+    real = np.array([[steps[u][v] for v in graph] for u in graph])
+    gaps = np.linalg.norm(place[:, None] - place, axis=2)
+    assert np.corrcoef(gaps.ravel(), real.ravel())[0, 1] > 0.9
+
+
 def drawn(graph: nx.Graph) -> tuple[list[np.ndarray], np.ndarray]:
     """The lines and the dots of the first picture of a gallery."""
     axes = next(axes for axes in figures.gallery([graph], [graph]).axes if axes.collections or axes.texts)
