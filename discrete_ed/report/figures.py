@@ -41,8 +41,8 @@ def as_png(figure: Figure) -> bytes:
 def layout(graph: nx.Graph) -> np.ndarray:
     """Places in the plane of the nodes of a graph, in its order and always the same, `(n, 2)`.
 
-    Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; when large springs, which start
-    at the spectral layout.
+    Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; when large, springs that
+    start at the spectral layout.
     """
     if len(graph) > EXACT:
         begun = nx.spectral_layout(graph) if nx.is_connected(graph) else None  # which unfolds grids and rings
