@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, check_free
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation, Taylor
 from discrete_ed.losses import contrastive_divergence
@@ -21,7 +21,7 @@ class ContrastiveDivergence:
     `mean_i E(x_i) − mean_j E(x⁻_j)`, with `x⁻` the ends of chains of `k` steps under the energy as it is. CD-k starts
     them at the batch. With a buffer they start at rows drawn from it without replacement, and their ends replace those
     rows; a buffer as large as the batch is classic persistent CD. The buffer starts as coin flips, or as data where
-    these have probability zero. Only free bits move, so with frozen ones use CD-k.
+    these have probability zero. Only free bits move, so with frozen ones use CD-k, whose negatives share those of data.
 
     Args:
         kernel: any kernel; Gibbs-with-gradients where not given.
@@ -30,6 +30,10 @@ class ContrastiveDivergence:
         buffer: number of states kept, 0 for CD-k.
         restart: probability that a chain starts at coin flips instead of its row of the buffer.
         generator: of the chains, on the device of the data.
+
+    Raises:
+        InputError: a number out of its range; when called with a buffer, an energy that freezes bits, or states of
+            another length than those in it.
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800; Tieleman 2008, ICML; the replay buffer from Du and Mordatch
     2019, arXiv 1903.08689.
@@ -68,6 +72,9 @@ class ContrastiveDivergence:
         local = self.local(energy)
         if not self.size:
             return contrastive_divergence(energy, x, self._walk(local, x))
+        check_free(energy, x)
+        if self.buffer is not None and self.buffer.shape[1] != x.shape[1]:
+            raise InputError(f"x: expected {self.buffer.shape[1]} bits as in the buffer, got {x.shape[1]}")
         if self.buffer is None:
             self.buffer = _possible(energy, self._coins(x.new_empty(self.size, x.shape[1])), x).to(torch.uint8)
         self.buffer = self.buffer.to(x.device)  # a checkpoint's is on the CPU

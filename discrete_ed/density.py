@@ -16,6 +16,7 @@ from discrete_ed.energies import (
     NetworkEnergy,
     RBMEnergy,
 )
+from discrete_ed.energies.base import check_free, of_kind
 from discrete_ed.energies.network import NetworkName
 from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
@@ -129,13 +130,14 @@ def density_loss(
 def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
     if x.shape[1] > ENUMERATED:
         raise InputError(f"loss: expected at most {ENUMERATED} bits for ml, got {x.shape[1]}")
+    check_free(energy, x)
     states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
     return energy(x).mean() + (-energy(states)).logsumexp(0)
 
 
 def chain_kernel(energy: Energy) -> Kernel:
     """The kernel that suits an energy: block Gibbs for an `RBMEnergy`, Gibbs-with-gradients for any other."""
-    return BlockGibbs() if isinstance(energy, RBMEnergy) else GibbsWithGradients()
+    return GibbsWithGradients() if of_kind(energy, RBMEnergy) is None else BlockGibbs()
 
 
 def judge(energy: Energy, x: Tensor) -> float:
@@ -161,6 +163,8 @@ def draw(
 ) -> Tensor:
     """`n` states from the law of an energy, `(n, D)` float: independent ones up to 16 bits, ends of chains beyond.
 
+    Where bits are frozen all are ends of chains, since each start has a law of its own.
+
     Args:
         start: states at which chains start, `(B, D)`; their number is that of the chains, `n / snapshots`.
         steps: steps of the chains before the first snapshot, and a tenth of them between any two.
@@ -179,7 +183,7 @@ def draw(
     if len(start) * snapshots != n:
         raise InputError(f"start: expected {n} / {snapshots} states, a chain for each, got {len(start)}")
     bits = start.shape[1]
-    if bits <= ENUMERATED:
+    if bits <= ENUMERATED and energy.free(start).all():
         with torch.no_grad():
             law = log_law(energy, bits, dtype=start.dtype).double().exp()
         rows = law.multinomial(n, replacement=True, generator=generator)

@@ -69,7 +69,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: peak learning rate of AdamW.
         weight_decay: decoupled weight decay.
         binarize: values above it become ones, as in scikit-learn's `BernoulliNB`; None asks for zeros and ones.
-        random_state: a seed, a `numpy.random.RandomState`, or None for a fresh one.
+        random_state: a seed, a `numpy.random.RandomState` or `Generator`, or None for a fresh one.
 
     Attributes:
         energy_: the fitted energy, in float64.
@@ -134,7 +134,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
         self.energy_ = energy.double().eval()
         self.normaliser_ = normaliser(self.energy_, data.double(), generator=g)
-        self._start = data[:1000].to(torch.uint8)
+        self._start = data[torch.randperm(len(data), generator=g)[:1000]].to(torch.uint8)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray[Any, Any]:
@@ -171,4 +171,6 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _seed(self, random_state: Any) -> int:
         if isinstance(random_state, np.random.RandomState):
             return int(random_state.randint(2**31 - 1))
+        if isinstance(random_state, np.random.Generator):
+            return int(random_state.integers(2**31 - 1))
         return int(np.random.SeedSequence(random_state).generate_state(1)[0])

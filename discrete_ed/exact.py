@@ -11,16 +11,19 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from discrete_ed.energies import RBMEnergy
-from discrete_ed.energies.base import Energy, device_of, dtype_of
+from discrete_ed.energies.base import Energy, check_kind, check_shape, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 
 MAX_BITS = 20  # 2^20 states: eight megabytes of float64
 CHUNK = 2**14  # states evaluated at once
 
 
-def _states(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[Tensor]:
-    """All states where the energy is, and in its precision unless another is given."""
-    return chunks(bits, dtype or dtype_of(energy), device_of(energy))
+def _evaluated(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """All states with their energies, some at a time; in the energy's precision unless another is given."""
+    for x in chunks(bits, dtype or dtype_of(energy), device_of(energy)):
+        value = energy(x)
+        check_shape(energy, value, (len(x),))
+        yield x, value
 
 
 def chunks(bits: int, dtype: torch.dtype, device: torch.device | str = "cpu", name: str = "bits") -> Iterator[Tensor]:
@@ -50,7 +53,7 @@ def log_law(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> T
     >>> log_law(IsingEnergy(2), 2).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return torch.cat([-energy(x) for x in _states(energy, bits, dtype)]).log_softmax(-1)
+    return torch.cat([-value for _, value in _evaluated(energy, bits, dtype)]).log_softmax(-1)
 
 
 def log_z(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> float:
@@ -69,7 +72,7 @@ def log_z(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> flo
     2.079442
     """
     with torch.no_grad():
-        parts = [(-energy(x).double()).logsumexp(-1) for x in _states(energy, bits, dtype)]
+        parts = [(-value.double()).logsumexp(-1) for _, value in _evaluated(energy, bits, dtype)]
     return number(torch.stack(parts).logsumexp(-1))
 
 
@@ -100,14 +103,15 @@ def moments(energy: Energy, bits: int, *, dtype: torch.dtype | None = None) -> M
     total = log_z(energy, bits, dtype=dtype)
     pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device_of(energy))
     with torch.no_grad():
-        for x in _states(energy, bits, dtype):
-            weight = (-energy(x).double() - total).exp().unsqueeze(-1)
+        for x, value in _evaluated(energy, bits, dtype):
+            weight = (-value.double() - total).exp().unsqueeze(-1)
             pairs += x.double().T @ (weight * x.double())
     return Moments(pairs.diagonal().clone(), pairs)
 
 
 def _layers(energy: RBMEnergy) -> tuple[Tensor, Tensor, Tensor, bool]:
     """`W`, the bias of its rows and of its columns in float64, columns the smaller layer; whether those are hidden."""
+    check_kind(energy, RBMEnergy)
     weight, visible, hidden = (
         parameter.detach().double() for parameter in (energy.weight, energy.visible_bias, energy.hidden_bias)
     )

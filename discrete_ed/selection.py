@@ -108,6 +108,7 @@ class _Selection:
     ) -> None:
         self.energy, self.score, self.steps = energy, cast(Callable[[Any], float], score), config.steps
         self.every, self.patience, self.watch = every, patience, watch
+        self.settings = [config.ema, every, patience]
         self.averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema)).eval()
         self.scores: list[tuple[int, float]] = []
         self.records: list[Record] = []
@@ -137,6 +138,7 @@ class _Selection:
 
     def state_dict(self) -> dict[str, Any]:
         return {
+            "settings": self.settings,
             "averaged": self.averaged.state_dict(),
             "scores": self.scores,
             "records": columns_of(self.records),
@@ -144,6 +146,10 @@ class _Selection:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["settings"] != self.settings:
+            raise InputError(
+                f"ema, every, patience: expected those of the checkpoint, {state['settings']}, got {self.settings}"
+            )
         self.averaged.load_state_dict(state["averaged"])
         self.scores = [(step, score) for step, score in state["scores"]]
         scores = dict(self.scores)

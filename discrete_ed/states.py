@@ -45,6 +45,8 @@ def check_states(x: Tensor, *, bits: int | None = None, name: str = "x") -> None
         raise InputError(f"{name}: expected a torch tensor, got {type(x).__name__}")
     if not x.is_floating_point():
         raise InputError(f"{name}: expected a float tensor of zeros and ones, got dtype {x.dtype} (call .float())")
+    if x.element_size() < 4:  # differences of energies would be rounding, and averages of weights would not move
+        raise InputError(f"{name}: expected single or double precision, got dtype {x.dtype}")
     if x.ndim < 1 or (bits is not None and x.shape[-1] != bits):
         expected = "(..., D)" if bits is None else f"(..., {bits})"
         raise InputError(f"{name}: expected shape {expected}, got {tuple(x.shape)}")
@@ -74,11 +76,12 @@ def triangle_nodes(bits: int) -> int:
 @lru_cache(maxsize=64)
 def triangle_index(nodes: int, device: torch.device | str = "cpu") -> Tensor:
     """For each cell `(i, j)` of an `N × N` matrix the position of its bit in the state; shape `(N, N)`, symmetric."""
-    rows, columns = torch.triu_indices(nodes, nodes)
-    index = torch.zeros(nodes, nodes, dtype=torch.long)
-    index[rows, columns] = torch.arange(len(rows))
-    index[columns, rows] = torch.arange(len(rows))
-    return index.to(device)
+    with torch.inference_mode(False), torch.device("cpu"):  # it is kept for callers in other modes, too
+        rows, columns = torch.triu_indices(nodes, nodes)
+        index = torch.zeros(nodes, nodes, dtype=torch.long)
+        index[rows, columns] = torch.arange(len(rows))
+        index[columns, rows] = torch.arange(len(rows))
+        return index.to(device)
 
 
 def to_matrix(x: Tensor) -> Tensor:

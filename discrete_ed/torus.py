@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies.base import check_kind
 from discrete_ed.errors import InputError
 from discrete_ed.exact import chunks, number
 from discrete_ed.states import to_spins
@@ -20,9 +21,13 @@ BLOCK = 2**12  # draws made at once
 
 
 class _Rows:
-    """A torus cut into rows of its shorter side: the weights of a row by itself, and of two rows that follow."""
+    """A torus cut into rows of its shorter side: the weights of a row by itself, and of two rows that follow.
+
+    All weights are logarithms: those of strongly coupled and frustrated spins are too far apart for any scale.
+    """
 
     def __init__(self, energy: IsingEnergy, shape: tuple[int, int], most: int) -> None:
+        check_kind(energy, IsingEnergy)
         rows, columns = shape
         if min(shape) < 1 or rows * columns != len(energy.fields):
             raise InputError(f"shape: expected rows × columns = {len(energy.fields)} spins, got {shape}")
@@ -52,37 +57,31 @@ class _Rows:
             return torch.zeros(self.columns, dtype=torch.float64)
         return self.couplings[self.site[r], self.down[r]]
 
-    def weights(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each row, the weight `(2^L, 2^L)` of every first row with every state of this one, all between summed.
+    def log_weights(self) -> Iterator[Tensor]:
+        """For each row, the log weight `(2^L, 2^L)` of every first row with every state of it, all between summed.
 
-        With each comes the logarithm that it was scaled by. What is yielded last belongs to the first row again: its
-        trace is Z.
+        What is yielded last belongs to the first row again: its trace, of weights, is Z.
         """
-        scale = self.inside[:, 0].max()
-        weights = torch.diag((self.inside[:, 0] - scale).exp())
+        states = 2**self.columns
+        weights = torch.full((states, states), -torch.inf, dtype=torch.float64)
+        weights.diagonal().copy_(self.inside[:, 0])
         for r in range(self.rows):
-            yield weights, scale
+            yield weights
             for c, bond in enumerate(self.between(r)):
-                same, opposed = (bond - bond.abs()).exp(), (-bond - bond.abs()).exp()
-                zero, one = weights.view(2**self.columns, 2**c, 2, -1).unbind(2)
-                weights = torch.stack([same * zero + opposed * one, opposed * zero + same * one], 2)
-                weights = weights.view(2**self.columns, 2**self.columns)
-                scale = scale + bond.abs()
+                zero, one = weights.view(states, 2**c, 2, -1).unbind(2)
+                same, opposed = torch.logaddexp(zero + bond, one - bond), torch.logaddexp(zero - bond, one + bond)
+                weights = torch.stack([same, opposed], 2).view(states, states)
             if r + 1 < self.rows:
-                top = self.inside[:, r + 1].max()
-                weights = weights * (self.inside[:, r + 1] - top).exp()
-                scale = scale + top
-            largest = weights.max()
-            weights, scale = weights / largest, scale + largest.log()
-        yield weights, scale
+                weights = weights + self.inside[:, r + 1]
+        yield weights
 
 
 def torus_log_z(energy: IsingEnergy, shape: tuple[int, int]) -> float:
     """`log Z` of an Ising model on a torus with any bonds and fields, by transfer matrices in float64.
 
     Site `(r, c)` is bit `r · columns + c`. Each row of the shorter side, `L` spins, is a state of `2^L`; the matrix of
-    weights between the first row and the current one, `4^L` numbers, is moved on site by site. A side of two has one
-    bond between its two sites, a side of one none. Accurate to rounding while couplings stay below some hundreds.
+    weights between the first row and the current one, `4^L` numbers, is moved on site by site, in logarithms. A side of
+    two has one bond between its two sites, a side of one none.
 
     Args:
         shape: rows and columns; the shorter side at most 12.
@@ -96,8 +95,8 @@ def torus_log_z(energy: IsingEnergy, shape: tuple[int, int]) -> float:
     >>> round(torus_log_z(IsingEnergy(100), (10, 10)), 6)  # 100 log 2
     69.314718
     """
-    ((weights, scale),) = deque(_Rows(energy, shape, MAX_RING).weights(), maxlen=1)
-    return number(scale + weights.trace().log())
+    (weights,) = deque(_Rows(energy, shape, MAX_RING).log_weights(), maxlen=1)
+    return number(weights.diagonal().logsumexp(0))
 
 
 def torus_sample(
@@ -123,17 +122,15 @@ def torus_sample(
     if count < 0:
         raise InputError(f"count: expected at least 0, got {count}")
     lattice = _Rows(energy, shape, MAX_SAMPLED)
-    *until, (closed, _) = lattice.weights()
+    *until, closed = lattice.log_weights()
     x = torch.empty(count, shape[0] * shape[1], dtype=energy.fields.dtype)
     for start in range(0, count, BLOCK):
         n = min(BLOCK, count - start)
-        first = closed.diagonal().multinomial(n, replacement=True, generator=_on_cpu(generator))
+        first = closed.diagonal().softmax(0).multinomial(n, replacement=True, generator=_on_cpu(generator))
         below = first
         for r in range(lattice.rows - 1, 0, -1):
-            bond = lattice.between(r)
-            log_weight = (lattice.s[below] * bond) @ lattice.s.T
-            weight = until[r][0][first] * (log_weight - bond.abs().sum()).exp()
-            below = weight.multinomial(1, replacement=True, generator=_on_cpu(generator)).squeeze(1)
+            log_weight = until[r][first] + (lattice.s[below] * lattice.between(r)) @ lattice.s.T
+            below = log_weight.softmax(1).multinomial(1, replacement=True, generator=_on_cpu(generator)).squeeze(1)
             x[start : start + n, lattice.site[r]] = ((lattice.s[below] + 1) / 2).to(x.dtype)
         x[start : start + n, lattice.site[0]] = ((lattice.s[first] + 1) / 2).to(x.dtype)
     return x.to(energy.fields.device)

@@ -158,8 +158,8 @@ def fit(
         A record for each step: `step`, `loss`, `grad_norm` (before clipping) and `learning_rate`.
 
     Raises:
-        NumericalError: the loss or its gradient is not finite. The weights stay those of the last good step, and no
-            checkpoint is written.
+        NumericalError: the loss or its gradient is not finite. That step is not made, no checkpoint is written, and
+            `energy` holds the averaged weights so far.
         InputError: too few batches, or a checkpoint that can't be written or is of another training.
         Interrupted: SIGINT or SIGTERM came. The step is finished and saved, and `energy` holds the averaged weights
             so far; a second signal ends the program at once.
@@ -188,12 +188,12 @@ def fit(
     records: list[Record] = []
     for tensor in energy.state_dict().values():
         from_first_(tensor)
-    stateful = {"batches": stream, "loss": loss, "watch": watch}
-    things = {
+    stateful = {"watch": watch, "batches": stream, "loss": loss}  # `watch` first: it may refuse to go on
+    things: dict[str, Any] = {
+        **{name: thing for name, thing in stateful.items() if hasattr(thing, "state_dict")},
         "energy": energy,
         "averaged": averaged,
         "optimizer": optimizer,
-        **{name: thing for name, thing in stateful.items() if hasattr(thing, "state_dict")},
         **_default_generators(parameters),
     }
 
@@ -219,6 +219,9 @@ def fit(
                     check_energy(energy, x, trainable=True)
                 optimizer.zero_grad(set_to_none=True)
                 value = loss(energy, x)
+                if not isinstance(value, Tensor) or value.shape != ():
+                    got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                    raise InputError(f"loss: expected a function of an energy and a batch to a scalar, got {got}")
                 value.backward()
                 value = _over_ranks(parameters, value, len(x))
                 record = _update(energy, x, value, config, len(records) + 1, optimizer, parameters)
@@ -295,12 +298,22 @@ def _over_ranks(parameters: Sequence[Tensor], value: Tensor, rows: int) -> Tenso
 
 def _restored(checkpoints: Checkpoints, things: dict[str, Any], config: FitConfig) -> list[Record]:
     """The records so far, after loading the newest checkpoint into the things."""
-    saved = checkpoints.restore(things)
-    if saved is None:
-        return []
-    if saved.state.get("config") != asdict(config):
-        raise InputError(f"config: expected that of the checkpoint, {saved.state.get('config')}, got {asdict(config)}")
-    return records_of(saved.state["records"])
+    saved = checkpoints.restore({"config": _Same("config", asdict(config)), **things})
+    return [] if saved is None else records_of(saved.state["records"])
+
+
+class _Same:
+    """What must be as it was when the checkpoint was written."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name, self.value = name, value
+
+    def state_dict(self) -> Any:
+        return self.value
+
+    def load_state_dict(self, state: Any) -> None:
+        if state != self.value:
+            raise InputError(f"{self.name}: expected that of the checkpoint, {state}, got {self.value}")
 
 
 def columns_of(records: list[Record]) -> Tensor:

@@ -1,5 +1,7 @@
 import json
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -132,6 +134,39 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path, energy, arguments, mess
     with pytest.raises(InputError, match=message):
         save_energy(tmp_path / "new", energy, arguments)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_save_that_is_cut_anywhere_leaves_the_old_energy_or_the_new_one(tmp_path, monkeypatch, begun):
+    """Every replacement of a file by another is a place to be killed at, before it and after it."""
+    old, new = (MLPEnergy(**ARGUMENTS) for _ in range(2))
+    real, outcomes = Path.replace, []
+    for cut in range(5):
+        folder, calls = tmp_path / str(cut), []
+        if begun:
+            save_energy(folder, old, ARGUMENTS)
+
+        def killed(path, target, calls=calls, cut=cut):
+            if len(calls) == cut // 2 and cut % 2 == 0:
+                raise KeyboardInterrupt
+            moved = real(path, target)
+            calls.append(target)
+            if len(calls) == cut // 2 + 1 and cut % 2:
+                raise KeyboardInterrupt
+            return moved
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(Path, "replace", killed)
+            save_energy(folder, new, ARGUMENTS)
+        try:
+            weight = load_energy(folder).net[0].weight
+            outcomes.append("new" if torch.equal(weight, new.net[0].weight) else "old")
+            assert torch.equal(weight, (new if outcomes[-1] == "new" else old).net[0].weight)
+        except InputError:
+            outcomes.append("none")
+        save_energy(folder, new, ARGUMENTS)
+        assert sorted(os.listdir(folder)) == [MANIFEST, WEIGHTS]
+    assert outcomes == ["old" if begun else "none", "new", "new", "new", "new"]
 
 
 def test_saving_again_replaces_the_old_one(saved):

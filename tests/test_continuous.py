@@ -195,7 +195,18 @@ def test_mala_keeps_the_law_and_langevin_is_as_wrong_as_known():
     assert biased - 2 > 6 * error
 
 
+def test_a_model_keeps_its_own_means_and_energies_of_another_shape_are_refused():
+    means = torch.zeros(2, 1)
+    mixture = MixtureEnergy(torch.ones(2), means)
+    means += 5
+    assert mixture.means.tolist() == [[0], [0]]
+    with pytest.raises(InputError, match=r"energy: expected numbers \(5,\) at states \(5, 2\), got \(5, 1\)"):
+        energy_discrepancy(torch.nn.Linear(2, 1), torch.zeros(5, 2), 1.0)
+
+
 def test_a_chain_that_leaves_for_infinity_is_told():
+    with pytest.raises(NumericalError, match="3 of 3 chains left for infinity, or their energy is none"):
+        sample(MALA(0.1), lambda x: x.sum(-1) * torch.nan, torch.zeros(3, 2), 5)
     with pytest.raises(NumericalError, match="smaller step size"):
         sample(Langevin(1e3), GaussianEnergy(torch.zeros(1), 1e-3), torch.ones(2, 1), 200)
 

@@ -10,6 +10,7 @@ from place import DEVICE, seeded
 
 from discrete_ed import (
     BlockGibbs,
+    Clamped,
     ContrastiveDivergence,
     Energy,
     FitConfig,
@@ -123,6 +124,15 @@ def test_block_gibbs_serves_machines(generator):
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         ContrastiveDivergence(**arguments)
+
+
+def test_frozen_bits_and_states_of_another_length_do_not_go_with_a_buffer():
+    loss = ContrastiveDivergence(buffer=4)
+    with pytest.raises(InputError, match="freezes no bit"):
+        loss(Clamped(IsingEnergy(2).to(DEVICE), torch.tensor([True, False])), torch.zeros(2, 2))
+    loss(IsingEnergy(2).to(DEVICE), torch.zeros(2, 2))
+    with pytest.raises(InputError, match="x: expected 2 bits as in the buffer, got 3"):
+        loss(IsingEnergy(3).to(DEVICE), torch.zeros(2, 3))
 
 
 def test_a_buffer_of_another_size_is_refused():

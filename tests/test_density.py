@@ -10,6 +10,7 @@ from torch import Tensor
 from discrete_ed import (
     BernoulliEnergy,
     BlockGibbs,
+    Clamped,
     ContrastiveDivergence,
     Energy,
     GibbsWithGradients,
@@ -102,6 +103,15 @@ def test_few_bits_are_drawn_by_enumeration_and_many_by_chains(generator):
     assert (few.mean(0) - torch.tensor([2.0, -2.0]).sigmoid()).abs().max() < 0.04
     with pytest.raises(InputError, match="expected 5 / 2 states"):
         draw(energy, 5, torch.zeros(2, 18), snapshots=2)
+
+
+def test_conditional_laws_are_drawn_from_their_starts_and_not_summed():
+    known = Clamped(BernoulliEnergy(torch.tensor([9.0, 9.0])), torch.tensor([True, False]))
+    x = draw(known, 50, torch.zeros(50, 2), steps=20, generator=seeded())
+    assert x[:, 0].sum() == 0
+    assert x[:, 1].mean() > 0.9
+    with pytest.raises(InputError, match="freezes no bit"):
+        density_loss("ml")(known, x)
 
 
 def test_the_judge_prefers_the_truth():

@@ -102,6 +102,17 @@ def test_energies_and_losses_of_the_users_own():
         DensityEstimator(loss="nonsense").fit(table())
 
 
+def test_chains_start_all_over_the_table():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.random((1200, 20)) < 0.02, rng.random((1200, 20)) < 0.98]).astype(int)
+    model = DensityEstimator(steps=5, width=4, random_state=0).fit(rows)
+    drawn = model.sample(200, random_state=0, steps=1)
+    assert 0.3 < (drawn.mean(1) > 0.5).mean() < 0.7
+    model = DensityEstimator(steps=2, width=4, random_state=np.random.default_rng(4)).fit(table())
+    same = DensityEstimator(steps=2, width=4, random_state=np.random.default_rng(4)).fit(table())
+    assert model.score(table()) == same.score(table())
+
+
 def test_losses_with_a_state_or_torchs_own_randomness_start_afresh():
     def energy(bits: int) -> SumEnergy:
         return SumEnergy(BernoulliEnergy(bits), MLPEnergy(bits, hidden=(4,)))

@@ -158,7 +158,7 @@ def test_stopping_at_the_first_meeting_forwards_would_be_seen(generator):
 def test_frustrated_and_frozen_models_have_no_perfect_samples_here():
     with pytest.raises(InputError, match="at least 0"):
         perfect_sample(torus(3, 3, -0.2), 3)
-    with pytest.raises(InputError, match="expected an IsingEnergy"):
+    with pytest.raises(InputError, match="energy: expected IsingEnergy, got MLPEnergy"):
         perfect_sample(mlp(4), 3)
     with pytest.raises(NumericalError, match="have not met after 16 sweeps"):
         perfect_sample(torus(6, 6, 1.5), 3, max_sweeps=16)

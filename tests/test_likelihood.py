@@ -12,6 +12,7 @@ from place import DEVICE, FLOAT, all_states, rounding, seeded
 
 from discrete_ed import (
     BernoulliEnergy,
+    Clamped,
     Energy,
     Exact,
     FitConfig,
@@ -55,6 +56,16 @@ def test_impossible_states_have_a_log_likelihood_of_minus_infinity(places):
     assert result.mean == result.lower == -torch.inf
     with pytest.raises(NumericalError, match="finite numbers at data"):
         fit(energy, pseudo_likelihood, iter([all_states(2)[places[:2]].float()]), FitConfig(steps=1))
+
+
+def test_importance_sampling_takes_the_energy_as_it_is():
+    energy = mlp(6)
+    log_z_found, error = likelihood.importance_log_z(energy, 6, 4000)
+    assert abs(log_z_found - log_z(energy, 6)) < 5 * error
+    with pytest.raises(InputError, match="draws: expected at least 1"):
+        likelihood.importance_log_z(energy, 6, 0)
+    with pytest.raises(InputError, match="freezes no bit"):
+        likelihood.importance_log_z(Clamped(energy, torch.arange(6) < 2), 6, 10)
 
 
 def test_a_large_machine_is_summed_over_its_smaller_layer():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from place import DEVICE, FLOAT, all_states, number_of
 
-from discrete_ed import Bernoulli, GraphEnergy, InputError, enumerate_states, graphs_to_states
+from discrete_ed import Bernoulli, GraphEnergy, Grid, Informed, InputError, enumerate_states, graphs_to_states
 
 pytestmark = pytest.mark.anywhere
 
@@ -82,3 +82,16 @@ def test_impossible_noise_is_refused(arguments):
 def test_a_range_of_flips_has_no_single_transition_matrix():
     with pytest.raises(InputError, match="one number of flips"):
         Bernoulli(flips=(1.0, 2.0)).matrix(enumerate_states(2, device=DEVICE))
+
+
+def test_a_pair_of_flips_may_be_a_list_and_other_noise_cannot_be_informed():
+    g, h = (torch.Generator(DEVICE).manual_seed(0) for _ in range(2))
+    free = torch.ones(5, 8, dtype=torch.bool)
+    assert torch.equal(
+        Bernoulli(flips=[1.0, 4.0]).rates(free, generator=g), Bernoulli(flips=(1.0, 4.0)).rates(free, generator=h)
+    )
+    with pytest.raises(InputError, match="noise: expected Bernoulli noise, got Grid"):
+        Informed(Grid())
+    states = all_states(3)
+    noise = Bernoulli(epsilon=0.2)
+    assert torch.equal(Informed(noise).matrix(states), noise.matrix(states))

@@ -190,6 +190,36 @@ def test_a_list_of_batches_is_drawn_again(tmp_path):
         train(tmp_path / "a", FitConfig(steps=13))
 
 
+def test_a_training_that_is_refused_leaves_the_energy_alone(tmp_path):
+    def select(every: int, ema: float = 0.9) -> IsingEnergy:
+        energy = IsingEnergy(2)
+        before = {name: value.clone() for name, value in energy.state_dict().items()}
+        try:
+            fit_selected(
+                energy,
+                pseudo_likelihood,
+                [torch.ones(4, 2)] * 6,
+                FitConfig(steps=6, ema=ema),
+                score=lambda e: -pseudo_likelihood(e, torch.ones(4, 2)).item(),
+                every=every,
+                checkpoints=Checkpoints(tmp_path),
+            )
+        except InputError:
+            assert all(torch.equal(value, before[name]) for name, value in energy.state_dict().items())
+            raise
+        return energy
+
+    first = select(2)
+    assert torch.equal(select(2).fields, first.fields)
+    for other in ({"every": 3}, {"every": 2, "ema": 0.5}):
+        with pytest.raises(InputError, match="ema, every, patience: expected those of the checkpoint"):
+            select(**other)
+    energy = IsingEnergy(2)
+    with pytest.raises(InputError, match="config"):
+        fit(energy, pseudo_likelihood, [torch.ones(4, 2)] * 9, FitConfig(steps=9), checkpoints=Checkpoints(tmp_path))
+    assert energy.fields.tolist() == [0, 0]
+
+
 def test_a_finished_training_is_not_done_again(whole, tmp_path):
     Training("replay", tmp_path)
     assert same(Training("replay", tmp_path, stop=12), whole["replay"])  # it would be killed if it did its last step
@@ -330,6 +360,12 @@ def test_what_a_kill_while_saving_leaves_is_cleared(two):
     assert two.restore().step == 3
     two.save(5, STATE)
     assert sorted(os.listdir(two.folder)) == ["step-000003", "step-000005"]
+
+
+def test_arrays_in_any_order_are_saved_as_they_are(tmp_path):
+    backwards = np.arange(6).reshape(2, 3)[::-1, ::-1]
+    Checkpoints(tmp_path).save(1, {"array": backwards})
+    assert np.array_equal(Checkpoints(tmp_path).restore().state["array"], backwards)
 
 
 def test_a_folder_in_the_way_is_refused(tmp_path):

@@ -49,6 +49,28 @@ def test_extreme_couplings_stay_finite(coupling):
     assert torus_log_z(torus(4, 4, coupling), (4, 4)) == pytest.approx(wanted, rel=1e-6)
 
 
+def spin_glass(side: int, strength: float) -> IsingEnergy:
+    """Bonds of plus or minus one strength, at random."""
+    g, couplings = torch.Generator().manual_seed(side), torch.zeros(side**2, side**2, dtype=DOUBLE)
+    site = torch.arange(side**2).view(side, side)
+    for neighbour in (site.roll(-1, 0), site.roll(-1, 1)):
+        bond = strength * (2.0 * torch.randint(2, site.shape, generator=g) - 1).double()
+        couplings[site, neighbour] = couplings[neighbour, site] = bond
+    return IsingEnergy(couplings)
+
+
+@pytest.mark.parametrize("strength", [1.0, 90.0, 1000.0])
+def test_strong_and_frustrated_bonds_are_summed_and_drawn_exactly(strength):
+    energy = spin_glass(4, strength)
+    assert torus_log_z(energy, (4, 4)) == pytest.approx(log_z(energy, 16), rel=1e-12)
+    large = spin_glass(9, strength)
+    drawn = large(torus_sample(large, 50, (9, 9), generator=torch.Generator().manual_seed(0)))
+    if strength > 1:  # all draws are ground states, whose number is all that log Z has besides their energy
+        assert drawn.max() - drawn.min() < 1e-6 * strength
+        states = torus_log_z(large, (9, 9)) + drawn[0].item()
+        assert 0 < states < 81
+
+
 def test_lattices_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="expected rows × columns = 16 spins"):
         torus_log_z(torus(4, 4), (4, 5))

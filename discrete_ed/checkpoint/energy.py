@@ -17,7 +17,7 @@ from torch.nn.modules.module import (
 )
 
 from discrete_ed import energies
-from discrete_ed.checkpoint.files import MANIFEST, manifest_of, read_verified, write_atomically
+from discrete_ed.checkpoint.files import read_verified, write_verified
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.energies.base import check_type
 from discrete_ed.errors import InputError
@@ -37,7 +37,7 @@ def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> Non
     """Save an energy's weights, with the arguments that its constructor needs to build it again.
 
     The folder holds `weights.safetensors` and `manifest.json`: schema version, class name, arguments, and the SHA-256
-    of the weights.
+    of the weights. If it held a saved energy already, at any moment the old one can be loaded, or the new one.
 
     Args:
         arguments: by name, and such as JSON can hold; of a `SumEnergy` a list with those of each term.
@@ -67,9 +67,7 @@ def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> Non
         ) from None
     weights = safetensors.torch.save(state)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / WEIGHTS, weights)
-        write_atomically(folder / MANIFEST, manifest_of({WEIGHTS: weights}, **plan))
+        write_verified(folder, {WEIGHTS: weights}, **plan)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
 

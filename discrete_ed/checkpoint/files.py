@@ -51,6 +51,25 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     _sync_folder(path.parent)
 
 
+def write_verified(folder: Path, files: Mapping[str, bytes], **facts: Any) -> None:
+    """Write files into a folder, and the manifest of them; at any moment `read_verified` finds all old or all new.
+
+    The files wait under other names until the manifest speaks of them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        _write(_waiting(folder / name), content)
+    _sync_folder(folder)
+    write_atomically(folder / MANIFEST, manifest_of(files, **facts))
+    for name in files:
+        _waiting(folder / name).replace(folder / name)
+    _sync_folder(folder)
+
+
+def _waiting(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
 def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
@@ -88,7 +107,7 @@ def read_verified(
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        files = {name: (folder / name).read_bytes() for name in names}
+        files = {name: _found(folder / name) for name in names}
     except OSError as error:
         raise InputError(f"{folder}: expected {what}, but {error.filename}: {error.strerror}") from None
     except (ValueError, RecursionError):
@@ -104,7 +123,19 @@ def read_verified(
         or manifest.keys() != {"schema", "sha256", *facts}
     ):
         raise InputError(f"{folder / MANIFEST}: expected the manifest of {what}, got something else")
-    for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != digests[name]:
-            raise InputError(f"{folder / name}: its SHA-256 is not the manifest's; the file was changed or damaged")
-    return manifest, files
+    return manifest, {name: _verified(folder / name, digests[name], found) for name, found in files.items()}
+
+
+def _found(path: Path) -> list[bytes]:
+    """What is in a file, and in the one that waits to replace it, if a writer was stopped."""
+    waiting = _waiting(path)
+    if waiting.is_file():
+        return [*([path.read_bytes()] if path.exists() else []), waiting.read_bytes()]
+    return [path.read_bytes()]
+
+
+def _verified(path: Path, digest: object, found: list[bytes]) -> bytes:
+    for content in found:
+        if hashlib.sha256(content).hexdigest() == digest:
+            return content
+    raise InputError(f"{path}: its SHA-256 is not the manifest's; the file was changed or damaged")

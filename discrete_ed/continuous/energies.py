@@ -60,7 +60,7 @@ class MixtureEnergy(nn.Module):
         if not variance > 0:
             raise InputError(f"variance: expected a positive number, got {variance}")
         self.log_weights = nn.Parameter(weights.detach().log())
-        self.register_buffer("means", means)
+        self.register_buffer("means", means.detach().clone())
         self.variance = variance
 
     def forward(self, x: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def sample(
 
     Raises:
         InputError: `x` isn't `(B, D)`, or `steps < 0`.
-        NumericalError: a chain has left for infinity or NaN.
+        NumericalError: a chain, or its energy, has left for infinity or NaN.
 
     >>> from discrete_ed.continuous import GaussianEnergy
     >>> sample(MALA(0.5), GaussianEnergy(torch.zeros(2)), torch.zeros(5, 2), steps=10).shape
@@ -146,9 +146,11 @@ def sample(
         state = kernel.step(energy, state, generator=generator)
         if watch is not None:
             watch(step, state)
-    lost = int((~state.x.isfinite()).any(-1).sum())
+    lost = int(((~state.x.isfinite()).any(-1) | ~state.energy.isfinite()).sum())
     if lost:
-        raise NumericalError(f"sample: {lost} of {len(x)} chains left for infinity; try a smaller step size")
+        raise NumericalError(
+            f"sample: {lost} of {len(x)} chains left for infinity, or their energy is none; try a smaller step size"
+        )
     return state.x
 
 

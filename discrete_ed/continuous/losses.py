@@ -34,7 +34,7 @@ def energy_discrepancy(
         w: stabilisation; at `w = 1` the minimiser is the truth for every `M`.
 
     Raises:
-        InputError: `x` isn't `(B, D)`, or a number is out of range.
+        InputError: `x` isn't `(B, D)`, the energies aren't `(B,)`, or a number is out of range.
 
     Source: Schröder et al. 2023, arXiv 2307.06431.
 
@@ -56,7 +56,10 @@ def energy_discrepancy(
     scale = (log(low) + level * (log(high) - log(low))).div(2).exp()
     noise = torch.randn(len(x), m + 1, x.shape[1], generator=generator, device=x.device, dtype=x.dtype)
     negatives = x.unsqueeze(1) + scale * (noise[:, :1] + noise[:, 1:])
-    gaps = energy(x).unsqueeze(1) - energy(negatives)
+    here = energy(x)
+    if here.shape != (len(x),):
+        raise InputError(f"energy: expected numbers ({len(x)},) at states {tuple(x.shape)}, got {tuple(here.shape)}")
+    gaps = here.unsqueeze(1) - energy(negatives)
     if w > 0:
         gaps = torch.cat([gaps, gaps.new_full((len(x), 1), log(w))], dim=1)
     return (gaps.logsumexp(1) - log(m)).mean()

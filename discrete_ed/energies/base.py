@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from discrete_ed.errors import InputError, NumericalError
+
+AnyEnergy = TypeVar("AnyEnergy", bound="Energy")
 
 CHUNK = 2**14  # states evaluated at once by the default `flip_delta`; bounds its memory
 
@@ -14,7 +18,8 @@ class Energy(nn.Module):
     """An energy-based model `p(x) ∝ exp(−E(x))` over bit vectors `x ∈ {0, 1}^D`; lower energy is more probable.
 
     A subclass needs `forward`; it overrides `flip_delta` where a closed form is cheaper than evaluating every
-    neighbour, and `free` where some bits of a state must never change.
+    neighbour, and `free` where some bits of a state must never change. A subclass of a subclass that has another
+    `forward` doesn't inherit the closed form.
 
     >>> class Independent(Energy):
     ...     def __init__(self, fields):
@@ -26,6 +31,16 @@ class Energy(nn.Module):
     >>> energy.flip_delta(torch.tensor([[0.0, 0.0]])).tolist()
     [[-1.0, 2.0]]
     """
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "forward" in vars(cls) and "flip_delta" not in vars(cls):  # an inherited one is that of another energy
+            cls.flip_delta = Energy.flip_delta  # type: ignore[method-assign]
+
+    @property
+    def unclamped(self) -> Energy:
+        """The energy without conditions on its bits: itself, or what a `Clamped` one clamps."""
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """`E(x)`: states `(..., D)` to energies `(...)`; `+inf` means probability zero."""
@@ -57,6 +72,21 @@ def device_of(energy: nn.Module) -> torch.device:
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
 
 
+def of_kind(energy: Energy, kind: type[AnyEnergy]) -> AnyEnergy | None:
+    """The energy, seen through `Clamped`, if what is known of that kind holds for it; else None.
+
+    That isn't so for a subclass with another `forward`.
+    """
+    bare = energy.unclamped if isinstance(energy, Energy) else energy
+    return bare if isinstance(bare, kind) and type(bare).forward is kind.forward else None
+
+
+def check_kind(energy: object, kind: type[Energy]) -> None:
+    """Raise `InputError` unless what is known of that kind of energy holds for this one, all bits free."""
+    if not isinstance(energy, kind) or of_kind(energy, kind) is None:
+        raise InputError(f"energy: expected {kind.__name__}, got {type(energy).__name__}")
+
+
 def dtype_of(energy: nn.Module) -> torch.dtype:
     """The precision of the parameters; without any, single."""
     return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
@@ -71,6 +101,15 @@ def check_type(energy: object, name: str = "energy") -> None:
         )
 
 
+def check_free(energy: Energy, x: Tensor) -> None:
+    """Raise `InputError` unless all bits of the states `(B, D)` may change, as whatever sums over all states needs."""
+    if not energy.free(x).all():
+        raise InputError(
+            f"energy: expected one that freezes no bit, since log Z depends on those that are frozen, got "
+            f"{type(energy).__name__}"
+        )
+
+
 def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> None:
     """Raise `InputError` unless energies `value` have the shape of their batch: `(..., D)` states give `(...)`."""
     if value.shape != shape:
@@ -80,14 +119,13 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
         )
 
 
-def misfit(energy: nn.Module, x: Tensor, error: RuntimeError) -> Exception:
-    """What to raise where torch refused to evaluate an energy at `x`: of shapes, precisions and devices it says so."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return error
-    return InputError(
-        f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on {x.device}: "
-        f"{str(error).splitlines()[0]}"
-    )
+def explain(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
+    """Raise `InputError` where shape, precision or device are why torch refused to evaluate an energy at `x`."""
+    if any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "device")):
+        raise InputError(
+            f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
+            f"{x.device}: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
@@ -108,7 +146,8 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
         with torch.set_grad_enabled(trainable):
             value = energy(rows)
     except RuntimeError as error:
-        raise misfit(energy, rows, error) from error
+        explain(energy, rows, error)
+        raise
     if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
         got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
         raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")

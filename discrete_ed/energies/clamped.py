@@ -41,6 +41,10 @@ class Clamped(Energy):
         self.energy = energy
         self.register_buffer("known", known, persistent=False)
 
+    @property
+    def unclamped(self) -> Energy:
+        return self.energy.unclamped
+
     def forward(self, x: Tensor) -> Tensor:
         return self.energy(x)
 

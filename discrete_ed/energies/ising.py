@@ -34,6 +34,9 @@ class IsingEnergy(Energy):
         super().__init__()
         if isinstance(couplings, int):
             couplings = torch.zeros(couplings, couplings)
+        elif not isinstance(couplings, Tensor) or not couplings.is_floating_point():
+            got = couplings.dtype if isinstance(couplings, Tensor) else type(couplings).__name__
+            raise InputError(f"couplings: expected a float tensor (D, D) or a number of spins, got {got}")
         elif couplings.ndim != 2 or couplings.shape[0] != couplings.shape[1]:
             raise InputError(f"couplings: expected shape (D, D), got {tuple(couplings.shape)}")
         elif not torch.equal(couplings, couplings.T) or couplings.diagonal().any():
@@ -73,6 +76,8 @@ class IsingEnergy(Energy):
         >>> IsingEnergy.from_graph(nx.path_graph(3), 0.5).couplings.tolist()
         [[0.0, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.0]]
         """
+        if graph.is_directed() or graph.is_multigraph():
+            raise InputError(f"graph: expected an undirected graph with single edges, got a {type(graph).__name__}")
         place = {node: k for k, node in enumerate(graph)}
         couplings = torch.zeros(len(place), len(place))
         for u, v, value in graph.edges(data="coupling", default=coupling):

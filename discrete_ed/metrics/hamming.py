@@ -70,6 +70,8 @@ def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float =
     >>> len(floor.values), abs(floor.mean) < 4 * floor.error
     (10, True)
     """
+    if size < 2:
+        raise InputError(f"size: expected at least 2 states in a set, got {size}")
     repeats = min(len(x), len(y)) // size
     if repeats < 2:
         raise InputError(f"size: expected at least two repeats of {size} states, got {len(x)} and {len(y)} rows")

@@ -55,7 +55,10 @@ class Bernoulli(Perturbation):
 
     def _range(self) -> tuple[float, float]:
         assert self.flips is not None
-        return self.flips if isinstance(self.flips, tuple) else (self.flips, self.flips)
+        if isinstance(self.flips, int | float):
+            return self.flips, self.flips
+        low, high = self.flips  # a list, too, as JSON has it
+        return low, high
 
     def rates(self, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The flip probability ε of each state: `free` bits `(B, D)` to `(B, 1)`."""
@@ -111,7 +114,7 @@ class Informed(Perturbation):
             gradient, where it hasn't. Either way the weights are exact.
 
     Raises:
-        InputError: τ outside [0, 1].
+        InputError: other noise, or τ outside [0, 1].
 
     Source: ours; the proposals are those of locally informed samplers, Zanella 2020, arXiv 1711.07424.
 
@@ -129,6 +132,8 @@ class Informed(Perturbation):
     local: Callable[[Energy], LocalEvaluation] = Exact
 
     def __post_init__(self) -> None:
+        if not isinstance(self.noise, Bernoulli):
+            raise InputError(f"noise: expected Bernoulli noise, got {type(self.noise).__name__}")
         if not 0 <= self.tilt <= 1:
             raise InputError(f"tilt: expected a number in [0, 1], got {self.tilt}")
 
@@ -153,3 +158,7 @@ class Informed(Perturbation):
         undone = torch.cat([moved.to(x.dtype).unsqueeze(1), flips], dim=1)
         climb = (undone @ delta.where(free, 0.0).unsqueeze(-1)).squeeze(-1)
         return drawn(x, negatives, w, common + climb)
+
+    def matrix(self, states: Tensor) -> Tensor:
+        """That of the noise: the proposal changes how a loss is estimated, not which."""
+        return self.noise.matrix(states)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import RBMEnergy
+from discrete_ed.energies.base import of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.kernels import State, uniforms
@@ -16,6 +17,8 @@ from discrete_ed.samplers.kernels import State, uniforms
 @dataclass(frozen=True)
 class BlockGibbs:
     """Redraw all hidden bits `h ~ p(h|x)`, then all free bits `x' ~ p(x|h)` of an `RBMEnergy`; reversible in `x`.
+
+    The machine may be `Clamped`.
 
     `p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)` and `p(x_i = 1|h) = σ(b_i + (W h)_i)`. It needs no differences and keeps none:
     the state's `delta` has shape `(B, 0)`, so either local evaluation serves and neither is asked.
@@ -32,22 +35,22 @@ class BlockGibbs:
     """
 
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        energy = _rbm(local)
+        _rbm(local)
         with torch.no_grad():
             still = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-            return State(x.detach(), energy(x), x.new_zeros(len(x), 0), still)
+            return State(x.detach(), local.energy(x), x.new_zeros(len(x), 0), still)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        energy = _rbm(local)
-        u_hidden = uniforms(state, len(state.x), len(energy.hidden_bias), generator=generator)
+        u_hidden = uniforms(state, len(state.x), len(_rbm(local).hidden_bias), generator=generator)
         u_visible = uniforms(state, *state.x.shape, generator=generator)
-        return self.redraw(energy, state, u_hidden, u_visible)
+        return self.redraw(local, state, u_hidden, u_visible)
 
-    def redraw(self, energy: RBMEnergy, state: State, u_hidden: Tensor, u_visible: Tensor) -> State:
+    def redraw(self, local: LocalEvaluation, state: State, u_hidden: Tensor, u_visible: Tensor) -> State:
         """Both half steps: a bit becomes one where its uniform, `(B, H)` or `(B, D)`, lies below its probability."""
+        machine, energy = _rbm(local), local.energy
         with torch.no_grad():
-            h = (u_hidden < self.hidden(energy, state.x)).to(state.x.dtype)
-            redrawn = (u_visible < self.visible(energy, h)).to(state.x.dtype)
+            h = (u_hidden < self.hidden(machine, state.x)).to(state.x.dtype)
+            redrawn = (u_visible < self.visible(machine, h)).to(state.x.dtype)
             x = torch.where(energy.free(state.x), redrawn, state.x)
             return State(x, energy(x), state.delta, (x != state.x).any(-1))
 
@@ -61,8 +64,9 @@ class BlockGibbs:
 
 
 def _rbm(local: LocalEvaluation) -> RBMEnergy:
-    if not isinstance(local.energy, RBMEnergy):
+    machine = of_kind(local.energy, RBMEnergy)
+    if machine is None:
         raise InputError(f"local: block Gibbs expected an RBMEnergy, got {type(local.energy).__name__}")
     if isinstance(local.beta, Tensor) or local.beta != 1:
         raise InputError(f"beta: block Gibbs expected inverse temperature 1, got {local.beta}")
-    return local.energy
+    return machine

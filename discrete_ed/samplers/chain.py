@@ -12,7 +12,6 @@ from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
-from discrete_ed.states import check_states
 
 CHECKED = 100  # steps between two looks for broken energies: each look waits for the device
 
@@ -27,7 +26,9 @@ def chain(
 
     Args:
         x: where the `B` chains start, `(B, D)`.
-        thin: steps from one state to the next.
+        thin: steps from one state to the next. Compiled loops take a new seed from the generator for each state that
+            they yield, so that its bits and the generator's state tell how the chain goes on; hence with another
+            `thin` the chain is another one of the same law.
 
     Raises:
         InputError: `x` is not a `(B, D)` float tensor of bits that the energy takes, or a state of it has probability
@@ -43,17 +44,23 @@ def chain(
     """
     if thin < 1:
         raise InputError(f"thin: expected at least 1, got {thin}")
-    check_states(x)
-    if x.ndim != 2:
-        raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
-    state = start(kernel, local, x)
+    state = _possible(start(kernel, local, x))
+    return _states(kernel, local, state, thin, generator)
+
+
+def _possible(state: State) -> State:
     impossible = int(state.energy.isposinf().sum())
     if impossible:
         raise InputError(
-            f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(x)}"
+            f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(state.x)}"
         )
-    check_numbers(state, 0)
-    advance = compiled(kernel, local, x)
+    return state
+
+
+def _states(
+    kernel: Kernel, local: LocalEvaluation, state: State, thin: int, generator: torch.Generator | None
+) -> Iterator[State]:
+    advance = compiled(kernel, local, state.x)
     for step in count(thin, thin):
         if advance is not None:
             state = advance(state, thin, generator)
@@ -80,7 +87,8 @@ def sample(
 
     Args:
         steps: how many steps of the kernel.
-        watch: called with the number of steps done and the state after each, for progress and records.
+        watch: called with the number of steps done and the state after each, for progress and records. Compiled
+            chains are then others than without, see `thin` of `chain`.
 
     Raises:
         InputError, NumericalError: as `chain`; broken energies are looked for after the last step, too.
@@ -94,7 +102,7 @@ def sample(
     if steps < 0:
         raise InputError(f"steps: expected at least 0, got {steps}")
     if steps == 0:
-        return x
+        return _possible(start(kernel, local, x)).x
     states = chain(kernel, local, x, thin=1 if watch else steps, generator=generator)
     if watch is None:
         state = next(states)

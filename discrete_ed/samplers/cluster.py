@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies.base import of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.kernels import State, uniforms
@@ -102,9 +103,9 @@ def find_bonds(local: LocalEvaluation) -> Bonds:
     Raises:
         InputError: an energy other than an `IsingEnergy`.
     """
-    energy = local.energy
-    if not isinstance(energy, IsingEnergy):
-        raise InputError(f"local: clusters expected an IsingEnergy, got {type(energy).__name__}")
+    energy = of_kind(local.energy, IsingEnergy)
+    if energy is None:
+        raise InputError(f"local: clusters expected an IsingEnergy, got {type(local.energy).__name__}")
     couplings, fields = energy.couplings.detach().triu(1), energy.fields.detach()
     i, j = couplings.nonzero(as_tuple=True)
     (k,) = fields.nonzero(as_tuple=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies import IsingEnergy
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation, Taylor
 from discrete_ed.samplers.kernels import State, accept, evaluate, uniforms
@@ -118,7 +118,7 @@ class GibbsSweep:
         return State(x, energy, delta, flips.any(-1))
 
 
-def colour_classes(energy: IsingEnergy) -> tuple[tuple[int, ...], ...]:
+def colour_classes(energy: Energy) -> tuple[tuple[int, ...], ...]:
     """Classes of bits without interactions inside: a greedy colouring of the graph of nonzero couplings.
 
     No lattice is assumed. An even torus gets two classes or a few more, an odd one at least three.
@@ -133,9 +133,10 @@ def colour_classes(energy: IsingEnergy) -> tuple[tuple[int, ...], ...]:
     """
     import networkx as nx
 
-    if not isinstance(energy, IsingEnergy):
+    model = of_kind(energy, IsingEnergy)
+    if model is None:
         raise InputError(f"energy: expected an IsingEnergy, whose interactions are known, got {type(energy).__name__}")
-    couplings = energy.couplings.detach()
+    couplings = model.couplings.detach()
     graph = nx.Graph()
     graph.add_nodes_from(range(len(couplings)))
     graph.add_edges_from(couplings.triu(1).nonzero().tolist())
@@ -153,11 +154,12 @@ def check_classes(classes: tuple[tuple[int, ...], ...], energy: Energy, bits: in
         raise InputError(f"classes: expected every bit from 0 to {bits - 1} in exactly one class")
     if all(len(members) == 1 for members in classes):
         return
-    if not isinstance(energy, IsingEnergy):
+    model = of_kind(energy, IsingEnergy)
+    if model is None:
         raise InputError(
             f"classes: expected single bits, since the interactions of {type(energy).__name__} can't be seen"
         )
-    couplings = energy.couplings.detach()
+    couplings = model.couplings.detach()
     for members in classes:
         inside = couplings[list(members)][:, list(members)].nonzero()
         if len(inside):

@@ -10,9 +10,10 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import check_shape, misfit
+from discrete_ed.energies.base import check_shape, explain
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.local import Evaluation, LocalEvaluation
+from discrete_ed.states import check_states
 
 
 class State(NamedTuple):
@@ -58,15 +59,27 @@ def evaluate(local: LocalEvaluation, x: Tensor) -> State:
 
 
 def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
-    """`kernel.init`, or an `InputError` for arguments that were mistaken for each other and states that don't fit."""
+    """`kernel.init`, after the checks that all ways to run chains share.
+
+    Raises:
+        InputError: arguments that were mistaken for each other; `x` isn't a `(B, D)` float tensor of bits, or not one
+            that the energy takes.
+        NumericalError: an energy is NaN or −∞, or a difference is NaN.
+    """
     if isinstance(kernel, type):
         raise InputError(f"kernel: expected a kernel, such as {kernel.__name__}(), got the class {kernel.__name__}")
     if isinstance(local, nn.Module):
         raise InputError(f"local: expected Taylor(energy) or Exact(energy), got the {type(local).__name__} itself")
+    check_states(x)
+    if x.ndim != 2:
+        raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
     try:
-        return kernel.init(local, x)
+        state = kernel.init(local, x)
     except RuntimeError as error:
-        raise misfit(local.energy, x, error) from error
+        explain(local.energy, x, error)
+        raise
+    check_numbers(state, 0)
+    return state
 
 
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
@@ -86,8 +99,9 @@ def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> S
 
 
 def check_numbers(state: State, step: int) -> None:
-    """Raise `NumericalError` where an energy is NaN or −∞, or a difference is NaN."""
-    broken = int((state.energy.isnan() | state.energy.isneginf() | state.delta.isnan().any(-1)).sum())
+    """Raise `NumericalError` where an energy is NaN or −∞, or a difference is NaN though the energy isn't +∞."""
+    unknown = state.delta.isnan().any(-1) & ~state.energy.isposinf()
+    broken = int((state.energy.isnan() | state.energy.isneginf() | unknown).sum())
     if broken:
         raise NumericalError(f"energy: NaN or -inf in {broken} of {len(state.x)} chains at step {step}")
 

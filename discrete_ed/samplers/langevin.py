@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
-from discrete_ed.samplers.kernels import State, accept, evaluate, start, uniforms
+from discrete_ed.samplers.kernels import State, accept, check_numbers, evaluate, start, uniforms
 
 
 @dataclass(frozen=True)
@@ -158,5 +158,6 @@ def adapt_step_size(
         log_alpha += 2 * t**-0.6 * (share - target)
         log_alpha = min(max(log_alpha, log(1e-3)), log(1e3))
         kept.append(log_alpha)
+    check_numbers(state, steps)
     kept = kept[len(kept) // 2 :]
     return replace(kernel, step_size=exp(sum(kept) / len(kept))), state.x

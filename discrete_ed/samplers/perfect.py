@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies.base import check_kind
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.samplers.compiled import couple_from_the_past
 from discrete_ed.samplers.gibbs import colour_classes
@@ -38,8 +39,7 @@ def perfect_sample(
     >>> perfect_sample(IsingEnergy(ring), 5, generator=g).shape
     torch.Size([5, 8])
     """
-    if not isinstance(energy, IsingEnergy):
-        raise InputError(f"energy: expected an IsingEnergy, got {type(energy).__name__}")
+    check_kind(energy, IsingEnergy)
     couplings, fields = energy.couplings.detach().double(), energy.fields.detach().double()
     if (couplings < 0).any():
         raise InputError(f"energy: expected couplings of at least 0 (ferromagnetic), got {couplings.min():g}")

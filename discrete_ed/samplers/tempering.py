@@ -10,7 +10,7 @@ from torch import Tensor
 
 from discrete_ed.errors import InputError
 from discrete_ed.local import LocalEvaluation
-from discrete_ed.samplers.kernels import Kernel, State, start, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start, uniforms
 
 
 def at_beta(local: LocalEvaluation, beta: float | Tensor) -> LocalEvaluation:
@@ -42,7 +42,8 @@ def anneal(
         betas: the schedule, positive numbers.
 
     Raises:
-        InputError: an empty schedule, or a value that isn't positive; whatever the kernel refuses.
+        InputError: an empty schedule, or a value that isn't positive; as `chain`.
+        NumericalError: as `chain`; broken energies are looked for at the start and the end.
 
     Source: Kirkpatrick, Gelatt and Vecchi 1983, Science 220, 671–680.
 
@@ -59,6 +60,7 @@ def anneal(
     for beta in betas:
         state = kernel.step(at_beta(local, beta), rescale(state, beta / now), generator=generator)
         now = beta
+    check_numbers(state, len(betas))
     return state.x
 
 
@@ -104,6 +106,8 @@ class ParallelTempering:
             raise InputError(f"betas: expected at least two rungs, got {list(self.betas)}")
 
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
+        if isinstance(local.beta, Tensor):  # a swap would take no account of it
+            raise InputError("local: expected one inverse temperature for the whole ladder, got one for each state")
         if len(x) % len(self.betas):
             raise InputError(f"x: expected a multiple of {len(self.betas)} rows, one block a rung, got {len(x)}")
         return self.kernel.init(at_beta(local, self.ladder(x)), x)

@@ -75,5 +75,7 @@ def test_bad_sets_are_refused(x, y, message):
 def test_other_bad_arguments_are_refused():
     with pytest.raises(InputError, match="rate"):
         hamming_mmd(torch.zeros(2, 3), torch.zeros(2, 3), rate=0.0)
+    with pytest.raises(InputError, match="size: expected at least 2 states in a set, got 0"):
+        hamming_mmd_repeats(torch.zeros(5, 3), torch.zeros(5, 3), 0)
     with pytest.raises(InputError, match="two repeats of 4000"):
         hamming_mmd_repeats(torch.zeros(5000, 3), torch.zeros(5000, 3))

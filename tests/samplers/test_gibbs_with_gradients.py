@@ -12,6 +12,7 @@ from place import DEVICE, FLOAT, all_states, number_of, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
+    DMALA,
     Exact,
     Gibbs,
     GibbsWithGradients,
@@ -19,6 +20,7 @@ from discrete_ed import (
     InputError,
     NumericalError,
     Taylor,
+    adapt_step_size,
     anneal,
     chain,
     graphs_to_states,
@@ -211,6 +213,49 @@ def test_states_that_the_energy_does_not_take_are_refused(run, local):
     other = torch.float32 if torch.float64 == FLOAT else torch.float64
     with pytest.raises(InputError, match=rf"got shape \(2, 3\), {other} on {DEVICE}.*: "):
         run(GibbsWithGradients(), local(energy), torch.zeros(2, 3, dtype=other))
+
+
+RUNS = {
+    "sample": lambda kernel, local, x: sample(kernel, local, x, 3),
+    "no steps": lambda kernel, local, x: sample(kernel, local, x, 0),
+    "chain": lambda kernel, local, x: chain(kernel, local, x),  # refused at once, not at the first state
+    "anneal": lambda kernel, local, x: anneal(kernel, local, x, [1.0, 2.0]),
+    "adapt": lambda _, local, x: adapt_step_size(DMALA(), local, x, 3),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=list(RUNS))
+def test_all_ways_to_run_chains_look_at_where_they_start(run):
+    local = Exact(mlp(3))
+    for x, message in (
+        (-torch.ones(2, 3, dtype=FLOAT), "only zeros and ones, got -1"),
+        (torch.zeros(3, dtype=FLOAT), r"a batch of shape \(B, D\)"),
+        (torch.zeros(2, 3, dtype=torch.float16), "single or double precision"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run(GibbsWithGradients(), local, x)
+
+    class Broken(Energy):
+        def forward(self, x):
+            return x.sum(-1) * torch.nan
+
+    with pytest.raises(NumericalError, match="NaN or -inf in 2 of 2 chains at step 0"):
+        run(GibbsWithGradients(), Exact(Broken()), torch.zeros(2, 3, dtype=FLOAT))
+
+
+@pytest.mark.parametrize("run", [RUNS["sample"], RUNS["anneal"], RUNS["adapt"]], ids=["sample", "anneal", "adapt"])
+def test_energies_that_break_on_the_way_are_seen_at_the_end(run):
+    class Late(Energy):
+        """Its energies are numbers at the start alone."""
+
+        def forward(self, x):
+            return torch.where((x == 0).all(-1), 0.0, torch.nan) + 0 * x.sum(-1)
+
+        def flip_delta(self, x):
+            return torch.full_like(x, -5.0)
+
+    with pytest.raises(NumericalError, match=r"NaN or -inf in \d of 4 chains at step [23]"):
+        run(GibbsWithGradients(), Exact(Late()), torch.zeros(4, 3, dtype=FLOAT))
 
 
 def test_arguments_that_are_mistaken_for_each_other_are_refused():
