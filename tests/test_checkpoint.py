@@ -108,6 +108,9 @@ def test_precision_is_kept(tmp_path):
     save_energy(tmp_path, energy, ARGUMENTS)
     x = torch.rand(3, 5, dtype=torch.float64).round()
     assert torch.equal(load_energy(tmp_path, MLPEnergy)(x), energy(x))
+    mixed = SumEnergy(BernoulliEnergy(5).double(), BernoulliEnergy(5))
+    save_energy(tmp_path, mixed, [{"logits": 5}] * 2)
+    assert [part.dtype for part in load_energy(tmp_path).parameters()] == [torch.float64, torch.float32]
 
 
 def test_saving_and_loading_draw_no_numbers(saved):

@@ -152,10 +152,9 @@ def _build(plan: Mapping[str, Any], known: Mapping[str, Callable[..., Energy]], 
         except (RuntimeError, NotImplementedError):  # a constructor that looks at values: counted while it takes memory
             pass
         energy = made(plan)
-    kinds = {value.dtype for value in weights.values() if value.is_floating_point()}
-    if len(kinds) == 1:
-        energy = energy.to(kinds.pop())
     energy.load_state_dict(weights)
+    for name, part in energy.state_dict(keep_vars=True).items():
+        part.data = weights[name].clone()  # in the precision that it had
     return energy
 
 
