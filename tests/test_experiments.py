@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import networkx as nx
@@ -358,7 +359,7 @@ def test_a_malformed_graph_file_is_named_with_its_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("job", ["generate-ego-graphs", "evaluate"])
-def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, job):
+def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, capsys, job):
     folder = tmp_path / "graphs"
     folder.mkdir()
     write_graphs(folder / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
@@ -368,9 +369,10 @@ def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, job):
         "generate-ego-graphs": ["--data", str(folder), "--out", str(tmp_path / "run"), *tiny],
         "evaluate": [str(folder), str(folder / "mine.g6")],
     }[job]
-    code = f"from discrete_ed.cli import run_job; run_job({job!r}, {arguments!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    told = [line for line in done.stderr.splitlines() if "skipped" in line or "warn" in line.lower()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        run_job(job, arguments)
+    told = [line for line in capsys.readouterr().err.splitlines() if "skipped" in line or "warn" in line.lower()]
     assert told == [f"warning: {folder}: skipped what doesn't end as graph files do: 1 (notes.txt)"]
 
 
