@@ -34,7 +34,10 @@ class Energy(nn.Module):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        if "forward" in vars(cls) and "flip_delta" not in vars(cls):  # an inherited one is that of another energy
+        by_whom = [
+            next(k for k, kind in enumerate(cls.__mro__) if name in vars(kind)) for name in ("forward", "flip_delta")
+        ]
+        if by_whom[0] < by_whom[1]:  # the closed form is that of another energy
             cls.flip_delta = Energy.flip_delta  # type: ignore[method-assign]
 
     @property
