@@ -93,6 +93,11 @@ def notes(result: Mapping[str, Any]) -> list[str]:
             f"The kernels that {protocol} has for {which} are not positive definite: a score of zero or less need not "
             "mean equal laws. Protocol psd has none of this."
         )
+    if result["mean"]["interval"] is not None:
+        lines.append(
+            "The interval is as wide as scores of other graphs from both laws would scatter, in 95 of 100 cases, by "
+            "bootstrap; it lies about this score. Whether the laws differ is for the p-value to say."
+        )
     if protocol == "gran":
         lines.append("Clustering is saturated: graphs whose histograms differ in .3 of their nodes count as unrelated.")
     for name, changes in result["cleaned"].items():
