@@ -78,7 +78,7 @@ def evaluate_graphs(
         - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times; `p_value` beside
           `statistics` is that of all four together, see `Draws.any`);
         - `interval`: how far the score would scatter about its mean over other draws of both sets, laid about the score
-          that came, 95% by bootstrap, `[low, high]` (None for a single graph); see `discrete_ed.graphs.two_sample.draw`.
+          that came, 95% by bootstrap, `[low, high]` (None for a single graph); see `two_sample.draw`.
 
         `novel` is the fraction of generated graphs not isomorphic to any training graph and `novel_reference` that of
         the reference, which an honest generator comes near (None without training graphs); `unique` the number of
