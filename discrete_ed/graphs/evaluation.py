@@ -112,7 +112,8 @@ def evaluate_graphs(
     reference, generated, train = sets["reference"], sets["generated"], sets.get("train")
     rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
     phases = RESAMPLES + len(DESCRIPTORS) + (8 if train is None else 10)
-    with tqdm(total=phases, desc="score", disable=not progress, leave=False) as bar:
+    hidden = {} if progress else {"disable": True}  # `disable=False` would overrule TQDM_DISABLE
+    with tqdm(total=phases, desc="score", leave=False, **hidden) as bar:
 
         def part(name: str, phase: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
             bar.set_postfix_str(name)
