@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,6 +194,35 @@ def test_a_mistake_gets_one_line_and_exit_code_2(table, tmp_path, monkeypatch, c
     assert message in " ".join((streams.err + streams.out).split())
     assert "Traceback" not in streams.err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exact", "silent"),
+    [
+        (
+            {"loss": "block-ed"},
+            True,
+            {"negatives", "w", "chain_steps", "buffer", "temperatures", "runs", "sampler_steps"},
+        ),
+        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "block", "chain_steps", "buffer"}),
+        ({"loss": "pcd", "energy": "ising"}, False, {"width", "layers", "epsilon", "negatives", "w", "block"}),
+    ],
+)
+def test_the_page_tells_the_options_that_had_a_say(arguments, exact, silent):
+    everything = density.Settled(patience=3, valid=Path("v"), test=Path("t"), **arguments)
+    assert vars(everything).keys() - density.told(everything, exact=exact, drawn=exact).keys() - set(
+        density.HIDDEN
+    ) == (silent)
+
+
+def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
+    real, drawn = density_figures.curves, []
+    monkeypatch.setattr(density_figures, "curves", lambda *given: drawn.append(real(*given)) or drawn[0])
+    density.run(EstimateDensity(data=str(table), out=tmp_path / "run", **TINY))
+    assert drawn[0].axes[1].get_ylabel() == "mean log-likelihood, nats"
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "<dt>block</dt>" in page
+    assert "<dt>negatives</dt>" not in page
 
 
 def test_two_test_rows_are_enough(table, tmp_path):

@@ -313,6 +313,13 @@ def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, monkeyp
     assert not (tmp_path / "run").exists()
 
 
+def test_graphs_without_nodes_are_refused_before_a_folder_is_made(tmp_path, capsys):
+    write_graphs(tmp_path / "null.g6", 12 * [nx.null_graph()])
+    told = refused(capsys, "generate-ego-graphs", "--data", tmp_path / "null.g6", "--out", tmp_path / "run")
+    assert "data: expected a graph with a node among those to train on, got none" in told
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("graphs", "protocol", "message"),
     [

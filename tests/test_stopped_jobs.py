@@ -218,5 +218,6 @@ def test_a_closed_pipe_stops_no_job(tmp_path, monkeypatch, unread):
     os.close(write)
     assert done.returncode == 128 + signal.SIGPIPE
     assert {"result.json", "report.html"} <= {path.name for path in Path("run").iterdir()}
+    assert "None" not in Path("run/report.html").read_text()
     assert "BrokenPipe" not in f"{done.stdout}{done.stderr}"
     assert unread == "stdout" or "p-value" in done.stdout

@@ -140,6 +140,34 @@ def settled(config: EstimateDensity, data: TableData) -> Settled:
     return Settled(**{**usual, **given})
 
 
+def told(config: Settled, *, exact: bool, drawn: bool) -> dict[str, Any]:
+    """The options that had a say in the run.
+
+    Args:
+        exact: whether the likelihood was had without annealing.
+        drawn: whether states were drawn without chains.
+    """
+    network, loss = config.energy not in ("rbm", "ising"), config.loss
+    says = {
+        "width": config.energy != "ising",
+        "layers": network,
+        "epsilon": loss in ("ed", "block-ed"),
+        "negatives": loss == "ed",
+        "w": loss == "ed",
+        "block": loss == "block-ed",
+        "chain_steps": loss in ("cd", "pcd"),
+        "buffer": loss == "pcd",
+        "temperatures": not exact,
+        "runs": not exact,
+        "sampler_steps": not drawn,
+    }
+    return {
+        name: value
+        for name, value in vars(config).items()
+        if says.get(name, True) and name not in HIDDEN and value is not None
+    }
+
+
 def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
     """What builds the energy again."""
     if config.energy == "rbm":
@@ -260,7 +288,10 @@ def write_report(
     )
     drawn["curves"] = (
         "Training",
-        lambda: density_figures.curves(selected),
+        lambda: density_figures.curves(
+            selected,
+            "mean log-likelihood, nats" if data.train.shape[1] <= ENUMERATED else "−(pseudo-likelihood loss), nats",
+        ),
         "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
         "that was kept; a line for each member.",
     )
@@ -275,7 +306,7 @@ def write_report(
         {"Scores": tables.density_table(result)},
         images,
         {
-            **{name: value for name, value in vars(config).items() if name not in HIDDEN and value is not None},
+            **told(config, exact=result["exact"], drawn=data.train.shape[1] <= ENUMERATED),
             **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
         },
         tables.density_notes(result),

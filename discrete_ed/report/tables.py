@@ -7,6 +7,7 @@ from typing import Any
 
 STATISTICS = ("degree", "clustering", "orbit")
 NONE = "–"
+NOISE = 1e-12  # what sums of numbers around one leave behind that should be zero
 Cell = Callable[[Mapping[str, Any]], str]
 CLEANED = {
     "lost_isolated_nodes": "lost isolated nodes",
@@ -52,8 +53,8 @@ def _score(row: str) -> Cell:
 
 
 def _number(value: float) -> str:
-    """Four decimals, or a digit of what would vanish there."""
-    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:.0e}"
+    """Four decimals, or a digit of what would vanish there; rounding noise is zero."""
+    return f"{value:z.4f}" if abs(value) < NOISE or abs(value) >= 1e-4 else f"{value:.0e}"
 
 
 def _ratio(column: Mapping[str, Any]) -> str:

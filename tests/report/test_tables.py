@@ -108,3 +108,13 @@ def test_what_holds_for_all_generators_is_said_once(results):
     text = tables.comparison_summary({"mine": results["edp"], "theirs": {**results["edp"], "cleaned": {}}})
     assert text.count("not positive definite") == 1
     assert "mine: Cleaned" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(6e-17, "0.0000"), (-6e-17, "0.0000"), (0.0, "0.0000"), (6e-8, "6e-08"), (-0.25, "-0.2500")]
+)
+def test_rounding_noise_is_zero(results, value, shown):
+    degree = {**results["edp"]["statistics"]["degree"], "resampled": 0.5, "resampled_sd": value}
+    result = {**results["edp"], "statistics": {**results["edp"]["statistics"], "degree": degree}}
+    row = next(row for row in tables.score_table(result) if row[0].startswith("training graphs resampled"))
+    assert row[1] == f"0.5000 ±{shown}"
