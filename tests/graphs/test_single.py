@@ -47,7 +47,7 @@ def test_names_of_columns_are_left_out_with_a_warning(tmp_path, titles):
 
 
 @pytest.mark.parametrize(("text", "nodes"), [("u v\n", 2), ("u v\nv w\n", 3), ("a b\nsource target\n", 4)])
-def test_nodes_that_are_called_as_columns_are_stay(tmp_path, text, nodes):
+def test_nodes_that_are_called_like_columns_stay(tmp_path, text, nodes):
     (tmp_path / "mine.edges").write_text(text)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
