@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import NoneType, UnionType
-from typing import Any, Union, get_args
+from typing import Any, TextIO, Union, cast, get_args
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -62,10 +63,55 @@ def _left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
+class Unheard:
+    """A stream of text that may lose its reader, as with `| head -2`: what is written then goes nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BrokenPipeError:
+            self.lost = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # for what the stream still holds, too
+            os.close(nowhere)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Within this block a closed pipe stops nothing; at its end it exits with 141, as after SIGPIPE."""
+    streams = sys.stdout, sys.stderr
+    out, err = (Unheard(stream) for stream in streams)
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
+    try:
+        yield
+    finally:
+        out.flush()
+        err.flush()
+        sys.stdout, sys.stderr = streams
+    if out.lost or err.lost:
+        raise SystemExit(128 + signal.SIGPIPE)
+
+
+@unheard()
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then do it.
 
-    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt (SIGINT), 143 for SIGTERM.
+    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt (SIGINT), 143 for SIGTERM, and 141 where
+    nobody read all that was printed; the job is done nevertheless.
     """
     config_type, module = JOBS[name]
     config = tyro.cli(config_type, args=arguments, prog=prog, registry=OPTIONS)
@@ -87,6 +133,7 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
         raise SystemExit(128 + (error.signal if isinstance(error, Interrupted) else signal.SIGINT)) from None
 
 
+@unheard()
 def main() -> None:
     """The console command `discrete-ed JOB [options]`."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"

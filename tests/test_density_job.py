@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from discrete_ed import IsingEnergy, NetworkEnergy, RBMEnergy, SumEnergy, load_energy, log_likelihood, read_table
+from discrete_ed import (
+    IsingEnergy,
+    NetworkEnergy,
+    RBMEnergy,
+    SumEnergy,
+    hamming_mmd_repeats,
+    load_energy,
+    log_likelihood,
+    read_table,
+)
 from discrete_ed.cli import run_job
 from discrete_ed.data import datasets
 from discrete_ed.experiments import density, density_draws, density_scores, sampling
@@ -47,6 +57,8 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     assert result["exact"]
     assert result["lower"] == result["upper"] == result["test_log_likelihood"]
     assert {"mmd2", "mmd2_floor", "seconds"} <= result.keys()
+    assert (result["mmd_size"], result["mmd_repeats"], result["mmd2_error"]) == (20, 1, None)
+    assert result["mmd2_interval"][0] < result["mmd2"] < result["mmd2_interval"][1]
     assert result["toy"] is None
     energy = load_energy(out / "checkpoint", NetworkEnergy)
     test = torch.from_numpy(datasets.load_table_data(table).test).float()
@@ -59,7 +71,10 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     page = (out / "report.html").read_text()
     assert "<img" in page
     assert "http" not in page.split("</style>")[1]
-    assert "test log-likelihood" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    for row in ("test log-likelihood", "independent columns", "p-value"):
+        assert row in told
+        assert row in page
 
 
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
@@ -71,6 +86,29 @@ def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     assert result["toy"]["entropy"] == pytest.approx(20.677, abs=1e-3)
     assert -result["upper"] > result["toy"]["entropy"] - 1
     assert result["warnings"] == [] or "bracket" in result["warnings"][0]
+
+
+def test_independent_columns_are_the_trivial_score(generator):
+    train, x = torch.randint(2, (11, 3), generator=generator), torch.randint(2, (7, 3), generator=generator)
+    train[:, 2] = 0
+    rate = (train.double().sum(0) + 0.5) / 12
+    by_hand = sum((rate[k] if row[k] else 1 - rate[k]).log().item() for row in x for k in range(3)) / 7
+    assert density_scores.independent_columns(train, x.float()) == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_the_error_of_mmd_is_told_of_five_sets_or_more(monkeypatch, generator):
+    """With fewer its interval is; the p-value takes no two states of a chain."""
+    monkeypatch.setattr(density_scores, "MMD_SIZE", 50)
+    test, train = torch.rand(2, 250, 6, generator=generator).round()
+    samples = test[:40].repeat(10, 1)  # ten states of each chain
+    found = density_scores.discrepancies(samples, test, train.to(torch.uint8))
+    repeats = hamming_mmd_repeats(samples[:250], test, 50)
+    assert (found["mmd2"], found["mmd2_error"], found["mmd2_interval"]) == (repeats.mean, repeats.error, None)
+    assert (found["mmd_size"], found["mmd_repeats"], found["p_value_size"]) == (50, 5, 40)
+    few = density_scores.discrepancies(samples, test[:249], train.to(torch.uint8))
+    assert few["mmd2_error"] is few["mmd2_floor_error"] is None
+    assert few["mmd2_floor_interval"][0] < few["mmd2_floor"] < few["mmd2_floor_interval"][1]
+    assert (few["mmd_size"], few["mmd_repeats"], few["p_value_size"]) == (40, 1, 40)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +175,8 @@ def test_images_are_shown_as_such(tmp_path, monkeypatch):
         (["--steps", "0"], "steps"),
         (["--epsilon", "0.7"], "epsilon"),
         (["--device", "abacus"], "device: expected cpu"),
-        (["--energy", "conv"], "shape: expected rows and columns of 5 pixels"),
+        (["--energy", "conv"], "energy: expected mlp, residual, rbm or ising, as mine is no set of images, got conv"),
+        (["--data", "wide.csv", "--loss", "ml"], "loss: expected ml with at most 16 columns only, got 17"),
         (["--test", "labels.csv"], "row 2, column 'e': expected 0 or 1"),
         (["--valid", "narrow.csv"], "expected 5 columns as in"),
     ],
@@ -146,13 +185,50 @@ def test_a_mistake_gets_one_line_and_exit_code_2(table, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     (tmp_path / "labels.csv").write_text("a,b,c,d,e\n1,0,1,0,7\n0,1,0,0,0\n")
     (tmp_path / "narrow.csv").write_text("a,b\n1,0\n0,1\n")
+    np.savetxt(tmp_path / "wide.csv", np.random.default_rng(0).integers(2, size=(50, 17)), fmt="%d", delimiter=",")
     given = arguments if "--data" in arguments else ["--data", str(table), *arguments]
     with pytest.raises(SystemExit) as stop:
         run_job("estimate-density", given)
     assert stop.value.code == 2
     streams = capsys.readouterr()
-    assert message in streams.err + streams.out
+    assert message in " ".join((streams.err + streams.out).split())
     assert "Traceback" not in streams.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exact", "silent"),
+    [
+        (
+            {"loss": "block-ed"},
+            True,
+            {"negatives", "w", "chain_steps", "buffer", "temperatures", "runs", "sampler_steps"},
+        ),
+        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "block", "chain_steps", "buffer"}),
+        ({"loss": "pcd", "energy": "ising"}, False, {"width", "layers", "epsilon", "negatives", "w", "block"}),
+    ],
+)
+def test_the_page_tells_the_options_that_had_a_say(arguments, exact, silent):
+    everything = density.Settled(patience=3, valid=Path("v"), test=Path("t"), **arguments)
+    assert vars(everything).keys() - density.told(everything, exact=exact, drawn=exact).keys() - set(
+        density.HIDDEN
+    ) == (silent)
+
+
+def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
+    real, drawn = density_figures.curves, []
+    monkeypatch.setattr(density_figures, "curves", lambda *given: drawn.append(real(*given)) or drawn[0])
+    density.run(EstimateDensity(data=str(table), out=tmp_path / "run", **TINY))
+    assert drawn[0].axes[1].get_ylabel() == "mean log-likelihood, nats"
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "<dt>block</dt>" in page
+    assert "<dt>negatives</dt>" not in page
+
+
+def test_two_test_rows_are_enough(table, tmp_path):
+    (tmp_path / "two.csv").write_text("a,b,c,d,e\n1,1,1,0,1\n0,0,0,0,0\n")
+    config = EstimateDensity(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **TINY)
+    assert density.run(config)["mmd_size"] == 2
 
 
 def test_a_diverging_fit_says_so_and_keeps_the_energy(table, tmp_path, monkeypatch, capsys):

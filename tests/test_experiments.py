@@ -18,7 +18,7 @@ import torch
 
 from discrete_ed import GraphEnergy, InputError, load_energy, read_graphs, write_graphs
 from discrete_ed.cli import JOBS, run_job
-from discrete_ed.experiments import ego_graphs, evaluation
+from discrete_ed.experiments import ego_graphs, evaluation, run_folder
 from discrete_ed.experiments.configs import EvaluateGraphs, GenerateEgoGraphs
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.graphs import evaluation as judge
@@ -262,6 +262,29 @@ def test_resume_stands_alone_and_needs_a_run(tmp_path):
         ego_graphs.run(GenerateEgoGraphs(resume=tmp_path))
 
 
+def test_runs_that_start_in_the_same_second_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_folder.time, "strftime", lambda _: "20260101-120000")
+    found = [RunFolder(None, "job", "mine", GenerateEgoGraphs()).path.name for _ in range(3)]
+    assert found == ["mine-20260101-120000", "mine-20260101-120000-2", "mine-20260101-120000-3"]
+
+
+def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, monkeypatch):
+    listed, others = Path.iterdir, []
+
+    def slowly(folder: Path):
+        found = list(listed(folder))
+        if not others:
+            others.append(True)
+            RunFolder(tmp_path / "run", "job", "faster", GenerateEgoGraphs(seed=1))
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", slowly)
+    with pytest.raises(InputError, match="out: expected a new or empty folder"):
+        RunFolder(tmp_path / "run", "job", "slower", GenerateEgoGraphs(seed=2))
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 1
+
+
 MISTAKES = {
     "unknown data set": (["--data", "nonsense"], "expected one of citation-egos"),
     "no training step": (["--steps", "0"], "steps: expected at least 1, got 0"),
@@ -288,6 +311,13 @@ def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, monkeyp
     monkeypatch.setattr(ego_graphs, "train", lambda *_: pytest.fail("trained"))
     arguments, message = MISTAKES[mistake]
     assert message in refused(capsys, "generate-ego-graphs", *arguments, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_graphs_without_nodes_are_refused_before_a_folder_is_made(tmp_path, capsys):
+    write_graphs(tmp_path / "null.g6", 12 * [nx.null_graph()])
+    told = refused(capsys, "generate-ego-graphs", "--data", tmp_path / "null.g6", "--out", tmp_path / "run")
+    assert "data: expected a graph with a node among those to train on, got none" in told
     assert not (tmp_path / "run").exists()
 
 

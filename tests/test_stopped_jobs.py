@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,3 +203,21 @@ def test_hashes_that_cannot_be_read_are_one_line(content, told, tmp_path, monkey
         2,
         "error: resume: expected the SHA-256 of every input in RUN/inputs.json, got something else\n",
     )
+
+
+@pytest.mark.parametrize("unread", ["stdout", "stderr"])
+def test_a_closed_pipe_stops_no_job(tmp_path, monkeypatch, unread):
+    monkeypatch.chdir(tmp_path)
+    judged(0)
+    command = [sys.executable, "-m", "discrete_ed", "evaluate", "reference.g6", "mine.g6", "--out", "run"]
+    read, write = os.pipe()
+    os.close(read)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, unread: write}
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}  # bars go to stderr
+    done = subprocess.run(command, env=environment, **streams, text=True, check=False)
+    os.close(write)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert {"result.json", "report.html"} <= {path.name for path in Path("run").iterdir()}
+    assert "None" not in Path("run/report.html").read_text()
+    assert "BrokenPipe" not in f"{done.stdout}{done.stderr}"
+    assert unread == "stdout" or "p-value" in done.stdout

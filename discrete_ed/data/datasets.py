@@ -104,15 +104,25 @@ def _pixels(shape: tuple[int, int]) -> tuple[str, ...]:
 
 def _mnist(root: Path) -> TableData:
     files = [_find(root, f"binarized_mnist_{split}.amat", "mnist") for split in SPLITS]
-    (train, shape), (valid, _), (test, _) = (read_images(file) for file in files)
+    (train, shape), *others = (read_images(file) for file in files)
+    for file, (_, other) in zip(files[1:], others, strict=True):
+        _expect_shape(file, other, shape)
+    valid, test = (images for images, _ in others)
     description = "handwritten digits, binarised"
     return TableData("mnist", description, train, valid, test, _pixels(shape), shape, files=tuple(files))
 
 
 def _omniglot(root: Path, seed: int) -> TableData:
     file = _find(root, "chardata.mat", "omniglot")
-    (train, shape), (test, _) = read_images(file), read_images(file, variable="testdata")
+    (train, shape), (test, other) = read_images(file), read_images(file, variable="testdata")
+    _expect_shape(file, other, shape)
     return _split("omniglot", "characters, thresholded", train, None, test, _pixels(shape), seed, shape, (file,))
+
+
+def _expect_shape(file: Path, found: tuple[int, int], shape: tuple[int, int]) -> None:
+    if found != shape:
+        expected, got = ("{} × {}".format(*size) for size in (shape, found))
+        raise InputError(f"{file}: expected images of {expected} pixels as those to train on, got {got}")
 
 
 def _find(root: Path, file: str, data: str) -> Path:

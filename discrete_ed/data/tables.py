@@ -62,8 +62,8 @@ def read_table(path: str | Path) -> Table:
 
     The first row of a text is names where at least one cell of it is neither a number, a truth value nor missing, and
     fewer than half of its cells are binary, so that `1,0,x` is data with a wrong cell. It is names as well where it
-    counts its columns (0, 1, 2, … or 1, 2, 3, …, three or more), be it after one cell that is no number. Columns
-    without a name are called by their places, as `x3`.
+    counts its columns (0, 1, 2, … or 1, 2, 3, …, three or more), be it after one cell that is no number; of two columns
+    0 and 1 are data, with a warning. Columns without a name are called by their places, as `x3`.
 
     The first column of a text is names of rows, and is left out with a warning, where its cells are not all binary, no
     two are alike, those of all other columns are binary, and it holds words only, or whole numbers in three or more

@@ -45,6 +45,10 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
     numbered = _rows(lines, path)
     first, head = next(numbered, (1, []))
     titled = _are_titles(head)
+    if [cell.strip() for cell in head] == ["0", "1"]:
+        warnings.warn(
+            f"{path}: the first row, 0 and 1, is read as data, though it may number the columns", stacklevel=3
+        )
     spellings = Spellings(CODES)
     codes, labels, rows = [], [], array("q")
     cells = head

@@ -19,10 +19,17 @@ from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density import ENUMERATED, LossName, chain_kernel, density_energy, density_loss, judge
 from discrete_ed.distributed import pick_device, rank_seed
 from discrete_ed.energies import Energy, SumEnergy
-from discrete_ed.errors import NumericalError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.experiments.configs import EstimateDensity
 from discrete_ed.experiments.density_draws import generate
-from discrete_ed.experiments.density_scores import MMD_SIZE, bracket, discrepancies, likelihoods, toy_scores
+from discrete_ed.experiments.density_scores import (
+    MMD_SIZE,
+    bracket,
+    discrepancies,
+    independent_columns,
+    likelihoods,
+    toy_scores,
+)
 from discrete_ed.experiments.run_folder import RunFolder, resumed
 from discrete_ed.likelihood import LogLikelihood, log_likelihood
 from discrete_ed.report import density_figures, page, tables
@@ -95,6 +102,7 @@ def run(config: EstimateDensity) -> dict[str, Any]:
             **likelihoods(
                 likelihood, log_likelihood(energy, train[:TOLD].float(), z), log_likelihood(energy, valid.float(), z)
             ),
+            "independent_columns": independent_columns(train, test),
             "warnings": caught,
             **discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
             "effective_starts": ess,
@@ -111,7 +119,16 @@ def run(config: EstimateDensity) -> dict[str, Any]:
 
 
 def settled(config: EstimateDensity, data: TableData) -> Settled:
-    """The configuration with what it leaves open chosen by the kind of data and energy."""
+    """The configuration with what it leaves open chosen by the kind of data and energy.
+
+    Raises:
+        InputError: an energy or a loss that these data can't have.
+    """
+    if config.energy == "conv" and data.shape is None:
+        raise InputError(f"energy: expected mlp, residual, rbm or ising, as {data.name} is no set of images, got conv")
+    bits = data.train.shape[1]
+    if config.loss == "ml" and bits > ENUMERATED:
+        raise InputError(f"loss: expected ml with at most {ENUMERATED} columns only, got {bits}")
     usual: dict[str, Any] = {}
     if data.toy is None:
         usual |= {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
@@ -121,6 +138,34 @@ def settled(config: EstimateDensity, data: TableData) -> Settled:
     if {**usual, **given}.get("loss", "ed") != "ed":
         usual["epsilon"] = 0.5
     return Settled(**{**usual, **given})
+
+
+def told(config: Settled, *, exact: bool, drawn: bool) -> dict[str, Any]:
+    """The options that had a say in the run.
+
+    Args:
+        exact: whether the likelihood was had without annealing.
+        drawn: whether states were drawn without chains.
+    """
+    network, loss = config.energy not in ("rbm", "ising"), config.loss
+    says = {
+        "width": config.energy != "ising",
+        "layers": network,
+        "epsilon": loss in ("ed", "block-ed"),
+        "negatives": loss == "ed",
+        "w": loss == "ed",
+        "block": loss == "block-ed",
+        "chain_steps": loss in ("cd", "pcd"),
+        "buffer": loss == "pcd",
+        "temperatures": not exact,
+        "runs": not exact,
+        "sampler_steps": not drawn,
+    }
+    return {
+        name: value
+        for name, value in vars(config).items()
+        if says.get(name, True) and name not in HIDDEN and value is not None
+    }
 
 
 def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
@@ -243,7 +288,10 @@ def write_report(
     )
     drawn["curves"] = (
         "Training",
-        lambda: density_figures.curves(selected),
+        lambda: density_figures.curves(
+            selected,
+            "mean log-likelihood, nats" if data.train.shape[1] <= ENUMERATED else "−(pseudo-likelihood loss), nats",
+        ),
         "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
         "that was kept; a line for each member.",
     )
@@ -258,7 +306,7 @@ def write_report(
         {"Scores": tables.density_table(result)},
         images,
         {
-            **{name: value for name, value in vars(config).items() if name not in HIDDEN and value is not None},
+            **told(config, exact=result["exact"], drawn=data.train.shape[1] <= ENUMERATED),
             **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
         },
         tables.density_notes(result),

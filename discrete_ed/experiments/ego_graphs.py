@@ -62,12 +62,14 @@ def run(config: GenerateEgoGraphs) -> dict[str, Any]:
     check_sets({"reference": data.test, "train": data.train}, config.protocol)  # before hours of training
     if get_protocol(config.protocol).unbiased and config.samples < 2:
         raise InputError(f"samples: expected at least 2 for protocol {config.protocol}, got {config.samples}")
+    max_nodes = max(map(len, data.train))
+    if max_nodes == 0:
+        raise InputError(f"data: expected a graph with a node among those to train on, got none in {config.data}")
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files) as folder:
         print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
         with torch.random.fork_rng(devices=[]):  # the weights are drawn on the CPU
             torch.default_generator.manual_seed(config.seed)
-            max_nodes = max(map(len, data.train))
             energy = GraphEnergy(max_nodes, width=config.width, layers=config.layers).to(device)
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
         arguments = {"max_nodes": max_nodes, "width": config.width, "layers": config.layers}

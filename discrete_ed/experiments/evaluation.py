@@ -140,7 +140,7 @@ def _page(
         f"{' and '.join(results)} against {len(reference)} graphs of {path.name}. Read a score beside its "
         "floor, what real graphs score: below it, differences are noise or memorised graphs."
     )
-    facts = {name: value for name, value in vars(config).items() if name not in HIDDEN}
+    facts = {name: value for name, value in vars(config).items() if name not in HIDDEN and value is not None}
     facts["generated"] = ", ".join(generated)
     title, told = f"Scores: {', '.join(results)}", tables.common_notes(results)
     return page.render_page(title, lead, scores, images, facts, told, marked=len(results) == 1)

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from functools import partial
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from types import UnionType
 from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -29,6 +31,7 @@ from discrete_ed.report.figures import as_png
 
 PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
+ENVIRONMENT = "env.json"
 
 AnyConfig = TypeVar("AnyConfig", bound=Resumable)
 
@@ -41,7 +44,8 @@ class RunFolder:
     checkpoint. Of several processes only rank 0 writes to the folder, apart from checkpoints.
 
     Args:
-        out: the folder, which must not exist or be empty; `runs/JOB/LABEL-TIME` where None.
+        out: the folder, which must not exist or be empty; where None, `runs/JOB/LABEL-TIME`, or that with -2, -3, …
+            after it where another run was faster.
         job: name of the job.
         label: what tells this run from others of the job.
         config: the job's configuration, a dataclass; see `resumed`.
@@ -54,24 +58,18 @@ class RunFolder:
 
     def __init__(self, out: Path | None, job: str, label: str, config: Any, inputs: Iterable[Path] = ()) -> None:
         resume = getattr(config, "resume", None)
-        name = resume or out or Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
-        self.path = Path(text_from_first(str(name)))
         self.writes = ranks().rank == 0
         self._logged = 0
         if resume is not None:
+            self.path = Path(text_from_first(str(resume)))
             _expect_unchanged(self.path / INPUTS, _sha256(inputs))
             return
+        hashes = _sha256(inputs) if self.writes else {}
+        usual = Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.path = Path(text_from_first(str(_claimed(out, usual)) if self.writes else ""))
         if not self.writes:
             return
-        hashes = _sha256(inputs)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            used = any(self.path.iterdir())
-        except OSError as error:
-            raise InputError(f"out: expected a folder to write to, but {self.path}: {error.strerror}") from None
-        if used:
-            raise InputError(f"out: expected a new or empty folder, got {self.path}, which holds files")
-        self.write_json("env.json", _environment())
+        self.write_json(ENVIRONMENT, _environment())
         if hashes:
             self.write_json(INPUTS, hashes)
         self.write_json(CONFIG, {"job": job, **asdict(config)})
@@ -223,6 +221,32 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
 def given(config: Resumable) -> list[str]:
     """The options that aren't what they are by default."""
     return [field.name for field in fields(config) if getattr(config, field.name) != field.default]
+
+
+def _claimed(out: Path | None, usual: Path) -> Path:
+    """A folder that is this run's alone, whatever others do at the same time."""
+    names = (usual if k == 1 else usual.with_name(f"{usual.name}-{k}") for k in count(1))
+    path = out or usual
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path = out or next(name for name in names if _new(name.mkdir))
+        path.mkdir(exist_ok=True)
+        # of two runs that both find it empty, one can make the file
+        free = not any(path.iterdir()) and _new(partial((path / ENVIRONMENT).touch, exist_ok=False))
+    except OSError as error:
+        raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
+    if not free:
+        raise InputError(f"out: expected a new or empty folder, got {path}, which holds files")
+    return path
+
+
+def _new(make: Callable[[], None]) -> bool:
+    """Whether it could be made, as it wasn't there."""
+    try:
+        make()
+    except FileExistsError:
+        return False
+    return True
 
 
 def _sha256(inputs: Iterable[Path]) -> dict[str, str]:

@@ -77,8 +77,8 @@ def evaluate_graphs(
         - `mmd2_u`: the U-statistic of the score, which expects zero where the laws are equal (None for a single graph);
         - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times; `p_value` beside
           `statistics` is that of all four together, see `Draws.any`);
-        - `interval`: where the score would lie for other draws of both sets, 95% by bootstrap, `[low, high]` (None for
-          a single graph).
+        - `interval`: how far the score would scatter about its mean over other draws of both sets, laid about the score
+          that came, 95% by bootstrap, `[low, high]` (None for a single graph); see `two_sample.draw`.
 
         `novel` is the fraction of generated graphs not isomorphic to any training graph and `novel_reference` that of
         the reference, which an honest generator comes near (None without training graphs); `unique` the number of
@@ -112,7 +112,8 @@ def evaluate_graphs(
     reference, generated, train = sets["reference"], sets["generated"], sets.get("train")
     rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
     phases = RESAMPLES + len(DESCRIPTORS) + (8 if train is None else 10)
-    with tqdm(total=phases, desc="score", disable=not progress, leave=False) as bar:
+    hidden = {} if progress else {"disable": True}  # `disable=False` would overrule TQDM_DISABLE
+    with tqdm(total=phases, desc="score", leave=False, **hidden) as bar:
 
         def part(name: str, phase: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
             bar.set_postfix_str(name)

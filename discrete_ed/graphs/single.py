@@ -19,6 +19,8 @@ from discrete_ed.graphs.convert import check_graph
 MAX_NODES = 100_000
 MAX_EDGES = 5_000_000
 MAX_BYTES = 2**26
+TITLES = {("source", "target"), ("src", "dst"), ("from", "to"), ("u", "v"), ("node1", "node2")}
+"""What tables of edges call their columns."""
 
 
 def read_text(path: Path) -> str:
@@ -44,7 +46,8 @@ def read_edge_list(path: Path) -> nx.Graph:
 
     A line with one name is a node, which may have no edge. Lines that begin with `#` or `%`, and blank ones, say
     nothing. After the names may stand `{}`, as networkx writes it, or the weight 1; any other weight or attribute is
-    refused, and so are an edge from a node to itself and one that is there already, in either direction.
+    refused, and so are an edge from a node to itself and one that is there already, in either direction. A first line
+    like `source target` is left out with a warning, unless there is nothing else or one of the two is named again.
 
     Raises:
         InputError: the file can't be read or holds no graph; the message names the line.
@@ -75,6 +78,12 @@ def read_edge_list(path: Path) -> nx.Graph:
                 raise InputError(f"{where}: expected at most {MAX_EDGES} edges, got more")
     if not place:
         raise InputError(f"{path}: expected at least one edge or node, got an empty file")
+    first = tuple(place)[:2]
+    titled = tuple(name.lower() for name in first) in TITLES and len(place) > 2 and graph.has_edge(0, 1)
+    if titled and graph.degree(0) == graph.degree(1) == 1:
+        warnings.warn(f"{path}: the first line, {' '.join(first)!r}, is left out as names of columns", stacklevel=3)
+        graph.remove_nodes_from((0, 1))
+        return nx.convert_node_labels_to_integers(graph)
     return graph
 
 

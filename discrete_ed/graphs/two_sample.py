@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -84,7 +84,10 @@ class Draws:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The central 95% of the resampled estimates; None where a set has one item."""
+        """The central 95% of the resampled estimates, which vary about the observed one as it varies about its mean.
+
+        None where a set has one item.
+        """
         if len(self.resampled) == 0:
             return None
         low, high = np.quantile(self.resampled, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
@@ -115,55 +118,75 @@ class Draws:
         )
 
 
+class _Resamples(NamedTuple):
+    counts: Floats
+    """of the rows, `(P, U)`"""
+    squares: Floats
+    """the sums of the items' squared multiplicities, `(P,)`"""
+
+
 def draw(
     x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False, draws: int = DRAWS, seed: int = 0
 ) -> Draws:
     """Permute and resample two sets of feature rows `(m, K)` and `(n, K')`.
 
-    The permutation test is exact for any kernel, definite or not. The bootstrap resamples pairs of *different* items:
-    an item that is drawn twice is no pair of equal items, else every resample would score worse than the sets
-    themselves. It tells how far a score may move with other draws of both sets; near zero it is too wide, and the
-    p-value is what answers whether the laws differ.
+    The permutation test is exact for any kernel, definite or not. The bootstrap draws each set anew from its own items.
+    With `w` the weights of the rows, `1/m` for an item of `x` and `−1/n` for one of `y`, and `d` how the weights of a
+    resample differ from them, a resampled estimate is
 
-    The same seed and numbers of items deal the same items, whatever the features. Memory: `3 P U` numbers and one block
+        observed + a L + Q,    L = 2 d K w,    Q = Σ_{i ≠ j} d_i d_j (K_ij − K̄),
+
+    with sums over items, and `K̄` the mean of the kernel over pairs of different items of a set, within that set, and 0
+    between the sets. That leaves a pair of an item with itself out: else every resample would score worse than the sets
+    themselves. `Q` varies as the estimate does where the laws are equal. `L` varies too much even if it shouldn't vary
+    at all, because the items that it is a sum over also stand in `w`: its variance is too large by twice that of `Q`,
+    to first order in `1/m` and `1/n`, which `a² = max(0, 1 − 2 var Q / var L)` puts right. Over repeated draws of ego
+    graphs, 40 against 200, the resamples' standard deviation was .93 to 1.5 times that of the estimate, and the
+    interval held the true value in 90 to 100%: the least where the laws differ, the most where they are equal.
+
+    The same seed and numbers of items deal the same items, whatever the features. Memory: `4 P U` numbers and one block
     of the kernel matrix.
+
+    Source: Arcones and Giné 1992, Annals of Statistics 20, 655–674 (why `L` and `Q` need different treatment); `a` is
+    derived here from the variance of a two-sample U-statistic.
     """
     m, n = len(x), len(y)
     rows, place = merge(x, y)
     rng = np.random.default_rng(check_seed(seed))
     deals = (rng.permutation(m + n)[:m] for _ in range(draws))
     dealt = _stack([place[:m], *(place[deal] for deal in deals)], len(rows))
-    total = _counts(place, len(rows))
+    first, total = dealt[0], _counts(place, len(rows))
     again = draws if min(m, n) > 1 else 0
-    first, first_squares = _resamples(place[:m], len(rows), again, rng)
-    second, second_squares = _resamples(place[m:], len(rows), again, rng)
+    from_x, from_y = (_resamples(places, len(rows), again, rng) for places in (place[:m], place[m:]))
+    weight = first / m - (total - first) / n
+    change = from_x.counts / m - from_y.counts / n - weight
 
     xx, xt = np.zeros(1 + draws), np.zeros(1 + draws)
     tt = 0.0
-    forms = np.zeros((3, again))
+    linear, quadratic = np.zeros(again), np.zeros(again)
     for some, block in _blocks(rows, kernel):
         to_total = block @ total
         xx += np.einsum("pu,pu->p", dealt @ block.T, dealt[:, some])
         xt += dealt[:, some] @ to_total
         tt += float(total[some] @ to_total)
-        from_first, from_second = first @ block.T, second @ block.T
-        for form, left, right in zip(
-            forms, (from_first, from_first, from_second), (first, second, second), strict=True
-        ):
-            form += np.einsum("pu,pu->p", left, right[:, some])
-    xx, xt, forms, tt = summed(xx), summed(xt), summed(forms), float(summed(np.array(tt)))
+        linear += 2 * change[:, some] @ (block @ weight)
+        quadratic += np.einsum("pu,pu->p", change @ block.T, change[:, some])
+    xx, xt, tt = summed(xx), summed(xt), float(summed(np.array(tt)))
+    linear, quadratic = summed(linear), summed(quadratic)
 
     def estimate(xx: Floats, xy: Floats, yy: Floats) -> Floats:
         return _unbiased(xx, xy, yy, m, n) if unbiased else _biased(xx, xy, yy, m, n)
 
-    permuted = estimate(xx, xt - xx, tt - 2 * xt + xx)
-    resampled = np.zeros(0)
+    yy = tt - 2 * xt + xx
+    permuted = estimate(xx, xt - xx, yy)
     if again:
-        # Of the pairs of different items, a resample holds on average (m − 1) / m as many as the set does.
-        xx_pairs = (forms[0] - first_squares) * m / (m - 1) + m
-        yy_pairs = (forms[2] - second_squares) * n / (n - 1) + n
-        resampled = estimate(xx_pairs, forms[1], yy_pairs)
-    return Draws(float(permuted[0]), permuted[1:], resampled)
+        for form, resamples, size in ((xx[0], from_x, m), (yy[0], from_y, n)):
+            mean = (form - size) / (size * (size - 1))  # of the kernel over pairs of different items
+            quadratic -= (1 - mean) * (resamples.squares - size) / size**2
+        spread = float(linear.var())
+        shrink = max(0.0, 1 - 2 * float(quadratic.var()) / spread) ** 0.5 if spread > 0 else 0.0
+        return Draws(float(permuted[0]), permuted[1:], permuted[0] + shrink * linear + quadratic)
+    return Draws(float(permuted[0]), permuted[1:], np.zeros(0))
 
 
 def _biased(xx: T, xy: T, yy: T, m: int, n: int) -> T:
@@ -193,11 +216,11 @@ def _stack(draws: list[Counts], rows: int) -> Floats:
     return np.stack([_counts(places, rows) for places in draws])
 
 
-def _resamples(places: Counts, rows: int, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Counts of sets drawn with replacement, `(P, U)`; the sums of the items' squared multiplicities, `(P,)`."""
-    counts, squares = np.zeros((draws, rows)), np.zeros(draws)
+def _resamples(places: Counts, rows: int, draws: int, rng: np.random.Generator) -> _Resamples:
+    """Sets drawn with replacement."""
+    found = _Resamples(np.zeros((draws, rows)), np.zeros(draws))
     for k in range(draws):
         drawn = rng.integers(len(places), size=len(places))
-        counts[k] = np.bincount(places[drawn], minlength=rows)
-        squares[k] = np.sum(np.bincount(drawn) ** 2)
-    return counts, squares
+        found.counts[k] = np.bincount(places[drawn], minlength=rows)
+        found.squares[k] = np.sum(np.bincount(drawn) ** 2)
+    return found

@@ -95,8 +95,12 @@ def moments(samples: Bits, truth: Bits) -> Figure:
     return figure
 
 
-def curves(selected: Sequence[Selected]) -> Figure:
-    """Loss over the steps of the first fit; validation scores of each, with the one that was kept."""
+def curves(selected: Sequence[Selected], score: str) -> Figure:
+    """Loss over the steps of the first fit; validation scores of each, with the one that was kept.
+
+    Args:
+        score: what they are.
+    """
     loss = [record["loss"] for record in selected[0].records]
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -113,5 +117,5 @@ def curves(selected: Sequence[Selected]) -> Figure:
         right.plot([fitted.step], [fitted.score], color=MADE, marker="o", markersize=7)
         shown += scores[len(scores) // 5 :]
     right.set_ylim(*_range_of(shown, include=max(fitted.score for fitted in selected)))
-    style(right, "validation", "training step", "score")
+    style(right, "validation", "training step", score)
     return figure

@@ -72,7 +72,9 @@ def _draw(axes: Axes, graph: nx.Graph, color: str) -> None:
     axes.add_collection(LineCollection(place[ends], colors=QUIET, linewidths=0.7 * fine))
     x, y = place.T
     axes.scatter(x, y, s=27 * fine**3, color=color, linewidths=0, zorder=2)
-    axes.margins(0.12)
+    middle, reach = (place.min(0) + place.max(0)) / 2, 0.62 * (np.ptp(place, axis=0).max() or 1)
+    # a square: an edge that lies flat has no height of its own, and nothing would be seen of it
+    axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
 
 
 def gallery(
@@ -83,19 +85,20 @@ def gallery(
     left: str = "training graphs",
     right: str = "generated graphs",
 ) -> Figure:
-    """The first graphs of two sets, side by side in the same layout.
+    """The first graphs of two sets, side by side in the same layout; a set of few graphs fills its half as well.
 
     Of a graph with more than 4,000 edges as many are drawn, chosen at random; of one with more than 500 nodes only
     the size is told.
     """
-    side = isqrt(min(most, max(len(train), len(generated))))
     figure = Figure(figsize=(11, 5.6), layout="constrained")
     grid = figure.add_gridspec(1, 2)
     halves = figure.add_subfigure(grid[0, 0]), figure.add_subfigure(grid[0, 1])
     panels = ((halves[0], left, train, REAL), (halves[1], right, generated, MADE))
     for half, title, graphs, color in panels:
         half.suptitle(title, fontsize=12, parse_math=False)
-        cells = half.subplots(side, side, squeeze=False).ravel()
+        shown = max(1, min(most, len(graphs)))
+        columns = isqrt(shown - 1) + 1  # as many as rows, or one more
+        cells = half.subplots(-(-shown // columns), columns, squeeze=False).ravel()
         for axes in cells:
             axes.set_axis_off()
         for axes, graph in zip(cells, graphs, strict=False):
@@ -118,7 +121,10 @@ def statistics(sets: Mapping[str, Sequence[nx.Graph]]) -> Figure:
     style(left, "degree", "degree of a node", "share of nodes")
     style(middle, "clustering", "clustering coefficient of a node", "share of nodes")
     style(right, "size", "edges of a graph", "share of graphs")
-    for text in left.legend(frameon=False, loc="upper right").get_texts():
+    legend = figure.legend(
+        *left.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=len(sets)
+    )
+    for text in legend.get_texts():
         text.set_parse_math(False)  # a `$` in the name of a file is no formula
     return figure
 

@@ -7,6 +7,7 @@ from typing import Any
 
 STATISTICS = ("degree", "clustering", "orbit")
 NONE = "–"
+NOISE = 1e-12  # what sums of numbers around one leave behind that should be zero
 Cell = Callable[[Mapping[str, Any]], str]
 CLEANED = {
     "lost_isolated_nodes": "lost isolated nodes",
@@ -52,8 +53,8 @@ def _score(row: str) -> Cell:
 
 
 def _number(value: float) -> str:
-    """Four decimals, or a digit of what would vanish there."""
-    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:.0e}"
+    """Four decimals, or a digit of what would vanish there; rounding noise is zero."""
+    return f"{value:z.4f}" if abs(value) < NOISE or abs(value) >= 1e-4 else f"{value:.0e}"
 
 
 def _ratio(column: Mapping[str, Any]) -> str:
@@ -92,6 +93,11 @@ def notes(result: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"The kernels that {protocol} has for {which} are not positive definite: a score of zero or less need not "
             "mean equal laws. Protocol psd has none of this."
+        )
+    if result["mean"]["interval"] is not None:
+        lines.append(
+            "The interval is as wide as scores of other graphs from both laws would scatter, in 95 of 100 cases, by "
+            "bootstrap; it lies about this score. Whether the laws differ is for the p-value to say."
         )
     if protocol == "gran":
         lines.append("Clustering is saturated: graphs whose histograms differ in .3 of their nodes count as unrelated.")
@@ -214,14 +220,19 @@ def density_table(result: Mapping[str, Any]) -> list[list[str]]:
     rows.append(["its error as a mean of test states", f"{result['test_error']:.4f}", NONE])
     for split in ("valid", "train"):
         rows.append([f"{split} log-likelihood", f"{result[f'{split}_log_likelihood']:.4f}", NONE])
+    rows.append(["independent columns, same test states: trivial", f"{result['independent_columns']:.4f}", "exact"])
     if toy is not None:
         rows.append(["log-likelihood of the truth, same states: the most", f"{-toy['entropy']:.4f}", NONE])
         for name, key in (("entropy of the truth", "entropy"), ("published protocol's NLL (biased)", "published_nll")):
             rows.append([name, f"{toy[key]:.4f}", f"±{toy[key + '_error']:.4f}"])
     size, repeats = result["mmd_size"], result["mmd_repeats"]
     for name, key in (("samples", "mmd2"), ("training states: the floor", "mmd2_floor")):
-        label = f"MMD²·10⁴ of {name} ({repeats} × {size})"
-        rows.append([label, f"{1e4 * result[key]:z.3f}", f"±{1e4 * result[key + '_error']:.3f}"])
+        error, interval = result[f"{key}_error"], result[f"{key}_interval"]
+        spread = NONE if error is None else f"±{1e4 * error:.3f}"
+        if interval is not None:
+            spread = " to ".join(f"{1e4 * end:z.3f}" for end in interval)
+        rows.append([f"MMD²·10⁴ of {name} ({repeats} × {size})", f"{1e4 * result[key]:z.3f}", spread])
+        rows.append(["its p-value, by permutation", f"{result[f'{key}_p_value']:.3f}", NONE])
     return rows
 
 
@@ -240,7 +251,15 @@ def density_notes(result: Mapping[str, Any]) -> list[str]:
             "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
             "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
         )
+    size = result["p_value_size"]
+    spread = (
+        "The error is the standard error of the mean of its sets"
+        if result["mmd2_interval"] is None
+        else "The range is as wide as it would scatter with other states, in 95 of 100 cases, by bootstrap"
+    )
     lines.append(
-        "MMD² is unbiased: equal laws score zero on average. Differences of the size of its error mean nothing."
+        f"MMD² is unbiased: equal laws score zero on average. {spread}. Whether samples and test states differ is for "
+        f"the p-value to say, of {size} against {size} dealt anew; where the laws are equal, its values are equally "
+        "likely."
     )
     return lines

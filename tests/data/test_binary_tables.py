@@ -77,6 +77,13 @@ def test_a_first_row_of_names_is_taken_as_such(tmp_path, header, names):
     assert np.array_equal(table.values, BITS)
 
 
+def test_two_columns_that_may_be_numbered_are_read_with_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match=r"table.csv: the first row, 0 and 1, is read as data") as caught:
+        table = read_table(written(tmp_path, "0,1\n1,1\n0,0\n"))
+    assert caught[0].filename == __file__
+    assert table.values.tolist() == [[0, 1], [1, 1], [0, 0]]
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -106,10 +113,6 @@ def test_a_first_column_of_two_bits_is_no_index(tmp_path):
 def test_what_numpy_writes_of_itself_is_read(tmp_path):
     np.savetxt(tmp_path / "table.txt", 2.0 * BITS - 1)
     assert np.array_equal(read_table(tmp_path / "table.txt").values, BITS)
-
-
-def test_two_columns_of_bits_have_no_header(tmp_path):
-    assert read_table(written(tmp_path, "0,1\n1,1\n")).values.tolist() == [[0, 1], [1, 1]]
 
 
 def test_minus_ones_and_constants_keep_their_meaning(tmp_path):

@@ -114,6 +114,9 @@ def test_binarised_mnist_is_read_as_published(tmp_path):
     data = load_table_data("mnist", tmp_path)
     assert data.shape == (28, 28)
     assert np.array_equal(data.test, values["test"])
+    np.savetxt(tmp_path / "binarized_mnist_valid.amat", np.eye(9), fmt="%d")
+    with pytest.raises(InputError, match=r"mnist_valid.amat: expected images of 28 × 28 pixels .* got 3 × 3"):
+        load_table_data("mnist", tmp_path)
     with pytest.raises(InputError, match=r"binarized_mnist_train.amat in .*--root"):
         load_table_data("mnist", tmp_path / "nowhere")
 

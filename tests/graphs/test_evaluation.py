@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import networkx as nx
 import numpy as np
@@ -225,6 +228,16 @@ def test_any_phases_may_be_known_already(data, learned):
             *sets, valid="planar", once=lambda name, phase, some=some: known[name] if name in some else phase()
         )
         assert resumed == whole
+
+
+def test_the_bar_can_be_switched_off_from_outside():
+    code = (
+        "from discrete_ed.graphs.evaluation import *; p = [nx.path_graph(3)] * 2; evaluate_graphs(p, p, progress=True)"
+    )
+    usual = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    for environment in (usual, {**usual, "TQDM_DISABLE": "1"}):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert ("score" in done.stderr) == (environment is usual)
 
 
 def test_progress_changes_nothing_and_stays_off_stdout(data, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """Edge lists and GraphML: what is read, what is refused, and that XML can do no harm."""
 
 import tracemalloc
+import warnings
 
 import networkx as nx
 import pytest
@@ -35,6 +36,23 @@ def test_lines_of_an_edge_list(tmp_path):
     (graph,) = read_graphs(tmp_path / "mine.edges")
     assert len(graph) == 5
     assert sorted(graph.edges) == [(0, 1), (1, 2), (1, 3)]
+
+
+@pytest.mark.parametrize("titles", ["source target", "From,To", "# made by hand\nu\tv"])
+def test_names_of_columns_are_left_out_with_a_warning(tmp_path, titles):
+    (tmp_path / "mine.edges").write_text(f"{titles}\na b\nb c\n")
+    with pytest.warns(UserWarning, match=r"mine.edges: the first line, '\w+ \w+', is left out as names of columns"):
+        (graph,) = read_graphs(tmp_path / "mine.edges")
+    assert isomorphic(graph, nx.path_graph(3))
+
+
+@pytest.mark.parametrize(("text", "nodes"), [("u v\n", 2), ("u v\nv w\n", 3), ("a b\nsource target\n", 4)])
+def test_nodes_that_are_called_like_columns_stay(tmp_path, text, nodes):
+    (tmp_path / "mine.edges").write_text(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (graph,) = read_graphs(tmp_path / "mine.edges")
+    assert len(graph) == nodes
 
 
 @pytest.mark.parametrize(

@@ -80,17 +80,29 @@ def test_permuted_and_resampled_estimates_equal_double_loops(monkeypatch, unbias
         order = rng.permutation(10)
         expected = slow_mmd2(pooled[order[:6]], pooled[order[6:]], KERNEL, unbiased)
         assert value == pytest.approx(expected, rel=0, abs=1e-14)
-    chosen = [rng.integers(len(items), size=len(items)) for items in (x, y) for _ in range(5)]
-    for k, value in enumerate(drawn.resampled):
-        i, j = chosen[k], chosen[5 + k]
-        parts = []
-        for items, pick in ((x, i), (y, j)):
-            size = len(items)
-            gram = KERNEL(items[pick], items[pick])
-            different = gram[pick[:, None] != pick[None, :]].sum() * size / (size - 1)
-            parts.append(different / (size * (size - 1)) if unbiased else (different + size) / size**2)
-        expected = sum(parts) - 2 * KERNEL(x[i], y[j]).mean()
-        assert value == pytest.approx(expected, rel=0, abs=1e-13)
+    np.testing.assert_allclose(drawn.resampled, slow_resamples(x, y, drawn.observed, 5, rng), rtol=0, atol=1e-13)
+
+
+def slow_resamples(x: np.ndarray, y: np.ndarray, observed: float, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """The bootstrap item by item: `observed + a L + Q`."""
+    chosen = [rng.integers(len(items), size=len(items)) for items in (x, y) for _ in range(draws)]
+    both, m, n = np.concatenate([x, y]), len(x), len(y)
+    gram = KERNEL(both, both)
+    centre = np.zeros((m + n, m + n))
+    for part in (slice(0, m), slice(m, m + n)):
+        inner = gram[part, part]
+        centre[part, part] = inner[~np.eye(len(inner), dtype=bool)].mean()
+    linear, quadratic = np.zeros(draws), np.zeros(draws)
+    weight = np.append(np.full(m, 1 / m), np.full(n, -1 / n))
+    for k in range(draws):
+        times = [np.bincount(pick, minlength=size) for pick, size in ((chosen[k], m), (chosen[draws + k], n))]
+        change = np.append(times[0] / m, -times[1] / n) - weight
+        for i, j in product(range(m + n), repeat=2):
+            linear[k] += 2 * change[i] * weight[j] * gram[i, j]
+            quadratic[k] += change[i] * change[j] * (gram[i, j] - centre[i, j]) * (i != j)
+    shrink = max(0, 1 - 2 * quadratic.var() / linear.var()) ** 0.5
+    assert shrink > 0
+    return observed + shrink * linear + quadratic
 
 
 @pytest.mark.parametrize("unbiased", [False, True])
@@ -100,17 +112,33 @@ def test_resamples_centre_on_the_score(unbiased):
     assert drawn.resampled.mean() == pytest.approx(drawn.observed, rel=0, abs=4 * error)
 
 
-def test_the_interval_covers_the_true_value():
-    population = rows(27, 5)
-    law, other = np.full(27, 1 / 27), np.arange(1, 28) / np.arange(1, 28).sum()
-    truth = (law - other) @ KERNEL(population, population) @ (law - other)
+LAW = np.full(27, 1 / 27)
+OTHERS = {"equal": LAW, "near": LAW * np.linspace(0.5, 1.5, 27), "far": np.arange(1, 28) / np.arange(1, 28).sum()}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_interval_covers_the_true_value_and_is_hardly_wider_than_it_must_be(other):
+    population, law = rows(27, 5), OTHERS[other]
+    truth = (LAW - law) @ KERNEL(population, population) @ (LAW - law)
     rng = np.random.default_rng(0)
-    covered = 0
+    found = []
     for _ in range(200):
-        x, y = (population[rng.choice(27, size=60, p=p)] for p in (law, other))
-        low, high = draw(x, y, KERNEL, unbiased=True, draws=200).interval
-        covered += low <= truth <= high
-    assert covered >= 180
+        x, y = (population[rng.choice(27, size=60, p=p)] for p in (LAW, law))
+        found.append(draw(x, y, KERNEL, unbiased=True, draws=200))
+    assert sum(one.interval[0] <= truth <= one.interval[1] for one in found) >= 180
+    spread = np.mean([one.resampled.var() for one in found]) ** 0.5
+    assert 0.9 < spread / np.std([one.observed for one in found]) < 1.35
+
+
+def test_sets_that_differ_in_every_item_leave_nothing_to_chance():
+    """Of equal graphs, and of graphs that are all unlike, every other draw scores the same."""
+    unlike = lambda a, b: (a[:, :1] == b[:, :1].T).astype(float)  # noqa: E731
+    x, y = np.arange(6.0)[:, None], np.arange(6.0, 10)[:, None]
+    for resampled in (
+        draw(x, y, unlike, unbiased=True).resampled,
+        draw(np.ones((4, 2)), np.ones((7, 2)), KERNEL).resampled,
+    ):
+        np.testing.assert_allclose(resampled, 0, atol=1e-14)
 
 
 def test_the_p_value_counts_ties_and_is_never_zero():

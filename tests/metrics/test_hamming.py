@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import exp
 
+import numpy as np
 import pytest
 import torch
 from place import DEVICE, FLOAT, rounding
+from scipy.stats import kstest
 
-from discrete_ed import InputError, enumerate_states, hamming_mmd, hamming_mmd_repeats
+from discrete_ed import InputError, enumerate_states, hamming_draws, hamming_mmd, hamming_mmd_repeats
 from discrete_ed.metrics import hamming
 
 pytestmark = pytest.mark.anywhere
@@ -57,6 +59,34 @@ def test_repeats_use_each_row_once(generator):
     assert repeats.values == tuple(hamming_mmd(x[k : k + 10], y[k : k + 10]) for k in (0, 10, 20))
     assert repeats.mean == pytest.approx(sum(repeats.values) / 3)
     assert repeats.error == pytest.approx(torch.tensor(repeats.values).std().item() / 3**0.5, rel=1e-5)
+
+
+def test_draws_are_of_the_same_estimate_and_deal_the_states_anew(generator):
+    x, y = torch.rand(13, 9, generator=generator).round(), (torch.rand(8, 9, generator=generator) < 0.3).float()
+    drawn = hamming_draws(x, y, rate=0.5, draws=300)
+    assert drawn.observed == pytest.approx(hamming_mmd(x, y, rate=0.5), abs=rounding(1e-12))
+    rng, both = np.random.default_rng(0), torch.cat([x, y])
+    for value in drawn.permuted[:20]:
+        order = rng.permutation(21)
+        expected = hamming_mmd(both[order[:13]], both[order[13:]], rate=0.5)
+        assert value == pytest.approx(expected, abs=rounding(1e-12))
+    assert drawn.p_value == (1 + (drawn.permuted >= drawn.observed - 1e-12).sum()) / 301
+
+
+@pytest.mark.many_steps
+def test_p_values_are_even_under_equality_and_small_without(generator):
+    states = enumerate_states(5, device=DEVICE)
+    law = torch.rand(32, generator=generator).to(FLOAT)
+    other = law.roll(3)
+    p = {}
+    for name, second in (("equal", law), ("other", other)):
+        sets = [
+            [states[one.multinomial(120, replacement=True, generator=generator)] for one in (law, second)]
+            for _ in range(150)
+        ]
+        p[name] = np.array([hamming_draws(*pair, draws=99).p_value for pair in sets])
+    assert kstest(p["equal"], "uniform").pvalue > 0.01
+    assert np.median(p["other"]) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,29 @@ def test_all_nodes_and_as_many_edges_as_can_be_told_apart_are_drawn(graph):
 def test_of_huge_graphs_only_the_size_is_told():
     segments, dots = drawn(nx.empty_graph(figures.DRAWN + 1))
     assert len(segments) == dots.size == 0
+
+
+@pytest.mark.parametrize("graph", [nx.path_graph(1), nx.path_graph(2), nx.path_graph(7), nx.star_graph(5)])
+def test_a_graph_has_a_square_to_itself_however_flat_it_is(graph):
+    axes = figures.gallery([graph], [graph]).axes[0]
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    inside = layout(graph) - limits.mean(1)
+    assert np.ptp(limits, axis=1) == pytest.approx(np.ptp(limits[0]))
+    assert np.abs(inside).max() < 0.45 * np.ptp(limits[0])
+    assert np.ptp(limits[0]) < 1.3 * (np.ptp(layout(graph), axis=0).max() or 1)
+
+
+@pytest.mark.parametrize(("count", "cells"), [(0, 1), (1, 1), (3, 4), (5, 6), (12, 12), (36, 36), (50, 36)])
+def test_a_set_of_few_graphs_fills_its_half(count, cells):
+    few, many = figures.gallery([nx.path_graph(3)] * count, [nx.path_graph(3)] * 40).subfigs
+    assert len(few.axes) == cells
+    assert sum(bool(axes.collections) for axes in few.axes) == min(count, 36)
+    assert len(many.axes) == 36
+
+
+def test_no_panel_is_covered_by_the_legend():
+    figure = figures.statistics({"reference": [nx.path_graph(2)], "mine": [nx.path_graph(2)]})
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    assert legend.get_window_extent().y1 < min(axes.get_tightbbox().y0 for axes in figure.axes)

@@ -51,6 +51,7 @@ def test_defects_are_said_under_the_table_where_they_matter(results):
     assert "saturated" not in text["edp"]
     assert "not positive definite" not in text["psd"]
     assert "unbiased" in text["psd"]
+    assert all("The interval is as wide as" in said for said in text.values())
 
 
 def test_cleaned_graphs_are_counted_under_the_table(results):
@@ -61,8 +62,9 @@ def test_cleaned_graphs_are_counted_under_the_table(results):
 
 
 def test_single_graphs_leave_dashes():
-    result = evaluate_graphs(REFERENCE, GENERATED[:1])
-    assert "–" in tables.summary(result)
+    text = tables.summary(evaluate_graphs(REFERENCE, GENERATED[:1]))
+    assert "–" in text
+    assert "The interval is" not in text
 
 
 def test_validity_stands_among_the_shares():
@@ -106,3 +108,13 @@ def test_what_holds_for_all_generators_is_said_once(results):
     text = tables.comparison_summary({"mine": results["edp"], "theirs": {**results["edp"], "cleaned": {}}})
     assert text.count("not positive definite") == 1
     assert "mine: Cleaned" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(6e-17, "0.0000"), (-6e-17, "0.0000"), (0.0, "0.0000"), (6e-8, "6e-08"), (-0.25, "-0.2500")]
+)
+def test_rounding_noise_is_zero(results, value, shown):
+    degree = {**results["edp"]["statistics"]["degree"], "resampled": 0.5, "resampled_sd": value}
+    result = {**results["edp"], "statistics": {**results["edp"]["statistics"], "degree": degree}}
+    row = next(row for row in tables.score_table(result) if row[0].startswith("training graphs resampled"))
+    assert row[1] == f"0.5000 ±{shown}"
