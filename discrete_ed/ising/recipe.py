@@ -22,9 +22,9 @@ from discrete_ed.ising.objectives import (
     screening,
     squared_ratio,
 )
-from discrete_ed.ising.restricted import DENSE, Fit, Sample, refit
+from discrete_ed.ising.restricted import DENSE, PRIOR_SD, Fit, Sample, refit
 from discrete_ed.ising.support import select
-from discrete_ed.ising.uncertainty import likelihood_errors, sandwich
+from discrete_ed.ising.uncertainty import least_errors, likelihood_errors, sandwich
 
 PRICES = (17.0, 12.0, 8.0)
 """What a pair must gain in the loss to be taken for an edge; held-out data choose.
@@ -207,16 +207,18 @@ class Work:
     def errors(self, spins: Array, couplings: Array, fields: Array) -> tuple[Array, Array]:
         """Standard errors: the sandwich form for local objectives, the inverse information for maximum likelihood.
 
-        For energy discrepancy with blocks and copies, a grouped jackknife.
+        For energy discrepancy with blocks and copies, a grouped jackknife. Both are at least `least_errors`.
         """
         d = spins.shape[1]
         pairs = np.argwhere(np.triu(couplings, 1))
-        if self.estimator in LOCAL:
-            values = sandwich(spins, pairs, couplings, fields, LOCAL[self.estimator], self.with_fields)
-        elif self.estimator in ("maximum-likelihood", "contrastive-divergence"):
+        if self.estimator in ("maximum-likelihood", "contrastive-divergence"):
             values = likelihood_errors(spins, pairs, self.with_fields)
         else:
-            values = self.jackknife(spins, pairs, couplings, fields)
+            if self.estimator in LOCAL:
+                values = sandwich(spins, pairs, couplings, fields, LOCAL[self.estimator], self.with_fields)
+            else:
+                values = self.jackknife(spins, pairs, couplings, fields)
+            values = np.maximum(values, least_errors(spins, pairs, couplings, fields, self.with_fields))
         errors = np.zeros((d, d))
         i, j = pairs.T
         errors[i, j] = errors[j, i] = values[: len(pairs)]
@@ -226,7 +228,7 @@ class Work:
         """The fields that fit best where couplings are what they are, by pseudo-likelihood, and their errors."""
         sample = Sample(np.ascontiguousarray(spins.T), True, couplings @ spins.T)
         fit = refit(sample, np.zeros((0, 2), dtype=int))
-        return fit.fields, 1 / np.sqrt([curvature.item() for curvature in fit.curvatures])
+        return fit.fields, 1 / np.sqrt([curvature.item() + 1 / PRIOR_SD**2 for curvature in fit.curvatures])
 
     def jackknife(self, spins: Array, pairs: Array, couplings: Array, fields: Array, groups: int = 10) -> Array:
         """`√((G−1)/G Σ_g (v_g − v̄)²)` over estimates on the same pairs that leave out one of `G` groups of samples."""

@@ -21,7 +21,7 @@ from discrete_ed import (
 )
 from discrete_ed.ising import Settings
 from discrete_ed.ising.recipe import Work, _tied, common_law
-from discrete_ed.ising.recovery import Estimator, Penalty
+from discrete_ed.ising.recovery import Estimator, Penalty, pair_counts
 from discrete_ed.states import enumerate_states
 
 LATTICE = IsingEnergy.from_graph(lattice(4), 0.3)
@@ -162,6 +162,75 @@ def test_intervals_cover():
     assert 0.93 < share < 0.97
 
 
+def rare_and_host(samples: int, seed: int) -> np.ndarray:
+    """Eight independent pairs of columns (J = .9, h = −1.2 and .3): the first one is rarely up without the second."""
+    states = 2.0 * enumerate_states(2).double().numpy() - 1
+    law = law_of(np.array([[0.0, 0.9], [0.9, 0.0]]), np.array([-1.2, 0.3]), states)
+    rng = np.random.default_rng(seed)
+    return np.hstack([(states[rng.choice(4, samples, p=law)] + 1) / 2 for _ in range(8)])
+
+
+@pytest.mark.parametrize("together", [1500, 0])
+def test_a_coupling_without_a_limit_in_the_data_is_not_sure(monkeypatch, together):
+    """One cell of a pair's table is empty in every fifth pair: then J is what the prior makes of it."""
+    monkeypatch.setattr("discrete_ed.ising.uncertainty.TOGETHER", together)
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    covered: dict[bool, list[bool]] = {True: [], False: []}
+    for seed in range(12):
+        x = rare_and_host(150, seed)
+        found = recover_couplings(x, "single-site", "refit")
+        told = " ".join(warning for warning in found.warnings if "one combination never occurs" in warning)
+        for i in range(0, 16, 2):
+            if not found.couplings[i, i + 1]:
+                continue
+            empty = not ((x[:, i] == 1) & (x[:, i + 1] == 0)).any()
+            errors[empty].append(found.standard_errors[i, i + 1])
+            covered[empty].append(abs(found.couplings[i, i + 1] - 0.9) < 1.96 * errors[empty][-1])
+            assert (f"x{i + 1} and x{i + 2}" in told) == empty
+    assert min(len(one) for one in errors.values()) > 15
+    assert min(errors[True]) > 0.5
+    assert np.mean(covered[True]) > 0.9
+    assert 0.9 < np.mean(covered[False]) < 0.99
+    assert np.mean(errors[False]) < 0.3
+
+
+def test_the_floor_of_errors_moves_none_that_the_data_settle(monkeypatch):
+    for estimator in ("single-site", "interaction-screening", "ratio-matching"):
+        found = recover_couplings(Y, estimator, "none")
+        with monkeypatch.context() as patch:
+            patch.setattr("discrete_ed.ising.recipe.least_errors", lambda *_: 0.0)
+            without = recover_couplings(Y, estimator, "none")
+        assert np.array_equal(found.standard_errors, without.standard_errors)
+        assert np.allclose(found.field_errors, without.field_errors, rtol=0.03)
+
+
+@pytest.mark.parametrize("estimator", ["single-site", "block", "maximum-likelihood"])
+def test_twins_and_constants_are_not_sure_either(estimator):
+    x = np.hstack([X[:300, :4], X[:300, :1], np.ones((300, 1))])
+    found = recover_couplings(x, estimator, "refit")
+    assert found.standard_errors[0, 4] > 0.5
+    assert found.field_errors[5] > 0.5
+    unsure = recover_couplings(x, estimator, "zero").field_errors[5]
+    assert unsure > 0.5
+    assert recover_couplings(x, estimator, "common").field_errors[5] == pytest.approx(unsure, rel=0.03)
+
+
+def test_without_fields_an_empty_cell_is_no_limit_missing():
+    """`s_i s_j` is then all that a coupling weighs, and the pair is seen alike and unlike."""
+    x = np.array([[1, 1], [0, 0], [0, 1]] * 40)
+    (warning,) = recover_couplings(x, "single-site", "none").warnings
+    assert warning.endswith("only the prior keeps them finite: x1 and x2")
+    assert not recover_couplings(x, "single-site", "none", fields=False).warnings
+
+
+def test_counts_of_a_pair_are_those_of_its_table():
+    spins = 2 * Y.double().numpy() - 1
+    first, second = Y[:, 3].numpy(), Y[:, 1].numpy()
+    table = [((first == a) & (second == b)).sum() for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
+    assert pair_counts(spins, np.array([[0, 2], [3, 1]]))[1].tolist() == table
+    assert len(set(table)) == 4
+
+
 def test_other_standard_errors_agree_with_the_sandwich():
     sandwich = recover_couplings(Y, "single-site", "none").standard_errors
     upper = sandwich > 0
@@ -257,7 +326,11 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     twins = np.hstack([X[:, :5], X[:, :1]])
     twins[0, 5] = 1 - twins[0, 5]
     (warning,) = recover_couplings(twins, "single-site", "refit").warnings
-    assert warning == "couplings above 3, which only the prior keeps finite: x1 and x6"
+    assert warning.startswith("couplings of columns of which one combination never occurs")
+    assert warning.endswith(": x1 and x6")
+    twins[0, [0, 5]], twins[1, [0, 5]] = (0, 1), (1, 0)
+    (warning,) = recover_couplings(twins, "single-site", "refit").warnings
+    assert warning == "couplings above 3, which the prior makes smaller: x1 and x6"
     few = recover_couplings(rng.integers(0, 2, (12, 20)), "single-site")
     assert any("fewer samples (12) than spins (20)" in warning for warning in few.warnings)
     assert np.isfinite(few.couplings).all()
