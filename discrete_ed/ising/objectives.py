@@ -19,6 +19,7 @@ from scipy.stats import binom
 from discrete_ed.states import enumerate_states
 
 Array = np.ndarray
+ENUMERATED = 20  # spins up to which all states are summed
 
 
 class Slope(NamedTuple):
@@ -171,21 +172,26 @@ class Likelihood:
     """`−mean_n log p(s_n)`, with `log Z` and the model's moments summed over all `2^D` states.
 
     Args:
-        spins: `s`, `(N, D)`; at most some 20 spins.
+        spins: `s`, `(N, D)`; at most 20 spins.
     """
 
     spins: Array
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
-        n, d = self.spins.shape
-        states = _all_spins(d)
-        log_weight = 0.5 * ((states @ couplings) * states).sum(1) + states @ fields
-        log_z = logsumexp(log_weight)
-        law = np.exp(log_weight - log_z)
+        n = len(self.spins)
+        states, law, log_z = enumerated(couplings, fields)
         second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
         value = log_z - 0.5 * float((couplings * second).sum()) - float(fields @ first)
         pairs = (states * law[:, None]).T @ states - second
         return Slope(value, _symmetric(pairs / 2), law @ states - first)
+
+
+def enumerated(couplings: Array, fields: Array) -> tuple[Array, Array, float]:
+    """All states `(2^D, D)`, −1 and +1, their probabilities, and `log Z`."""
+    states = _all_spins(len(fields))
+    log_weight = 0.5 * ((states @ couplings) * states).sum(1) + states @ fields
+    log_z = float(logsumexp(log_weight))
+    return states, np.exp(log_weight - log_z), log_z
 
 
 @lru_cache(maxsize=1)

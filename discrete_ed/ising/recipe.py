@@ -205,14 +205,15 @@ class Work:
         return 2 * cosine / (1 + cosine)
 
     def errors(self, spins: Array, couplings: Array, fields: Array) -> tuple[Array, Array]:
-        """Standard errors: the sandwich form for local objectives, the inverse information for maximum likelihood.
+        """Standard errors: the sandwich form for local objectives and for maximum likelihood.
 
-        For energy discrepancy with blocks and copies, a grouped jackknife. Both are at least `least_errors`.
+        For energy discrepancy with blocks and copies, a grouped jackknife. None but those of maximum likelihood, which
+        have a floor of their own, is below `least_errors`.
         """
         d = spins.shape[1]
         pairs = np.argwhere(np.triu(couplings, 1))
         if self.estimator in ("maximum-likelihood", "contrastive-divergence"):
-            values = likelihood_errors(spins, pairs, self.with_fields)
+            values = likelihood_errors(spins, pairs, couplings, fields, self.with_fields)
         else:
             if self.estimator in LOCAL:
                 values = sandwich(spins, pairs, couplings, fields, LOCAL[self.estimator], self.with_fields)

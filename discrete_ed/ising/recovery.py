@@ -11,7 +11,7 @@ import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
-from discrete_ed.ising.objectives import Array
+from discrete_ed.ising.objectives import ENUMERATED, Array
 from discrete_ed.ising.recipe import Recipe, Settings, Work, common_law
 from discrete_ed.ising.restricted import PRIOR_SD
 from discrete_ed.states import check_states
@@ -28,7 +28,7 @@ Estimator = Literal[
 ]
 Penalty = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
-ENUMERATED, SMALL = 20, 16  # spins up to which maximum likelihood can be chosen, and is
+SMALL = 16  # spins up to which maximum likelihood is chosen
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from discrete_ed import (
 from discrete_ed.ising import Settings
 from discrete_ed.ising.recipe import Work, _tied, common_law
 from discrete_ed.ising.recovery import Estimator, Penalty, pair_counts
+from discrete_ed.ising.uncertainty import fisher_information
 from discrete_ed.states import enumerate_states
 
 LATTICE = IsingEnergy.from_graph(lattice(4), 0.3)
@@ -237,6 +238,31 @@ def test_other_standard_errors_agree_with_the_sandwich():
     for estimator, low, high in (("maximum-likelihood", 0.8, 1.1), ("bernoulli", 0.6, 2.0), ("block", 0.6, 1.6)):
         found = recover_couplings(Y, estimator, "none", settings=Settings(epsilon=0.2)).standard_errors
         assert low < np.median(found[upper] / sandwich[upper]) < high
+
+
+@pytest.mark.parametrize("true", [True, False])
+def test_errors_of_maximum_likelihood_are_those_of_repeated_data(true):
+    """Whether the model is true or, with a product of three spins in the energy, is not."""
+    couplings, fields = np.full((4, 4), 0.2) - 0.2 * np.eye(4), np.array([0.2, -0.1, 0.3, 0.0])
+    states = 2.0 * enumerate_states(4).double().numpy() - 1
+    law = law_of(couplings, fields, states) * np.exp(0.0 if true else -1.2 * states[:, 0] * states[:, 1] * states[:, 2])
+    law /= law.sum()
+    rng, upper = np.random.default_rng(0), np.triu_indices(4, 1)
+    values, errors, inverse = [], [], []
+    for _ in range(150):
+        spins = states[rng.choice(16, 800, p=law)]
+        found = recover_couplings((spins + 1) / 2, "maximum-likelihood", "none")
+        values.append(np.append(found.couplings[upper], found.fields))
+        errors.append(np.append(found.standard_errors[upper], found.field_errors))
+        information = fisher_information(spins, np.stack(upper, 1), True)
+        inverse.append(np.sqrt(np.linalg.inv(information).diagonal() / len(spins)))
+    spread, errors, inverse = np.std(values, axis=0), np.mean(errors, axis=0), np.mean(inverse, axis=0)
+    assert np.log(spread / errors).mean() == pytest.approx(0, abs=0.05)
+    assert np.abs(np.log(spread / errors)).max() < 0.25
+    if true:
+        assert np.allclose(errors, inverse, rtol=0.05)
+    else:  # that information is not the model's
+        assert np.abs(np.log(spread / inverse)).max() > 0.4
 
 
 def test_errors_spin_by_spin_are_near_those_of_all_together(monkeypatch):
