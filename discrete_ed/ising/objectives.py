@@ -7,7 +7,7 @@ samples of the model. All but ratio matching are convex in `(J, h)`, since the e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -113,6 +113,10 @@ class Block:
         order = rng.permuted(np.broadcast_to(np.arange(d, dtype=np.int32), (n, d)), axis=1)
         return cls(spins, order[:, : d - d % size].reshape(n, -1, size), epsilon)
 
+    def rows(self, chosen: Array) -> Block:
+        """The objective on the samples with these numbers, each with its blocks."""
+        return replace(self, spins=self.spins[chosen], blocks=self.blocks[chosen])
+
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import block_slope
 
@@ -157,6 +161,18 @@ class Bernoulli:
         seed = rng.integers(2**64, dtype=np.uint64)
         law = _flip_law(spins.shape[1], epsilon)
         return cls(*draw_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
+
+    def rows(self, chosen: Array) -> Bernoulli:
+        """The objective on the samples with these numbers, each with its flips."""
+        copies = self.m + 1
+        flips = np.diff(self.starts).reshape(-1, copies)[chosen]
+        ends = zip(self.starts[:-1:copies][chosen].tolist(), self.starts[copies::copies][chosen].tolist(), strict=True)
+        return replace(
+            self,
+            perturbed=self.perturbed[chosen],
+            starts=np.append(0, np.cumsum(flips)).astype(self.starts.dtype),
+            sites=np.concatenate([self.sites[first:last] for first, last in ends]),
+        )
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import bernoulli_slope

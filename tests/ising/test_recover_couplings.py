@@ -332,6 +332,44 @@ def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
     assert np.abs((better[upper] - truth) / smaller[upper]).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
 
 
+def test_few_edges_leave_the_mean_of_their_common_law_open():
+    """Three edges with the same coupling: what they have in common is no surer than three estimates make it."""
+    rng, covered = np.random.default_rng(0), []
+    upper, error = np.arange(3), np.zeros((6, 6))
+    error[2 * upper, 2 * upper + 1] = 0.05
+    for _ in range(400):
+        full = np.zeros((6, 6))
+        full[2 * upper, 2 * upper + 1] = 0.4 + 0.05 * rng.standard_normal(3)
+        better, unsure, _ = common_law(full + full.T, error + error.T)
+        covered += (np.abs(better - 0.4) < 1.96 * unsure)[2 * upper, 2 * upper + 1].tolist()
+    assert 0.92 < np.mean(covered) < 0.98
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_common_law_of_one_edge_is_its_estimate():
+    x = (np.random.default_rng(0).random((300, 3)) < 0.5).astype(int)
+    x[:200, 1] = x[:200, 0]
+    refit, common = (recover_couplings(x, "single-site", penalty) for penalty in ("refit", "common"))
+    assert len(common.edges) == 1
+    assert np.allclose(common.couplings, refit.couplings)
+    assert np.allclose(common.standard_errors, refit.standard_errors)
+
+
+@pytest.mark.parametrize("estimator", ["bernoulli", "block"])
+def test_the_jackknife_tells_the_spread_of_repeated_data(estimator):
+    ring, values, errors = IsingEnergy.from_graph(lattice(6, 1), 0.4), [], []
+    upper = np.triu_indices(6, 1)
+    for seed in range(30):
+        x = torus_sample(ring, 500, (6, 1), generator=torch.Generator().manual_seed(seed))
+        found = recover_couplings(
+            x, estimator, "none", fields=False, seed=seed, settings=Settings(epsilon=0.05, m=8, block=3)
+        )
+        values.append(found.couplings[upper])
+        errors.append(found.standard_errors[upper])
+    spread = np.sqrt(np.var(values, axis=0, ddof=1).mean())
+    assert np.sqrt(np.square(errors).mean()) == pytest.approx(spread, rel=0.12)
+
+
 def test_tables_that_are_hard_get_an_answer_and_a_warning():
     rng = np.random.default_rng(0)
     constant = np.hstack([X[:300, :5], np.ones((300, 1))])
