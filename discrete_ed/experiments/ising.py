@@ -217,7 +217,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         generator = torch.Generator().manual_seed(config.seed)
         with torch.no_grad():
             x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
-            fit = goodness(table.values, x.numpy(), seed=config.seed)
+            fit = goodness(table.values, x.numpy(), fitted=True, seed=config.seed)
             exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
         result: dict[str, Any] = {
             "data": str(config.data),
