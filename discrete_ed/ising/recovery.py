@@ -120,8 +120,8 @@ def recover_couplings(
         watch: told what is being done.
 
     Raises:
-        InputError: not a table of zeros and ones with at least 2 spins and 10 samples; an unknown name; too many spins
-            for `maximum-likelihood`.
+        InputError: not a table of zeros and ones with at least 2 spins and 10 samples, one of which varies; an unknown
+            name; too many spins for `maximum-likelihood`.
 
     >>> from discrete_ed import IsingEnergy, torus_sample
     >>> ring = 0.8 * (torch.eye(6).roll(1, 0) + torch.eye(6).roll(-1, 0))
@@ -211,11 +211,14 @@ def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name
     d = bits.shape[1]
     if estimator == "maximum-likelihood" and d > ENUMERATED:
         raise InputError(f"estimator: expected at most {ENUMERATED} spins for maximum-likelihood, got {d}")
-    return 2 * bits.double().cpu().numpy() - 1
+    spins: Array = 2 * bits.double().cpu().numpy() - 1
+    if _constant(spins).all():
+        raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")
+    return spins
 
 
 def pair_counts(spins: Array, pairs: Array) -> Array:
-    """How often both spins of a pair are up, only the first, only the second, and neither; `(P, 4)`."""
+    """Of spins or bits: how often both of a pair are up, only the first, only the second, and neither; `(P, 4)`."""
     ups = (spins > 0).astype(float)
     i, j = pairs.T
     both = (ups.T @ ups)[i, j]
@@ -254,7 +257,7 @@ def _doubts(spins: Array, same: Array, names: Sequence[str]) -> list[str]:
     found = []
     constant = np.flatnonzero(_constant(spins))
     if len(constant):
-        found.append(f"columns that never change carry no couplings: {_first([names[i] for i in constant.tolist()])}")
+        found.append(f"columns that never change tell nothing of couplings: {_first([names[i] for i in constant.tolist()])}")
     if same.any():
         found.append(
             "columns that always agree or always differ: the data set no limit to their coupling and can't tell whose "

@@ -374,7 +374,7 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     rng = np.random.default_rng(0)
     constant = np.hstack([X[:300, :5], np.ones((300, 1))])
     found = recover_couplings(constant, "single-site")
-    assert any(warning.endswith("never change carry no couplings: x6") for warning in found.warnings)
+    assert any(warning.endswith("never change tell nothing of couplings: x6") for warning in found.warnings)
     assert not found.couplings[5].any()
     twins = np.hstack([X[:300, :5], X[:300, :1]])
     for estimator in ("single-site", "maximum-likelihood"):
@@ -411,6 +411,7 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
         (np.zeros((20, 3)), {"estimator": "score"}, "estimator: expected one of auto"),
         (np.zeros((20, 3)), {"penalty": "l2"}, "penalty: expected one of auto"),
         (np.zeros((20, 21)), {"estimator": "maximum-likelihood"}, "at most 20 spins"),
+        (np.tile([0, 1, 1], (20, 1)), {}, "x: expected columns that vary, got 3 constant in all rows"),
     ],
 )
 def test_bad_arguments_are_refused(x, arguments, message):
