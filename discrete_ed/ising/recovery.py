@@ -257,7 +257,8 @@ def _doubts(spins: Array, same: Array, names: Sequence[str]) -> list[str]:
     found = []
     constant = np.flatnonzero(_constant(spins))
     if len(constant):
-        found.append(f"columns that never change tell nothing of couplings: {_first([names[i] for i in constant.tolist()])}")
+        told = _first([names[i] for i in constant.tolist()])
+        found.append(f"columns that never change tell nothing of couplings: {told}")
     if same.any():
         found.append(
             "columns that always agree or always differ: the data set no limit to their coupling and can't tell whose "
