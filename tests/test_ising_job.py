@@ -203,6 +203,75 @@ def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, 
     assert "owl" in capsys.readouterr().out
 
 
+def test_other_tools_read_the_matrix_and_the_network(tmp_path):
+    path, x = table_of(tmp_path)
+    out = tmp_path / "run"
+    run("--data", path, "--out", str(out))
+    arrays = np.load(out / "couplings.npz")
+    with (out / "couplings.csv").open() as file:
+        head, *rows = csv.reader(file)
+    assert head[1:] == [row[0] for row in rows] == arrays["names"].tolist()
+    assert np.allclose(np.array([row[1:] for row in rows], dtype=float), arrays["couplings"], rtol=1e-5)
+    with (out / "edges.csv").open() as file:
+        edge = next(csv.DictReader(file))
+    first, second = (x[:, head.index(edge[end]) - 1].numpy() for end in ("first", "second"))
+    table = {f"n{a}{b}": str(((first == a) & (second == b)).sum()) for a in (0, 1) for b in (0, 1)}
+    assert table == {name: edge[name] for name in table}
+    graph = nx.read_graphml(out / "network.graphml")
+    assert list(graph) == arrays["names"].tolist()
+    assert graph.edges["owl", "jay"]["coupling"] == arrays["couplings"][0, 1]
+    assert graph.edges["owl", "jay"]["standard_error"] == arrays["standard_errors"][0, 1]
+    again = tmp_path / "again"
+    run("--graph", str(out / "network.graphml"), "--samples", "100", "--penalty", "zero", "--out", str(again))
+    known = np.load(again / "couplings.npz")
+    assert np.allclose(known["true_couplings"], arrays["couplings"], atol=1e-6)
+    assert np.allclose(known["true_fields"], arrays["fields"], atol=1e-6)
+    assert len(nx.read_graphml(again / "network.graphml")) == 5
+
+
+def test_names_that_xml_cannot_hold_are_no_obstacle(tmp_path):
+    x = torus_sample(IsingEnergy.from_graph(lattice(4, 1), 0.6), 200, (4, 1)).int()
+    with (tmp_path / "odd.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["a\x01", "a\x02", "<b>&", "é"], *x.tolist()])
+    run("--data", str(tmp_path / "odd.csv"), "--penalty", "none", "--out", str(tmp_path / "run"))
+    assert list(nx.read_graphml(tmp_path / "run" / "network.graphml")) == ["1 a\ufffd", "2 a\ufffd", "3 <b>&", "4 é"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "where"),
+    [
+        (["--data", "TABLE", "--samples", "50"], "samples", "with --data"),
+        (["--data", "TABLE", "--sigma", "0.3"], "sigma", "with --data"),
+        (["--data", "TABLE", "--side", "4"], "side", "with --data"),
+        (["--data", "TABLE", "--sweeps", "5"], "sweeps", "with --sampler exact"),
+        (["--data", "TABLE", "--epsilon", "0.2"], "epsilon", "with --estimator auto"),
+        (["--estimator", "block", "--negatives", "8"], "negatives", "with --estimator block"),
+        (["--random-graph", "9", "2", "--side", "4"], "side", "with --graph or --random-graph"),
+        (["--seeds", "2"], "seeds", "without --table or --limits"),
+        (["--table", "--side", "4"], "side", "with --table"),
+        (["--bias", "--samples", "99"], "samples", "with --bias"),
+        (["--limits", "--penalty", "l1"], "penalty", "with --limits"),
+    ],
+)
+def test_an_option_without_a_say_is_refused(tmp_path, capsys, arguments, option, where):
+    path, _ = table_of(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        run(*[path if argument == "TABLE" else argument for argument in arguments], "--out", str(tmp_path / "run"))
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {option}: expected none {where}, where it has no say, got ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_table_of_constants_is_one_line(tmp_path, capsys):
+    (tmp_path / "same.csv").write_text("a,b\n" + "1,0\n" * 20)
+    with pytest.raises(SystemExit, match="2"):
+        run("--data", str(tmp_path / "same.csv"), "--out", str(tmp_path / "run"))
+    error = capsys.readouterr().err
+    assert error == f"error: {tmp_path / 'same.csv'}: expected columns that vary, got 2 constant in all rows\n"
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_users_table_gives_fields_and_names(tmp_path):
     path, x = table_of(tmp_path)
     out = tmp_path / "run"
@@ -238,7 +307,10 @@ def test_a_model_that_does_not_tell_its_data_is_not_to_be_simulated_from(tmp_pat
     (warning,) = result["warnings"]
     assert "should not be simulated from: covariances of pairs differ" in warning
     assert f"warning: {warning}" in capsys.readouterr().out
-    assert warning in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.index(warning) < page.index("<table>")  # where it is seen
+    assert 'class="first"' not in page  # red, which means "apart" here
+    assert len(set(re.findall("<h2>(.*?)</h2>", page))) == page.count("<h2>")
     assert result["goodness"]["sum_total_variation"] > 3 * result["goodness"]["sum_total_variation_of_noise"]
     assert result["goodness"]["means"]["rms_difference"] < 3 * result["goodness"]["means"]["expected_of_noise"]
 
@@ -326,6 +398,9 @@ def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
     table = json.loads((tmp_path / "table" / "result.json").read_text())["table"]
     assert [row[0] for row in table[1:]] == ["single-site auto", "J = 0", "bound, if the edges were known"]
     assert len((tmp_path / "table" / "metrics.jsonl").read_text().splitlines()) == 4
+    run("--table", "--samples", "300", "--seeds", "1", "--penalty", "zero", "--out", str(tmp_path / "zero"))
+    table = json.loads((tmp_path / "zero" / "result.json").read_text())["table"]
+    assert [row[0] for row in table[1:]] == ["single-site zero", "J = 0", "bound, if the edges were known"]
 
     monkeypatch.setattr(ising_tables, "BIAS_SAMPLES", 400)
     run("--bias", "--side", "3", "--sigma", "0.1", "--out", str(tmp_path / "bias"))

@@ -18,12 +18,15 @@ from discrete_ed.errors import InputError
 from discrete_ed.exact import log_law
 from discrete_ed.experiments import ising_tables
 from discrete_ed.experiments.configs import TrainIsing
+from discrete_ed.experiments.configs.ising import silent
 from discrete_ed.experiments.ising_report import (
     report_known_model,
     report_table,
     write_couplings,
     write_edges,
     write_fields,
+    write_matrix,
+    write_network,
 )
 from discrete_ed.experiments.ising_tables import covered, score
 from discrete_ed.experiments.run_folder import RunFolder, given, resumed
@@ -52,9 +55,15 @@ def run(config: TrainIsing) -> dict[str, Any]:
     """Do the whole job; returns what `result.json` holds.
 
     Raises:
-        InputError: a table, graph or run folder that can't be used.
+        InputError: a table, graph or run folder that can't be used; an option that would have no say.
     """
     config = resumed(config, JOB)
+    mute = silent(config)
+    for option in given(config):
+        if option in mute:
+            raise InputError(
+                f"{option}: expected none {mute[option]}, where it has no say, got {getattr(config, option)}"
+            )
     if config.table or config.bias or config.limits:
         return ising_tables.run(config)
     if config.data is not None:
@@ -156,6 +165,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
             x, how = draw(config, energy, config.samples, torus, generator)
             drawn = time.monotonic()
             fields = bool(h.any())
+            check_samples(x, config.estimator, config.penalty, name=f"samples of {label}")
             found = Recovery(**folder.once("recover", lambda: asdict(recover(config, x, fields=fields))))
             fitted = time.monotonic()
             true = energy.couplings.double().numpy()
@@ -194,6 +204,7 @@ def from_known_model(config: TrainIsing) -> dict[str, Any]:
             "seconds": {"draw": drawn - started, "recover": fitted - drawn},
         }
         write_couplings(folder, found, true, h if fields else None)
+        write_network(folder, found, [str(site) for site in range(len(true))])
         folder.save_energy("model", found.energy, {"couplings": len(true)})
         report_known_model(folder, config, found, true, result)
         folder.finish(result)
@@ -217,7 +228,7 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         generator = torch.Generator().manual_seed(config.seed)
         with torch.no_grad():
             x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
-            fit = goodness(table.values, x.numpy(), seed=config.seed)
+            fit = goodness(table.values, x.numpy(), fitted=True, seed=config.seed)
             exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
         result: dict[str, Any] = {
             "data": str(config.data),
@@ -242,7 +253,9 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
             "seconds": {"recover": fitted - started},
         }
         write_couplings(folder, found, names=table.names)
-        write_edges(folder, found, table.names)
+        write_matrix(folder, found, table.names)
+        write_network(folder, found, table.names)
+        write_edges(folder, found, table.names, table.values)
         write_fields(folder, found, table.names, table.values.mean(0))
         folder.save_energy("model", energy, {"couplings": d})
         report_table(folder, config, found, table.names, fit, result)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 from matplotlib.figure import Figure
 
 from discrete_ed.experiments.configs import TrainIsing
+from discrete_ed.experiments.configs.ising import silent
 from discrete_ed.experiments.run_folder import RunFolder
 from discrete_ed.ising import Recovery
 from discrete_ed.ising.goodness import Goodness
+from discrete_ed.ising.recovery import pair_counts
 from discrete_ed.report import ising_figures, page
 from discrete_ed.report.tables import as_text, short
 
-HIDDEN = ("out", "resume", "table", "bias", "limits", "seeds")  # what a report needn't tell
-KNOWN = ("side", "dimension", "periodic", "graph", "random_graph", "sigma", "field", "samples")  # not of a table
-NOISE = {"block": ("epsilon", "block"), "bernoulli": ("epsilon", "negatives", "w")}  # what these estimators are told
+HIDDEN = {"out", "resume", "table", "bias", "limits"}  # what a report needn't tell
+UNTOLD = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML can't hold
 TABLED = 20  # fields up to which the page has a table of them, and beyond a figure
 Rows = list[list[str]]
 
@@ -48,13 +51,36 @@ def write_couplings(
     folder.write("couplings.npz", buffer.getvalue())
 
 
-def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...]) -> None:
-    """`edges.csv`: every coupling that was kept, with its standard error, interval and z."""
-    rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z"]]
+def write_matrix(folder: RunFolder, found: Recovery, names: Sequence[str]) -> None:
+    """`couplings.csv`: the matrix `J`, its rows and columns named."""
+    rows = [["", *names]]
+    rows += [[name, *(f"{value:.6g}" for value in row)] for name, row in zip(names, found.couplings, strict=True)]
+    _write_rows(folder, "couplings.csv", rows)
+
+
+def write_network(folder: RunFolder, found: Recovery, names: Sequence[str]) -> None:
+    """`network.graphml`: nodes named, with `field`; edges with `coupling` and `standard_error`.
+
+    What `interaction_graph` reads back as a known model.
+    """
+    told = [UNTOLD.sub("\N{REPLACEMENT CHARACTER}", name) for name in names]
+    if len(set(told)) < len(told):
+        told = [f"{number} {name}" for number, name in enumerate(told, 1)]
+    graph = nx.Graph()
+    graph.add_nodes_from((name, {"field": value}) for name, value in zip(told, found.fields.tolist(), strict=True))
     for i, j in found.edges.tolist():
+        value, error = found.couplings[i, j].item(), found.standard_errors[i, j].item()
+        graph.add_edge(told[i], told[j], coupling=value, standard_error=error)
+    folder.write("network.graphml", "\n".join(nx.generate_graphml(graph)).encode())
+
+
+def write_edges(folder: RunFolder, found: Recovery, names: tuple[str, ...], bits: np.ndarray) -> None:
+    """`edges.csv`: every coupling that was kept, with its standard error, interval and z, and the pair's 2×2 table."""
+    rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z", "n11", "n10", "n01", "n00"]]
+    for (i, j), counts in zip(found.edges.tolist(), pair_counts(bits, found.edges).tolist(), strict=True):
         value, error = found.couplings[i, j], found.standard_errors[i, j]
         numbers = (value, error, *_interval(value, error), value / error)
-        rows.append([names[i], names[j], *(f"{number:.6g}" for number in numbers)])
+        rows.append([names[i], names[j], *(f"{number:.6g}" for number in numbers), *map(str, counts)])
     _write_rows(folder, "edges.csv", rows)
 
 
@@ -150,7 +176,7 @@ def report_table(
     drawings: dict[str, tuple[str, Callable[[], Figure], str]] = {
         "network": ("Who interacts with whom", lambda: ising_figures.network(found.couplings, names), nearness),
         "couplings": (
-            "Couplings",
+            "All couplings",
             lambda: ising_figures.coupling_matrices({"learned": found.couplings}, names),
             "In the order of the columns.",
         ),
@@ -160,7 +186,7 @@ def report_table(
             f"Draws of the model: {how}. Points on the dashed lines are told as they are; triples were not fitted.",
         ),
     }
-    tables = {"Couplings": _strongest(found, names), "Goodness of fit": quality}
+    tables = {"Strongest couplings": _strongest(found, names), "Data against the model": quality}
     if d <= TABLED:
         tables["Fields"] = _fields(found, names)
     else:
@@ -205,14 +231,9 @@ def _print_warnings(result: dict[str, Any]) -> None:
         print(f"warning: {warning}")
 
 
-def _options(config: TrainIsing, estimator: str) -> dict[str, Any]:
+def _options(config: TrainIsing) -> dict[str, Any]:
     """The options that had a say in the run."""
-    mute = {*HIDDEN, "data"} if config.data is None else {*HIDDEN, *KNOWN}
-    if config.graph is not None or config.random_graph is not None:
-        mute |= {"side", "dimension", "periodic"}
-    if config.sampler != "single-site":
-        mute.add("sweeps")
-    mute |= {name for names in NOISE.values() for name in names} - {*NOISE.get(estimator, ())}
+    mute = HIDDEN | silent(config).keys()
     return {name: value for name, value in vars(config).items() if name not in mute and value is not None}
 
 
@@ -229,7 +250,7 @@ def _write_page(
     """Write the figures as PNG files, and `report.html` with all of them inside."""
     images = folder.draw(drawings)
     facts = {
-        **_options(config, found.estimator),
+        **_options(config),
         **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
     }
@@ -237,6 +258,6 @@ def _write_page(
         rows = [["candidate", "negative log pseudo-likelihood of held-out rows"]]
         rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
         tables = {**tables, "What held-out data said": rows}
-    html = page.render_page(title, lead, tables, images, facts, result["warnings"])
+    html = page.render_page(title, lead, tables, images, facts, warnings=result["warnings"], marked=False)
     folder.write("report.html", html.encode())
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")

@@ -91,7 +91,9 @@ def covered(found: Recovery, true: np.ndarray) -> np.ndarray:
 
 def published(config: TrainIsing, folder: RunFolder) -> tuple[Table, str]:
     """−log RMSE in the published convention of every estimator on the seven columns."""
-    rows = ROWS if config.estimator == "auto" else ((config.estimator, config.penalty),)
+    rows = ROWS
+    if config.estimator != "auto" or config.penalty != "auto":
+        rows = (("single-site" if config.estimator == "auto" else config.estimator, config.penalty),)
     cells: dict[tuple[str, str], list[list[float]]] = {row: [] for row in rows}
     zeros, bounds = [], []
     with tqdm(total=len(COLUMNS) * config.seeds * len(rows), desc="table", unit="fit") as bar:

@@ -29,7 +29,8 @@ class Goodness:
     sums: Array
     """Share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`."""
     mean_noise: float
-    """Root mean square difference that means would show if the data were draws of the model."""
+    """Root mean square difference that means would show if the data were draws of the model; of fitted fields, by the
+    draws alone."""
     pair_noise: float
     """The same of pairs."""
     triple_noise: float
@@ -76,11 +77,14 @@ class Goodness:
         return [f"the model does not reproduce its own data and should not be simulated from: {'; '.join(failed)}"]
 
 
-def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
-    """Compare data with draws of a fitted model.
+def goodness(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) -> Goodness:
+    """Compare data with draws of a model.
 
     Args:
         data, model: bits, `(N, D)` and `(N', D)`.
+        fitted: whether the model's fields were fitted to these data. Then its means should be those of the data,
+            noise and all (maximum likelihood makes them equal), and only its draws may differ: by
+            `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
         seed: of the choice of triples, and of the noise of the number of spins up, which is simulated.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))
@@ -99,7 +103,8 @@ def goodness(data: Array, model: Array, *, seed: int = 0) -> Goodness:
     for bits in (data, model):
         spins = 2.0 * bits - 1
         means.append(spins.mean(0))
-        mean_variance += float((1 - means[-1] ** 2).mean()) / len(bits)
+        if bits is model or not fitted:
+            mean_variance += float((1 - means[-1] ** 2).mean()) / len(bits)
         deviations = spins - means[-1]
         second = deviations.T @ deviations / len(bits)
         pairs.append(second[upper])

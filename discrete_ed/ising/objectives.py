@@ -7,7 +7,7 @@ samples of the model. All but ratio matching are convex in `(J, h)`, since the e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -19,6 +19,7 @@ from scipy.stats import binom
 from discrete_ed.states import enumerate_states
 
 Array = np.ndarray
+ENUMERATED = 20  # spins up to which all states are summed
 
 
 class Slope(NamedTuple):
@@ -112,6 +113,10 @@ class Block:
         order = rng.permuted(np.broadcast_to(np.arange(d, dtype=np.int32), (n, d)), axis=1)
         return cls(spins, order[:, : d - d % size].reshape(n, -1, size), epsilon)
 
+    def rows(self, chosen: Array) -> Block:
+        """The objective on the samples with these numbers, each with its blocks."""
+        return replace(self, spins=self.spins[chosen], blocks=self.blocks[chosen])
+
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import block_slope
 
@@ -157,6 +162,18 @@ class Bernoulli:
         law = _flip_law(spins.shape[1], epsilon)
         return cls(*draw_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
 
+    def rows(self, chosen: Array) -> Bernoulli:
+        """The objective on the samples with these numbers, each with its flips."""
+        copies = self.m + 1
+        flips = np.diff(self.starts).reshape(-1, copies)[chosen]
+        ends = zip(self.starts[:-1:copies][chosen].tolist(), self.starts[copies::copies][chosen].tolist(), strict=True)
+        return replace(
+            self,
+            perturbed=self.perturbed[chosen],
+            starts=np.append(0, np.cumsum(flips)).astype(self.starts.dtype),
+            sites=np.concatenate([self.sites[first:last] for first, last in ends]),
+        )
+
     def __call__(self, couplings: Array, fields: Array) -> Slope:
         from discrete_ed.ising.flips import bernoulli_slope
 
@@ -171,21 +188,26 @@ class Likelihood:
     """`−mean_n log p(s_n)`, with `log Z` and the model's moments summed over all `2^D` states.
 
     Args:
-        spins: `s`, `(N, D)`; at most some 20 spins.
+        spins: `s`, `(N, D)`; at most 20 spins.
     """
 
     spins: Array
 
     def __call__(self, couplings: Array, fields: Array) -> Slope:
-        n, d = self.spins.shape
-        states = _all_spins(d)
-        log_weight = 0.5 * ((states @ couplings) * states).sum(1) + states @ fields
-        log_z = logsumexp(log_weight)
-        law = np.exp(log_weight - log_z)
+        n = len(self.spins)
+        states, law, log_z = enumerated(couplings, fields)
         second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
         value = log_z - 0.5 * float((couplings * second).sum()) - float(fields @ first)
         pairs = (states * law[:, None]).T @ states - second
         return Slope(value, _symmetric(pairs / 2), law @ states - first)
+
+
+def enumerated(couplings: Array, fields: Array) -> tuple[Array, Array, float]:
+    """All states `(2^D, D)`, −1 and +1, their probabilities, and `log Z`."""
+    states = _all_spins(len(fields))
+    log_weight = 0.5 * ((states @ couplings) * states).sum(1) + states @ fields
+    log_z = float(logsumexp(log_weight))
+    return states, np.exp(log_weight - log_z), log_z
 
 
 @lru_cache(maxsize=1)

@@ -22,9 +22,9 @@ from discrete_ed.ising.objectives import (
     screening,
     squared_ratio,
 )
-from discrete_ed.ising.restricted import DENSE, Fit, Sample, refit
+from discrete_ed.ising.restricted import DENSE, PRIOR_SD, Fit, Sample, refit
 from discrete_ed.ising.support import select
-from discrete_ed.ising.uncertainty import likelihood_errors, sandwich
+from discrete_ed.ising.uncertainty import least_errors, likelihood_errors, sandwich
 
 PRICES = (17.0, 12.0, 8.0)
 """What a pair must gain in the loss to be taken for an edge; held-out data choose.
@@ -205,18 +205,21 @@ class Work:
         return 2 * cosine / (1 + cosine)
 
     def errors(self, spins: Array, couplings: Array, fields: Array) -> tuple[Array, Array]:
-        """Standard errors: the sandwich form for local objectives, the inverse information for maximum likelihood.
+        """Standard errors: the sandwich form for local objectives and for maximum likelihood.
 
-        For energy discrepancy with blocks and copies, a grouped jackknife.
+        For energy discrepancy with blocks and copies, a grouped jackknife. None but those of maximum likelihood, which
+        have a floor of their own, is below `least_errors`.
         """
         d = spins.shape[1]
         pairs = np.argwhere(np.triu(couplings, 1))
-        if self.estimator in LOCAL:
-            values = sandwich(spins, pairs, couplings, fields, LOCAL[self.estimator], self.with_fields)
-        elif self.estimator in ("maximum-likelihood", "contrastive-divergence"):
-            values = likelihood_errors(spins, pairs, self.with_fields)
+        if self.estimator in ("maximum-likelihood", "contrastive-divergence"):
+            values = likelihood_errors(spins, pairs, couplings, fields, self.with_fields)
         else:
-            values = self.jackknife(spins, pairs, couplings, fields)
+            if self.estimator in LOCAL:
+                values = sandwich(spins, pairs, couplings, fields, LOCAL[self.estimator], self.with_fields)
+            else:
+                values = self.jackknife(spins, pairs, couplings, fields)
+            values = np.maximum(values, least_errors(spins, pairs, couplings, fields, self.with_fields))
         errors = np.zeros((d, d))
         i, j = pairs.T
         errors[i, j] = errors[j, i] = values[: len(pairs)]
@@ -226,17 +229,23 @@ class Work:
         """The fields that fit best where couplings are what they are, by pseudo-likelihood, and their errors."""
         sample = Sample(np.ascontiguousarray(spins.T), True, couplings @ spins.T)
         fit = refit(sample, np.zeros((0, 2), dtype=int))
-        return fit.fields, 1 / np.sqrt([curvature.item() for curvature in fit.curvatures])
+        return fit.fields, 1 / np.sqrt([curvature.item() + 1 / PRIOR_SD**2 for curvature in fit.curvatures])
 
     def jackknife(self, spins: Array, pairs: Array, couplings: Array, fields: Array, groups: int = 10) -> Array:
-        """`√((G−1)/G Σ_g (v_g − v̄)²)` over estimates on the same pairs that leave out one of `G` groups of samples."""
+        """`√((G−1)/G Σ_g (v_g − v̄)²)` over estimates on the same pairs that leave out one of `G` groups of samples.
+
+        The samples that stay keep their blocks or flips: drawn anew for each group, these would add noise of their own.
+        """
+        objective = self.objective(spins)
+        assert isinstance(objective, Block | Bernoulli)
         order = np.random.default_rng(self.seed).permutation(len(spins))
         bounds = np.linspace(0, len(spins), groups + 1).astype(int)
         i, j = pairs.T
         found = []
         for first, last in pairwise(bounds):
-            rest = spins[np.concatenate([order[:first], order[last:]])]
-            some, h = self.on(rest, pairs, couplings, fields)
+            rest = np.concatenate([order[:first], order[last:]])
+            start = fields if self.with_fields else None
+            some, h = minimise(objective.rows(rest), pairs, couplings, start, len(rest))
             found.append(np.concatenate([some[i, j], h]) if self.with_fields else some[i, j])
         return np.sqrt((groups - 1) * np.var(found, axis=0))
 
@@ -250,7 +259,14 @@ def _tied(losses: Array, least: Array) -> bool:
 def common_law(couplings: Array, errors: Array) -> tuple[Array, Array, tuple[float, float]]:
     """Empirical Bayes: `J_e ~ N(μ, τ²)` for every edge, `Ĵ_e | J_e ~ N(J_e, se_e²)`; posterior means and deviations.
 
-    `μ` and `τ` maximise the likelihood of the estimates (expectation–maximisation).
+    `μ` and `τ` maximise the likelihood of the estimates (expectation–maximisation). With `w = τ² / (τ² + se²)` the
+    deviation is `√(w se² + (1 − w)² / Σ 1/(τ² + se²))`: its second term is what few edges leave open about `μ`. That
+    `τ` is learned, too, isn't counted.
+
+    Returns:
+        `J` and its deviations, `(D, D)`; `(μ, τ)`.
+
+    Source: Morris 1983, Journal of the American Statistical Association 78, 47–55.
     """
     i, j = np.nonzero(np.triu(couplings, 1))
     value, variance = couplings[i, j], errors[i, j] ** 2
@@ -263,5 +279,6 @@ def common_law(couplings: Array, errors: Array) -> tuple[Array, Array, tuple[flo
     posterior = mean + weight * (value - mean)
     full, error = np.zeros_like(couplings), np.zeros_like(errors)
     full[i, j] = full[j, i] = posterior
-    error[i, j] = error[j, i] = np.sqrt(weight * variance)
+    of_mean = 1 / (1 / (spread + variance)).sum()
+    error[i, j] = error[j, i] = np.sqrt(weight * variance + (1 - weight) ** 2 * of_mean)
     return full, error, (float(mean), float(np.sqrt(spread)))

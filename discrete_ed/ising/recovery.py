@@ -11,7 +11,7 @@ import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
-from discrete_ed.ising.objectives import Array
+from discrete_ed.ising.objectives import ENUMERATED, Array
 from discrete_ed.ising.recipe import Recipe, Settings, Work, common_law
 from discrete_ed.ising.restricted import PRIOR_SD
 from discrete_ed.states import check_states
@@ -28,7 +28,7 @@ Estimator = Literal[
 ]
 Penalty = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
-ENUMERATED, SMALL = 20, 16  # spins up to which maximum likelihood can be chosen, and is
+SMALL = 16  # spins up to which maximum likelihood is chosen
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def recover_couplings(
         watch: told what is being done.
 
     Raises:
-        InputError: not a table of zeros and ones with at least 2 spins and 10 samples; an unknown name; too many spins
-            for `maximum-likelihood`.
+        InputError: not a table of zeros and ones with at least 2 spins and 10 samples, one of which varies; an unknown
+            name; too many spins for `maximum-likelihood`.
 
     >>> from discrete_ed import IsingEnergy, torus_sample
     >>> ring = 0.8 * (torch.eye(6).roll(1, 0) + torch.eye(6).roll(-1, 0))
@@ -171,9 +171,15 @@ def recover_couplings(
             f"halves of the data hardly agree on the couplings (reliability {reliability:.2f}); they were shrunk by "
             f"{shrinkage:.2f}, and more samples are needed to tell which pairs interact"
         )
-    large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same))
+    unlimited = _unlimited(spins, couplings, same) if fields else np.zeros_like(same)
+    if unlimited.any():
+        warnings.append(
+            "couplings of columns of which one combination never occurs: the data set no limit to them, and only the "
+            f"prior keeps them finite: {_pairs(np.argwhere(unlimited), names)}"
+        )
+    large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same & ~unlimited))
     if len(large):
-        warnings.append(f"couplings above {PRIOR_SD:g}, which only the prior keeps finite: {_pairs(large, names)}")
+        warnings.append(f"couplings above {PRIOR_SD:g}, which the prior makes smaller: {_pairs(large, names)}")
     return Recovery(
         couplings,
         h,
@@ -205,24 +211,54 @@ def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name
     d = bits.shape[1]
     if estimator == "maximum-likelihood" and d > ENUMERATED:
         raise InputError(f"estimator: expected at most {ENUMERATED} spins for maximum-likelihood, got {d}")
-    return 2 * bits.double().cpu().numpy() - 1
+    spins: Array = 2 * bits.double().cpu().numpy() - 1
+    if _constant(spins).all():
+        raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")
+    return spins
+
+
+def pair_counts(spins: Array, pairs: Array) -> Array:
+    """Of spins or bits: how often both of a pair are up, only the first, only the second, and neither; `(P, 4)`."""
+    ups = (spins > 0).astype(float)
+    i, j = pairs.T
+    both = (ups.T @ ups)[i, j]
+    first, second = ups.sum(0)[i] - both, ups.sum(0)[j] - both
+    return np.stack([both, first, second, len(ups) - both - first - second], 1).astype(int)
 
 
 def _same(spins: Array) -> Array:
     """Which pairs of columns always agree or always differ, `(D, D)`; columns that never change aside."""
     same = np.abs(spins.T @ spins) == len(spins)
-    constant = np.abs(spins.mean(0)) == 1
+    constant = _constant(spins)
     same[constant] = same[:, constant] = False
     return same & ~np.eye(len(same), dtype=bool)
+
+
+def _constant(spins: Array) -> Array:
+    return np.abs(spins.mean(0)) == 1
+
+
+def _unlimited(spins: Array, couplings: Array, same: Array) -> Array:
+    """Which couplings, of pairs `i < j`, could grow for ever and the data be no less likely, `(D, D)`.
+
+    Those with an empty cell in their 2×2 table, since fields make up for the rest; those of columns that are the same
+    or never change aside.
+    """
+    constant = _constant(spins)
+    pairs = np.argwhere(np.triu(couplings, 1) * ~same * ~constant * ~constant[:, None])
+    unlimited = np.zeros_like(same)
+    unlimited[tuple(pairs[(pair_counts(spins, pairs) == 0).any(1)].T)] = True
+    return unlimited
 
 
 def _doubts(spins: Array, same: Array, names: Sequence[str]) -> list[str]:
     """What a table can't tell, before anything is estimated."""
     n, d = spins.shape
     found = []
-    constant = np.flatnonzero(np.abs(spins.mean(0)) == 1)
+    constant = np.flatnonzero(_constant(spins))
     if len(constant):
-        found.append(f"columns that never change carry no couplings: {_first([names[i] for i in constant.tolist()])}")
+        told = _first([names[i] for i in constant.tolist()])
+        found.append(f"columns that never change tell nothing of couplings: {told}")
     if same.any():
         found.append(
             "columns that always agree or always differ: the data set no limit to their coupling and can't tell whose "

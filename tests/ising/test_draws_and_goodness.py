@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from discrete_ed import InputError, IsingEnergy, draw_states, goodness, lattice, moments, torus_sample
+from discrete_ed import (
+    InputError,
+    IsingEnergy,
+    draw_states,
+    goodness,
+    lattice,
+    moments,
+    recover_couplings,
+    torus_sample,
+)
 from discrete_ed.ising import interaction_graph
 
 
@@ -99,6 +108,21 @@ def test_the_noise_of_what_is_compared_is_that_of_repeated_draws():
     for error, noise in (("mean_error", "mean_noise"), ("sum_distance", "sum_noise")):
         seen = np.sqrt(np.mean([getattr(one, error) ** 2 for one in found]))
         assert seen == pytest.approx(np.mean([getattr(one, noise) for one in found]), rel=0.15)
+
+
+def test_means_that_fields_were_fitted_to_differ_by_the_noise_of_the_draws_alone():
+    energy = IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.3)
+    found = []
+    for seed in range(30):
+        data, _ = draw_states(energy, 300, generator=generator().manual_seed(seed))
+        model, _ = draw_states(recover_couplings(data, penalty="none").energy, 900, generator=generator())
+        found.append(goodness(data.numpy(), model.numpy(), fitted=True))
+    seen = np.sqrt(np.mean([one.mean_error**2 for one in found]))
+    assert seen == pytest.approx(np.mean([one.mean_noise for one in found]), rel=0.2)
+    assert not any(one.warnings for one in found)
+    model, _ = draw_states(IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.15), 900, generator=generator())
+    (warning,) = goodness(data.numpy(), model.numpy(), fitted=True).warnings
+    assert ": means differ by" in warning
 
 
 def test_two_spins_have_no_triples():

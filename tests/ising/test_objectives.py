@@ -159,3 +159,13 @@ def test_the_population_slope_is_zero_at_the_truth_and_nowhere_else(make):
 
     assert np.abs(slope(COUPLINGS, FIELDS)).max() < 1e-12
     assert np.abs(slope(COUPLINGS * 1.3, FIELDS)).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["block", "block of one", "bernoulli", "bernoulli, w = 0"])
+def test_rows_of_an_objective_keep_what_was_drawn(name):
+    """A mean over some samples and one over the others make the mean over all."""
+    whole = OBJECTIVES[name]
+    chosen = np.random.default_rng(2).permutation(40)
+    parts = [whole.rows(part)(COUPLINGS, FIELDS) for part in (chosen[:13], chosen[13:])]
+    for number, expected in enumerate(whole(COUPLINGS, FIELDS)):
+        assert np.allclose((13 * parts[0][number] + 27 * parts[1][number]) / 40, expected, atol=1e-12)

@@ -21,7 +21,8 @@ from discrete_ed import (
 )
 from discrete_ed.ising import Settings
 from discrete_ed.ising.recipe import Work, _tied, common_law
-from discrete_ed.ising.recovery import Estimator, Penalty
+from discrete_ed.ising.recovery import Estimator, Penalty, pair_counts
+from discrete_ed.ising.uncertainty import fisher_information
 from discrete_ed.states import enumerate_states
 
 LATTICE = IsingEnergy.from_graph(lattice(4), 0.3)
@@ -162,12 +163,106 @@ def test_intervals_cover():
     assert 0.93 < share < 0.97
 
 
+def rare_and_host(samples: int, seed: int) -> np.ndarray:
+    """Eight independent pairs of columns (J = .9, h = −1.2 and .3): the first one is rarely up without the second."""
+    states = 2.0 * enumerate_states(2).double().numpy() - 1
+    law = law_of(np.array([[0.0, 0.9], [0.9, 0.0]]), np.array([-1.2, 0.3]), states)
+    rng = np.random.default_rng(seed)
+    return np.hstack([(states[rng.choice(4, samples, p=law)] + 1) / 2 for _ in range(8)])
+
+
+@pytest.mark.parametrize("together", [1500, 0])
+def test_a_coupling_without_a_limit_in_the_data_is_not_sure(monkeypatch, together):
+    """One cell of a pair's table is empty in every fifth pair: then J is what the prior makes of it."""
+    monkeypatch.setattr("discrete_ed.ising.uncertainty.TOGETHER", together)
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    covered: dict[bool, list[bool]] = {True: [], False: []}
+    for seed in range(12):
+        x = rare_and_host(150, seed)
+        found = recover_couplings(x, "single-site", "refit")
+        told = " ".join(warning for warning in found.warnings if "one combination never occurs" in warning)
+        for i in range(0, 16, 2):
+            if not found.couplings[i, i + 1]:
+                continue
+            empty = not ((x[:, i] == 1) & (x[:, i + 1] == 0)).any()
+            errors[empty].append(found.standard_errors[i, i + 1])
+            covered[empty].append(abs(found.couplings[i, i + 1] - 0.9) < 1.96 * errors[empty][-1])
+            assert (f"x{i + 1} and x{i + 2}" in told) == empty
+    assert min(len(one) for one in errors.values()) > 15
+    assert min(errors[True]) > 0.5
+    assert np.mean(covered[True]) > 0.9
+    assert 0.9 < np.mean(covered[False]) < 0.99
+    assert np.mean(errors[False]) < 0.3
+
+
+def test_the_floor_of_errors_moves_none_that_the_data_settle(monkeypatch):
+    for estimator in ("single-site", "interaction-screening", "ratio-matching"):
+        found = recover_couplings(Y, estimator, "none")
+        with monkeypatch.context() as patch:
+            patch.setattr("discrete_ed.ising.recipe.least_errors", lambda *_: 0.0)
+            without = recover_couplings(Y, estimator, "none")
+        assert np.array_equal(found.standard_errors, without.standard_errors)
+        assert np.allclose(found.field_errors, without.field_errors, rtol=0.03)
+
+
+@pytest.mark.parametrize("estimator", ["single-site", "block", "maximum-likelihood"])
+def test_twins_and_constants_are_not_sure_either(estimator):
+    x = np.hstack([X[:300, :4], X[:300, :1], np.ones((300, 1))])
+    found = recover_couplings(x, estimator, "refit")
+    assert found.standard_errors[0, 4] > 0.5
+    assert found.field_errors[5] > 0.5
+    unsure = recover_couplings(x, estimator, "zero").field_errors[5]
+    assert unsure > 0.5
+    assert recover_couplings(x, estimator, "common").field_errors[5] == pytest.approx(unsure, rel=0.03)
+
+
+def test_without_fields_an_empty_cell_is_no_limit_missing():
+    """`s_i s_j` is then all that a coupling weighs, and the pair is seen alike and unlike."""
+    x = np.array([[1, 1], [0, 0], [0, 1]] * 40)
+    (warning,) = recover_couplings(x, "single-site", "none").warnings
+    assert warning.endswith("only the prior keeps them finite: x1 and x2")
+    assert not recover_couplings(x, "single-site", "none", fields=False).warnings
+
+
+def test_counts_of_a_pair_are_those_of_its_table():
+    spins = 2 * Y.double().numpy() - 1
+    first, second = Y[:, 3].numpy(), Y[:, 1].numpy()
+    table = [((first == a) & (second == b)).sum() for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
+    assert pair_counts(spins, np.array([[0, 2], [3, 1]]))[1].tolist() == table
+    assert len(set(table)) == 4
+
+
 def test_other_standard_errors_agree_with_the_sandwich():
     sandwich = recover_couplings(Y, "single-site", "none").standard_errors
     upper = sandwich > 0
     for estimator, low, high in (("maximum-likelihood", 0.8, 1.1), ("bernoulli", 0.6, 2.0), ("block", 0.6, 1.6)):
         found = recover_couplings(Y, estimator, "none", settings=Settings(epsilon=0.2)).standard_errors
         assert low < np.median(found[upper] / sandwich[upper]) < high
+
+
+@pytest.mark.parametrize("true", [True, False])
+def test_errors_of_maximum_likelihood_are_those_of_repeated_data(true):
+    """Whether the model is true or, with a product of three spins in the energy, is not."""
+    couplings, fields = np.full((4, 4), 0.2) - 0.2 * np.eye(4), np.array([0.2, -0.1, 0.3, 0.0])
+    states = 2.0 * enumerate_states(4).double().numpy() - 1
+    law = law_of(couplings, fields, states) * np.exp(0.0 if true else -1.2 * states[:, 0] * states[:, 1] * states[:, 2])
+    law /= law.sum()
+    rng, upper = np.random.default_rng(0), np.triu_indices(4, 1)
+    values, errors, inverse = [], [], []
+    for _ in range(150):
+        spins = states[rng.choice(16, 800, p=law)]
+        found = recover_couplings((spins + 1) / 2, "maximum-likelihood", "none")
+        values.append(np.append(found.couplings[upper], found.fields))
+        errors.append(np.append(found.standard_errors[upper], found.field_errors))
+        information = fisher_information(spins, np.stack(upper, 1), True)
+        inverse.append(np.sqrt(np.linalg.inv(information).diagonal() / len(spins)))
+    spread, errors, inverse = np.std(values, axis=0), np.mean(errors, axis=0), np.mean(inverse, axis=0)
+    assert np.log(spread / errors).mean() == pytest.approx(0, abs=0.05)
+    assert np.abs(np.log(spread / errors)).max() < 0.25
+    if true:
+        assert np.allclose(errors, inverse, rtol=0.05)
+    else:  # that information is not the model's
+        assert np.abs(np.log(spread / inverse)).max() > 0.4
 
 
 def test_errors_spin_by_spin_are_near_those_of_all_together(monkeypatch):
@@ -237,11 +332,49 @@ def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
     assert np.abs((better[upper] - truth) / smaller[upper]).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
 
 
+def test_few_edges_leave_the_mean_of_their_common_law_open():
+    """Three edges with the same coupling: what they have in common is no surer than three estimates make it."""
+    rng, covered = np.random.default_rng(0), []
+    upper, error = np.arange(3), np.zeros((6, 6))
+    error[2 * upper, 2 * upper + 1] = 0.05
+    for _ in range(400):
+        full = np.zeros((6, 6))
+        full[2 * upper, 2 * upper + 1] = 0.4 + 0.05 * rng.standard_normal(3)
+        better, unsure, _ = common_law(full + full.T, error + error.T)
+        covered += (np.abs(better - 0.4) < 1.96 * unsure)[2 * upper, 2 * upper + 1].tolist()
+    assert 0.92 < np.mean(covered) < 0.98
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_common_law_of_one_edge_is_its_estimate():
+    x = (np.random.default_rng(0).random((300, 3)) < 0.5).astype(int)
+    x[:200, 1] = x[:200, 0]
+    refit, common = (recover_couplings(x, "single-site", penalty) for penalty in ("refit", "common"))
+    assert len(common.edges) == 1
+    assert np.allclose(common.couplings, refit.couplings)
+    assert np.allclose(common.standard_errors, refit.standard_errors)
+
+
+@pytest.mark.parametrize("estimator", ["bernoulli", "block"])
+def test_the_jackknife_tells_the_spread_of_repeated_data(estimator):
+    ring, values, errors = IsingEnergy.from_graph(lattice(6, 1), 0.4), [], []
+    upper = np.triu_indices(6, 1)
+    for seed in range(30):
+        x = torus_sample(ring, 500, (6, 1), generator=torch.Generator().manual_seed(seed))
+        found = recover_couplings(
+            x, estimator, "none", fields=False, seed=seed, settings=Settings(epsilon=0.05, m=8, block=3)
+        )
+        values.append(found.couplings[upper])
+        errors.append(found.standard_errors[upper])
+    spread = np.sqrt(np.var(values, axis=0, ddof=1).mean())
+    assert np.sqrt(np.square(errors).mean()) == pytest.approx(spread, rel=0.12)
+
+
 def test_tables_that_are_hard_get_an_answer_and_a_warning():
     rng = np.random.default_rng(0)
     constant = np.hstack([X[:300, :5], np.ones((300, 1))])
     found = recover_couplings(constant, "single-site")
-    assert any(warning.endswith("never change carry no couplings: x6") for warning in found.warnings)
+    assert any(warning.endswith("never change tell nothing of couplings: x6") for warning in found.warnings)
     assert not found.couplings[5].any()
     twins = np.hstack([X[:300, :5], X[:300, :1]])
     for estimator in ("single-site", "maximum-likelihood"):
@@ -257,7 +390,11 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     twins = np.hstack([X[:, :5], X[:, :1]])
     twins[0, 5] = 1 - twins[0, 5]
     (warning,) = recover_couplings(twins, "single-site", "refit").warnings
-    assert warning == "couplings above 3, which only the prior keeps finite: x1 and x6"
+    assert warning.startswith("couplings of columns of which one combination never occurs")
+    assert warning.endswith(": x1 and x6")
+    twins[0, [0, 5]], twins[1, [0, 5]] = (0, 1), (1, 0)
+    (warning,) = recover_couplings(twins, "single-site", "refit").warnings
+    assert warning == "couplings above 3, which the prior makes smaller: x1 and x6"
     few = recover_couplings(rng.integers(0, 2, (12, 20)), "single-site")
     assert any("fewer samples (12) than spins (20)" in warning for warning in few.warnings)
     assert np.isfinite(few.couplings).all()
@@ -274,6 +411,7 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
         (np.zeros((20, 3)), {"estimator": "score"}, "estimator: expected one of auto"),
         (np.zeros((20, 3)), {"penalty": "l2"}, "penalty: expected one of auto"),
         (np.zeros((20, 21)), {"estimator": "maximum-likelihood"}, "at most 20 spins"),
+        (np.tile([0, 1, 1], (20, 1)), {}, "x: expected columns that vary, got 3 constant in all rows"),
     ],
 )
 def test_bad_arguments_are_refused(x, arguments, message):

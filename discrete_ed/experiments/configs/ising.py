@@ -21,6 +21,16 @@ EstimatorName = Literal[
 ]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
+WHERE = {"out", "resume", "data", "table", "bias", "limits"}  # which say what is done, and where
+HEARD = {  # all that the tables are told
+    "table": {"samples", "estimator", "penalty", "seeds", "seed"},
+    "bias": {"side", "sigma", "seed"},
+    "limits": {"side", "sigma", "seeds", "seed"},
+}
+LATTICE = {"side", "dimension", "periodic"}
+KNOWN = LATTICE | {"graph", "random_graph", "sigma", "field", "samples"}  # which a table of the user's has no use for
+NOISE = {"block": {"epsilon", "block"}, "bernoulli": {"epsilon", "negatives", "w"}}  # what these estimators are told
+
 
 @dataclass(frozen=True)
 class TrainIsing(Resumable):
@@ -82,8 +92,8 @@ class TrainIsing(Resumable):
     block: int = 6
     """spins in a block (block)"""
     table: bool = False
-    """compare all estimators, or --estimator and --penalty alone, on the seven published columns, mean and
-    sd of --seeds"""
+    """compare all estimators, or --estimator with --penalty alone where one of them is given, on the seven published
+    columns, mean and sd of --seeds"""
     bias: bool = False
     """tabulate the mean learned coupling of bernoulli over epsilon and M, and of block, from 30,000 samples"""
     limits: bool = False
@@ -118,3 +128,19 @@ class TrainIsing(Resumable):
                 raise InputError(f"random_graph: expected 2 nodes or more and 0 < degree < nodes, got {nodes} {degree}")
         if self.side**self.dimension > 10_000:
             raise InputError(f"side, dimension: expected at most 10,000 spins, got {self.side}^{self.dimension}")
+
+
+def silent(config: TrainIsing) -> dict[str, str]:
+    """The options that have no say in the run, each with what keeps it silent."""
+    for table, heard in HEARD.items():
+        if getattr(config, table):
+            return dict.fromkeys(vars(config).keys() - WHERE - heard, f"with --{table}")
+    told = set().union(*NOISE.values()) - NOISE.get(config.estimator, set())
+    found = {"seeds": "without --table or --limits", **dict.fromkeys(told, f"with --estimator {config.estimator}")}
+    if config.sampler == "exact":
+        found["sweeps"] = "with --sampler exact"
+    if config.data is not None:
+        found |= dict.fromkeys(KNOWN, "with --data")
+    elif config.graph is not None or config.random_graph is not None:
+        found |= dict.fromkeys(LATTICE, "with --graph or --random-graph")
+    return found
