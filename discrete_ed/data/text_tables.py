@@ -45,13 +45,9 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
     numbered = _rows(lines, path)
     first, head = next(numbered, (1, []))
     titled = _are_titles(head)
-    if [cell.strip() for cell in head] == ["0", "1"]:
-        warnings.warn(
-            f"{path}: the first row, 0 and 1, is read as data, though it may number the columns", stacklevel=3
-        )
     spellings = Spellings(CODES)
     codes, labels, rows = [], [], array("q")
-    cells = head
+    cells = first_cells = head
     for row, cells in numbered if titled else chain([(first, head)] if head else [], numbered):
         if len(cells) != len(head):
             raise InputError(f"{path}, row {row}: expected {len(head)} cells as in the first row, got {len(cells)}")
@@ -71,6 +67,10 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
         row, column = wrong[0]
         cell = labels[row] if column == 0 and not labelled else cells[column]  # of the last row read
         raise refuse(path, rows[row], names[column], cell.strip(), missing=table[row, column] == MISSING)
+    if [cell.strip() for cell in first_cells] == ["0", "1"]:
+        warnings.warn(
+            f"{path}: the first row, 0 and 1, is read as data, though it may number the columns", stacklevel=3
+        )
     if labelled:
         warnings.warn(f"{path}: the first column names the rows, and is left out", stacklevel=3)
     return table, names, rows
