@@ -51,8 +51,8 @@ MUTATIONS = [
     ),
     Mutation(
         "exact.py",
-        "torch.cat([-energy(x) for x in chunks(bits, dtype, device_of(energy))]).log_softmax(-1)",
-        "torch.cat([energy(x) for x in chunks(bits, dtype, device_of(energy))]).log_softmax(-1)",
+        "torch.cat([-value for _, value in _evaluated(energy, bits, dtype)]).log_softmax(-1)",
+        "torch.cat([value for _, value in _evaluated(energy, bits, dtype)]).log_softmax(-1)",
         "tests/test_exact.py tests/test_losses.py",
     ),
     Mutation("training.py", "averaged.update_parameters(energy)", "pass", "tests/test_training.py"),
