@@ -146,7 +146,7 @@ class _Selection:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if state["settings"] != self.settings:
+        if state.get("settings", self.settings) != self.settings:  # checkpoints of old have none
             raise InputError(
                 f"ema, every, patience: expected those of the checkpoint, {state['settings']}, got {self.settings}"
             )

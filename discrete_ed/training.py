@@ -219,9 +219,10 @@ def fit(
                     check_energy(energy, x, trainable=True)
                 optimizer.zero_grad(set_to_none=True)
                 value = loss(energy, x)
-                if not isinstance(value, Tensor) or value.shape != ():
+                if not isinstance(value, Tensor) or value.numel() != 1:
                     got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
                     raise InputError(f"loss: expected a function of an energy and a batch to a scalar, got {got}")
+                value = value.reshape(())
                 value.backward()
                 value = _over_ranks(parameters, value, len(x))
                 record = _update(energy, x, value, config, len(records) + 1, optimizer, parameters)

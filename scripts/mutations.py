@@ -64,8 +64,8 @@ MUTATIONS = [
     ),
     Mutation(
         "checkpoint/files.py",
-        "if hashlib.sha256(content).hexdigest() != digests[name]:",
-        "if len(hashlib.sha256(content).hexdigest()) != len(digests[name]):",
+        "if hashlib.sha256(content).hexdigest() == digest:",
+        "if len(hashlib.sha256(content).hexdigest()) == len(str(digest)):",
         "tests/test_resume.py tests/test_checkpoint.py",
     ),
     Mutation(

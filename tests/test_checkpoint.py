@@ -124,19 +124,51 @@ def test_saving_and_loading_draw_no_numbers(saved):
 @pytest.mark.parametrize(
     ("energy", "arguments", "message"),
     [
-        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hidden": (4, 3)}, "build MLPEnergy again, got .*Missing key"),
-        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hiden": (4,)}, "unexpected keyword argument 'hiden'"),
-        (BernoulliEnergy(2), {"logits": torch.zeros(2)}, "Tensor is not JSON serializable"),
-        (Clamped(BernoulliEnergy(2), torch.tensor([True, False])), {"known": [True, False]}, "build Clamped again"),
+        (
+            BernoulliEnergy(2),
+            {"logits": torch.zeros(2)},
+            "JSON can hold, got .*Tensor is not JSON serializable",
+        ),
         (SumEnergy(BernoulliEnergy(2)), {"terms": []}, "a list with those of 1 terms, got {'terms'"),
         (SumEnergy(BernoulliEnergy(2)), [], r"a list with those of 1 terms, got \[\]"),
         (torch.nn.Linear(2, 1), {"in_features": 2}, "a discrete_ed.Energy, got Linear"),
     ],
 )
-def test_what_could_not_be_loaded_is_not_saved(tmp_path, energy, arguments, message):
+def test_what_could_not_be_written_is_refused(tmp_path, energy, arguments, message):
     with pytest.raises(InputError, match=message):
         save_energy(tmp_path / "new", energy, arguments)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("energy", "arguments", "message"),
+    [
+        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hidden": (4, 3)}, "build MLPEnergy again, got .*Missing key"),
+        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hiden": (4,)}, "unexpected keyword argument 'hiden'"),
+        (Clamped(BernoulliEnergy(2), torch.tensor([True, False])), {"known": [True, False]}, "build Clamped again"),
+    ],
+)
+def test_what_its_class_would_not_load_is_saved_with_a_warning(tmp_path, energy, arguments, message):
+    """Hours of training are not lost for a wrong argument."""
+    with pytest.warns(RuntimeWarning, match=message):
+        save_energy(tmp_path, energy, arguments)
+
+    def again(**_):
+        return energy
+
+    again.__name__ = type(energy).__name__
+    assert load_energy(tmp_path, again) is energy
+
+
+@pytest.mark.parametrize("arguments", [{"bits": 5, "hidden": [4, 3], "seed": 2**31}])
+def test_seeds_are_not_sizes(tmp_path, arguments):
+    class Seeded(MLPEnergy):
+        def __init__(self, bits, hidden, seed):
+            assert seed == 2**31
+            super().__init__(bits, hidden)
+
+    save_energy(tmp_path, Seeded(**arguments), arguments)
+    assert load_energy(tmp_path, Seeded).net[0].in_features == 5
 
 
 @pytest.mark.parametrize("begun", [False, True])

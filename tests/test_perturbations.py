@@ -1,4 +1,5 @@
 import networkx as nx
+import numpy as np
 import pytest
 import torch
 from place import DEVICE, FLOAT, all_states, number_of
@@ -90,6 +91,7 @@ def test_a_pair_of_flips_may_be_a_list_and_other_noise_cannot_be_informed():
     assert torch.equal(
         Bernoulli(flips=[1.0, 4.0]).rates(free, generator=g), Bernoulli(flips=(1.0, 4.0)).rates(free, generator=h)
     )
+    assert Bernoulli(flips=np.float32(2)).rates(free).unique().tolist() == [0.25]
     with pytest.raises(InputError, match="noise: expected Bernoulli noise, got Grid"):
         Informed(Grid())
     states = all_states(3)

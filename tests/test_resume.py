@@ -366,6 +366,8 @@ def test_arrays_in_any_order_are_saved_as_they_are(tmp_path):
     backwards = np.arange(6).reshape(2, 3)[::-1, ::-1]
     Checkpoints(tmp_path).save(1, {"array": backwards})
     assert np.array_equal(Checkpoints(tmp_path).restore().state["array"], backwards)
+    Checkpoints(tmp_path).save(2, {"array": np.array(3.0)})
+    assert Checkpoints(tmp_path).restore().state["array"].shape == ()
 
 
 def test_a_folder_in_the_way_is_refused(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import Any, TypeVar, overload
 
 import safetensors.torch
@@ -37,14 +39,17 @@ def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> Non
     """Save an energy's weights, with the arguments that its constructor needs to build it again.
 
     The folder holds `weights.safetensors` and `manifest.json`: schema version, class name, arguments, and the SHA-256
-    of the weights. If it held a saved energy already, at any moment the old one can be loaded, or the new one.
+    of the weights. If it held a saved energy already, a save that is stopped leaves the old one or the new one.
 
     Args:
         arguments: by name, and such as JSON can hold; of a `SumEnergy` a list with those of each term.
 
     Raises:
-        InputError: the folder can't be written, or the energy could not be loaded again: its class with these
-            arguments has other weights.
+        InputError: the folder can't be written, or JSON can't hold the arguments.
+
+    Warns:
+        RuntimeWarning: the energy is saved, but its class with these arguments has other weights; so another function
+            must build it for `load_energy`.
 
     >>> import tempfile
     >>> from discrete_ed import RBMEnergy
@@ -59,17 +64,22 @@ def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> Non
     plan = _plan(energy, arguments)
     try:
         again = json.loads(json.dumps(plan))
-        _build(again, {type(term).__name__: type(term) for term in _terms(energy)}, state)
-    except Exception as error:  # whatever a constructor raises
-        raise InputError(
-            f"arguments: expected those that build {type(energy).__name__} again, got {arguments!s:.100}, but "
-            f"{_reason(error)}"
-        ) from None
+    except (TypeError, ValueError) as error:
+        raise InputError(f"arguments: expected such as JSON can hold, got {arguments!s:.100}: {error}") from None
     weights = safetensors.torch.save(state)
     try:
         write_verified(folder, {WEIGHTS: weights}, **plan)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
+    try:
+        _build(again, {type(term).__name__: type(term) for term in _terms(energy)}, state)
+    except Exception as error:  # whatever a constructor raises
+        warnings.warn(
+            f"arguments: expected those that build {type(energy).__name__} again, got {arguments!s:.100}, but "
+            f"{_reason(error)}; the energy is saved, but load_energy needs another function to build it",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 @overload
@@ -149,7 +159,9 @@ def _build(plan: Mapping[str, Any], known: Mapping[str, Callable[..., Energy]], 
         try:
             with torch.device("meta"):  # counted before memory is taken
                 made(plan)
-        except (RuntimeError, NotImplementedError):  # a constructor that looks at values: counted while it takes memory
+        except _TooMuch:
+            raise
+        except Exception:  # a constructor that looks at values: counted while it takes memory
             pass
         energy = made(plan)
     energy.load_state_dict(weights)
@@ -166,8 +178,12 @@ def _check_arguments(arguments: object, limit: int, name: str = "arguments") -> 
     elif isinstance(arguments, list):
         for value in arguments:
             _check_arguments(value, limit, name)
-    elif isinstance(arguments, int) and arguments > limit:
-        raise ValueError(f"{name} is {arguments}")
+    elif isinstance(arguments, int) and arguments > limit and name != "seed":
+        raise _TooMuch(f"{name} is {arguments}")
+
+
+class _TooMuch(ValueError):
+    pass
 
 
 @contextmanager
@@ -177,13 +193,17 @@ def _bounded_by(tensors: int, numbers: int) -> Iterator[None]:
     there = {"tensors": tensors, "numbers": numbers}
     limit = {"tensors": 1000 + 10 * tensors, "numbers": SMALL + 100 * numbers}
 
+    here = get_ident()  # the hooks are those of all threads
+
     def count(module: nn.Module, name: str, value: Tensor | None) -> None:
         del module, name
+        if get_ident() != here:
+            return
         built["tensors"] += 1
         built["numbers"] += 0 if value is None else value.numel()
         for what in built:
             if built[what] > limit[what]:
-                raise ValueError(f"at least {built[what]} {what} are asked for, and {there[what]} are there")
+                raise _TooMuch(f"at least {built[what]} {what} are asked for, and {there[what]} are there")
 
     hooks = [register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)]
     try:

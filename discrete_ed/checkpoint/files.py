@@ -52,9 +52,10 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_verified(folder: Path, files: Mapping[str, bytes], **facts: Any) -> None:
-    """Write files into a folder, and the manifest of them; at any moment `read_verified` finds all old or all new.
+    """Write files into a folder, and the manifest of them; stopped anywhere, it leaves all old or all new.
 
-    The files wait under other names until the manifest speaks of them.
+    The files wait under other names until the manifest speaks of them, and `read_verified` looks there, too. It isn't
+    made for reading while this writes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

@@ -203,7 +203,7 @@ def _restore(thing: Any, state: Any) -> None:
 def _packed(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
     """The value as JSON, its tensors taken out: `{"tensor": name}`; a dictionary as `{"items": [[key, value], …]}`."""
     if isinstance(value, np.ndarray):
-        return {"array": _packed(torch.from_numpy(np.ascontiguousarray(value)), tensors, name)}
+        return {"array": _packed(torch.from_numpy(np.asarray(value, order="C")), tensors, name)}
     if isinstance(value, Tensor):
         while name in tensors:  # {"a": {"b": …}, "a.b": …}
             name += "'"

@@ -18,8 +18,8 @@ class Energy(nn.Module):
     """An energy-based model `p(x) ∝ exp(−E(x))` over bit vectors `x ∈ {0, 1}^D`; lower energy is more probable.
 
     A subclass needs `forward`; it overrides `flip_delta` where a closed form is cheaper than evaluating every
-    neighbour, and `free` where some bits of a state must never change. A subclass of a subclass that has another
-    `forward` doesn't inherit the closed form.
+    neighbour, and `free` where some bits of a state must never change. A subclass of an energy with another `forward`
+    doesn't inherit the closed form.
 
     >>> class Independent(Energy):
     ...     def __init__(self, fields):
@@ -34,10 +34,8 @@ class Energy(nn.Module):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        by_whom = [
-            next(k for k, kind in enumerate(cls.__mro__) if name in vars(kind)) for name in ("forward", "flip_delta")
-        ]
-        if by_whom[0] < by_whom[1]:  # the closed form is that of another energy
+        by_whom = next(kind for kind in cls.__mro__ if "flip_delta" in vars(kind))
+        if getattr(by_whom, "forward", Energy.forward) not in (Energy.forward, cls.forward):  # that of another energy
             cls.flip_delta = Energy.flip_delta  # type: ignore[method-assign]
 
     @property
@@ -87,7 +85,8 @@ def of_kind(energy: Energy, kind: type[AnyEnergy]) -> AnyEnergy | None:
 def check_kind(energy: object, kind: type[Energy]) -> None:
     """Raise `InputError` unless what is known of that kind of energy holds for this one, all bits free."""
     if not isinstance(energy, kind) or of_kind(energy, kind) is None:
-        raise InputError(f"energy: expected {kind.__name__}, got {type(energy).__name__}")
+        more = " with another forward" if isinstance(energy, kind) else ""
+        raise InputError(f"energy: expected {kind.__name__}, got {type(energy).__name__}{more}")
 
 
 def dtype_of(energy: nn.Module) -> torch.dtype:
@@ -124,7 +123,8 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
 
 def explain(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
     """Raise `InputError` where shape, precision or device are why torch refused to evaluate an energy at `x`."""
-    if any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "device")):
+    told = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
+    if told and not isinstance(error, torch.OutOfMemoryError):
         raise InputError(
             f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
             f"{x.device}: {str(error).splitlines()[0]}"

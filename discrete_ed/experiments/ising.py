@@ -60,7 +60,7 @@ def run(config: TrainIsing) -> dict[str, Any]:
     config = resumed(config, JOB)
     mute = silent(config)
     for option in given(config):
-        if option in mute:
+        if option in mute and config.resume is None:  # a run that was begun goes on as it was
             raise InputError(
                 f"{option}: expected none {mute[option]}, where it has no say, got {getattr(config, option)}"
             )
@@ -228,7 +228,8 @@ def from_table(config: TrainIsing) -> dict[str, Any]:
         generator = torch.Generator().manual_seed(config.seed)
         with torch.no_grad():
             x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
-            fit = goodness(table.values, x.numpy(), fitted=True, seed=config.seed)
+            likeliest = found.estimator == "maximum-likelihood"
+            fit = goodness(table.values, x.numpy(), fitted=likeliest, seed=config.seed)
             exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
         result: dict[str, Any] = {
             "data": str(config.data),

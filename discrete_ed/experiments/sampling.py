@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.checkpoint import MANIFEST, load_energy
+from discrete_ed.checkpoint import MANIFEST, WEIGHTS, load_energy
 from discrete_ed.distributed import pick_device
 from discrete_ed.energies import (
     BernoulliEnergy,
@@ -82,7 +82,7 @@ def run(config: Sample) -> dict[str, Any]:
     x = random_states(energy, config.chains, config.nodes, generator)
     kernel, local = choose(config.kernel, energy)
     kernel.init(local, x[:1])  # refuses what doesn't fit before a folder is there
-    inputs = [config.energy / MANIFEST]  # which has the SHA-256 of the weights
+    inputs = [path for file in (MANIFEST, WEIGHTS) if (path := config.energy / file).exists()]
     with RunFolder(config.out, JOB, config.energy.name, config, inputs) as folder:
         if isinstance(kernel, DMALA):
             warm = partial(adapted, kernel, local, x, max(config.warmup * config.thin, 50), generator)

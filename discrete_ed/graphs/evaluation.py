@@ -231,7 +231,7 @@ def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
 
 
 def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]:
-    return {name: which_are(graphs, name) for name in ("connected", valid) if name is not None}
+    return {name: which_are(graphs, name) for name in dict.fromkeys(("connected", valid or "connected"))}
 
 
 def _judged(draws: Mapping[str, Draws], unbiased: Mapping[str, float]) -> tuple[dict[str, dict[str, Any]], float]:

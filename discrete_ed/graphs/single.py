@@ -54,7 +54,7 @@ def read_edge_list(path: Path) -> nx.Graph:
     """
     graph = nx.Graph()
     place: dict[str, int] = {}
-    edges = 0
+    edges, headed = 0, False
     for number, line in enumerate(read_text(path).split("\n"), 1):
         where = f"{path}, line {number}"
         names = line.replace(",", " ").split()
@@ -62,6 +62,7 @@ def read_edge_list(path: Path) -> nx.Graph:
             continue
         if len(names) > 2 and not (len(names) == 3 and _says_nothing(names[2])):
             raise InputError(f"{where}: expected an edge 'u v' without weight or attributes, got {line.strip()[:60]!r}")
+        headed = headed or (not place and len(names) > 1)
         ends = [place.setdefault(name, len(place)) for name in names[:2]]
         graph.add_nodes_from(ends)
         if len(place) > MAX_NODES:
@@ -79,8 +80,8 @@ def read_edge_list(path: Path) -> nx.Graph:
     if not place:
         raise InputError(f"{path}: expected at least one edge or node, got an empty file")
     first = tuple(place)[:2]
-    titled = tuple(name.lower() for name in first) in TITLES and len(place) > 2 and graph.has_edge(0, 1)
-    if titled and graph.degree(0) == graph.degree(1) == 1:
+    titled = tuple(name.lower() for name in first) in TITLES and len(place) > 2
+    if headed and titled and graph.degree(0) == graph.degree(1) == 1:
         warnings.warn(f"{path}: the first line, {' '.join(first)!r}, is left out as names of columns", stacklevel=3)
         graph.remove_nodes_from((0, 1))
         return nx.convert_node_labels_to_integers(graph)

@@ -144,8 +144,8 @@ def draw(
     graphs, 40 against 200, the resamples' standard deviation was .93 to 1.5 times that of the estimate, and the
     interval held the true value in 90 to 100%: the least where the laws differ, the most where they are equal.
 
-    The same seed and numbers of items deal the same items, whatever the features. Memory: `4 P U` numbers and one block
-    of the kernel matrix.
+    The same seed and numbers of items deal the same items, whatever the features. Memory: some `5 P U` numbers and one
+    block of the kernel matrix.
 
     Source: Arcones and Giné 1992, Annals of Statistics 20, 655–674 (why `L` and `Q` need different treatment); `a` is
     derived here from the variance of a two-sample U-statistic.

@@ -29,8 +29,8 @@ class Goodness:
     sums: Array
     """Share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`."""
     mean_noise: float
-    """Root mean square difference that means would show if the data were draws of the model; of fitted fields, by the
-    draws alone."""
+    """Root mean square difference that means would show if the data were draws of the model; where they were fitted, by
+    the model's draws alone."""
     pair_noise: float
     """The same of pairs."""
     triple_noise: float
@@ -82,9 +82,8 @@ def goodness(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) 
 
     Args:
         data, model: bits, `(N, D)` and `(N', D)`.
-        fitted: whether the model's fields were fitted to these data. Then its means should be those of the data,
-            noise and all (maximum likelihood makes them equal), and only its draws may differ: by
-            `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
+        fitted: whether the model has the means of these data, as maximum likelihood makes it. Then only its draws may
+            differ: by `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
         seed: of the choice of triples, and of the noise of the number of spins up, which is simulated.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))

@@ -19,7 +19,6 @@ from scipy.stats import binom
 from discrete_ed.states import enumerate_states
 
 Array = np.ndarray
-ENUMERATED = 20  # spins up to which all states are summed
 
 
 class Slope(NamedTuple):

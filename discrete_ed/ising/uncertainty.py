@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.fft import fftn
 
-from discrete_ed.ising.objectives import ENUMERATED, Array, enumerated, log_logistic, margins
+from discrete_ed.exact import MAX_BITS
+from discrete_ed.ising.objectives import Array, enumerated, log_logistic, margins
 from discrete_ed.ising.restricted import PRIOR_SD
 
 CHUNK = 2**24  # numbers in a block of per-sample scores
@@ -147,7 +148,7 @@ def likelihood_errors(spins: Array, pairs: Array, couplings: Array, fields: Arra
     n, d = spins.shape
     samples = n * fisher_information(spins, pairs, with_fields)
     model = samples
-    if d <= ENUMERATED:
+    if d <= MAX_BITS:
         states, law, _ = enumerated(couplings, fields)
         model = n * fisher_information(states, pairs, with_fields, law)
     return np.sqrt(np.maximum(_robust(model, samples), _inverse(model).diagonal()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -55,7 +55,7 @@ class Bernoulli(Perturbation):
 
     def _range(self) -> tuple[float, float]:
         assert self.flips is not None
-        if isinstance(self.flips, int | float):
+        if not isinstance(self.flips, Sequence):
             return self.flips, self.flips
         low, high = self.flips  # a list, too, as JSON has it
         return low, high

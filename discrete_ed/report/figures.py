@@ -42,11 +42,13 @@ def layout(graph: nx.Graph) -> np.ndarray:
     """Places in the plane of the nodes of a graph, in its order and always the same, `(n, 2)`.
 
     Kamada–Kawai, with components kept as far apart as the graph is long, not infinitely far; when large, springs that
-    start at the spectral layout.
+    start, for a connected graph, near the spectral layout, which unfolds grids and rings.
     """
     if len(graph) > EXACT:
-        begun = nx.spectral_layout(graph) if nx.is_connected(graph) else None  # which unfolds grids and rings
-        place = nx.spring_layout(graph, pos=begun, iterations=20, seed=0)
+        begun, noise = None, np.random.default_rng(0)
+        if nx.is_connected(graph):  # else all nodes of a component would start in one place, as twins do but for noise
+            begun = {node: at + noise.normal(scale=0.02, size=2) for node, at in nx.spectral_layout(graph).items()}
+        place = nx.spring_layout(graph, pos=begun, iterations=50 if begun is None else 20, seed=0)
     else:
         distances = {u: dict(nx.single_source_shortest_path_length(graph, u)) for u in graph}
         far = 1 + max((max(row.values()) for row in distances.values()), default=0)

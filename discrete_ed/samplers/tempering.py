@@ -42,7 +42,8 @@ def anneal(
         betas: the schedule, positive numbers.
 
     Raises:
-        InputError: an empty schedule, or a value that isn't positive; as `chain`.
+        InputError: an empty schedule, or a value that isn't positive; `x` isn't a `(B, D)` float tensor of bits that
+            the energy takes.
         NumericalError: as `chain`; broken energies are looked for at the start and the end.
 
     Source: Kirkpatrick, Gelatt and Vecchi 1983, Science 220, 671–680.

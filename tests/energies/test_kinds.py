@@ -87,9 +87,32 @@ def test_a_subclass_with_another_forward_has_no_closed_form(kind, generator):
             refused()
 
 
+def test_a_closed_form_that_was_given_without_a_forward_is_kept():
+    class Pair(Energy):
+        """What its subclasses share."""
+
+        def flip_delta(self, x):
+            return torch.full_like(x, 7.0)
+
+    class One(Pair):
+        def forward(self, x):
+            return x.sum(-1)
+
+    class Fast:
+        def flip_delta(self, x):
+            return torch.full_like(x, 7.0)
+
+    class Two(Fast, Energy):
+        def forward(self, x):
+            return x.sum(-1)
+
+    for kind in (One, Two):
+        assert kind().flip_delta(torch.zeros(1, 2)).tolist() == [[7.0, 7.0]]
+
+
 def test_a_machine_with_another_forward_is_no_machine():
     energy = Tilted(24, 2, scale=0.0).to(DEVICE)
-    with pytest.raises(InputError, match="expected RBMEnergy, got Tilted"):
+    with pytest.raises(InputError, match="expected RBMEnergy, got Tilted with another forward"):
         rbm_log_z(energy)
     with pytest.raises(InputError, match="block Gibbs expected an RBMEnergy, got Tilted"):
         sample(BlockGibbs(), Exact(energy), torch.zeros(2, 24), 1)

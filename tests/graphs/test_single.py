@@ -46,7 +46,9 @@ def test_names_of_columns_are_left_out_with_a_warning(tmp_path, titles):
     assert isomorphic(graph, nx.path_graph(3))
 
 
-@pytest.mark.parametrize(("text", "nodes"), [("u v\n", 2), ("u v\nv w\n", 3), ("a b\nsource target\n", 4)])
+@pytest.mark.parametrize(
+    ("text", "nodes"), [("u v\n", 2), ("u v\nv w\n", 3), ("a b\nsource target\n", 4), ("u\nv\nu v\na b\n", 4)]
+)
 def test_nodes_that_are_called_like_columns_stay(tmp_path, text, nodes):
     (tmp_path / "mine.edges").write_text(text)
     with warnings.catch_warnings():

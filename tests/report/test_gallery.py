@@ -22,6 +22,14 @@ def test_a_layout_has_the_order_of_the_nodes_and_stays_the_same(nodes):
         assert np.diagonal(gaps, 1).max() < np.diagonal(gaps, 2).min()
 
 
+def test_twins_are_drawn_apart():
+    graph = nx.Graph(
+        [(0, hub) for hub in range(1, 7)] + [(hub, (hub, leaf)) for hub in range(1, 7) for leaf in range(15)]
+    )
+    assert len(graph) > figures.EXACT
+    assert len(np.unique(layout(graph).round(3), axis=0)) == len(graph)
+
+
 @pytest.mark.parametrize("graph", [nx.cycle_graph(200), nx.convert_node_labels_to_integers(nx.grid_2d_graph(15, 15))])
 def test_rings_and_grids_are_recognised(graph):
     place = layout(graph)
