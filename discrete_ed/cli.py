@@ -94,10 +94,8 @@ class Unheard:
 def unheard() -> Iterator[None]:
     """Within this block a closed pipe stops nothing; at its end it exits with 141, as after SIGPIPE."""
     streams = sys.stdout, sys.stderr
-    if any(stream is None for stream in streams):  # closed from the start
-        yield
-        return
-    out, err = (Unheard(stream) for stream in streams)
+    # a stream that was closed from the start is None
+    out, err = (Unheard(stream or io.StringIO()) for stream in streams)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
         yield

@@ -473,6 +473,13 @@ def test_mistakes_in_evaluate_get_exit_code_2(files, monkeypatch, capsys, argume
     assert message in refused(capsys, "evaluate", *arguments)
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_job_without_streams_is_done(tmp_path, closed):
+    job = f"{sys.executable} -m discrete_ed train-ising --side 3 --samples 50 --penalty zero --out {tmp_path / 'run'}"
+    assert subprocess.run(f"{job} {closed}", shell=True, capture_output=True, check=False).returncode == 0
+    assert (tmp_path / "run" / "report.html").exists()
+
+
 def test_the_console_command_lists_its_jobs_and_refuses_others():
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         whole = [sys.executable, "-m", "discrete_ed", *arguments]
