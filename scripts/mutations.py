@@ -69,7 +69,7 @@ MUTATIONS = [
         "tests/test_resume.py tests/test_checkpoint.py",
     ),
     Mutation(
-        "graphs/two_sample.py",
+        "two_sample.py",
         "return (xx - m) / (m * (m - 1))",
         "return xx / (m * (m - 1))",
         "tests/graphs/test_mmd.py tests/graphs/test_two_sample.py",

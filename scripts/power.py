@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.graphs.two_sample import Draws, draw
 from discrete_ed.report.tables import as_text
+from discrete_ed.two_sample import Draws, draw
 
 STATISTICS = ("degree", "clustering", "orbit", "spectral")
 LEVEL = 0.05

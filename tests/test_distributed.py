@@ -38,7 +38,7 @@ from discrete_ed.experiments import evaluation
 from discrete_ed.experiments.configs import Evaluate
 from discrete_ed.graphs import evaluation as judge
 from discrete_ed.graphs.kernels import Kernel
-from discrete_ed.graphs.two_sample import draw, mmd2
+from discrete_ed.two_sample import draw, mmd2
 
 
 def spins(rows: int) -> torch.Tensor:

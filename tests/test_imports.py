@@ -15,6 +15,7 @@ PACKAGE = Path(discrete_ed.__file__).parent
 FLOORS = [
     ["errors"],
     ["interrupts", "distributed"],
+    ["two_sample"],
     ["continuous"],  # a room of its own
     ["states"],
     ["energies"],

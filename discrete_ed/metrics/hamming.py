@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.statistics import Floats
-from discrete_ed.graphs.two_sample import DRAWS, Draws, draw
 from discrete_ed.states import check_states
+from discrete_ed.two_sample import DRAWS, Draws, Floats, draw
 
 ROWS = 1024  # rows of a kernel matrix at once
 
@@ -77,7 +76,7 @@ def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float =
 
 
 def hamming_draws(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = DRAWS, seed: int = 0) -> Draws:
-    """`hamming_mmd` with its permutation test (`p_value`) and its bootstrap `interval`, see `graphs.two_sample.draw`.
+    """`hamming_mmd` with its permutation test (`p_value`) and its bootstrap `interval`, see `two_sample.draw`.
 
     For sets that are too small for repeats, whose scatter tells the error only if they are many. Both suppose that the
     states of a set are independent.

@@ -11,12 +11,12 @@ from brute_force import random_graphs
 from power import flipped, p_values
 from scipy.stats import kstest
 
+from discrete_ed import graph_mmd, two_sample
 from discrete_ed.errors import InputError
-from discrete_ed.graphs import graph_mmd, two_sample
 from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
 from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.graphs.two_sample import Draws, draw, merge, mmd2
+from discrete_ed.two_sample import Draws, draw, merge, mmd2
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 KERNEL = Kernel("l2", 1.0)

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discrete_ed.distributed import share, summed
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.graphs.statistics import Counts, Floats
 
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 KernelFunction = Callable[[Floats, Floats], Floats]
 """Rows `(m, K)` and `(n, K)` to `(m, n)`; 1 for equal rows."""
 
