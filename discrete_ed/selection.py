@@ -13,8 +13,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
 from discrete_ed.distributed import from_first_
+from discrete_ed.energies.base import AnyEnergy
 from discrete_ed.errors import InputError, NumericalError
-from discrete_ed.training import AnyEnergy, FitConfig, Record, _ema, columns_of, fit, records_of
+from discrete_ed.training import FitConfig, Record, _ema, columns_of, fit, records_of
 
 
 @dataclass(frozen=True)

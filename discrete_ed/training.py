@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import cos, isfinite, pi
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +15,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from discrete_ed.checkpoint import Checkpoints
 from discrete_ed.distributed import anywhere, from_first_, ranks, share, weighted_mean_
-from discrete_ed.energies.base import Energy, check_energy, check_type, device_of, dtype_of
+from discrete_ed.energies.base import AnyEnergy, Energy, check_energy, check_type, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.interrupts import Interrupted, deferred
 
-AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
 Record = dict[str, float]
 RECORD = ("step", "loss", "grad_norm", "learning_rate")
 

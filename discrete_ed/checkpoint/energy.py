@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 import safetensors.torch
 import torch
@@ -21,7 +21,7 @@ from torch.nn.modules.module import (
 from discrete_ed import energies
 from discrete_ed.checkpoint.files import read_verified, write_verified
 from discrete_ed.energies import Energy, SumEnergy
-from discrete_ed.energies.base import check_type
+from discrete_ed.energies.base import AnyEnergy, check_type
 from discrete_ed.errors import InputError
 
 WEIGHTS = "weights.safetensors"
@@ -31,7 +31,6 @@ OURS: dict[str, Callable[..., Energy]] = {
 }
 """The energies that need no class to be loaded; a `Clamped` one is made anew around what it clamps."""
 
-AnyEnergy = TypeVar("AnyEnergy", bound=Energy)
 Arguments = dict[str, Any] | list[Any]
 
 
@@ -60,7 +59,10 @@ def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> Non
     """
     folder = Path(folder)
     check_type(energy)
-    state = {name: value.detach().cpu().clone().contiguous() for name, value in energy.state_dict().items()}
+    state = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in energy.state_dict().items()
+    }
     plan = _plan(energy, arguments)
     try:
         again = json.loads(json.dumps(plan))
@@ -192,7 +194,6 @@ def _bounded_by(tensors: int, numbers: int) -> Iterator[None]:
     built = {"tensors": 0, "numbers": 0}
     there = {"tensors": tensors, "numbers": numbers}
     limit = {"tensors": 1000 + 10 * tensors, "numbers": SMALL + 100 * numbers}
-
     here = get_ident()  # the hooks are those of all threads
 
     def count(module: nn.Module, name: str, value: Tensor | None) -> None:

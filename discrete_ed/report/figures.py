@@ -47,7 +47,7 @@ def layout(graph: nx.Graph) -> np.ndarray:
     if len(graph) > EXACT:
         begun, noise = None, np.random.default_rng(0)
         if nx.is_connected(graph):  # else all nodes of a component would start in one place, as twins do but for noise
-            begun = {node: at + noise.normal(scale=0.02, size=2) for node, at in nx.spectral_layout(graph).items()}
+            begun = {node: at + noise.normal(scale=0.002, size=2) for node, at in nx.spectral_layout(graph).items()}
         place = nx.spring_layout(graph, pos=begun, iterations=50 if begun is None else 20, seed=0)
     else:
         distances = {u: dict(nx.single_source_shortest_path_length(graph, u)) for u in graph}
