@@ -1,12 +1,11 @@
-from .checkpoint import Checkpoints, load_energy, save_energy
-from .contrastive import ContrastiveDivergence
 from .data import Table, load_table_data, read_table
-from .density import density_energy, density_loss
+from .density import DensityEstimator, density_energy, density_loss
 from .energies import (
     BernoulliEnergy,
     Clamped,
     ConvEnergy,
     Energy,
+    Exact,
     GraphEnergy,
     IsingEnergy,
     MLPEnergy,
@@ -14,16 +13,11 @@ from .energies import (
     RBMEnergy,
     ResidualMLPEnergy,
     SumEnergy,
+    Taylor,
+    load_energy,
+    save_energy,
 )
 from .errors import DiscreteEDError, InputError, NumericalError
-from .estimator import DensityEstimator
-from .exact import (
-    log_law,
-    log_z,
-    moments,
-    rbm_log_z,
-    rbm_marginals,
-)
 from .graphs import (
     evaluate_graphs,
     from_adjacency,
@@ -37,16 +31,22 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
-from .ising import (
-    cramer_rao,
-    cramer_rao_all_pairs,
-    draw_states,
-    goodness,
-    lattice,
-    recover_couplings,
+from .ising import cramer_rao, cramer_rao_all_pairs, goodness, recover_couplings
+from .lattices import draw_states, lattice
+from .likelihood import (
+    ais,
+    importance_log_z,
+    kaufman_log_z,
+    log_law,
+    log_likelihood,
+    log_z,
+    moments,
+    normaliser,
+    rbm_log_z,
+    rbm_marginals,
+    torus_log_z,
+    torus_sample,
 )
-from .likelihood import importance_log_z, log_likelihood, normaliser
-from .local import Exact, Taylor
 from .losses import (
     contrastive_divergence,
     energy_discrepancy,
@@ -67,6 +67,7 @@ from .metrics import (
     to_arviz,
 )
 from .perturbations import Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
     DULA,
@@ -80,17 +81,14 @@ from .samplers import (
     State,
     SwendsenWang,
     adapt_step_size,
-    ais,
     anneal,
     chain,
     colour_classes,
     perfect_sample,
     sample,
 )
-from .selection import fit_selected
 from .states import enumerate_states, to_spins
-from .torus import kaufman_log_z, torus_log_z, torus_sample
-from .training import FitConfig, fit, shuffled_batches
+from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, shuffled_batches
 
 __all__ = [
     "DMALA",

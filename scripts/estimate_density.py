@@ -1,6 +1,6 @@
 """Learn an energy over binary states, and say how likely it finds held-out data: see --help."""
 
-from discrete_ed.cli import run_job
+from discrete_ed.jobs.cli import run_job
 
 if __name__ == "__main__":
-    run_job("estimate-density")
+    run_job("estimate")

@@ -1,6 +1,6 @@
 """Score anybody's generated graphs against reference graphs: see --help."""
 
-from discrete_ed.cli import run_job
+from discrete_ed.jobs.cli import run_job
 
 if __name__ == "__main__":
     run_job("evaluate-graphs")

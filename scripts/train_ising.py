@@ -1,6 +1,6 @@
 """Recover the couplings of an Ising model from observations or from draws of a known model: see --help."""
 
-from discrete_ed.cli import run_job
+from discrete_ed.jobs.cli import run_job
 
 if __name__ == "__main__":
-    run_job("train-ising")
+    run_job("recover")

@@ -21,9 +21,9 @@ from discrete_ed import (
     interaction_screening,
     pseudo_likelihood,
     ratio_matching,
-    relations,
     single_site_discrepancy,
 )
+from discrete_ed.theory import relations
 
 pytestmark = pytest.mark.anywhere
 

@@ -4,9 +4,11 @@ from discrete_ed.energies.base import Energy
 from discrete_ed.energies.clamped import Clamped
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
+from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.rbm import RBMEnergy
+from discrete_ed.energies.saving import load_energy, save_energy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
 
 __all__ = [
@@ -14,11 +16,16 @@ __all__ = [
     "Clamped",
     "ConvEnergy",
     "Energy",
+    "Exact",
     "GraphEnergy",
     "IsingEnergy",
+    "LocalEvaluation",
     "MLPEnergy",
     "NetworkEnergy",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",
+    "Taylor",
+    "load_energy",
+    "save_energy",
 ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
 from discrete_ed.errors import InputError
-
-NetworkName = Literal["mlp", "residual", "conv"]
+from discrete_ed.names import NetworkName
 
 
 class NetworkEnergy(SumEnergy):

@@ -20,7 +20,7 @@ from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.mmd import cleaned, compare, describe, get_protocol
 from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.graphs.validity import check_property, shares, which_are
-from discrete_ed.two_sample import Draws, draw
+from discrete_ed.metrics.two_sample import Draws, draw
 
 AVERAGED = ("degree", "clustering", "orbit")
 """The statistics that the literature averages into one number."""

@@ -38,7 +38,7 @@ from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.descriptors import DESCRIPTORS, Description
 from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.graphs.statistics import GraphSet, degrees
-from discrete_ed.two_sample import mmd2
+from discrete_ed.metrics.two_sample import mmd2
 
 
 @dataclass(frozen=True)

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
-from discrete_ed.exact import MAX_BITS
 from discrete_ed.ising.objectives import Array
 from discrete_ed.ising.recipe import Recipe, Settings, Work, common_law
 from discrete_ed.ising.restricted import PRIOR_SD
+from discrete_ed.likelihood.enumeration import MAX_BITS
+from discrete_ed.names import EstimatorName, PenaltyName
 from discrete_ed.states import check_states
-
-Estimator = Literal[
-    "auto",
-    "single-site",
-    "block",
-    "bernoulli",
-    "interaction-screening",
-    "ratio-matching",
-    "contrastive-divergence",
-    "maximum-likelihood",
-]
-Penalty = Literal["auto", "refit", "l1", "common", "none", "zero"]
 
 SMALL = 16  # spins up to which maximum likelihood is chosen
 
@@ -75,8 +64,8 @@ class Recovery:
 
 def recover_couplings(
     x: torch.Tensor | Array,
-    estimator: Estimator = "auto",
-    penalty: Penalty = "auto",
+    estimator: EstimatorName = "auto",
+    penalty: PenaltyName = "auto",
     *,
     fields: bool = True,
     settings: Settings | None = None,
@@ -206,7 +195,7 @@ def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name
     check_states(bits.float() if bits.dtype == torch.uint8 else bits, name=name)
     if bits.ndim != 2 or bits.shape[0] < 10 or bits.shape[1] < 2:
         raise InputError(f"{name}: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}")
-    for option, value, known in (("estimator", estimator, Estimator), ("penalty", penalty, Penalty)):
+    for option, value, known in (("estimator", estimator, EstimatorName), ("penalty", penalty, PenaltyName)):
         if value not in get_args(known):
             raise InputError(f"{option}: expected one of {', '.join(get_args(known))}, got {value!r}")
     d = bits.shape[1]

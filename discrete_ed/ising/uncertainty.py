@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.fft import fftn
 
-from discrete_ed.exact import MAX_BITS
 from discrete_ed.ising.objectives import Array, enumerated, log_logistic, margins
 from discrete_ed.ising.restricted import PRIOR_SD
+from discrete_ed.likelihood.enumeration import MAX_BITS
 
 CHUNK = 2**24  # numbers in a block of per-sample scores
 TOGETHER = 1500  # parameters whose joint covariance is computed

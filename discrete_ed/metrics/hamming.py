@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from discrete_ed.errors import InputError
+from discrete_ed.metrics.two_sample import DRAWS, Draws, Floats, draw
 from discrete_ed.states import check_states
-from discrete_ed.two_sample import DRAWS, Draws, Floats, draw
 
 ROWS = 1024  # rows of a kernel matrix at once
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from discrete_ed.energies.base import Energy
+from discrete_ed.energies.local import Exact, LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.local import Exact, LocalEvaluation
 from discrete_ed.perturbations.base import Contrast, Perturbation, check_epsilon, distances, drawn
 
 

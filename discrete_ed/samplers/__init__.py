@@ -1,6 +1,5 @@
 """Samplers: Markov kernels and how to run them."""
 
-from discrete_ed.samplers.ais import Bracket, ais
 from discrete_ed.samplers.block import BlockGibbs
 from discrete_ed.samplers.chain import chain, sample
 from discrete_ed.samplers.cluster import SwendsenWang
@@ -15,7 +14,6 @@ __all__ = [
     "DMALA",
     "DULA",
     "BlockGibbs",
-    "Bracket",
     "Gibbs",
     "GibbsSweep",
     "GibbsWithGradients",
@@ -25,7 +23,6 @@ __all__ = [
     "State",
     "SwendsenWang",
     "adapt_step_size",
-    "ais",
     "anneal",
     "chain",
     "colour_classes",

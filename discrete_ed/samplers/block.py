@@ -9,8 +9,8 @@ from torch import Tensor
 
 from discrete_ed.energies import RBMEnergy
 from discrete_ed.energies.base import of_kind
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.kernels import State, uniforms
 
 

@@ -8,8 +8,8 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
 

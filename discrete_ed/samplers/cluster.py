@@ -13,8 +13,8 @@ from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import of_kind
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.kernels import State, uniforms
 from discrete_ed.states import to_spins
 

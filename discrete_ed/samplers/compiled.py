@@ -22,7 +22,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
-from discrete_ed.local import LocalEvaluation
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.samplers.cluster import SwendsenWang
 from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
 from discrete_ed.samplers.gradients import Balance, GibbsWithGradients

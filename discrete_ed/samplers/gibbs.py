@@ -11,8 +11,8 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import Energy, of_kind
+from discrete_ed.energies.local import LocalEvaluation, Taylor
 from discrete_ed.errors import InputError
-from discrete_ed.local import LocalEvaluation, Taylor
 from discrete_ed.samplers.kernels import State, accept, evaluate, uniforms
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.local import LocalEvaluation
 from discrete_ed.samplers.kernels import State, accept, evaluate, uniforms
 
 Balance = Literal["sqrt", "barker", "min", "max"]

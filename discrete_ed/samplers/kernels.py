@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from discrete_ed.energies.base import check_shape, explain
+from discrete_ed.energies.local import Evaluation, LocalEvaluation
 from discrete_ed.errors import InputError, NumericalError
-from discrete_ed.local import Evaluation, LocalEvaluation
 from discrete_ed.states import check_states
 
 

@@ -13,7 +13,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs import evaluate_graphs, evaluation, graph_mmd, load_graph_data
 from discrete_ed.graphs.evaluation import erdos_renyi_like
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.two_sample import draw
+from discrete_ed.metrics.two_sample import draw
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 

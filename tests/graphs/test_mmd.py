@@ -14,7 +14,7 @@ from discrete_ed.graphs.descriptors import clustering_histograms, spectral_histo
 from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
 from discrete_ed.graphs.statistics import GraphSet
-from discrete_ed.two_sample import mmd2
+from discrete_ed.metrics.two_sample import mmd2
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 SIGMA = {"degree": 1.0, "clustering": 0.1, "orbit": 30.0, "spectral": 1.0}

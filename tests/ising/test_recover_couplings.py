@@ -21,8 +21,10 @@ from discrete_ed import (
 )
 from discrete_ed.ising import Settings
 from discrete_ed.ising.recipe import Work, _tied, common_law
-from discrete_ed.ising.recovery import Estimator, Penalty, pair_counts
+from discrete_ed.ising.recovery import pair_counts
 from discrete_ed.ising.uncertainty import fisher_information
+from discrete_ed.names import EstimatorName as Estimator
+from discrete_ed.names import PenaltyName as Penalty
 from discrete_ed.states import enumerate_states
 
 LATTICE = IsingEnergy.from_graph(lattice(4), 0.3)

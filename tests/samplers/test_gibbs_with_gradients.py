@@ -27,8 +27,8 @@ from discrete_ed import (
     sample,
 )
 from discrete_ed.energies import Energy
-from discrete_ed.exact import log_law
-from discrete_ed.local import Evaluation
+from discrete_ed.energies.local import Evaluation
+from discrete_ed.likelihood.enumeration import log_law
 from discrete_ed.samplers import State
 from discrete_ed.samplers.gradients import Balance
 

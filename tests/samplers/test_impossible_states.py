@@ -30,8 +30,8 @@ from discrete_ed import (
     ratio_matching,
     sample,
 )
-from discrete_ed.exact import log_law
-from discrete_ed.local import Evaluation, LocalEvaluation
+from discrete_ed.energies.local import Evaluation, LocalEvaluation
+from discrete_ed.likelihood.enumeration import log_law
 
 pytestmark = pytest.mark.anywhere
 

@@ -44,7 +44,7 @@ from discrete_ed import (
     sample,
 )
 from discrete_ed.energies import Energy
-from discrete_ed.exact import log_law
+from discrete_ed.likelihood.enumeration import log_law
 
 pytestmark = pytest.mark.anywhere
 

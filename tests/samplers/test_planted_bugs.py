@@ -16,7 +16,7 @@ from discrete_ed import (
     GibbsWithGradients,
     PathAuxiliary,
 )
-from discrete_ed.local import Evaluation
+from discrete_ed.energies.local import Evaluation
 from discrete_ed.samplers import State
 from discrete_ed.samplers.kernels import accept
 

@@ -1,0 +1,46 @@
+"""Interaction graphs of Ising models, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.io import read_graphs
+from discrete_ed.graphs.single import read_graphml
+
+LARGEST = 20  # coupling or field that a file may give: far beyond, no spin ever moves
+
+
+def interaction_graph(path: Path) -> nx.Graph:
+    """The one graph of a file, in any format that graphs are read from.
+
+    Of GraphML (`.graphml`) edges keep the attribute `coupling` and nodes `field`, as `IsingEnergy.to_networkx` writes
+    them and `IsingEnergy.from_graph` reads them.
+
+    Raises:
+        InputError: a file that can't be read, or holds several graphs or fewer than 2 nodes; an attribute that only
+            some edges or nodes have, or that is no number between −20 and 20.
+    """
+    single = path.suffix.lower() == ".graphml" and not path.is_dir()
+    graphs = [read_graphml(path, attributes=True)] if single else read_graphs(path)
+    if len(graphs) != 1 or graphs[0].number_of_nodes() < 2:
+        raise InputError(
+            f"graph: expected a file with one graph of at least 2 nodes, got {len(graphs)} graphs in {path}"
+        )
+    graph = nx.convert_node_labels_to_integers(graphs[0], ordering="sorted")
+    _check_attribute(graph.edges(data="coupling"), f"{path}: expected of every edge or of none a number 'coupling'")
+    _check_attribute(graph.nodes(data="field"), f"{path}: expected of every node or of none a number 'field'")
+    return graph
+
+
+def _check_attribute(items: Iterable[tuple[Any, ...]], expected: str) -> None:
+    values = [item[-1] for item in items]
+    if all(value is None for value in values):
+        return
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
+            raise InputError(f"{expected} between -{LARGEST} and {LARGEST}, got {str(value)[:60]}")

@@ -1,0 +1,58 @@
+"""What the job that compares perturbations can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from discrete_ed.errors import InputError, check_seed
+from discrete_ed.jobs.options import Resumable, expect
+
+
+@dataclass(frozen=True)
+class ComparePerturbations(Resumable):
+    """Compare the perturbations of energy discrepancy on an Ising lattice: bias, noise, what is learned, time.
+
+    Samples are exact. Bias and noise are those of one coupling common to all edges, at the truth; then the coupling
+    of every pair is learned.
+
+    Example:
+      python scripts/compare_perturbations.py
+    """
+
+    side: int = 10
+    """side of the periodic square lattice, 3 to 12"""
+    sigma: float = 0.2
+    """σ, coupling in the literature's convention, log p = σ sᵀAs; at least 0, critical at .2203"""
+    samples: int = 30_000
+    """exact samples to learn from"""
+    probe: int = 10_000
+    """of these, samples from which bias and noise at the truth are measured"""
+    m: int = 32
+    """M, negatives of each data point"""
+    epsilon: float = 0.1
+    """ε, noise; a tenth of it is compared, too"""
+    error: float = 0.02
+    """standard deviation of the errors, in units of σ, among which a common coupling is sought once more"""
+    steps: int = 3000
+    """training steps"""
+    batch: int = 256
+    """data points in a step"""
+    learning_rate: float = 1e-2
+    """peak learning rate of Adam"""
+    seed: int = 0
+    """seed of everything random"""
+    out: Path | None = None
+    """run folder, which must be new or empty; without it: runs/compare-perturbations/SIZE-TIME"""
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.side <= 12:
+            raise InputError(f"side: expected 3 to 12, got {self.side}")
+        expect(self, "at least 100", "samples", "probe", low=100)
+        expect(self, "at least 1", "m", "steps", "batch", low=1)
+        expect(self, "at least 0", "sigma", "error", low=0)
+        check_seed(self.seed)
+        if not 0 < self.epsilon <= 0.5:
+            raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")

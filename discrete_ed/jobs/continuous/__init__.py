@@ -1,0 +1,1 @@
+"""Energy discrepancy on real vectors."""

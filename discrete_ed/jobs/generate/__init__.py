@@ -1,0 +1,1 @@
+"""Learn an energy over graphs and generate new ones."""

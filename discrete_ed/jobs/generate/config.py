@@ -1,0 +1,92 @@
+"""What the job that generates graphs can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from discrete_ed.errors import InputError, check_seed
+from discrete_ed.jobs.options import Checkpointed, expect
+from discrete_ed.names import PerturbationName, ProtocolName
+
+
+@dataclass(frozen=True)
+class Generate(Checkpointed):
+    """Learn an energy over graphs, generate new ones, and score them.
+
+    Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from noise (node
+    counts and densities of training graphs), and compares degree, clustering, orbit and spectral statistics with those
+    of test graphs. Everything goes into a run folder; open its report.html first.
+
+    Examples:
+      python scripts/generate_ego_graphs.py
+      python scripts/generate_ego_graphs.py --data ego-small --root ~/data --seed 1
+      python scripts/generate_ego_graphs.py --data my-graphs.g6 --steps 5000 --device cuda
+      python scripts/generate_ego_graphs.py --resume runs/generate/citation-egos-20260101-120000
+    """
+
+    data: str = "citation-egos"
+    """data set: citation-egos (synthetic, needs no files), ego-small, ego-all (Citeseer), community-small,
+    community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
+    root: Path = Path("datasets")
+    """folder that holds Citeseer, in the layout of PyG's Planetoid; it is downloaded to there when missing"""
+    split_seed: int = 0
+    """seed of the split into training and test graphs, where it isn't the official one"""
+    samples: int = 1024
+    """number of graphs to generate"""
+    steps: int | None = None
+    """training steps; without it: 6 for each training graph, at most 2000 (more would learn a small set by heart)"""
+    sampler_steps: int = 600
+    """Gibbs-with-gradients steps of every chain, from noise"""
+    start: Literal["density", "half"] = "density"
+    """the noise that chains start from: density (each graph random, as dense as a training graph) or half (every
+    edge by a fair coin; large graphs then take many more steps to leave the cliques that they fall into)"""
+    cold: float = 1.0
+    """inverse temperature to which the chains are cooled over two thirds of their steps, the last third being at 1.
+    Above 1 they find order that noise hides, such as communities: raise it where generated graphs have a higher mean
+    energy than training graphs (result.json tells both). They are then no longer quite draws from the energy"""
+    protocol: ProtocolName = "edp"
+    """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
+    (positive definite kernels, unbiased)"""
+    batch: int = 64
+    """training graphs in a step"""
+    negatives: int = 16
+    """M, perturbed copies of each training graph in a step"""
+    perturbation: PerturbationName = "bernoulli"
+    """what makes training graphs into negatives: noise on any edges (bernoulli), the same undone with a look at the
+    energy (informed), or all states of six random edges (block) or of all edges among four nodes (node-block)"""
+    flips: tuple[float, float] = (1.0, 6.0)
+    """range of the expected number of flipped edges, drawn log-uniformly for each graph and step; not for blocks"""
+    w: float = 1.0
+    """w, stabilisation of the loss"""
+    learning_rate: float = 1e-3
+    """peak learning rate of Adam"""
+    width: int = 64
+    """node features of the energy"""
+    layers: int = 4
+    """rounds of message passing of the energy"""
+    chains: int = 1024
+    """chains sampled side by side; fewer need less memory"""
+    seed: int = 0
+    """seed of everything random but the split"""
+    device: str = "cpu"
+    """cpu, cuda, or cuda:1"""
+    out: Path | None = None
+    """run folder, which must be new or empty; without it: runs/generate/DATA-TIME"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps is not None:
+            expect(self, "at least 1", "steps", low=1)
+        expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
+        expect(self, "at least 0", "sampler_steps", "layers", "w", low=0)
+        check_seed(self.seed)
+        check_seed(self.split_seed, "split_seed")
+        low, high = self.flips
+        if not 0 < low <= high < float("inf"):
+            raise InputError(f"flips: expected 0 < low <= high, got {low} {high}")
+        if not 0 < self.cold < float("inf"):
+            raise InputError(f"cold: expected a positive number, got {self.cold}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")

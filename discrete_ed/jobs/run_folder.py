@@ -1,0 +1,313 @@
+"""The folder that a run leaves behind: what it was told, where it ran, what came out, and where to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from functools import partial
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from types import UnionType
+from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from discrete_ed.energies import Energy
+from discrete_ed.energies.saving import Arguments, save_energy
+from discrete_ed.errors import InputError
+from discrete_ed.jobs.options import Resumable
+from discrete_ed.jobs.style import as_png
+from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.distributed import ranks, text_from_first, wait_for_all
+from discrete_ed.runtime.files import write_atomically
+
+PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
+CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
+ENVIRONMENT = "env.json"
+
+AnyConfig = TypeVar("AnyConfig", bound=Resumable)
+
+
+class RunFolder:
+    """A folder with `config.json` and `env.json`, which records are added to: a new one, or `config.resume`.
+
+    As a context, it tells how to go on when the run is interrupted. While the run is unfinished, `progress/` holds its
+    checkpoints. The folder can be among their things: then a run that goes on forgets what was logged after its
+    checkpoint. Of several processes only rank 0 writes to the folder, apart from checkpoints.
+
+    Args:
+        out: the folder, which must not exist or be empty; where None, `runs/JOB/LABEL-TIME`, or that with -2, -3, …
+            after it where another run was faster.
+        job: name of the job.
+        label: what tells this run from others of the job.
+        config: the job's configuration, a dataclass; see `resumed`.
+        inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run goes on
+            with these files only.
+
+    Raises:
+        InputError: the folder is in use or can't be written; an input isn't what it was when the run began.
+    """
+
+    def __init__(self, out: Path | None, job: str, label: str, config: Any, inputs: Iterable[Path] = ()) -> None:
+        resume = getattr(config, "resume", None)
+        self.writes = ranks().rank == 0
+        self._logged = 0
+        if resume is not None:
+            self.path = Path(text_from_first(str(resume)))
+            _expect_unchanged(self.path / INPUTS, _sha256(inputs))
+            return
+        hashes = _sha256(inputs) if self.writes else {}
+        usual = Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.path = Path(text_from_first(str(_claimed(out, usual)) if self.writes else ""))
+        if not self.writes:
+            return
+        self.write_json(ENVIRONMENT, _environment())
+        if hashes:
+            self.write_json(INPUTS, hashes)
+        self.write_json(CONFIG, {"job": job, **asdict(config)})
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leaving by an interrupt tells how to go on."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            print(f"\nto go on: --resume {self.path}", file=sys.stderr)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON file; paths become strings, and a number that isn't finite is an error."""
+        text = json.dumps(content, indent=2, default=str, allow_nan=False, ensure_ascii=False)
+        self.write(name, (text + "\n").encode())
+
+    def draw(self, drawings: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> dict[str, tuple[bytes, str]]:
+        """Draw figures, with a bar, and write each as `NAME.png`.
+
+        Args:
+            drawings: by name the title, what draws the figure, and the caption.
+
+        Returns:
+            PNG and caption of each figure by title, as a report page takes them.
+        """
+        images = {}
+        for name, (title, make, caption) in tqdm(drawings.items(), desc="draw", leave=False):
+            png = as_png(make())
+            self.write(f"{name}.png", png)
+            images[title] = (png, caption)
+        return images
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of any kind, whole or not at all."""
+        if not self.writes:
+            return
+        try:
+            write_atomically(self.path / name, content)
+        except OSError as error:
+            raise InputError(f"out: expected a folder to write to, but {self.path / name}: {error.strerror}") from None
+
+    def save_energy(self, name: str, energy: Energy, arguments: Arguments) -> None:
+        """Save an energy in a folder of its own, see `discrete_ed.save_energy`."""
+        if self.writes:
+            save_energy(self.path / name, energy, arguments)
+
+    def log(self, *records: Mapping[str, Any]) -> None:
+        """Add records to `metrics.jsonl`, a line each; a run that goes on writes over what it had logged later."""
+        if self.writes:
+            lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
+            with self._metrics() as file:
+                file.seek(self._logged)
+                file.write(lines)
+            self._logged += len(lines)
+
+    @contextmanager
+    def _metrics(self) -> Iterator[IO[bytes]]:
+        path = self.path / METRICS
+        try:
+            path.touch()
+            with path.open("r+b") as file:
+                yield file
+        except OSError as error:
+            raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
+
+    def checkpoints(self, phase: str, things: Mapping[str, Any], *, every: float) -> Checkpoints:
+        """Checkpoints of one phase of the run, in `progress/PHASE`, with the folder among their things."""
+        return Checkpoints(self.path / PROGRESS / phase, {"run": self, **things}, every=every)
+
+    def once(
+        self, phase: str, compute: Callable[[], dict[str, Any]], things: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The result of one phase of the run, which is not computed again when the run goes on.
+
+        Args:
+            things: the generators that it draws from.
+        """
+        checkpoints = self.checkpoints(phase, things or {}, every=0)
+        saved = checkpoints.restore()
+        if saved is None:
+            result = compute()
+            checkpoints.save(1, {"result": result})
+            return result
+        return saved.state["result"]
+
+    def within(self, part: str) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
+        """`once` for the phases of one part of the run, which may be named like those of another part."""
+        return lambda phase, compute: self.once(f"{part}/{phase}", compute)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
+        wait_for_all()  # else a rank might still save what is removed here
+        if self.writes:
+            with self._metrics() as file:
+                file.truncate(self._logged)
+            self.write_json(RESULT, result)
+            shutil.rmtree(self.path / PROGRESS, ignore_errors=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many bytes were logged, which are then safe on the disk."""
+        if self.writes:
+            with self._metrics() as file:
+                os.fsync(file.fileno())
+        return {"logged": self._logged}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on logging from there. Later records stay until they are overwritten: checkpoints of later phases, which
+        are restored next, may count on them."""
+        if self.writes:
+            with self._metrics() as file:
+                size = file.seek(0, os.SEEK_END)
+            if size < state["logged"]:
+                raise InputError(f"{self.path / METRICS}: expected {state['logged']} bytes or more, got {size}")
+        self._logged = state["logged"]
+
+
+def resumed(config: AnyConfig, job: str) -> AnyConfig:
+    """The configuration of the run that `config.resume` names, read from its `config.json`; else `config` itself.
+
+    Raises:
+        InputError: another option was given too, no unfinished run of the job is there, or its `config.json` doesn't
+            hold what the job can be told.
+    """
+    if config.resume is None:
+        return config
+    others = [name for name in given(config) if name != "resume"]
+    if others:
+        raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(others)}")
+    path = config.resume / CONFIG
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"resume: expected the folder of a run, but {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"resume: expected the configuration of a run in {path}, got no JSON") from None
+    if not isinstance(record, dict) or record.get("job") != job:
+        raise InputError(f"resume: expected a run of {job}, but {path} is of another job")
+    if (config.resume / RESULT).exists():
+        raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
+    hints = get_type_hints(type(config))
+    unknown = record.keys() - hints.keys() - {"job"}
+    if unknown:
+        raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
+    options = {name: _typed(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
+    return type(config)(**{**options, "resume": config.resume})
+
+
+def given(config: Resumable) -> list[str]:
+    """The options that aren't what they are by default."""
+    return [field.name for field in fields(config) if getattr(config, field.name) != field.default]
+
+
+def _claimed(out: Path | None, usual: Path) -> Path:
+    """A folder that is this run's alone, whatever others do at the same time."""
+    names = (usual if k == 1 else usual.with_name(f"{usual.name}-{k}") for k in count(1))
+    path = out or usual
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path = out or next(name for name in names if _new(name.mkdir))
+        path.mkdir(exist_ok=True)
+        # of two runs that both find it empty, one can make the file
+        free = not any(path.iterdir()) and _new(partial((path / ENVIRONMENT).touch, exist_ok=False))
+    except OSError as error:
+        raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
+    if not free:
+        raise InputError(f"out: expected a new or empty folder, got {path}, which holds files")
+    return path
+
+
+def _new(make: Callable[[], None]) -> bool:
+    """Whether it could be made, as it wasn't there."""
+    try:
+        make()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _sha256(inputs: Iterable[Path]) -> dict[str, str]:
+    hashes = {}
+    for path in inputs:
+        try:
+            with path.open("rb") as file:
+                hashes[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: expected a readable file, but {error.strerror or error}") from None
+    return hashes
+
+
+def _expect_unchanged(path: Path, now: dict[str, str]) -> None:
+    """Refuse inputs that aren't those noted in `inputs.json`, which a run without inputs hasn't."""
+    try:
+        before = json.loads(path.read_bytes()) if path.exists() else {}
+        changed = sorted(file for file in now.keys() | before.keys() if now.get(file) != before.get(file))
+    except (OSError, ValueError, RecursionError, AttributeError):  # AttributeError: JSON, but no object
+        raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
+    if changed:
+        raise InputError(f"resume: expected the input as it was, but since the run began {changed[0]} was changed")
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """The value of a JSON file as the option's type: only what the command line would accept gets through."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind in (Union, UnionType):
+        for choice in inner:
+            try:
+                return _typed(value, choice, where)
+            except InputError:
+                continue
+    elif kind is Literal:
+        if value in inner:
+            return value
+    elif kind is tuple and isinstance(value, list):
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        if len(kinds) == len(value):
+            return tuple(_typed(item, each, where) for item, each in zip(value, kinds, strict=True))
+    elif hint is float and type(value) is int:
+        return float(value)
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    elif type(value) is hint:
+        return value
+    raise InputError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {str(value)[:60]}")
+
+
+def _environment() -> dict[str, Any]:
+    import torch
+
+    return {
+        "command": sys.argv,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": {name: version(name) for name in PACKAGES},
+    }

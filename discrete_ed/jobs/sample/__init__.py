@@ -1,0 +1,1 @@
+"""Draw from a saved energy."""

@@ -1,0 +1,39 @@
+"""Figures of Markov chains. Each function returns a matplotlib figure; nothing here touches a display."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from discrete_ed.jobs.style import MADE, QUIET, REAL, style
+from discrete_ed.metrics import Diagnosis
+
+TRACES = 16  # chains whose energies are drawn
+
+
+def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
+    """Energies of the chains, `(chain, draw)`, draw by draw; R̂ and bulk effective sample size of all bits that moved.
+
+    Dashed: R̂ = 1.01, above which chains haven't mixed, and the effective sample size of the energy.
+    """
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    for trace in energy[:TRACES]:
+        left.plot(np.arange(1, len(trace) + 1), trace, linewidth=0.6, alpha=0.7)
+    style(left, "energy", "draw", "E(x) of each chain")
+    marked = (
+        (middle, diagnosis.rhat, 1.01, "1.01"),
+        (right, diagnosis.ess_bulk, diagnosis.energy_ess_bulk, "the energy"),
+    )
+    for axes, values, mark, label in marked:
+        known = values[values.isfinite()].numpy()
+        axes.hist(known, bins=30, color=REAL)
+        if np.isfinite(mark):
+            axes.axvline(mark, color=MADE, linestyle="--", label=label)
+            axes.legend(frameon=False, loc="upper right")
+        if not len(known):
+            axes.text(0.5, 0.5, "no bit moved", ha="center", color=QUIET, transform=axes.transAxes)
+    style(middle, "R̂", "R̂ of a bit", "bits")
+    style(right, "effective sample size", "bulk ESS of a bit", "bits")
+    return figure

@@ -1,0 +1,1 @@
+"""The theory of energy discrepancy: identities by enumeration, and real vectors."""

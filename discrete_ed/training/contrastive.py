@@ -1,0 +1,121 @@
+"""Maximum likelihood with chains: contrastive divergence, and its persistent form with a replay buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies.base import Energy, check_free
+from discrete_ed.energies.local import LocalEvaluation, Taylor
+from discrete_ed.errors import InputError
+from discrete_ed.losses import contrastive_divergence
+from discrete_ed.samplers import GibbsWithGradients, Kernel, sample
+
+
+class ContrastiveDivergence:
+    """A loss for `fit` that draws its own negatives: CD-k, or persistent CD where it keeps a buffer.
+
+    `mean_i E(x_i) − mean_j E(x⁻_j)`, with `x⁻` the ends of chains of `k` steps under the energy as it is. CD-k starts
+    them at the batch. With a buffer they start at rows drawn from it without replacement, and their ends replace those
+    rows; a buffer as large as the batch is classic persistent CD. The buffer starts as coin flips, or as data where
+    these have probability zero. Only free bits move, so with frozen ones use CD-k, whose negatives share those of data.
+
+    Args:
+        kernel: any kernel; Gibbs-with-gradients where not given.
+        steps: k, steps of each chain.
+        local: `Taylor`, or `Exact` where the kernel needs exact differences.
+        buffer: number of states kept, 0 for CD-k.
+        restart: probability that a chain starts at coin flips instead of its row of the buffer.
+        generator: of the chains, on the device of the data.
+
+    Raises:
+        InputError: a number out of its range; when called with a buffer, an energy that freezes bits, or states of
+            another length than those in it.
+
+    Source: Hinton 2002, Neural Computation 14, 1771–1800; Tieleman 2008, ICML; the replay buffer from Du and Mordatch
+    2019, arXiv 1903.08689.
+
+    >>> from discrete_ed import BlockGibbs, FitConfig, RBMEnergy, fit, shuffled_batches
+    >>> g = torch.Generator().manual_seed(0)
+    >>> data = (torch.rand(500, 6, generator=g) < 0.9).float()
+    >>> loss = ContrastiveDivergence(BlockGibbs(), steps=1, buffer=100, generator=g)
+    >>> records = fit(RBMEnergy(6, 4), loss, shuffled_batches(data, 50, generator=g), FitConfig(steps=20))
+    >>> loss.state_dict()["buffer"].shape, loss.state_dict()["buffer"].dtype
+    (torch.Size([100, 6]), torch.uint8)
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel | None = None,
+        steps: int = 10,
+        *,
+        local: Callable[[Energy], LocalEvaluation] = Taylor,
+        buffer: int = 0,
+        restart: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        if steps < 1:
+            raise InputError(f"steps: expected at least 1, got {steps}")
+        if buffer < 0:
+            raise InputError(f"buffer: expected a number of states, 0 for none, got {buffer}")
+        if not 0 <= restart <= 1:
+            raise InputError(f"restart: expected a probability, got {restart}")
+        self.kernel, self.steps, self.local = kernel or GibbsWithGradients(), steps, local
+        self.size, self.restart, self.generator = buffer, restart, generator
+        self.buffer: Tensor | None = None
+
+    def __call__(self, energy: Energy, x: Tensor) -> Tensor:
+        """The loss of a batch `(B, D)`, a scalar."""
+        local = self.local(energy)
+        if not self.size:
+            return contrastive_divergence(energy, x, self._walk(local, x))
+        check_free(energy, x)
+        if self.buffer is not None and self.buffer.shape[1] != x.shape[1]:
+            raise InputError(f"x: expected {self.buffer.shape[1]} bits as in the buffer, got {x.shape[1]}")
+        if self.buffer is None:
+            self.buffer = _possible(energy, self._coins(x.new_empty(self.size, x.shape[1])), x).to(torch.uint8)
+        self.buffer = self.buffer.to(x.device)  # a checkpoint's is on the CPU
+        rows = torch.randperm(self.size, generator=self.generator, device=x.device)[: len(x)]
+        start = self.buffer[rows].to(x.dtype)
+        anew = torch.rand(len(start), 1, generator=self.generator, device=x.device) < self.restart
+        coins = self._coins(start)
+        if self.restart:
+            coins = _possible(energy, coins, x)
+        negatives = self._walk(local, torch.where(anew, coins, start))
+        self.buffer[rows] = negatives.to(torch.uint8)
+        return contrastive_divergence(energy, x, negatives)
+
+    def _walk(self, local: LocalEvaluation, x: Tensor) -> Tensor:
+        return sample(self.kernel, local, x, self.steps, generator=self.generator)
+
+    def _coins(self, like: Tensor) -> Tensor:
+        return (torch.rand(like.shape, generator=self.generator, device=like.device) < 0.5).to(like.dtype)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The buffer, uint8 `(size, D)` or None, and the generator's state: what a resumed training needs."""
+        state = None if self.generator is None else self.generator.get_state()
+        return {"buffer": None if self.buffer is None else self.buffer.clone(), "generator": state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken.
+
+        Raises:
+            InputError: a buffer of another size.
+        """
+        buffer = state["buffer"]
+        if buffer is not None and len(buffer) != self.size:
+            raise InputError(f"buffer: expected {self.size} states, got {len(buffer)}")
+        self.buffer = None if buffer is None else buffer.clone()
+        if self.generator is not None and state["generator"] is not None:
+            self.generator.set_state(state["generator"])
+
+
+def _possible(energy: Energy, states: Tensor, x: Tensor) -> Tensor:
+    """The states `(K, D)`, with rows of the data `(B, D)` for those of probability zero."""
+    with torch.no_grad():
+        impossible = energy(states).isposinf()
+    rows = torch.arange(len(states), device=x.device) % len(x)
+    return torch.where(impossible.unsqueeze(-1), x[rows], states)

@@ -1,0 +1,152 @@
+"""Energies, losses and draws by name; and what block discrepancy comes to on a table."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from place import DEVICE, FLOAT, all_states, number_of, seeded
+from torch import Tensor
+
+from discrete_ed import (
+    BernoulliEnergy,
+    BlockGibbs,
+    Clamped,
+    ContrastiveDivergence,
+    Energy,
+    GibbsWithGradients,
+    InputError,
+    IsingEnergy,
+    NetworkEnergy,
+    RBMEnergy,
+    density_energy,
+    density_loss,
+    enumerate_states,
+    load_energy,
+    log_law,
+    moments,
+    save_energy,
+)
+from discrete_ed.density.models import chain_kernel, draw, judge
+
+pytestmark = pytest.mark.anywhere
+
+DATA = (torch.rand(500, 6, generator=seeded(0)) < torch.linspace(0.2, 0.9, 6)).to(torch.uint8)
+
+
+@pytest.mark.parametrize("name", ["mlp", "residual", "rbm", "ising"])
+def test_energies_start_near_the_marginals_of_the_data(name):
+    energy = density_energy(name, 6, width=8, data=DATA)
+    start = moments(energy, 6).marginals
+    assert (start - DATA.to(FLOAT).mean(0)).abs().max() < 0.2
+    assert (start - 0.5).abs().max() > 0.2
+    again = density_energy(name, 6, width=8, data=DATA)
+    assert torch.equal(log_law(energy, 6), log_law(again, 6))
+
+
+def test_a_network_can_be_saved_and_loaded(tmp_path):
+    energy = density_energy("conv", 9, width=3, layers=1, shape=(3, 3), data=DATA.repeat(1, 2)[:, :9])
+    arguments = {"bits": 9, "network": "conv", "width": 3, "layers": 1, "shape": (3, 3)}
+    save_energy(tmp_path / "saved", energy, arguments)
+    x = enumerate_states(9, device=DEVICE)
+    assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy).to(DEVICE)(x), energy(x))
+
+
+@pytest.mark.many_steps
+@pytest.mark.parametrize("name", ["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"])
+def test_every_loss_learns_the_same_law(name):
+    """One signature: a comparison is a loop. Each fits the pairwise model of its data."""
+    g = seeded(0)
+    energy = IsingEnergy(3).to(DEVICE)
+    truth = IsingEnergy(torch.tensor([[0, 0.7, 0], [0.7, 0, -0.3], [0, -0.3, 0.0]]), torch.tensor([0.2, -0.1, 0.3]))
+    law = log_law(truth, 3).exp()
+    data = enumerate_states(3, device=DEVICE)[law.multinomial(4000, replacement=True, generator=g)]
+    loss = density_loss(name, block=2, steps=5, buffer=500, epsilon=0.3, m=8, generator=g)
+    optimizer = torch.optim.Adam(energy.parameters(), lr=0.03)
+    average = torch.zeros(8)
+    for step in range(200):
+        optimizer.zero_grad()
+        loss(energy, data[torch.randint(4000, (500,), generator=g)]).backward()
+        optimizer.step()
+        average += log_law(energy, 3).exp().detach() / 100 * (step >= 100)
+    assert (average - law).abs().sum() / 2 < 0.04
+
+
+def test_chains_suit_the_energy():
+    assert isinstance(chain_kernel(RBMEnergy(3, 2).to(DEVICE)), BlockGibbs)
+    assert isinstance(chain_kernel(IsingEnergy(3).to(DEVICE)), GibbsWithGradients)
+    loss = density_loss("pcd", buffer=7, steps=3)
+    assert isinstance(loss, ContrastiveDivergence)
+    assert (loss.size, loss.steps) == (7, 3)
+
+
+def test_maximum_likelihood_is_the_mean_of_the_enumerated_law_and_refuses_many_bits():
+    energy, x = density_energy("mlp", 6, width=8, data=DATA), DATA.float()
+    rows = number_of(DATA)
+    assert density_loss("ml")(energy, x).item() == pytest.approx(-log_law(energy, 6)[rows].mean().item(), abs=1e-5)
+    with pytest.raises(InputError, match="at most 16 bits for ml, got 18"):
+        density_loss("ml")(BernoulliEnergy(18).to(DEVICE), x.repeat(1, 3))
+
+
+@pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])
+def test_unknown_names_are_refused(act):
+    with pytest.raises(InputError, match="expected one of"):
+        act()
+
+
+def test_few_bits_are_drawn_by_enumeration_and_many_by_chains(generator):
+    energy = BernoulliEnergy(torch.linspace(-2, 2, 18))
+    x = draw(energy, 4000, torch.zeros(2000, 18), steps=120, snapshots=2, generator=generator)
+    assert x.shape == (4000, 18)
+    assert (x.mean(0) - torch.linspace(-2, 2, 18).sigmoid()).abs().max() < 0.06
+    assert not torch.equal(x[:2000], x[2000:])
+    few = draw(BernoulliEnergy(torch.tensor([2.0, -2.0])), 4000, torch.zeros(4000, 2), generator=generator)
+    assert (few.mean(0) - torch.tensor([2.0, -2.0]).sigmoid()).abs().max() < 0.04
+    with pytest.raises(InputError, match="expected 5 / 2 states"):
+        draw(energy, 5, torch.zeros(2, 18), snapshots=2)
+
+
+def test_conditional_laws_are_drawn_from_their_starts_and_not_summed():
+    known = Clamped(BernoulliEnergy(torch.tensor([9.0, 9.0])), torch.tensor([True, False]))
+    x = draw(known, 50, torch.zeros(50, 2), steps=20, generator=seeded())
+    assert x[:, 0].sum() == 0
+    assert x[:, 1].mean() > 0.9
+    with pytest.raises(InputError, match="freezes no bit"):
+        density_loss("ml")(known, x)
+
+
+def test_the_judge_prefers_the_truth():
+    energy = BernoulliEnergy.from_data(DATA)
+    assert judge(energy, DATA.float()) > judge(BernoulliEnergy(6).to(DEVICE), DATA.float())
+    wide = DATA.repeat(1, 3).float()
+    assert judge(BernoulliEnergy.from_data(wide), wide) > judge(BernoulliEnergy(18).to(DEVICE), wide)
+
+
+class Free(Energy):
+    """A parameter for every state of six bits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energies = torch.nn.Parameter(torch.zeros(64, dtype=FLOAT))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.energies[(x @ (2.0 ** torch.arange(5, -1, -1, dtype=x.dtype))).long()]
+
+
+def test_block_discrepancy_of_all_six_bits_reaches_maximum_likelihood():
+    """At ε = ½ and k = 6 it is the likelihood itself, whose maximum over all laws is the table's own: TV < 1e-3."""
+    g = seeded(1)
+    law = (3 * torch.randn(64, generator=g, dtype=FLOAT)).softmax(0).clamp(min=2e-3)
+    law = (200 * law / law.sum()).round().clamp(min=1)
+    table = all_states(6).repeat_interleave(law.long(), 0)
+    energy, loss = Free(), density_loss("block-ed", block=6, epsilon=0.5, generator=g)
+    optimizer = torch.optim.LBFGS(energy.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = loss(energy, table)
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    found = log_law(energy, 6, dtype=FLOAT).exp()
+    assert (found - law / law.sum()).abs().sum() / 2 < 1e-3

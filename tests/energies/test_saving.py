@@ -1,0 +1,297 @@
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from discrete_ed import (
+    BernoulliEnergy,
+    Clamped,
+    ConvEnergy,
+    Energy,
+    GraphEnergy,
+    InputError,
+    IsingEnergy,
+    MLPEnergy,
+    NetworkEnergy,
+    RBMEnergy,
+    ResidualMLPEnergy,
+    SumEnergy,
+    load_energy,
+    save_energy,
+)
+from discrete_ed.energies.saving import OURS as LOADABLE
+from discrete_ed.energies.saving import WEIGHTS
+from discrete_ed.runtime.files import MANIFEST, write_atomically
+
+ARGUMENTS = {"bits": 5, "hidden": [4, 3]}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    energy = MLPEnergy(**ARGUMENTS)
+    save_energy(tmp_path / "checkpoint", energy, ARGUMENTS)
+    return energy, tmp_path / "checkpoint"
+
+
+def test_what_is_saved_comes_back_to_the_bit(saved):
+    energy, folder = saved
+    loaded = load_energy(folder, MLPEnergy)
+    assert all(torch.equal(a, b) for a, b in zip(energy.parameters(), loaded.parameters(), strict=True))
+    assert sorted(os.listdir(folder)) == [MANIFEST, WEIGHTS]
+
+
+BUILT = [
+    (BernoulliEnergy, {"logits": 4}),
+    (ConvEnergy, {"shape": [2, 2], "width": 2, "stages": 1}),
+    (GraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1}),
+    (IsingEnergy, {"couplings": 4}),
+    (MLPEnergy, {"bits": 4, "hidden": (3,)}),
+    (NetworkEnergy, {"bits": 4, "width": 3}),
+    (RBMEnergy, {"visible": 4, "hidden": 2}),
+    (ResidualMLPEnergy, {"bits": 4, "width": 3, "blocks": 1}),
+]
+
+
+def test_every_energy_of_the_package_is_loaded_without_its_class(tmp_path):
+    assert {kind.__name__ for kind, _ in BUILT} == set(LOADABLE) - {"SumEnergy"}
+    for kind, arguments in BUILT:
+        energy = kind(**arguments)
+        save_energy(tmp_path / kind.__name__, energy, arguments)
+        loaded = load_energy(tmp_path / kind.__name__)
+        assert type(loaded) is kind
+        assert all(torch.equal(a, b) for a, b in zip(energy.parameters(), loaded.parameters(), strict=True))
+
+
+class Mine(Energy):
+    """An energy that is not of this package; its constructor looks at values."""
+
+    def __init__(self, start: list[float]) -> None:
+        super().__init__()
+        values = torch.tensor(start)
+        if not values.isfinite().all():
+            raise ValueError("start is not finite")
+        self.start = torch.nn.Parameter(values)
+
+    def forward(self, x):
+        return x @ self.start
+
+
+def test_a_sum_is_saved_as_one(tmp_path):
+    terms = [Mine([1.0, 2.0]), MLPEnergy(2, hidden=[3])]
+    energy = SumEnergy(SumEnergy(*terms, scale=0.25), BernoulliEnergy(2), scale=-2.0)
+    arguments = [[{"start": [0.0, 0.0]}, {"bits": 2, "hidden": [3]}], {"logits": 2}]
+    save_energy(tmp_path / "sum", energy, arguments)
+    x = torch.rand(5, 2).round()
+    assert torch.equal(load_energy(tmp_path / "sum", SumEnergy, Mine)(x), energy(x))
+    with pytest.raises(InputError, match="the class Mine of a term is not given"):
+        load_energy(tmp_path / "sum")
+    with pytest.raises(InputError, match="expected a saved RBMEnergy, got SumEnergy"):
+        load_energy(tmp_path / "sum", RBMEnergy)
+    ours = SumEnergy(BernoulliEnergy(2), MLPEnergy(2, hidden=[3]))
+    save_energy(tmp_path / "ours", ours, [{"logits": 2}, {"bits": 2, "hidden": [3]}])
+    assert torch.equal(load_energy(tmp_path / "ours", SumEnergy)(x), ours(x))
+    assert torch.equal(load_energy(tmp_path / "ours")(x), ours(x))
+
+
+def test_a_sum_with_one_module_twice_is_saved(tmp_path):
+    once = BernoulliEnergy(torch.tensor([1.0, -1.0]))
+    save_energy(tmp_path, SumEnergy(once, once), [{"logits": 2}, {"logits": 2}])
+    assert load_energy(tmp_path)(torch.eye(2)).tolist() == [-2.0, 2.0]
+
+
+def test_precision_is_kept(tmp_path):
+    energy = MLPEnergy(**ARGUMENTS).double()
+    save_energy(tmp_path, energy, ARGUMENTS)
+    x = torch.rand(3, 5, dtype=torch.float64).round()
+    assert torch.equal(load_energy(tmp_path, MLPEnergy)(x), energy(x))
+    mixed = SumEnergy(BernoulliEnergy(5).double(), BernoulliEnergy(5))
+    save_energy(tmp_path, mixed, [{"logits": 5}] * 2)
+    assert [part.dtype for part in load_energy(tmp_path).parameters()] == [torch.float64, torch.float32]
+
+
+def test_saving_and_loading_draw_no_numbers(saved):
+    energy, folder = saved
+    before = torch.get_rng_state()
+    save_energy(folder, energy, ARGUMENTS)
+    load_energy(folder, MLPEnergy)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("energy", "arguments", "message"),
+    [
+        (
+            BernoulliEnergy(2),
+            {"logits": torch.zeros(2)},
+            "JSON can hold, got .*Tensor is not JSON serializable",
+        ),
+        (SumEnergy(BernoulliEnergy(2)), {"terms": []}, "a list with those of 1 terms, got {'terms'"),
+        (SumEnergy(BernoulliEnergy(2)), [], r"a list with those of 1 terms, got \[\]"),
+        (torch.nn.Linear(2, 1), {"in_features": 2}, "a discrete_ed.Energy, got Linear"),
+    ],
+)
+def test_what_could_not_be_written_is_refused(tmp_path, energy, arguments, message):
+    with pytest.raises(InputError, match=message):
+        save_energy(tmp_path / "new", energy, arguments)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("energy", "arguments", "message"),
+    [
+        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hidden": (4, 3)}, "build MLPEnergy again, got .*Missing key"),
+        (MLPEnergy(5, hidden=(4,)), {"bits": 5, "hiden": (4,)}, "unexpected keyword argument 'hiden'"),
+        (Clamped(BernoulliEnergy(2), torch.tensor([True, False])), {"known": [True, False]}, "build Clamped again"),
+    ],
+)
+def test_what_its_class_would_not_load_is_saved_with_a_warning(tmp_path, energy, arguments, message):
+    """Hours of training are not lost for a wrong argument."""
+    with pytest.warns(RuntimeWarning, match=message):
+        save_energy(tmp_path, energy, arguments)
+
+    def again(**_):
+        return energy
+
+    again.__name__ = type(energy).__name__
+    assert load_energy(tmp_path, again) is energy
+
+
+@pytest.mark.parametrize("arguments", [{"bits": 5, "hidden": [4, 3], "seed": 2**31}])
+def test_seeds_are_not_sizes(tmp_path, arguments):
+    class Seeded(MLPEnergy):
+        def __init__(self, bits, hidden, seed):
+            assert seed == 2**31
+            super().__init__(bits, hidden)
+
+    save_energy(tmp_path, Seeded(**arguments), arguments)
+    assert load_energy(tmp_path, Seeded).net[0].in_features == 5
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_save_that_is_cut_anywhere_leaves_the_old_energy_or_the_new_one(tmp_path, monkeypatch, begun):
+    """Every replacement of a file by another is a place to be killed at, before it and after it."""
+    old, new = (MLPEnergy(**ARGUMENTS) for _ in range(2))
+    real, outcomes = Path.replace, []
+    for cut in range(5):
+        folder, calls = tmp_path / str(cut), []
+        if begun:
+            save_energy(folder, old, ARGUMENTS)
+
+        def killed(path, target, calls=calls, cut=cut):
+            if len(calls) == cut // 2 and cut % 2 == 0:
+                raise KeyboardInterrupt
+            moved = real(path, target)
+            calls.append(target)
+            if len(calls) == cut // 2 + 1 and cut % 2:
+                raise KeyboardInterrupt
+            return moved
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(Path, "replace", killed)
+            save_energy(folder, new, ARGUMENTS)
+        try:
+            weight = load_energy(folder).net[0].weight
+            outcomes.append("new" if torch.equal(weight, new.net[0].weight) else "old")
+            assert torch.equal(weight, (new if outcomes[-1] == "new" else old).net[0].weight)
+        except InputError:
+            outcomes.append("none")
+        save_energy(folder, new, ARGUMENTS)
+        assert sorted(os.listdir(folder)) == [MANIFEST, WEIGHTS]
+    assert outcomes == ["old" if begun else "none", "new", "new", "new", "new"]
+
+
+def test_saving_again_replaces_the_old_one(saved):
+    _, folder = saved
+    other = MLPEnergy(**ARGUMENTS)
+    save_energy(folder, other, ARGUMENTS)
+    assert torch.equal(load_energy(folder, MLPEnergy).net[0].weight, other.net[0].weight)
+
+
+def test_every_flipped_byte_of_the_weights_is_noticed(saved):
+    _, folder = saved
+    content = (folder / WEIGHTS).read_bytes()
+    for place in range(0, len(content), 7):
+        (folder / WEIGHTS).write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(InputError, match="SHA-256"):
+            load_energy(folder, MLPEnergy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 99}, "schema 1, got 99"),
+        ({"energy": "RBMEnergy"}, "a saved MLPEnergy, got RBMEnergy"),
+        ({"sha256": {}}, "manifest of a saved energy"),
+        ({"sha256": 3}, "manifest of a saved energy"),
+        ({"arguments": {"bits": 6, "hidden": [4, 3]}}, "weights that fit"),
+        ({"arguments": {"nonsense": 1}}, "weights that fit"),
+        ({"arguments": [1]}, "weights that fit"),
+        ({"arguments": {"bits": 5, "hidden": [10**12, 3]}}, "but hidden is 1000000000000"),
+        ({"arguments": {"bits": 5, "hidden": [4000, 4000]}}, "but at least 16024000 numbers are asked for, and 43 are"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(saved, change, message):
+    _, folder = saved
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, **change}))
+    with pytest.raises(InputError, match=message):
+        load_energy(folder, MLPEnergy)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        ("IsingEnergy", {"couplings": 60_000}, "3600000000 numbers are asked for, and 43"),
+        ("NetworkEnergy", {"bits": 2, "width": 1, "layers": 3_000_000}, "at least 1061 tensors are asked for, and 6"),
+        (
+            "SumEnergy",
+            {"scale": 1, "terms": [{"energy": "BernoulliEnergy", "arguments": {"logits": 4_000_000}}] * 9},
+            "8000000 numbers are asked for",
+        ),
+        ("SumEnergy", {"scale": 1, "terms": [{"energy": "os.system", "arguments": {}}]}, "os.system"),
+        ("SumEnergy", {"scale": 1, "terms": 3}, "not iterable"),
+        ("SumEnergy", {"scale": 1, "terms": []}, "at least one energy"),
+        (["SumEnergy"], {}, "one of BernoulliEnergy"),
+    ],
+)
+def test_a_manifest_that_asks_for_too_much_is_refused(saved, kind, arguments, message):
+    _, folder = saved
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "energy": kind, "arguments": arguments}))
+    with pytest.raises(InputError, match=message):
+        load_energy(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"{}"])
+def test_a_manifest_that_is_none_is_refused(saved, content):
+    _, folder = saved
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(InputError, match="manifest of a saved energy"):
+        load_energy(folder, MLPEnergy)
+
+
+def test_a_missing_file_is_named(saved, tmp_path):
+    _, folder = saved
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(InputError, match=WEIGHTS):
+        load_energy(folder, MLPEnergy)
+    with pytest.raises(InputError, match=MANIFEST):
+        load_energy(tmp_path / "nowhere", GraphEnergy)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="folder to save the energy in"):
+        save_energy(tmp_path / "file", MLPEnergy(**ARGUMENTS), ARGUMENTS)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    write_atomically(tmp_path / "a.json", b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(tmp_path / "a.json", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_bytes() == b"old"

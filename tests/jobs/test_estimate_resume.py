@@ -1,0 +1,62 @@
+"""The density job goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from discrete_ed.density import sampling as density_draws
+from discrete_ed.jobs.estimate import run as density
+from discrete_ed.jobs.estimate.config import Estimate
+from discrete_ed.jobs.run_folder import RunFolder
+
+TINY = {"steps": 20, "samples": 20, "sampler_steps": 10, "width": 8, "layers": 1, "temperatures": 5, "loss": "pcd"}
+
+
+class Killed(Exception):
+    """Stands for kill -9."""
+
+
+def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatch):
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(f"{k % 2},{k % 3 % 2},{k * k % 5 % 2},{k // 4 % 2}" for k in range(200)))
+    monkeypatch.setattr(density_draws, "ENUMERATED", 0)  # chains, as with more bits
+    monkeypatch.setattr(density_draws, "START_DRAWS", 1000)
+
+    def killed(real, when):
+        calls = []
+
+        def call(*arguments, **named):
+            calls.append(1)
+            if len(calls) == when:
+                raise Killed
+            return real(*arguments, **named)
+
+        return call
+
+    whole = density.run(Estimate(data=str(table), out=tmp_path / "whole", members=2, **TINY))
+    folder = tmp_path / "run"
+    config = Estimate(data=str(table), out=folder, members=2, checkpoint_seconds=0, **TINY)
+    for where, name, when in (
+        (RunFolder, "log", 8),
+        (RunFolder, "log", 20),
+        (density, "generate", 1),
+        (density, "bracket", 1),
+        (density, "write_report", 1),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, killed(getattr(where, name), when))
+            with pytest.raises(Killed):
+                density.run(config)
+        config = Estimate(resume=folder)
+    result = density.run(config)
+    for file in (
+        "checkpoint/weights.safetensors",
+        "checkpoint/manifest.json",
+        "metrics.jsonl",
+        "samples.npy",
+    ):
+        assert (folder / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
+    assert {**result, "seconds": 0} == {**whole, "seconds": 0}
+    assert json.loads((folder / "result.json").read_text())["members"] == 2

@@ -1,0 +1,416 @@
+"""The Ising job from end to end, at a small size: a known model, a table, the tables it prints, and bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import IsingEnergy, lattice, load_energy, torus_sample
+from discrete_ed.jobs.cli import run_job
+from discrete_ed.jobs.ising_tables import run as ising_tables
+
+SMALL = ["--side", "4", "--sigma", "0.15", "--samples", "800"]
+
+
+@pytest.fixture(autouse=True)
+def few_draws_for_the_bound(monkeypatch):
+    monkeypatch.setattr("discrete_ed.jobs.recover.run.BOUND_DRAWS", 2000)
+
+
+def run(*arguments: str) -> None:
+    run_job("recover", list(arguments))
+
+
+def test_a_known_model_is_recovered_and_the_run_folder_tells_all(tmp_path, capsys):
+    out = tmp_path / "run"
+    run(*SMALL, "--out", str(out))
+    arrays = np.load(out / "couplings.npz")
+    true = IsingEnergy.from_graph(lattice(4), 0.3).couplings.detach().numpy()
+    assert np.allclose(arrays["true_couplings"], true)
+    result = json.loads((out / "result.json").read_text())
+    rmse = np.sqrt((((arrays["couplings"] - true) / 2) ** 2).mean())
+    assert result["neg_log_rmse"] == pytest.approx(-np.log(rmse))
+    assert result["all_zeros"] == pytest.approx(-np.log(0.15 / 2), abs=1e-6)  # a quarter of the entries are edges
+    assert result["all_zeros"] < result["neg_log_rmse"] < result["bound"] + 0.5
+    off = np.abs(arrays["couplings"] - true) <= 1.96 * arrays["standard_errors"]
+    right = int(off[np.triu(true, 1) != 0].sum())
+    assert 24 <= right < 32 == result["edges"]["true"]
+    assert result["edges"]["covered"] == right
+    assert result["drawn"] == "exact, by transfer matrices"
+    assert set(result["seconds"]) == {"draw", "recover"}
+    for name in ("report.html", "couplings.png", "recovery.png", "config.json", "env.json"):
+        assert (out / name).stat().st_size > 0
+    energy = load_energy(out / "model", IsingEnergy)
+    assert np.allclose(energy.couplings.detach().numpy(), arrays["couplings"], atol=1e-6)
+    said = capsys.readouterr().out
+    assert "J = 0" in said
+    assert f"32 of 32 found, {right} with a 95% interval that holds the truth" in said
+
+
+def test_the_same_seed_gives_the_same_couplings(tmp_path):
+    for name in ("a", "b"):
+        run(*SMALL, "--seed", "3", "--out", str(tmp_path / name))
+    one, two = (np.load(tmp_path / name / "couplings.npz")["couplings"] for name in ("a", "b"))
+    assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--side", "8", "--dimension", "1", "--sigma", "-0.2", "--field", "0.1", "--samples", "200"],
+        ["--side", "3", "--dimension", "3", "--no-periodic", "--samples", "60", "--penalty", "refit"],
+        ["--random-graph", "12", "2.5", "--samples", "300", "--penalty", "common"],
+        ["--side", "4", "--sampler", "single-site", "--sweeps", "20", "--samples", "200", "--penalty", "l1"],
+        ["--side", "4", "--estimator", "bernoulli", "--epsilon", "0.02", "--samples", "200", "--penalty", "refit"],
+        ["--side", "3", "--penalty", "zero", "--samples", "50"],
+    ],
+)
+def test_every_kind_of_model_runs(tmp_path, arguments):
+    run(*arguments, "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert np.isfinite(result["neg_log_rmse"])
+    assert np.isfinite(np.load(tmp_path / "run" / "couplings.npz")["standard_errors"]).all()
+
+
+def written(tmp_path, *, couplings: bool = True, fields: bool = True) -> tuple[str, IsingEnergy]:
+    """A ring with couplings and fields of many strengths, in GraphML; those not asked for are left out."""
+    graph = nx.cycle_graph(6)
+    nx.set_edge_attributes(graph, {edge: 0.5 - 0.2 * k for k, edge in enumerate(graph.edges)}, "coupling")
+    nx.set_node_attributes(graph, {node: 0.1 * node - 0.2 for node in graph}, "field")
+    energy = IsingEnergy.from_graph(graph)
+    graph = energy.to_networkx()
+    for there, items in ((couplings, graph.edges.values()), (fields, graph.nodes.values())):
+        for attributes in [] if there else items:
+            attributes.clear()
+    nx.write_graphml(graph, tmp_path / "ring.graphml")
+    return str(tmp_path / "ring.graphml"), energy
+
+
+@pytest.mark.parametrize(("couplings", "fields"), [(True, True), (True, False), (False, True), (False, False)])
+def test_couplings_and_fields_of_a_graph_are_the_truth(tmp_path, capsys, couplings, fields):
+    path, energy = written(tmp_path, couplings=couplings, fields=fields)
+    run("--graph", path, "--samples", "3000", "--out", str(tmp_path / "run"))
+    arrays, result = np.load(tmp_path / "run" / "couplings.npz"), json.loads((tmp_path / "run/result.json").read_text())
+    shown, page = capsys.readouterr().out, (tmp_path / "run" / "report.html").read_text()
+    true = energy.couplings if couplings else 0.4 * (energy.couplings != 0)
+    assert np.allclose(arrays["true_couplings"], true.detach().numpy())
+    assert result["sigma"] == (None if couplings else 0.2)
+    assert ("σ = 0.2" in shown) == (not couplings)
+    assert page.count("of the graph") == couplings + fields
+    assert result["rmse_physics"] < 0.1
+    if not fields:
+        assert "true_fields" not in arrays
+        assert result["rmse_fields"] is None
+        assert result["field"] == 0
+        assert "RMSE of h" not in shown
+        return
+    assert np.allclose(arrays["true_fields"], energy.fields.detach().numpy())
+    assert result["field"] is None
+    rmse = np.sqrt(((arrays["fields"] - arrays["true_fields"]) ** 2).mean())
+    assert result["rmse_fields"] == pytest.approx(rmse)
+    assert rmse < 0.1
+    assert "RMSE of h" in shown
+    assert f"{rmse:.4f}" in shown
+
+
+def test_a_uniform_field_is_part_of_the_truth_too(tmp_path):
+    run(*SMALL, "--field", "0.1", "--out", str(tmp_path / "run"))
+    assert np.allclose(np.load(tmp_path / "run" / "couplings.npz")["true_fields"], 0.1)
+    assert 0 < json.loads((tmp_path / "run" / "result.json").read_text())["rmse_fields"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("option", "what"), [("sigma", "the coupling of every edge"), ("field", "the field of every node")]
+)
+def test_what_the_graph_says_is_not_said_again(tmp_path, capsys, option, what):
+    path, _ = written(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        run("--graph", path, f"--{option}", "0.3", "--out", str(tmp_path / "run"))
+    assert capsys.readouterr().err == f"error: {option}: expected none, since {path} has {what}, got 0.3\n"
+    assert not (tmp_path / "run").exists()
+    path, _ = written(tmp_path, couplings=option != "sigma", fields=option != "field")  # then it may be said
+    run("--graph", path, f"--{option}", "0.3", "--penalty", "zero", "--samples", "50", "--out", str(tmp_path / "run"))
+
+
+def test_a_run_on_a_graph_with_couplings_can_be_resumed(tmp_path, monkeypatch):
+    path, energy = written(tmp_path)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("discrete_ed.jobs.recover.run.report_known_model", interrupted)
+        with pytest.raises(SystemExit, match="130"):
+            run("--graph", path, "--samples", "100", "--penalty", "zero", "--out", str(tmp_path / "run"))
+    run("--resume", str(tmp_path / "run"))
+    true = np.load(tmp_path / "run" / "couplings.npz")["true_couplings"]
+    assert np.allclose(true, energy.couplings.detach().numpy())
+
+
+@pytest.mark.parametrize("value", ["strong", True, float("nan"), 1e30, None])
+@pytest.mark.parametrize("attribute", ["coupling", "field"])
+def test_attributes_that_are_no_numbers_are_one_line(tmp_path, capsys, attribute, value):
+    graph = nx.path_graph(3)
+    items = list(graph.edges.values()) if attribute == "coupling" else list(graph.nodes.values())
+    items[0][attribute] = 0.5
+    if value is not None:  # else it is missing
+        items[1][attribute] = value
+    nx.write_graphml(graph, tmp_path / "bad.graphml")
+    with pytest.raises(SystemExit, match="2"):
+        run("--graph", str(tmp_path / "bad.graphml"), "--out", str(tmp_path / "run"))
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: {tmp_path / 'bad.graphml'}: expected")
+    assert attribute in line
+    assert not (tmp_path / "run").exists()
+
+
+def table_of(tmp_path, name="birds.csv") -> tuple[str, torch.Tensor]:
+    x = torus_sample(IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.2), 1500, (5, 1)).int()
+    path = tmp_path / name
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["owl", "jay", "tit", "wren", "kite"])
+        writer.writerows((2 * x - 1).tolist())
+    return str(path), x
+
+
+def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, capsys):
+    path, x = table_of(tmp_path)
+    run("--data", path, "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["samples"] == 1500
+    assert result["spins"] == 5
+    assert result["goodness"]["pairs"]["rms_difference"] < 3 * result["goodness"]["pairs"]["expected_of_noise"]
+    independent, mean = result["log_likelihood"]["independent"], result["log_likelihood"]["mean"]
+    p = x.double().mean(0)
+    assert independent == pytest.approx((p * p.log() + (1 - p) * (1 - p).log()).sum().item())
+    assert mean > independent + 0.3
+    with (tmp_path / "run" / "edges.csv").open() as file:
+        edges = list(csv.DictReader(file))
+    strong = {frozenset((edge["first"], edge["second"])) for edge in edges[:5]}
+    assert strong == {
+        frozenset(pair)
+        for pair in zip(["owl", "jay", "tit", "wren", "kite"], ["jay", "tit", "wren", "kite", "owl"], strict=True)
+    }
+    assert all(float(edge["low_95"]) < float(edge["coupling"]) < float(edge["high_95"]) for edge in edges)
+    assert (tmp_path / "run" / "network.png").exists()
+    assert "owl" in capsys.readouterr().out
+
+
+def test_other_tools_read_the_matrix_and_the_network(tmp_path):
+    path, x = table_of(tmp_path)
+    out = tmp_path / "run"
+    run("--data", path, "--out", str(out))
+    arrays = np.load(out / "couplings.npz")
+    with (out / "couplings.csv").open() as file:
+        head, *rows = csv.reader(file)
+    assert head[1:] == [row[0] for row in rows] == arrays["names"].tolist()
+    assert np.allclose(np.array([row[1:] for row in rows], dtype=float), arrays["couplings"], rtol=1e-5)
+    with (out / "edges.csv").open() as file:
+        edge = next(csv.DictReader(file))
+    first, second = (x[:, head.index(edge[end]) - 1].numpy() for end in ("first", "second"))
+    table = {f"n{a}{b}": str(((first == a) & (second == b)).sum()) for a in (0, 1) for b in (0, 1)}
+    assert table == {name: edge[name] for name in table}
+    graph = nx.read_graphml(out / "network.graphml")
+    assert list(graph) == arrays["names"].tolist()
+    assert graph.edges["owl", "jay"]["coupling"] == arrays["couplings"][0, 1]
+    assert graph.edges["owl", "jay"]["standard_error"] == arrays["standard_errors"][0, 1]
+    again = tmp_path / "again"
+    run("--graph", str(out / "network.graphml"), "--samples", "100", "--penalty", "zero", "--out", str(again))
+    known = np.load(again / "couplings.npz")
+    assert np.allclose(known["true_couplings"], arrays["couplings"], atol=1e-6)
+    assert np.allclose(known["true_fields"], arrays["fields"], atol=1e-6)
+    assert len(nx.read_graphml(again / "network.graphml")) == 5
+
+
+def test_names_that_xml_cannot_hold_are_no_obstacle(tmp_path):
+    x = torus_sample(IsingEnergy.from_graph(lattice(4, 1), 0.6), 200, (4, 1)).int()
+    with (tmp_path / "odd.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["a\x01", "a\x02", "<b>&", "é"], *x.tolist()])
+    run("--data", str(tmp_path / "odd.csv"), "--penalty", "none", "--out", str(tmp_path / "run"))
+    assert list(nx.read_graphml(tmp_path / "run" / "network.graphml")) == ["1 a\ufffd", "2 a\ufffd", "3 <b>&", "4 é"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "where"),
+    [
+        (["--data", "TABLE", "--samples", "50"], "samples", "with --data"),
+        (["--data", "TABLE", "--sigma", "0.3"], "sigma", "with --data"),
+        (["--data", "TABLE", "--side", "4"], "side", "with --data"),
+        (["--data", "TABLE", "--sweeps", "5"], "sweeps", "with --sampler exact"),
+        (["--data", "TABLE", "--epsilon", "0.2"], "epsilon", "with --estimator auto"),
+        (["--estimator", "block", "--negatives", "8"], "negatives", "with --estimator block"),
+        (["--random-graph", "9", "2", "--side", "4"], "side", "with --graph or --random-graph"),
+        (["--seeds", "2"], "seeds", "without --table or --limits"),
+        (["--table", "--side", "4"], "side", "with --table"),
+        (["--bias", "--samples", "99"], "samples", "with --bias"),
+        (["--limits", "--penalty", "l1"], "penalty", "with --limits"),
+    ],
+)
+def test_an_option_without_a_say_is_refused(tmp_path, capsys, arguments, option, where):
+    path, _ = table_of(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        run(*[path if argument == "TABLE" else argument for argument in arguments], "--out", str(tmp_path / "run"))
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {option}: expected none {where}, where it has no say, got ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_table_of_constants_is_one_line(tmp_path, capsys):
+    (tmp_path / "same.csv").write_text("a,b\n" + "1,0\n" * 20)
+    with pytest.raises(SystemExit, match="2"):
+        run("--data", str(tmp_path / "same.csv"), "--out", str(tmp_path / "run"))
+    error = capsys.readouterr().err
+    assert error == f"error: {tmp_path / 'same.csv'}: expected columns that vary, got 2 constant in all rows\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_users_table_gives_fields_and_names(tmp_path):
+    path, x = table_of(tmp_path)
+    out = tmp_path / "run"
+    run("--data", path, "--out", str(out))
+    arrays = np.load(out / "couplings.npz")  # without pickle
+    assert arrays["names"].tolist() == ["owl", "jay", "tit", "wren", "kite"]
+    with (out / "fields.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == arrays["names"].tolist()
+    for column, array in (("field", "fields"), ("standard_error", "field_errors")):
+        assert [float(row[column]) for row in rows] == pytest.approx(arrays[array].tolist(), rel=1e-5)
+    assert [float(row["share_of_ones"]) for row in rows] == pytest.approx(x.double().mean(0).tolist(), rel=1e-5)
+    for row in rows:
+        assert float(row["high_95"]) - float(row["low_95"]) == pytest.approx(
+            3.92 * float(row["standard_error"]), rel=1e-4
+        )
+    html = (out / "report.html").read_text()
+    assert f"<td>tit</td><td>{arrays['fields'][2]:.3f}</td>" in html
+    assert "s is −1 for 0 and +1 for 1" in html
+
+
+def test_many_fields_are_a_picture(tmp_path):
+    np.save(tmp_path / "many.npy", np.random.default_rng(0).integers(0, 2, (60, 21)))
+    run("--data", str(tmp_path / "many.npy"), "--penalty", "zero", "--out", str(tmp_path / "run"))
+    assert (tmp_path / "run" / "fields.png").exists()
+    assert 'alt="Fields"' in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_model_that_does_not_tell_its_data_is_not_to_be_simulated_from(tmp_path, capsys):
+    path, _ = table_of(tmp_path)
+    run("--data", path, "--penalty", "zero", "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    (warning,) = result["warnings"]
+    assert "should not be simulated from: covariances of pairs differ" in warning
+    assert f"warning: {warning}" in capsys.readouterr().out
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.index(warning) < page.index("<table>")  # where it is seen
+    assert 'class="first"' not in page  # red, which means "apart" here
+    assert len(set(re.findall("<h2>(.*?)</h2>", page))) == page.count("<h2>")
+    assert result["goodness"]["sum_total_variation"] > 3 * result["goodness"]["sum_total_variation_of_noise"]
+    assert result["goodness"]["means"]["rms_difference"] < 3 * result["goodness"]["means"]["expected_of_noise"]
+
+
+def test_odd_names_are_whole_in_files_and_short_on_the_screen(tmp_path, capsys):
+    names = ["cost $x_$", "猫頭鷹", "how often did you feel low, last week", "_b"]
+    x = torus_sample(IsingEnergy.from_graph(lattice(4, 1), 0.6), 400, (4, 1)).int()
+    with (tmp_path / "odd.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *x.tolist()])
+    run("--data", str(tmp_path / "odd.csv"), "--penalty", "none", "--out", str(tmp_path / "run"))
+    told = capsys.readouterr()
+    assert "how often did y…ast week" in told.out
+    assert names[2] not in told.out
+    assert "Glyph" not in told.err
+    for name in ("edges.csv", "fields.csv", "report.html"):
+        assert names[2] in (tmp_path / "run" / name).read_text().replace('"', "")
+
+
+def test_no_error_has_no_logarithm(tmp_path, capsys):
+    run("--side", "3", "--sigma", "0", "--samples", "50", "--penalty", "zero", "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["neg_log_rmse"] is result["all_zeros"] is None
+    assert [line.split()[-2:] for line in capsys.readouterr().out.splitlines() if "J = 0 " in line] == [["–", "–"]] * 2
+
+
+def test_the_page_tells_only_options_that_had_a_say(tmp_path):
+    def told(name: str, *arguments: str) -> set[str]:
+        run(*arguments, "--penalty", "zero", "--out", str(tmp_path / name))
+        return set(re.findall("<dt>(.*?)</dt>", (tmp_path / name / "report.html").read_text()))
+
+    common = {"estimator", "penalty", "sampler", "seed", "seconds to recover"}
+    assert told("table", "--data", table_of(tmp_path)[0]) == common | {"data"}
+    known = common | {"sigma", "field", "samples", "seconds to draw"}
+    lattice = {"side", "dimension", "periodic"}
+    assert told("lattice", "--side", "3", "--samples", "50") == known | lattice
+    assert told("random", "--random-graph", "6", "2", "--samples", "50") == known | {"random_graph"}
+    chains = ["--side", "3", "--samples", "50", "--sampler", "single-site", "--sweeps", "5", "--estimator", "bernoulli"]
+    assert told("chains", *chains, "--epsilon", "0.02") == known | lattice | {"sweeps", "epsilon", "negatives", "w"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,0\n,1\n", "a"),
+        ("a,b\n1,0\n2,1\n", "0 or 1"),
+        ("a,b\n" + "1,0\n0,1\n" * 2, "at least 10 samples"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_one_line_and_exit_2(tmp_path, capsys, text, message):
+    (tmp_path / "bad.csv").write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        run("--data", str(tmp_path / "bad.csv"), "--out", str(tmp_path / "run"))
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith(f"error: {tmp_path / 'bad.csv'}")
+    assert message in error
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--side", "1"],
+        ["--samples", "5"],
+        ["--table", "--bias"],
+        ["--random-graph", "3", "5"],
+        ["--epsilon", "0.7"],
+        ["--sigma", "nan"],
+        ["--block", "11"],
+        ["--side", "200"],
+        ["--graph", "nowhere.g6"],
+        ["--estimator", "maximum-likelihood", "--side", "5"],
+    ],
+)
+def test_bad_arguments_exit_2(tmp_path, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments, "--out", str(tmp_path / "run"))
+    assert stopped.value.code == 2
+
+
+def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ising_tables, "COLUMNS", ((4, 0.1), (3, -0.1)))
+    monkeypatch.setattr(ising_tables, "PUBLISHED", {})
+    run("--table", "--samples", "300", "--seeds", "2", "--estimator", "single-site", "--out", str(tmp_path / "table"))
+    table = json.loads((tmp_path / "table" / "result.json").read_text())["table"]
+    assert [row[0] for row in table[1:]] == ["single-site auto", "J = 0", "bound, if the edges were known"]
+    assert len((tmp_path / "table" / "metrics.jsonl").read_text().splitlines()) == 4
+    run("--table", "--samples", "300", "--seeds", "1", "--penalty", "zero", "--out", str(tmp_path / "zero"))
+    table = json.loads((tmp_path / "zero" / "result.json").read_text())["table"]
+    assert [row[0] for row in table[1:]] == ["single-site zero", "J = 0", "bound, if the edges were known"]
+
+    monkeypatch.setattr(ising_tables, "BIAS_SAMPLES", 400)
+    run("--bias", "--side", "3", "--sigma", "0.1", "--out", str(tmp_path / "bias"))
+    assert len(json.loads((tmp_path / "bias" / "result.json").read_text())["table"]) == 11
+
+    for name in ("LIMIT_SAMPLES", "COVER_SAMPLES"):
+        monkeypatch.setattr(ising_tables, name, 400)
+    monkeypatch.setattr(ising_tables, "COVER_SETS", 4)
+    run("--limits", "--side", "3", "--seeds", "1", "--out", str(tmp_path / "limits"))
+    rows = json.loads((tmp_path / "limits" / "result.json").read_text())["table"]
+    assert 0.7 < float(rows[2][1].split()[0]) < 1.6  # of all pairs free
+    assert 0.7 < float(rows[4][1].split()[0]) < 3  # of edges selected
+    assert "cover" in capsys.readouterr().out
