@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from discrete_ed.density.models import ENUMERATED, draw
 from discrete_ed.energies import Energy
-from discrete_ed.jobs.estimate.config import Estimate
+from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.samplers import State
 
 SNAPSHOTS = 10  # states that each chain from noise gives
@@ -18,7 +18,7 @@ START_DRAWS = 4_000_000
 PILOT = 2**14  # of these draws, to see whether all of them would be enough
 
 
-def generate(energy: Energy, train: Tensor, config: Estimate, generator: torch.Generator) -> dict[str, Any]:
+def generate(energy: Energy, train: Tensor, config: EstimateConfig, generator: torch.Generator) -> dict[str, Any]:
     """Draw ten `states` for each of `config.samples`; returns them, and the effective number of starts.
 
     Up to 16 bits by enumeration. Beyond, `START_DRAWS` uniform states are weighed by `exp(−E)`. Where their effective

@@ -12,7 +12,7 @@ from torch import Tensor
 from discrete_ed.data import Toy
 from discrete_ed.density.sampling import SNAPSHOTS
 from discrete_ed.energies import BernoulliEnergy, Energy
-from discrete_ed.jobs.estimate.config import Estimate
+from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.likelihood.partition import LogLikelihood, Normaliser, importance_log_z, normaliser
 from discrete_ed.metrics import hamming_draws, hamming_mmd_repeats
 
@@ -22,7 +22,7 @@ UNIFORM_DRAWS = 1_000_000  # as published
 
 
 def bracket(
-    energy: Energy, train: Tensor, config: Estimate, generator: torch.Generator
+    energy: Energy, train: Tensor, config: EstimateConfig, generator: torch.Generator
 ) -> tuple[Normaliser, list[str]]:
     """What is known of `log Z`, and what was warned of."""
     with warnings.catch_warnings(record=True) as caught:

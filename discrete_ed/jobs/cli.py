@@ -18,24 +18,24 @@ import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from discrete_ed.errors import DiscreteEDError
-from discrete_ed.jobs.compare_perturbations.config import ComparePerturbations
-from discrete_ed.jobs.continuous.config import Continuous
-from discrete_ed.jobs.estimate.config import Estimate
-from discrete_ed.jobs.evaluate.config import Evaluate, EvaluateGraphs
-from discrete_ed.jobs.generate.config import Generate
-from discrete_ed.jobs.recover.config import Recover
-from discrete_ed.jobs.sample.config import Sample
+from discrete_ed.jobs.compare_perturbations.config import ComparePerturbationsConfig
+from discrete_ed.jobs.continuous.config import ContinuousConfig
+from discrete_ed.jobs.estimate.config import EstimateConfig
+from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
+from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.recover.config import RecoverConfig
+from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.runtime.interrupts import Interrupted, interrupt
 
 JOBS: dict[str, tuple[type[Any], str]] = {
-    "recover": (Recover, "discrete_ed.jobs.recover.run"),
-    "generate": (Generate, "discrete_ed.jobs.generate.run"),
-    "estimate": (Estimate, "discrete_ed.jobs.estimate.run"),
-    "sample": (Sample, "discrete_ed.jobs.sample.run"),
-    "evaluate": (Evaluate, "discrete_ed.jobs.evaluate.run"),
-    "evaluate-graphs": (EvaluateGraphs, "discrete_ed.jobs.evaluate.run"),
-    "compare-perturbations": (ComparePerturbations, "discrete_ed.jobs.compare_perturbations.run"),
-    "continuous": (Continuous, "discrete_ed.jobs.continuous.run"),
+    "recover": (RecoverConfig, "discrete_ed.jobs.recover.run"),
+    "generate": (GenerateConfig, "discrete_ed.jobs.generate.run"),
+    "estimate": (EstimateConfig, "discrete_ed.jobs.estimate.run"),
+    "sample": (SampleConfig, "discrete_ed.jobs.sample.run"),
+    "evaluate": (EvaluateConfig, "discrete_ed.jobs.evaluate.run"),
+    "evaluate-graphs": (EvaluateGraphsConfig, "discrete_ed.jobs.evaluate.run"),
+    "compare-perturbations": (ComparePerturbationsConfig, "discrete_ed.jobs.compare_perturbations.run"),
+    "continuous": (ContinuousConfig, "discrete_ed.jobs.continuous.run"),
 }
 """Configuration of each job, and the module whose `run` does it."""
 

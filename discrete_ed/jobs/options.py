@@ -1,11 +1,75 @@
-"""What several jobs can be told, and how it is checked."""
+"""What the jobs have in common in their options: checks, and the rule that says when an option has an effect.
+
+An option that matters only in some runs says so where it is declared:
+
+    epsilon: Annotated[float, When(loss=("ed", "block-ed"))] = 0.1
+
+`refuse_options_without_effect` then refuses `--epsilon` with another loss, and `options_in_effect` leaves it out of
+`config.json` and of the report page.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from discrete_ed.errors import InputError
+
+
+class When:
+    """Metadata of an option that has an effect only where other options have one of some values.
+
+    Args:
+        values: for each option (or fact of the run, such as the number of bits) the value, or a tuple of the values,
+            that it must have. All of the conditions must hold.
+
+    >>> When(loss=("ed", "block-ed")).holds({"loss": "pl"})
+    False
+    >>> str(When(loss=("ed", "block-ed"), data=None))
+    'with --loss ed or block-ed and without --data'
+    """
+
+    def __init__(self, **values: Any) -> None:
+        self.values = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
+
+    def holds(self, known: Mapping[str, Any]) -> bool:
+        """Whether the option has an effect; a value that isn't known yet doesn't speak against it."""
+        return all(known[name] in allowed for name, allowed in self.values.items() if name in known)
+
+    def __str__(self) -> str:
+        return " and ".join(
+            f"without {_flag(name)}" if allowed == (None,) else f"with {_flag(name)} {' or '.join(map(str, allowed))}"
+            for name, allowed in self.values.items()
+        )
+
+
+class _Housekeeping:
+    """Metadata of an option that says where a run is kept, not what it does."""
+
+
+HOUSEKEEPING = _Housekeeping()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumableConfig:
+    """The options of every job that may run for long."""
+
+    resume: Annotated[Path | None, HOUSEKEEPING] = None
+    """folder of a run that was stopped, to continue it; give no other option, since all are read from the config.json
+    in that folder"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointedConfig(ResumableConfig):
+    """The options of every job that trains step by step."""
+
+    checkpoint_seconds: Annotated[float, HOUSEKEEPING] = 60.0
+    """seconds between two checkpoints of the whole state; a kill loses no more than that"""
+
+    def __post_init__(self) -> None:
+        expect(self, "at least 0", "checkpoint_seconds", low=0)
 
 
 def expect(config: object, expected: str, *names: str, low: float) -> None:
@@ -16,21 +80,61 @@ def expect(config: object, expected: str, *names: str, low: float) -> None:
             raise InputError(f"{name}: expected {expected}, got {value}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resumable:
-    """What every job can be told that may run for long."""
-
-    resume: Path | None = None
-    """folder of a run that was cut short, to go on with; it stands alone: every other option is read from the
-    config.json in there"""
+def changed_options(config: ResumableConfig) -> list[str]:
+    """The names of the options that differ from their defaults."""
+    return [field.name for field in fields(config) if getattr(config, field.name) != field.default]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checkpointed(Resumable):
-    """What a job can be told that trains step by step."""
+def options_in_effect(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
+    """Every option that has an effect, with its value, in the order of declaration.
 
-    checkpoint_seconds: float = 60.0
-    """seconds between two checkpoints of the whole state; a kill loses no more than that"""
+    Args:
+        config: the options, with what the user left open filled in.
+        facts: what is known of the run besides the options, by the names that conditions use.
+    """
+    known = {**vars(config), **facts}
+    return {name: getattr(config, name) for name, when in _conditions(config).items() if when.holds(known)}
 
-    def __post_init__(self) -> None:
-        expect(self, "at least 0", "checkpoint_seconds", low=0)
+
+def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
+    """The options in effect that a report page shows: those that have a value and say what the run does."""
+    hints = get_type_hints(type(config), include_extras=True)
+    return {
+        name: value
+        for name, value in options_in_effect(config, **facts).items()
+        if value is not None and HOUSEKEEPING not in _metadata(hints[name])
+    }
+
+
+def refuse_options_without_effect(config: ResumableConfig, resolved: ResumableConfig | None = None) -> None:
+    """Refuse an option of the user's that has no effect in this run.
+
+    Args:
+        config: the options as the user gave them.
+        resolved: the same with what the user left open filled in, which conditions are judged by.
+
+    Raises:
+        InputError: the option, when it has an effect, and what was given.
+    """
+    known = vars(resolved or config)
+    for name in changed_options(config):
+        when = _conditions(config)[name]
+        if not when.holds(known):
+            value = getattr(config, name)
+            raise InputError(f"{name}: expected only {when}, since it has no effect otherwise, got {value}")
+
+
+def _conditions(config: ResumableConfig) -> dict[str, When]:
+    hints = get_type_hints(type(config), include_extras=True)
+    return {
+        field.name: next((one for one in _metadata(hints[field.name]) if isinstance(one, When)), When())
+        for field in fields(config)
+    }
+
+
+def _metadata(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

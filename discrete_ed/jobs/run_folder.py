@@ -11,13 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from functools import partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from types import UnionType
-from typing import IO, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import IO, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -25,7 +24,7 @@ from tqdm import tqdm
 from discrete_ed.energies import Energy
 from discrete_ed.energies.saving import Arguments, save_energy
 from discrete_ed.errors import InputError
-from discrete_ed.jobs.options import Resumable
+from discrete_ed.jobs.options import ResumableConfig, changed_options, options_in_effect
 from discrete_ed.jobs.style import as_png
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import ranks, text_from_first, wait_for_all
@@ -35,7 +34,7 @@ PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "sci
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
 ENVIRONMENT = "env.json"
 
-AnyConfig = TypeVar("AnyConfig", bound=Resumable)
+AnyConfig = TypeVar("AnyConfig", bound=ResumableConfig)
 
 
 class RunFolder:
@@ -74,7 +73,7 @@ class RunFolder:
         self.write_json(ENVIRONMENT, _environment())
         if hashes:
             self.write_json(INPUTS, hashes)
-        self.write_json(CONFIG, {"job": job, **asdict(config)})
+        self.write_json(CONFIG, {"job": job, **options_in_effect(config)})
 
     def __enter__(self) -> RunFolder:
         return self
@@ -89,7 +88,7 @@ class RunFolder:
         text = json.dumps(content, indent=2, default=str, allow_nan=False, ensure_ascii=False)
         self.write(name, (text + "\n").encode())
 
-    def draw(self, drawings: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> dict[str, tuple[bytes, str]]:
+    def plot(self, drawings: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> dict[str, tuple[bytes, str]]:
         """Draw figures, with a bar, and write each as `NAME.png`.
 
         Args:
@@ -142,7 +141,7 @@ class RunFolder:
         """Checkpoints of one phase of the run, in `progress/PHASE`, with the folder among their things."""
         return Checkpoints(self.path / PROGRESS / phase, {"run": self, **things}, every=every)
 
-    def once(
+    def cached(
         self, phase: str, compute: Callable[[], dict[str, Any]], things: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """The result of one phase of the run, which is not computed again when the run goes on.
@@ -158,9 +157,9 @@ class RunFolder:
             return result
         return saved.state["result"]
 
-    def within(self, part: str) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
-        """`once` for the phases of one part of the run, which may be named like those of another part."""
-        return lambda phase, compute: self.once(f"{part}/{phase}", compute)
+    def cached_in(self, part: str) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
+        """`cached` for the phases of one part of the run, which may be named like those of another part."""
+        return lambda phase, compute: self.cached(f"{part}/{phase}", compute)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
@@ -198,7 +197,7 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
     """
     if config.resume is None:
         return config
-    others = [name for name in given(config) if name != "resume"]
+    others = [name for name in changed_options(config) if name != "resume"]
     if others:
         raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(others)}")
     path = config.resume / CONFIG
@@ -212,17 +211,12 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
         raise InputError(f"resume: expected a run of {job}, but {path} is of another job")
     if (config.resume / RESULT).exists():
         raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
-    hints = get_type_hints(type(config))
+    hints = get_type_hints(type(config), include_extras=True)
     unknown = record.keys() - hints.keys() - {"job"}
     if unknown:
         raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
     options = {name: _typed(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
     return type(config)(**{**options, "resume": config.resume})
-
-
-def given(config: Resumable) -> list[str]:
-    """The options that aren't what they are by default."""
-    return [field.name for field in fields(config) if getattr(config, field.name) != field.default]
 
 
 def _claimed(out: Path | None, usual: Path) -> Path:
@@ -285,6 +279,8 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     elif kind is Literal:
         if value in inner:
             return value
+    elif kind is Annotated:
+        return _typed(value, inner[0], where)
     elif kind is tuple and isinstance(value, list):
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
         if len(kinds) == len(value):

@@ -9,13 +9,13 @@ import pytest
 
 from discrete_ed import InputError, write_graphs
 from discrete_ed.jobs.compare_perturbations import run as perturbations
-from discrete_ed.jobs.compare_perturbations.config import ComparePerturbations
+from discrete_ed.jobs.compare_perturbations.config import ComparePerturbationsConfig
 from discrete_ed.jobs.generate import run as ego_graphs
-from discrete_ed.jobs.generate.config import Generate
+from discrete_ed.jobs.generate.config import GenerateConfig
 
 
 def test_the_comparison_measures_bias_noise_and_time(tmp_path, capsys):
-    config = ComparePerturbations(side=3, samples=800, probe=800, m=4, steps=20, batch=100, out=tmp_path / "run")
+    config = ComparePerturbationsConfig(side=3, samples=800, probe=800, m=4, steps=20, batch=100, out=tmp_path / "run")
     result = perturbations.run(config)
     assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
     rows = result["losses"]
@@ -33,7 +33,7 @@ def test_the_comparison_measures_bias_noise_and_time(tmp_path, capsys):
 
 def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
     options = {"side": 3, "samples": 200, "probe": 200, "m": 2, "steps": 5, "batch": 50}
-    whole = perturbations.run(ComparePerturbations(**options, out=tmp_path / "whole"))
+    whole = perturbations.run(ComparePerturbationsConfig(**options, out=tmp_path / "whole"))
     real, calls = perturbations._compared, []
 
     def killed(*arguments):
@@ -44,8 +44,8 @@ def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
 
     monkeypatch.setattr(perturbations, "_compared", killed)
     with pytest.raises(KeyboardInterrupt):
-        perturbations.run(ComparePerturbations(**options, out=tmp_path / "run"))
-    found = perturbations.run(ComparePerturbations(resume=tmp_path / "run"))
+        perturbations.run(ComparePerturbationsConfig(**options, out=tmp_path / "run"))
+    found = perturbations.run(ComparePerturbationsConfig(resume=tmp_path / "run"))
     assert len(calls) == len(whole["losses"]) + 1
     for name, row in found["losses"].items():
         assert row["bias"] == whole["losses"][name]["bias"]
@@ -57,7 +57,7 @@ def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
 )
 def test_bad_settings_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
-        ComparePerturbations(**wrong)
+        ComparePerturbationsConfig(**wrong)
 
 
 @pytest.mark.parametrize("name", ["informed", "block", "node-block"])
@@ -65,7 +65,7 @@ def test_the_main_job_trains_with_other_perturbations(tmp_path, name):
     graphs = [nx.cycle_graph(n) for n in range(3, 7)] + [nx.path_graph(2)]
     write_graphs(tmp_path / "mine.g6", graphs * 3)
     sizes = {"steps": 3, "samples": 6, "sampler_steps": 2, "batch": 6, "negatives": 2, "width": 4, "layers": 1}
-    config = Generate(data=str(tmp_path / "mine.g6"), perturbation=name, out=tmp_path / "run", **sizes)
+    config = GenerateConfig(data=str(tmp_path / "mine.g6"), perturbation=name, out=tmp_path / "run", **sizes)
     result = ego_graphs.run(config)
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert len([r for r in records if r["phase"] == "train" and r["grad_norm"] > 0]) == 3

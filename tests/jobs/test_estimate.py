@@ -25,9 +25,9 @@ from discrete_ed.density import scores as density_scores
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.estimate import figures as density_figures
 from discrete_ed.jobs.estimate import run as density
-from discrete_ed.jobs.estimate.config import Estimate
+from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.sample import run as sampling
-from discrete_ed.jobs.sample.config import Sample
+from discrete_ed.jobs.sample.config import SampleConfig
 
 TINY = {"steps": 40, "samples": 40, "sampler_steps": 4, "temperatures": 5, "batch": 32, "width": 8, "layers": 1}
 FILES = {"config.json", "env.json", "metrics.jsonl", "checkpoint", "result.json", "report.html", "samples.npy"}
@@ -55,7 +55,7 @@ def quick(monkeypatch):
 
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
-    result = density.run(Estimate(data=str(table), out=out, **TINY))
+    result = density.run(EstimateConfig(data=str(table), out=out, **TINY))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
@@ -83,7 +83,7 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
 
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     out = tmp_path / "run"
-    result = density.run(Estimate(data="checkerboard", loss="ed", out=out, **TINY))
+    result = density.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **TINY))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"density.png", "samples.png"}
     assert not result["exact"]
     assert result["lower"] < result["test_log_likelihood"] < result["upper"]
@@ -127,13 +127,13 @@ def test_the_error_of_mmd_is_told_of_five_sets_or_more(monkeypatch, generator):
 )
 def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments, build):
     out = tmp_path / "run"
-    result = density.run(Estimate(data=str(table), out=out, **{**TINY, **arguments}))
+    result = density.run(EstimateConfig(data=str(table), out=out, **{**TINY, **arguments}))
     energy = load_energy(out / "checkpoint", build)
     assert len(result["steps"]) == arguments.get("members", 1)
     assert sum(parameter.numel() for parameter in energy.parameters()) == result["parameters"]
     test = torch.from_numpy(datasets.load_table_data(table).test).float()
     assert log_likelihood(energy, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-5)
-    drawn = sampling.run(Sample(energy=out / "checkpoint", chains=2, steps=5, warmup=1, out=tmp_path / "drawn"))
+    drawn = sampling.run(SampleConfig(energy=out / "checkpoint", chains=2, steps=5, warmup=1, out=tmp_path / "drawn"))
     assert drawn["energy"] == build.__name__
 
 
@@ -147,7 +147,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
         return real(*arguments)
 
     monkeypatch.setattr(density, "fit_energy", interrupted)
-    config = Estimate(data=str(table), out=tmp_path / "run", energy="ising", loss="pl", members=3, **TINY)
+    config = EstimateConfig(data=str(table), out=tmp_path / "run", energy="ising", loss="pl", members=3, **TINY)
     with pytest.raises(KeyboardInterrupt):
         density.run(config)
     energy = load_energy(tmp_path / "run" / "checkpoint", SumEnergy)
@@ -157,7 +157,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
 
 def test_the_same_seed_gives_the_same_result(table, tmp_path):
     def result(name: str, seed: int) -> dict:
-        found = density.run(Estimate(data=str(table), out=tmp_path / name, seed=seed, **TINY))
+        found = density.run(EstimateConfig(data=str(table), out=tmp_path / name, seed=seed, **TINY))
         return {key: value for key, value in found.items() if key != "seconds"}
 
     assert result("a", 1) == result("b", 1)
@@ -168,7 +168,7 @@ def test_images_are_shown_as_such(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
     out = tmp_path / "run"
-    density.run(Estimate(data="digits", energy="conv", loss="ed", out=out, **{**TINY, "steps": 3, "width": 2}))
+    density.run(EstimateConfig(data="digits", energy="conv", loss="ed", out=out, **{**TINY, "steps": 3, "width": 2}))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"samples.png"}
 
 
@@ -222,7 +222,7 @@ def test_the_page_tells_the_options_that_had_a_say(arguments, exact, silent):
 def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
     real, drawn = density_figures.curves, []
     monkeypatch.setattr(density_figures, "curves", lambda *given: drawn.append(real(*given)) or drawn[0])
-    density.run(Estimate(data=str(table), out=tmp_path / "run", **TINY))
+    density.run(EstimateConfig(data=str(table), out=tmp_path / "run", **TINY))
     assert drawn[0].axes[1].get_ylabel() == "mean log-likelihood, nats"
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<dt>block</dt>" in page
@@ -231,7 +231,7 @@ def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
 
 def test_two_test_rows_are_enough(table, tmp_path):
     (tmp_path / "two.csv").write_text("a,b,c,d,e\n1,1,1,0,1\n0,0,0,0,0\n")
-    config = Estimate(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **TINY)
+    config = EstimateConfig(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **TINY)
     assert density.run(config)["mmd_size"] == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from discrete_ed.density import sampling as density_draws
 from discrete_ed.jobs.estimate import run as density
-from discrete_ed.jobs.estimate.config import Estimate
+from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.run_folder import RunFolder
 
 TINY = {"steps": 20, "samples": 20, "sampler_steps": 10, "width": 8, "layers": 1, "temperatures": 5, "loss": "pcd"}
@@ -35,9 +35,9 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatc
 
         return call
 
-    whole = density.run(Estimate(data=str(table), out=tmp_path / "whole", members=2, **TINY))
+    whole = density.run(EstimateConfig(data=str(table), out=tmp_path / "whole", members=2, **TINY))
     folder = tmp_path / "run"
-    config = Estimate(data=str(table), out=folder, members=2, checkpoint_seconds=0, **TINY)
+    config = EstimateConfig(data=str(table), out=folder, members=2, checkpoint_seconds=0, **TINY)
     for where, name, when in (
         (RunFolder, "log", 8),
         (RunFolder, "log", 20),
@@ -49,7 +49,7 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatc
             patch.setattr(where, name, killed(getattr(where, name), when))
             with pytest.raises(Killed):
                 density.run(config)
-        config = Estimate(resume=folder)
+        config = EstimateConfig(resume=folder)
     result = density.run(config)
     for file in (
         "checkpoint/weights.safetensors",

@@ -14,15 +14,15 @@ from discrete_ed import InputError, write_graphs
 from discrete_ed.graphs import evaluation as judge
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.evaluate import run as evaluation
-from discrete_ed.jobs.evaluate.config import Evaluate, EvaluateGraphs
+from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime import files as checkpoint_files
 
 FORMS = {
-    "evaluate": Evaluate(
+    "evaluate": EvaluateConfig(
         reference=Path("reference.g6"), generated=(Path("mine.g6"), Path("theirs.g6")), protocol="psd"
     ),
-    "evaluate-graphs": EvaluateGraphs(
+    "evaluate-graphs": EvaluateGraphsConfig(
         reference=Path("reference.g6"), generated=Path("mine.g6"), train=Path("train"), valid="planar"
     ),
 }
@@ -87,7 +87,7 @@ def interrupted(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_stopped_in_every_phase_and_resumed_is_uninterrupted(whole, monkeypatch, form):
     begun: list[str] = []
-    real = RunFolder.once
+    real = RunFolder.cached
 
     def once(self, name, compute, things=None):
         def killed():
@@ -98,7 +98,7 @@ def test_stopped_in_every_phase_and_resumed_is_uninterrupted(whole, monkeypatch,
 
         return real(self, name, killed, things)
 
-    monkeypatch.setattr(RunFolder, "once", once)
+    monkeypatch.setattr(RunFolder, "cached", once)
     config = type(FORMS[form])(**{**vars(FORMS[form]), "out": Path("STOPPED")})
     while True:
         try:
@@ -165,10 +165,10 @@ def test_input_that_was_changed_is_refused(monkeypatch, change, named):
     with monkeypatch.context() as patch:
         patch.setattr(judge, "isomorphism_classes", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            evaluation.run(EvaluateGraphs(**{**vars(FORMS["evaluate-graphs"]), "out": Path("RUN")}))
+            evaluation.run(EvaluateGraphsConfig(**{**vars(FORMS["evaluate-graphs"]), "out": Path("RUN")}))
     change()
     with pytest.raises(InputError, match=f"resume: expected the input as it was, .* began {named} was changed"):
-        evaluation.run(EvaluateGraphs(resume=Path("RUN")))
+        evaluation.run(EvaluateGraphsConfig(resume=Path("RUN")))
     assert not Path("RUN/result.json").exists()
 
 
@@ -207,9 +207,9 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(files, capsys, form, argumen
 def test_a_run_of_the_other_form_is_not_resumed(monkeypatch):
     monkeypatch.setattr(judge, "isomorphism_classes", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        evaluation.run(Evaluate(**{**vars(FORMS["evaluate"]), "out": Path("RUN")}))
+        evaluation.run(EvaluateConfig(**{**vars(FORMS["evaluate"]), "out": Path("RUN")}))
     with pytest.raises(InputError, match="expected a run of evaluate-graphs"):
-        evaluation.run(EvaluateGraphs(resume=Path("RUN")))
+        evaluation.run(EvaluateGraphsConfig(resume=Path("RUN")))
 
 
 def test_nothing_is_kept_unless_it_is_asked_for(files, capsys):

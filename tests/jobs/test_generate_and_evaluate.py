@@ -21,9 +21,9 @@ from discrete_ed.graphs import evaluation as judge
 from discrete_ed.jobs import run_folder
 from discrete_ed.jobs.cli import JOBS, run_job
 from discrete_ed.jobs.evaluate import run as evaluation
-from discrete_ed.jobs.evaluate.config import EvaluateGraphs
+from discrete_ed.jobs.evaluate.config import EvaluateGraphsConfig
 from discrete_ed.jobs.generate import run as ego_graphs
-from discrete_ed.jobs.generate.config import Generate
+from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.samplers import sample
 
@@ -43,7 +43,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "first"
-    return folder, ego_graphs.run(Generate(out=folder, **TINY))
+    return folder, ego_graphs.run(GenerateConfig(out=folder, **TINY))
 
 
 def test_a_run_leaves_everything_behind(run):
@@ -83,7 +83,7 @@ def test_the_samples_score_the_same_when_evaluated_from_their_file(run, tmp_path
     write_graphs(tmp_path / "test.g6", data.test)
     write_graphs(tmp_path / "train.g6", data.train)
     scored = evaluation.run(
-        EvaluateGraphs(
+        EvaluateGraphsConfig(
             reference=tmp_path / "test.g6",
             generated=folder / "samples.g6",
             train=tmp_path / "train.g6",
@@ -112,8 +112,8 @@ def test_the_report_needs_nothing_from_outside(run):
 
 def test_the_same_seed_gives_the_same_graphs(run, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
-    ego_graphs.run(Generate(out=again, **TINY))
-    ego_graphs.run(Generate(out=other, seed=1, **TINY))
+    ego_graphs.run(GenerateConfig(out=again, **TINY))
+    ego_graphs.run(GenerateConfig(out=other, seed=1, **TINY))
     weights = [(folder / "checkpoint" / "weights.safetensors").read_bytes() for folder in (run[0], again, other)]
     samples = [(folder / "samples.g6").read_bytes() for folder in (run[0], again, other)]
     assert weights[0] == weights[1] != weights[2]
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_graphs(run, tmp_path):
 
 def test_a_users_own_graphs_can_be_learned(tmp_path):
     write_graphs(tmp_path / "mine.jsonl", [nx.cycle_graph(n) for n in range(3, 9)])
-    result = ego_graphs.run(Generate(data=str(tmp_path / "mine.jsonl"), out=tmp_path / "run", **TINY))
+    result = ego_graphs.run(GenerateConfig(data=str(tmp_path / "mine.jsonl"), out=tmp_path / "run", **TINY))
     assert result["data"] == "mine"
     assert len(read_graphs(tmp_path / "run" / "samples.g6")) == 20
 
@@ -131,7 +131,7 @@ def test_a_users_own_graphs_can_be_learned(tmp_path):
 def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_path, start):
     write_graphs(tmp_path / "mine.g6", [nx.complete_graph(n) for n in range(10, 20)] * 2)
     settings = {**TINY, "samples": 32, "sampler_steps": 0, "steps": 1, "start": start}
-    ego_graphs.run(Generate(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
+    ego_graphs.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     made = read_graphs(tmp_path / "run" / "samples.g6")
     learned = ego_graphs.load_graph_data(tmp_path / "mine.g6").train
     sizes = [len(graph) for graph in learned]
@@ -152,7 +152,7 @@ def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, 
 
     monkeypatch.setattr(ego_graphs, "sample", watched)
     monkeypatch.setattr(ego_graphs, "SEGMENT", segment)
-    ego_graphs.run(Generate(out=tmp_path / "run", **{**TINY, "sampler_steps": 18, "cold": cold}))
+    ego_graphs.run(GenerateConfig(out=tmp_path / "run", **{**TINY, "sampler_steps": 18, "cold": cold}))
     rise = (cold - 1) / 4
     assert betas == [1 + rise * k for k in (1, 2, 3, 4, 0, 0) for _ in range(3)]
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -164,7 +164,7 @@ def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, 
 
 def test_chains_in_chunks_and_no_sampler_steps_work(tmp_path):
     settings = {**TINY, "chains": 7, "sampler_steps": 0}
-    result = ego_graphs.run(Generate(out=tmp_path / "run", **settings))
+    result = ego_graphs.run(GenerateConfig(out=tmp_path / "run", **settings))
     assert result["generated_graphs"] == 20
     assert result["acceptance"] is None
 
@@ -212,7 +212,7 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(run, tmp_path, monke
 
         return call
 
-    config = Generate(out=folder, checkpoint_seconds=0, **TINY)
+    config = GenerateConfig(out=folder, checkpoint_seconds=0, **TINY)
     for where, name, when in (
         (RunFolder, "log", 4),
         (ego_graphs, "fit", 1),
@@ -226,7 +226,7 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(run, tmp_path, monke
             with pytest.raises(Killed):
                 ego_graphs.run(config)
         assert (folder / "progress").is_dir()
-        config = Generate(resume=folder)
+        config = GenerateConfig(resume=folder)
     result = ego_graphs.run(config)
     for file in ("checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6", "curves.png"):
         assert (folder / file).read_bytes() == (run[0] / file).read_bytes(), file
@@ -250,25 +250,25 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(run, tmp_path, monke
     ],
 )
 def test_a_config_that_is_not_the_jobs_is_not_resumed(tmp_path, change, message):
-    RunFolder(tmp_path / "run", ego_graphs.JOB, "label", Generate(flips=(1, 2), root=tmp_path))
-    assert resumed(Generate(resume=tmp_path / "run"), ego_graphs.JOB).flips == (1.0, 2.0)
+    RunFolder(tmp_path / "run", ego_graphs.JOB, "label", GenerateConfig(flips=(1, 2), root=tmp_path))
+    assert resumed(GenerateConfig(resume=tmp_path / "run"), ego_graphs.JOB).flips == (1.0, 2.0)
     path = tmp_path / "run" / "config.json"
     path.write_text("[" * 9999 if change is None else json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(InputError, match=message):
-        resumed(Generate(resume=tmp_path / "run"), ego_graphs.JOB)
+        resumed(GenerateConfig(resume=tmp_path / "run"), ego_graphs.JOB)
 
 
 def test_resume_stands_alone_and_needs_a_run(tmp_path):
     with pytest.raises(InputError, match=r"resume: expected no other option.*, got steps, seed"):
-        ego_graphs.run(Generate(resume=tmp_path, steps=3, seed=1))
+        ego_graphs.run(GenerateConfig(resume=tmp_path, steps=3, seed=1))
     with pytest.raises(InputError, match=r"resume: expected the folder of a run, but .*config.json: No such file"):
-        ego_graphs.run(Generate(resume=tmp_path))
+        ego_graphs.run(GenerateConfig(resume=tmp_path))
 
 
 def test_runs_that_start_in_the_same_second_get_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run_folder.time, "strftime", lambda _: "20260101-120000")
-    found = [RunFolder(None, "job", "mine", Generate()).path.name for _ in range(3)]
+    found = [RunFolder(None, "job", "mine", GenerateConfig()).path.name for _ in range(3)]
     assert found == ["mine-20260101-120000", "mine-20260101-120000-2", "mine-20260101-120000-3"]
 
 
@@ -279,12 +279,12 @@ def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, monkeypatch)
         found = list(listed(folder))
         if not others:
             others.append(True)
-            RunFolder(tmp_path / "run", "job", "faster", Generate(seed=1))
+            RunFolder(tmp_path / "run", "job", "faster", GenerateConfig(seed=1))
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", slowly)
     with pytest.raises(InputError, match="out: expected a new or empty folder"):
-        RunFolder(tmp_path / "run", "job", "slower", Generate(seed=2))
+        RunFolder(tmp_path / "run", "job", "slower", GenerateConfig(seed=2))
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 1
 
 

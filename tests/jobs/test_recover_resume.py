@@ -6,7 +6,7 @@ import pytest
 
 from discrete_ed.jobs.ising_tables import run as ising_tables
 from discrete_ed.jobs.recover import run as ising
-from discrete_ed.jobs.recover.config import Recover
+from discrete_ed.jobs.recover.config import RecoverConfig
 
 TINY = {"side": 3, "samples": 60, "penalty": "refit"}
 
@@ -21,15 +21,15 @@ def killed(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("where", ["recover", "report_known_model"])
 def test_killed_and_resumed_is_uninterrupted(tmp_path, monkeypatch, where):
-    ising.run(Recover(out=tmp_path / "whole", **TINY))
+    ising.run(RecoverConfig(out=tmp_path / "whole", **TINY))
     with monkeypatch.context() as patch:
         patch.setattr(ising, where, killed)
         with pytest.raises(Killed):
-            ising.run(Recover(out=tmp_path / "run", **TINY))
+            ising.run(RecoverConfig(out=tmp_path / "run", **TINY))
         assert (tmp_path / "run" / "progress").exists() == (where == "report_known_model")
     if where == "report_known_model":
         monkeypatch.setattr(ising, "recover", killed)  # it is not done again
-    ising.run(Recover(resume=tmp_path / "run"))
+    ising.run(RecoverConfig(resume=tmp_path / "run"))
     for name in ("couplings.npz", "model/weights.safetensors", "couplings.png"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not (tmp_path / "run" / "progress").exists()
@@ -50,8 +50,8 @@ def test_a_table_goes_on_cell_by_cell(tmp_path, monkeypatch):
 
     monkeypatch.setattr(ising_tables, "recover_couplings", counted)
     with pytest.raises(Killed):
-        ising.run(Recover(table=True, seeds=2, samples=60, out=tmp_path / "run"))
-    result = ising.run(Recover(resume=tmp_path / "run"))
+        ising.run(RecoverConfig(table=True, seeds=2, samples=60, out=tmp_path / "run"))
+    result = ising.run(RecoverConfig(resume=tmp_path / "run"))
     assert len(done) == 5  # four cells, and the one that was cut short
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 4
     assert result["table"][1][0] == "single-site refit"

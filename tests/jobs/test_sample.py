@@ -25,7 +25,7 @@ from discrete_ed import (
 )
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.sample import run as sampling
-from discrete_ed.jobs.sample.config import Sample
+from discrete_ed.jobs.sample.config import SampleConfig
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def saved(tmp_path_factory):
 
 
 def test_a_run_leaves_draws_diagnostics_and_a_figure(saved, tmp_path, capsys):
-    result = sampling.run(Sample(energy=saved / "ising", chains=4, steps=60, warmup=10, out=tmp_path / "run"))
+    result = sampling.run(SampleConfig(energy=saved / "ising", chains=4, steps=60, warmup=10, out=tmp_path / "run"))
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "config.json",
         "env.json",
@@ -94,7 +94,7 @@ KERNELS = [
 def test_draws_follow_the_law(saved, energy, kernel, tmp_path):
     thin = 25 if kernel in ("gibbs", "auto") else 10
     settings = {"chains": 2000, "steps": 4, "warmup": 3, "thin": thin, "out": tmp_path / "run"}
-    sampling.run(Sample(energy=saved / energy, kernel=kernel, **settings))
+    sampling.run(SampleConfig(energy=saved / energy, kernel=kernel, **settings))
     with np.load(tmp_path / "run" / "samples.npz", allow_pickle=False) as drawn:
         last = torch.from_numpy(drawn["bits"][:, -1])
     law = law_of(Exact(load_energy(saved / energy).double()), enumerate_states(6, dtype=torch.float64))
@@ -104,27 +104,29 @@ def test_draws_follow_the_law(saved, energy, kernel, tmp_path):
 def test_the_same_seed_gives_the_same_draws(saved, tmp_path):
     files = []
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
-        sampling.run(Sample(energy=saved / "ising", chains=2, steps=8, warmup=0, seed=seed, out=tmp_path / name))
+        sampling.run(SampleConfig(energy=saved / "ising", chains=2, steps=8, warmup=0, seed=seed, out=tmp_path / name))
         files.append((tmp_path / name / "samples.npz").read_bytes())
     assert files[0] == files[1] != files[2]
 
 
 def test_graphs_keep_their_nodes_and_bits_that_never_move_are_told(saved, tmp_path):
     settings = {"chains": 3, "steps": 30, "warmup": 0}
-    result = sampling.run(Sample(energy=saved / "graph", nodes=3, out=tmp_path / "graph", **settings))
+    result = sampling.run(SampleConfig(energy=saved / "graph", nodes=3, out=tmp_path / "graph", **settings))
     with np.load(tmp_path / "graph" / "samples.npz", allow_pickle=False) as drawn:
         matrix = np.zeros((4, 4))
         matrix[np.triu_indices(4)] = drawn["bits"][0, 0]
     assert np.diag(matrix).tolist() == [1, 1, 1, 0]
     assert not matrix[:, 3].any()
     assert result["bits_that_never_moved"] >= 7
-    result = sampling.run(Sample(energy=saved / "coins", kernel="gibbs-sweep", out=tmp_path / "coins", **settings))
+    result = sampling.run(
+        SampleConfig(energy=saved / "coins", kernel="gibbs-sweep", out=tmp_path / "coins", **settings)
+    )
     assert result["bits_that_never_moved"] == 1
 
 
 def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
     save_energy(tmp_path / "cold", IsingEnergy(torch.zeros(3, 3), torch.full((3,), 40.0)), {"couplings": 3})
-    result = sampling.run(Sample(energy=tmp_path / "cold", chains=2, steps=20, warmup=5, out=tmp_path / "run"))
+    result = sampling.run(SampleConfig(energy=tmp_path / "cold", chains=2, steps=20, warmup=5, out=tmp_path / "run"))
     assert result["bits_rhat"] is None
     assert result["energy_rhat"] is None
     assert result["ess_per_second"] is None
@@ -160,13 +162,13 @@ def test_an_energy_of_an_unknown_class_is_refused(saved, tmp_path):
     with pytest.raises(InputError, match=r"expected one of BernoulliEnergy.*, got os\.system"):
         load_energy(tmp_path)
     with pytest.raises(InputError, match="steps: expected at least 4"):
-        Sample(energy=saved / "ising", steps=3)
+        SampleConfig(energy=saved / "ising", steps=3)
 
 
 @pytest.mark.parametrize("kernel", ["auto", "dmala"])
 def test_killed_and_resumed_is_uninterrupted(saved, tmp_path, monkeypatch, kernel):
     options = {"energy": saved / "ising", "chains": 3, "steps": 50, "warmup": 13, "kernel": kernel}
-    whole = sampling.run(Sample(**options, out=tmp_path / "whole"))
+    whole = sampling.run(SampleConfig(**options, out=tmp_path / "whole"))
     real, calls = sampling.chain, []
 
     def killed(*arguments, **named):
@@ -177,8 +179,8 @@ def test_killed_and_resumed_is_uninterrupted(saved, tmp_path, monkeypatch, kerne
 
     monkeypatch.setattr(sampling, "chain", killed)
     with pytest.raises(KeyboardInterrupt):
-        sampling.run(Sample(**options, out=tmp_path / "run"))
-    found = sampling.run(Sample(resume=tmp_path / "run"))
+        sampling.run(SampleConfig(**options, out=tmp_path / "run"))
+    found = sampling.run(SampleConfig(resume=tmp_path / "run"))
     assert len(calls) == 17  # sixteen pieces of four draws, one of them twice
     times = ("seconds", "ess_per_second")
     assert {k: v for k, v in found.items() if k not in times} == {k: v for k, v in whole.items() if k not in times}
@@ -201,7 +203,7 @@ def test_pieces_of_chains_fit_together(saved, tmp_path, monkeypatch, energy, ker
     for pieces in (1, 20):
         monkeypatch.setattr(sampling, "CHUNKS", pieces)
         out = tmp_path / str(pieces)
-        sampling.run(Sample(energy=saved / energy, kernel=kernel, chains=3, steps=40, warmup=7, out=out))
+        sampling.run(SampleConfig(energy=saved / energy, kernel=kernel, chains=3, steps=40, warmup=7, out=out))
         with np.load(out / "samples.npz", allow_pickle=False) as file:
             drawn.append(file["bits"])
     assert np.array_equal(*drawn)

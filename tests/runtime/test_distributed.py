@@ -36,7 +36,7 @@ from discrete_ed.errors import DiscreteEDError
 from discrete_ed.graphs import evaluation as judge
 from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.jobs.evaluate import run as evaluation
-from discrete_ed.jobs.evaluate.config import Evaluate
+from discrete_ed.jobs.evaluate.config import EvaluateConfig
 from discrete_ed.metrics.two_sample import draw, mmd2
 from discrete_ed.runtime.distributed import (
     gathered,
@@ -101,11 +101,11 @@ def judged(folder: Path, stop: str) -> dict[str, Any]:
     if stop == "die" and ranks().rank == 1:
         judge.isomorphism_classes = lambda _: os._exit(9)
     out = folder / ("whole" if stop == "" else "run")
-    return evaluation.run(Evaluate(resume=out) if stop == "resume" else files_of(folder, out))
+    return evaluation.run(EvaluateConfig(resume=out) if stop == "resume" else files_of(folder, out))
 
 
-def files_of(folder: Path, out: Path | None = None) -> Evaluate:
-    return Evaluate(reference=folder / "reference.g6", generated=(folder / "generated.g6",), out=out)
+def files_of(folder: Path, out: Path | None = None) -> EvaluateConfig:
+    return EvaluateConfig(reference=folder / "reference.g6", generated=(folder / "generated.g6",), out=out)
 
 
 Work = Callable[[Path, str], dict[str, Any]]

@@ -36,7 +36,7 @@ from discrete_ed import (
 from discrete_ed.data import read_grey, read_images
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
-from discrete_ed.jobs.generate.config import Generate
+from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 
 
@@ -137,7 +137,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
     mean = SumEnergy(energy, NetworkEnergy(3, width=2, layers=1), scale=0.5)
     save_energy(folder / "energy", mean, [{"couplings": 3}, {"bits": 3, "width": 2, "layers": 1}])
     Checkpoints(folder / "steps").save(1, {"energy": energy, "deep": {"a": [1, 0.5, None, "x"]}})
-    RunFolder(folder / "run", "generate", "x", Generate())
+    RunFolder(folder / "run", "generate", "x", GenerateConfig())
     step = folder / "steps" / "step-000001"
 
     def inside(home: Path, read: Callable[[], Any]) -> Callable[[Path], Any]:
@@ -186,7 +186,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
         ),
         Parser(
             "config.json",
-            inside(folder / "run", lambda: resumed(Generate(resume=folder / "run"), "generate")),
+            inside(folder / "run", lambda: resumed(GenerateConfig(resume=folder / "run"), "generate")),
             [config, json.dumps(json.loads(config)).encode()],
         ),
     ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from discrete_ed import InputError, NumericalError
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.continuous import run as continuous
-from discrete_ed.jobs.continuous.config import Continuous
+from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.theory.continuous import (
     MALA,
     GaussianEnergy,
@@ -251,7 +251,7 @@ def test_bad_arguments_are_refused(arguments, message):
         lambda: MALA(0.0),
         lambda: sample(MALA(1.0), normal(0.0, 1.0), torch.zeros(3), 1),
         lambda: LatentModel(NeuralEnergy(1), 1, 4, sigma=0.0),
-        lambda: Continuous(steps=0),
+        lambda: ContinuousConfig(steps=0),
     ],
 )
 def test_impossible_models_are_refused(make):
@@ -260,7 +260,7 @@ def test_impossible_models_are_refused(make):
 
 
 def test_the_mixture_figure_shows_what_it_claims(tmp_path):
-    numbers = continuous.run(Continuous(part="mixture", out=tmp_path / "run"))["mixture"]
+    numbers = continuous.run(ContinuousConfig(part="mixture", out=tmp_path / "run"))["mixture"]
     assert numbers["energy discrepancy, t = 32"]["correlation_with_likelihood"] > 0.99
     assert numbers["score matching"]["spread_of_likelihood"] < 0.05
     assert numbers["maximum likelihood"]["minimiser"] == pytest.approx(0.2, abs=0.03)
@@ -271,7 +271,7 @@ def test_the_mixture_figure_shows_what_it_claims(tmp_path):
 def test_all_parts_leave_a_page_behind(tmp_path):
     images = np.random.default_rng(0).random((60, 4, 4))
     np.save(tmp_path / "mine.npy", images)
-    config = Continuous(images=tmp_path / "mine.npy", steps=3, sampler_steps=2, latent=2, out=tmp_path / "run")
+    config = ContinuousConfig(images=tmp_path / "mine.npy", steps=3, sampler_steps=2, latent=2, out=tmp_path / "run")
     result = continuous.run(config)
     assert {"mixture", "gaussians", "latent"} <= result.keys()
     assert result["latent"]["images"] == 60
@@ -280,7 +280,7 @@ def test_all_parts_leave_a_page_behind(tmp_path):
 
 def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):
     options = {"steps": 3, "sampler_steps": 2}
-    whole = continuous.run(Continuous(**options, out=tmp_path / "whole"))
+    whole = continuous.run(ContinuousConfig(**options, out=tmp_path / "whole"))
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -288,9 +288,9 @@ def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(continuous, "latent", killed)
         with pytest.raises(KeyboardInterrupt):
-            continuous.run(Continuous(**options, out=tmp_path / "run"))
+            continuous.run(ContinuousConfig(**options, out=tmp_path / "run"))
     monkeypatch.setattr(continuous, "mixture", killed)  # it is not done again
-    assert continuous.run(Continuous(resume=tmp_path / "run")) == whole
+    assert continuous.run(ContinuousConfig(resume=tmp_path / "run")) == whole
     for name in ("mixture.png", "gaussians.png", "latent.png"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import Resumable, expect
+from discrete_ed.jobs.options import ResumableConfig, expect
 
 
 @dataclass(frozen=True)
-class ComparePerturbations(Resumable):
+class ComparePerturbationsConfig(ResumableConfig):
     """Compare the perturbations of energy discrepancy on an Ising lattice: bias, noise, what is learned, time.
 
     Samples are exact. Bias and noise are those of one coupling common to all edges, at the truth; then the coupling

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from discrete_ed.energies import Energy, IsingEnergy
-from discrete_ed.jobs.compare_perturbations.config import ComparePerturbations
+from discrete_ed.jobs.compare_perturbations.config import ComparePerturbationsConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
 from discrete_ed.likelihood.torus import torus_sample
@@ -25,7 +25,7 @@ JOB = "compare-perturbations"
 Loss = Callable[[Energy, Tensor, torch.Generator], Tensor]
 
 
-def run(config: ComparePerturbations) -> dict[str, Any]:
+def run(config: ComparePerturbationsConfig) -> dict[str, Any]:
     """Compare the losses; returns what `result.json` holds.
 
     Raises:
@@ -43,7 +43,7 @@ def run(config: ComparePerturbations) -> dict[str, Any]:
     return result
 
 
-def _rows(config: ComparePerturbations, folder: RunFolder) -> dict[str, dict[str, float]]:
+def _rows(config: ComparePerturbationsConfig, folder: RunFolder) -> dict[str, dict[str, float]]:
     """What the table says of each loss."""
     lattice = _lattice(config.side)
     truth = IsingEnergy(2 * config.sigma * lattice)
@@ -54,7 +54,7 @@ def _rows(config: ComparePerturbations, folder: RunFolder) -> dict[str, dict[str
     with tqdm(losses.items(), desc="perturbations", leave=False) as bar:
         for name, loss in bar:
             bar.set_postfix_str(name)
-            rows[name] = folder.once(name, partial(_compared, loss, lattice, x, config))
+            rows[name] = folder.cached(name, partial(_compared, loss, lattice, x, config))
             folder.log({"loss": name, **rows[name]})
     seconds = _seconds(losses, x[: config.batch])
     for name, row in rows.items():
@@ -80,7 +80,7 @@ def table(rows: dict[str, dict[str, float]]) -> list[list[str]]:
     ]
 
 
-def _losses(config: ComparePerturbations) -> dict[str, Loss]:
+def _losses(config: ComparePerturbationsConfig) -> dict[str, Loss]:
     def of(perturbation: Perturbation, w: float = 1.0) -> Loss:
         return lambda energy, x, g: energy_discrepancy(energy, x, perturbation, m=config.m, w=w, generator=g)
 
@@ -134,11 +134,11 @@ class OneCoupling(Energy):
         return 2 * s * (s @ (self.coupling * self.lattice + self.errors))
 
 
-def _compared(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbations) -> dict[str, float]:
+def _compared(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbationsConfig) -> dict[str, float]:
     return {**_at_the_truth(loss, lattice, x, config), **_fitted(loss, lattice, x, config)}
 
 
-def _at_the_truth(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbations) -> dict[str, float]:
+def _at_the_truth(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbationsConfig) -> dict[str, float]:
     """With a single common coupling, at the truth: where one Newton step would lead, and how noisy that is.
 
     `bias` is −(mean slope) / curvature, in units of σ; `noise` the standard deviation of the slope of 1,000 data
@@ -178,7 +178,7 @@ def _slopes(
     return torch.stack(slopes), torch.stack(curvatures).mean()
 
 
-def _fitted(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbations) -> dict[str, float]:
+def _fitted(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbationsConfig) -> dict[str, float]:
     """With every pair's coupling free: what Adam learns in so many steps."""
     energy = IsingEnergy(len(lattice))
     generator = torch.Generator().manual_seed(config.seed + 2)

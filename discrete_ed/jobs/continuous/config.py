@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import Resumable, expect
+from discrete_ed.jobs.options import ResumableConfig, expect
 
 
 @dataclass(frozen=True)
-class Continuous(Resumable):
+class ContinuousConfig(ResumableConfig):
     """Energy discrepancy on real vectors, in three experiments.
 
     mixture: the loss as a function of a mixture's weight, from score matching to maximum likelihood. gaussians: a

@@ -16,7 +16,7 @@ from discrete_ed.data import grey_digits, read_grey
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs import page
 from discrete_ed.jobs.continuous import figures
-from discrete_ed.jobs.continuous.config import Continuous
+from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
 from discrete_ed.theory.continuous import (
@@ -40,7 +40,7 @@ Part = tuple[dict[str, Any], Figure, list[list[str]], str]
 """What a part of the job gives: numbers, a figure, a table of them, and a caption."""
 
 
-def run(config: Continuous) -> dict[str, Any]:
+def run(config: ContinuousConfig) -> dict[str, Any]:
     """Do one part or all; returns what `result.json` holds.
 
     Raises:
@@ -62,7 +62,7 @@ def run(config: Continuous) -> dict[str, Any]:
     inputs = [config.images] if config.images is not None and "latent" in chosen else []
     with RunFolder(config.out, JOB, config.part, config, inputs) as folder:
         for name, (title, part) in chosen.items():
-            done = folder.once(name, partial(_drawn, folder, name, title, part))
+            done = folder.cached(name, partial(_drawn, folder, name, title, part))
             result[name], tables[title] = done["numbers"], done["table"]
             pictures[title] = (folder.path / f"{name}.png").read_bytes(), done["caption"]
             print(f"\n{title}\n{as_text(tables[title])}")
@@ -78,11 +78,11 @@ def run(config: Continuous) -> dict[str, Any]:
 def _drawn(folder: RunFolder, name: str, title: str, part: Callable[[], Part]) -> dict[str, Any]:
     """Do a part, and leave its figure in the folder."""
     numbers, figure, table, caption = part()
-    folder.draw({name: (title, lambda: figure, caption)})
+    folder.plot({name: (title, lambda: figure, caption)})
     return {"numbers": numbers, "table": table, "caption": caption}
 
 
-def mixture(config: Continuous) -> Part:
+def mixture(config: ContinuousConfig) -> Part:
     """The loss as a function of the weight ρ in `ρ N(−5, 1) + (1 − ρ) N(5, 1)`, for data with ρ = 0.2."""
     x = MixtureEnergy(torch.tensor([TRUE_WEIGHT, 1 - TRUE_WEIGHT]), MEANS).draw(
         4096, generator=torch.Generator().manual_seed(config.seed)
@@ -122,7 +122,7 @@ def mixture(config: Continuous) -> Part:
     return numbers, figures.mixture_weights(weights.numpy(), curves, TRUE_WEIGHT), table, caption
 
 
-def gaussians(config: Continuous) -> Part:
+def gaussians(config: ContinuousConfig) -> Part:
     """Learn a density with 25 modes from draws of it, and compare on a grid."""
     side = torch.arange(-4.0, 5.0, 2.0)
     truth = MixtureEnergy(torch.ones(25), torch.cartesian_prod(side, side), variance=0.09)
@@ -167,7 +167,7 @@ def gaussians(config: Continuous) -> Part:
     return numbers, figure, table, caption
 
 
-def latent(config: Continuous, images: Tensor) -> Part:
+def latent(config: ContinuousConfig, images: Tensor) -> Part:
     """A decoder with a normal prior and one with an energy trained beside it, compared on images held out."""
     _, height, width = images.shape
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(config.seed))
@@ -206,7 +206,9 @@ def latent(config: Continuous, images: Tensor) -> Part:
     return {"images": len(x), **numbers}, figures.image_grids(panels), table, caption
 
 
-def _train_latent(model: LatentModel, x: Tensor, config: Continuous, generator: torch.Generator, name: str) -> None:
+def _train_latent(
+    model: LatentModel, x: Tensor, config: ContinuousConfig, generator: torch.Generator, name: str
+) -> None:
     """Posterior draws by Langevin chains, one kept for each image; the decoder reconstructs from them, the prior
     learns them by energy discrepancy."""
     z = torch.randn(len(x), config.latent, generator=generator)
@@ -239,7 +241,7 @@ def _minimise(parameters: Any, loss: Callable[[], Tensor], steps: int, learning_
             bar.set_postfix(loss=f"{value.item():.3f}", refresh=False)
 
 
-def _sample(kernel: MALA, energy: nn.Module, x: Tensor, config: Continuous, generator: torch.Generator) -> Tensor:
+def _sample(kernel: MALA, energy: nn.Module, x: Tensor, config: ContinuousConfig, generator: torch.Generator) -> Tensor:
     with tqdm(total=config.sampler_steps, desc="sample", leave=False) as bar:
         return sample(kernel, energy, x, config.sampler_steps, generator=generator, watch=lambda *_: bar.update())
 

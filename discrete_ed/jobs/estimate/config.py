@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import Checkpointed, expect
+from discrete_ed.jobs.options import CheckpointedConfig, expect
 from discrete_ed.names import EnergyName, LossName
 
 
 @dataclass(frozen=True)
-class Estimate(Checkpointed):
+class EstimateConfig(CheckpointedConfig):
     """Learn an energy over binary states, and say how likely it finds held-out data.
 
     Trains on one of seven densities in the plane, on images, or on a table of your own; keeps the averaged weights that

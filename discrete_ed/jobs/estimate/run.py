@@ -31,7 +31,7 @@ from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate import figures as density_figures
 from discrete_ed.jobs.estimate import tables
-from discrete_ed.jobs.estimate.config import Estimate
+from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
 from discrete_ed.likelihood.partition import LogLikelihood, log_likelihood
@@ -48,7 +48,7 @@ TOLD = 50_000  # training states whose likelihood is told, and at which chains m
 
 
 @dataclass(frozen=True)
-class Settled(Estimate):
+class Settled(EstimateConfig):
     """A configuration that leaves nothing open; its defaults are those for densities in the plane."""
 
     loss: LossName = "ed"
@@ -60,7 +60,7 @@ class Settled(Estimate):
     learning_rate: float = 4e-3
 
 
-def run(config: Estimate) -> dict[str, Any]:
+def run(config: EstimateConfig) -> dict[str, Any]:
     """Do the whole job; returns what `result.json` holds.
 
     Raises:
@@ -84,7 +84,7 @@ def run(config: Estimate) -> dict[str, Any]:
         trained = time.monotonic()
 
         generator = torch.Generator(device).manual_seed(settings.seed)
-        drawn = folder.once("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
+        drawn = folder.cached("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
         samples, ess = drawn["states"].to(device), drawn["effective_starts"]
         buffer = io.BytesIO()
         np.save(buffer, samples.to(torch.uint8).cpu().numpy())
@@ -122,7 +122,7 @@ def run(config: Estimate) -> dict[str, Any]:
     return result
 
 
-def settled(config: Estimate, data: TableData) -> Settled:
+def settled(config: EstimateConfig, data: TableData) -> Settled:
     """The configuration with what it leaves open chosen by the kind of data and energy.
 
     Raises:
@@ -299,7 +299,7 @@ def write_report(
         "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
         "that was kept; a line for each member.",
     )
-    images = folder.draw(drawn)
+    images = folder.plot(drawn)
     lead = (
         f"{data.name} ({data.description}): an energy with {result['parameters']} parameters learned "
         f"{len(data.train)} states of {data.train.shape[1]} bits."

@@ -9,14 +9,14 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import Resumable
+from discrete_ed.jobs.options import ResumableConfig
 from discrete_ed.names import PropertyName, ProtocolName
 
 NEEDED = "(needed, unless --resume is given)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judging(Resumable):
+class JudgingConfig(ResumableConfig):
     """What both forms of the judging job can be told."""
 
     train: Path | None = None
@@ -42,7 +42,7 @@ class Judging(Resumable):
 
 
 @dataclass(frozen=True)
-class EvaluateGraphs(Judging):
+class EvaluateGraphsConfig(JudgingConfig):
     """Score anybody's generated graphs against reference graphs.
 
     Prints MMD² of degree, clustering, orbit and spectral statistics beside what real graphs and random graphs score,
@@ -61,7 +61,7 @@ class EvaluateGraphs(Judging):
 
 
 @dataclass(frozen=True)
-class Evaluate(Judging):
+class EvaluateConfig(JudgingConfig):
     """Score the graphs of one or several generators against reference graphs.
 
     The short form of evaluate-graphs. Several generated files give one comparison table.

@@ -16,19 +16,19 @@ from discrete_ed.graphs.evaluation import check_sets, do, evaluate_graphs
 from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.jobs import page
 from discrete_ed.jobs.evaluate import tables
-from discrete_ed.jobs.evaluate.config import Evaluate, EvaluateGraphs
+from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
 from discrete_ed.jobs.generate import figures
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.style import as_png
 from discrete_ed.runtime.distributed import ranks
 from discrete_ed.runtime.files import write_atomically
 
-JOBS = {Evaluate: "evaluate", EvaluateGraphs: "evaluate-graphs"}
+JOBS = {EvaluateConfig: "evaluate", EvaluateGraphsConfig: "evaluate-graphs"}
 HIDDEN = ("generated", "json", "report", "out", "resume")
 """What the page doesn't tell, or tells in other words."""
 
 
-def run(config: EvaluateGraphs | Evaluate) -> dict[str, Any]:
+def run(config: EvaluateGraphsConfig | EvaluateConfig) -> dict[str, Any]:
     """Score the files, print the table, and write what is asked for: JSON file, page, run folder.
 
     Returns:
@@ -63,7 +63,7 @@ def run(config: EvaluateGraphs | Evaluate) -> dict[str, Any]:
                 valid=config.valid,
                 seed=config.seed,
                 progress=True,
-                once=do if folder is None else folder.within(str(number)),
+                once=do if folder is None else folder.cached_in(str(number)),
             )
             for number, (label, graphs) in enumerate(generated.items())
         }
@@ -86,7 +86,7 @@ def run(config: EvaluateGraphs | Evaluate) -> dict[str, Any]:
     return result
 
 
-def _inputs(config: EvaluateGraphs | Evaluate) -> tuple[Path, tuple[Path, ...]]:
+def _inputs(config: EvaluateGraphsConfig | EvaluateConfig) -> tuple[Path, tuple[Path, ...]]:
     """The reference file and the generated ones, which must be named."""
     files = (config.generated,) if isinstance(config.generated, Path) else config.generated or ()
     if config.reference is None or not files:
@@ -114,7 +114,7 @@ def _write(name: str, path: Path, text: str) -> None:
 
 
 def _page(
-    config: EvaluateGraphs | Evaluate,
+    config: EvaluateGraphsConfig | EvaluateConfig,
     path: Path,
     reference: list[nx.Graph],
     train: list[nx.Graph] | None,

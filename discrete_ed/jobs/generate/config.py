@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import Checkpointed, expect
+from discrete_ed.jobs.options import CheckpointedConfig, expect
 from discrete_ed.names import PerturbationName, ProtocolName
 
 
 @dataclass(frozen=True)
-class Generate(Checkpointed):
+class GenerateConfig(CheckpointedConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from noise (node

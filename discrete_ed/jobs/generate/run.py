@@ -26,7 +26,7 @@ from discrete_ed.graphs.mmd import get_protocol
 from discrete_ed.jobs import page
 from discrete_ed.jobs.evaluate import tables
 from discrete_ed.jobs.generate import figures
-from discrete_ed.jobs.generate.config import Generate
+from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.losses import energy_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
@@ -50,7 +50,7 @@ STAGES = (0.25, 0.5, 0.75, 1.0, 0.0, 0.0)
 """How far from 1 to `cold` the inverse temperature is in each sixth of a chain; the last third is at 1."""
 
 
-def run(config: Generate) -> dict[str, Any]:
+def run(config: GenerateConfig) -> dict[str, Any]:
     """Do the whole job; returns what `result.json` holds.
 
     Raises:
@@ -96,7 +96,7 @@ def run(config: Generate) -> dict[str, Any]:
             protocol=config.protocol,
             seed=config.seed,
             progress=folder.writes,
-            once=folder.within("score"),
+            once=folder.cached_in("score"),
         )
         with torch.no_grad():
             data_energy = energy(states.float()).mean().item()
@@ -118,7 +118,7 @@ def run(config: Generate) -> dict[str, Any]:
 
 
 def train(
-    energy: GraphEnergy, states: Tensor, config: Generate, generator: torch.Generator, folder: RunFolder
+    energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
 ) -> list[Record]:
     """Fit the energy by energy discrepancy, with a bar and records."""
     noise = Bernoulli(flips=config.flips)
@@ -148,7 +148,7 @@ def train(
 
 
 def generate(
-    energy: GraphEnergy, states: Tensor, config: Generate, generator: torch.Generator, folder: RunFolder
+    energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
 ) -> tuple[Tensor, list[dict[str, Any]]]:
     """Sample from noise: random graphs with the node counts of training graphs and, by default, their densities.
 
@@ -210,7 +210,7 @@ def generate(
 
 def write_report(
     folder: RunFolder,
-    config: Generate,
+    config: GenerateConfig,
     data: GraphData,
     generated: list[nx.Graph],
     records: list[Record],
@@ -243,7 +243,7 @@ def write_report(
             "noise. Chains that still fall need more sampler steps. Acceptance is the share of chains that moved.",
         ),
     }
-    images = folder.draw(drawn)
+    images = folder.plot(drawn)
     lead = (
         f"{result['generated_graphs']} graphs from an energy that learned {len(data.train)} graphs of {data.name} "
         f"({data.description}). Read a score beside its floor: below it, differences are noise or memorised graphs."

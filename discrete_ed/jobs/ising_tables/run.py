@@ -16,7 +16,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising import Recovery, cramer_rao, cramer_rao_all_pairs, recover_couplings
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import Bernoulli, Block, Local, Objective, log_logistic
-from discrete_ed.jobs.recover.config import Recover
+from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import draw_states, lattice
@@ -46,11 +46,11 @@ COVER_SETS = 40  # for each seed
 Table = list[list[str]]
 
 
-def run(config: Recover) -> dict[str, Any]:
+def run(config: RecoverConfig) -> dict[str, Any]:
     """Print the table asked for, and keep it in a run folder; returns what `result.json` holds."""
     name = "published" if config.table else "bias" if config.bias else "limits"
     started = time.monotonic()
-    work: Callable[[Recover, RunFolder], tuple[Table, str]] = {
+    work: Callable[[RecoverConfig, RunFolder], tuple[Table, str]] = {
         "published": published,
         "bias": bias,
         "limits": limits,
@@ -91,7 +91,7 @@ def covered(found: Recovery, true: np.ndarray) -> np.ndarray:
     return np.abs(found.couplings - true) <= 1.96 * found.standard_errors
 
 
-def published(config: Recover, folder: RunFolder) -> tuple[Table, str]:
+def published(config: RecoverConfig, folder: RunFolder) -> tuple[Table, str]:
     """−log RMSE in the published convention of every estimator on the seven columns."""
     rows = ROWS
     if config.estimator != "auto" or config.penalty != "auto":
@@ -112,7 +112,7 @@ def published(config: Recover, folder: RunFolder) -> tuple[Table, str]:
                 for row in rows:
                     bar.set_postfix_str(f"{side}² σ {sigma:g}, {' '.join(row)}")
                     phase = f"{side}-{sigma:g}-{seed}-{'-'.join(row)}"
-                    done = folder.once(phase, partial(_cell, row, bits, true, seed))
+                    done = folder.cached(phase, partial(_cell, row, bits, true, seed))
                     cells[row][-1].append(done["neg_log_rmse"])
                     where = {"side": side, "sigma": sigma, "seed": seed, "estimator": row[0], "penalty": row[1]}
                     folder.log({**where, **done})
@@ -143,7 +143,7 @@ def _cell(row: tuple[Estimator, Penalty], bits: np.ndarray, true: np.ndarray, se
     }
 
 
-def bias(config: Recover, folder: RunFolder) -> tuple[Table, str]:
+def bias(config: RecoverConfig, folder: RunFolder) -> tuple[Table, str]:
     """Mean learned coupling of the edges, all pairs free, where every edge's is σ."""
     energy, edges = torus(config.side, config.sigma)
     s = spins(energy, config.side, BIAS_SAMPLES, config.seed)
@@ -160,7 +160,7 @@ def bias(config: Recover, folder: RunFolder) -> tuple[Table, str]:
     edge[tuple(edges.T)] = True
     table = [["estimator, all pairs free", "mean edge", "sd of edges", "mean non-edge", "seconds", ""]]
     for name, draw in tqdm(cases.items(), desc="bias", unit="estimator"):
-        found = folder.once(name, partial(_learned_edges, draw, config.seed, edge, all_pairs, len(s)))
+        found = folder.cached(name, partial(_learned_edges, draw, config.seed, edge, all_pairs, len(s)))
         folder.log({"estimator": name, **found})
         row = [f"{found[key]:.4f}" for key in ("mean_edge", "sd_edge", "mean_other")]
         table.append([name, *row, f"{found['seconds']:.0f}", "separable" if found["separable"] else ""])
@@ -190,7 +190,7 @@ def _learned_edges(
     }
 
 
-def limits(config: Recover, folder: RunFolder) -> tuple[Table, str]:
+def limits(config: RecoverConfig, folder: RunFolder) -> tuple[Table, str]:
     """The error against the Cramér–Rao bounds of all pairs and of known edges, and the coverage of 95% intervals."""
     side = config.side
     energy, edges = torus(side, config.sigma)
@@ -206,7 +206,7 @@ def limits(config: Recover, folder: RunFolder) -> tuple[Table, str]:
     def repeated(penalty: Penalty, count: int, seeds: range, name: str) -> list[dict[str, Any]]:
         found = []
         for seed in tqdm(seeds, desc=name, unit="set"):
-            found.append(folder.once(f"{penalty}-{count}-{seed}", partial(errors, count, seed, penalty)))
+            found.append(folder.cached(f"{penalty}-{count}-{seed}", partial(errors, count, seed, penalty)))
             folder.log({"what": name, "seed": seed, **found[-1]})
         return found
 

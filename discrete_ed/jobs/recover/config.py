@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import Resumable, expect
+from discrete_ed.jobs.options import ResumableConfig, expect
 from discrete_ed.names import EstimatorName, PenaltyName
 
 WHERE = {"out", "resume", "data", "table", "bias", "limits"}  # which say what is done, and where
@@ -22,7 +22,7 @@ NOISE = {"block": {"epsilon", "block"}, "bernoulli": {"epsilon", "negatives", "w
 
 
 @dataclass(frozen=True)
-class Recover(Resumable):
+class RecoverConfig(ResumableConfig):
     """Recover the couplings of an Ising model, from a table of yours or from draws of a known model.
 
     Without --data: draws perfect samples of a lattice, recovers its couplings by energy discrepancy, and sets the error
@@ -119,7 +119,7 @@ class Recover(Resumable):
             raise InputError(f"side, dimension: expected at most 10,000 spins, got {self.side}^{self.dimension}")
 
 
-def silent(config: Recover) -> dict[str, str]:
+def silent(config: RecoverConfig) -> dict[str, str]:
     """The options that have no say in the run, each with what keeps it silent."""
     for table, heard in HEARD.items():
         if getattr(config, table):

@@ -19,7 +19,7 @@ from discrete_ed.ising.goodness import Goodness
 from discrete_ed.ising.recovery import pair_counts
 from discrete_ed.jobs import page
 from discrete_ed.jobs.recover import figures as ising_figures
-from discrete_ed.jobs.recover.config import Recover, silent
+from discrete_ed.jobs.recover.config import RecoverConfig, silent
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text, short
 
@@ -103,7 +103,7 @@ def _interval(value: float, error: float) -> tuple[float, float]:
 
 
 def report_known_model(
-    folder: RunFolder, config: Recover, found: Recovery, true: np.ndarray, result: dict[str, Any]
+    folder: RunFolder, config: RecoverConfig, found: Recovery, true: np.ndarray, result: dict[str, Any]
 ) -> None:
     """Say how near the learned couplings are to the true ones: a table on the screen, and the page."""
     label, how, rmse, right = result["model"], result["drawn"], result["neg_log_rmse"], result["edges"]
@@ -147,7 +147,7 @@ def report_known_model(
 
 def report_table(
     folder: RunFolder,
-    config: Recover,
+    config: RecoverConfig,
     found: Recovery,
     names: tuple[str, ...],
     fit: Goodness,
@@ -231,7 +231,7 @@ def _print_warnings(result: dict[str, Any]) -> None:
         print(f"warning: {warning}")
 
 
-def _options(config: Recover) -> dict[str, Any]:
+def _options(config: RecoverConfig) -> dict[str, Any]:
     """The options that had a say in the run."""
     mute = HIDDEN | silent(config).keys()
     return {name: value for name, value in vars(config).items() if name not in mute and value is not None}
@@ -239,7 +239,7 @@ def _options(config: Recover) -> dict[str, Any]:
 
 def _write_page(
     folder: RunFolder,
-    config: Recover,
+    config: RecoverConfig,
     title: str,
     lead: str,
     tables: dict[str, Rows],
@@ -248,7 +248,7 @@ def _write_page(
     result: dict[str, Any],
 ) -> None:
     """Write the figures as PNG files, and `report.html` with all of them inside."""
-    images = folder.draw(drawings)
+    images = folder.plot(drawings)
     facts = {
         **_options(config),
         **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},

@@ -27,7 +27,8 @@ from discrete_ed.ising import (
 from discrete_ed.ising.recovery import check_samples
 from discrete_ed.jobs.ising_tables import run as ising_tables
 from discrete_ed.jobs.ising_tables.run import covered, score
-from discrete_ed.jobs.recover.config import Recover, silent
+from discrete_ed.jobs.options import changed_options
+from discrete_ed.jobs.recover.config import RecoverConfig, silent
 from discrete_ed.jobs.recover.report import (
     report_known_model,
     report_table,
@@ -37,7 +38,7 @@ from discrete_ed.jobs.recover.report import (
     write_matrix,
     write_network,
 )
-from discrete_ed.jobs.run_folder import RunFolder, given, resumed
+from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.lattices import draw_states, lattice
 from discrete_ed.likelihood.enumeration import log_law
 from discrete_ed.likelihood.torus import MAX_SAMPLED
@@ -49,7 +50,7 @@ ENUMERATED = 16
 JOB = "recover"
 
 
-def run(config: Recover) -> dict[str, Any]:
+def run(config: RecoverConfig) -> dict[str, Any]:
     """Do the whole job; returns what `result.json` holds.
 
     Raises:
@@ -57,7 +58,7 @@ def run(config: Recover) -> dict[str, Any]:
     """
     config = resumed(config, JOB)
     mute = silent(config)
-    for option in given(config):
+    for option in changed_options(config):
         if option in mute and config.resume is None:  # a run that was begun goes on as it was
             raise InputError(
                 f"{option}: expected none {mute[option]}, where it has no say, got {getattr(config, option)}"
@@ -83,7 +84,7 @@ class Known:
     """Rows and columns, where transfer matrices can sample it."""
 
 
-def known_model(config: Recover) -> Known:
+def known_model(config: RecoverConfig) -> Known:
     """The model that was asked for.
 
     Raises:
@@ -95,7 +96,7 @@ def known_model(config: Recover) -> Known:
         graph, label = interaction_graph(config.graph), config.graph.stem
         own += ["sigma"] if nx.get_edge_attributes(graph, "coupling") else []
         own += ["field"] if nx.get_node_attributes(graph, "field") else []
-        for option in set(own) & set(given(config)):
+        for option in set(own) & set(changed_options(config)):
             what = {"sigma": "the coupling of every edge", "field": "the field of every node"}[option]
             raise InputError(
                 f"{option}: expected none, since {config.graph} has {what}, got {getattr(config, option):g}"
@@ -113,7 +114,7 @@ def known_model(config: Recover) -> Known:
     return Known(IsingEnergy.from_graph(graph, 2 * config.sigma, config.field), label, sigma, field, torus)
 
 
-def recover(config: Recover, bits: torch.Tensor, *, fields: bool, names: Sequence[str] | None = None) -> Recovery:
+def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: Sequence[str] | None = None) -> Recovery:
     """Recover couplings as configured, with a bar."""
     settings = Settings(config.epsilon, config.negatives, config.w, config.block)
     with tqdm(total=STAGES, desc="recover", unit="stage", leave=False) as bar:
@@ -136,7 +137,7 @@ def recover(config: Recover, bits: torch.Tensor, *, fields: bool, names: Sequenc
 
 
 def draw(
-    config: Recover, energy: IsingEnergy, count: int, torus: tuple[int, int] | None, generator: torch.Generator
+    config: RecoverConfig, energy: IsingEnergy, count: int, torus: tuple[int, int] | None, generator: torch.Generator
 ) -> tuple[torch.Tensor, str]:
     """Draw as configured, with a bar where there are sweeps."""
     sweeps = config.sweeps if config.sampler == "single-site" else None
@@ -149,7 +150,7 @@ def draw(
         return draw_states(energy, count, torus=torus, sweeps=sweeps, generator=generator, watch=watch)
 
 
-def from_known_model(config: Recover) -> dict[str, Any]:
+def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     """Draw from a known model, recover it, and say how near it came."""
     known = known_model(config)
     energy, label, torus = known.energy, known.label, known.torus
@@ -164,7 +165,7 @@ def from_known_model(config: Recover) -> dict[str, Any]:
             drawn = time.monotonic()
             fields = bool(h.any())
             check_samples(x, config.estimator, config.penalty, name=f"samples of {label}")
-            found = Recovery(**folder.once("recover", lambda: asdict(recover(config, x, fields=fields))))
+            found = Recovery(**folder.cached("recover", lambda: asdict(recover(config, x, fields=fields))))
             fitted = time.monotonic()
             true = energy.couplings.double().numpy()
             edges = np.argwhere(np.triu(true, 1))
@@ -209,7 +210,7 @@ def from_known_model(config: Recover) -> dict[str, Any]:
     return result
 
 
-def from_table(config: Recover) -> dict[str, Any]:
+def from_table(config: RecoverConfig) -> dict[str, Any]:
     """Fit a user's table, and say how sure the couplings are and how well the model tells the data."""
     assert config.data is not None
     table = read_table(config.data)
@@ -219,7 +220,7 @@ def from_table(config: Recover) -> dict[str, Any]:
         started = time.monotonic()
         bits = torch.from_numpy(table.values).float()
         found = Recovery(
-            **folder.once("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names)))
+            **folder.cached("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names)))
         )
         fitted = time.monotonic()
         energy = found.energy

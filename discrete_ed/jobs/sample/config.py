@@ -8,12 +8,12 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from discrete_ed.errors import check_seed
-from discrete_ed.jobs.options import Resumable, expect
+from discrete_ed.jobs.options import ResumableConfig, expect
 from discrete_ed.names import KernelName
 
 
 @dataclass(frozen=True)
-class Sample(Resumable):
+class SampleConfig(ResumableConfig):
     """Draw from a saved energy, and say whether the chains have mixed.
 
     Runs Markov chains from random bits, keeps draws and energies, and prints R̂, effective sample sizes, acceptance and

@@ -33,7 +33,7 @@ from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.sample import figures as chain_figures
-from discrete_ed.jobs.sample.config import Sample
+from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.text import as_text
 from discrete_ed.metrics import Diagnosis, diagnose
 from discrete_ed.names import KernelName
@@ -69,7 +69,7 @@ BITS: dict[type[Energy], Callable[[Any], int]] = {
 """The energies that can be sampled by name, and how many bits each has."""
 
 
-def run(config: Sample) -> dict[str, Any]:
+def run(config: SampleConfig) -> dict[str, Any]:
     """Draw, diagnose, and write everything to a run folder; returns what `result.json` holds.
 
     Raises:
@@ -88,7 +88,7 @@ def run(config: Sample) -> dict[str, Any]:
     with RunFolder(config.out, JOB, config.energy.name, config, inputs) as folder:
         if isinstance(kernel, DMALA):
             warm = partial(adapted, kernel, local, x, max(config.warmup * config.thin, 50), generator)
-            found = folder.once("step-size", warm, {"generator": generator})
+            found = folder.cached("step-size", warm, {"generator": generator})
             kernel, x = replace(kernel, step_size=found["step_size"]), found["x"].to(x)
         print(f"{config.chains} chains of {type(energy).__name__}, {x.shape[1]} bits, by {name_of(kernel)}")
         kept = draws(config, kernel, local, x, folder, generator)
@@ -109,7 +109,7 @@ def run(config: Sample) -> dict[str, Any]:
             "thin": config.thin,
             **summary_of(diagnosis),
         }
-        folder.draw({"chains": ("Chains", lambda: chain_figures.mixing(energies, diagnosis), "")})
+        folder.plot({"chains": ("Chains", lambda: chain_figures.mixing(energies, diagnosis), "")})
         text = as_text(table_of(diagnosis, result))
         folder.write("diagnostics.txt", (text + "\n").encode())
         folder.finish(result)
@@ -124,7 +124,12 @@ def adapted(kernel: DMALA, local: LocalEvaluation, x: Tensor, steps: int, genera
 
 
 def draws(
-    config: Sample, kernel: Kernel, local: LocalEvaluation, x: Tensor, folder: RunFolder, generator: torch.Generator
+    config: SampleConfig,
+    kernel: Kernel,
+    local: LocalEvaluation,
+    x: Tensor,
+    folder: RunFolder,
+    generator: torch.Generator,
 ) -> dict[str, Any]:
     """States `(draw, B, D)`, energies and acceptance `(draw, B)` after the warm-up, and the seconds that these took.
 
@@ -147,7 +152,7 @@ def draws(
         for first in range(0, total, size):
             count = min(size, total - first)
             dropped = min(max(config.warmup - first, 0), count)
-            found = folder.once(f"draws-{first}", partial(piece, x, count, dropped), {"generator": generator})
+            found = folder.cached(f"draws-{first}", partial(piece, x, count, dropped), {"generator": generator})
             x = found["last"].to(x)
             pieces.append(found)
             bar.update(first + count - bar.n)

@@ -1,0 +1,24 @@
+"""Progress bars of the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.training import Record
+
+
+@contextmanager
+def training_progress(folder: RunFolder, steps: int) -> Iterator[Callable[[Record], None]]:
+    """A bar over training steps; what it gives is to be called with every record, which it also logs in the folder."""
+    with tqdm(total=steps, desc="train", unit="step") as bar:
+
+        def callback(record: Record) -> None:
+            folder.log({"phase": "train", **record})
+            bar.update(record["step"] - bar.n)
+            bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
+
+        yield callback
