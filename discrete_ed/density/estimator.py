@@ -14,7 +14,7 @@ from torch import Tensor
 from discrete_ed.density.models import density_energy, density_loss, draw
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.partition import normaliser
+from discrete_ed.likelihood.partition import estimate_log_z
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training.fit import FitConfig, fit, shuffled_batches
 
@@ -74,7 +74,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         energy_: the fitted energy, in float64.
-        normaliser_: what is known of its `log Z`: exact up to 20 bits and for small machines, else a bracket.
+        log_z_: what is known of its `log Z`: exact up to 20 bits and for small machines, else a bracket.
         n_features_in_: number of columns.
 
     >>> X = (np.random.default_rng(0).random((200, 4)) < [0.9, 0.5, 0.1, 0.5]).astype(int)
@@ -134,7 +134,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
             fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
         self.energy_ = energy.double().eval()
-        self.normaliser_ = normaliser(self.energy_, data.double(), generator=g)
+        self.log_z_ = estimate_log_z(self.energy_, data.double(), generator=g)
         self._start = data[torch.randperm(len(data), generator=g)[:1000]].to(torch.uint8)
         return self
 
@@ -143,7 +143,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         x = self._bits(X, reset=False).double()
         with torch.no_grad():
-            return (-self.energy_(x) - self.normaliser_.value).numpy()
+            return (-self.energy_(x) - self.log_z_.value).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002 part of the interface
         """The mean of `score_samples`."""

@@ -157,7 +157,7 @@ def draw(
     steps: int = 1000,
     snapshots: int = 1,
     generator: torch.Generator | None = None,
-    watch: Callable[[int, State], None] | None = None,
+    callback: Callable[[int, State], None] | None = None,
 ) -> Tensor:
     """`n` states from the law of an energy, `(n, D)` float: independent ones up to 16 bits, ends of chains beyond.
 
@@ -167,7 +167,7 @@ def draw(
         start: states at which chains start, `(B, D)`; their number is that of the chains, `n / snapshots`.
         steps: steps of the chains before the first snapshot, and a tenth of them between any two.
         snapshots: how many states each chain gives, one after the other.
-        watch: called after every step, as by `sample`.
+        callback: called after every step, as by `sample`.
 
     Raises:
         InputError: numbers of chains and snapshots that don't give `n`.
@@ -189,6 +189,6 @@ def draw(
     kernel, local = chain_kernel(energy), Taylor(energy)
     x, found = start, []
     for k in range(snapshots):
-        x = sample(kernel, local, x, max(1, steps // 10) if k else steps, generator=generator, watch=watch)
+        x = sample(kernel, local, x, max(1, steps // 10) if k else steps, generator=generator, callback=callback)
         found.append(x)
     return torch.cat(found)

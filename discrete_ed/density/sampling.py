@@ -45,11 +45,13 @@ def generate(energy: Energy, train: Tensor, config: EstimateConfig, generator: t
     total = len(chunks) * (steps + (snapshots - 1) * between)
     with tqdm(total=total, desc="sample", unit="step") as bar:
 
-        def watch(step: int, state: State) -> None:  # noqa: ARG001
+        def callback(step: int, state: State) -> None:  # noqa: ARG001
             bar.update()
 
         found = [
-            draw(energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, watch=watch)
+            draw(
+                energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, callback=callback
+            )
             for x in chunks
         ]
     return {"states": torch.cat(found), "effective_starts": ess}

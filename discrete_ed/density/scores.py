@@ -13,8 +13,8 @@ from discrete_ed.data import Toy
 from discrete_ed.density.sampling import SNAPSHOTS
 from discrete_ed.energies import BernoulliEnergy, Energy
 from discrete_ed.jobs.estimate.config import EstimateConfig
-from discrete_ed.likelihood.partition import LogLikelihood, Normaliser, importance_log_z, normaliser
-from discrete_ed.metrics import hamming_draws, hamming_mmd_repeats
+from discrete_ed.likelihood.partition import LogLikelihood, LogPartition, estimate_log_z, importance_log_z
+from discrete_ed.metrics import hamming_mmd_repeats, hamming_test
 
 MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
 FEWEST_REPEATS = 5  # of which the scatter tells an error
@@ -23,11 +23,11 @@ UNIFORM_DRAWS = 1_000_000  # as published
 
 def bracket(
     energy: Energy, train: Tensor, config: EstimateConfig, generator: torch.Generator
-) -> tuple[Normaliser, list[str]]:
+) -> tuple[LogPartition, list[str]]:
     """What is known of `log Z`, and what was warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        found = normaliser(
+        found = estimate_log_z(
             energy,
             train,
             temperatures=config.temperatures,
@@ -40,7 +40,7 @@ def bracket(
 
 def likelihoods(test: LogLikelihood, train: LogLikelihood, valid: LogLikelihood) -> dict[str, Any]:
     """The mean log-likelihoods of the three sets, the bracket of the test set's, and that of `log Z`."""
-    z = test.normaliser
+    z = test.log_partition
     return {
         "test_log_likelihood": test.mean,
         "lower": test.lower,
@@ -77,7 +77,7 @@ def discrepancies(samples: Tensor, test: Tensor, train: Tensor) -> dict[str, Any
     found |= {"mmd_size": MMD_SIZE, "mmd_repeats": repeats} if several else {"mmd_size": alone, "mmd_repeats": 1}
     some_test = _random_rows(test, alone)
     for name, states, some in (("mmd2", samples, samples[:alone]), ("mmd2_floor", train, _random_rows(train, alone))):
-        drawn = hamming_draws(some.float(), some_test)
+        drawn = hamming_test(some.float(), some_test)
         value, error, interval = drawn.observed, None, drawn.interval
         if several:
             (value, error), interval = _published(states[:rows].float(), test[:rows]), None

@@ -20,7 +20,7 @@ from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.mmd import cleaned, compare, describe, get_protocol
 from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.graphs.validity import check_property, shares, which_are
-from discrete_ed.metrics.two_sample import Draws, draw
+from discrete_ed.metrics.two_sample import TwoSampleTest, two_sample_test
 
 AVERAGED = ("degree", "clustering", "orbit")
 """The statistics that the literature averages into one number."""
@@ -76,9 +76,9 @@ def evaluate_graphs(
         - `erdos_renyi`: the trivial generator: random graphs with the numbers of nodes and edges of training graphs;
         - `mmd2_u`: the U-statistic of the score, which expects zero where the laws are equal (None for a single graph);
         - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times; `p_value` beside
-          `statistics` is that of all four together, see `Draws.any`);
+          `statistics` is that of all four together, see `TwoSampleTest.any`);
         - `interval`: how far the score would scatter about its mean over other draws of both sets, laid about the score
-          that came, 95% by bootstrap, `[low, high]` (None for a single graph); see `two_sample.draw`.
+          that came, 95% by bootstrap, `[low, high]` (None for a single graph); see `two_sample.two_sample_test`.
 
         `novel` is the fraction of generated graphs not isomorphic to any training graph and `novel_reference` that of
         the reference, which an honest generator comes near (None without training graphs); `unique` the number of
@@ -142,7 +142,7 @@ def evaluate_graphs(
         )
         drawn = {name: part(f"draws-{name}", _draws, test, made, protocol, name, seed) for name in DESCRIPTORS}
         unbiased = part("mmd2_u", _unbiased, test, made, protocol)
-        judged, p_value = _judged({name: Draws(**one) for name, one in drawn.items()}, unbiased)
+        judged, p_value = _judged({name: TwoSampleTest(**one) for name, one in drawn.items()}, unbiased)
         everything = [*(train or ()), *reference, *generated]
         classes = part("isomorphism", _classes, everything)["classes"]
         properties = part("properties", _properties, everything, valid)
@@ -204,7 +204,7 @@ def _trivial(
 def _draws(reference: Description, generated: Description, protocol: str, name: str, seed: int) -> dict[str, Any]:
     chosen = get_protocol(protocol)
     kernel = chosen.kernels[name]
-    return asdict(draw(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed))
+    return asdict(two_sample_test(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed))
 
 
 def _bias(reference: Description, protocol: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, float]]:
@@ -234,10 +234,12 @@ def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]
     return {name: which_are(graphs, name) for name in dict.fromkeys(("connected", valid or "connected"))}
 
 
-def _judged(draws: Mapping[str, Draws], unbiased: Mapping[str, float]) -> tuple[dict[str, dict[str, Any]], float]:
+def _judged(
+    draws: Mapping[str, TwoSampleTest], unbiased: Mapping[str, float]
+) -> tuple[dict[str, dict[str, Any]], float]:
     """The U-statistic, p-value and interval of each statistic and of their mean; the p-value of all together."""
-    p_value = Draws.any(list(draws.values()))
-    mean = Draws.mean([draws[name] for name in AVERAGED])
+    p_value = TwoSampleTest.any(list(draws.values()))
+    mean = TwoSampleTest.mean([draws[name] for name in AVERAGED])
     judged = {
         name: {
             "mmd2_u": unbiased.get(name),

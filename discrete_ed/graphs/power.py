@@ -9,7 +9,7 @@ from tqdm import tqdm
 from discrete_ed.graphs.descriptors import DESCRIPTORS
 from discrete_ed.graphs.evaluation import AVERAGED
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.metrics.two_sample import Draws, draw
+from discrete_ed.metrics.two_sample import TwoSampleTest, two_sample_test
 
 
 def flipped(graph: nx.Graph, share: float, rng: np.random.Generator) -> nx.Graph:
@@ -36,11 +36,13 @@ def p_values(
         order, deal = rng.permutation(len(graphs)), int(rng.integers(2**32))
         x, y = order[: sizes[0]], order[sizes[0] : sum(sizes)]
         drawn = {
-            name: draw(first[name][x], second[name][y], kernel, unbiased=chosen.unbiased, draws=draws, seed=deal)
+            name: two_sample_test(
+                first[name][x], second[name][y], kernel, unbiased=chosen.unbiased, draws=draws, seed=deal
+            )
             for name, kernel in chosen.kernels.items()
         }
         for name, one in drawn.items():
             values[name].append(one.p_value)
-        values["mean of 3"].append(Draws.mean([drawn[name] for name in AVERAGED]).p_value)
-        values["all 4"].append(Draws.any(list(drawn.values())))
+        values["mean of 3"].append(TwoSampleTest.mean([drawn[name] for name in AVERAGED]).p_value)
+        values["all 4"].append(TwoSampleTest.any(list(drawn.values())))
     return {name: np.array(p) for name, p in values.items()}

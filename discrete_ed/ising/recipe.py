@@ -76,7 +76,7 @@ class Work:
     settings: Settings
     with_fields: bool
     seed: int
-    watch: Callable[[str], None]
+    callback: Callable[[str], None]
 
     def objective(self, spins: Array) -> Objective:
         rng = np.random.default_rng(self.seed)
@@ -164,7 +164,7 @@ class Work:
         fit, before = None, np.inf
         selected: dict[Recipe, Array] = {}
         for price in PRICES if refit else ():
-            self.watch(f"select pairs, price {price:g}")
+            self.callback(f"select pairs, price {price:g}")
             fit = select(self.sample(kept), price, fit)
             selected[Recipe("refit", price)] = fit.pairs
             loss = judge(Recipe("refit", price), self.refitted(kept, fit))
@@ -175,7 +175,7 @@ class Work:
             before, found = np.inf, (np.zeros((d, d)), np.zeros(d))
             for lam in self.lambdas(kept):
                 recipe = Recipe("l1", lam)
-                self.watch(str(recipe))
+                self.callback(str(recipe))
                 found = self.apply(recipe, kept, *found)
                 loss = judge(recipe, found)
                 if loss > before:

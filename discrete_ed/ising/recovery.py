@@ -71,7 +71,7 @@ def recover_couplings(
     settings: Settings | None = None,
     seed: int = 0,
     names: Sequence[str] | None = None,
-    watch: Callable[[str], None] | None = None,
+    callback: Callable[[str], None] | None = None,
 ) -> Recovery:
     """Recover the couplings of an Ising model from independent observations.
 
@@ -107,7 +107,7 @@ def recover_couplings(
         fields: whether `h` is estimated; zero where not.
         seed: of the split, of blocks and of flips.
         names: what warnings call the columns; x1, x2, … where not given.
-        watch: told what is being done.
+        callback: told what is being done.
 
     Raises:
         InputError: not a table of zeros and ones with at least 2 spins and 10 samples, one of which varies; an unknown
@@ -126,7 +126,7 @@ def recover_couplings(
     warnings = _doubts(spins, same, names)
     if estimator == "auto":
         estimator = "maximum-likelihood" if spins.shape[1] <= SMALL else "single-site"
-    work = Work(estimator, settings or Settings(), fields, seed, watch or _quiet)
+    work = Work(estimator, settings or Settings(), fields, seed, callback or _quiet)
     held_out: dict[str, float] = {}
     pairs = None
     if penalty in ("none", "zero"):
@@ -135,14 +135,14 @@ def recover_couplings(
         recipe, held_out, pairs = work.choose(
             spins, zero=penalty == "auto", refit=penalty != "l1", l1=penalty in ("auto", "l1")
         )
-    work.watch(f"fit all samples: {recipe}")
+    work.callback(f"fit all samples: {recipe}")
     couplings, h = work.apply(recipe, spins, pairs=pairs)
     reliability = shrinkage = 1.0
     if penalty == "auto" and couplings.any():
-        work.watch("compare the two halves of the samples")
+        work.callback("compare the two halves of the samples")
         reliability = work.reliability(recipe, spins)
         shrinkage = min(1.0, max(0.0, 2 * reliability))
-    work.watch("standard errors")
+    work.callback("standard errors")
     errors, field_errors = work.errors(spins, couplings, h)
     common = None
     if penalty == "common" and couplings.any():

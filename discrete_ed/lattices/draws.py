@@ -32,14 +32,14 @@ CHAINS = 500
 LADDER = tuple(0.8**k for k in range(10))
 
 
-def draw_states(
+def sample_ising(
     energy: IsingEnergy,
     count: int,
     *,
     torus: tuple[int, int] | None = None,
     sweeps: int | None = None,
     generator: torch.Generator | None = None,
-    watch: Callable[[int, int], None] | None = None,
+    callback: Callable[[int, int], None] | None = None,
 ) -> tuple[Tensor, str]:
     """Independent draws `(count, D)`, exact where they can be, and how they were made.
 
@@ -50,21 +50,21 @@ def draw_states(
     Args:
         torus: rows and columns, where couplings join neighbours on a torus only.
         sweeps: single-spin sweeps from random states instead, as published data were drawn.
-        watch: told the sweeps done and the sweeps there are.
+        callback: told the sweeps done and the sweeps there are.
 
     >>> from discrete_ed import lattice
-    >>> x, how = draw_states(IsingEnergy.from_graph(lattice(4), 0.4), 100, torus=(4, 4))
+    >>> x, how = sample_ising(IsingEnergy.from_graph(lattice(4), 0.4), 100, torus=(4, 4))
     >>> x.shape, how
     (torch.Size([100, 16]), 'exact, by transfer matrices')
     """
     d = len(energy.fields)
 
     def told(total: int) -> Callable[[int, State], None] | None:
-        return None if watch is None else lambda step, _: watch(step, total)
+        return None if callback is None else lambda step, _: callback(step, total)
 
     start = (torch.rand(count, d, generator=generator, device=energy.fields.device) < 0.5).float()
     if sweeps is not None:
-        x = sample(GibbsSweep(), Exact(energy), start, sweeps, generator=generator, watch=told(sweeps))
+        x = sample(GibbsSweep(), Exact(energy), start, sweeps, generator=generator, callback=told(sweeps))
         return x, f"{sweeps} sweeps of single spins from random states"
     if torus is not None and min(torus) <= MAX_SAMPLED:
         return torus_sample(energy, count, torus, generator=generator), "exact, by transfer matrices"
@@ -87,6 +87,6 @@ def draw_states(
     for step, state in enumerate(islice(states, total), 1):
         if step >= SWEEPS and (step - SWEEPS) % apart == 0:
             draws.append(state.x[:chains])
-        if watch is not None:
-            watch(step, total)
+        if callback is not None:
+            callback(step, total)
     return torch.cat(draws)[:count], f"{chains} chains of {name}, {SWEEPS} sweeps from random bits, then {apart} apart"

@@ -4,25 +4,25 @@ from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.enumeration import log_law, log_z, moments, rbm_log_z, rbm_marginals
 from discrete_ed.likelihood.partition import (
     LogLikelihood,
-    Normaliser,
+    LogPartition,
+    estimate_log_z,
     importance_log_z,
     log_likelihood,
-    normaliser,
 )
 from discrete_ed.likelihood.torus import kaufman_log_z, torus_log_z, torus_sample
 
 __all__ = [
     "Bracket",
     "LogLikelihood",
-    "Normaliser",
+    "LogPartition",
     "ais",
+    "estimate_log_z",
     "importance_log_z",
     "kaufman_log_z",
     "log_law",
     "log_likelihood",
     "log_z",
     "moments",
-    "normaliser",
     "rbm_log_z",
     "rbm_marginals",
     "torus_log_z",

@@ -20,7 +20,7 @@ from discrete_ed.states import check_states
 
 
 @dataclass(frozen=True)
-class Normaliser:
+class LogPartition:
     """What is known of `log Z`."""
 
     bracket: Bracket
@@ -52,7 +52,7 @@ class LogLikelihood:
 
     values: Tensor
     """Of each state, `(N,)`, float64; with the middle of the two estimates of `log Z` where that is estimated."""
-    normaliser: Normaliser
+    log_partition: LogPartition
     """What is known of `log Z`."""
 
     @property
@@ -62,13 +62,13 @@ class LogLikelihood:
 
     @property
     def lower(self) -> float:
-        """The mean with the highest `log Z` that the estimates allow (see `Normaliser`): to be reported if one must."""
-        return self.mean - (self.normaliser.high - self.normaliser.value)
+        """The mean with the highest `log Z` that the estimates allow (see `LogPartition`): the careful value."""
+        return self.mean - (self.log_partition.high - self.log_partition.value)
 
     @property
     def upper(self) -> float:
         """The mean with the lowest."""
-        return self.mean + (self.normaliser.value - self.normaliser.low)
+        return self.mean + (self.log_partition.value - self.log_partition.low)
 
     @property
     def error(self) -> float:
@@ -78,10 +78,10 @@ class LogLikelihood:
     @property
     def exact(self) -> bool:
         """Whether `log Z` is exact, so that `lower = mean = upper`."""
-        return self.normaliser.exact
+        return self.log_partition.exact
 
 
-def normaliser(
+def estimate_log_z(
     energy: Energy,
     x: Tensor,
     *,
@@ -93,7 +93,7 @@ def normaliser(
     burn_in: int = 1000,
     width: float = 0.1,
     generator: torch.Generator | None = None,
-) -> Normaliser:
+) -> LogPartition:
     """`log Z` of an energy: exact if it can be summed, else bracketed by forward and reverse annealing.
 
     Up to 20 bits all states are enumerated; an `RBMEnergy` whose smaller layer has at most 20 bits is summed over that
@@ -119,7 +119,7 @@ def normaliser(
         RuntimeWarning: the bracket is wider than `width` or inverted.
 
     >>> from discrete_ed import IsingEnergy
-    >>> found = normaliser(IsingEnergy(3), torch.zeros(2, 3))
+    >>> found = estimate_log_z(IsingEnergy(3), torch.zeros(2, 3))
     >>> found.exact, round(found.value, 6)  # 3 log 2
     (True, 2.079442)
     """
@@ -133,24 +133,24 @@ def normaliser(
         if machine is not None and min(machine.weight.shape) <= MAX_BITS:
             value = rbm_log_z(machine)
     if value is not None:
-        return Normaliser(Bracket(value, value, 0.0, 0.0), exact=True)
+        return LogPartition(Bracket(value, value, 0.0, 0.0), exact=True)
     kernel = kernel or GibbsWithGradients()
     rows = torch.randint(len(x), (runs,), generator=generator, device=x.device)
     target = sample(kernel, local(energy), x[rows], burn_in, generator=generator)
     betas = torch.linspace(0, 1, temperatures + 1, dtype=torch.float64).tolist()
     bracket = ais(kernel, local(energy), target, target, betas, steps=steps, width=width, generator=generator)
-    return Normaliser(bracket, exact=False)
+    return LogPartition(bracket, exact=False)
 
 
 def log_likelihood(
-    energy: Energy, x: Tensor, z: Normaliser | None = None, *, generator: torch.Generator | None = None
+    energy: Energy, x: Tensor, z: LogPartition | None = None, *, generator: torch.Generator | None = None
 ) -> LogLikelihood:
     """The log-likelihood of states under an energy, each and on average: exact, or a bracket; `exact` tells which.
 
     Args:
         x: states `(N, D)`.
-        z: what `normaliser` found, to use it again or to choose how it is estimated; where not given it is asked for
-            with its own settings, and its chains start at `x`.
+        z: what `estimate_log_z` found, to use it again or to choose how it is estimated; where not given it is
+            estimated with default settings, and its chains start at `x`.
         generator: of the estimate.
 
     Raises:
@@ -166,7 +166,7 @@ def log_likelihood(
     """
     _check(energy, x)
     if z is None:
-        z = normaliser(energy, x, generator=generator)
+        z = estimate_log_z(energy, x, generator=generator)
     with torch.no_grad():
         energies = torch.cat([energy(rows).double() for rows in x.split(CHUNK)])
     if energies.isnan().any() or energies.isneginf().any():
@@ -181,7 +181,7 @@ def importance_log_z(
     """`log Z` by importance sampling from uniform states, `log (2^D / n) Σ_k exp(−E(x_k))`, and its standard error.
 
     How the published comparisons on densities in the plane do it. Too low on average (Jensen), and without warning far
-    too low where the model fills a small part of the space; `normaliser` brackets.
+    too low where the model fills a small part of the space; `estimate_log_z` brackets.
 
     Raises:
         InputError: `draws` below 1, or an energy that freezes bits.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.errors import InputError
-from discrete_ed.metrics.two_sample import DRAWS, Draws, Floats, draw
+from discrete_ed.metrics.two_sample import PERMUTATIONS, Floats, TwoSampleTest, two_sample_test
 from discrete_ed.states import check_states
 
 ROWS = 1024  # rows of a kernel matrix at once
@@ -75,8 +75,8 @@ def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float =
     return Repeats(values.mean().item(), values.std().item(), tuple(values.tolist()))
 
 
-def hamming_draws(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = DRAWS, seed: int = 0) -> Draws:
-    """`hamming_mmd` with its permutation test (`p_value`) and its bootstrap `interval`, see `two_sample.draw`.
+def hamming_test(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = PERMUTATIONS, seed: int = 0) -> TwoSampleTest:
+    """`hamming_mmd` with its permutation test (`p_value`) and its bootstrap `interval`, see `two_sample_test`.
 
     For sets that are too small for repeats, whose scatter tells the error only if they are many. Both suppose that the
     states of a set are independent.
@@ -89,7 +89,7 @@ def hamming_draws(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = DRAWS
 
     >>> x, y = torch.eye(6).repeat(9, 1), torch.eye(6).repeat(9, 1)
     >>> y[:40] = 1
-    >>> hamming_draws(x, x).p_value, hamming_draws(x, y).p_value
+    >>> hamming_test(x, x).p_value, hamming_test(x, y).p_value
     (1.0, 0.001)
     """
     _check(x, y, rate)
@@ -99,7 +99,7 @@ def hamming_draws(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = DRAWS
         return np.exp(-rate * distance)
 
     first, second = (states.double().cpu().numpy() for states in (x, y))
-    return draw(first, second, kernel, unbiased=True, draws=draws, seed=seed)
+    return two_sample_test(first, second, kernel, unbiased=True, draws=draws, seed=seed)
 
 
 def _check(x: Tensor, y: Tensor, rate: float) -> None:

@@ -25,7 +25,7 @@ KernelFunction = Callable[[Floats, Floats], Floats]
 T = TypeVar("T", float, Floats)
 
 CELLS = 2**23  # of the kernel matrix at once, 64 MB
-DRAWS = 999  # permutations, and resamples
+PERMUTATIONS = 999  # permutations, and resamples
 COVERAGE = 0.95
 TIES = 1e-12  # rounding must not tell equal estimates apart
 
@@ -70,7 +70,7 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
 
 
 @dataclass(frozen=True)
-class Draws:
+class TwoSampleTest:
     """An estimate of MMD² beside what it is when items change sets, and when the sets are drawn anew."""
 
     observed: float
@@ -96,7 +96,7 @@ class Draws:
         return float(low), float(high)
 
     @staticmethod
-    def any(draws: Sequence[Draws]) -> float:
+    def any(draws: Sequence[TwoSampleTest]) -> float:
         """The p-value of several statistics at once, with draws of one seed: the smallest of theirs, put right.
 
         Each deal of the items has the p-value that it would have had as the observation; how small the smallest of an
@@ -111,9 +111,9 @@ class Draws:
         return float(np.mean(smallest <= smallest[0]))
 
     @staticmethod
-    def mean(draws: list[Draws]) -> Draws:
+    def mean(draws: list[TwoSampleTest]) -> TwoSampleTest:
         """The mean of several statistics whose draws were made with one seed, and so dealt the same items."""
-        return Draws(
+        return TwoSampleTest(
             float(np.mean([one.observed for one in draws])),
             np.mean([one.permuted for one in draws], axis=0),
             np.mean([one.resampled for one in draws], axis=0),
@@ -127,9 +127,9 @@ class _Resamples(NamedTuple):
     """the sums of the items' squared multiplicities, `(P,)`"""
 
 
-def draw(
-    x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False, draws: int = DRAWS, seed: int = 0
-) -> Draws:
+def two_sample_test(
+    x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False, draws: int = PERMUTATIONS, seed: int = 0
+) -> TwoSampleTest:
     """Permute and resample two sets of feature rows `(m, K)` and `(n, K')`.
 
     The permutation test is exact for any kernel, definite or not. The bootstrap draws each set anew from its own items.
@@ -187,8 +187,8 @@ def draw(
             quadratic -= (1 - mean) * (resamples.squares - size) / size**2
         spread = float(linear.var())
         shrink = max(0.0, 1 - 2 * float(quadratic.var()) / spread) ** 0.5 if spread > 0 else 0.0
-        return Draws(float(permuted[0]), permuted[1:], permuted[0] + shrink * linear + quadratic)
-    return Draws(float(permuted[0]), permuted[1:], np.zeros(0))
+        return TwoSampleTest(float(permuted[0]), permuted[1:], permuted[0] + shrink * linear + quadratic)
+    return TwoSampleTest(float(permuted[0]), permuted[1:], np.zeros(0))
 
 
 def _biased(xx: T, xy: T, yy: T, m: int, n: int) -> T:

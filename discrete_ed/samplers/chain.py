@@ -79,7 +79,7 @@ def sample(
     steps: int,
     *,
     generator: torch.Generator | None = None,
-    watch: Callable[[int, State], None] | None = None,
+    callback: Callable[[int, State], None] | None = None,
 ) -> Tensor:
     """Run the chains for some steps: bits `(B, D)` in, bits `(B, D)` out.
 
@@ -87,7 +87,7 @@ def sample(
 
     Args:
         steps: how many steps of the kernel.
-        watch: called with the number of steps done and the state after each, for progress and records. Compiled
+        callback: called with the number of steps done and the state after each, for progress and records. Compiled
             chains are then others than without, see `thin` of `chain`.
 
     Raises:
@@ -103,12 +103,12 @@ def sample(
         raise InputError(f"steps: expected at least 0, got {steps}")
     if steps == 0:
         return _possible(start(kernel, local, x)).x
-    states = chain(kernel, local, x, thin=1 if watch else steps, generator=generator)
-    if watch is None:
+    states = chain(kernel, local, x, thin=1 if callback else steps, generator=generator)
+    if callback is None:
         state = next(states)
     else:
         for step in range(1, steps + 1):
             state = next(states)
-            watch(step, state)
+            callback(step, state)
     check_numbers(state, steps)
     return state.x

@@ -129,7 +129,7 @@ def fit(
     batches: Iterable[Tensor | Sequence[Tensor]],
     config: FitConfig | None = None,
     *,
-    watch: Callable[[Record], None] | None = None,
+    callback: Callable[[Record], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> list[Record]:
     """Minimise `loss(energy, x)` over the batches; afterwards `energy` holds the averaged weights.
@@ -144,10 +144,10 @@ def fit(
             source; they come to the energy's device and precision. To resume, an iterable without `state_dict` (a list)
             is drawn again up to the step that was reached; it must not be random.
         config: how to optimise.
-        watch: called with the record of each step that is done here, for progress and records.
+        callback: called with the record of each step that is done here, for progress and records.
         checkpoints: where to save, and from where to go on if something is there. Saved are the weights and their
             average, the optimizer, the records, the place in the batches, torch's own generators, and the state of a
-            loss or `watch` that has a `state_dict`; other generators must be among the things of `checkpoints`.
+            loss or `callback` that has a `state_dict`; other generators must be among the things of `checkpoints`.
             Stopped after any step and resumed equals uninterrupted, on a CPU bit for bit.
 
     Inside `processes()` every rank calls this with its share of the data and, where the loss is random, a generator of
@@ -187,7 +187,7 @@ def fit(
     records: list[Record] = []
     for tensor in energy.state_dict().values():
         from_first_(tensor)
-    stateful = {"watch": watch, "batches": stream, "loss": loss}  # `watch` first: it may refuse to go on
+    stateful = {"callback": callback, "batches": stream, "loss": loss}  # `callback` first: it may refuse to go on
     things: dict[str, Any] = {
         **{name: thing for name, thing in stateful.items() if hasattr(thing, "state_dict")},
         "energy": energy,
@@ -227,8 +227,8 @@ def fit(
                 record = _update(energy, x, value, config, len(records) + 1, optimizer, parameters)
                 averaged.update_parameters(energy)
                 records.append(record)
-                if watch is not None:
-                    watch(record)
+                if callback is not None:
+                    callback(record)
                 stop, due = anywhere(pending.signal is not None, checkpoints is not None and checkpoints.due())
                 if stop or due:
                     save()

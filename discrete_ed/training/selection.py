@@ -45,7 +45,7 @@ def fit_selected(
     score: Callable[[AnyEnergy], float],
     every: int = 200,
     patience: int | None = None,
-    watch: Callable[[Record], None] | None = None,
+    callback: Callable[[Record], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Selected:
     """`fit`, and afterwards `energy` holds those averaged weights that scored best, not the last.
@@ -55,7 +55,7 @@ def fit_selected(
             of validation data.
         every: steps between scores; the last step is scored as well.
         patience: scores in a row without a new best after which the fit stops; None never stops early.
-        watch: called with the record of each step; one with a score has it as `score`.
+        callback: called with the record of each step; one with a score has it as `score`.
         checkpoints: as in `fit`; the scores and the best weights so far are saved as well.
 
     Raises:
@@ -82,9 +82,9 @@ def fit_selected(
     if every < 1 or (patience is not None and patience < 1):
         raise InputError(f"every, patience: expected at least 1, got {every} and {patience}")
     config = config or FitConfig()
-    selection = _Selection(energy, config, score, every, patience, watch)
+    selection = _Selection(energy, config, score, every, patience, callback)
     try:
-        fit(energy, loss, batches, replace(config, ema=0.0), watch=selection, checkpoints=checkpoints)
+        fit(energy, loss, batches, replace(config, ema=0.0), callback=selection, checkpoints=checkpoints)
     except _Enough:
         pass
     finally:
@@ -105,10 +105,10 @@ class _Selection:
         score: Callable[[AnyEnergy], float],
         every: int,
         patience: int | None,
-        watch: Callable[[Record], None] | None,
+        callback: Callable[[Record], None] | None,
     ) -> None:
         self.energy, self.score, self.steps = energy, cast(Callable[[Any], float], score), config.steps
-        self.every, self.patience, self.watch = every, patience, watch
+        self.every, self.patience, self.callback = every, patience, callback
         self.settings = [config.ema, every, patience]
         self.averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema)).eval()
         self.scores: list[tuple[int, float]] = []
@@ -130,8 +130,8 @@ class _Selection:
                 weights = {name: part.clone() for name, part in self.averaged.module.state_dict().items()}
                 self.best = value, number, weights
         self.records.append(record)
-        if self.watch is not None:
-            self.watch(record)
+        if self.callback is not None:
+            self.callback(record)
         if self.best is not None and self.patience is not None:
             best_step = self.best[1]
             if sum(number > best_step for number, _ in self.scores) >= self.patience:

@@ -50,7 +50,7 @@ def test_scores_are_those_of_the_enumerated_law():
     assert np.abs(model.score_samples(states) - law).max() < 1e-6
     assert np.exp(model.score_samples(states)).sum() == pytest.approx(1, abs=1e-9)
     assert model.score(states) == pytest.approx(law.mean())
-    assert model.normaliser_.exact
+    assert model.log_z_.exact
 
 
 def test_samples_follow_the_law_and_the_seed():
@@ -130,8 +130,8 @@ def test_losses_with_a_state_or_torchs_own_randomness_start_afresh():
 def test_many_columns_are_bracketed_and_sampled_by_chains():
     rows = (np.random.default_rng(0).random((40, 22)) < 0.3).astype(int)
     model = DensityEstimator(steps=20, width=4, random_state=0).fit(rows)
-    assert not model.normaliser_.exact
-    assert model.normaliser_.high - model.normaliser_.low < 1
+    assert not model.log_z_.exact
+    assert model.log_z_.high - model.log_z_.low < 1
     assert model.sample(3, random_state=0, steps=5).shape == (3, 22)
 
 

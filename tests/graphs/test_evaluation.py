@@ -13,7 +13,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs import evaluate_graphs, evaluation, graph_mmd, load_graph_data
 from discrete_ed.graphs.evaluation import erdos_renyi_like
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.metrics.two_sample import draw
+from discrete_ed.metrics.two_sample import two_sample_test
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 
@@ -196,7 +196,7 @@ def test_seeds_are_reproducible_and_differ(data):
 
 
 def test_the_bias_is_what_a_perfect_generator_scores(data):
-    """Draws from the reference's own law, few against few: on average all of their score is bias."""
+    """TwoSampleTest from the reference's own law, few against few: on average all of their score is bias."""
     everything, rng = data.train, np.random.default_rng(0)
     scores, biases = [], []
     for _ in range(40):
@@ -313,7 +313,7 @@ def test_seeds_that_some_source_of_randomness_refuses_are_refused(seed, told):
     for take in (
         lambda: evaluate_graphs(paths, paths, seed=seed),
         lambda: erdos_renyi_like(paths, 3, seed=seed),
-        lambda: draw(np.eye(3), np.eye(3), PROTOCOLS["psd"].kernels["degree"], seed=seed),
+        lambda: two_sample_test(np.eye(3), np.eye(3), PROTOCOLS["psd"].kernels["degree"], seed=seed),
     ):
         with pytest.raises(InputError, match=f"^seed: expected {told}$"):
             take()

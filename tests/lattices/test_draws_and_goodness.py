@@ -10,11 +10,11 @@ import torch
 from discrete_ed import (
     InputError,
     IsingEnergy,
-    draw_states,
-    goodness,
+    goodness_of_fit,
     lattice,
     moments,
     recover_couplings,
+    sample_ising,
     torus_sample,
 )
 from discrete_ed.graphs.interactions import interaction_graph
@@ -63,7 +63,7 @@ def check(energy: IsingEnergy, x: torch.Tensor) -> None:
 def test_draws_have_the_moments_of_the_model(energy, arguments, way, monkeypatch):
     monkeypatch.setattr("discrete_ed.lattices.draws.SWEEPS", 40)
     monkeypatch.setattr("discrete_ed.lattices.draws.CHAINS", 500)
-    x, how = draw_states(energy, 3000, generator=generator(), **arguments)
+    x, how = sample_ising(energy, 3000, generator=generator(), **arguments)
     assert way in how
     assert x.shape == (3000, len(energy.fields))
     check(energy, x)
@@ -72,7 +72,7 @@ def test_draws_have_the_moments_of_the_model(energy, arguments, way, monkeypatch
 def test_a_good_model_differs_by_noise_and_a_bad_one_by_more():
     energy = IsingEnergy.from_graph(lattice(4), 0.3)
     data, model = (torus_sample(energy, 4000, (4, 4), generator=generator().manual_seed(k)).numpy() for k in (1, 2))
-    same = goodness(data, model)
+    same = goodness_of_fit(data, model)
     assert same.pairs.shape == (2, 120)
     assert same.triples.shape == (2, 560)
     assert 0.5 < same.pair_error / same.pair_noise < 1.5
@@ -80,7 +80,7 @@ def test_a_good_model_differs_by_noise_and_a_bad_one_by_more():
     assert 0.5 < same.mean_error / same.mean_noise < 1.5
     assert 0.5 < same.sum_distance / same.sum_noise < 1.8
     assert not same.warnings
-    apart = goodness(data, np.random.default_rng(0).integers(0, 2, (4000, 16)))
+    apart = goodness_of_fit(data, np.random.default_rng(0).integers(0, 2, (4000, 16)))
     assert apart.pair_error > 5 * apart.pair_noise
     assert apart.sum_distance > 5 * apart.sum_noise
     (warning,) = apart.warnings
@@ -88,13 +88,13 @@ def test_a_good_model_differs_by_noise_and_a_bad_one_by_more():
     assert f"covariances of pairs differ by {apart.pair_error:.4f} (noise alone: {apart.pair_noise:.4f})" in warning
     assert "means" not in warning
     with pytest.raises(InputError, match="16 spins"):
-        goodness(data, model[:, :5])
+        goodness_of_fit(data, model[:, :5])
 
 
 def test_means_are_compared_too():
     rng = np.random.default_rng(0)
     data, model = (rng.random((4000, 6)) < p for p in (0.5, [0.6, 0.4] * 3))
-    found = goodness(data.astype(float), model.astype(float))
+    found = goodness_of_fit(data.astype(float), model.astype(float))
     assert found.means == pytest.approx(np.array([2 * data.mean(0) - 1, 2 * model.mean(0) - 1]))
     assert found.mean_error == pytest.approx(0.2, abs=0.02)
     (warning,) = found.warnings
@@ -104,7 +104,7 @@ def test_means_are_compared_too():
 
 def test_the_noise_of_what_is_compared_is_that_of_repeated_draws():
     rng = np.random.default_rng(1)
-    found = [goodness(*(rng.integers(0, 2, (n, 6)) for n in (300, 900))) for _ in range(60)]
+    found = [goodness_of_fit(*(rng.integers(0, 2, (n, 6)) for n in (300, 900))) for _ in range(60)]
     for error, noise in (("mean_error", "mean_noise"), ("sum_distance", "sum_noise")):
         seen = np.sqrt(np.mean([getattr(one, error) ** 2 for one in found]))
         assert seen == pytest.approx(np.mean([getattr(one, noise) for one in found]), rel=0.15)
@@ -114,16 +114,16 @@ def test_means_that_fields_were_fitted_to_differ_by_the_noise_of_the_draws_alone
     energy = IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.3)
     found = []
     for seed in range(30):
-        data, _ = draw_states(energy, 300, generator=generator().manual_seed(seed))
-        model, _ = draw_states(recover_couplings(data, penalty="none").energy, 900, generator=generator())
-        found.append(goodness(data.numpy(), model.numpy(), fitted=True))
+        data, _ = sample_ising(energy, 300, generator=generator().manual_seed(seed))
+        model, _ = sample_ising(recover_couplings(data, penalty="none").energy, 900, generator=generator())
+        found.append(goodness_of_fit(data.numpy(), model.numpy(), fitted=True))
     seen = np.sqrt(np.mean([one.mean_error**2 for one in found]))
     assert seen == pytest.approx(np.mean([one.mean_noise for one in found]), rel=0.2)
     assert not any(one.warnings for one in found)
-    model, _ = draw_states(IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.15), 900, generator=generator())
-    (warning,) = goodness(data.numpy(), model.numpy(), fitted=True).warnings
+    model, _ = sample_ising(IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.15), 900, generator=generator())
+    (warning,) = goodness_of_fit(data.numpy(), model.numpy(), fitted=True).warnings
     assert ": means differ by" in warning
 
 
 def test_two_spins_have_no_triples():
-    assert goodness(np.eye(2), np.eye(2)).triple_error == 0.0
+    assert goodness_of_fit(np.eye(2), np.eye(2)).triple_error == 0.0

@@ -21,12 +21,12 @@ from discrete_ed import (
     InputError,
     NumericalError,
     RBMEnergy,
+    estimate_log_z,
     fit,
     likelihood,
     log_law,
     log_likelihood,
     log_z,
-    normaliser,
     pseudo_likelihood,
 )
 
@@ -70,7 +70,7 @@ def test_importance_sampling_takes_the_energy_as_it_is():
 
 def test_a_large_machine_is_summed_over_its_smaller_layer():
     energy = rbm(40, 3)
-    found = normaliser(energy, torch.zeros(2, 40, dtype=FLOAT))
+    found = estimate_log_z(energy, torch.zeros(2, 40, dtype=FLOAT))
     assert found.exact
     assert found.value == pytest.approx(rbm_by_hand(energy), abs=rounding(1e-9))
 
@@ -89,7 +89,7 @@ def test_the_bracket_contains_the_enumerated_normaliser(seed, monkeypatch):
     bits = 8 + (seed % 3, seed, seed % 4)[seed % 3]
     g = seeded(seed)
     x = torch.rand(50, bits, generator=g, dtype=FLOAT).round()
-    found = normaliser(energy, x, temperatures=60, runs=100, burn_in=200, width=1.0, generator=g)
+    found = estimate_log_z(energy, x, temperatures=60, runs=100, burn_in=200, width=1.0, generator=g)
     assert not found.exact
     assert found.bracket.contains(log_z(energy, bits, dtype=FLOAT))
     assert found.bracket.upper - found.bracket.lower < 1.0
@@ -105,10 +105,10 @@ def test_any_kernel_estimates_and_a_wide_bracket_is_warned_of(monkeypatch, gener
     monkeypatch.setattr("discrete_ed.likelihood.partition.MAX_BITS", 0)
     energy, x = ising(8), torch.zeros(10, 8, dtype=FLOAT)
     kernel = {"kernel": GibbsSweep(), "local": Exact, "generator": generator}
-    found = normaliser(energy, x, temperatures=20, runs=50, burn_in=20, width=1.0, **kernel)
+    found = estimate_log_z(energy, x, temperatures=20, runs=50, burn_in=20, width=1.0, **kernel)
     assert found.bracket.contains(log_z(energy, 8, dtype=FLOAT))
     with pytest.warns(RuntimeWarning, match="nats wide"):
-        normaliser(ising(8, scale=3.0), x, temperatures=2, runs=10, burn_in=50, width=0.01, **kernel)
+        estimate_log_z(ising(8, scale=3.0), x, temperatures=2, runs=10, burn_in=50, width=0.01, **kernel)
 
 
 class Bad(Energy):

@@ -10,7 +10,7 @@ import torch
 from place import DEVICE, FLOAT, rounding
 from scipy.stats import kstest
 
-from discrete_ed import InputError, enumerate_states, hamming_draws, hamming_mmd, hamming_mmd_repeats
+from discrete_ed import InputError, enumerate_states, hamming_mmd, hamming_mmd_repeats, hamming_test
 from discrete_ed.metrics import hamming
 
 pytestmark = pytest.mark.anywhere
@@ -63,7 +63,7 @@ def test_repeats_use_each_row_once(generator):
 
 def test_draws_are_of_the_same_estimate_and_deal_the_states_anew(generator):
     x, y = torch.rand(13, 9, generator=generator).round(), (torch.rand(8, 9, generator=generator) < 0.3).float()
-    drawn = hamming_draws(x, y, rate=0.5, draws=300)
+    drawn = hamming_test(x, y, rate=0.5, draws=300)
     assert drawn.observed == pytest.approx(hamming_mmd(x, y, rate=0.5), abs=rounding(1e-12))
     rng, both = np.random.default_rng(0), torch.cat([x, y])
     for value in drawn.permuted[:20]:
@@ -84,7 +84,7 @@ def test_p_values_are_even_under_equality_and_small_without(generator):
             [states[one.multinomial(120, replacement=True, generator=generator)] for one in (law, second)]
             for _ in range(150)
         ]
-        p[name] = np.array([hamming_draws(*pair, draws=99).p_value for pair in sets])
+        p[name] = np.array([hamming_test(*pair, draws=99).p_value for pair in sets])
     assert kstest(p["equal"], "uniform").pvalue > 0.01
     assert np.median(p["other"]) < 0.05
 

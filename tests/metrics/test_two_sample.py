@@ -17,7 +17,7 @@ from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.graphs.mmd import PROTOCOLS, describe
 from discrete_ed.graphs.power import flipped, p_values
 from discrete_ed.metrics import two_sample
-from discrete_ed.metrics.two_sample import Draws, draw, merge, mmd2
+from discrete_ed.metrics.two_sample import TwoSampleTest, merge, mmd2, two_sample_test
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 KERNEL = Kernel("l2", 1.0)
@@ -44,7 +44,9 @@ def test_estimates_equal_double_loops(monkeypatch, unbiased, m, n, cells):
     x, y = rows(m, 0), rows(n, 1)
     expected = slow_mmd2(x, y, KERNEL, unbiased)
     assert mmd2(x, y, KERNEL, unbiased=unbiased) == pytest.approx(expected, rel=0, abs=1e-14)
-    assert draw(x, y, KERNEL, unbiased=unbiased, draws=1).observed == pytest.approx(expected, rel=0, abs=1e-14)
+    assert two_sample_test(x, y, KERNEL, unbiased=unbiased, draws=1).observed == pytest.approx(
+        expected, rel=0, abs=1e-14
+    )
 
 
 def test_the_u_statistic_is_the_v_statistic_less_its_bias():
@@ -75,7 +77,7 @@ def test_the_u_statistic_expects_the_true_value_and_the_v_statistic_more():
 def test_permuted_and_resampled_estimates_equal_double_loops(monkeypatch, unbiased, cells):
     monkeypatch.setattr(two_sample, "CELLS", cells)
     x, y = rows(6, 0), rows(4, 1)
-    drawn = draw(x, y, KERNEL, unbiased=unbiased, draws=5, seed=3)
+    drawn = two_sample_test(x, y, KERNEL, unbiased=unbiased, draws=5, seed=3)
     rng, pooled = np.random.default_rng(3), np.concatenate([x, y])
     for value in drawn.permuted:
         order = rng.permutation(10)
@@ -108,7 +110,7 @@ def slow_resamples(x: np.ndarray, y: np.ndarray, observed: float, draws: int, rn
 
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_resamples_centre_on_the_score(unbiased):
-    drawn = draw(rows(30, 0), rows(20, 1, values=4), KERNEL, unbiased=unbiased, draws=3000)
+    drawn = two_sample_test(rows(30, 0), rows(20, 1, values=4), KERNEL, unbiased=unbiased, draws=3000)
     error = drawn.resampled.std() / 3000**0.5
     assert drawn.resampled.mean() == pytest.approx(drawn.observed, rel=0, abs=4 * error)
 
@@ -125,7 +127,7 @@ def test_the_interval_covers_the_true_value_and_is_hardly_wider_than_it_must_be(
     found = []
     for _ in range(200):
         x, y = (population[rng.choice(27, size=60, p=p)] for p in (LAW, law))
-        found.append(draw(x, y, KERNEL, unbiased=True, draws=200))
+        found.append(two_sample_test(x, y, KERNEL, unbiased=True, draws=200))
     assert sum(one.interval[0] <= truth <= one.interval[1] for one in found) >= 180
     spread = np.mean([one.resampled.var() for one in found]) ** 0.5
     assert 0.9 < spread / np.std([one.observed for one in found]) < 1.35
@@ -136,30 +138,30 @@ def test_sets_that_differ_in_every_item_leave_nothing_to_chance():
     unlike = lambda a, b: (a[:, :1] == b[:, :1].T).astype(float)  # noqa: E731
     x, y = np.arange(6.0)[:, None], np.arange(6.0, 10)[:, None]
     for resampled in (
-        draw(x, y, unlike, unbiased=True).resampled,
-        draw(np.ones((4, 2)), np.ones((7, 2)), KERNEL).resampled,
+        two_sample_test(x, y, unlike, unbiased=True).resampled,
+        two_sample_test(np.ones((4, 2)), np.ones((7, 2)), KERNEL).resampled,
     ):
         np.testing.assert_allclose(resampled, 0, atol=1e-14)
 
 
 def test_the_p_value_counts_ties_and_is_never_zero():
-    assert Draws(0.5, np.array([0.1, 0.5 - 1e-15, 0.9]), np.zeros(0)).p_value == 3 / 4
-    assert Draws(0.5, np.zeros(99), np.zeros(0)).p_value == 1 / 100
-    assert draw(rows(8, 0), rows(8, 0), KERNEL).p_value == 1
+    assert TwoSampleTest(0.5, np.array([0.1, 0.5 - 1e-15, 0.9]), np.zeros(0)).p_value == 3 / 4
+    assert TwoSampleTest(0.5, np.zeros(99), np.zeros(0)).p_value == 1 / 100
+    assert two_sample_test(rows(8, 0), rows(8, 0), KERNEL).p_value == 1
 
 
 def test_the_same_seed_deals_the_same_items_whatever_the_features():
     x, y = np.arange(12.0)[:, None], np.arange(12.0, 20)[:, None]
     flags = lambda a, b: (a == b.T).astype(float)  # noqa: E731
-    first, again, other = (draw(x, y, KERNEL, draws=20, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (two_sample_test(x, y, KERNEL, draws=20, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.permuted, again.permuted)
     assert (first.permuted != other.permuted).any()
-    both = [draw(x, y, KERNEL, draws=20), draw(x[::-1] ** 2, y**2, flags, draws=20)]
-    np.testing.assert_allclose(Draws.mean(both).permuted, (both[0].permuted + both[1].permuted) / 2)
+    both = [two_sample_test(x, y, KERNEL, draws=20), two_sample_test(x[::-1] ** 2, y**2, flags, draws=20)]
+    np.testing.assert_allclose(TwoSampleTest.mean(both).permuted, (both[0].permuted + both[1].permuted) / 2)
 
 
 def test_a_single_row_has_a_p_value_but_neither_u_statistic_nor_interval():
-    drawn = draw(rows(1, 0), rows(9, 1), KERNEL)
+    drawn = two_sample_test(rows(1, 0), rows(9, 1), KERNEL)
     assert 0 < drawn.p_value <= 1
     assert drawn.interval is None
     with pytest.raises(InputError, match="at least two in each set for a U-statistic, got 1 and 9"):
@@ -222,16 +224,16 @@ def test_flipped_pairs_are_found(data_root, protocol):
 def test_one_p_value_of_several_statistics_is_the_rank_of_their_smallest():
     rng = np.random.default_rng(0)
     estimates = rng.integers(0, 30, size=(3, 40)) / 7  # with ties
-    draws = [Draws(row[0], row[1:], np.zeros(0)) for row in estimates]
+    draws = [TwoSampleTest(row[0], row[1:], np.zeros(0)) for row in estimates]
     p = np.array([[np.mean(row >= value - 1e-12) for value in row] for row in estimates])
     smallest = p.min(axis=0)
     assert p[:, 0].tolist() == pytest.approx([one.p_value for one in draws])
-    assert Draws.any(draws) == pytest.approx(np.mean(smallest <= smallest[0]))
-    assert Draws.any(draws[:1]) == draws[0].p_value
+    assert TwoSampleTest.any(draws) == pytest.approx(np.mean(smallest <= smallest[0]))
+    assert TwoSampleTest.any(draws[:1]) == draws[0].p_value
 
 
 def test_one_statistic_that_differs_is_enough():
     x, y = rows(40, 0), rows(40, 1)
-    draws = [draw(x, y + shift, KERNEL, seed=0, draws=199) for shift in (0.0, 5.0, 0.0)]
-    assert Draws.any(draws) < 0.02
-    assert Draws.any(draws[::2]) > 0.05
+    draws = [two_sample_test(x, y + shift, KERNEL, seed=0, draws=199) for shift in (0.0, 5.0, 0.0)]
+    assert TwoSampleTest.any(draws) < 0.02
+    assert TwoSampleTest.any(draws[::2]) > 0.05

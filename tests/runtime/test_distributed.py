@@ -37,7 +37,7 @@ from discrete_ed.graphs import evaluation as judge
 from discrete_ed.graphs.kernels import Kernel
 from discrete_ed.jobs.evaluate import run as evaluation
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
-from discrete_ed.metrics.two_sample import draw, mmd2
+from discrete_ed.metrics.two_sample import mmd2, two_sample_test
 from discrete_ed.runtime.distributed import (
     gathered,
     pick_device,
@@ -60,7 +60,7 @@ def spins(rows: int) -> torch.Tensor:
 def work(folder: Path, stop: str) -> dict[str, Any]:
     data = spins(101)
 
-    def watch(record: dict[str, float]) -> None:
+    def callback(record: dict[str, float]) -> None:
         if record["step"] == 15 and ranks().rank == 1:
             if stop == "die":
                 os._exit(9)
@@ -75,13 +75,13 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
         batches = shuffled_batches(data, size, generator=torch.Generator().manual_seed(1))
         checkpoints = Checkpoints(folder / str(size))
         config = FitConfig(steps=30, learning_rate=0.05)
-        records = fit(energy, pseudo_likelihood, batches, config, watch=watch, checkpoints=checkpoints)
+        records = fit(energy, pseudo_likelihood, batches, config, callback=callback, checkpoints=checkpoints)
         energies[size] = energy.couplings.tolist(), records[-1]["loss"]
 
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 3)), rng.random((30, 3)) + 0.1
     kernel = Kernel("l2", 1.0)
-    drawn = draw(x, y, kernel, draws=20)
+    drawn = two_sample_test(x, y, kernel, draws=20)
     part = spins(7)[share(7)]
     g = torch.Generator().manual_seed(rank_seed(5))
     noise = summed(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())

@@ -71,7 +71,7 @@ class Training:
             "two generators": lambda e, x: energy_discrepancy(e, x, noise, m=4, generator=g),
         }
 
-        def watch(record: dict[str, float]) -> None:
+        def callback(record: dict[str, float]) -> None:
             if record["step"] == stop:
                 if how is None:
                     raise Killed
@@ -80,7 +80,7 @@ class Training:
         every = 0 if how is None else 60  # a signal saves by itself
         things = {} if kind == "one generator" else {"noise": g}  # the batches' state holds that one
         checkpoints = None if folder is None else Checkpoints(folder, things, every=every)
-        self.records = fit(self.energy, losses[kind], batches, CONFIG, watch=watch, checkpoints=checkpoints)
+        self.records = fit(self.energy, losses[kind], batches, CONFIG, callback=callback, checkpoints=checkpoints)
 
 
 class Killed(Exception):
@@ -119,7 +119,7 @@ def test_a_selection_that_was_stopped_goes_on(tmp_path):
         energy = IsingEnergy(3)
         batches = shuffled_batches((torch.rand(60, 3, generator=g) < 0.8).float(), 20, generator=g)
 
-        def watch(record: dict[str, float]) -> None:
+        def callback(record: dict[str, float]) -> None:
             if record["step"] == stop:
                 os.kill(os.getpid(), signal.SIGTERM)
 
@@ -131,7 +131,7 @@ def test_a_selection_that_was_stopped_goes_on(tmp_path):
             score=lambda energy: -abs(float(energy.fields.detach().sum()) - 1.5),  # is best somewhere on the way
             every=3,
             patience=2,
-            watch=watch,
+            callback=callback,
             checkpoints=Checkpoints(folder),
         )
         return selected, energy.fields
@@ -176,11 +176,18 @@ def test_a_list_of_batches_is_drawn_again(tmp_path):
         energy = MLPEnergy(3, hidden=(4,))
         batches = list((torch.rand(12, 4, 3) < 0.5).float())
 
-        def watch(record: dict[str, float]) -> None:
+        def callback(record: dict[str, float]) -> None:
             if record["step"] == stop:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        fit(energy, lambda e, x: e(x).square().mean(), batches, config, watch=watch, checkpoints=Checkpoints(folder))
+        fit(
+            energy,
+            lambda e, x: e(x).square().mean(),
+            batches,
+            config,
+            callback=callback,
+            checkpoints=Checkpoints(folder),
+        )
         return energy.net[0].weight
 
     with pytest.raises(Interrupted):

@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 def test_records_hold_every_step_and_are_watched():
     seen = []
-    _, records = train(FitConfig(steps=5), watch=seen.append)
+    _, records = train(FitConfig(steps=5), callback=seen.append)
     assert [record["step"] for record in records] == [1, 2, 3, 4, 5]
     assert seen == records
     assert set(records[0]) == {"step", "loss", "grad_norm", "learning_rate"}
@@ -151,7 +151,7 @@ def test_an_interrupt_leaves_the_averaged_weights():
             lambda energy, x: energy_discrepancy(energy, x, Bernoulli(epsilon=0.3), m=8, generator=g),
             shuffled_batches(aligned_spins(4000), 500, generator=g),
             FitConfig(steps=3, ema=0.5, warmup=0),
-            watch=interrupt,
+            callback=interrupt,
         )
     assert torch.equal(energy.couplings, whole.couplings)
 

@@ -185,7 +185,7 @@ def _fitted(loss: Loss, lattice: Tensor, x: Tensor, config: ComparePerturbations
     batches = shuffled_batches(x, config.batch, generator=torch.Generator().manual_seed(config.seed + 3))
     fit_config = FitConfig(steps=config.steps, learning_rate=config.learning_rate, ema=0.99, clip=1e9)
     with tqdm(total=config.steps, desc="fit", leave=False) as bar:
-        fit(energy, lambda e, batch: loss(e, batch, generator), batches, fit_config, watch=lambda _: bar.update())
+        fit(energy, lambda e, batch: loss(e, batch, generator), batches, fit_config, callback=lambda _: bar.update())
     sigma = energy.couplings.detach() / 2
     edge, other = sigma[lattice.triu(1).bool()], sigma[(1 - lattice).triu(1).bool()]
     return {

@@ -243,7 +243,7 @@ def _minimise(parameters: Any, loss: Callable[[], Tensor], steps: int, learning_
 
 def _sample(kernel: MALA, energy: nn.Module, x: Tensor, config: ContinuousConfig, generator: torch.Generator) -> Tensor:
     with tqdm(total=config.sampler_steps, desc="sample", leave=False) as bar:
-        return sample(kernel, energy, x, config.sampler_steps, generator=generator, watch=lambda *_: bar.update())
+        return sample(kernel, energy, x, config.sampler_steps, generator=generator, callback=lambda *_: bar.update())
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:

@@ -235,7 +235,7 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
     rows = valid if enumerable else valid[: max(2, JUDGED // train.shape[1])]
     with tqdm(total=config.steps, desc="train", unit="step") as bar:
 
-        def watch(record: Record) -> None:
+        def callback(record: Record) -> None:
             folder.log({"phase": "train", **record})
             bar.update(record["step"] - bar.n)
             bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
@@ -248,7 +248,7 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
             score=lambda energy: judge(energy, rows),
             every=max(1, config.steps // SCORINGS),
             patience=config.patience,
-            watch=watch,
+            callback=callback,
             checkpoints=folder.checkpoints(f"train-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
         )
 
@@ -270,7 +270,7 @@ def write_report(
     if toy is not None:
         drawn["density"] = (
             "The learned law and the true one",
-            lambda: density_figures.heat_maps(toy, energy, likelihood.normaliser.value),
+            lambda: density_figures.heat_maps(toy, energy, likelihood.log_partition.value),
             "Both densities in the plane, on one scale of colours.",
         )
         drawn["samples"] = (

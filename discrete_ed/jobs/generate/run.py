@@ -139,12 +139,12 @@ def train(
     checkpoints = folder.checkpoints("train", {"noise": generator}, every=config.checkpoint_seconds)
     with tqdm(total=steps, desc="train", unit="step") as bar:
 
-        def watch(record: Record) -> None:
+        def callback(record: Record) -> None:
             folder.log({"phase": "train", **record})
             bar.update(record["step"] - bar.n)
             bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
 
-        return fit(energy, loss, batches, fit_config, watch=watch, checkpoints=checkpoints)
+        return fit(energy, loss, batches, fit_config, callback=callback, checkpoints=checkpoints)
 
 
 def generate(
@@ -188,14 +188,14 @@ def generate(
         for number, (first, step, end, beta) in enumerate(segments[done:], done + 1):
             trace = totals[step:end].to(bits.device, copy=True)
 
-            def watch(step: int, state: State, trace: Tensor = trace, beta: float = beta) -> None:
+            def callback(step: int, state: State, trace: Tensor = trace, beta: float = beta) -> None:
                 trace[step - 1] += torch.stack([state.energy.sum() / beta, state.accepted.sum()])
                 bar.update()
 
             rows = slice(first, first + config.chains)
             if len(bits[rows]):
                 bits[rows] = sample(
-                    kernel, Taylor(energy, beta), bits[rows], end - step, generator=generator, watch=watch
+                    kernel, Taylor(energy, beta), bits[rows], end - step, generator=generator, callback=callback
                 )
             totals[step:end] = trace.cpu()
             checkpoints.save(number, {"bits": bits, "totals": totals})

@@ -19,7 +19,7 @@ from discrete_ed.ising.objectives import Bernoulli, Block, Local, Objective, log
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
-from discrete_ed.lattices import draw_states, lattice
+from discrete_ed.lattices import lattice, sample_ising
 from discrete_ed.names import EstimatorName as Estimator
 from discrete_ed.names import PenaltyName as Penalty
 
@@ -73,7 +73,7 @@ def torus(side: int, sigma: float) -> tuple[IsingEnergy, np.ndarray]:
 
 def spins(energy: IsingEnergy, side: int, count: int, seed: int) -> np.ndarray:
     """Exact draws, −1 and +1, `(N, D)`."""
-    x, _ = draw_states(energy, count, torus=(side, side), generator=torch.Generator().manual_seed(seed))
+    x, _ = sample_ising(energy, count, torus=(side, side), generator=torch.Generator().manual_seed(seed))
     return 2 * x.double().numpy() - 1
 
 

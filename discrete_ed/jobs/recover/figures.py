@@ -19,7 +19,7 @@ from discrete_ed.jobs.style import MADE, QUIET, REAL, style
 from discrete_ed.jobs.text import short
 
 if TYPE_CHECKING:
-    from discrete_ed.ising import Goodness
+    from discrete_ed.ising import GoodnessOfFit
 
 Array = NDArray[np.float64]
 NAMED = 40  # names up to which a picture holds them all
@@ -174,7 +174,7 @@ def fields(values: Array, errors: Array, names: Sequence[str]) -> Figure:
     return figure
 
 
-def goodness(found: Goodness) -> Figure:
+def goodness(found: GoodnessOfFit) -> Figure:
     """What the model predicts against what the data show: means, pairs, triples, and how many spins are up at once."""
     figure = Figure(figsize=(10, 7.4), layout="constrained")
     (first, second), (third, last) = figure.subplots(2, 2)

@@ -14,8 +14,7 @@ import networkx as nx
 import numpy as np
 from matplotlib.figure import Figure
 
-from discrete_ed.ising import Recovery
-from discrete_ed.ising.goodness import Goodness
+from discrete_ed.ising import GoodnessOfFit, Recovery
 from discrete_ed.ising.recovery import pair_counts
 from discrete_ed.jobs import page
 from discrete_ed.jobs.recover import figures as ising_figures
@@ -150,7 +149,7 @@ def report_table(
     config: RecoverConfig,
     found: Recovery,
     names: tuple[str, ...],
-    fit: Goodness,
+    fit: GoodnessOfFit,
     result: dict[str, Any],
 ) -> None:
     """Say how sure the couplings of a user's table are, and how well the model tells it: tables, and the page."""

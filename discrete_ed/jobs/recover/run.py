@@ -21,7 +21,7 @@ from discrete_ed.ising import (
     Recovery,
     Settings,
     cramer_rao,
-    goodness,
+    goodness_of_fit,
     recover_couplings,
 )
 from discrete_ed.ising.recovery import check_samples
@@ -39,7 +39,7 @@ from discrete_ed.jobs.recover.report import (
     write_network,
 )
 from discrete_ed.jobs.run_folder import RunFolder, resumed
-from discrete_ed.lattices import draw_states, lattice
+from discrete_ed.lattices import lattice, sample_ising
 from discrete_ed.likelihood.enumeration import log_law
 from discrete_ed.likelihood.torus import MAX_SAMPLED
 
@@ -119,7 +119,7 @@ def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: S
     settings = Settings(config.epsilon, config.negatives, config.w, config.block)
     with tqdm(total=STAGES, desc="recover", unit="stage", leave=False) as bar:
 
-        def watch(message: str) -> None:
+        def callback(message: str) -> None:
             bar.set_postfix_str(message)
             bar.update(min(1, bar.total - bar.n))
 
@@ -132,7 +132,7 @@ def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: S
                 settings=settings,
                 seed=config.seed,
                 names=names,
-                watch=watch,
+                callback=callback,
             )
 
 
@@ -143,11 +143,11 @@ def draw(
     sweeps = config.sweeps if config.sampler == "single-site" else None
     with tqdm(desc="draw", unit="sweep", leave=False, disable=None) as bar:
 
-        def watch(step: int, total: int) -> None:
+        def callback(step: int, total: int) -> None:
             bar.total = total
             bar.update(step - bar.n)
 
-        return draw_states(energy, count, torus=torus, sweeps=sweeps, generator=generator, watch=watch)
+        return sample_ising(energy, count, torus=torus, sweeps=sweeps, generator=generator, callback=callback)
 
 
 def from_known_model(config: RecoverConfig) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
         with torch.no_grad():
             x, how = draw(config, energy, min(MODEL_DRAWS, max(1000, 20 * n)), None, generator)
             likeliest = found.estimator == "maximum-likelihood"
-            fit = goodness(table.values, x.numpy(), fitted=likeliest, seed=config.seed)
+            fit = goodness_of_fit(table.values, x.numpy(), fitted=likeliest, seed=config.seed)
             exact = exact_likelihood(energy, table.values) if d <= ENUMERATED else None
         result: dict[str, Any] = {
             "data": str(config.data),

@@ -122,12 +122,12 @@ def sample(
     steps: int,
     *,
     generator: torch.Generator | None = None,
-    watch: Callable[[int, State], None] | None = None,
+    callback: Callable[[int, State], None] | None = None,
 ) -> Tensor:
     """Run the chains for some steps: `(B, D)` in, `(B, D)` out.
 
     Args:
-        watch: called with the number of steps done and the state after each.
+        callback: called with the number of steps done and the state after each.
 
     Raises:
         InputError: `x` isn't `(B, D)`, or `steps < 0`.
@@ -144,8 +144,8 @@ def sample(
     state = kernel.init(energy, x)
     for step in range(1, steps + 1):
         state = kernel.step(energy, state, generator=generator)
-        if watch is not None:
-            watch(step, state)
+        if callback is not None:
+            callback(step, state)
     lost = int(((~state.x.isfinite()).any(-1) | ~state.energy.isfinite()).sum())
     if lost:
         raise NumericalError(

@@ -17,7 +17,7 @@ FAILED = 3.0  # times its noise beyond which a difference isn't noise
 
 
 @dataclass(frozen=True)
-class Goodness:
+class GoodnessOfFit:
     """The same numbers from data and from draws of the model."""
 
     means: Array
@@ -77,7 +77,7 @@ class Goodness:
         return [f"the model does not reproduce its own data and should not be simulated from: {'; '.join(failed)}"]
 
 
-def goodness(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) -> Goodness:
+def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) -> GoodnessOfFit:
     """Compare data with draws of a model.
 
     Args:
@@ -87,7 +87,7 @@ def goodness(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) 
         seed: of the choice of triples, and of the noise of the number of spins up, which is simulated.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))
-    >>> found = goodness(x[:2000], x[2000:])
+    >>> found = goodness_of_fit(x[:2000], x[2000:])
     >>> found.pair_error < 2 * found.pair_noise
     True
     """
@@ -118,7 +118,7 @@ def goodness(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) 
         triple_variance += float(spread.mean()) / len(bits) if len(chosen) else 0.0
         sums.append(np.bincount(bits.sum(1).astype(int), minlength=d + 1) / len(bits))
     like_data, like_model = (rng.multinomial(len(bits), sums[1], BOOTSTRAP) / len(bits) for bits in (data, model))
-    return Goodness(
+    return GoodnessOfFit(
         means=np.array(means),
         pairs=np.array(pairs),
         triples=np.array(triples),
