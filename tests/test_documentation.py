@@ -230,6 +230,15 @@ def test_files_in_the_text_exist(page):
             assert (ROOT / code).exists(), f"{code} is not there"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_rows_of_tables_have_a_cell_for_each_column(page):
+    for table in re.findall(r"(?:^\|.*\|\n)+", prose_of(page), re.MULTILINE):
+        rows = table.splitlines()
+        assert re.fullmatch(r"\|(---\|)+", rows[1])
+        for row in rows:
+            assert row.count("|") == rows[1].count("|"), row
+
+
 def test_every_figure_is_used_and_small():
     used = {
         (page.parent / link).resolve()
