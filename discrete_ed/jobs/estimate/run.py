@@ -307,6 +307,7 @@ def write_report(
     html = page.render_page(
         f"Density: {data.name}",
         lead,
+        "",
         {"Scores": tables.density_table(result)},
         images,
         {
