@@ -88,7 +88,7 @@ from .samplers import (
     sample,
 )
 from .states import enumerate_states, to_spins
-from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, shuffled_batches
+from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, fit_steps, shuffled_batches
 
 __all__ = [
     "DMALA",
@@ -149,6 +149,7 @@ __all__ = [
     "evaluate_graphs",
     "fit",
     "fit_selected",
+    "fit_steps",
     "from_adjacency",
     "from_dense",
     "from_pyg",

@@ -16,7 +16,7 @@ from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.partition import estimate_log_z
 from discrete_ed.names import EnergyName, LossName
-from discrete_ed.training.fit import FitConfig, fit, shuffled_batches
+from discrete_ed.training import FitConfig, fit, shuffled_batches
 
 try:
     from sklearn.base import BaseEstimator, DensityMixin

@@ -19,7 +19,7 @@ from discrete_ed.likelihood.torus import torus_sample
 from discrete_ed.losses import energy_discrepancy, single_site_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Grid, Informed, MeanPool, Perturbation
 from discrete_ed.states import to_spins
-from discrete_ed.training.fit import FitConfig, fit, shuffled_batches
+from discrete_ed.training import FitConfig, fit, shuffled_batches
 
 JOB = "compare-perturbations"
 Loss = Callable[[Energy, Tensor, torch.Generator], Tensor]

@@ -37,7 +37,7 @@ from discrete_ed.jobs.text import as_text
 from discrete_ed.likelihood.partition import LogLikelihood, log_likelihood
 from discrete_ed.names import LossName
 from discrete_ed.runtime.distributed import pick_device, rank_seed
-from discrete_ed.training.fit import FitConfig, Record, shuffled_batches
+from discrete_ed.training import FitConfig, Record, shuffled_batches
 from discrete_ed.training.selection import Selected, fit_selected
 
 JOB = "estimate"
@@ -307,6 +307,7 @@ def write_report(
     html = page.render_page(
         f"Density: {data.name}",
         lead,
+        "",
         {"Scores": tables.density_table(result)},
         images,
         {
