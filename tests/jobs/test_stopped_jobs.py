@@ -101,13 +101,13 @@ CASES = {
     "table of estimators": Case("recover --table --samples 50 --seeds 1", "ising_tables.run.recover_couplings"),
     "density": Case(
         "estimate --data x.csv --valid v.csv --test t.csv",
-        "estimate.run.fit_energy",
+        "estimate.run.fit_member",
         ("x.csv", "v.csv", "t.csv"),
         tables,
     ),
     "density of a named table": Case(
         "estimate --data mine --root root --steps 1 --width 4 --layers 1",
-        "estimate.run.generate",
+        "estimate.run.sample_density",
         ("root/mine.train.data", "root/mine.valid.data", "root/mine.test.data"),
         triple,
     ),
