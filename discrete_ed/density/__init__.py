@@ -1,6 +1,8 @@
-"""Estimation of discrete densities: fit an energy to states, sample it, score it."""
+"""Estimation of discrete densities: fit an energy to states, sample it, score it.
 
-from discrete_ed.density.estimator import DensityEstimator
+`DensityEstimator` is in `discrete_ed.density.estimator`, since it imports scikit-learn where that is installed.
+"""
+
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble, validation_score
 from discrete_ed.density.losses import default_epsilon, density_loss
 from discrete_ed.density.models import density_energy
@@ -8,7 +10,6 @@ from discrete_ed.density.sampling import DensitySamples, sample_density, sample_
 from discrete_ed.density.scores import DensityScores, independent_columns, score_density
 
 __all__ = [
-    "DensityEstimator",
     "DensitySamples",
     "DensityScores",
     "Ensemble",

@@ -122,11 +122,12 @@ def write_report(
     enumerated = data.train.shape[1] <= ENUMERATED_BITS
     images = folder.plot(_figures(data, ensemble, samples, scores, enumerated=enumerated))
     lead = (
-        f"{verdict(result)} An energy with {result['parameters']} parameters learned {len(data.train)} states of "
+        f"An energy with {result['parameters']} parameters learned {len(data.train)} states of "
         f"{data.train.shape[1]} bits: {data.name} ({data.description})."
     )
     html = page.render_page(
         f"Density: {data.name}",
+        verdict(result),
         lead,
         {"Scores": score_table(result)},
         images,

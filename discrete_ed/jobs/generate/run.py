@@ -251,6 +251,7 @@ def write_report(
     html = page.render_page(
         f"Generated graphs: {data.name}",
         lead,
+        "",
         {"Scores": tables.score_table(result), "The generated graphs": [["", "value"], *tables.overall(result)]},
         images,
         {
