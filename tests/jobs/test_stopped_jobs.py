@@ -123,7 +123,7 @@ CASES = {
     "chains": Case("sample energy", "sample.run.draws", ("energy/manifest.json", "energy/weights.safetensors"), energy),
     "images": Case("continuous --part latent --images images.npy", "continuous.run.latent", ("images.npy",), images),
     "perturbations": Case(
-        "compare-perturbations --side 3 --samples 200 --probe 200", "compare_perturbations.run._compared"
+        "compare-perturbations --side 3 --samples 200 --probe 200", "compare_perturbations.run.compare_loss"
     ),
     "evaluation": Case(
         "evaluate reference.g6 mine.g6 --train train.g6",
