@@ -1,5 +1,6 @@
 from .data import Table, load_table_data, read_table
-from .density import DensityEstimator, density_energy, density_loss
+from .density import density_energy, density_loss
+from .density.estimator import DensityEstimator
 from .energies import (
     BernoulliEnergy,
     Clamped,
