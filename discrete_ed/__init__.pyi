@@ -1,5 +1,6 @@
 from .data import Table, load_table_data, read_table
-from .density import DensityEstimator, density_energy, density_loss
+from .density import density_energy, density_loss
+from .density.estimator import DensityEstimator
 from .energies import (
     BernoulliEnergy,
     Clamped,
@@ -88,7 +89,7 @@ from .samplers import (
     sample,
 )
 from .states import enumerate_states, to_spins
-from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, shuffled_batches
+from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, fit_steps, shuffled_batches
 
 __all__ = [
     "DMALA",
@@ -149,6 +150,7 @@ __all__ = [
     "evaluate_graphs",
     "fit",
     "fit_selected",
+    "fit_steps",
     "from_adjacency",
     "from_dense",
     "from_pyg",

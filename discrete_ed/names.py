@@ -31,3 +31,6 @@ LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 ProtocolName = Literal["edp", "gran", "psd"]
 PropertyName = Literal["connected", "planar", "tree", "bipartite"]
+
+ENUMERATED_BITS = 16
+"""up to so many bits fits are judged, and states sampled, by enumeration of all `2^D` states"""

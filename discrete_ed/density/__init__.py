@@ -1,6 +1,26 @@
-"""Estimation of discrete densities."""
+"""Estimation of discrete densities: fit an energy to states, sample it, score it.
 
-from discrete_ed.density.estimator import DensityEstimator
-from discrete_ed.density.models import density_energy, density_loss
+`DensityEstimator` is in `discrete_ed.density.estimator`, since it imports scikit-learn where that is installed.
+"""
 
-__all__ = ["DensityEstimator", "density_energy", "density_loss"]
+from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble, validation_score
+from discrete_ed.density.losses import default_epsilon, density_loss
+from discrete_ed.density.models import density_energy
+from discrete_ed.density.sampling import DensitySamples, sample_density, sample_states
+from discrete_ed.density.scores import DensityScores, independent_columns, score_density
+
+__all__ = [
+    "DensitySamples",
+    "DensityScores",
+    "Ensemble",
+    "default_epsilon",
+    "density_energy",
+    "density_loss",
+    "fit_density",
+    "fit_ensemble",
+    "independent_columns",
+    "sample_density",
+    "sample_states",
+    "score_density",
+    "validation_score",
+]

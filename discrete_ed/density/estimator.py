@@ -1,4 +1,4 @@
-"""Density estimation the scikit-learn way; scikit-learn itself is optional."""
+"""A density estimator with the interface of scikit-learn, which itself is optional."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.density.models import density_energy, density_loss, draw
+from discrete_ed.density.losses import density_loss
+from discrete_ed.density.models import density_energy
+from discrete_ed.density.sampling import sample_states
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.partition import estimate_log_z
+from discrete_ed.likelihood.partition import estimate_log_z, log_likelihood
 from discrete_ed.names import EnergyName, LossName
-from discrete_ed.training.fit import FitConfig, fit, shuffled_batches
+from discrete_ed.training import FitConfig, fit, shuffled_batches
 
 try:
     from sklearn.base import BaseEstimator, DensityMixin
     from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:  # the few lines of it that are needed
+except ImportError:  # the few parts of scikit-learn that are needed
 
     class BaseEstimator:  # type: ignore[no-redef]
         """Parameters are the arguments of the constructor."""
@@ -62,19 +64,20 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         energy: a name that `density_energy` knows, or a function from the number of bits to an `Energy`.
         loss: a name that `density_loss` knows, or any function of an energy and a batch.
-        width: see `density_energy`.
-        layers: likewise.
-        epsilon: ε of `ed` and `block-ed`.
+        width: units of a hidden layer, see `density_energy`.
+        layers: hidden layers, see `density_energy`.
+        epsilon: ε, the probability that noise flips a bit, of `ed` and `block-ed`; None takes `default_epsilon`.
         steps: training steps.
-        batch_size: rows in a step.
+        batch_size: rows in a training step.
         learning_rate: peak learning rate of AdamW.
         weight_decay: decoupled weight decay.
-        binarize: values above it become ones, as in scikit-learn's `BernoulliNB`; None asks for zeros and ones.
+        binarize: values above it become ones, as in scikit-learn's `BernoulliNB`; None expects zeros and ones.
         random_state: a seed, a `numpy.random.RandomState` or `Generator`, or None for a fresh one.
 
     Attributes:
         energy_: the fitted energy, in float64.
-        log_z_: what is known of its `log Z`: exact up to 20 bits and for small machines, else a bracket.
+        log_z_: its log partition function, a `LogPartition`: exact up to 20 bits and for small restricted Boltzmann
+            machines, else a bracket.
         n_features_in_: number of columns.
 
     >>> X = (np.random.default_rng(0).random((200, 4)) < [0.9, 0.5, 0.1, 0.5]).astype(int)
@@ -90,7 +93,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         *,
         width: int = 128,
         layers: int = 2,
-        epsilon: float = 0.1,
+        epsilon: float | None = None,
         steps: int = 1000,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
@@ -122,14 +125,14 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         g = torch.Generator().manual_seed(seed)
         bits = data.shape[1]
         config = FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
-        with torch.random.fork_rng(devices=[]):  # the user's own energy or loss may draw from torch's generator
+        with torch.random.fork_rng(devices=[]):  # the user's own energy or loss may use torch's generator
             torch.default_generator.manual_seed(seed)
             if callable(self.energy):
                 energy = self.energy(bits)
             else:
                 energy = density_energy(self.energy, bits, width=self.width, layers=self.layers, data=data, seed=seed)
             if callable(self.loss):
-                loss = deepcopy(self.loss)  # it may have a state, such as a buffer, and every fit starts afresh
+                loss = deepcopy(self.loss)  # it may have a state, such as a buffer, but every fit starts anew
             else:
                 loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
             fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
@@ -141,25 +144,25 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def score_samples(self, X: Any) -> np.ndarray[Any, Any]:
         """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket where `log Z` is estimated."""
         check_is_fitted(self)
-        x = self._bits(X, reset=False).double()
-        with torch.no_grad():
-            return (-self.energy_(x) - self.log_z_.value).numpy()
+        return log_likelihood(self.energy_, self._bits(X, reset=False).double(), self.log_z_).values.numpy()
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002 part of the interface
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
     def sample(self, n_samples: int = 1, *, random_state: Any = None, steps: int = 1000) -> np.ndarray[Any, Any]:
-        """Draw rows of zeros and ones, `(n_samples, D)`: independent up to 16 bits, ends of chains beyond.
+        """Sample rows of zeros and ones, `(n_samples, D)`: independent up to 16 bits, ends of chains beyond.
 
         Args:
+            n_samples: number of rows.
             random_state: as in the constructor.
-            steps: of the chains, which start at rows of the training data.
+            steps: steps of the chains, which start at rows of the training data.
         """
         check_is_fitted(self)
         g = torch.Generator().manual_seed(self._seed(random_state))
         rows = torch.randint(len(self._start), (n_samples,), generator=g)
-        return draw(self.energy_, n_samples, self._start[rows].double(), steps=steps, generator=g).numpy().astype(int)
+        start = self._start[rows].double()
+        return sample_states(self.energy_, n_samples, start, steps=steps, generator=g).numpy().astype(int)
 
     def _bits(self, X: Any, *, reset: bool) -> Tensor:
         values = np.asarray(validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1))

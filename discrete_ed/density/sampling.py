@@ -1,74 +1,175 @@
-"""Draws from a fitted density: by enumeration where that can be, else by chains, from the best starts there are."""
+"""Samples of a fitted density: by enumeration for few bits, else by chains from the best starts that can be had."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from discrete_ed.density.models import ENUMERATED, draw
+from discrete_ed.density.models import chain_kernel
 from discrete_ed.energies import Energy
-from discrete_ed.jobs.estimate.config import EstimateConfig
-from discrete_ed.samplers import State
+from discrete_ed.energies.local import Taylor
+from discrete_ed.errors import InputError
+from discrete_ed.likelihood.enumeration import log_law
+from discrete_ed.names import ENUMERATED_BITS
+from discrete_ed.samplers import State, sample
+from discrete_ed.states import enumerate_states
 
-SNAPSHOTS = 10  # states that each chain from noise gives
-START_DRAWS = 4_000_000
-PILOT = 2**14  # of these draws, to see whether all of them would be enough
+SNAPSHOTS = 10
+"""states that each chain gives, where chains start from noise"""
+UNIFORM_STARTS = 4_000_000
+"""uniform states that are weighted by `exp(−E)`, to find starts for chains"""
+PILOT_STARTS = 2**14
+"""the first uniform states, which show whether all of them could be enough"""
 
 
-def generate(energy: Energy, train: Tensor, config: EstimateConfig, generator: torch.Generator) -> dict[str, Any]:
-    """Draw ten `states` for each of `config.samples`; returns them, and the effective number of starts.
+@dataclass(frozen=True, eq=False)
+class DensitySamples:
+    """Samples of a density."""
 
-    Up to 16 bits by enumeration. Beyond, `START_DRAWS` uniform states are weighed by `exp(−E)`. Where their effective
-    number reaches that of the states wanted, these are drawn from them, and each makes a tenth of the chain's steps:
-    every state has a chain of its own, and no chain has to find a mode. Else chains start at random rows that have the
-    training data's marginals, and each gives ten states.
+    states: Tensor
+    """`(N, D)` float; chains give theirs in turn, so that the first tenth are of different chains"""
+    effective_starts: float | None
+    """The effective number of the weighted uniform states, `(Σ w)² / Σ w²`; None where all states were enumerated."""
+
+
+def sample_density(
+    energy: Energy,
+    training_states: Tensor,
+    count: int,
+    *,
+    steps: int = 400,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    callback: Callable[[int, int], None] | None = None,
+) -> DensitySamples:
+    """Sample a fitted density.
+
+    Up to 16 bits samples are independent, by enumeration. Beyond, 4,000,000 uniform states are weighted by `exp(−E)`.
+    Where their effective number reaches `count`, as many are resampled in proportion to the weights, and each makes a
+    tenth of the steps: every sample has a chain of its own, and no chain has to find a mode. Else chains start at
+    random states that have the marginals of the training data, and each gives ten samples.
+
+    Args:
+        energy: the energy, on the device of the training states.
+        training_states: `(N, D)`, of any number type.
+        count: the number of samples, a multiple of 10.
+        steps: steps of a chain before its first sample; between two samples a tenth of them.
+        seed: seed of the first uniform states, which decide whether importance sampling is tried.
+        generator: the source of all other randomness.
+        callback: called after each step of the chains with the number of steps done and the number in all.
+
+    Raises:
+        InputError: `count` is not a multiple of 10.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape
+    torch.Size([20, 3])
     """
-    bits, count = train.shape[1], SNAPSHOTS * config.samples
-    if bits <= ENUMERATED:
-        states = draw(energy, count, train.new_zeros(count, bits).float(), generator=generator)
-        return {"states": states, "effective_starts": None}
-    pilot = torch.Generator(train.device).manual_seed(config.seed)
-    uniform, w, ess = weighted_uniform(energy, min(PILOT, START_DRAWS), bits, pilot, train.device)
-    if ess * START_DRAWS >= count * len(uniform):  # more of them may be enough
-        uniform, w, ess = weighted_uniform(energy, START_DRAWS, bits, generator, train.device)
-    between = max(1, config.sampler_steps // 10)
+    if count < 1 or count % SNAPSHOTS:
+        raise InputError(f"count: expected a multiple of {SNAPSHOTS}, since each chain gives so many, got {count}")
+    bits, device = training_states.shape[1], training_states.device
+    if bits <= ENUMERATED_BITS:
+        start = training_states.new_zeros(count, bits).float()
+        return DensitySamples(sample_states(energy, count, start, generator=generator), None)
+    pilot = torch.Generator(device).manual_seed(seed)
+    uniform, weights, ess = weighted_uniform(energy, min(PILOT_STARTS, UNIFORM_STARTS), bits, pilot, device)
+    if ess * UNIFORM_STARTS >= count * len(uniform):  # more of them may be enough
+        uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, bits, generator, device)
+    between = max(1, steps // 10)
     if ess >= count:
-        start, steps, snapshots = uniform[_rows(w, count, generator)], between, 1
-        chunks = start.float().split(config.samples)
+        start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
+        parts = start.float().split(count // SNAPSHOTS)
     else:
-        marginals = train.float().mean(0)
-        noise = torch.rand(config.samples, bits, generator=generator, device=train.device)
-        chunks, steps, snapshots = ((noise < marginals).float(),), config.sampler_steps, SNAPSHOTS
-    total = len(chunks) * (steps + (snapshots - 1) * between)
-    with tqdm(total=total, desc="sample", unit="step") as bar:
+        marginals = training_states.float().mean(0)
+        noise = torch.rand(count // SNAPSHOTS, bits, generator=generator, device=device)
+        parts, burn_in, snapshots = ((noise < marginals).float(),), steps, SNAPSHOTS
+    total = len(parts) * (burn_in + (snapshots - 1) * between)
+    done = 0
 
-        def callback(step: int, state: State) -> None:  # noqa: ARG001
-            bar.update()
+    def count_step(step: int, state: State) -> None:  # noqa: ARG001
+        nonlocal done
+        done += 1
+        if callback is not None:
+            callback(done, total)
 
-        found = [
-            draw(
-                energy, len(x) * snapshots, x, steps=steps, snapshots=snapshots, generator=generator, callback=callback
-            )
-            for x in chunks
-        ]
-    return {"states": torch.cat(found), "effective_starts": ess}
+    samples = [
+        sample_states(
+            energy,
+            len(start) * snapshots,
+            start,
+            steps=burn_in,
+            snapshots=snapshots,
+            generator=generator,
+            callback=count_step,
+        )
+        for start in parts
+    ]
+    return DensitySamples(torch.cat(samples), ess)
+
+
+def sample_states(
+    energy: Energy,
+    count: int,
+    start: Tensor,
+    *,
+    steps: int = 1000,
+    snapshots: int = 1,
+    generator: torch.Generator | None = None,
+    callback: Callable[[int, State], None] | None = None,
+) -> Tensor:
+    """States from the law of an energy, `(count, D)` float: independent up to 16 bits, the ends of chains beyond.
+
+    Where bits are frozen all are ends of chains, since each start has a law of its own.
+
+    Args:
+        energy: the energy.
+        count: the number of states.
+        start: states at which chains start, `(B, D)`, one for each chain: `B = count / snapshots`.
+        steps: steps of the chains before the first snapshot; between two snapshots a tenth of them.
+        snapshots: how many states each chain gives, one after the other.
+        generator: the source of randomness.
+        callback: called after every step, as `sample` calls it.
+
+    Raises:
+        InputError: numbers of chains and snapshots that don't give `count`.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> g = torch.Generator().manual_seed(0)
+    >>> x = sample_states(BernoulliEnergy(torch.tensor([2.0, -2.0])), 1000, torch.zeros(1000, 2), generator=g)
+    >>> (x.mean(0) - torch.tensor([2.0, -2.0]).sigmoid()).abs().max().item() < 0.05
+    True
+    """
+    if len(start) * snapshots != count:
+        raise InputError(f"start: expected {count} / {snapshots} states, one for each chain, got {len(start)}")
+    bits = start.shape[1]
+    if bits <= ENUMERATED_BITS and energy.free(start).all():
+        with torch.no_grad():
+            law = log_law(energy, bits, dtype=start.dtype).double().exp()
+        rows = law.multinomial(count, replacement=True, generator=generator)
+        return enumerate_states(bits, dtype=start.dtype, device=rows.device)[rows]
+    kernel, local = chain_kernel(energy), Taylor(energy)
+    x, samples = start, []
+    for k in range(snapshots):
+        x = sample(kernel, local, x, max(1, steps // 10) if k else steps, generator=generator, callback=callback)
+        samples.append(x)
+    return torch.cat(samples)
 
 
 def weighted_uniform(
-    energy: Energy, draws: int, bits: int, generator: torch.Generator, device: torch.device
+    energy: Energy, count: int, bits: int, generator: torch.Generator | None, device: torch.device
 ) -> tuple[Tensor, Tensor, float]:
     """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
-    x = torch.randint(2, (draws, bits), generator=generator, device=device, dtype=torch.uint8)
+    x = torch.randint(2, (count, bits), generator=generator, device=device, dtype=torch.uint8)
     with torch.no_grad():
         log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(2**14)])
     w = (log_w - log_w.max()).exp()
     return x, w, float(w.sum() ** 2 / w.square().sum())
 
 
-def _rows(w: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Rows drawn in proportion to their weights, of which there may be more than `multinomial` takes."""
-    places = torch.rand(count, generator=generator, device=w.device, dtype=w.dtype) * w.sum()
-    return torch.searchsorted(w.cumsum(0), places).clamp(max=len(w) - 1)
+def _resampled_rows(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    """Rows resampled in proportion to their weights, of which there may be more than `multinomial` takes."""
+    places = torch.rand(count, generator=generator, device=weights.device, dtype=weights.dtype) * weights.sum()
+    return torch.searchsorted(weights.cumsum(0), places).clamp(max=len(weights) - 1)

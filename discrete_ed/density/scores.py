@@ -1,8 +1,9 @@
-"""Scores of a fitted density: how likely it finds states, and how far its samples are from them."""
+"""Scores of a fitted density: how likely it finds held-out states, and how far its samples are from them."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,100 +13,225 @@ from torch import Tensor
 from discrete_ed.data import Toy
 from discrete_ed.density.sampling import SNAPSHOTS
 from discrete_ed.energies import BernoulliEnergy, Energy
-from discrete_ed.jobs.estimate.config import EstimateConfig
-from discrete_ed.likelihood.partition import LogLikelihood, LogPartition, estimate_log_z, importance_log_z
+from discrete_ed.likelihood.partition import (
+    LogLikelihood,
+    LogPartition,
+    estimate_log_z,
+    importance_log_z,
+    log_likelihood,
+)
 from discrete_ed.metrics import hamming_mmd_repeats, hamming_test
 
-MMD_SIZE, MMD_REPEATS = 4000, 10  # as published
-FEWEST_REPEATS = 5  # of which the scatter tells an error
-UNIFORM_DRAWS = 1_000_000  # as published
+MMD_SIZE, MMD_REPEATS = 4000, 10
+"""states in a set, and sets, of the published comparisons by MMD"""
+FEWEST_REPEATS = 5
+"""sets whose scatter is enough to estimate an error"""
+UNIFORM_SAMPLES = 1_000_000
+"""uniform states from which the published comparisons estimate log Z"""
+SCORED_TRAINING_STATES = 50_000
+"""training states whose likelihood is computed, and at which chains may start"""
 
 
-def bracket(
-    energy: Energy, train: Tensor, config: EstimateConfig, generator: torch.Generator
-) -> tuple[LogPartition, list[str]]:
-    """What is known of `log Z`, and what was warned of."""
+@dataclass(frozen=True)
+class SetDistance:
+    """MMD² between some states and test states."""
+
+    value: float
+    """The unbiased estimate; the mean of several sets where there are enough states."""
+    error: float | None
+    """The standard error of that mean; None where there is one set."""
+    interval: tuple[float, float] | None
+    """The 95% bootstrap interval of one set; None where there are several."""
+    p_value: float
+    """Whether states and test states have the same law, by permutation of one set of each."""
+
+    def to_dict(self, name: str) -> dict[str, Any]:
+        """The fields under the names `NAME`, `NAME_error`, `NAME_interval`, `NAME_p_value`."""
+        return {
+            name: self.value,
+            f"{name}_error": self.error,
+            f"{name}_interval": self.interval and list(self.interval),
+            f"{name}_p_value": self.p_value,
+        }
+
+
+@dataclass(frozen=True)
+class SampleDistances:
+    """How far samples, and training states as the floor, are from test states."""
+
+    samples: SetDistance
+    floor: SetDistance
+    size: int
+    """States in a set."""
+    repeats: int
+    """Sets."""
+    p_value_size: int
+    """States in each of the two sets that the p-values compare."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as `result.json` has them."""
+        sizes = {"p_value_size": self.p_value_size, "mmd_size": self.size, "mmd_repeats": self.repeats}
+        return {**sizes, **self.samples.to_dict("mmd2"), **self.floor.to_dict("mmd2_floor")}
+
+
+@dataclass(frozen=True)
+class ToyScores:
+    """What is known where the true law is."""
+
+    entropy: float
+    """The mean of `−log p` of the test states under the truth: no law has a smaller negative log-likelihood."""
+    entropy_error: float
+    published_nll: float
+    """The negative log-likelihood of the published protocol, whose log Z is biased; see `importance_log_z`."""
+    published_nll_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class DensityScores:
+    """The scores of a fitted density."""
+
+    test: LogLikelihood
+    train: LogLikelihood
+    valid: LogLikelihood
+    independent_columns: float
+    """The mean log-likelihood of the test states under independent columns, the trivial model."""
+    warnings: tuple[str, ...]
+    """What the estimate of log Z warned of."""
+    distances: SampleDistances
+    toy: ToyScores | None
+    """Where the true law is known."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scores as `result.json` has them."""
+        bracket = self.test.log_partition.bracket
+        return {
+            "test_log_likelihood": self.test.mean,
+            "lower": self.test.lower,
+            "upper": self.test.upper,
+            "exact": self.test.exact,
+            "test_error": self.test.error,
+            "train_log_likelihood": self.train.mean,
+            "valid_log_likelihood": self.valid.mean,
+            "log_z": {
+                "forward": bracket.lower,
+                "reverse": bracket.upper,
+                "forward_error": bracket.lower_error,
+                "reverse_error": bracket.upper_error,
+            },
+            "independent_columns": self.independent_columns,
+            "warnings": list(self.warnings),
+            **self.distances.to_dict(),
+            "toy": None if self.toy is None else asdict(self.toy),
+        }
+
+
+def score_density(
+    energy: Energy,
+    samples: Tensor,
+    *,
+    train: Tensor,
+    valid: Tensor,
+    test: Tensor,
+    toy: Toy | None = None,
+    temperatures: int = 1000,
+    runs: int = 256,
+    generator: torch.Generator | None = None,
+) -> DensityScores:
+    """Score a fitted density by the likelihood of held-out states, and by the distance of its samples from them.
+
+    Args:
+        energy: the energy, on the device of the states.
+        samples: its samples, `(N, D)` float; the first tenth must be independent, as those of `sample_density` are.
+        train: training states; the likelihood of the first 50,000 is computed.
+        valid: validation states.
+        test: test states.
+        toy: the true law, where it is known.
+        temperatures: inverse temperatures of annealed importance sampling, and steps of the chains that its reverse
+            runs start from, where `log Z` has to be estimated.
+        runs: runs of annealed importance sampling, each way.
+        generator: the source of randomness.
+
+    >>> states = torch.eye(3).repeat(10, 1)
+    >>> scores = score_density(BernoulliEnergy(3), states, train=states, valid=states, test=states)
+    >>> scores.test.exact, round(scores.test.mean, 4)  # −3 log 2
+    (True, -2.0794)
+    """
+    some_train, valid, test_states = train[:SCORED_TRAINING_STATES].float(), valid.float(), test.float()
+    log_partition, caught = bracket_log_z(energy, some_train, temperatures=temperatures, runs=runs, generator=generator)
+    return DensityScores(
+        log_likelihood(energy, test_states, log_partition),
+        log_likelihood(energy, some_train, log_partition),
+        log_likelihood(energy, valid, log_partition),
+        independent_columns(train, test),
+        caught,
+        sample_distances(samples.cpu(), test_states.cpu(), train.cpu()),
+        None if toy is None else score_against_truth(toy, energy, test_states, generator),
+    )
+
+
+def bracket_log_z(
+    energy: Energy, train: Tensor, *, temperatures: int, runs: int, generator: torch.Generator | None
+) -> tuple[LogPartition, tuple[str, ...]]:
+    """`log Z`, exact or bracketed (see `estimate_log_z`), and the texts of the warnings that this gave."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        found = estimate_log_z(
-            energy,
-            train,
-            temperatures=config.temperatures,
-            burn_in=config.temperatures,
-            runs=config.runs,
-            generator=generator,
+        log_partition = estimate_log_z(
+            energy, train, temperatures=temperatures, burn_in=temperatures, runs=runs, generator=generator
         )
-    return found, [str(warning.message) for warning in caught]
-
-
-def likelihoods(test: LogLikelihood, train: LogLikelihood, valid: LogLikelihood) -> dict[str, Any]:
-    """The mean log-likelihoods of the three sets, the bracket of the test set's, and that of `log Z`."""
-    z = test.log_partition
-    return {
-        "test_log_likelihood": test.mean,
-        "lower": test.lower,
-        "upper": test.upper,
-        "exact": test.exact,
-        "test_error": test.error,
-        "train_log_likelihood": train.mean,
-        "valid_log_likelihood": valid.mean,
-        "log_z": {"forward": z.bracket.lower, "reverse": z.bracket.upper, "forward_error": z.bracket.lower_error}
-        | {"reverse_error": z.bracket.upper_error},
-    }
+    return log_partition, tuple(str(warning.message) for warning in caught)
 
 
 def independent_columns(train: Tensor, x: Tensor) -> float:
-    """The trivial baseline, exact: mean log-likelihood of states `(n, D)` under the marginals of the training states.
+    """The trivial baseline, exact: mean log-likelihood of states `(N, D)` under the marginals of the training states.
 
     Each marginal has one fair coin added, so that a column which is constant in training costs no infinity.
+
+    >>> round(independent_columns(torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0]])), 4)  # log 2.5 / 3
+    -0.1823
     """
     logits = BernoulliEnergy.from_data(train).logits.detach().double()
     return (x.double() @ logits - torch.nn.functional.softplus(logits).sum()).mean().item()
 
 
-def discrepancies(samples: Tensor, test: Tensor, train: Tensor) -> dict[str, Any]:
+def sample_distances(samples: Tensor, test: Tensor, train: Tensor) -> SampleDistances:
     """MMD² of the samples, and of training states, against test states, in sets of equal size.
 
-    As published, the mean of ten sets of 4,000, with its error, where there are states for at least five. Else one set
-    of at most 4,000, with a bootstrap interval. The p-values, by permutation, are of one such set in either case; they
-    suppose independent states, so of the samples it takes the first of every chain only, and of a table random rows.
+    As published, this is the mean of ten sets of 4,000, with its error, where there are states for at least five.
+    Else one set of at most 4,000 is compared, with a bootstrap interval. The p-values, by permutation, are of one such
+    set in either case. They suppose independent states: so they take the first of every chain only, and random rows of
+    a table.
     """
     repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // MMD_SIZE)
-    alone = min(MMD_SIZE, len(test), len(train), len(samples) // SNAPSHOTS)
-    several, rows = repeats >= FEWEST_REPEATS, repeats * MMD_SIZE
-    found: dict[str, Any] = {"p_value_size": alone}
-    found |= {"mmd_size": MMD_SIZE, "mmd_repeats": repeats} if several else {"mmd_size": alone, "mmd_repeats": 1}
-    some_test = _random_rows(test, alone)
-    for name, states, some in (("mmd2", samples, samples[:alone]), ("mmd2_floor", train, _random_rows(train, alone))):
-        drawn = hamming_test(some.float(), some_test)
-        value, error, interval = drawn.observed, None, drawn.interval
-        if several:
-            (value, error), interval = _published(states[:rows].float(), test[:rows]), None
-        found |= {name: value, f"{name}_error": error, f"{name}_interval": interval and list(interval)}
-        found[f"{name}_p_value"] = drawn.p_value
-    return found
+    one_set = min(MMD_SIZE, len(test), len(train), len(samples) // SNAPSHOTS)
+    several = repeats >= FEWEST_REPEATS
+    some_test = _random_rows(test, one_set)
 
+    def distance(states: Tensor, some: Tensor) -> SetDistance:
+        tested = hamming_test(some.float(), some_test)
+        if not several:
+            return SetDistance(tested.observed, None, tested.interval, tested.p_value)
+        rows = repeats * MMD_SIZE
+        sets = hamming_mmd_repeats(states[:rows].float(), test[:rows], MMD_SIZE)
+        return SetDistance(sets.mean, sets.error, None, tested.p_value)
 
-def _published(x: Tensor, y: Tensor) -> tuple[float, float]:
-    repeats = hamming_mmd_repeats(x, y, MMD_SIZE)
-    return repeats.mean, repeats.error
+    return SampleDistances(
+        samples=distance(samples, samples[:one_set]),
+        floor=distance(train, _random_rows(train, one_set)),
+        size=MMD_SIZE if several else one_set,
+        repeats=repeats if several else 1,
+        p_value_size=one_set,
+    )
 
 
 def _random_rows(states: Tensor, count: int) -> Tensor:
     return states[torch.randperm(len(states), generator=torch.Generator().manual_seed(0))[:count]]
 
 
-def toy_scores(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator) -> dict[str, float]:
-    """The entropy of the truth, as its mean `−log p` of the test states; and the published protocol: uniform importance
-    sampling, 4,000 test states."""
-    log_z, error = importance_log_z(energy, test.shape[1], UNIFORM_DRAWS, generator=generator)
+def score_against_truth(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator | None = None) -> ToyScores:
+    """The entropy of the true law on the test states, and the published protocol's likelihood of 4,000 of them."""
+    log_z, error = importance_log_z(energy, test.shape[1], UNIFORM_SAMPLES, generator=generator)
     with torch.no_grad():
         published = energy(test[:MMD_SIZE]).mean().item() + log_z
     truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())
     truth = truth[np.isfinite(truth)]  # a cell on an edge of the checkerboard may have its centre outside
-    return {
-        "entropy": float(truth.mean()),
-        "entropy_error": float(truth.std() / len(truth) ** 0.5),
-        "published_nll": published,
-        "published_nll_error": error,
-    }
+    return ToyScores(float(truth.mean()), float(truth.std() / len(truth) ** 0.5), published, error)

@@ -10,8 +10,8 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.ising.objectives import Array
 from discrete_ed.samplers import GibbsSweep
+from discrete_ed.training import FitConfig, fit, shuffled_batches
 from discrete_ed.training.contrastive import ContrastiveDivergence
-from discrete_ed.training.fit import FitConfig, fit, shuffled_batches
 
 STEPS, BATCH, CHAINS = 1000, 500, 500
 

@@ -1,36 +1,68 @@
-"""One HTML page that holds everything: no outside request, nothing to lose."""
+"""The report page: one HTML file that holds everything and asks for nothing from outside."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 
-Figures = Mapping[str, tuple[bytes, str]]
-"""PNG and caption of each figure, by title."""
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure as a page shows it: the vector graphic where there is one, else the PNG.
+
+    `style.page_figure` makes one of a figure of matplotlib's.
+    """
+
+    title: str
+    caption: str
+    png: bytes
+    svg: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The image as a data URI, which a browser draws without running anything inside of it."""
+        kind, content = ("png", self.png) if self.svg is None else ("svg+xml", self.svg.encode())
+        return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def render_page(
     title: str,
+    verdict: str,
     lead: str,
     tables: Mapping[str, Sequence[Sequence[str]]],
-    figures: Figures,
+    figures: Sequence[PageFigure],
     facts: Mapping[str, Any],
     notes: Sequence[str] = (),
     *,
     warnings: Sequence[str] = (),
     marked: bool = True,
 ) -> str:
-    """A self-contained page: a lead, tables (the first row is the header), notes on them, figures, a list of facts.
+    """A self-contained page: verdict, warnings, lead, tables, notes on them, figures, and a list of facts.
 
     Args:
-        warnings: what must be known before the tables are read, and stands above them.
+        title: what the page is about.
+        verdict: the result in one sentence, with the yardstick that it is judged by; it stands right under the title.
+        lead: what was done, and how to read it, in a sentence or two.
+        tables: rows of text by the title of the table; the first row is the header.
+        figures: in the order in which they are shown.
+        facts: the options in effect, and other facts on the run, by name.
+        notes: how the tables are to be read.
+        warnings: what must be known before the tables are read; they stand above them.
         marked: whether the first row of the first table is what the page is about.
     """
+    import jinja2
+
     environment = jinja2.Environment(loader=jinja2.PackageLoader("discrete_ed", "jobs"), autoescape=True)
-    images = {name: (base64.b64encode(png).decode(), caption) for name, (png, caption) in figures.items()}
-    template = environment.get_template("page.html.jinja")
-    told = {"notes": notes, "warnings": warnings, "marked": marked}
-    return template.render(title=title, lead=lead, tables=tables, figures=images, facts=facts, **told)
+    return environment.get_template("page.html.jinja").render(
+        title=title,
+        verdict=verdict,
+        lead=lead,
+        tables=tables,
+        figures=figures,
+        facts=facts,
+        notes=notes,
+        warnings=warnings,
+        marked=marked,
+    )

@@ -16,19 +16,22 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from types import UnionType
-from typing import IO, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from discrete_ed.energies import Energy
 from discrete_ed.energies.saving import Arguments, save_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.options import ResumableConfig, changed_options, options_in_effect
-from discrete_ed.jobs.style import as_png
+from discrete_ed.jobs.page import PageFigure
+from discrete_ed.jobs.style import page_figure
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import ranks, text_from_first, wait_for_all
 from discrete_ed.runtime.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
@@ -88,21 +91,20 @@ class RunFolder:
         text = json.dumps(content, indent=2, default=str, allow_nan=False, ensure_ascii=False)
         self.write(name, (text + "\n").encode())
 
-    def plot(self, drawings: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> dict[str, tuple[bytes, str]]:
-        """Draw figures, with a bar, and write each as `NAME.png`.
+    def plot(self, figures: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> list[PageFigure]:
+        """Plot figures, with a bar, and write each as `NAME.png`.
 
         Args:
-            drawings: by name the title, what draws the figure, and the caption.
+            figures: by name the title, the function that plots the figure, and the caption.
 
         Returns:
-            PNG and caption of each figure by title, as a report page takes them.
+            The figures in the same order, as `render_page` takes them.
         """
-        images = {}
-        for name, (title, make, caption) in tqdm(drawings.items(), desc="draw", leave=False):
-            png = as_png(make())
-            self.write(f"{name}.png", png)
-            images[title] = (png, caption)
-        return images
+        plotted = []
+        for name, (title, plot, caption) in tqdm(figures.items(), desc="plot", leave=False):
+            plotted.append(page_figure(title, plot(), caption))
+            self.write(f"{name}.png", plotted[-1].png)
+        return plotted
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of any kind, whole or not at all."""

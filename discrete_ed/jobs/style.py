@@ -1,16 +1,29 @@
-"""How figures look: colours, frames, limits, and PNG. Nothing here touches a display."""
+"""How figures look: colours, frames, limits, and how they are written. Nothing here touches a display.
+
+Matplotlib is imported where a figure is written, so that a run that plots nothing doesn't need it.
+"""
 
 from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+from discrete_ed.jobs.page import PageFigure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 REAL, MADE, QUIET = "#1b6ca8", "#d1495b", "#8a8f98"
+DPI = 200
+"""Dots per inch of PNG files, and of the images inside vector graphics."""
+LARGEST_SVG = 1_500_000
+"""Characters of a vector graphic beyond which a page shows the PNG: a browser draws so many elements slowly."""
 
 
 def style(axes: Axes, title: str, x: str, y: str) -> None:
@@ -24,10 +37,28 @@ def style(axes: Axes, title: str, x: str, y: str) -> None:
 def as_png(figure: Figure) -> bytes:
     """The figure as PNG; characters that matplotlib's font lacks become boxes without a warning each."""
     png = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        figure.savefig(png, dpi=130)
+    with _missing_glyphs_allowed():
+        figure.savefig(png, format="png", dpi=DPI)
     return png.getvalue()
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as a vector graphic whose text is drawn as paths: it looks the same in every browser.
+
+    The same figure always gives the same text: neither the date nor random names are in it.
+    """
+    from matplotlib import rc_context
+
+    svg = io.BytesIO()
+    with _missing_glyphs_allowed(), rc_context({"svg.fonttype": "path", "svg.hashsalt": "discrete-ed"}):
+        figure.savefig(svg, format="svg", dpi=DPI, metadata={"Date": None})
+    return svg.getvalue().decode()
+
+
+def page_figure(title: str, figure: Figure, caption: str) -> PageFigure:
+    """The figure as a report page shows it: as a vector graphic, unless that is larger than `LARGEST_SVG`."""
+    svg = as_svg(figure)
+    return PageFigure(title, caption, as_png(figure), svg if len(svg) <= LARGEST_SVG else None)
 
 
 def range_of(values: Sequence[float], include: float | None = None) -> tuple[float, float]:
@@ -37,3 +68,10 @@ def range_of(values: Sequence[float], include: float | None = None) -> tuple[flo
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     margin = 0.08 * (high - low) or 1.0
     return low - margin, high + margin
+
+
+@contextmanager
+def _missing_glyphs_allowed() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field
 from math import isnan
 from typing import Any, cast
 
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from discrete_ed.energies.base import AnyEnergy
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import from_first_
-from discrete_ed.training.fit import FitConfig, Record, _ema, columns_of, fit, records_of
+from discrete_ed.training.config import FitConfig
+from discrete_ed.training.loop import Training
+from discrete_ed.training.records import Record
 
 
 @dataclass(frozen=True)
 class Selected:
-    """What a fit with selection came to."""
+    """The result of a fit with early stopping."""
 
     step: int
     """The step whose averaged weights the energy now holds."""
     score: float
-    """Their score."""
+    """The score of these weights."""
     scores: list[tuple[int, float]]
-    """All steps at which a score was taken, with the score."""
+    """Each step at which a score was taken, with the score."""
     records: list[Record]
-    """A record for each step, as `fit` gives them."""
-
-
-class _Enough(Exception):
-    """Raised out of `fit` when patience is at an end."""
+    """A record for each step, as `fit` returns them, with `score` where one was taken."""
 
 
 def fit_selected(
@@ -45,21 +45,24 @@ def fit_selected(
     score: Callable[[AnyEnergy], float],
     every: int = 200,
     patience: int | None = None,
+    optimizer: Optimizer | None = None,
+    scheduler: LRScheduler | None = None,
     callback: Callable[[Record], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Selected:
-    """`fit`, and afterwards `energy` holds those averaged weights that scored best, not the last.
+    """`fit`, but afterwards `energy` holds the averaged weights that scored best instead of the last ones.
 
     Args:
-        score: judges an energy (in its mode of evaluation), higher is better: such as the likelihood, or minus a loss,
-            of validation data.
-        every: steps between scores; the last step is scored as well.
-        patience: scores in a row without a new best after which the fit stops; None never stops early.
-        callback: called with the record of each step; one with a score has it as `score`.
+        energy, loss, batches, config, optimizer, scheduler: as in `fit`.
+        score: judges an energy (which is in evaluation mode), higher is better: for example the likelihood of
+            validation data, or minus a loss.
+        every: number of steps between two scores; the last step is scored as well.
+        patience: number of scores in a row without a new best after which the fit stops; None never stops early.
+        callback: called with the record of each step; the record of a step with a score has it as `score`.
         checkpoints: as in `fit`; the scores and the best weights so far are saved as well.
 
     Raises:
-        InputError: `every` or `patience` below 1; whatever `fit` raises.
+        InputError: `every` or `patience` is below 1; whatever `fit` raises.
         NumericalError: a score is NaN; whatever `fit` raises.
 
     >>> import torch
@@ -81,81 +84,79 @@ def fit_selected(
     """
     if every < 1 or (patience is not None and patience < 1):
         raise InputError(f"every, patience: expected at least 1, got {every} and {patience}")
-    config = config or FitConfig()
-    selection = _Selection(energy, config, score, every, patience, callback)
+    scores = _Scores(every, patience)
+    training = Training(
+        energy,
+        loss,
+        batches,
+        config,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        checkpoints=checkpoints,
+        things={"scores": scores},
+    )
+    judged = cast(Callable[[nn.Module], float], score)
     try:
-        fit(energy, loss, batches, replace(config, ema=0.0), callback=selection, checkpoints=checkpoints)
-    except _Enough:
-        pass
+        with closing(training.steps()) as steps:
+            for record in steps:
+                number = int(record["step"])
+                if number % every == 0 or number == training.config.steps:
+                    model = training.averaged.module
+                    with torch.no_grad():
+                        record = {**record, "score": scores.add(number, judged(model), model)}
+                if callback is not None:
+                    callback(record)
+                if scores.exhausted():
+                    break
     finally:
-        if selection.records:
-            best = selection.best
-            energy.load_state_dict(selection.averaged.module.state_dict() if best is None else best[2])
-    assert selection.best is not None
-    return Selected(selection.best[1], selection.best[0], selection.scores, selection.records)
+        if scores.best_weights is not None:
+            energy.load_state_dict(scores.best_weights)
+    step, best = scores.best()
+    taken = dict(scores.taken)
+    records = [
+        {**record, "score": taken[int(record["step"])]} if record["step"] in taken else record
+        for record in training.records
+    ]
+    return Selected(step, best, scores.taken, records)
 
 
-class _Selection:
-    """Watches a fit: averages the weights, scores them, keeps the best. Its state is saved with the fit's."""
+@dataclass
+class _Scores:
+    """The scores so far and the weights that scored best; checkpoints save them."""
 
-    def __init__(
-        self,
-        energy: AnyEnergy,
-        config: FitConfig,
-        score: Callable[[AnyEnergy], float],
-        every: int,
-        patience: int | None,
-        callback: Callable[[Record], None] | None,
-    ) -> None:
-        self.energy, self.score, self.steps = energy, cast(Callable[[Any], float], score), config.steps
-        self.every, self.patience, self.callback = every, patience, callback
-        self.settings = [config.ema, every, patience]
-        self.averaged = AveragedModel(energy, multi_avg_fn=_ema(config.ema)).eval()
-        self.scores: list[tuple[int, float]] = []
-        self.records: list[Record] = []
-        self.best: tuple[float, int, dict[str, Tensor]] | None = None
+    every: int
+    patience: int | None
+    taken: list[tuple[int, float]] = field(default_factory=list)
+    best_weights: dict[str, Tensor] | None = None
 
-    def __call__(self, record: Record) -> None:
-        self.averaged.update_parameters(self.energy)
-        number = int(record["step"])
-        if number % self.every == 0 or number == self.steps:
-            with torch.no_grad():
-                value = float(self.score(self.averaged.module))
-            value = from_first_(torch.tensor(value, dtype=torch.float64)).item()  # all ranks stop together
-            if isnan(value):
-                raise NumericalError(f"score: expected a number, got NaN at step {number}")
-            record = {**record, "score": value}
-            self.scores.append((number, value))
-            if self.best is None or value > self.best[0]:
-                weights = {name: part.clone() for name, part in self.averaged.module.state_dict().items()}
-                self.best = value, number, weights
-        self.records.append(record)
-        if self.callback is not None:
-            self.callback(record)
-        if self.best is not None and self.patience is not None:
-            best_step = self.best[1]
-            if sum(number > best_step for number, _ in self.scores) >= self.patience:
-                raise _Enough
+    def add(self, step: int, score: float, model: nn.Module) -> float:
+        """Note the score of a model's weights at a step; returns the score, which is the same on all ranks."""
+        value = from_first_(torch.tensor(float(score), dtype=torch.float64)).item()  # all ranks stop together
+        if isnan(value):
+            raise NumericalError(f"score: expected a number, got NaN at step {step}")
+        if not self.taken or value > self.best()[1]:
+            self.best_weights = {name: part.clone() for name, part in model.state_dict().items()}
+        self.taken.append((step, value))
+        return value
+
+    def best(self) -> tuple[int, float]:
+        """The first step with the highest score, and the score."""
+        return max(self.taken, key=lambda pair: pair[1])
+
+    def exhausted(self) -> bool:
+        """Whether the last `patience` scores brought no new best."""
+        return self.patience is not None and bool(self.taken) and self._since_best() >= self.patience
+
+    def _since_best(self) -> int:
+        best = self.best()[0]
+        return sum(step > best for step, _ in self.taken)
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "settings": self.settings,
-            "averaged": self.averaged.state_dict(),
-            "scores": self.scores,
-            "records": columns_of(self.records),
-            "best": self.best,
-        }
+        return {"settings": [self.every, self.patience], "taken": self.taken, "best_weights": self.best_weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if state.get("settings", self.settings) != self.settings:  # checkpoints of old have none
-            raise InputError(
-                f"ema, every, patience: expected those of the checkpoint, {state['settings']}, got {self.settings}"
-            )
-        self.averaged.load_state_dict(state["averaged"])
-        self.scores = [(step, score) for step, score in state["scores"]]
-        scores = dict(self.scores)
-        self.records = [
-            {**record, "score": scores[int(record["step"])]} if record["step"] in scores else record
-            for record in records_of(state["records"])
-        ]
-        self.best = None if state["best"] is None else tuple(state["best"])
+        settings = [self.every, self.patience]
+        if state["settings"] != settings:
+            raise InputError(f"every, patience: expected those of the checkpoint, {state['settings']}, got {settings}")
+        self.taken = [(step, score) for step, score in state["taken"]]
+        self.best_weights = state["best_weights"]

@@ -1,6 +1,8 @@
-"""Energies, losses and draws by name; and what block discrepancy comes to on a table."""
+"""Energies and losses by name, states sampled from them, and what block discrepancy reaches on a table."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import pytest
 import torch
@@ -26,7 +28,10 @@ from discrete_ed import (
     moments,
     save_energy,
 )
-from discrete_ed.density.models import chain_kernel, draw, judge
+from discrete_ed.density import default_epsilon, sample_states, validation_score
+from discrete_ed.density.losses import LOSSES
+from discrete_ed.density.models import ENERGIES, chain_kernel
+from discrete_ed.names import EnergyName, LossName, NetworkName
 
 pytestmark = pytest.mark.anywhere
 
@@ -87,38 +92,57 @@ def test_maximum_likelihood_is_the_mean_of_the_enumerated_law_and_refuses_many_b
         density_loss("ml")(BernoulliEnergy(18).to(DEVICE), x.repeat(1, 3))
 
 
+def test_every_name_of_the_command_line_builds_an_energy_or_a_loss():
+    assert tuple(ENERGIES) == get_args(EnergyName)
+    assert tuple(LOSSES) == get_args(LossName)
+    assert set(get_args(NetworkName)) < set(ENERGIES)
+
+
+@pytest.mark.parametrize(("loss", "epsilon"), [("ed", 0.1), ("block-ed", 0.5)])
+def test_the_noise_of_a_loss_has_one_default(loss, epsilon):
+    energy, x = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).to(DEVICE), torch.ones(4, 2, device=DEVICE)
+    values = [
+        density_loss(loss, block=1, generator=seeded(0), **noise)(energy, x).item()
+        for noise in ({}, {"epsilon": epsilon}, {"epsilon": 0.25})
+    ]
+    assert values[0] == values[1] != values[2]
+    assert default_epsilon(loss) == epsilon
+
+
 @pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])
 def test_unknown_names_are_refused(act):
     with pytest.raises(InputError, match="expected one of"):
         act()
 
 
-def test_few_bits_are_drawn_by_enumeration_and_many_by_chains(generator):
+def test_few_bits_are_sampled_by_enumeration_and_many_by_chains(generator):
     energy = BernoulliEnergy(torch.linspace(-2, 2, 18))
-    x = draw(energy, 4000, torch.zeros(2000, 18), steps=120, snapshots=2, generator=generator)
+    x = sample_states(energy, 4000, torch.zeros(2000, 18), steps=120, snapshots=2, generator=generator)
     assert x.shape == (4000, 18)
     assert (x.mean(0) - torch.linspace(-2, 2, 18).sigmoid()).abs().max() < 0.06
     assert not torch.equal(x[:2000], x[2000:])
-    few = draw(BernoulliEnergy(torch.tensor([2.0, -2.0])), 4000, torch.zeros(4000, 2), generator=generator)
+    few = sample_states(BernoulliEnergy(torch.tensor([2.0, -2.0])), 4000, torch.zeros(4000, 2), generator=generator)
     assert (few.mean(0) - torch.tensor([2.0, -2.0]).sigmoid()).abs().max() < 0.04
     with pytest.raises(InputError, match="expected 5 / 2 states"):
-        draw(energy, 5, torch.zeros(2, 18), snapshots=2)
+        sample_states(energy, 5, torch.zeros(2, 18), snapshots=2)
 
 
-def test_conditional_laws_are_drawn_from_their_starts_and_not_summed():
+def test_conditional_laws_are_sampled_from_their_starts_and_not_summed():
     known = Clamped(BernoulliEnergy(torch.tensor([9.0, 9.0])), torch.tensor([True, False]))
-    x = draw(known, 50, torch.zeros(50, 2), steps=20, generator=seeded())
+    x = sample_states(known, 50, torch.zeros(50, 2), steps=20, generator=seeded())
     assert x[:, 0].sum() == 0
     assert x[:, 1].mean() > 0.9
     with pytest.raises(InputError, match="freezes no bit"):
         density_loss("ml")(known, x)
 
 
-def test_the_judge_prefers_the_truth():
+def test_the_validation_score_prefers_the_truth():
     energy = BernoulliEnergy.from_data(DATA)
-    assert judge(energy, DATA.float()) > judge(BernoulliEnergy(6).to(DEVICE), DATA.float())
+    assert validation_score(energy, DATA.float()) > validation_score(BernoulliEnergy(6).to(DEVICE), DATA.float())
     wide = DATA.repeat(1, 3).float()
-    assert judge(BernoulliEnergy.from_data(wide), wide) > judge(BernoulliEnergy(18).to(DEVICE), wide)
+    assert validation_score(BernoulliEnergy.from_data(wide), wide) > validation_score(
+        BernoulliEnergy(18).to(DEVICE), wide
+    )
 
 
 class Free(Energy):

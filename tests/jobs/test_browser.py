@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from discrete_ed.jobs import page
 from discrete_ed.jobs.generate import figures
+from discrete_ed.jobs.style import page_figure
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -56,16 +58,15 @@ def open_page(html: str, folder: Path, width: int) -> tuple[list[str], set[str],
 
 @pytest.fixture(scope="module")
 def report() -> str:
-    import io
-
     graphs = [nx.star_graph(k) for k in range(2, 12)]
-    png = io.BytesIO()
-    figures.gallery(graphs, graphs).savefig(png)
     name = "a_generator_with_a_very_long_name_that_has_no_blank_anywhere_at_all.g6"
     rows = [["MMD²", *["a column with a name"] * 5], ["generated", *["0.1234 ±0.0012"] * 5], [name, *["0.1234"] * 5]]
     tables = {"Scores": rows, f"The graphs of {name}": [["", "value"], ["novel", f"1% (of those of {name}: 2%)"]]}
-    images = {f"Gallery of {name}": (png.getvalue(), f"caption of {name}")}
-    return page.render_page(f"Scores: {name}", f"{name} is a lead", tables, images, {name: name}, [f"{name}: a note"])
+    images = [page_figure(f"Gallery of {name}", figures.gallery(graphs, graphs), f"caption of {name}")]
+    images.append(replace(images[0], svg=None))
+    return page.render_page(
+        f"Scores: {name}", f"{name} is good", "a lead", tables, images, {name: name}, [f"{name}: a note"]
+    )
 
 
 @pytest.mark.parametrize("width", [1280, 768, 400, 320])

@@ -34,7 +34,7 @@ def test_the_comparison_measures_bias_noise_and_time(tmp_path, capsys):
 def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
     options = {"side": 3, "samples": 200, "probe": 200, "m": 2, "steps": 5, "batch": 50}
     whole = perturbations.run(ComparePerturbationsConfig(**options, out=tmp_path / "whole"))
-    real, calls = perturbations._compared, []
+    real, calls = perturbations.compare_loss, []
 
     def killed(*arguments):
         calls.append(arguments)
@@ -42,7 +42,7 @@ def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(perturbations, "_compared", killed)
+    monkeypatch.setattr(perturbations, "compare_loss", killed)
     with pytest.raises(KeyboardInterrupt):
         perturbations.run(ComparePerturbationsConfig(**options, out=tmp_path / "run"))
     found = perturbations.run(ComparePerturbationsConfig(resume=tmp_path / "run"))

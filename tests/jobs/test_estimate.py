@@ -14,22 +14,24 @@ from discrete_ed import (
     NetworkEnergy,
     RBMEnergy,
     SumEnergy,
-    hamming_mmd_repeats,
     load_energy,
     log_likelihood,
     read_table,
 )
 from discrete_ed.data import datasets
-from discrete_ed.density import sampling as density_draws
+from discrete_ed.density import sampling as density_sampling
 from discrete_ed.density import scores as density_scores
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.estimate import figures as density_figures
-from discrete_ed.jobs.estimate import run as density
-from discrete_ed.jobs.estimate.config import EstimateConfig
+from discrete_ed.jobs.estimate import report
+from discrete_ed.jobs.estimate import run as estimate
+from discrete_ed.jobs.estimate.config import EstimateConfig, resolve
+from discrete_ed.jobs.options import options_in_effect, reported_options
 from discrete_ed.jobs.sample import run as sampling
 from discrete_ed.jobs.sample.config import SampleConfig
 
-TINY = {"steps": 40, "samples": 40, "sampler_steps": 4, "temperatures": 5, "batch": 32, "width": 8, "layers": 1}
+TINY = {"steps": 40, "samples": 40, "sampler_steps": 4, "temperatures": 5, "batch": 32}
+SMALL = {**TINY, "width": 8, "layers": 1}
 FILES = {"config.json", "env.json", "metrics.jsonl", "checkpoint", "result.json", "report.html", "samples.npy"}
 FIGURES = {"marginals.png", "curves.png"}
 
@@ -47,15 +49,15 @@ def table(tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(density_scores, "UNIFORM_DRAWS", 2000)
-    monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
+    monkeypatch.setattr(density_scores, "UNIFORM_SAMPLES", 2000)
+    monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 2000)
     monkeypatch.setattr(density_figures, "PIXELS", 12)
     monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
 
 
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
-    result = density.run(EstimateConfig(data=str(table), out=out, **TINY))
+    result = estimate.run(EstimateConfig(data=str(table), out=out, **SMALL))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
@@ -75,15 +77,17 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     page = (out / "report.html").read_text()
     assert "<img" in page
     assert "http" not in page.split("</style>")[1]
-    told = capsys.readouterr().out
+    assert report.verdict(result) in page
+    assert "None" not in page
+    printed = capsys.readouterr().out
     for row in ("test log-likelihood", "independent columns", "p-value"):
-        assert row in told
+        assert row in printed
         assert row in page
 
 
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     out = tmp_path / "run"
-    result = density.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **TINY))
+    result = estimate.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **SMALL))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"density.png", "samples.png"}
     assert not result["exact"]
     assert result["lower"] < result["test_log_likelihood"] < result["upper"]
@@ -92,42 +96,19 @@ def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     assert result["warnings"] == [] or "bracket" in result["warnings"][0]
 
 
-def test_independent_columns_are_the_trivial_score(generator):
-    train, x = torch.randint(2, (11, 3), generator=generator), torch.randint(2, (7, 3), generator=generator)
-    train[:, 2] = 0
-    rate = (train.double().sum(0) + 0.5) / 12
-    by_hand = sum((rate[k] if row[k] else 1 - rate[k]).log().item() for row in x for k in range(3)) / 7
-    assert density_scores.independent_columns(train, x.float()) == pytest.approx(by_hand, abs=1e-6)
-
-
-def test_the_error_of_mmd_is_told_of_five_sets_or_more(monkeypatch, generator):
-    """With fewer its interval is; the p-value takes no two states of a chain."""
-    monkeypatch.setattr(density_scores, "MMD_SIZE", 50)
-    test, train = torch.rand(2, 250, 6, generator=generator).round()
-    samples = test[:40].repeat(10, 1)  # ten states of each chain
-    found = density_scores.discrepancies(samples, test, train.to(torch.uint8))
-    repeats = hamming_mmd_repeats(samples[:250], test, 50)
-    assert (found["mmd2"], found["mmd2_error"], found["mmd2_interval"]) == (repeats.mean, repeats.error, None)
-    assert (found["mmd_size"], found["mmd_repeats"], found["p_value_size"]) == (50, 5, 40)
-    few = density_scores.discrepancies(samples, test[:249], train.to(torch.uint8))
-    assert few["mmd2_error"] is few["mmd2_floor_error"] is None
-    assert few["mmd2_floor_interval"][0] < few["mmd2_floor"] < few["mmd2_floor_interval"][1]
-    assert (few["mmd_size"], few["mmd_repeats"], few["p_value_size"]) == (40, 1, 40)
-
-
 @pytest.mark.parametrize(
     ("arguments", "build"),
     [
-        ({"energy": "rbm", "loss": "pcd", "buffer": 50}, RBMEnergy),
+        ({"energy": "rbm", "loss": "pcd", "buffer": 50, "width": 8}, RBMEnergy),
         ({"energy": "ising", "loss": "pl", "patience": 3}, IsingEnergy),
-        ({"energy": "residual", "loss": "rm"}, NetworkEnergy),
-        ({"loss": "cd", "chain_steps": 2}, NetworkEnergy),
+        ({"energy": "residual", "loss": "rm", "width": 8, "layers": 1}, NetworkEnergy),
+        ({"loss": "cd", "chain_steps": 2, "width": 8, "layers": 1}, NetworkEnergy),
         ({"energy": "ising", "loss": "pl", "members": 2}, SumEnergy),
     ],
 )
 def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments, build):
     out = tmp_path / "run"
-    result = density.run(EstimateConfig(data=str(table), out=out, **{**TINY, **arguments}))
+    result = estimate.run(EstimateConfig(data=str(table), out=out, **{**TINY, **arguments}))
     energy = load_energy(out / "checkpoint", build)
     assert len(result["steps"]) == arguments.get("members", 1)
     assert sum(parameter.numel() for parameter in energy.parameters()) == result["parameters"]
@@ -138,18 +119,18 @@ def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments
 
 
 def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table, tmp_path, monkeypatch):
-    real, calls = density.fit_energy, []
+    real, calls = estimate.fit_member, []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **settings):
         calls.append(arguments)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return real(*arguments, **settings)
 
-    monkeypatch.setattr(density, "fit_energy", interrupted)
+    monkeypatch.setattr(estimate, "fit_member", interrupted)
     config = EstimateConfig(data=str(table), out=tmp_path / "run", energy="ising", loss="pl", members=3, **TINY)
     with pytest.raises(KeyboardInterrupt):
-        density.run(config)
+        estimate.run(config)
     energy = load_energy(tmp_path / "run" / "checkpoint", SumEnergy)
     assert energy.scale == 1 / 2
     assert [torch.equal(a.pairs, b[0].pairs) for a, b in zip(energy.terms, calls, strict=False)] == [True, True]
@@ -157,7 +138,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
 
 def test_the_same_seed_gives_the_same_result(table, tmp_path):
     def result(name: str, seed: int) -> dict:
-        found = density.run(EstimateConfig(data=str(table), out=tmp_path / name, seed=seed, **TINY))
+        found = estimate.run(EstimateConfig(data=str(table), out=tmp_path / name, seed=seed, **SMALL))
         return {key: value for key, value in found.items() if key != "seconds"}
 
     assert result("a", 1) == result("b", 1)
@@ -166,9 +147,9 @@ def test_the_same_seed_gives_the_same_result(table, tmp_path):
 
 def test_images_are_shown_as_such(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
-    monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
+    monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 2000)
     out = tmp_path / "run"
-    density.run(EstimateConfig(data="digits", energy="conv", loss="ed", out=out, **{**TINY, "steps": 3, "width": 2}))
+    estimate.run(EstimateConfig(data="digits", energy="conv", loss="ed", out=out, **{**SMALL, "steps": 3, "width": 2}))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"samples.png"}
 
 
@@ -183,6 +164,11 @@ def test_images_are_shown_as_such(tmp_path, monkeypatch):
         (["--data", "wide.csv", "--loss", "ml"], "loss: expected ml with at most 16 columns only, got 17"),
         (["--test", "labels.csv"], "row 2, column 'e': expected 0 or 1"),
         (["--valid", "narrow.csv"], "expected 5 columns as in"),
+        (["--negatives", "4"], "negatives: expected only with --loss ed, since it has no effect otherwise, got 4"),
+        (["--loss", "pl", "--epsilon", "0.2"], "epsilon: expected only with --loss ed or block-ed"),
+        (["--energy", "ising", "--width", "8"], "width: expected only with --energy mlp or residual or conv or rbm"),
+        (["--energy", "rbm", "--layers", "1"], "layers: expected only with --energy mlp or residual or conv"),
+        (["--loss", "cd", "--buffer", "50"], "buffer: expected only with --loss pcd"),
     ],
 )
 def test_a_mistake_gets_one_line_and_exit_code_2(table, tmp_path, monkeypatch, capsys, arguments, message):
@@ -200,8 +186,14 @@ def test_a_mistake_gets_one_line_and_exit_code_2(table, tmp_path, monkeypatch, c
     assert not (tmp_path / "runs").exists()
 
 
+def resolved(**arguments):
+    """The options of a run on a table of five columns."""
+    rows = np.eye(5, dtype=np.uint8)
+    return resolve(EstimateConfig(**arguments), datasets.TableData("x", "rows of x", rows, rows, rows, tuple("abcde")))
+
+
 @pytest.mark.parametrize(
-    ("arguments", "exact", "silent"),
+    ("arguments", "exact", "without_effect"),
     [
         (
             {"loss": "block-ed"},
@@ -212,18 +204,79 @@ def test_a_mistake_gets_one_line_and_exit_code_2(table, tmp_path, monkeypatch, c
         ({"loss": "pcd", "energy": "ising"}, False, {"width", "layers", "epsilon", "negatives", "w", "block"}),
     ],
 )
-def test_the_page_tells_the_options_that_had_a_say(arguments, exact, silent):
-    everything = density.Settled(patience=3, valid=Path("v"), test=Path("t"), **arguments)
-    assert vars(everything).keys() - density.told(everything, exact=exact, drawn=exact).keys() - set(
-        density.HIDDEN
-    ) == (silent)
+def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, without_effect):
+    config = resolved(patience=3, valid=Path("v"), test=Path("t"), **arguments)
+    shown = reported_options(config, exact=exact, enumerated=exact)
+    assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds"} == without_effect
+    assert None not in shown.values()
+
+
+def test_facts_that_only_the_data_show_leave_options_in_the_configuration_of_the_run():
+    """Before the energy is known, nobody can say whether its likelihood is exact."""
+    assert {"temperatures", "runs", "sampler_steps"} <= options_in_effect(resolved()).keys()
+    assert "buffer" not in options_in_effect(resolved())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        ({}, {"loss": "block-ed", "epsilon": 0.5, "width": 64, "layers": 2, "steps": 4000, "batch": 256}),
+        ({"loss": "ed"}, {"epsilon": 0.1, "learning_rate": 1.5e-3}),
+        ({"loss": "ed", "epsilon": 0.2, "steps": 7}, {"epsilon": 0.2, "steps": 7}),
+        ({"loss": "pcd", "buffer": 50, "batch": 60}, {"buffer": 60}),
+        ({"loss": "pcd"}, {"buffer": 1000}),
+    ],
+)
+def test_what_the_user_leaves_open_is_filled_in(arguments, chosen):
+    config = resolved(**arguments)
+    assert {name: getattr(config, name) for name in chosen} == chosen
+
+
+def test_densities_in_the_plane_and_images_have_defaults_of_their_own(quick):  # noqa: ARG001
+    plane = resolve(EstimateConfig(), datasets.load_table_data("moons"))
+    assert (plane.loss, plane.epsilon, plane.width, plane.layers, plane.steps) == ("ed", 0.1, 128, 3, 3000)
+    rows = np.eye(4, dtype=np.uint8)
+    pictures = datasets.TableData("x", "images", rows, rows, rows, tuple("abcd"), shape=(2, 2))
+    images = resolve(EstimateConfig(energy="conv"), pictures)
+    assert (images.loss, images.width, images.layers, images.steps) == ("block-ed", 16, 1, 4000)
+
+
+RESULT = {
+    "exact": True,
+    "test_log_likelihood": -5.994,
+    "lower": -6.1,
+    "upper": -5.9,
+    "independent_columns": -9.234,
+    "toy": None,
+    "mmd2_p_value": 0.412,
+    "mmd2_floor_p_value": 0.7,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {},
+            "Test log-likelihood -5.994 nats a row (exact), where independent columns have -9.234; samples differ from "
+            "test rows no more than chance allows (p = 0.41).",
+        ),
+        (
+            {"exact": False, "mmd2_p_value": 0.003, "toy": {"entropy": 5.5}},
+            "Test log-likelihood -5.994 nats a row (between -6.100 and -5.900), where independent columns have -9.234 "
+            "and the truth -5.500; samples differ from test rows (p = 0.003; training rows: p = 0.700).",
+        ),
+    ],
+)
+def test_the_verdict_gives_each_number_with_its_yardstick(changes, sentence):
+    assert report.verdict({**RESULT, **changes}) == sentence
 
 
 def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
-    real, drawn = density_figures.curves, []
-    monkeypatch.setattr(density_figures, "curves", lambda *given: drawn.append(real(*given)) or drawn[0])
-    density.run(EstimateConfig(data=str(table), out=tmp_path / "run", **TINY))
-    assert drawn[0].axes[1].get_ylabel() == "mean log-likelihood, nats"
+    real, plotted = density_figures.curves, []
+    monkeypatch.setattr(density_figures, "curves", lambda *given: plotted.append(real(*given)) or plotted[0])
+    estimate.run(EstimateConfig(data=str(table), out=tmp_path / "run", **SMALL))
+    assert plotted[0].axes[1].get_ylabel() == "mean log-likelihood, nats"
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<dt>block</dt>" in page
     assert "<dt>negatives</dt>" not in page
@@ -231,37 +284,14 @@ def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
 
 def test_two_test_rows_are_enough(table, tmp_path):
     (tmp_path / "two.csv").write_text("a,b,c,d,e\n1,1,1,0,1\n0,0,0,0,0\n")
-    config = EstimateConfig(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **TINY)
-    assert density.run(config)["mmd_size"] == 2
+    config = EstimateConfig(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **SMALL)
+    assert estimate.run(config)["mmd_size"] == 2
 
 
 def test_a_diverging_fit_says_so_and_keeps_the_energy(table, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(density, "density_loss", lambda *_, **__: lambda energy, x: energy(x).sum() * torch.nan)
+    monkeypatch.setattr(estimate, "density_loss", lambda *_, **__: lambda energy, x: energy(x).sum() * torch.nan)
     with pytest.raises(SystemExit) as stop:
         run_job("estimate", ["--data", str(table), "--steps", "3", "--out", str(tmp_path / "run")])
     assert stop.value.code == 2
     assert "not finite at step 1" in capsys.readouterr().err
     assert (tmp_path / "run" / "checkpoint" / "manifest.json").exists()
-
-
-def test_weighted_starts_follow_the_law_and_noise_is_the_way_out(monkeypatch, generator):
-    """Two modes that flips don't join: chains from noise keep their starts' shares, weighted starts have the law's."""
-    fields = torch.zeros(18)
-    couplings = torch.zeros(18, 18)
-    couplings[:4, :4] = 3 * (1 - torch.eye(4))
-    fields[0] = 0.4  # the modes' odds are e^0.8
-    energy = IsingEnergy(couplings, fields)
-    up = torch.tensor(0.8).sigmoid().item()
-    train = torch.zeros(100, 18, dtype=torch.uint8)
-    train[::2] = 1
-    settings = density.Settled(samples=400, sampler_steps=200)
-    monkeypatch.setattr(density_draws, "START_DRAWS", 200_000)
-    x, ess = density_draws.generate(energy, train, settings, generator).values()
-    assert x.shape == (4000, 18)
-    assert ess > 4000
-    assert abs(x[:, 0].mean().item() - up) < 4.5 * (up * (1 - up) / 4000) ** 0.5
-    monkeypatch.setattr(density_draws, "START_DRAWS", 2000)
-    x, ess = density_draws.generate(energy, train, settings, generator).values()
-    assert x.shape == (4000, 18)
-    assert ess < 4000
-    assert abs(x[:, 0].mean().item() - up) > 0.1

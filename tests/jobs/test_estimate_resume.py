@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from discrete_ed.density import sampling as density_draws
-from discrete_ed.jobs.estimate import run as density
+from discrete_ed.density import sampling as density_sampling
+from discrete_ed.jobs.estimate import report
+from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.run_folder import RunFolder
 
@@ -21,8 +22,8 @@ class Killed(Exception):
 def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatch):
     table = tmp_path / "table.csv"
     table.write_text("\n".join(f"{k % 2},{k % 3 % 2},{k * k % 5 % 2},{k // 4 % 2}" for k in range(200)))
-    monkeypatch.setattr(density_draws, "ENUMERATED", 0)  # chains, as with more bits
-    monkeypatch.setattr(density_draws, "START_DRAWS", 1000)
+    monkeypatch.setattr(density_sampling, "ENUMERATED_BITS", 0)  # chains, as with more bits
+    monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 1000)
 
     def killed(real, when):
         calls = []
@@ -35,22 +36,22 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatc
 
         return call
 
-    whole = density.run(EstimateConfig(data=str(table), out=tmp_path / "whole", members=2, **TINY))
+    whole = estimate.run(EstimateConfig(data=str(table), out=tmp_path / "whole", members=2, **TINY))
     folder = tmp_path / "run"
     config = EstimateConfig(data=str(table), out=folder, members=2, checkpoint_seconds=0, **TINY)
     for where, name, when in (
         (RunFolder, "log", 8),
         (RunFolder, "log", 20),
-        (density, "generate", 1),
-        (density, "bracket", 1),
-        (density, "write_report", 1),
+        (estimate, "sample_density", 1),
+        (estimate, "score_density", 1),
+        (report, "write_report", 1),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(where, name, killed(getattr(where, name), when))
             with pytest.raises(Killed):
-                density.run(config)
+                estimate.run(config)
         config = EstimateConfig(resume=folder)
-    result = density.run(config)
+    result = estimate.run(config)
     for file in (
         "checkpoint/weights.safetensors",
         "checkpoint/manifest.json",

@@ -1,12 +1,14 @@
+import base64
 import io
 
 import networkx as nx
 
 from discrete_ed import evaluate_graphs
 from discrete_ed.jobs import page
+from discrete_ed.jobs import style as jobs_style
 from discrete_ed.jobs.evaluate import tables
 from discrete_ed.jobs.generate import figures
-from discrete_ed.jobs.style import as_png
+from discrete_ed.jobs.style import as_png, page_figure
 
 ODD = [
     nx.empty_graph(0),
@@ -46,8 +48,10 @@ def test_names_of_files_are_no_formulas():
 
 
 def test_the_page_escapes_what_it_shows():
-    html = page.render_page("<b>", "<i>", {"<u>": [["<s>"], ["<q>"]]}, {"<a>": (b"png", "<p2>")}, {"<dt2>": "<dd2>"})
-    for tag in ("<b>", "<i>", "<u>", "<s>", "<q>", "<p2>", "<dt2>", "<dd2>"):
+    figure = page.PageFigure("<a>", "<p2>", b"png")
+    tables, facts = {"<u>": [["<s>"], ["<q>"]]}, {"<dt2>": "<dd2>"}
+    html = page.render_page("<b>", "<v>", "<i>", tables, [figure], facts, ["<n>"], warnings=["<w>"])
+    for tag in ("<b>", "<v>", "<i>", "<u>", "<s>", "<q>", "<a>", "<p2>", "<n>", "<w>", "<dt2>", "<dd2>"):
         assert tag not in html
         assert tag.replace("<", "&lt;").replace(">", "&gt;") in html
 
@@ -58,3 +62,25 @@ def test_the_table_without_training_graphs_says_what_its_floor_is():
     assert "floor: halves of the reference" in text
     assert "isomorphic" not in text
     assert "connected: 50.0%" in text
+
+
+def test_a_page_shows_the_same_vector_graphic_for_the_same_figure():
+    first, second = (page_figure("t", figures.gallery(ODD, ODD[:1]), "c") for _ in range(2))
+    assert first.svg == second.svg
+    assert first.source.startswith("data:image/svg+xml;base64,")
+    assert "<text" not in str(first.svg)  # text is paths, whatever fonts the browser has
+    assert "dc:date" not in str(first.svg)
+
+
+def test_a_figure_of_very_many_elements_is_shown_as_an_image(monkeypatch):
+    monkeypatch.setattr(jobs_style, "LARGEST_SVG", 1000)
+    figure = page_figure("t", figures.gallery(ODD, ODD[:1]), "c")
+    assert figure.svg is None
+    assert base64.b64decode(figure.source.removeprefix("data:image/png;base64,")) == figure.png
+
+
+def test_the_verdict_stands_before_all_else():
+    html = page.render_page("title", "the verdict", "the lead", {"table": [["a"]]}, [], {}, warnings=["a warning"])
+    body = html[html.index("<body>") :]
+    places = [body.index(words) for words in ("title", "the verdict", "a warning", "the lead", "table")]
+    assert places == sorted(places)

@@ -104,7 +104,7 @@ def test_the_checkpoint_is_the_energy_that_was_sampled(run):
 
 def test_the_report_needs_nothing_from_outside(run):
     page = (run[0] / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/svg+xml;base64,") == 3
     assert not re.search(r"(src|href)=[\"'](?!data:)", page)
     assert "<script" not in page
     assert "@import" not in page
@@ -429,7 +429,7 @@ def test_evaluate_compares_generators_and_writes_the_page(files, tmp_path, monke
     text = capsys.readouterr().out
     result = json.loads((tmp_path / "scores.json").read_text())
     html = (tmp_path / "scores.html").read_text()
-    assert html.count("data:image/png;base64,") == 2 * len(generated)
+    assert html.count("data:image/svg+xml;base64,") == 2 * len(generated)
     assert not re.search(r"(src|href)=[\"'](?!data:)", html)
     assert "<script" not in html
     assert "not positive definite" in html

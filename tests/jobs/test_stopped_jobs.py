@@ -101,13 +101,13 @@ CASES = {
     "table of estimators": Case("recover --table --samples 50 --seeds 1", "ising_tables.run.recover_couplings"),
     "density": Case(
         "estimate --data x.csv --valid v.csv --test t.csv",
-        "estimate.run.fit_energy",
+        "estimate.run.fit_member",
         ("x.csv", "v.csv", "t.csv"),
         tables,
     ),
     "density of a named table": Case(
         "estimate --data mine --root root --steps 1 --width 4 --layers 1",
-        "estimate.run.generate",
+        "estimate.run.sample_density",
         ("root/mine.train.data", "root/mine.valid.data", "root/mine.test.data"),
         triple,
     ),
@@ -123,7 +123,7 @@ CASES = {
     "chains": Case("sample energy", "sample.run.draws", ("energy/manifest.json", "energy/weights.safetensors"), energy),
     "images": Case("continuous --part latent --images images.npy", "continuous.run.latent", ("images.npy",), images),
     "perturbations": Case(
-        "compare-perturbations --side 3 --samples 200 --probe 200", "compare_perturbations.run._compared"
+        "compare-perturbations --side 3 --samples 200 --probe 200", "compare_perturbations.run.compare_loss"
     ),
     "evaluation": Case(
         "evaluate reference.g6 mine.g6 --train train.g6",

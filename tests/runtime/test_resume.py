@@ -7,7 +7,9 @@ import random
 import resource
 import signal
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from discrete_ed import (
     energy_discrepancy,
     fit,
     fit_selected,
+    fit_steps,
     pseudo_likelihood,
     shuffled_batches,
 )
@@ -61,7 +64,7 @@ class Training:
         self.energy = MLPEnergy(6, hidden=(5,))
         data = (torch.rand(40, 6, generator=g) < 0.3).float()
         sources = {"one generator": g, "torch's own generator": torch.Generator().manual_seed(1), "replay": None}
-        sources["two generators"] = torch.Generator().manual_seed(1)
+        sources["two generators"] = sources["another optimizer"] = torch.Generator().manual_seed(1)
         batches = shuffled_batches(data, 16, generator=sources[kind])
         noise = Bernoulli(epsilon=0.2)
         losses = {
@@ -69,7 +72,12 @@ class Training:
             "torch's own generator": lambda e, x: energy_discrepancy(e, x, noise, m=4),
             "replay": Replay(),
             "two generators": lambda e, x: energy_discrepancy(e, x, noise, m=4, generator=g),
+            "another optimizer": lambda e, x: energy_discrepancy(e, x, noise, m=4, generator=g),
         }
+        chosen: dict[str, Any] = {}
+        if kind == "another optimizer":
+            optimizer = torch.optim.SGD(self.energy.parameters(), lr=0.1, momentum=0.9)
+            chosen = {"optimizer": optimizer, "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.7)}
 
         def callback(record: dict[str, float]) -> None:
             if record["step"] == stop:
@@ -80,14 +88,16 @@ class Training:
         every = 0 if how is None else 60  # a signal saves by itself
         things = {} if kind == "one generator" else {"noise": g}  # the batches' state holds that one
         checkpoints = None if folder is None else Checkpoints(folder, things, every=every)
-        self.records = fit(self.energy, losses[kind], batches, CONFIG, callback=callback, checkpoints=checkpoints)
+        self.records = fit(
+            self.energy, losses[kind], batches, CONFIG, callback=callback, checkpoints=checkpoints, **chosen
+        )
 
 
 class Killed(Exception):
     """Stands for kill -9: nothing after it is saved."""
 
 
-KINDS = ["one generator", "two generators", "torch's own generator", "replay"]
+KINDS = ["one generator", "two generators", "torch's own generator", "replay", "another optimizer"]
 
 
 def same(a: Training, b: Training) -> bool:
@@ -160,6 +170,8 @@ def test_stopped_again_and_again_is_still_the_same(whole, tmp_path):
         ("torch", "torch's own generator"),
         ("noise", "two generators"),
         ("loss", "replay"),
+        ("optimizer", "another optimizer"),
+        ("scheduler", "another optimizer"),
     ],
 )
 def test_whatever_is_forgotten_shows(whole, monkeypatch, tmp_path, forgotten, kind):
@@ -218,13 +230,65 @@ def test_a_training_that_is_refused_leaves_the_energy_alone(tmp_path):
 
     first = select(2)
     assert torch.equal(select(2).fields, first.fields)
-    for other in ({"every": 3}, {"every": 2, "ema": 0.5}):
-        with pytest.raises(InputError, match="ema, every, patience: expected those of the checkpoint"):
+    refused = [({"every": 3}, "every, patience: expected those"), ({"every": 2, "ema": 0.5}, "config: expected that")]
+    for other, named in refused:
+        with pytest.raises(InputError, match=f"{named} of the checkpoint"):
             select(**other)
     energy = IsingEnergy(2)
     with pytest.raises(InputError, match="config"):
         fit(energy, pseudo_likelihood, [torch.ones(4, 2)] * 9, FitConfig(steps=9), checkpoints=Checkpoints(tmp_path))
     assert energy.fields.tolist() == [0, 0]
+
+
+def test_another_optimizer_or_scheduler_than_that_of_the_checkpoint_is_refused(tmp_path):
+    def train(kind: type[torch.optim.Optimizer], *, scheduled: bool) -> None:
+        energy = IsingEnergy(2)
+        optimizer = kind(energy.parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2) if scheduled else None
+        batches, checkpoints = [torch.ones(4, 2)] * 3, Checkpoints(tmp_path)
+        fit(
+            energy,
+            pseudo_likelihood,
+            batches,
+            FitConfig(steps=3),
+            optimizer=optimizer,
+            scheduler=scheduler,
+            checkpoints=checkpoints,
+        )
+
+    train(torch.optim.SGD, scheduled=True)
+    train(torch.optim.SGD, scheduled=True)
+    for kind, scheduled in ((torch.optim.Adagrad, True), (torch.optim.SGD, False)):
+        with pytest.raises(InputError, match=r"config: expected that of .*'SGD', 'scheduler': 'StepLR'"):
+            train(kind, scheduled=scheduled)
+
+
+def test_a_loop_over_steps_that_was_left_goes_on_from_its_last_checkpoint(tmp_path):
+    def steps(folder: Path | None) -> tuple[MLPEnergy, Iterator[dict[str, float]]]:
+        torch.manual_seed(0)
+        energy, g = MLPEnergy(6, hidden=(5,)), torch.Generator().manual_seed(0)
+        batches = shuffled_batches((torch.rand(40, 6, generator=g) < 0.3).float(), 16, generator=g)
+        checkpoints = None if folder is None else Checkpoints(folder, every=0)
+        return energy, fit_steps(energy, pseudo_likelihood, batches, CONFIG, checkpoints=checkpoints)
+
+    energy, whole = steps(None)
+    expected = list(whole)
+    _, first = steps(tmp_path)
+    for record in first:
+        if record["step"] == 5:
+            break
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000003", "step-000004"]
+    resumed, rest = steps(tmp_path)
+    assert list(rest) == expected[4:]
+    assert all(torch.equal(p, q) for p, q in zip(energy.parameters(), resumed.parameters(), strict=True))
+
+
+def test_a_signal_while_a_loop_over_steps_is_left_is_not_lost():
+    steps = fit_steps(IsingEnergy(2), pseudo_likelihood, [torch.ones(4, 2)] * 9, FitConfig(steps=9))
+    next(steps)
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        steps.close()
 
 
 def test_a_finished_training_is_not_done_again(whole, tmp_path):

@@ -275,7 +275,7 @@ def test_all_parts_leave_a_page_behind(tmp_path):
     result = continuous.run(config)
     assert {"mixture", "gaussians", "latent"} <= result.keys()
     assert result["latent"]["images"] == 60
-    assert (tmp_path / "run" / "report.html").read_text().count("data:image/png;base64,") == 3
+    assert (tmp_path / "run" / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
 
 
 def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from discrete_ed import (
     NumericalError,
     energy_discrepancy,
     fit,
+    fit_steps,
     pseudo_likelihood,
     shuffled_batches,
 )
@@ -154,6 +155,96 @@ def test_an_interrupt_leaves_the_averaged_weights():
             callback=interrupt,
         )
     assert torch.equal(energy.couplings, whole.couplings)
+
+
+def test_steps_are_made_when_they_are_asked_for():
+    batches = iter([torch.ones(1, 2)] * 5)
+    energy = IsingEnergy(2).to(DEVICE)
+    steps = fit_steps(energy, lambda energy, x: energy(x).mean(), batches, FitConfig(steps=5))
+    assert next(steps)["step"] == 1
+    assert energy.training
+    assert len(list(batches)) == 4  # nothing was read ahead
+
+
+def test_leaving_a_loop_over_steps_leaves_the_averaged_weights_in_evaluation_mode():
+    def loss(energy: IsingEnergy, x: Tensor) -> Tensor:
+        return energy(x).mean()
+
+    whole, left = IsingEnergy(2).to(DEVICE), IsingEnergy(2).to(DEVICE)
+    config = FitConfig(steps=4, ema=0.5, learning_rate=0.1, warmup=0)
+    records = fit(whole, loss, [torch.ones(1, 2)] * 4, config)
+    assert list(fit_steps(left, loss, [torch.ones(1, 2)] * 4, config)) == records
+    assert torch.equal(left.fields, whole.fields)
+    left = IsingEnergy(2).to(DEVICE)
+    for record in fit_steps(left, loss, [torch.ones(1, 2)] * 4, config):
+        if record["step"] == 2:
+            current = left.fields.detach().clone()
+            break
+    assert not left.training
+    assert not torch.equal(left.fields, current)  # the average of two steps, not the second
+    assert left.fields.abs().max() > 0
+
+
+def test_the_default_optimizer_given_by_hand_gives_the_same_bits():
+    config = FitConfig(steps=20, learning_rate=0.05, weight_decay=0.1)
+    by_default, by_hand = IsingEnergy(2).to(DEVICE), IsingEnergy(2).to(DEVICE)
+    data = aligned_spins(400).split(20)
+    optimizer = torch.optim.AdamW(by_hand.parameters(), lr=0.05, weight_decay=0.1)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, config.schedule)
+    records = fit(by_default, pseudo_likelihood, data, config)
+    assert fit(by_hand, pseudo_likelihood, data, config, optimizer=optimizer, scheduler=scheduler) == records
+    assert torch.equal(by_default.couplings, by_hand.couplings)
+    assert records[5]["learning_rate"] == 0.05 * config.schedule(5)
+
+
+def test_an_optimizer_and_a_scheduler_of_the_users_make_the_steps():
+    energy, seen = IsingEnergy(2).to(DEVICE), []
+    optimizer = torch.optim.SGD(energy.parameters(), lr=0.5)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.1)
+
+    def loss(energy: IsingEnergy, x: Tensor) -> Tensor:
+        seen.append(energy.fields.detach().clone())
+        return (energy.fields * x.mean(0)).sum()  # its gradient is the mean of the batch
+
+    config = FitConfig(steps=4, ema=0, clip=100, learning_rate=9.0)
+    records = fit(energy, loss, [torch.ones(1, 2)] * 4, config, optimizer=optimizer, scheduler=scheduler)
+    assert [record["learning_rate"] for record in records] == pytest.approx([0.5, 0.5, 0.05, 0.05])
+    weights = [float(weight[0]) for weight in [*seen[-3:], energy.fields.detach()]]
+    assert weights == pytest.approx([-0.5, -1.0, -1.05, -1.1])
+
+
+def test_a_scheduler_that_waits_for_a_plateau_is_given_the_loss():
+    energy = IsingEnergy(2).to(DEVICE)
+    optimizer = torch.optim.SGD(energy.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    records = fit(
+        energy,
+        lambda energy, x: 0 * energy(x).sum() + 1,
+        [torch.ones(1, 2)] * 4,
+        FitConfig(steps=4),
+        optimizer=optimizer,
+        scheduler=scheduler,
+    )
+    assert [record["learning_rate"] for record in records] == [1.0, 1.0, 0.5, 0.25]
+
+
+def test_an_optimizer_of_other_parameters_is_refused():
+    energy, other = IsingEnergy(2).to(DEVICE), IsingEnergy(2).to(DEVICE)
+    arguments = (energy, pseudo_likelihood, [torch.ones(5, 2)], FitConfig(steps=1))
+    sgd = torch.optim.SGD(energy.parameters(), lr=0.1)
+    for optimizer, found in (
+        (torch.optim.SGD(other.parameters(), lr=0.1), "optimizer: .* got 2 parameters that aren't the energy's, and 2"),
+        (torch.optim.SGD([energy.fields], lr=0.1), "optimizer: .* got 0 parameters that aren't the energy's, and 1"),
+        (torch.optim.LBFGS(energy.parameters()), "optimizer: expected one whose step needs no closure"),
+    ):
+        for door in (fit, fit_steps):  # before the first step is asked for
+            with pytest.raises(InputError, match=found):
+                door(*arguments, optimizer=optimizer)
+    scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(energy.parameters(), lr=0.1), 1)
+    with pytest.raises(InputError, match="scheduler: expected a scheduler of the optimizer"):
+        fit(*arguments, optimizer=sgd, scheduler=scheduler)
+    with pytest.raises(InputError, match="scheduler: expected the optimizer that it is for"):
+        fit(*arguments, scheduler=scheduler)
 
 
 def test_too_few_batches_are_an_error():

@@ -1,20 +1,21 @@
-"""What the job that compares perturbations can be told."""
+"""The options of the job that compares perturbations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import ResumableConfig, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, expect
 
 
 @dataclass(frozen=True)
 class ComparePerturbationsConfig(ResumableConfig):
-    """Compare the perturbations of energy discrepancy on an Ising lattice: bias, noise, what is learned, time.
+    """Compare the perturbations of energy discrepancy on an Ising lattice: bias, noise, learned couplings, time.
 
-    Samples are exact. Bias and noise are those of one coupling common to all edges, at the truth; then the coupling
-    of every pair is learned.
+    Samples are exact. Bias and noise are measured at the truth, with one coupling that all edges share; then the
+    coupling of every pair is learned.
 
     Example:
       python scripts/compare_perturbations.py
@@ -27,13 +28,13 @@ class ComparePerturbationsConfig(ResumableConfig):
     samples: int = 30_000
     """exact samples to learn from"""
     probe: int = 10_000
-    """of these, samples from which bias and noise at the truth are measured"""
+    """how many of the samples are used to measure bias and noise at the truth"""
     m: int = 32
     """M, negatives of each data point"""
     epsilon: float = 0.1
-    """ε, noise; a tenth of it is compared, too"""
+    """ε, noise; a tenth of it is compared as well"""
     error: float = 0.02
-    """standard deviation of the errors, in units of σ, among which a common coupling is sought once more"""
+    """standard deviation of errors of all couplings, in units of σ; with them a common coupling is fitted once more"""
     steps: int = 3000
     """training steps"""
     batch: int = 256
@@ -42,7 +43,7 @@ class ComparePerturbationsConfig(ResumableConfig):
     """peak learning rate of Adam"""
     seed: int = 0
     """seed of everything random"""
-    out: Path | None = None
+    out: Annotated[Path | None, HOUSEKEEPING] = None
     """run folder, which must be new or empty; without it: runs/compare-perturbations/SIZE-TIME"""
 
     def __post_init__(self) -> None:

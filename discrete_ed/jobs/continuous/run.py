@@ -57,18 +57,19 @@ def run(config: ContinuousConfig) -> dict[str, Any]:
     if "latent" in chosen:  # read before a run folder is made
         images = torch.from_numpy(grey_digits() if config.images is None else read_grey(config.images))
     result: dict[str, Any] = {}
-    pictures: dict[str, tuple[bytes, str]] = {}
+    pictures: list[page.PageFigure] = []
     tables: dict[str, list[list[str]]] = {}
     inputs = [config.images] if config.images is not None and "latent" in chosen else []
     with RunFolder(config.out, JOB, config.part, config, inputs) as folder:
         for name, (title, part) in chosen.items():
             done = folder.cached(name, partial(_drawn, folder, name, title, part))
             result[name], tables[title] = done["numbers"], done["table"]
-            pictures[title] = (folder.path / f"{name}.png").read_bytes(), done["caption"]
+            png = (folder.path / f"{name}.png").read_bytes()
+            pictures.append(page.PageFigure(title, done["caption"], png, done["svg"]))
             print(f"\n{title}\n{as_text(tables[title])}")
         lead = "Energy discrepancy with Gaussian perturbations, on real vectors."
         facts = {name: value for name, value in vars(config).items() if name not in HIDDEN}
-        html = page.render_page("Continuous energy discrepancy", lead, tables, pictures, facts)
+        html = page.render_page("Continuous energy discrepancy", lead, "", tables, pictures, facts)
         folder.write("report.html", html.encode())
         folder.finish(result)
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
@@ -78,8 +79,8 @@ def run(config: ContinuousConfig) -> dict[str, Any]:
 def _drawn(folder: RunFolder, name: str, title: str, part: Callable[[], Part]) -> dict[str, Any]:
     """Do a part, and leave its figure in the folder."""
     numbers, figure, table, caption = part()
-    folder.plot({name: (title, lambda: figure, caption)})
-    return {"numbers": numbers, "table": table, "caption": caption}
+    (plotted,) = folder.plot({name: (title, lambda: figure, caption)})
+    return {"numbers": numbers, "table": table, "caption": caption, "svg": plotted.svg}
 
 
 def mixture(config: ContinuousConfig) -> Part:

@@ -1,22 +1,30 @@
-"""What density estimation can be told."""
+"""The options of the job that estimates densities."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import CheckpointedConfig, expect
-from discrete_ed.names import EnergyName, LossName
+from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect
+from discrete_ed.names import ENUMERATED_BITS, EnergyName, LossName, NetworkName
+
+if TYPE_CHECKING:
+    from discrete_ed.data import TableData
+
+NETWORK = When(energy=get_args(NetworkName))
+HIDDEN_UNITS = When(energy=(*get_args(NetworkName), "rbm"))
+NOISE = When(loss=("ed", "block-ed"))
 
 
 @dataclass(frozen=True)
 class EstimateConfig(CheckpointedConfig):
-    """Learn an energy over binary states, and say how likely it finds held-out data.
+    """Learn an energy over binary states, and report how likely it finds held-out data.
 
-    Trains on one of seven densities in the plane, on images, or on a table of your own; keeps the averaged weights that
-    judge validation data best; reports the exact test log-likelihood, or its bracket, draws samples and compares them
-    with test data. Everything goes into a run folder; open its report.html first.
+    Trains on one of seven densities in the plane, on images, or on your own table; keeps the averaged weights that
+    score best on validation data; reports the exact test log-likelihood, or a lower and an upper bound; generates
+    samples and compares them with test data. Everything goes into a run folder; open its report.html first.
 
     Examples:
       python scripts/estimate_density.py
@@ -32,34 +40,34 @@ class EstimateConfig(CheckpointedConfig):
     root: Path = Path("datasets")
     """folder in which named data sets are looked for"""
     valid: Path | None = None
-    """validation table; without it: a tenth of the training rows, drawn at random"""
+    """validation table; without it, a tenth of the training rows is chosen at random"""
     test: Path | None = None
-    """test table; without it: a fifth of the rows, drawn at random"""
+    """test table; without it, a fifth of the rows is chosen at random"""
     loss: LossName | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (the same on random blocks of bits, summed), pl
     (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent), ml (maximum likelihood by
     enumeration, up to 16 bits); without it: ed for densities in the plane, block-ed for others"""
     energy: EnergyName = "mlp"
     """a network on a Bernoulli base (mlp, residual; conv for images), an rbm, or the pairwise ising model"""
-    width: int | None = None
+    width: Annotated[int | None, HIDDEN_UNITS] = None
     """units of a hidden layer; channels of conv; hidden units of rbm; without it: 128 for densities in the plane, else
     64 (conv: 16)"""
-    layers: int | None = None
+    layers: Annotated[int | None, NETWORK] = None
     """hidden layers, or residual blocks; without it: 3 for densities in the plane, else 2 (conv: 1)"""
     members: int = 1
-    """energies trained apart, from different initial weights, whose mean is the energy in the end"""
-    epsilon: float | None = None
+    """ensemble size: so many energies are trained, from different initial weights, and their mean is the result"""
+    epsilon: Annotated[float | None, NOISE] = None
     """ε, the probability that noise flips a bit; without it: .1 (ed), .5 (block-ed)"""
-    negatives: int = 32
+    negatives: Annotated[int, When(loss="ed")] = 32
     """M, perturbed copies of each state (ed)"""
-    w: float = 1.0
+    w: Annotated[float, When(loss="ed")] = 1.0
     """w, stabilisation (ed)"""
-    block: int = 5
+    block: Annotated[int, When(loss="block-ed")] = 5
     """k, bits of a block (block-ed)"""
-    chain_steps: int = 10
+    chain_steps: Annotated[int, When(loss=("cd", "pcd"))] = 10
     """k, steps of each chain (cd, pcd)"""
-    buffer: int = 1000
-    """chains kept (pcd)"""
+    buffer: Annotated[int, When(loss="pcd")] = 1000
+    """chains that are kept from step to step (pcd); at least as many as there are states in a step"""
     steps: int | None = None
     """training steps; without it: 3000 for densities in the plane, else 4000"""
     batch: int | None = None
@@ -71,23 +79,24 @@ class EstimateConfig(CheckpointedConfig):
     ema: float = 0.999
     """decay of the averaged weights"""
     patience: int | None = None
-    """stop after so many validation scores (20 are taken in all) without a new best; without it: never"""
+    """stop after so many validation scores (20 are taken in all) without a new best; without it, training never stops
+    early"""
     samples: int = 4000
-    """states of a sample; ten are drawn"""
-    sampler_steps: int = 400
-    """Gibbs-with-gradients steps of chains from noise before their first state, a tenth of them between any two; where
-    importance sampling from uniform states works, each state makes a tenth of them; up to 16 bits states are drawn by
-    enumeration instead"""
-    temperatures: int = 1000
-    """inverse temperatures of annealed importance sampling, where the likelihood is bracketed, and steps of the chains
-    that its reverse runs start from"""
-    runs: int = 256
+    """chains that generate samples; each gives ten"""
+    sampler_steps: Annotated[int, When(enumerated=False)] = 400
+    """steps of each chain (Gibbs-with-gradients; block Gibbs for rbm) from noise to its first sample; between two
+    samples it makes a tenth of them. Where importance sampling from uniform states works, every sample has a chain of
+    its own with a tenth of the steps. Up to 16 bits states are enumerated, and there are no chains"""
+    temperatures: Annotated[int, When(exact=False)] = 1000
+    """inverse temperatures of annealed importance sampling, where the likelihood can't be computed exactly, and steps
+    of the chains that its reverse runs start from"""
+    runs: Annotated[int, When(exact=False)] = 256
     """runs of annealed importance sampling, each way"""
     seed: int = 0
     """seed of everything random"""
     device: str = "cpu"
     """cpu, cuda, or cuda:1"""
-    out: Path | None = None
+    out: Annotated[Path | None, HOUSEKEEPING] = None
     """run folder, which must be new or empty; without it: runs/estimate/DATA-TIME"""
 
     def __post_init__(self) -> None:
@@ -105,3 +114,44 @@ class EstimateConfig(CheckpointedConfig):
             raise InputError(f"ema: expected a decay in [0, 1), got {self.ema}")
         if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
             raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedEstimateConfig(EstimateConfig):
+    """The options with everything filled in that the user may leave open."""
+
+    loss: LossName
+    width: Annotated[int, HIDDEN_UNITS]
+    layers: Annotated[int, NETWORK]
+    epsilon: Annotated[float, NOISE]
+    steps: int
+    batch: int
+    learning_rate: float
+
+
+PLANE = {"loss": "ed", "width": 128, "layers": 3, "steps": 3000, "batch": 128, "learning_rate": 4e-3}
+TABLE = {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
+CONV = {"width": 16, "layers": 1}
+"""what the user may leave open: for densities in the plane, for tables and images, and for a convolutional energy"""
+
+
+def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
+    """The options with what the user left open filled in, by the kind of data, the energy and the loss.
+
+    Raises:
+        InputError: an energy or a loss that doesn't suit these data.
+    """
+    from discrete_ed.density.losses import default_epsilon
+
+    if config.energy == "conv" and data.shape is None:
+        raise InputError(f"energy: expected mlp, residual, rbm or ising, as {data.name} is no set of images, got conv")
+    bits = data.train.shape[1]
+    if config.loss == "ml" and bits > ENUMERATED_BITS:
+        raise InputError(f"loss: expected ml with at most {ENUMERATED_BITS} columns only, got {bits}")
+    usual: dict[str, Any] = {**(TABLE if data.toy is None else PLANE), **(CONV if config.energy == "conv" else {})}
+    chosen = {field.name: getattr(config, field.name) for field in fields(config)}
+    values = {**usual, **{name: value for name, value in chosen.items() if value is not None}}
+    values.setdefault("epsilon", default_epsilon(values["loss"]))
+    if values["loss"] == "pcd":
+        values["buffer"] = max(values["buffer"], values["batch"])
+    return ResolvedEstimateConfig(**values)

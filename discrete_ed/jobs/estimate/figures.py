@@ -1,4 +1,4 @@
-"""Figures of learned densities. Each function returns a matplotlib figure; nothing here touches a display."""
+"""Figures of learned densities. Each function returns a matplotlib figure; none needs a display."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from discrete_ed.energies.base import device_of
 from discrete_ed.jobs.style import MADE, QUIET, REAL, range_of, style
 from discrete_ed.training.selection import Selected
 
-PIXELS, INSIDE = 150, 4  # of a heat map's side; points in a pixel, whose densities are averaged
+PIXELS, POINTS = 150, 4
+"""pixels on a side of a heat map; points in each pixel, whose densities are averaged"""
 CHUNK = 2**14
+"""states whose energies are computed at once"""
 
 
 def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
@@ -27,13 +29,13 @@ def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
     corners = -reach + side * np.stack(np.meshgrid(np.arange(PIXELS), np.arange(PIXELS)), -1).reshape(-1, 2)
     device = device_of(energy)
     learned, true = np.zeros(PIXELS**2), np.zeros(PIXELS**2)
-    for _ in range(INSIDE):
+    for _ in range(POINTS):
         points = corners + side * rng.random(corners.shape)
         states = torch.from_numpy(toy.encode(points))
         with torch.no_grad():
             energies = torch.cat([energy(rows.float().to(device)).cpu() for rows in states.split(CHUNK)]).double()
-        learned += np.exp(-energies.numpy() - log_z - toy.log_cell) / INSIDE
-        true += toy.density(points) / INSIDE
+        learned += np.exp(-energies.numpy() - log_z - toy.log_cell) / POINTS
+        true += toy.density(points) / POINTS
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     top = max(np.quantile(true, 0.999), 1e-12)
     for axes, density, title in zip(figure.subplots(1, 2), (learned, true), ("learned", "true"), strict=True):
@@ -51,11 +53,11 @@ def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
 
 
 def points(samples: Points, truth: Points, toy: Toy) -> Figure:
-    """Samples beside draws of the truth, as points in the plane."""
+    """Samples beside samples of the truth, as points in the plane."""
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     panels = ((samples, "samples", MADE), (truth, "test states", REAL))
-    for axes, (where, title, color) in zip(figure.subplots(1, 2), panels, strict=True):
-        axes.scatter(*where.T, s=2, color=color, linewidths=0)
+    for axes, (places, title, color) in zip(figure.subplots(1, 2), panels, strict=True):
+        axes.scatter(*places.T, s=2, color=color, linewidths=0)
         axes.set_xlim(-toy.half_width, toy.half_width)
         axes.set_ylim(-toy.half_width, toy.half_width)
         axes.set_aspect("equal")
@@ -82,11 +84,11 @@ def moments(samples: Bits, truth: Bits) -> Figure:
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     upper = np.triu_indices(samples.shape[1], 1)
-    for axes, of, title in (
+    for axes, statistic, title in (
         (left, lambda x: x.mean(0), "mean of a bit"),
         (right, lambda x: np.cov(x.T.astype(float)).reshape(x.shape[1], -1)[upper], "covariance of two bits"),
     ):
-        x, y = of(truth), of(samples)
+        x, y = statistic(truth), statistic(samples)
         axes.scatter(x, y, s=8, color=MADE, linewidths=0, alpha=0.7)
         if len(x):
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
@@ -96,10 +98,11 @@ def moments(samples: Bits, truth: Bits) -> Figure:
 
 
 def curves(selected: Sequence[Selected], score: str) -> Figure:
-    """Loss over the steps of the first fit; validation scores of each, with the one that was kept.
+    """Loss over the steps of the first fit; validation scores of every fit, with the score that was kept.
 
     Args:
-        score: what they are.
+        selected: the fit of each member of an ensemble.
+        score: what the validation scores are, as the label of their axis.
     """
     loss = [record["loss"] for record in selected[0].records]
     figure = Figure(figsize=(11, 3.4), layout="constrained")

@@ -1,220 +1,143 @@
-"""Density estimation: fit an energy to binary states, bracket its likelihood, draw from it, leave a run folder."""
+"""The job that estimates densities: fit an energy to binary states, sample it, score it, leave a run folder."""
 
 from __future__ import annotations
 
 import io
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
 
 from discrete_ed.data import TableData, load_table_data
-from discrete_ed.density.models import ENUMERATED, chain_kernel, density_energy, density_loss, judge
-from discrete_ed.density.sampling import generate
-from discrete_ed.density.scores import (
-    MMD_SIZE,
-    bracket,
-    discrepancies,
-    independent_columns,
-    likelihoods,
-    toy_scores,
-)
+from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
+from discrete_ed.density.losses import density_loss
+from discrete_ed.density.models import chain_kernel, density_energy
+from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
+from discrete_ed.density.scores import score_density
 from discrete_ed.energies import Energy, SumEnergy
-from discrete_ed.errors import InputError, NumericalError
-from discrete_ed.jobs import page
-from discrete_ed.jobs.estimate import figures as density_figures
-from discrete_ed.jobs.estimate import tables
-from discrete_ed.jobs.estimate.config import EstimateConfig
+from discrete_ed.errors import NumericalError
+from discrete_ed.jobs.estimate import report
+from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
+from discrete_ed.jobs.options import refuse_options_without_effect
+from discrete_ed.jobs.progress import training_progress
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
-from discrete_ed.likelihood.partition import LogLikelihood, log_likelihood
-from discrete_ed.names import LossName
 from discrete_ed.runtime.distributed import pick_device, rank_seed
-from discrete_ed.training.fit import FitConfig, Record, shuffled_batches
-from discrete_ed.training.selection import Selected, fit_selected
+from discrete_ed.training import FitConfig
+from discrete_ed.training.fit import FitConfig
+from discrete_ed.training.selection import Selected
 
 JOB = "estimate"
-HIDDEN = ("out", "resume", "checkpoint_seconds")  # what a report needn't tell
-JUDGED = 2**17  # flips of validation states at one scoring: bounds its cost
-SCORINGS = 20
-TOLD = 50_000  # training states whose likelihood is told, and at which chains may start
-
-
-@dataclass(frozen=True)
-class Settled(EstimateConfig):
-    """A configuration that leaves nothing open; its defaults are those for densities in the plane."""
-
-    loss: LossName = "ed"
-    epsilon: float = 0.1
-    width: int = 128
-    layers: int = 3
-    steps: int = 3000
-    batch: int = 128
-    learning_rate: float = 4e-3
 
 
 def run(config: EstimateConfig) -> dict[str, Any]:
     """Do the whole job; returns what `result.json` holds.
 
     Raises:
-        InputError: a data set, device or run folder that can't be used.
+        InputError: a data set, device, run folder or option that can't be used.
         NumericalError: training diverged; the best weights so far are in the run folder.
     """
     started = time.monotonic()
     config = resumed(config, JOB)
     device = pick_device(config.device)
     data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
-    settings = settled(config, data)
+    resolved = resolve(config, data)
+    refuse_options_without_effect(config, resolved)
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
-    bits = train.shape[1]
-    with RunFolder(settings.out, JOB, data.name, settings, data.files) as folder:
-        sizes = f"{len(train)} to train on, {len(valid)} and {len(test)} held out"
-        print(f"{data.name}: {data.description}; {bits} bits; {sizes}")
-        if data.shape is None and data.constant:
-            shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
-            print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
-        energy, selected = fit_members(train, valid.float(), data.shape, settings, folder)
+    with RunFolder(resolved.out, JOB, data.name, resolved, data.files) as folder:
+        _print_data(data)
+        ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
+        energy = ensemble.energy
         trained = time.monotonic()
-
-        generator = torch.Generator(device).manual_seed(settings.seed)
-        drawn = folder.cached("sample", lambda: generate(energy, train, settings, generator), {"noise": generator})
-        samples, ess = drawn["states"].to(device), drawn["effective_starts"]
-        buffer = io.BytesIO()
-        np.save(buffer, samples.to(torch.uint8).cpu().numpy())
-        folder.write("samples.npy", buffer.getvalue())
+        generator = torch.Generator(device).manual_seed(resolved.seed)
+        samples = _sample(energy, train, resolved, generator, folder)
         sampled = time.monotonic()
-
-        z, caught = bracket(energy, train[:TOLD].float(), settings, generator)
-        likelihood = log_likelihood(energy, test.float(), z)
+        scores = score_density(
+            energy,
+            samples.states,
+            train=train,
+            valid=valid,
+            test=test,
+            toy=data.toy,
+            temperatures=resolved.temperatures,
+            runs=resolved.runs,
+            generator=generator,
+        )
         result = {
             "data": data.name,
-            "seed": settings.seed,
-            "loss": settings.loss,
-            "energy": settings.energy,
+            "seed": resolved.seed,
+            "loss": resolved.loss,
+            "energy": resolved.energy,
             "parameters": sum(parameter.numel() for parameter in energy.parameters()),
-            "members": settings.members,
-            "steps": [len(fitted.records) for fitted in selected],
-            "selected_steps": [fitted.step for fitted in selected],
-            "validation_scores": [fitted.score for fitted in selected],
-            **likelihoods(
-                likelihood, log_likelihood(energy, train[:TOLD].float(), z), log_likelihood(energy, valid.float(), z)
-            ),
-            "independent_columns": independent_columns(train, test),
-            "warnings": caught,
-            **discrepancies(samples.cpu(), test.float().cpu(), train.cpu()),
-            "effective_starts": ess,
-            "toy": None if data.toy is None else toy_scores(data.toy, energy, test.float(), generator),
+            "members": resolved.members,
+            "steps": [len(fitted.records) for fitted in ensemble.fits],
+            "selected_steps": [fitted.step for fitted in ensemble.fits],
+            "validation_scores": [fitted.score for fitted in ensemble.fits],
+            **scores.to_dict(),
+            "effective_starts": samples.effective_starts,
             "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
         }
         if folder.writes:
-            write_report(folder, settings, data, energy, samples.cpu(), likelihood, selected, result)
+            report.write_report(folder, resolved, data, ensemble, samples.states.cpu(), scores, result)
         folder.finish(result)
-    print(as_text(tables.density_table(result)))
-    print("", *tables.density_notes(result), sep="\n")
+    print(f"{report.verdict(result)}\n")
+    print(as_text(report.score_table(result)))
+    print("", *report.score_notes(result), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
 
 
-def settled(config: EstimateConfig, data: TableData) -> Settled:
-    """The configuration with what it leaves open chosen by the kind of data and energy.
-
-    Raises:
-        InputError: an energy or a loss that these data can't have.
-    """
-    if config.energy == "conv" and data.shape is None:
-        raise InputError(f"energy: expected mlp, residual, rbm or ising, as {data.name} is no set of images, got conv")
-    bits = data.train.shape[1]
-    if config.loss == "ml" and bits > ENUMERATED:
-        raise InputError(f"loss: expected ml with at most {ENUMERATED} columns only, got {bits}")
-    usual: dict[str, Any] = {}
-    if data.toy is None:
-        usual |= {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
-    if config.energy == "conv":
-        usual |= {"width": 16, "layers": 1}
-    given = {name: value for name, value in vars(config).items() if value is not None}
-    if {**usual, **given}.get("loss", "ed") != "ed":
-        usual["epsilon"] = 0.5
-    return Settled(**{**usual, **given})
+def _print_data(data: TableData) -> None:
+    sizes = f"{len(data.train)} to train on, {len(data.valid)} and {len(data.test)} held out"
+    print(f"{data.name}: {data.description}; {data.train.shape[1]} bits; {sizes}")
+    if data.shape is None and data.constant:
+        shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
+        print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
 
 
-def told(config: Settled, *, exact: bool, drawn: bool) -> dict[str, Any]:
-    """The options that had a say in the run.
-
-    Args:
-        exact: whether the likelihood was had without annealing.
-        drawn: whether states were drawn without chains.
-    """
-    network, loss = config.energy not in ("rbm", "ising"), config.loss
-    says = {
-        "width": config.energy != "ising",
-        "layers": network,
-        "epsilon": loss in ("ed", "block-ed"),
-        "negatives": loss == "ed",
-        "w": loss == "ed",
-        "block": loss == "block-ed",
-        "chain_steps": loss in ("cd", "pcd"),
-        "buffer": loss == "pcd",
-        "temperatures": not exact,
-        "runs": not exact,
-        "sampler_steps": not drawn,
-    }
-    return {
-        name: value
-        for name, value in vars(config).items()
-        if says.get(name, True) and name not in HIDDEN and value is not None
-    }
-
-
-def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
-    """What builds the energy again."""
-    if config.energy == "rbm":
-        return {"visible": bits, "hidden": config.width}
-    if config.energy == "ising":
-        return {"couplings": bits}
-    return {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape}
-
-
-def fit_members(
-    train: Tensor, valid: Tensor, shape: tuple[int, int] | None, config: Settled, folder: RunFolder
-) -> tuple[Energy, list[Selected]]:
-    """Fit the members of the ensemble, one after the other, each with a seed of its own, and save their mean."""
+def _fit(
+    train: Tensor,
+    valid: Tensor,
+    shape: tuple[int, int] | None,
+    config: ResolvedEstimateConfig,
+    folder: RunFolder,
+) -> Ensemble:
+    """Fit the ensemble, and save its mean in the folder."""
     bits = train.shape[1]
-    members: list[Energy] = []
-    selected: list[Selected] = []
-
-    def kept() -> Energy:
-        """The mean of the members so far, saved."""
-        alone, arguments = len(members) == 1, _arguments(config, bits, shape)
-        energy = members[0] if alone else SumEnergy(*members, scale=1 / len(members))
-        folder.save_energy("checkpoint", energy, arguments if alone else [arguments] * len(members))
-        return energy
-
-    for k in range(config.members):
-        seed = config.seed * config.members + k
-        energy = density_energy(
-            config.energy, bits, width=config.width, layers=config.layers, shape=shape, data=train, seed=seed
+    try:
+        return fit_ensemble(
+            partial(_build, train, shape, config),
+            partial(fit_member, train=train, valid=valid, config=config, folder=folder),
+            config.members,
+            seed=config.seed,
+            save=lambda energy: folder.save_energy("checkpoint", energy, _arguments(energy, config, bits, shape)),
         )
-        members.append(energy.to(train.device))
-        try:
-            selected.append(fit_energy(energy, train, valid, config, seed, folder))
-        except (KeyboardInterrupt, NumericalError):
-            if k:
-                members.pop()  # half learned, it would spoil the mean
-            kept()
-            print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
-            raise
-    return kept(), selected
+    except (KeyboardInterrupt, NumericalError):
+        print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
+        raise
 
 
-def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, seed: int, folder: RunFolder) -> Selected:
-    """Fit by the loss of that name, with a bar and records; keep the averaged weights that judge `valid` best."""
+def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimateConfig, seed: int) -> Energy:
+    return density_energy(
+        config.energy,
+        train.shape[1],
+        width=config.width,
+        layers=config.layers,
+        shape=shape,
+        data=train,
+        seed=seed,
+    ).to(train.device)
+
+
+def fit_member(
+    energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
+) -> Selected:
+    """Fit one member of the ensemble, with a bar, records and checkpoints."""
     generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
     loss = density_loss(
         config.loss,
@@ -223,96 +146,67 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
         w=config.w,
         block=config.block,
         steps=config.chain_steps,
-        buffer=max(config.buffer, config.batch),
+        buffer=config.buffer,
         kernel=chain_kernel(energy),
         generator=generator,
     )
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
     )
-    batches = shuffled_batches(train, config.batch, generator=torch.Generator().manual_seed(seed))
-    enumerable = train.shape[1] <= ENUMERATED
-    rows = valid if enumerable else valid[: max(2, JUDGED // train.shape[1])]
-    with tqdm(total=config.steps, desc="train", unit="step") as bar:
-
-        def callback(record: Record) -> None:
-            folder.log({"phase": "train", **record})
-            bar.update(record["step"] - bar.n)
-            bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
-
-        return fit_selected(
+    with training_progress(folder, config.steps) as callback:
+        return fit_density(
             energy,
             loss,
-            batches,
+            train,
+            valid,
             fit_config,
-            score=lambda energy: judge(energy, rows),
-            every=max(1, config.steps // SCORINGS),
+            batch_size=config.batch,
+            seed=seed,
             patience=config.patience,
             callback=callback,
             checkpoints=folder.checkpoints(f"train-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
         )
 
 
-def write_report(
-    folder: RunFolder,
-    config: Settled,
-    data: TableData,
-    energy: Energy,
-    samples: Tensor,
-    likelihood: LogLikelihood,
-    selected: list[Selected],
-    result: dict[str, Any],
-) -> None:
-    """Write the figures as PNG files, and `report.html` with all of them inside."""
-    drawn: dict[str, tuple[str, Callable[[], Figure], str]] = {}
-    made = samples.to(torch.uint8).numpy()
-    toy = data.toy
-    if toy is not None:
-        drawn["density"] = (
-            "The learned law and the true one",
-            lambda: density_figures.heat_maps(toy, energy, likelihood.log_partition.value),
-            "Both densities in the plane, on one scale of colours.",
-        )
-        drawn["samples"] = (
-            "Samples and draws of the truth",
-            lambda: density_figures.points(toy.decode(made[:MMD_SIZE]), toy.decode(data.test[:MMD_SIZE]), toy),
-            "The states of the chains, and test states, as points in the plane.",
-        )
-    elif data.shape is not None:
-        shape = data.shape
-        drawn["samples"] = (
-            "Samples and test images",
-            lambda: density_figures.images(made, data.test, shape),
-            "The first states of the chains, and the first test images.",
-        )
-    drawn["marginals"] = (
-        "Means and correlations",
-        lambda: density_figures.moments(made, data.test),
-        "Mean of every bit and covariance of every pair, samples against test states; on the diagonal both agree.",
+def _sample(
+    energy: Energy, train: Tensor, config: ResolvedEstimateConfig, generator: torch.Generator, folder: RunFolder
+) -> DensitySamples:
+    """Sample the density, with a bar, and write `samples.npy`."""
+
+    def sample() -> dict[str, Any]:
+        with tqdm(desc="sample", unit="step") as bar:
+
+            def callback(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            samples = sample_density(
+                energy,
+                train,
+                SNAPSHOTS * config.samples,
+                steps=config.sampler_steps,
+                seed=config.seed,
+                generator=generator,
+                callback=callback,
+            )
+        return dict(vars(samples))
+
+    samples = DensitySamples(**folder.cached("sample", sample, {"noise": generator}))
+    buffer = io.BytesIO()
+    np.save(buffer, samples.states.to(torch.uint8).cpu().numpy())
+    folder.write("samples.npy", buffer.getvalue())
+    return DensitySamples(samples.states.to(train.device), samples.effective_starts)
+
+
+def _arguments(
+    energy: Energy, config: ResolvedEstimateConfig, bits: int, shape: tuple[int, int] | None
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """The arguments that build the energy again."""
+    one: dict[str, Any] = {
+        "rbm": {"visible": bits, "hidden": config.width},
+        "ising": {"couplings": bits},
+    }.get(
+        config.energy,
+        {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape},
     )
-    drawn["curves"] = (
-        "Training",
-        lambda: density_figures.curves(
-            selected,
-            "mean log-likelihood, nats" if data.train.shape[1] <= ENUMERATED else "−(pseudo-likelihood loss), nats",
-        ),
-        "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
-        "that was kept; a line for each member.",
-    )
-    images = folder.plot(drawn)
-    lead = (
-        f"{data.name} ({data.description}): an energy with {result['parameters']} parameters learned "
-        f"{len(data.train)} states of {data.train.shape[1]} bits."
-    )
-    html = page.render_page(
-        f"Density: {data.name}",
-        lead,
-        {"Scores": tables.density_table(result)},
-        images,
-        {
-            **told(config, exact=result["exact"], drawn=data.train.shape[1] <= ENUMERATED),
-            **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
-        },
-        tables.density_notes(result),
-    )
-    folder.write("report.html", html.encode())
+    return [one] * len(energy.terms) if type(energy) is SumEnergy else one

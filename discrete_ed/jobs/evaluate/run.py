@@ -19,7 +19,7 @@ from discrete_ed.jobs.evaluate import tables
 from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
 from discrete_ed.jobs.generate import figures
 from discrete_ed.jobs.run_folder import RunFolder, resumed
-from discrete_ed.jobs.style import as_png
+from discrete_ed.jobs.style import page_figure
 from discrete_ed.runtime.distributed import ranks
 from discrete_ed.runtime.files import write_atomically
 
@@ -123,22 +123,20 @@ def _page(
 ) -> str:
     several = len(results) > 1
     scores: dict[str, list[list[str]]] = {"The generators compared": tables.comparison(results)} if several else {}
-    images: dict[str, tuple[bytes, str]] = {}
+    images: list[page.PageFigure] = []
     for label, graphs in tqdm(generated.items(), desc="draw", leave=False):
         result = results[label]
         scores[f"Scores of {label}"] = tables.score_table(result)
         scores[f"The graphs of {label}"] = [["", "value"], *map(list, tables.overall(result))]
         gallery = figures.gallery(reference, graphs, left="reference graphs", right=label)
-        images[f"Reference graphs and {label}"] = (
-            as_png(gallery),
+        caption = (
             "The first graphs of both files, in the same layout; of a graph with more than "
-            f"{figures.MOST_LINES:,} edges as many are drawn, chosen at random.",
+            f"{figures.MOST_LINES:,} edges as many are drawn, chosen at random."
         )
+        images.append(page_figure(f"Reference graphs and {label}", gallery, caption))
         sets = {"reference": reference, **({} if train is None else {"training": train}), label: graphs}
-        images[f"What they are made of: {label}"] = (
-            as_png(figures.statistics(sets)),
-            "How the sets of graphs distribute; the scores above compare graphs, these pictures pool them.",
-        )
+        caption = "How the sets of graphs distribute; the scores above compare graphs, these pictures pool them."
+        images.append(page_figure(f"What they are made of: {label}", figures.statistics(sets), caption))
     lead = (
         f"{' and '.join(results)} against {len(reference)} graphs of {path.name}. Read a score beside its "
         "floor, what real graphs score: below it, differences are noise or memorised graphs."
@@ -146,4 +144,4 @@ def _page(
     facts = {name: value for name, value in vars(config).items() if name not in HIDDEN and value is not None}
     facts["generated"] = ", ".join(generated)
     title, told = f"Scores: {', '.join(results)}", tables.common_notes(results)
-    return page.render_page(title, lead, scores, images, facts, told, marked=len(results) == 1)
+    return page.render_page(title, lead, "", scores, images, facts, told, marked=len(results) == 1)

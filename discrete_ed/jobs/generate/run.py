@@ -41,7 +41,7 @@ from discrete_ed.runtime.distributed import (
     wait_for_all,
 )
 from discrete_ed.samplers import GibbsWithGradients, State, sample
-from discrete_ed.training.fit import FitConfig, Record, fit, shuffled_batches
+from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 JOB = "generate"
 SEGMENT = 100
@@ -251,6 +251,7 @@ def write_report(
     html = page.render_page(
         f"Generated graphs: {data.name}",
         lead,
+        "",
         {"Scores": tables.score_table(result), "The generated graphs": [["", "value"], *tables.overall(result)]},
         images,
         {

@@ -257,6 +257,6 @@ def _write_page(
         rows = [["candidate", "negative log pseudo-likelihood of held-out rows"]]
         rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
         tables = {**tables, "What held-out data said": rows}
-    html = page.render_page(title, lead, tables, images, facts, warnings=result["warnings"], marked=False)
+    html = page.render_page(title, lead, "", tables, images, facts, warnings=result["warnings"], marked=False)
     folder.write("report.html", html.encode())
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")

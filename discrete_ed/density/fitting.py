@@ -1,0 +1,154 @@
+"""Fit one energy to states, or an ensemble of them whose mean is the energy in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from discrete_ed.density.losses import Loss
+from discrete_ed.energies import Energy, SumEnergy
+from discrete_ed.errors import NumericalError
+from discrete_ed.likelihood.partition import log_likelihood
+from discrete_ed.losses import pseudo_likelihood
+from discrete_ed.names import ENUMERATED_BITS
+from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.training.fit import FitConfig, Record, shuffled_batches
+from discrete_ed.training.selection import Selected, fit_selected
+
+SCORED_FLIPS = 2**17
+"""flips of validation states whose energies one validation score may take"""
+VALIDATION_SCORES = 20
+"""validation scores that a fit takes"""
+
+
+def validation_score(energy: Energy, x: Tensor) -> float:
+    """How well an energy fits held-out states `(N, D)`, higher is better, without estimates.
+
+    Up to 16 bits this is the mean log-likelihood, by enumeration; beyond, minus the pseudo-likelihood loss.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> round(validation_score(BernoulliEnergy(2), torch.zeros(5, 2)), 4)  # −2 log 2
+    -1.3863
+    """
+    if x.shape[1] <= ENUMERATED_BITS:
+        return log_likelihood(energy, x).mean
+    with torch.no_grad():
+        return -pseudo_likelihood(energy, x).item()
+
+
+def fit_density(
+    energy: Energy,
+    loss: Loss,
+    train: Tensor,
+    valid: Tensor,
+    config: FitConfig | None = None,
+    *,
+    batch_size: int = 256,
+    seed: int = 0,
+    patience: int | None = None,
+    callback: Callable[[Record], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Selected:
+    """Fit an energy to states; afterwards it holds the averaged weights that have the best `validation_score`.
+
+    Twenty scores are taken in all. Beyond 16 bits only so many validation states are scored that this costs little.
+
+    Args:
+        energy: the energy, which is changed.
+        loss: a function of the energy and a batch, such as `density_loss` gives.
+        train: training states, `(N, D)`.
+        valid: validation states, `(N, D)` float.
+        config: steps, learning rate and averaging of the weights.
+        batch_size: states in a training step.
+        seed: seed of the order of the training states.
+        patience: scores in a row without a new best after which the fit stops; None never stops early.
+        callback: called with the record of each step; one with a validation score has it as `score`.
+        checkpoints: where the state of the fit is saved, and restored from.
+
+    Raises:
+        NumericalError: training diverged.
+
+    >>> from discrete_ed import BernoulliEnergy, pseudo_likelihood
+    >>> states = torch.eye(4).repeat(20, 1)
+    >>> selected = fit_density(BernoulliEnergy(4), pseudo_likelihood, states, states, FitConfig(steps=40))
+    >>> len(selected.records), len(selected.scores)
+    (40, 20)
+    """
+    config = config or FitConfig()
+    bits = train.shape[1]
+    scored = valid if bits <= ENUMERATED_BITS else valid[: max(2, SCORED_FLIPS // bits)]
+    return fit_selected(
+        energy,
+        loss,
+        shuffled_batches(train, batch_size, generator=torch.Generator().manual_seed(seed)),
+        config,
+        score=lambda energy: validation_score(energy, scored),
+        every=max(1, config.steps // VALIDATION_SCORES),
+        patience=patience,
+        callback=callback,
+        checkpoints=checkpoints,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Energies that were trained apart."""
+
+    members: tuple[Energy, ...]
+    fits: tuple[Selected, ...]
+    """The fit of each member."""
+
+    @property
+    def energy(self) -> Energy:
+        """The mean of the members' energies; of one member it is that energy itself."""
+        return self.members[0] if len(self.members) == 1 else SumEnergy(*self.members, scale=1 / len(self.members))
+
+
+def fit_ensemble(
+    build: Callable[[int], Energy],
+    fit_member: Callable[[Energy, int], Selected],
+    size: int = 1,
+    *,
+    seed: int = 0,
+    save: Callable[[Energy], None] | None = None,
+) -> Ensemble:
+    """Train `size` energies one after the other, each with a seed of its own.
+
+    Args:
+        build: makes an untrained energy from a seed.
+        fit_member: trains an energy, given the same seed; see `fit_density`.
+        size: the ensemble size.
+        seed: member `k` has the seed `seed · size + k`.
+        save: called with the mean of the members once all are trained. If training is interrupted or diverges, it is
+            called with the mean of those that are finished, or with the first as far as it came.
+
+    >>> from discrete_ed import density_energy, pseudo_likelihood
+    >>> states = torch.eye(4).repeat(20, 1)
+    >>> ensemble = fit_ensemble(
+    ...     lambda seed: density_energy("mlp", 4, width=8, seed=seed),
+    ...     lambda energy, seed: fit_density(
+    ...         energy, pseudo_likelihood, states, states, FitConfig(steps=20), seed=seed
+    ...     ),
+    ...     size=2,
+    ... )
+    >>> len(ensemble.members), ensemble.energy.scale
+    (2, 0.5)
+    """
+    members: list[Energy] = []
+    fits: list[Selected] = []
+    for k in range(size):
+        energy = build(seed * size + k)
+        try:
+            fits.append(fit_member(energy, seed * size + k))
+        except (KeyboardInterrupt, NumericalError):
+            if save is not None:  # a member that is half trained would spoil the mean of finished ones
+                save(Ensemble(tuple(members) or (energy,), tuple(fits)).energy)
+            raise
+        members.append(energy)
+    ensemble = Ensemble(tuple(members), tuple(fits))
+    if save is not None:
+        save(ensemble.energy)
+    return ensemble

@@ -1,0 +1,134 @@
+"""Losses for density estimation, by name and under one signature, `(energy, x) → scalar`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies import Energy
+from discrete_ed.energies.base import check_free
+from discrete_ed.errors import InputError
+from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
+from discrete_ed.names import ENUMERATED_BITS, LossName
+from discrete_ed.perturbations import Bernoulli, Block
+from discrete_ed.samplers import Kernel
+from discrete_ed.states import enumerate_states
+from discrete_ed.training.contrastive import ContrastiveDivergence
+
+Loss = Callable[[Energy, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class _LossSettings:
+    epsilon: float
+    m: int
+    w: float
+    block: int
+    steps: int
+    buffer: int
+    kernel: Kernel | None
+    generator: torch.Generator | None
+
+
+def _bernoulli_discrepancy(settings: _LossSettings) -> Loss:
+    noise = Bernoulli(epsilon=settings.epsilon)
+    return lambda energy, x: energy_discrepancy(
+        energy, x, noise, m=settings.m, w=settings.w, generator=settings.generator
+    )
+
+
+def _block_discrepancy(settings: _LossSettings) -> Loss:
+    blocks = Block(size=settings.block, epsilon=settings.epsilon)
+    return lambda energy, x: energy_discrepancy(energy, x, blocks, generator=settings.generator)
+
+
+def _contrastive_divergence(settings: _LossSettings) -> Loss:
+    return ContrastiveDivergence(settings.kernel, settings.steps, generator=settings.generator)
+
+
+def _persistent_divergence(settings: _LossSettings) -> Loss:
+    return ContrastiveDivergence(settings.kernel, settings.steps, buffer=settings.buffer, generator=settings.generator)
+
+
+def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
+    if x.shape[1] > ENUMERATED_BITS:
+        raise InputError(f"loss: expected at most {ENUMERATED_BITS} bits for ml, got {x.shape[1]}")
+    check_free(energy, x)
+    states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
+    return energy(x).mean() + (-energy(states)).logsumexp(0)
+
+
+LOSSES: dict[LossName, Callable[[_LossSettings], Loss]] = {
+    "ed": _bernoulli_discrepancy,
+    "block-ed": _block_discrepancy,
+    "pl": lambda _: pseudo_likelihood,
+    "rm": lambda _: ratio_matching,
+    "cd": _contrastive_divergence,
+    "pcd": _persistent_divergence,
+    "ml": lambda _: _negative_log_likelihood,
+}
+"""What builds a loss, by the name that `density_loss` and the command line offer."""
+
+
+def default_epsilon(loss: LossName) -> float:
+    """The noise ε that a loss has where none is chosen: .1 for `ed`, .5 for `block-ed`.
+
+    Bernoulli noise flips every bit, so that little of it already leaves the neighbourhood of a state. At ε = ½ a block
+    forgets its bits, and the loss is the likelihood of each block given the other bits.
+
+    >>> default_epsilon("block-ed")
+    0.5
+    """
+    return 0.1 if loss == "ed" else 0.5
+
+
+def density_loss(
+    name: LossName,
+    *,
+    epsilon: float | None = None,
+    m: int = 32,
+    w: float = 1.0,
+    block: int = 5,
+    steps: int = 10,
+    buffer: int = 1000,
+    kernel: Kernel | None = None,
+    generator: torch.Generator | None = None,
+) -> Loss:
+    """A loss by name, `(energy, x) → scalar`, so that a comparison is a loop over names.
+
+    | name | loss | settings |
+    |---|---|---|
+    | `ed` | energy discrepancy, Bernoulli perturbation | `epsilon`, `m`, `w` |
+    | `block-ed` | energy discrepancy on random blocks of bits, summed | `block`, `epsilon` |
+    | `pl` | pseudo-likelihood | |
+    | `rm` | ratio matching | |
+    | `cd` | contrastive divergence | `steps`, `kernel` |
+    | `pcd` | persistent contrastive divergence | `steps`, `kernel`, `buffer` |
+    | `ml` | maximum likelihood, all `2^D` states summed, `D` at most 16: what the others approximate | |
+
+    Args:
+        name: a name of the table.
+        epsilon: ε, the probability that noise flips a bit; `default_epsilon` where not given.
+        m: the number M of perturbed copies of each state.
+        w: the stabilisation w.
+        block: bits of a block.
+        steps: steps of each chain.
+        buffer: number of chains that are kept from batch to batch.
+        kernel: the kernel of the chains.
+        generator: the source of randomness.
+
+    Raises:
+        InputError: an unknown name.
+
+    >>> from discrete_ed import density_energy
+    >>> energy, x = density_energy("mlp", 4, width=8), torch.ones(5, 4)
+    >>> [density_loss(name)(energy, x).shape for name in ("ed", "block-ed", "pl", "rm", "cd", "pcd")] == 6 * [()]
+    True
+    """
+    if name not in LOSSES:
+        raise InputError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
+    epsilon = default_epsilon(name) if epsilon is None else epsilon
+    return LOSSES[name](_LossSettings(epsilon, m, w, block, steps, buffer, kernel, generator))

@@ -1,0 +1,182 @@
+"""What a run of density estimation found: the verdict, the table of scores, notes on it, and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from discrete_ed.data import TableData
+from discrete_ed.density.fitting import Ensemble
+from discrete_ed.density.scores import MMD_SIZE, DensityScores
+from discrete_ed.jobs import page
+from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig
+from discrete_ed.jobs.options import reported_options
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.names import ENUMERATED_BITS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NONE = "–"
+LEVEL = 0.05
+"""p-values below it count as a difference in the verdict"""
+
+
+def verdict(result: Mapping[str, Any]) -> str:
+    """The result in one sentence, each number with the yardstick that it is judged by.
+
+    Args:
+        result: what `result.json` holds.
+    """
+    certainty = "exact" if result["exact"] else f"between {result['lower']:.3f} and {result['upper']:.3f}"
+    yardstick = f"independent columns have {result['independent_columns']:.3f}"
+    if result["toy"] is not None:
+        yardstick += f" and the truth {-result['toy']['entropy']:.3f}"
+    p, floor = result["mmd2_p_value"], result["mmd2_floor_p_value"]
+    samples = (
+        f"samples differ from test rows no more than chance allows (p = {p:.2f})"
+        if p >= LEVEL
+        else f"samples differ from test rows (p = {p:.3f}; training rows: p = {floor:.3f})"
+    )
+    likelihood = f"Test log-likelihood {result['test_log_likelihood']:.3f} nats a row ({certainty})"
+    return f"{likelihood}, where {yardstick}; {samples}."
+
+
+def score_table(result: Mapping[str, Any]) -> list[list[str]]:
+    """The scores as rows of text; the first row is the header.
+
+    Args:
+        result: what `result.json` holds.
+    """
+    toy = result["toy"]
+    bracket = "exact" if result["exact"] else f"{result['lower']:.3f} to {result['upper']:.3f}"
+    rows = [
+        ["", "value", "range or error"],
+        ["test log-likelihood, nats for a state", f"{result['test_log_likelihood']:.4f}", bracket],
+        ["its error as a mean of test states", f"{result['test_error']:.4f}", NONE],
+        ["valid log-likelihood", f"{result['valid_log_likelihood']:.4f}", NONE],
+        ["train log-likelihood", f"{result['train_log_likelihood']:.4f}", NONE],
+        ["independent columns, same test states: trivial", f"{result['independent_columns']:.4f}", "exact"],
+    ]
+    if toy is not None:
+        rows.append(["log-likelihood of the truth, same states: the most", f"{-toy['entropy']:.4f}", NONE])
+        for name, key in (("entropy of the truth", "entropy"), ("published protocol's NLL (biased)", "published_nll")):
+            rows.append([name, f"{toy[key]:.4f}", f"±{toy[key + '_error']:.4f}"])
+    sets = f"{result['mmd_repeats']} × {result['mmd_size']}"
+    for name, key in (("samples", "mmd2"), ("training states: the floor", "mmd2_floor")):
+        error, interval = result[f"{key}_error"], result[f"{key}_interval"]
+        spread = NONE if error is None else f"±{1e4 * error:.3f}"
+        if interval is not None:
+            spread = " to ".join(f"{1e4 * end:z.3f}" for end in interval)
+        rows.append([f"MMD²·10⁴ of {name} ({sets})", f"{1e4 * result[key]:z.3f}", spread])
+        rows.append(["its p-value, by permutation", f"{result[f'{key}_p_value']:.3f}", NONE])
+    return rows
+
+
+def score_notes(result: Mapping[str, Any]) -> list[str]:
+    """How the table of scores is to be read.
+
+    Args:
+        result: what `result.json` holds.
+    """
+    lines = []
+    if not result["exact"]:
+        lines.append(
+            "The likelihood is estimated: log Z lies between forward and reverse annealed importance sampling, and the "
+            "range allows three standard errors of each. The chains from which the reverse runs start begin at "
+            "training states; if the model has a mode that they never visit, log Z is estimated too small."
+        )
+    lines += [f"Warning: {line}" for line in result["warnings"]]
+    if result["toy"] is not None:
+        lines.append(
+            "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
+            "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
+        )
+    size = result["p_value_size"]
+    spread = (
+        "The error is the standard error of the mean of the sets"
+        if result["mmd2_interval"] is None
+        else "The range is a 95% bootstrap interval: the estimate would scatter so widely with other states"
+    )
+    lines.append(
+        f"MMD² is unbiased: for equal laws it is zero on average. {spread}. The p-value says whether samples and test "
+        f"states differ: it compares {size} states with {size} by permutation, and where the laws are equal all "
+        "p-values are equally likely."
+    )
+    return lines
+
+
+def write_report(
+    folder: RunFolder,
+    config: ResolvedEstimateConfig,
+    data: TableData,
+    ensemble: Ensemble,
+    samples: Tensor,
+    scores: DensityScores,
+    result: Mapping[str, Any],
+) -> None:
+    """Write the figures as PNG files, and `report.html` with all of them inside."""
+    enumerated = data.train.shape[1] <= ENUMERATED_BITS
+    images = folder.plot(_figures(data, ensemble, samples, scores, enumerated=enumerated))
+    lead = (
+        f"An energy with {result['parameters']} parameters learned {len(data.train)} states of "
+        f"{data.train.shape[1]} bits: {data.name} ({data.description})."
+    )
+    html = page.render_page(
+        f"Density: {data.name}",
+        verdict(result),
+        lead,
+        {"Scores": score_table(result)},
+        images,
+        {
+            **reported_options(config, exact=result["exact"], enumerated=enumerated),
+            **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
+        },
+        score_notes(result),
+    )
+    folder.write("report.html", html.encode())
+
+
+def _figures(
+    data: TableData, ensemble: Ensemble, samples: Tensor, scores: DensityScores, *, enumerated: bool
+) -> dict[str, tuple[str, Callable[[], Figure], str]]:
+    """Title, function that plots, and caption of each figure, by the name of its file."""
+    from discrete_ed.jobs.estimate import figures  # matplotlib is needed only where something is plotted
+
+    states, shape, toy = samples.to(torch.uint8).numpy(), data.shape, data.toy
+    plots: dict[str, tuple[str, Callable[[], Figure], str]] = {}
+    if toy is not None:
+        plots["density"] = (
+            "The learned law and the true one",
+            lambda: figures.heat_maps(toy, ensemble.energy, scores.test.log_partition.value),
+            "Both densities in the plane, on one scale of colours.",
+        )
+        plots["samples"] = (
+            "Samples and test states",
+            lambda: figures.points(toy.decode(states[:MMD_SIZE]), toy.decode(data.test[:MMD_SIZE]), toy),
+            "Samples of the learned law, and test states, as points in the plane.",
+        )
+    elif shape is not None:
+        plots["samples"] = (
+            "Samples and test images",
+            lambda: figures.images(states, data.test, shape),
+            "The first samples of the learned law, and the first test images.",
+        )
+    plots["marginals"] = (
+        "Means and covariances",
+        lambda: figures.moments(states, data.test),
+        "Mean of every bit and covariance of every pair of bits, samples against test states; on the diagonal they "
+        "agree.",
+    )
+    plots["curves"] = (
+        "Training",
+        lambda: figures.curves(
+            ensemble.fits, "mean log-likelihood, nats" if enumerated else "−(pseudo-likelihood loss), nats"
+        ),
+        "Loss (thin: each step, bold: running mean); score of the averaged weights on validation data, with the one "
+        "that was kept; one line for each member of the ensemble.",
+    )
+    return plots

@@ -1,0 +1,253 @@
+"""The training loop, step by step."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel
+
+from discrete_ed.energies.base import AnyEnergy, Energy, check_energy, check_type, device_of, dtype_of
+from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.distributed import anywhere, from_first_, ranks, weighted_mean_
+from discrete_ed.runtime.interrupts import Interrupted, deferred
+from discrete_ed.training.config import FitConfig
+from discrete_ed.training.records import Record, columns_of, records_of
+
+
+class Training:
+    """One training of an energy: all that changes from step to step, and the loop over the steps.
+
+    Args:
+        energy, loss, batches, config, optimizer, scheduler, checkpoints: as in `fit`.
+        things: what else checkpoints save and restore, by name. It is restored first, so that it can refuse to
+            continue.
+
+    Raises:
+        InputError: the energy has nothing to be trained, or the optimizer or scheduler isn't for this energy.
+    """
+
+    def __init__(
+        self,
+        energy: AnyEnergy,
+        loss: Callable[[AnyEnergy, Tensor], Tensor],
+        batches: Iterable[Tensor | Sequence[Tensor]],
+        config: FitConfig | None = None,
+        *,
+        optimizer: Optimizer | None = None,
+        scheduler: LRScheduler | None = None,
+        checkpoints: Checkpoints | None = None,
+        things: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.energy, self.loss, self.config = energy, loss, config or FitConfig()
+        self.checkpoints, self.things = checkpoints, dict(things or {})
+        check_type(energy)
+        self.parameters = [p for p in energy.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise InputError(f"energy: expected {type(energy).__name__} to have parameters to be trained, got none")
+        _check_optimizer(energy, optimizer, scheduler)
+        if optimizer is None:
+            rate, decay = self.config.learning_rate, self.config.weight_decay
+            optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=decay)
+            scheduler = LambdaLR(optimizer, self.config.schedule)
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.averaged = AveragedModel(energy, multi_avg_fn=_moving_average(self.config.ema)).eval()
+        self.stream = iter(batches)
+        self.records: list[Record] = []
+
+    def steps(self) -> Generator[Record]:
+        """Train; yields the record of each step that is made here, see `fit_steps`."""
+        for tensor in self.energy.state_dict().values():
+            from_first_(tensor)
+        self._restore()
+        resumed = len(self.records)
+        self.energy.train()
+        try:
+            with deferred() as pending:
+                while len(self.records) < self.config.steps:
+                    record = self._step(first=len(self.records) == resumed)
+                    self.averaged.update_parameters(self.energy)
+                    self.records.append(record)
+                    try:
+                        yield record
+                    except GeneratorExit:
+                        if pending.signal is not None:
+                            raise Interrupted(pending.signal) from None
+                        raise
+                    due = self.checkpoints is not None and self.checkpoints.due()
+                    stop, due = anywhere(pending.signal is not None, due)
+                    if stop or due:
+                        self._save()
+                    if stop:
+                        raise Interrupted(pending.signal or signal.SIGTERM)
+                if len(self.records) > resumed:
+                    self._save()
+        finally:
+            self.energy.eval()
+            if self.records:
+                self.energy.load_state_dict(self.averaged.module.state_dict())
+
+    def _step(self, *, first: bool) -> Record:
+        """One step of the optimizer, or an error that leaves the weights as they are."""
+        step = len(self.records) + 1
+        batch = next(self.stream, None)
+        if batch is None:
+            raise InputError(f"batches: expected at least {self.config.steps} batches, got {len(self.records)}")
+        x = _states_of(batch, self.energy)
+        if first:
+            check_energy(self.energy, x, trainable=True)
+        self.optimizer.zero_grad(set_to_none=True)
+        value = self.loss(self.energy, x)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise InputError(f"loss: expected a function of an energy and a batch to a scalar, got {got}")
+        value = value.reshape(())
+        value.backward()
+        value = _over_ranks(self.parameters, value, len(x))
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
+        record: Record = {"step": step, "loss": value.item(), "grad_norm": float(norm), "learning_rate": self._rate()}
+        if not (isfinite(record["loss"]) and isfinite(record["grad_norm"])):
+            raise _not_finite(record, self.energy, x)
+        self.optimizer.step()
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(record["loss"])
+        elif self.scheduler is not None:
+            self.scheduler.step()
+        return record
+
+    def _rate(self) -> float:
+        """The learning rate of the optimizer's first group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _stateful(self) -> dict[str, Any]:
+        """What checkpoints save and restore."""
+        optional = {**self.things, "batches": self.stream, "loss": self.loss}
+        return {
+            **{name: thing for name, thing in optional.items() if hasattr(thing, "state_dict")},
+            "energy": self.energy,
+            "averaged": self.averaged,
+            "optimizer": self.optimizer,
+            **({} if self.scheduler is None else {"scheduler": self.scheduler}),
+            **_default_generators(self.parameters),
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        """What must be as it was when a checkpoint was written."""
+        names = {name: type(getattr(self, name)).__name__ for name in ("optimizer", "scheduler")}
+        return {**asdict(self.config), **names}
+
+    def _save(self) -> None:
+        if self.checkpoints is not None:
+            state = {**self._stateful(), "records": columns_of(self.records), "config": self._settings()}
+            self.checkpoints.save(len(self.records), state)
+
+    def _restore(self) -> None:
+        """Load the newest checkpoint, if there is one."""
+        if self.checkpoints is None:
+            return
+        things = self._stateful()
+        saved = self.checkpoints.restore({"config": Unchanged("config", self._settings()), **things})
+        if saved is not None:
+            self.records = records_of(saved.state["records"])
+        if "batches" not in things:
+            for _ in zip(range(len(self.records)), self.stream, strict=False):
+                pass
+
+
+class Unchanged:
+    """A thing of checkpoints that must be what it was when they were written."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name, self.value = name, value
+
+    def state_dict(self) -> Any:
+        return self.value
+
+    def load_state_dict(self, state: Any) -> None:
+        if state != self.value:
+            raise InputError(f"{self.name}: expected that of the checkpoint, {state}, got {self.value}")
+
+
+def _check_optimizer(energy: Energy, optimizer: Optimizer | None, scheduler: LRScheduler | None) -> None:
+    if optimizer is None:
+        if scheduler is not None:
+            raise InputError("scheduler: expected the optimizer that it is for as `optimizer`, too, got none")
+        return
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise InputError("optimizer: expected one whose step needs no closure, such as SGD or Adam, got LBFGS")
+    optimized = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    foreign = optimized - {id(p) for p in energy.parameters()}
+    missing = {id(p) for p in energy.parameters() if p.requires_grad} - optimized
+    if foreign or missing:
+        raise InputError(
+            f"optimizer: expected it to be made for energy.parameters(), got {len(foreign)} parameters that aren't the "
+            f"energy's, and {len(missing)} of the energy's are missing"
+        )
+    if scheduler is not None and scheduler.optimizer is not optimizer:
+        raise InputError("scheduler: expected a scheduler of the optimizer that was given, got one of another")
+
+
+def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
+    """The states of a batch where the energy is; a `DataLoader` of a data set of states alone packs them in a list."""
+    x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
+    if not isinstance(x, Tensor):
+        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, list | tuple) else type(x).__name__
+        raise InputError(f"batches: expected tensors of states (B, D), got {got}")
+    if x.ndim != 2:
+        raise InputError(
+            f"batches: expected tensors of states (B, D), got shape {tuple(x.shape)}; shuffled_batches(data, size) "
+            "makes them of a data set"
+        )
+    return x.to(device_of(energy), dtype_of(energy))
+
+
+def _not_finite(record: Record, energy: Energy, x: Tensor) -> NumericalError:
+    """The error for a loss or gradient that isn't finite, with what the energy makes of the batch."""
+    with torch.no_grad():
+        energies = energy(x)
+    return NumericalError(
+        f"loss: not finite at step {record['step']} (loss {record['loss']}, gradient norm {record['grad_norm']}; of "
+        f"{len(x)} data points the energy is NaN at {int(energies.isnan().sum())} and infinite at "
+        f"{int(energies.isinf().sum())}); try a smaller learning rate or clip, or look for NaN in the energy"
+    )
+
+
+def _over_ranks(parameters: Sequence[Tensor], value: Tensor, rows: int) -> Tensor:
+    """Average the gradients and the loss over the rows of all ranks."""
+    if ranks().size == 1:
+        return value
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    value = value.detach().clone()
+    weighted_mean_([*(p.grad for p in parameters if p.grad is not None), value], rows)
+    return value
+
+
+def _default_generators(parameters: Sequence[Tensor]) -> dict[str, torch.Generator]:
+    """Torch's own generators, which a loss without a generator samples from."""
+    cuda = sorted({p.device.index for p in parameters if p.device.type == "cuda"})
+    return {
+        "torch": torch.default_generator,
+        # by number, not by index: a rank may go on with another GPU
+        **{f"cuda-{k}": torch.cuda.default_generators[index] for k, index in enumerate(cuda)},
+    }
+
+
+def _moving_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    """Moving average whose decay rises to its value as `(1 + n) / (10 + n)`, so that short runs forget their start."""
+
+    @torch.no_grad()
+    def update(averaged: Any, current: Any, n: Tensor | int) -> None:
+        weight = 1 - min(decay, (1 + int(n)) / (10 + int(n)))
+        torch._foreach_lerp_(averaged, current, weight)
+
+    return update
