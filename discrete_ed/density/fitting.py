@@ -15,7 +15,7 @@ from discrete_ed.likelihood.partition import log_likelihood
 from discrete_ed.losses import pseudo_likelihood
 from discrete_ed.names import ENUMERATED_BITS
 from discrete_ed.runtime.checkpoints import Checkpoints
-from discrete_ed.training.fit import FitConfig, Record, shuffled_batches
+from discrete_ed.training import FitConfig, Record, shuffled_batches
 from discrete_ed.training.selection import Selected, fit_selected
 
 SCORED_FLIPS = 2**17

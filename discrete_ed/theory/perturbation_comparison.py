@@ -17,7 +17,7 @@ from discrete_ed.energies import Energy, IsingEnergy
 from discrete_ed.losses import energy_discrepancy, single_site_discrepancy
 from discrete_ed.perturbations import Bernoulli, Block, Grid, Informed, MeanPool, Perturbation
 from discrete_ed.states import to_spins
-from discrete_ed.training.fit import FitConfig, Record, fit, shuffled_batches
+from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 GeneratorLoss = Callable[[Energy, Tensor, torch.Generator], Tensor]
 """A loss of an energy and a batch whose noise comes from a generator."""
