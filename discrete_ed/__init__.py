@@ -3,6 +3,16 @@
 Public names are listed in `__init__.pyi` and imported when first used, so that `import discrete_ed` is immediate.
 """
 
+from typing import Any
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_public_name, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("discrete-ed")
+    return _public_name(name)

@@ -91,6 +91,8 @@ from .samplers import (
 from .states import enumerate_states, to_spins
 from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, fit_steps, shuffled_batches
 
+__version__: str
+
 __all__ = [
     "DMALA",
     "DULA",

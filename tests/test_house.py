@@ -1,62 +1,163 @@
-"""The house keeps its order: imports run one way, and `import discrete_ed` stays light."""
+"""The house keeps its order: imports run one way, files stay short, and `import discrete_ed` stays light."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import discrete_ed
+from discrete_ed import names
 
 PACKAGE = Path(discrete_ed.__file__).parent
-FLOORS = [
-    ["errors", "names"],
-    ["states"],
-    ["runtime"],
-    ["energies"],
-    ["perturbations"],
-    ["losses"],
-    ["samplers"],
-    ["training"],
-    ["likelihood"],
-    ["metrics"],
-    ["data"],
-    ["ising"],
-    ["lattices"],
-    ["graphs"],
-    ["density"],
-    ["theory"],
-    ["jobs"],
-    ["__main__"],
-]
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+ROOT = PACKAGE.parent
+ARCHITECTURE = (PACKAGE / "README.md").read_text(encoding="utf-8")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.name != "__init__.py")
+LONGEST = 330
+"""Lines of a file of the package or of a script."""
+
+
+def parsed_floors(page: str) -> list[list[str]]:
+    """The rooms between the page's markers, a floor on each line, from bottom to top: the backticked names it begins
+    with, as in "- `errors`, `names`: what they are"."""
+    lines = page.partition("<!-- rooms -->")[2].partition("<!-- /rooms -->")[0].splitlines()
+    starts = [re.match(r"[\s|*\-\d.]*(`\w+`(?:,? (?:and )?`\w+`)*)", line) for line in lines]
+    return [re.findall(r"`(\w+)`", start[1]) for start in starts if start]
+
+
+FLOORS = parsed_floors(ARCHITECTURE)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def name_of(path: Path) -> str:
+    """The module of a file: `discrete_ed.training.fit`, and a room's front file is the room."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def room_of(module: str) -> str:
     return module.split(".")[1]
 
 
+def imports(tree: ast.AST, *, at_start: bool = False) -> Iterator[str]:
+    """The modules that a file imports; `at_start` leaves out what is imported in functions or for types only."""
+    for node in ast.iter_child_nodes(tree):
+        if at_start and (
+            isinstance(node, ast.FunctionDef) or (isinstance(node, ast.If) and "TYPE" in ast.dump(node.test))
+        ):
+            continue
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            for alias in node.names:  # of a package either a module or something in its front file
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in NAMED else node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        else:
+            yield from imports(node, at_start=at_start)
+
+
+NAMED = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+
+
+def test_the_architecture_page_lists_every_room_once():
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
+    listed = [room for rooms in FLOORS for room in rooms]
+    assert sorted(listed) == sorted(rooms - {"__init__", "__pycache__"})
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path):
-    here = room_of(".".join(("discrete_ed", *path.relative_to(PACKAGE).with_suffix("").parts)))
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name} imports relatively"
-            names = [node.module or ""]
-            if node.module == "discrete_ed":
-                names = [f"discrete_ed.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            if name.startswith("discrete_ed."):
-                there = room_of(name)
-                assert there == here or FLOOR[there] < FLOOR[here], f"{here} must not import {there}"
+    here = room_of(name_of(path))
+    for name in imports(NAMED[name_of(path)]):
+        if name.startswith("discrete_ed."):
+            there = room_of(name)
+            assert there == here or FLOOR[there] < FLOOR[here], f"{here} must not import {there}"
+
+
+def test_an_arrow_up_would_be_seen():
+    page = "<!-- rooms -->\n- `low`, `next`: `words`\n| `high` | `x` |\n<!-- /rooms -->\n- `no`"
+    assert parsed_floors(page) == [["low", "next"], ["high"]]
+    tree = ast.parse("from discrete_ed import jobs\ndef f():\n    from discrete_ed.jobs.cli import main")
+    NAMED.setdefault("discrete_ed.jobs", ast.parse(""))
+    assert list(imports(tree)) == ["discrete_ed.jobs", "discrete_ed.jobs.cli"]
+    assert list(imports(tree, at_start=True)) == ["discrete_ed.jobs"]
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The nodes of a graph that are left when those without an arrow to another are taken away again and again."""
+    left = {node: arrows & graph.keys() for node, arrows in graph.items()}
+    while ends := [node for node, arrows in left.items() if not arrows & left.keys()]:
+        for node in ends:
+            del left[node]
+    return sorted(left)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
+    assert circle({"a": {"b"}, "b": set()}) == []
+    assert circle({name: set(imports(tree, at_start=True)) for name, tree in NAMED.items()}) == []
+
+
+def test_no_file_is_long():
+    paths = [*MODULES, *(ROOT / "scripts").rglob("*.py")]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_two_public_classes_have_one_name():
+    places = defaultdict(list)
+    for name, tree in NAMED.items():
+        for node in ast.iter_child_nodes(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(name)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+LISTS = {name: frozenset(get_args(value)) for name, value in vars(names).items() if name.endswith("Name")}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_no_list_of_names_is_written_twice(name):
+    """A registry, which maps each name to what it names, is no list of names; other tests compare the two."""
+    assert len(LISTS[name]) >= 3
+    for module, tree in NAMED.items():
+        if module != "discrete_ed.names":
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                    words = {item.value for item in node.elts if isinstance(item, ast.Constant)}
+                    assert words != LISTS[name], f"{module}, line {node.lineno}: {name} again"
+
+
+def test_no_file_names_a_place_on_one_machine():
+    private = re.compile(r"(?<![\w./])/(?:root|work|home/\w+|tmp/\w{1,3}|Users)/")
+    assert private.search('open("/home/me/x")')
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    paths = [ROOT / name for name in files.split("\0") if name.endswith((".py", ".md", ".toml", ".pyi", ".jinja"))]
+    paths = paths or [*PACKAGE.rglob("*.py"), *(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    for path in paths:
+        if path.exists() and path != Path(__file__):
+            found = private.search(path.read_text(encoding="utf-8"))
+            assert found is None, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_tests_and_scripts_import_nothing_of_each_other():
+    modules = {kind: {path.stem for path in (ROOT / kind).rglob("*.py")} for kind in ("tests", "scripts")}
+    loader = "_from_file_" + "location"
+    for here, there in (("tests", "scripts"), ("scripts", "tests")):
+        for path in (ROOT / here).rglob("*.py"):
+            for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+                first = name.split(".")[0]
+                assert first != there, f"{path.relative_to(ROOT)} imports {name}"
+                assert first in modules[here] or first not in modules[there], f"{path.relative_to(ROOT)} imports {name}"
+            assert loader not in path.read_text(encoding="utf-8"), f"{path} imports a file"
 
 
 def test_every_public_name_is_there():
@@ -67,6 +168,26 @@ def test_every_public_name_is_there():
         assert example or ">>>" in (public.__doc__ or ""), f"{name} has no docstring with an example"
 
 
-def test_importing_the_package_and_its_command_line_does_not_import_torch():
-    code = "import sys, discrete_ed, discrete_ed.jobs.cli; raise SystemExit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_the_package_knows_its_version():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", discrete_ed.__version__)
+    assert f'version = "{discrete_ed.__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    with pytest.raises(AttributeError, match="nonsense"):
+        discrete_ed.nonsense  # noqa: B018
+
+
+HEAVY = ("torch", "matplotlib", "torch_geometric", "scipy", "networkx")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["recover", "--help"], ["--version"]])
+def test_the_command_line_helps_without_importing_what_a_job_needs(arguments):
+    code = f"""if True:
+        import sys
+        sys.argv[1:] = {arguments}
+        from discrete_ed.jobs.cli import main
+        try:
+            main()
+        except SystemExit as done:
+            assert not done.code
+        print([name for name in {HEAVY} if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,4 +1,4 @@
-"""The command line: every job of `experiments/` as a subcommand of `discrete-ed`, and as a script of its own."""
+"""The command line: every job is a subcommand of `discrete-ed`, and most are scripts as well."""
 
 from __future__ import annotations
 
@@ -12,41 +12,56 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import NoneType, UnionType
-from typing import Any, TextIO, Union, cast, get_args
+from typing import Any, NamedTuple, TextIO, Union, cast, get_args
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+import discrete_ed
 from discrete_ed.errors import DiscreteEDError
-from discrete_ed.jobs.compare_perturbations.config import ComparePerturbationsConfig
-from discrete_ed.jobs.continuous.config import ContinuousConfig
-from discrete_ed.jobs.estimate.config import EstimateConfig
-from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
-from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.recover.config import RecoverConfig
-from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.runtime.interrupts import Interrupted, interrupt
 
-JOBS: dict[str, tuple[type[Any], str]] = {
-    "recover": (RecoverConfig, "discrete_ed.jobs.recover.run"),
-    "generate": (GenerateConfig, "discrete_ed.jobs.generate.run"),
-    "estimate": (EstimateConfig, "discrete_ed.jobs.estimate.run"),
-    "sample": (SampleConfig, "discrete_ed.jobs.sample.run"),
-    "evaluate": (EvaluateConfig, "discrete_ed.jobs.evaluate.run"),
-    "evaluate-graphs": (EvaluateGraphsConfig, "discrete_ed.jobs.evaluate.run"),
-    "compare-perturbations": (ComparePerturbationsConfig, "discrete_ed.jobs.compare_perturbations.run"),
-    "continuous": (ContinuousConfig, "discrete_ed.jobs.continuous.run"),
+
+class Job(NamedTuple):
+    """A job of the command line. Its folder holds `config.py` and `run.py`, which are imported when they are needed."""
+
+    folder: str
+    """name of the folder in `discrete_ed/jobs/`"""
+    config: str
+    """name of the class in `config.py` that holds the options"""
+    help: str
+    """what the job does, in one line"""
+
+    def config_type(self) -> type[Any]:
+        """The class of the options; importing it does not import torch."""
+        return getattr(importlib.import_module(f"discrete_ed.jobs.{self.folder}.config"), self.config)
+
+    def run(self, config: object) -> None:
+        """Run the job; this imports torch."""
+        importlib.import_module(f"discrete_ed.jobs.{self.folder}.run").run(config)
+
+
+JOBS = {
+    "generate": Job("generate", "GenerateConfig", "learn an energy over graphs, generate graphs and score them"),
+    "evaluate": Job("evaluate", "EvaluateConfig", "score generated graphs, of any generator, against reference graphs"),
+    "evaluate-graphs": Job("evaluate", "EvaluateGraphsConfig", "the same, with every file named by an option"),
+    "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
+    "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
+    "sample": Job("sample", "SampleConfig", "sample from a saved energy, and say whether the chains have mixed"),
+    "compare-perturbations": Job(
+        "compare_perturbations", "ComparePerturbationsConfig", "compare the perturbations: bias, noise, time"
+    ),
+    "continuous": Job("continuous", "ContinuousConfig", "energy discrepancy on real vectors, in three examples"),
 }
-"""Configuration of each job, and the module whose `run` does it."""
+"""Every job by its name on the command line. A new job is a folder, a line here, and a line on the page of the jobs."""
+
+OPTION_TYPES = ConstructorRegistry()
+"""How options of each type are parsed and shown."""
 
 
-OPTIONS = ConstructorRegistry()
-"""How options are parsed."""
-
-
-@OPTIONS.primitive_rule
-def _left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """An option that may be left out takes what it takes when it isn't: help says `PATH`, not `{None}|PATH`."""
+@OPTION_TYPES.primitive_rule
+def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Show an option of type `Path | None` as `PATH`, not as `{None}|PATH`: who wants None leaves the option out."""
     kinds = get_args(info.type)
     if info.type_origin not in (Union, UnionType) or len(kinds) != 2 or NoneType not in kinds:
         return None
@@ -60,39 +75,39 @@ def _left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-class Unheard:
-    """A stream of text that may lose its reader, as with `| head -2`: what is written then goes nowhere."""
+class PipeTolerantStream:
+    """A text stream whose reader may go away, as with `| head -2`; what is written afterwards is discarded."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self.lost = False
+        self.broken = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        self._try(lambda: self._stream.write(text))
+        self._attempt(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
+        self._attempt(self._stream.flush)
 
-    def _try(self, act: Callable[[], object]) -> None:
+    def _attempt(self, operation: Callable[[], object]) -> None:
         try:
-            act()
+            operation()
         except BrokenPipeError:
-            self.lost = True
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())  # for what the stream still holds, too
-            os.close(nowhere)
+            self.broken = True
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())  # what the stream has buffered goes there, too
+            os.close(null)
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
-    """Within this block a closed pipe stops nothing; at its end it exits with 141, as after SIGPIPE."""
+def pipe_tolerant_output() -> Iterator[None]:
+    """Within this block a closed pipe stops nothing; afterwards the program exits with 141, as after SIGPIPE."""
     streams = sys.stdout, sys.stderr
-    # a stream that was closed from the start is None
-    out, err = (Unheard(stream or io.StringIO()) for stream in streams)
+    # a stream that was closed when the program started is None
+    out, err = (PipeTolerantStream(stream or io.StringIO()) for stream in streams)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
         yield
@@ -100,28 +115,31 @@ def unheard() -> Iterator[None]:
         out.flush()
         err.flush()
         sys.stdout, sys.stderr = streams
-    if out.lost or err.lost:
+    if out.broken or err.broken:
         raise SystemExit(128 + signal.SIGPIPE)
 
 
-@unheard()
+@pipe_tolerant_output()
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
-    """Parse the arguments of one job, then do it.
+    """Parse the arguments of one job, then run it.
 
-    Exits with 2 and one line for a mistake of the user's, 130 for an interrupt (SIGINT), 143 for SIGTERM, and 141 where
-    nobody read all that was printed; the job is done nevertheless.
+    Exits with 2 and one line after a mistake of the user's, with 130 after an interrupt (SIGINT), with 143 after
+    SIGTERM, and with 141 if nobody read all that was printed; the job is completed nevertheless.
     """
-    config_type, module = JOBS[name]
-    config = tyro.cli(config_type, args=arguments, prog=prog, registry=OPTIONS)
+    job = JOBS[name]
+    config = tyro.cli(job.config_type(), args=arguments, prog=prog, registry=OPTION_TYPES)
     signal.signal(signal.SIGTERM, interrupt)
-    speaks = int(os.environ.get("RANK", 0)) == 0  # torchrun's: rank 0 speaks for all, but for errors
-    if not speaks:
+    first = int(os.environ.get("RANK", 0)) == 0  # torchrun sets RANK; only rank 0 prints, but every rank prints errors
+    if not first:
         os.environ["TQDM_DISABLE"] = "1"
         sys.stdout = io.StringIO()
+    # Threads that wait for work sleep instead of spinning. Spinning threads slow each other down many times over when
+    # another program keeps a core busy. The setting is read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        job = importlib.import_module(module)  # imports torch: not before the arguments are known to be right
-        with warnings.catch_warnings(), importlib.import_module("discrete_ed.runtime.distributed").processes():
-            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr) if speaks else None
+        processes = importlib.import_module("discrete_ed.runtime.distributed").processes  # imports torch
+        with warnings.catch_warnings(), processes():
+            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr) if first else None
             job.run(config)
     except DiscreteEDError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -131,16 +149,20 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
         raise SystemExit(128 + (error.signal if isinstance(error, Interrupted) else signal.SIGINT)) from None
 
 
-@unheard()
+@pipe_tolerant_output()
 def main() -> None:
     """The console command `discrete-ed JOB [options]`."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in JOBS:
         run_job(name, sys.argv[2:], prog=f"discrete-ed {name}")
         return
-    print("usage: discrete-ed JOB [options]; discrete-ed JOB --help tells more\n\njobs:")
-    for job, (config_type, _) in JOBS.items():
-        print(f"  {job:22}{(config_type.__doc__ or '').splitlines()[0]}")
+    if name == "--version":
+        print(f"discrete-ed {discrete_ed.__version__}")
+        return
+    print("usage: discrete-ed JOB [options]\n\njobs:")
+    for job_name, job in JOBS.items():
+        print(f"  {job_name:22}{job.help}")
+    print("\ndiscrete-ed JOB --help shows the options of a job; discrete-ed --version shows the version.")
     if name not in ("-h", "--help"):
         print(f"\nerror: job: expected one of {', '.join(JOBS)}, got {name!r}", file=sys.stderr)
         raise SystemExit(2)

@@ -1,6 +1,6 @@
 """How fast are the samplers? Ratios measured in this run, on one core, against slow paths and against peers.
 
-    python scripts/benchmark.py [--rounds 3] [--seconds 1.0] [--only WORD]
+    python scripts/maintenance/benchmark.py [--rounds 3] [--seconds 1.0] [--only WORD]
 
 Every race lets its contestants run in turn, for some rounds, and keeps the best round of each. Times are processor
 times, so a busy machine slows all of them alike and little. Ratios hold on other machines, rates don't. Peers (thrml,
@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -26,13 +24,13 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 import numpy as np
 import peers
 import torch
+from mixing import COUPLING, bonds_of, mixing, random_bits, torus
 from peers import Run
+from racing import Race, rates, rows_of
 from scipy.sparse import coo_array
 
 from discrete_ed import (
-    DMALA,
     Bernoulli,
-    BlockGibbs,
     Exact,
     Gibbs,
     GibbsSweep,
@@ -40,14 +38,10 @@ from discrete_ed import (
     Grid,
     IsingEnergy,
     MLPEnergy,
-    PathAuxiliary,
     RBMEnergy,
     SwendsenWang,
     Taylor,
-    chain,
-    colour_classes,
     energy_discrepancy,
-    ess_bulk,
     pseudo_likelihood,
     sample,
 )
@@ -56,62 +50,6 @@ from discrete_ed.ising import objectives
 from discrete_ed.ising.objectives import Objective
 from discrete_ed.jobs.text import as_text
 from discrete_ed.samplers import Kernel, compiled
-
-COUPLING = 0.44  # about critical
-
-
-@dataclass
-class Race:
-    """Some ways to do the same work; the first one is ours."""
-
-    name: str
-    unit: str
-    """What is counted, such as "steps/s"."""
-    work: float
-    """How many of them one repetition is."""
-    runs: Mapping[str, Run]
-    targets: Mapping[str, float] = field(default_factory=dict)
-    """The ratio to be reached against some of the others."""
-
-
-def rate_of(race: Race, name: str, repetitions: int) -> tuple[float, float]:
-    """What a contestant does in a second of processor time, and the seconds that it took."""
-    start = time.process_time()
-    done = race.runs[name](repetitions) or repetitions
-    took = time.process_time() - start
-    return race.work * done / took, took
-
-
-def rates(race: Race, rounds: int, seconds: float) -> dict[str, float]:
-    """The best rate of each contestant; each repeats as often as fills its share of the time."""
-    repetitions = {}
-    for name in race.runs:
-        rate_of(race, name, 1)  # compiles, where something is compiled
-        repetitions[name], (_, took) = 1, rate_of(race, name, 1)
-        enough = max(seconds / 2, min(10 * took, 5 * seconds))  # what a call costs before its first step hardly counts
-        while took < enough:
-            repetitions[name] *= 2 if took > enough / 8 else 8
-            _, took = rate_of(race, name, repetitions[name])
-    best = dict.fromkeys(race.runs, 0.0)
-    for _ in range(rounds):
-        for name in race.runs:
-            best[name] = max(best[name], rate_of(race, name, repetitions[name])[0])
-    return best
-
-
-def rows_of(race: Race, best: Mapping[str, float]) -> list[list[str]]:
-    ours = next(iter(best))
-    return [
-        [
-            race.name if name == ours else "",
-            name,
-            f"{rate:,.0f}" if rate < 1e7 else f"{rate / 1e6:,.0f} M",
-            race.unit,
-            "" if name == ours else f"{best[ours] / rate:.1f} ×",
-            f"≥ {race.targets[name]:g} ×" if name in race.targets else "",
-        ]
-        for name, rate in best.items()
-    ]
 
 
 @contextmanager
@@ -125,24 +63,6 @@ def settings(**values: Any) -> Iterator[None]:
     finally:
         for name, value in old.items():
             setattr(compiled, name, value)
-
-
-def random_bits(chains: int, bits: int) -> torch.Tensor:
-    return torch.rand(chains, bits).round()
-
-
-def bonds_of(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs of neighbours on a torus, `2 L²` of them."""
-    site = np.arange(side * side).reshape(side, side)
-    right, down = (np.roll(site, -1, axis).ravel() for axis in (1, 0))
-    return np.concatenate([site.ravel(), site.ravel()]), np.concatenate([right, down])
-
-
-def torus(side: int) -> IsingEnergy:
-    i, j = bonds_of(side)
-    couplings = torch.zeros(side * side, side * side)
-    couplings[i, j] = couplings[j, i] = COUPLING
-    return IsingEnergy(couplings)
 
 
 def checkerboard(side: int) -> GibbsSweep:
@@ -332,47 +252,6 @@ def ising_training_steps() -> Iterator[Race]:
 
 
 RACES: list[Callable[[], Iterator[Race]]] = [sweeps_of_a_lattice, informed_flips, random_scan, ising_training_steps]
-
-
-def mixing(seconds: float) -> list[list[str]]:
-    """Steps and effective draws of the energy a second, of every kernel on every model; 8 chains from random bits.
-
-    A dash stands where the time allowed fewer than a hundred draws of each chain.
-    """
-    rows = [["model, 8 chains", "kernel", "steps/s", "ESS/s of the energy", "ESS per step", "moved"]]
-    models: dict[str, tuple[Any, int]] = {f"Ising {side}×{side}": (torus(side), side**2) for side in (10, 25, 64)}
-    models |= {"RBM 784×500": (RBMEnergy(784, 500, scale=0.1), 784), "MLP 32–256×3": (MLPEnergy(32), 32)}
-    for name, (energy, bits) in models.items():
-        kernels: list[tuple[Kernel, type[Exact | Taylor]]] = [(Gibbs(), Exact)]
-        if isinstance(energy, IsingEnergy):
-            kernels += [(GibbsSweep(colour_classes(energy)), Exact), (SwendsenWang(), Exact)]
-        if isinstance(energy, MLPEnergy):
-            kernels += [(GibbsSweep(), Exact)]
-        if isinstance(energy, RBMEnergy):
-            kernels = [(BlockGibbs(), Exact)]  # exact differences of a wide machine cost more than all else here
-        kernels += [(kernel, Taylor) for kernel in (GibbsWithGradients(), PathAuxiliary(3), DMALA(0.2))]
-        for kernel, local in kernels:
-            thin = bits if isinstance(kernel, Gibbs | GibbsWithGradients) and isinstance(energy, IsingEnergy) else 1
-            rows.append([name, type(kernel).__name__, *mixing_of(kernel, local(energy), bits, thin, seconds)])
-    return rows
-
-
-def mixing_of(kernel: Kernel, local: LocalEvaluation, bits: int, thin: int, seconds: float) -> list[str]:
-    states = chain(kernel, local, random_bits(8, bits), thin=thin)
-    next(states)
-    until, warm = time.process_time() + seconds / 3, 1
-    while time.process_time() < until:
-        next(states)
-        warm += 1
-    start = time.process_time()
-    kept = [(state.energy, state.accepted.double()) for state in islice(states, max(2 * warm, 8))]
-    took = time.process_time() - start
-    energy, accepted = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
-    rate, moved = f"{thin * len(kept) / took:,.0f}", f"{accepted.mean():.2f}"
-    if len(kept) < 100:  # too few draws for an effective sample size
-        return [rate, "–", "–", moved]
-    ess = ess_bulk(energy).item()
-    return [rate, f"{ess / took:,.1f}", f"{ess / energy.numel() / thin:.2g}", moved]
 
 
 def main() -> None:

@@ -1,13 +1,14 @@
 """Feed broken files to every parser of what a stranger may send; prints a table of what happened.
 
-    python scripts/fuzz.py                                       everything, about a quarter of an hour
-    python scripts/fuzz.py fuzz --cases 500                      one part of it
-    python scripts/fuzz.py guided --seconds 60
+    python scripts/maintenance/fuzz.py                                       everything, about a quarter of an hour
+    python scripts/maintenance/fuzz.py fuzz --cases 500                      one part of it
+    python scripts/maintenance/fuzz.py guided --seconds 60
 
 Parts: fuzz (files with bits, bytes, numbers and pieces changed, each parser in a process of its own), guided (files
 that are guided by coverage towards new lines of the parsers: needs `pip install atheris`). Only the package's own
 errors may come out, in time and in little memory. The parsers and the files that they accept are those of
-tests/strangers.py; needs the tests' requirements. scripts/trust.py tries malicious files on the command line.
+fuzzing/hostile_files.py; needs the tests' requirements. scripts/maintenance/trust.py tries malicious files on the
+command line.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ HANG = 20  # seconds that one case may take
 
 def fuzz(home: Path, options: argparse.Namespace) -> list[Row]:
     """Mutated files for every parser, each parser in a process of its own."""
-    from tests.support.strangers import parsers
+    from hostile_files import parsers
 
     rows = []
     for name in parsers(_made(home / "fuzz")):
@@ -57,8 +58,9 @@ def fuzz(home: Path, options: argparse.Namespace) -> list[Row]:
 
 def fuzz_one(home: Path, options: argparse.Namespace) -> None:
     """Fuzz one parser and print what came out."""
+    from hostile_files import mutated, parsers
+
     from discrete_ed.errors import DiscreteEDError
-    from tests.support.strangers import mutated, parsers
 
     warnings.simplefilter("ignore")
     parser = parsers(home)[options.fuzz_one]
@@ -90,7 +92,7 @@ def fuzz_one(home: Path, options: argparse.Namespace) -> None:
 
 def guided(home: Path, options: argparse.Namespace) -> list[Row]:
     """The same parsers with inputs that are guided towards new lines of them, for some minutes in all."""
-    from tests.support.strangers import parsers
+    from hostile_files import parsers
 
     try:
         import atheris  # noqa: F401
@@ -120,8 +122,9 @@ def guide_one(home: Path, options: argparse.Namespace) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["discrete_ed.graphs", "discrete_ed.data", "discrete_ed.checkpoint"]):
+        from hostile_files import parsers
+
         from discrete_ed.errors import DiscreteEDError
-        from tests.support.strangers import parsers
     warnings.simplefilter("ignore")
     parser = parsers(_made(home))[options.guide_one]
     path = _made(home / "files") / parser.name

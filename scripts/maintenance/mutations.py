@@ -1,10 +1,13 @@
-"""Break the most load-bearing lines one by one, and see that the tests notice: python scripts/mutations.py
+"""Break the most load-bearing lines one by one, and see that the tests notice: python scripts/maintenance/mutations.py
 
-Each line is broken in a copy of the repository, where the tests named beside it must then fail.
+Each line is broken in a copy of the repository, where the tests named beside it must then fail. With words as
+arguments, only the lines that hold all of them are broken. With --check, no test is run: it is only checked that every
+line is there once and that the broken line is Python, too.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -55,9 +58,9 @@ MUTATIONS = [
         "torch.cat([value for _, value in _evaluated(energy, bits, dtype)]).log_softmax(-1)",
         "tests/likelihood/test_enumeration.py tests/test_losses.py",
     ),
-    Mutation("training/fit.py", "averaged.update_parameters(energy)", "pass", "tests/training/test_fit.py"),
+    Mutation("training/loop.py", "self.averaged.update_parameters(self.energy)", "pass", "tests/training/test_fit.py"),
     Mutation(
-        "training/fit.py",
+        "training/batches.py",
         'self.generator.set_state(state["now"])',
         "pass",
         "tests/runtime/test_resume.py",
@@ -77,20 +80,29 @@ MUTATIONS = [
 ]
 
 
+def problems(mutation: Mutation) -> list[str]:
+    """What keeps a line from being broken."""
+    source = (ROOT / "discrete_ed" / mutation.file).read_text(encoding="utf-8")
+    if source.count(mutation.line) != 1:
+        return [f"{mutation.file}: expected once, got {source.count(mutation.line)} times: {mutation.line}"]
+    try:
+        ast.parse(source.replace(mutation.line, mutation.broken))
+    except SyntaxError as error:
+        return [f"{mutation.file}: expected Python, got {error}: {mutation.broken}"]
+    missing = [path for path in mutation.tests.split() if not (ROOT / path).exists()]
+    return [f"{mutation.file}: expected tests in {path}, but it isn't there" for path in missing]
+
+
 def caught(mutation: Mutation) -> bool:
     """Whether the tests fail once the line is broken."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
-        for part in ("discrete_ed", "tests", "scripts"):
+        for part in ("discrete_ed", "tests", "scripts", "fuzzing"):
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / part, copy)
         path = copy / "discrete_ed" / mutation.file
         source = path.read_text(encoding="utf-8")
-        if source.count(mutation.line) != 1:
-            raise SystemExit(
-                f"{mutation.file}: expected once, got {source.count(mutation.line)} times: {mutation.line}"
-            )
         path.write_text(source.replace(mutation.line, mutation.broken), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-n", "0", "-x", "-p", "no:cacheprovider", *mutation.tests.split()],
@@ -106,7 +118,12 @@ def caught(mutation: Mutation) -> bool:
 
 
 def main() -> None:
-    wanted = [mutation for mutation in MUTATIONS if all(word in mutation.line for word in sys.argv[1:])]
+    words = sys.argv[1:]
+    found = [problem for mutation in MUTATIONS for problem in problems(mutation)]
+    if found or words == ["--check"]:
+        print(*found, f"{len(MUTATIONS)} lines, {len(found)} problems", sep="\n")
+        raise SystemExit(1 if found else 0)
+    wanted = [mutation for mutation in MUTATIONS if all(word in mutation.line for word in words)]
     rows = [(mutation, caught(mutation)) for mutation in wanted]
     print("| line | broken | caught |\n|---|---|---|")
     for mutation, was in rows:

@@ -1,6 +1,6 @@
 """How often each protocol of `discrete-ed evaluate` tells ego graphs from the same with flipped pairs of nodes.
 
-    python scripts/power.py [--root FOLDER]
+    python scripts/maintenance/power.py [--root FOLDER]
 
 Two disjoint random sets of ego graphs are compared; in the second every pair of nodes was flipped, edge to none and
 back, with a small probability. Printed is the share of comparisons with a permutation p-value of at most .05: for each

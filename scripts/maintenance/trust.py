@@ -1,12 +1,12 @@
 """Try to lose runs, to let strangers in, and to tell several processes from one; prints a table of what happened.
 
-    python scripts/trust.py                          everything, most of an hour on two cores
-    python scripts/trust.py kills --kills 6          one part of it
-    python scripts/trust.py ranks --jobs graphs      one job under torchrun
+    python scripts/maintenance/trust.py                          everything, most of an hour on two cores
+    python scripts/maintenance/trust.py kills --kills 6          one part of it
+    python scripts/maintenance/trust.py ranks --jobs graphs      one job under torchrun
 
 Parts: kills (kill -9 while training or judging), damage (flipped bits, cut files), storage (full disk, read-only
 folder, missing or foreign manifest), strangers (malicious files through the command line), ranks (one process against
-two, a killed and a slow one). Needs the tests' requirements. scripts/fuzz.py tries the parsers of files.
+two, a killed and a slow one). Needs the tests' requirements. scripts/maintenance/fuzz.py tries the parsers of files.
 """
 
 from __future__ import annotations
@@ -198,8 +198,9 @@ def _outcome(good: bool, done: subprocess.CompletedProcess[str], stray: list[str
 
 def strangers(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG001
     """Malicious files through the command line: one line, exit 2, nothing executed."""
+    from hostile_files import malicious
+
     from discrete_ed.jobs.cli import run_job
-    from tests.support.strangers import malicious
 
     (home / "good.g6").write_bytes(b"DQc\nDQc\n")
     marker = home / "executed"

@@ -7,9 +7,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hostile_files import Runs, malicious, mutated, parsers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strangers import Runs, malicious, mutated, parsers
 
 from discrete_ed import InputError, read_graphs, read_table
 from discrete_ed.data import read_grey, read_images

@@ -1,6 +1,7 @@
-"""Files from strangers: malicious ones, and parsers to be fuzzed.
+"""Files that a stranger may send: malicious ones, and the parsers with files to be mutated.
 
-Used by the tests, `scripts/trust.py` (malicious files) and `scripts/fuzz.py` (parsers).
+The tests, `scripts/maintenance/trust.py` (malicious files) and `scripts/maintenance/fuzz.py` (parsers) use it. It has a
+folder of its own because tests and scripts import nothing from each other.
 """
 
 from __future__ import annotations
