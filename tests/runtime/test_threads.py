@@ -52,18 +52,12 @@ def test_a_training_step_of_a_small_model_has_one_thread_and_its_callback_all(mo
         return pseudo_likelihood(energy, x)
 
     def train() -> None:
-        config = FitConfig(steps=2)
-        fit(
-            IsingEnergy(3),
-            loss,
-            [torch.ones(4, 3)] * 2,
-            config,
-            callback=lambda _: seen.append(-torch.get_num_threads()),
-        )
+        batches, config = [torch.ones(4, 3)] * 2, FitConfig(steps=2)
+        fit(IsingEnergy(3), loss, batches, config, callback=lambda _: seen.append(-torch.get_num_threads()))
 
     train()
     assert seen == [1, -3, 1, -3]
-    monkeypatch.setattr(threads, "LARGE_WORK", 4 * 3 * 6)  # batch × (pairs and fields)
+    monkeypatch.setattr(threads, "LARGE_WORK", 4 * 3 * (9 + 3))  # numbers in the batch × couplings and fields
     seen.clear()
     train()
     assert seen == [3, -3, 3, -3]
@@ -73,7 +67,7 @@ def test_threads_of_jobs_wait_without_spinning_unless_the_user_says_otherwise(mo
     seen = []
     job = SimpleNamespace(
         config_type=lambda: cli.JOBS["continuous"].config_type(),
-        run=lambda config: seen.append(os.environ["OMP_WAIT_POLICY"]),
+        run=lambda _: seen.append(os.environ["OMP_WAIT_POLICY"]),
     )
     monkeypatch.setitem(cli.JOBS, "sample", job)
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
