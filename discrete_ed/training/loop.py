@@ -19,6 +19,7 @@ from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import anywhere, from_first_, ranks, weighted_mean_
 from discrete_ed.runtime.interrupts import Interrupted, deferred
+from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.records import Record, columns_of, records_of
 
@@ -97,13 +98,17 @@ class Training:
 
     def _step(self, *, first: bool) -> Record:
         """One step of the optimizer, or an error that leaves the weights as they are."""
-        step = len(self.records) + 1
         batch = next(self.stream, None)
         if batch is None:
             raise InputError(f"batches: expected at least {self.config.steps} batches, got {len(self.records)}")
         x = _states_of(batch, self.energy)
         if first:
             check_energy(self.energy, x, trainable=True)
+        with suitable_threads(x.numel() * sum(p.numel() for p in self.parameters)):
+            return self._update(x)
+
+    def _update(self, x: Tensor) -> Record:
+        """Gradient of the loss of a batch, and a step of the optimizer and the scheduler."""
         self.optimizer.zero_grad(set_to_none=True)
         value = self.loss(self.energy, x)
         if not isinstance(value, Tensor) or value.numel() != 1:
@@ -113,7 +118,12 @@ class Training:
         value.backward()
         value = _over_ranks(self.parameters, value, len(x))
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
-        record: Record = {"step": step, "loss": value.item(), "grad_norm": float(norm), "learning_rate": self._rate()}
+        record: Record = {
+            "step": len(self.records) + 1,
+            "loss": value.item(),
+            "grad_norm": float(norm),
+            "learning_rate": self._rate(),
+        }
         if not (isfinite(record["loss"]) and isfinite(record["grad_norm"])):
             raise _not_finite(record, self.energy, x)
         self.optimizer.step()
