@@ -14,7 +14,7 @@ from torch import Tensor
 from discrete_ed.density.models import density_energy, density_loss, draw
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.partition import estimate_log_z
+from discrete_ed.likelihood import estimate_log_z
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training.fit import FitConfig, fit, shuffled_batches
 

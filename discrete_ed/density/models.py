@@ -15,21 +15,19 @@ from discrete_ed.energies import (
     NetworkEnergy,
     RBMEnergy,
 )
-from discrete_ed.energies.base import check_free, of_kind
-from discrete_ed.energies.local import Taylor
+from discrete_ed.energies.base import check_free
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.enumeration import log_law
-from discrete_ed.likelihood.partition import log_likelihood
+from discrete_ed.likelihood import log_law, log_likelihood
 from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
-from discrete_ed.names import EnergyName, LossName, NetworkName
+from discrete_ed.names import SMALL_BITS, EnergyName, LossName, NetworkName
 from discrete_ed.perturbations import Bernoulli, Block
-from discrete_ed.samplers import BlockGibbs, GibbsWithGradients, Kernel, State, sample
+from discrete_ed.samplers import Kernel, State, local_for, sample, suitable_kernel
 from discrete_ed.states import enumerate_states
 from discrete_ed.training.contrastive import ContrastiveDivergence
 
 Loss = Callable[[Energy, Tensor], Tensor]
 
-ENUMERATED = 16  # bits up to which states are drawn, and fits judged, by enumeration
+ENUMERATED = SMALL_BITS  # states are sampled, and fits judged, by enumeration
 
 
 def density_energy(
@@ -133,11 +131,6 @@ def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
     return energy(x).mean() + (-energy(states)).logsumexp(0)
 
 
-def chain_kernel(energy: Energy) -> Kernel:
-    """The kernel that suits an energy: block Gibbs for an `RBMEnergy`, Gibbs-with-gradients for any other."""
-    return GibbsWithGradients() if of_kind(energy, RBMEnergy) is None else BlockGibbs()
-
-
 def judge(energy: Energy, x: Tensor) -> float:
     """How well an energy fits held-out states `(N, D)`, higher is better, without estimates.
 
@@ -183,10 +176,11 @@ def draw(
     bits = start.shape[1]
     if bits <= ENUMERATED and energy.free(start).all():
         with torch.no_grad():
-            law = log_law(energy, bits, dtype=start.dtype).double().exp()
+            law = log_law(energy, dtype=start.dtype).double().exp()
         rows = law.multinomial(n, replacement=True, generator=generator)
         return enumerate_states(bits, dtype=start.dtype, device=rows.device)[rows]
-    kernel, local = chain_kernel(energy), Taylor(energy)
+    kernel = suitable_kernel(energy, purpose="training")
+    local = local_for(kernel, energy)
     x, found = start, []
     for k in range(snapshots):
         x = sample(kernel, local, x, max(1, steps // 10) if k else steps, generator=generator, callback=callback)

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from discrete_ed.data import TableData, load_table_data
-from discrete_ed.density.models import ENUMERATED, chain_kernel, density_energy, density_loss, judge
+from discrete_ed.density.models import ENUMERATED, density_energy, density_loss, judge
 from discrete_ed.density.sampling import generate
 from discrete_ed.density.scores import (
     MMD_SIZE,
@@ -34,9 +34,10 @@ from discrete_ed.jobs.estimate import tables
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
-from discrete_ed.likelihood.partition import LogLikelihood, log_likelihood
+from discrete_ed.likelihood import LogLikelihood, log_likelihood
 from discrete_ed.names import LossName
 from discrete_ed.runtime.distributed import pick_device, rank_seed
+from discrete_ed.samplers import suitable_kernel
 from discrete_ed.training.fit import FitConfig, Record, shuffled_batches
 from discrete_ed.training.selection import Selected, fit_selected
 
@@ -172,15 +173,6 @@ def told(config: Settled, *, exact: bool, drawn: bool) -> dict[str, Any]:
     }
 
 
-def _arguments(config: Settled, bits: int, shape: tuple[int, int] | None) -> dict[str, Any]:
-    """What builds the energy again."""
-    if config.energy == "rbm":
-        return {"visible": bits, "hidden": config.width}
-    if config.energy == "ising":
-        return {"couplings": bits}
-    return {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape}
-
-
 def fit_members(
     train: Tensor, valid: Tensor, shape: tuple[int, int] | None, config: Settled, folder: RunFolder
 ) -> tuple[Energy, list[Selected]]:
@@ -191,9 +183,8 @@ def fit_members(
 
     def kept() -> Energy:
         """The mean of the members so far, saved."""
-        alone, arguments = len(members) == 1, _arguments(config, bits, shape)
-        energy = members[0] if alone else SumEnergy(*members, scale=1 / len(members))
-        folder.save_energy("checkpoint", energy, arguments if alone else [arguments] * len(members))
+        energy = members[0] if len(members) == 1 else SumEnergy(*members, scale=1 / len(members))
+        folder.save_energy("checkpoint", energy)
         return energy
 
     for k in range(config.members):
@@ -224,7 +215,7 @@ def fit_energy(energy: Energy, train: Tensor, valid: Tensor, config: Settled, se
         block=config.block,
         steps=config.chain_steps,
         buffer=max(config.buffer, config.batch),
-        kernel=chain_kernel(energy),
+        kernel=suitable_kernel(energy, purpose="training"),
         generator=generator,
     )
     fit_config = FitConfig(
