@@ -16,7 +16,7 @@ from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import sample_states
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.partition import estimate_log_z, log_likelihood
+from discrete_ed.likelihood import estimate_log_z, log_likelihood
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 

@@ -12,7 +12,7 @@ from discrete_ed.energies import Energy
 from discrete_ed.energies.base import check_free
 from discrete_ed.errors import InputError
 from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
-from discrete_ed.names import ENUMERATED_BITS, LossName
+from discrete_ed.names import SMALL_BITS, LossName
 from discrete_ed.perturbations import Bernoulli, Block
 from discrete_ed.samplers import Kernel
 from discrete_ed.states import enumerate_states
@@ -54,8 +54,8 @@ def _persistent_divergence(settings: _LossSettings) -> Loss:
 
 
 def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
-    if x.shape[1] > ENUMERATED_BITS:
-        raise InputError(f"loss: expected at most {ENUMERATED_BITS} bits for ml, got {x.shape[1]}")
+    if x.shape[1] > SMALL_BITS:
+        raise InputError(f"loss: expected at most {SMALL_BITS} bits for ml, got {x.shape[1]}")
     check_free(energy, x)
     states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
     return energy(x).mean() + (-energy(states)).logsumexp(0)

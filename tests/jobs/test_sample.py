@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ from discrete_ed import (
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.sample import run as sampling
 from discrete_ed.jobs.sample.config import SampleConfig
+from discrete_ed.samplers import KERNELS, Kernel
+from discrete_ed.samplers.kernels import accept, evaluate, uniforms
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +37,18 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("energies")
     torch.manual_seed(0)
     energies = {
-        "ising": (torus(2, 3, 0.3).float(), {"couplings": 6}),
-        "rbm": (RBMEnergy(6, 3, scale=0.5), {"visible": 6, "hidden": 3}),
-        "mlp": (MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]}),
-        "network": (NetworkEnergy(6, width=8, layers=1), {"bits": 6, "width": 8, "layers": 1}),
-        "coins": (BernoulliEnergy(torch.tensor([0.0, 30.0, -1.0])), {"logits": 3}),
-        "sum": (
-            SumEnergy(MLPEnergy(6, hidden=(4,)), torus(2, 3, 0.3).float()),
-            [{"bits": 6, "hidden": [4]}, {"couplings": 6}],
-        ),
-        "double": (MLPEnergy(6, hidden=(4,)).double(), {"bits": 6, "hidden": [4]}),
-        "double-ising": (torus(2, 3, 0.3).double(), {"couplings": 6}),
-        "graph": (GraphEnergy(4, width=4, layers=1), {"max_nodes": 4, "width": 4, "layers": 1}),
+        "ising": torus(2, 3, 0.3).float(),
+        "rbm": RBMEnergy(6, 3, scale=0.5),
+        "mlp": MLPEnergy(6, hidden=(8,)),
+        "network": NetworkEnergy(6, width=8, layers=1),
+        "coins": BernoulliEnergy(torch.tensor([0.0, 30.0, -1.0])),
+        "sum": SumEnergy(MLPEnergy(6, hidden=(4,)), torus(2, 3, 0.3).float()),
+        "double": MLPEnergy(6, hidden=(4,)).double(),
+        "double-ising": torus(2, 3, 0.3).double(),
+        "graph": GraphEnergy(4, width=4, layers=1),
     }
-    for name, (energy, arguments) in energies.items():
-        save_energy(folder / name, energy, arguments)
+    for name, energy in energies.items():
+        save_energy(folder / name, energy)
     return folder
 
 
@@ -77,7 +77,7 @@ def test_a_run_leaves_draws_diagnostics_and_a_figure(saved, tmp_path, capsys):
     assert (tmp_path / "run" / "diagnostics.txt").read_text().strip() in shown
 
 
-KERNELS = [
+CHOICES = [
     ("ising", "swendsen-wang"),
     ("ising", "gibbs"),
     ("rbm", "auto"),
@@ -90,7 +90,7 @@ KERNELS = [
 ]
 
 
-@pytest.mark.parametrize(("energy", "kernel"), [*KERNELS, ("mlp", "path-auxiliary"), ("mlp", "auto")])
+@pytest.mark.parametrize(("energy", "kernel"), [*CHOICES, ("mlp", "path-auxiliary"), ("mlp", "auto")])
 def test_draws_follow_the_law(saved, energy, kernel, tmp_path):
     thin = 25 if kernel in ("gibbs", "auto") else 10
     settings = {"chains": 2000, "steps": 4, "warmup": 3, "thin": thin, "out": tmp_path / "run"}
@@ -125,7 +125,7 @@ def test_graphs_keep_their_nodes_and_bits_that_never_move_are_told(saved, tmp_pa
 
 
 def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
-    save_energy(tmp_path / "cold", IsingEnergy(torch.zeros(3, 3), torch.full((3,), 40.0)), {"couplings": 3})
+    save_energy(tmp_path / "cold", IsingEnergy(torch.zeros(3, 3), torch.full((3,), 40.0)))
     result = sampling.run(SampleConfig(energy=tmp_path / "cold", chains=2, steps=20, warmup=5, out=tmp_path / "run"))
     assert result["bits_rhat"] is None
     assert result["energy_rhat"] is None
@@ -156,7 +156,7 @@ def test_a_mistake_gets_one_line_and_exit_code_2(saved, arguments, message, tmp_
 
 
 def test_an_energy_of_an_unknown_class_is_refused(saved, tmp_path):
-    save_energy(tmp_path, RBMEnergy(2, 2), {"visible": 2, "hidden": 2})
+    save_energy(tmp_path, RBMEnergy(2, 2))
     text = (tmp_path / "manifest.json").read_text()
     (tmp_path / "manifest.json").write_text(text.replace("RBMEnergy", "os.system"))
     with pytest.raises(InputError, match=r"expected one of BernoulliEnergy.*, got os\.system"):
@@ -186,6 +186,45 @@ def test_killed_and_resumed_is_uninterrupted(saved, tmp_path, monkeypatch, kerne
     assert {k: v for k, v in found.items() if k not in times} == {k: v for k, v in whole.items() if k not in times}
     assert (tmp_path / "run" / "samples.npz").read_bytes() == (tmp_path / "whole" / "samples.npz").read_bytes()
     assert not (tmp_path / "run" / "progress").exists()
+
+
+@dataclass(frozen=True)
+class TwoFlips(Kernel):
+    """Metropolis: twice a step, propose to flip a random bit of each chain. It isn't part of the package."""
+
+    def init(self, local, x):
+        return evaluate(local, x)
+
+    def evaluations(self, bits):
+        assert bits == 3
+        return 2
+
+    def step(self, local, state, *, generator=None):
+        for _ in range(2):
+            i = torch.randint(state.x.shape[1], (len(state.x), 1), generator=generator)
+            x = state.x.scatter(1, i, 1 - state.x.gather(1, i))
+            proposed = local(x)
+            log_u = uniforms(state, len(x), generator=generator).log()
+            state = accept(state, x, proposed, log_u < state.energy - proposed.energy)
+        return state
+
+
+def test_a_sampler_from_outside_shows_in_the_result_and_the_diagnostics(saved, tmp_path, monkeypatch, capsys):
+    """How to add a sampler: a kernel class, and its name in the registry."""
+    monkeypatch.setitem(KERNELS, "two-flips", lambda _: TwoFlips())
+    settings = {"chains": 500, "steps": 8, "warmup": 10, "thin": 10}
+    config = SampleConfig(energy=saved / "coins", kernel="two-flips", **settings, out=tmp_path / "run")
+    result = sampling.run(config)
+    assert result["kernel"] == "TwoFlips()"
+    assert "by TwoFlips()" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "result.json").read_text()) == result
+    assert f"{result['acceptance']:.3f}" in (tmp_path / "run" / "diagnostics.txt").read_text()
+    assert result["ess_per_evaluation"] == pytest.approx(result["energy_ess_bulk"] / (2 * 10 * 500 * 8))
+    with np.load(tmp_path / "run" / "samples.npz", allow_pickle=False) as sampled:
+        assert sampled["bits"][:, -1].mean(0) == pytest.approx([0.5, 1.0, 0.269], abs=0.1)
+    with pytest.raises(InputError, match=r"kernel: expected auto or one of gibbs, .*, two-flips, got 'three-flips'"):
+        sampling.run(replace(config, kernel="three-flips", out=tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
 
 
 def test_without_an_energy_there_is_one_line(capsys):

@@ -1,1 +1,1 @@
-"""Draw from a saved energy."""
+"""Sample from a saved energy."""

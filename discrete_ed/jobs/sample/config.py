@@ -1,4 +1,4 @@
-"""What the sampling job can be told."""
+"""The options of the sampling job."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from discrete_ed.names import KernelName
 
 @dataclass(frozen=True)
 class SampleConfig(ResumableConfig):
-    """Draw from a saved energy, and say whether the chains have mixed.
+    """Sample from a saved energy, and say whether the chains have mixed.
 
-    Runs Markov chains from random bits, keeps draws and energies, and prints R̂, effective sample sizes, acceptance and
-    jumps. A run folder keeps all of it, with a figure.
+    Runs Markov chains from random bits and prints R̂, effective sample sizes, acceptance, and the number of bits that
+    change. The states, their energies, the table and a figure are kept in a run folder.
 
     Examples:
       discrete-ed sample RUN/checkpoint
@@ -27,15 +27,16 @@ class SampleConfig(ResumableConfig):
     energy: Positional[Path | None] = None
     """folder of a saved energy, such as the checkpoint of a run of another job"""
     kernel: KernelName = "auto"
-    """how chains move; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, else gibbs-with-gradients"""
+    """how chains move; auto: the kernel that suits the energy, which is block-gibbs for an RBM, gibbs-sweep for an
+    Ising model, and gibbs-with-gradients for others"""
     chains: int = 16
-    """chains, each from its own random bits"""
+    """number of chains, each started at its own random bits"""
     steps: int = 1000
-    """draws kept of each chain"""
+    """states kept of each chain"""
     warmup: int = 500
-    """draws of each chain that are dropped first"""
+    """states of each chain that are dropped first"""
     thin: int = 1
-    """steps of the kernel from one draw to the next"""
+    """steps of the kernel from one state to the next"""
     nodes: int | None = None
     """nodes of the random graphs that chains start from, for a GraphEnergy; without it: as many as it allows"""
     seed: int = 0

@@ -1,0 +1,66 @@
+"""Every list of names that the command line offers is that of the registry which gives the names a meaning."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Collection
+from typing import get_args
+
+import pytest
+import torch
+
+from discrete_ed import InputError, density_energy, density_loss, names
+from discrete_ed.energies import Energy, NetworkEnergy
+from discrete_ed.energies.saving import loadable
+from discrete_ed.samplers import KERNELS
+
+
+def accepted(make, offered: Collection[str]) -> list[str]:
+    """The names of those offered for which a function has an answer."""
+    for name in offered:
+        make(name)
+    with pytest.raises(InputError, match=", ".join(offered)):
+        make("nothing of this name")
+    return [*offered]
+
+
+REGISTRIES = {  # what the command line offers, and the names that the library knows
+    "KernelName": lambda _: ["auto", *KERNELS],
+    "EnergyName": lambda offered: accepted(lambda name: density_energy(name, 4, width=2, shape=(2, 2)), offered),
+    "NetworkName": lambda offered: accepted(lambda name: NetworkEnergy(4, name, width=2, shape=(2, 2)), offered),
+    "LossName": lambda offered: accepted(density_loss, offered),
+}
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_the_command_line_offers_what_the_registry_knows(kind):
+    offered = get_args(getattr(names, kind))
+    assert len(set(offered)) == len(offered)
+    assert set(REGISTRIES[kind](offered)) == set(offered)
+
+
+def test_every_energy_names_a_kernel_of_the_registry():
+    for kind in (Energy, *loadable().values()):
+        assert kind.kernel_name in KERNELS
+
+
+@pytest.mark.parametrize(("loss", "epsilon"), names.EPSILON.items())
+def test_default_noise_is_that_of_a_loss(loss, epsilon):
+    energy, x = density_energy("mlp", 4, width=2), torch.ones(3, 4)
+    density_loss(loss, epsilon=epsilon)(energy, x)
+    assert loss in get_args(names.LossName)
+
+
+def test_default_noise_of_ising_estimators_is_that_of_an_estimator():
+    assert set(names.ISING_EPSILON) <= set(get_args(names.EstimatorName))
+    assert all(0 < epsilon <= 0.5 for epsilon in (*names.EPSILON.values(), *names.ISING_EPSILON.values()))
+
+
+def test_small_spaces_can_be_enumerated():
+    assert names.SMALL_BITS <= names.ENUMERABLE_BITS
+
+
+def test_names_import_nothing_heavy():
+    code = "import sys, discrete_ed.names; raise SystemExit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
