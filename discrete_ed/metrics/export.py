@@ -14,8 +14,8 @@ from discrete_ed.samplers import State
 def to_arviz(states: Iterable[State]) -> Any:
     """States of chains as ArviZ's `InferenceData`: `posterior.x`, `(chain, draw, bit)`, and sample statistics.
 
-    The statistics are `lp`, which is `−β E` up to a constant, and `accepted`. ArviZ's diagnostics, plots and file formats
-    then apply.
+    The statistics are `lp`, which is `−β E` up to a constant, and `accepted`. ArviZ's diagnostics, plots and files then
+    apply.
 
     Raises:
         InputError: no states; ArviZ, which is optional, is not installed or is of another major version than 0.
