@@ -1,4 +1,4 @@
-"""Arrays in files from strangers: nothing is unpickled, and memory is taken in proportion to the file."""
+"""Arrays in files that nobody vouches for: nothing is unpickled, and memory stays in proportion to the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from discrete_ed.errors import InputError
 
-SMALL, RATIO = 2**26, 100  # bytes that anything may unpack to, and how many times its size a file may
+SMALL, RATIO = 2**26, 100
+"""bytes that every file may unpack to, and how many times its own size a file may unpack to beyond that"""
 
 
 def read_array(path: Path, names: tuple[str, ...]) -> np.ndarray[Any, Any]:
@@ -62,28 +63,28 @@ def _read(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
         raise ValueError("it holds objects, which are pickled and can run code")
     wanted, there = prod(shape) * dtype.itemsize, size - file.tell()
     if wanted != there or min(shape, default=0) < 0:
-        raise ValueError(f"its header tells of {wanted} bytes where there are {there}")
+        raise ValueError(f"its header announces {wanted} bytes, and the file holds {there}")
     return np.frombuffer(file.read(there), dtype).reshape(shape, order="F" if in_columns else "C")
 
 
 def unpacked(content: bytes, size: int, path: Path, *, gzip: bool = False) -> bytes:
-    """What zlib or gzip packed, from a file of `size` bytes.
+    """Unpack zlib or gzip content, from a file of `size` bytes.
 
     Raises:
-        InputError: it unpacks to far more than the file.
-        ValueError: it is cut short.
-        zlib.error: it isn't what such a packer writes.
+        InputError: the content unpacks to far more than the file.
+        ValueError: the content is cut short.
+        zlib.error: the content is not in this format.
     """
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16 * gzip)
     found = unpack.decompress(content, SMALL + RATIO * size)
     if not unpack.eof:
         check_expansion(len(found) + len(unpack.unconsumed_tail), size, path)
-        raise ValueError("what is compressed is cut short or unpacks to far more than the file")
+        raise ValueError("the compressed data is cut short or unpacks to far more than the file")
     return found
 
 
 def check_expansion(unpacked: int, packed: int, path: Path) -> None:
-    """Refuse what unpacks to far more than its file: more than `SMALL` bytes and `RATIO` times its size."""
+    """Refuse content that unpacks to far more than its file: to more than `SMALL` bytes and `RATIO` times its size."""
     if unpacked > SMALL + RATIO * packed:
         raise InputError(
             f"{path}: expected a file that unpacks to at most {RATIO} times its size, got {unpacked} bytes"

@@ -4,7 +4,7 @@
 |---|---|---|
 | `2spirals`, … (see `toys`) | densities in the plane, 32 bits | nothing |
 | `digits` | 8 × 8 images, binarised | scikit-learn |
-| `mnist` | 28 × 28 images, binarised once and for all | `binarized_mnist_{train,valid,test}.amat` |
+| `mnist` | 28 × 28 images, in the published binarisation | `binarized_mnist_{train,valid,test}.amat` |
 | `omniglot` | 28 × 28 characters, thresholded | `chardata.mat` |
 | `NAME` | a binary table, such as `nltcs`, `plants` | `NAME.train.data`, `.valid.data`, `.test.data` |
 
@@ -13,6 +13,7 @@ Files are looked for in the root folder and in its subfolder of that name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class TableData:
-    """A data set of states, split."""
+    """A data set of states, split into training, validation and test states."""
 
     name: str
     description: str
@@ -43,7 +44,7 @@ class TableData:
     toy: Toy | None = None
     """The true law, where it is known."""
     files: tuple[Path, ...] = ()
-    """What it was read from."""
+    """The files that it was read from."""
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -65,9 +66,9 @@ def load_table_data(
         data: a name in this module's table, or the path of a table (see `read_table`). Of `x.train.data` (any ending)
             the files `x.valid.data` and `x.test.data` beside it are taken as the other splits.
         root: the folder in which named files are looked for.
-        valid: the path of a validation table; without one a tenth of the training rows, drawn at random.
-        test: the path of a test table; without one a fifth of the rows, drawn at random.
-        seed: of random splits, and of the draws from densities.
+        valid: the path of a validation table; without one, a tenth of the training rows is chosen at random.
+        test: the path of a test table; without one, a fifth of the rows is chosen at random.
+        seed: seed of random splits, and of the samples of densities in the plane.
 
     Raises:
         InputError: no such data set or file, a malformed one, splits whose columns differ, or too few rows.
@@ -77,18 +78,11 @@ def load_table_data(
     ((400000, 32), (40000, 32))
     """
     name = str(data)
-    named = name in TOYS or name in ("digits", "mnist", "omniglot")
-    if named and (valid or test):
+    if name not in NAMED:
+        return _tables(name, Path(root), valid, test, seed)
+    if valid or test:
         raise InputError(f"valid, test: expected none with {name}, which has its own")
-    if name in TOYS:
-        return _toy(TOYS[name], seed)
-    if name == "digits":
-        return _split(name, "handwritten digits, binarised", digits(), None, None, _pixels((8, 8)), seed, (8, 8))
-    if name == "mnist":
-        return _mnist(Path(root))
-    if name == "omniglot":
-        return _omniglot(Path(root), seed)
-    return _tables(name, Path(root), valid, test, seed)
+    return NAMED[name](Path(root), seed)
 
 
 def _toy(toy: Toy, seed: int) -> TableData:
@@ -96,6 +90,10 @@ def _toy(toy: Toy, seed: int) -> TableData:
     names = tuple(f"{axis}{bit}" for axis in "xy" for bit in ("-", *range(14, -1, -1)))
     description = "a density in the plane, two coordinates of 16 bits, Gray code"
     return TableData(toy.name, description, train, valid, test, names, toy=toy)
+
+
+def _digits(seed: int) -> TableData:
+    return _split("digits", "handwritten digits, binarised", digits(), None, None, _pixels((8, 8)), seed, (8, 8))
 
 
 def _pixels(shape: tuple[int, int]) -> tuple[str, ...]:
@@ -122,7 +120,7 @@ def _omniglot(root: Path, seed: int) -> TableData:
 def _expect_shape(file: Path, found: tuple[int, int], shape: tuple[int, int]) -> None:
     if found != shape:
         expected, got = ("{} × {}".format(*size) for size in (shape, found))
-        raise InputError(f"{file}: expected images of {expected} pixels as those to train on, got {got}")
+        raise InputError(f"{file}: expected images of {expected} pixels, like the training images, got {got}")
 
 
 def _find(root: Path, file: str, data: str) -> Path:
@@ -138,10 +136,9 @@ def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | 
         triples = [folder / f"{name}.train.data" for folder in (root, root / name)]
         path = next((triple for triple in triples if triple.is_file()), path)
     if not path.is_file():
-        known = ", ".join([*TOYS, "digits", "mnist", "omniglot"])
         raise InputError(
-            f"data: expected one of {known}, a table with {name}.train.data in {root}, or the path of a table, "
-            f"got {name!r}"
+            f"data: expected one of {', '.join(NAMED)}, a table with {name}.train.data in {root}, or the path of a "
+            f"table, got {name!r}"
         )
     given = {split: None if file is None else Path(file) for split, file in (("valid", valid), ("test", test))}
     for split in given:
@@ -149,7 +146,7 @@ def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | 
         if given[split] is None and ".train." in path.name and beside.is_file():
             given[split] = beside
     table = read_table(path)
-    valid_rows, test_rows = (None if other is None else _alike(table, path, other) for other in given.values())
+    valid_rows, test_rows = (None if other is None else _read_like(table, path, other) for other in given.values())
     if (table.values == table.values[0]).all():
         raise InputError(f"{path}: expected columns that vary, got {len(table.names)} constant in all rows")
     label = path.name.split(".")[0]
@@ -157,7 +154,8 @@ def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | 
     return _split(label, f"rows of {path.name}", table.values, valid_rows, test_rows, table.names, seed, None, files)
 
 
-def _alike(table: Table, path: Path, other: Path) -> Bits:
+def _read_like(table: Table, path: Path, other: Path) -> Bits:
+    """The rows of another table, which must have the columns of this one."""
     found = read_table(other)
     if len(found.names) != len(table.names):
         raise InputError(f"{other}: expected {len(table.names)} columns as in {path}, got {len(found.names)}")
@@ -180,18 +178,28 @@ def _split(
     shape: tuple[int, int] | None,
     files: tuple[Path, ...] = (),
 ) -> TableData:
-    """Validation and test rows drawn from the training rows where there are none."""
+    """The data set, with validation and test rows chosen among the training rows where there are none."""
     rng = np.random.default_rng(seed)
     if test is None:
-        train, test = _draw(train, 5, rng, name)
+        train, test = _split_off(train, 5, rng, name)
     if valid is None:
-        train, valid = _draw(train, 10, rng, name)
+        train, valid = _split_off(train, 10, rng, name)
     return TableData(name, description, train, valid, test, names, shape, files=files)
 
 
-def _draw(rows: Bits, fraction: int, rng: np.random.Generator, name: str) -> tuple[Bits, Bits]:
+def _split_off(rows: Bits, fraction: int, rng: np.random.Generator, name: str) -> tuple[Bits, Bits]:
+    """The rows less a random `1 / fraction` of them, and those; both in the order of the rows."""
     if len(rows) < 2 * fraction:
         raise InputError(f"{name}: expected at least {2 * fraction} rows to split, got {len(rows)}")
     order = rng.permutation(len(rows))
     few = len(rows) // fraction
     return rows[np.sort(order[few:])], rows[np.sort(order[:few])]
+
+
+NAMED: dict[str, Callable[[Path, int], TableData]] = {
+    **{name: lambda _, seed, toy=toy: _toy(toy, seed) for name, toy in TOYS.items()},  # type: ignore[misc]
+    "digits": lambda _, seed: _digits(seed),
+    "mnist": lambda root, _: _mnist(root),
+    "omniglot": _omniglot,
+}
+"""What loads a data set from a root folder with a seed, by the names that need no path."""

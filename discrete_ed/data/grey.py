@@ -1,4 +1,4 @@
-"""Grey images with pixels in [0, 1]: scikit-learn's digits, or a file that the user names."""
+"""Grey images with pixels in [0, 1]: the digits of scikit-learn, or a file of the user's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Grey = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def grey_digits() -> Grey:
-    """scikit-learn's 1,797 digits, `(1797, 8, 8)`; comes with that package, no download.
+    """scikit-learn's 1,797 digits, `(1797, 8, 8)`; they come with that package, without a download.
 
     Raises:
         InputError: scikit-learn is not installed.
@@ -28,7 +28,9 @@ def grey_digits() -> Grey:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise InputError("digits: they ship with scikit-learn (pip install scikit-learn)") from None
+        raise InputError(
+            "digits: expected scikit-learn, which brings them, to be installed (pip install scikit-learn)"
+        ) from None
     return (load_digits().images / 16).astype(np.float32)
 
 
@@ -65,7 +67,7 @@ def _read_idx(path: Path) -> np.ndarray[Any, Any]:
         if content[:2] == b"\x1f\x8b":
             content = unpacked(content, len(content), path, gzip=True)
         if content[:4] != b"\x00\x00\x08\x03":
-            raise ValueError("it is no idx file of bytes with three axes")
+            raise ValueError("it is not an idx file of bytes with three axes")
         shape = np.frombuffer(content, ">u4", count=3, offset=4)
         return np.frombuffer(content, np.uint8, offset=16).reshape(shape)
     except InputError:

@@ -1,4 +1,4 @@
-"""Binary images as states, a row of pixels after the other."""
+"""Binary images as states: the pixels row by row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 
 
 def digits(threshold: float = 8.0) -> Bits:
-    """The 1,797 handwritten digits of 8 × 8 pixels that ship with scikit-learn, black where at least `threshold` of 16.
+    """The 1,797 handwritten digits of 8 × 8 pixels that come with scikit-learn.
+
+    A pixel is one where its grey value, 0 to 16, is at least `threshold`.
 
     Raises:
         InputError: scikit-learn isn't installed.
@@ -34,7 +36,9 @@ def read_images(path: str | Path, *, variable: str = "data", threshold: float = 
     by column; anything else is read as a binary table with an image in each row (such as binarised MNIST's `.amat`).
 
     Args:
-        threshold: gray values of a `.mat` file are black where they are at least that.
+        path: the file.
+        variable: name of the matrix in a `.mat` file.
+        threshold: pixels of a `.mat` file whose grey value is at least this are ones.
 
     Raises:
         InputError: the file can't be read, or images aren't square.
@@ -75,7 +79,7 @@ def _find_matrix(file: IO[bytes], variable: str, size: int, path: Path) -> np.nd
     """
     order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
     if order is None:
-        raise ValueError("it doesn't begin like one")
+        raise ValueError("its header is not that of such a file")
     while len(tag := file.read(8)) == 8:
         kind, length = struct.unpack(f"{order}II", tag)
         content = file.read(length)

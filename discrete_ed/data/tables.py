@@ -1,8 +1,9 @@
 """Binary tables: text, numpy and Parquet files, read cell by cell and refused with the cell named.
 
-Text has a row on a line, cells parted by comma, semicolon, tab or blanks, with or without a row of names above and a
-column of names before. A numpy file holds one 2-D array (`.npy`), or in an archive (`.npz`) one array, or one called
-`data` or `x`. Cells are 0 and 1, −1 and +1, or true and false; one table keeps to one of the three.
+A text file has one row on each line, with cells separated by commas, semicolons, tabs or blanks; the first row may name
+the columns, and the first column may name the rows. A numpy file holds one 2-D array (`.npy`), or an archive (`.npz`)
+that holds one array or one called `data` or `x`. Cells are 0 and 1, −1 and +1, or true and false; one table uses one of
+the three.
 
 A file is data: nothing in it is executed.
 """
@@ -60,13 +61,14 @@ def read_table(path: str | Path) -> Table:
     −1 and false become 0. Any decimal or scientific spelling of exactly 0, 1 or −1 is read. Text is UTF-8, or UTF-16
     with a byte-order mark; blank lines are skipped, and a delimiter at the end of every line begins no column.
 
-    The first row of a text is names where at least one cell of it is neither a number, a truth value nor missing, and
-    fewer than half of its cells are binary, so that `1,0,x` is data with a wrong cell. It is names as well where it
-    counts its columns (0, 1, 2, … or 1, 2, 3, …, three or more), be it after one cell that is no number; of two columns
-    0 and 1 are data, with a warning. Columns without a name are called by their places, as `x3`.
+    The first row of a text file names the columns if at least one of its cells is neither a number, a truth value nor
+    missing, and fewer than half of its cells are binary (so that `1,0,x` is data with a wrong cell). It also names them
+    if it counts them (0, 1, 2, … or 1, 2, 3, …, at least three, possibly after one cell that is not a number); in a
+    table of two columns 0 and 1 are read as data, with a warning. Columns without a name are called by their places,
+    such as `x3`.
 
-    The first column of a text is names of rows, and is left out with a warning, where its cells are not all binary, no
-    two are alike, those of all other columns are binary, and it holds words only, or whole numbers in three or more
+    The first column of a text file names the rows, and is left out with a warning, if its cells are not all binary, no
+    two of them are equal, all other columns are binary, and it holds only words, or whole numbers in at least three
     rows.
 
     Raises:
@@ -88,7 +90,7 @@ def read_table(path: str | Path) -> Table:
             f"{path}: expected a table (.csv, .data, .npy, .npz, .parquet), got a pickle, which can run code"
         )
     if path.exists() and not path.is_file():  # a device may never end
-        raise InputError(f"{path}: expected a readable table, but it is no file")
+        raise InputError(f"{path}: expected a readable table, but it is not a regular file")
     try:
         if ending in (".npy", ".npz"):
             codes, names = _read_numpy(path)
@@ -113,7 +115,7 @@ def _to_bits(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Pat
     seen = np.bincount(codes.ravel(), minlength=5) > 0
     kinds = {"0 or 1": (ZERO, ONE), "-1 or +1": (MINUS, ONE), "true or false": (FALSE, TRUE)}
     if not any(all(code in kind for code in np.flatnonzero(seen)) for kind in kinds.values()):
-        low = next(code for code in codes.ravel() if code != ONE)  # a 1 alone doesn't tell the kind
+        low = next(code for code in codes.ravel() if code != ONE)  # a 1 occurs in two of the kinds
         expected, kind = next((text, kind) for text, kind in kinds.items() if low in kind)
         row, column = np.argwhere(~np.isin(codes, kind))[0]
         raise InputError(
@@ -161,7 +163,7 @@ def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
                 columns.append(_array_codes(column.to_numpy().reshape(-1, 1), (name,), path)[:, 0])
     except (InputError, OSError):
         raise
-    except Exception as error:  # pyarrow has errors of its own
+    except Exception as error:  # pyarrow raises its own kinds of errors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: expected a Parquet table, but {reason:.200}") from None
     return np.stack(columns, 1) if columns else np.zeros((0, 0), np.uint8), names
@@ -175,7 +177,7 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
         characters = array.tobytes() if array.dtype.kind == "U" else b""
         points = np.frombuffer(characters, "u4" if array.dtype.isnative else ">u4")
         if points.max(initial=0) > 0x10FFFF:  # numpy makes broken strings of these
-            raise InputError(f"{path}: expected numbers or truth values, got text that is none")
+            raise InputError(f"{path}: expected numbers or truth values, got text with invalid characters")
         spellings = Spellings(CODES)
         codes = np.array([[spellings[str(cell)] for cell in row] for row in array.tolist()], np.uint8)
         codes = codes.reshape(array.shape)  # where there are no rows

@@ -1,6 +1,6 @@
-"""Binary tables as text: what a cell can be, and what the rows, the names above and the names before them are.
+"""Binary tables as text: the kinds of cells, and how rows, names of columns and names of rows are recognised.
 
-`read_table` says the rules.
+The docstring of `read_table` gives the rules.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ CODES = {
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-MAX_SPELLINGS = 1000  # that are kept
+MAX_SPELLINGS = 1000
+"""different spellings of cells that are remembered"""
 
 
 def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequence[int]]:
-    """Codes of cells, none of them wrong; names of columns; and where in the file each row is.
+    """The codes of all cells, the names of the columns, and the line of the file on which each row stands.
 
     Raises:
-        InputError: as `read_table` says.
+        InputError: a wrong cell or row, as `read_table` describes.
     """
     lines = _decoded(path).splitlines()
     numbered = _rows(lines, path)
@@ -56,7 +57,7 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
         labels.append(cells[0])
         rows.append(row)
         if found.translate(None, BINARY) and max(found[1:], default=0) >= MISSING:
-            break  # refused in any case: what follows needn't be read
+            break  # the table is refused in any case, so the rest need not be read
     table = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), len(head))
     labelled = len(head) > 1 and _are_labels(table[:, 0], labels)
     if labelled:
@@ -69,7 +70,8 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
         raise refuse(path, rows[row], names[column], cell.strip(), missing=table[row, column] == MISSING)
     if [cell.strip() for cell in first_cells] == ["0", "1"]:
         warnings.warn(
-            f"{path}: the first row, 0 and 1, is read as data, though it may number the columns", stacklevel=3
+            f"{path}: the first row, 0 and 1, is read as data, though it may be meant to number the columns",
+            stacklevel=3,
         )
     if labelled:
         warnings.warn(f"{path}: the first column names the rows, and is left out", stacklevel=3)
@@ -89,7 +91,10 @@ def _decoded(path: Path) -> str:
 
 
 def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that isn't blank; the delimiter is the one that the first of them has most of."""
+    """The line number and the cells of each line that isn't blank.
+
+    The delimiter is the one that occurs most often in the first of these lines.
+    """
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     if delimiter not in first:
@@ -122,7 +127,7 @@ def _are_labels(codes: np.ndarray[Any, Any], labels: list[str]) -> bool:
 
 
 class Spellings(dict[str, int]):
-    """Codes of cells; a spelling that isn't known is learned, if there are few: a file may have as many as cells."""
+    """Codes of cells by their spelling. A new spelling is remembered, unless there are many of them already."""
 
     def __missing__(self, cell: str) -> int:
         code = _code(cell)
@@ -132,7 +137,7 @@ class Spellings(dict[str, int]):
 
 
 def _code(cell: str) -> int:
-    """What a cell is, however it is spelled."""
+    """The code of a cell, however it is spelled."""
     cell = cell.strip()
     if cell in CODES:
         return CODES[cell]

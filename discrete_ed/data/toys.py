@@ -1,9 +1,9 @@
-"""Seven densities in the plane, drawn, known, and quantised to 32 bits.
+"""Seven densities in the plane, quantised to 32 bits: samples, and the true probabilities.
 
 Discrete generative models are compared on these (since Dai et al. 2020, arXiv 2011.05363): each coordinate is cut into
 2^16 cells, whose number is written as a sign and the 15 bits of a Gray code. The laws and the width of the cells are
-those of the published comparisons; here each density is also known, so that the entropy of the discrete law, the least
-negative log-likelihood that is possible, can be said.
+those of the published comparisons. Here the density is computed as well, and with it the entropy of the discrete law,
+which is the smallest negative log-likelihood that a model can have.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOTS = 1000  # cells in which the pinwheel's density looks for a root
 
 @dataclass(frozen=True)
 class Toy:
-    """A density in the plane and the grid that makes it a law over 32 bits.
+    """A density in the plane and the grid that turns it into a law over 32 bits.
 
     >>> toy = TOYS["moons"]
     >>> states = toy.states(100, seed=0)
@@ -39,8 +39,8 @@ class Toy:
 
     name: str
     reach: float
-    """The largest coordinate among 5,000 points, as the published comparisons drew them."""
-    draw: Callable[[int, Rng], Points]
+    """The largest coordinate among 5,000 points, as the published comparisons sampled them."""
+    sample: Callable[[int, Rng], Points]
     """`n` independent points, `(n, 2)`."""
     density: Callable[[Points], Values]
     """The density at points `(n, 2)`."""
@@ -56,14 +56,14 @@ class Toy:
         return 2 * log(self.half_width / CELLS)
 
     def states(self, n: int, *, seed: int) -> Bits:
-        """`n` independent draws of the discrete law, `(n, 32)` uint8."""
-        return self.encode(self.draw(n, np.random.default_rng(seed)))
+        """`n` independent samples of the discrete law, `(n, 32)` uint8."""
+        return self.encode(self.sample(n, np.random.default_rng(seed)))
 
     def encode(self, points: Points) -> Bits:
         """Points `(n, 2)` to the bits of their cells, `(n, 32)`.
 
         For each coordinate the sign (1 where negative) and the Gray code of the magnitude, most significant bit first.
-        A coordinate beyond the grid counts to the outermost cell.
+        A coordinate beyond the grid belongs to the outermost cell.
         """
         cell = np.minimum((np.abs(points) / self.half_width * CELLS).astype(np.int64), CELLS - 1)
         gray = cell ^ (cell >> 1)
@@ -92,13 +92,13 @@ class Toy:
             return np.log(self.density(self.decode(states))) + self.log_cell
 
     def entropy(self, n: int = 200_000, *, seed: int = 0) -> tuple[float, float]:
-        """The entropy of the discrete law in nats, and its standard error: the mean of `−log p` over `n` draws.
+        """The entropy of the discrete law in nats, and its standard error: the mean of `−log p` over `n` samples.
 
         >>> value, error = TOYS["checkerboard"].entropy(1000)
         >>> round(value, 3), error < 1e-6  # uniform over an area of 32, so known
         (20.677, True)
         """
-        values = -self.log_probability(self.encode(self.draw(n, np.random.default_rng(seed))))
+        values = -self.log_probability(self.encode(self.sample(n, np.random.default_rng(seed))))
         values = values[np.isfinite(values)]
         return float(values.mean()), float(values.std() / sqrt(len(values)))
 
@@ -130,23 +130,23 @@ def _eight_gaussians() -> Toy:
     angle = np.arange(8) * pi / 4
     centres, sd = 4 / 1.414 * np.stack([np.cos(angle), np.sin(angle)], 1), 0.5 / 1.414
 
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         return centres[rng.integers(8, size=n)] + sd * rng.standard_normal((n, 2))
 
-    return Toy("8gaussians", 4.195, draw, _along(centres, np.full(8, 1 / 8), lambda d: _gauss(d, sd)))
+    return Toy("8gaussians", 4.195, sample, _along(centres, np.full(8, 1 / 8), lambda d: _gauss(d, sd)))
 
 
 def _circles() -> Toy:
     def curve(radius: np.ndarray, angle: np.ndarray) -> Points:
         return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         radius = np.where(rng.random(n) < 0.5, 3.0, 1.5)
         return curve(radius, 2 * pi * rng.random(n)) + 0.24 * rng.standard_normal((n, 2))
 
     angle, weight = _nodes(0, 2 * pi)
     both = np.concatenate([curve(np.full(NODES, radius), angle) for radius in (3.0, 1.5)])
-    return Toy("circles", 3.781, draw, _along(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.24)))
+    return Toy("circles", 3.781, sample, _along(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.24)))
 
 
 def _moons() -> Toy:
@@ -155,12 +155,12 @@ def _moons() -> Toy:
         y = np.where(upper, np.sin(angle), 0.5 - np.sin(angle))
         return np.stack([2 * x - 1, 2 * y - 0.2], 1)
 
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         return curve(rng.random(n) < 0.5, pi * rng.random(n)) + 0.2 * rng.standard_normal((n, 2))
 
     angle, weight = _nodes(0, pi)
     both = np.concatenate([curve(np.full(NODES, upper), angle) for upper in (True, False)])
-    return Toy("moons", 3.669, draw, _along(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.2)))
+    return Toy("moons", 3.669, sample, _along(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.2)))
 
 
 def _swissroll() -> Toy:
@@ -168,18 +168,18 @@ def _swissroll() -> Toy:
         t = 1.5 * pi * (1 + 2 * u)
         return np.stack([t * np.cos(t), t * np.sin(t)], 1) / 5
 
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         return curve(rng.random(n)) + 0.2 * rng.standard_normal((n, 2))
 
     u, weight = _nodes(0, 1)
-    return Toy("swissroll", 3.266, draw, _along(curve(u), weight, lambda d: _gauss(d, 0.2)))
+    return Toy("swissroll", 3.266, sample, _along(curve(u), weight, lambda d: _gauss(d, 0.2)))
 
 
 def _two_spirals() -> Toy:
     def curve(t: np.ndarray) -> Points:
         return np.stack([-t * np.cos(t), t * np.sin(t)], 1) / 3
 
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         one = curve(3 * pi * np.sqrt(rng.random(n))) + rng.random((n, 2)) / 6
         return np.where(rng.random((n, 1)) < 0.5, one, -one) + 0.1 * rng.standard_normal((n, 2))
 
@@ -188,7 +188,7 @@ def _two_spirals() -> Toy:
 
     t, weight = _nodes(0, 3 * pi)
     arm = _along(curve(t), weight * 2 * t / (3 * pi), spread)
-    return Toy("2spirals", 3.481, draw, lambda points: (arm(points) + arm(-points)) / 2)
+    return Toy("2spirals", 3.481, sample, lambda points: (arm(points) + arm(-points)) / 2)
 
 
 def _pinwheel() -> Toy:
@@ -200,7 +200,7 @@ def _pinwheel() -> Toy:
         cos, sin = np.cos(angle), np.sin(angle)
         return f * cos - g * sin, f * sin + g * cos
 
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         f, g = 1 + 0.3 * rng.standard_normal(n), 0.1 * rng.standard_normal(n)
         x, y = turned(f, g, starts[rng.integers(5, size=n)])
         return 2 * np.stack([x, -y], 1)
@@ -231,11 +231,11 @@ def _pinwheel() -> Toy:
                 np.add.at(total, some[row], weight)
         return total / 5 / 4
 
-    return Toy("pinwheel", 3.946, draw, density)
+    return Toy("pinwheel", 3.946, sample, density)
 
 
 def _checkerboard() -> Toy:
-    def draw(n: int, rng: Rng) -> Points:
+    def sample(n: int, rng: Rng) -> Points:
         x = 4 * rng.random(n) - 2
         y = rng.random(n) - 2 * rng.integers(2, size=n) + np.floor(x) % 2
         return 2 * np.stack([x, y], 1)
@@ -245,7 +245,7 @@ def _checkerboard() -> Toy:
         inside = (np.abs(points) < 4).all(1) & ((column + row) % 2 == 0)
         return np.where(inside, 1 / 32, 0.0)
 
-    return Toy("checkerboard", 3.9994, draw, density)
+    return Toy("checkerboard", 3.9994, sample, density)
 
 
 TOYS = {

@@ -1,7 +1,7 @@
-"""Have the chains mixed? Convergence, effective sample sizes, acceptance and how far chains jump.
+"""Have the chains mixed? Convergence, effective sample sizes, acceptance, and how far chains jump.
 
-Draws come as `(chain, draw, …)`, the shape that ArviZ takes. Where all chains stand still every figure is NaN: nothing
-is known about a quantity that never moved.
+Samples of chains, which the literature calls draws, have the shape `(chain, draw, …)`, as in ArviZ. For a quantity that
+never changes in any chain every statistic is NaN, since nothing is known about its mixing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import log10, nan
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,21 +17,23 @@ from torch import Tensor
 from discrete_ed.errors import InputError
 from discrete_ed.samplers import State
 
-CHUNK = 2**22  # draws that are judged at once
+CHUNK = 2**22
+"""draws that are processed at once"""
 
 
 def rhat(draws: Tensor) -> Tensor:
-    """Rank-normalised split R̂, the larger one of the draws' and of their folds' about the median.
+    """Rank-normalised split R̂: the larger of that of the draws and that of their distances from the median.
 
-    Each chain is split into halves, of `N` draws each; the draws are replaced by `z = Φ⁻¹((r − 3/8) / (S + 1/4))` with
+    Each chain is split into two halves of `N` draws; the draws are replaced by `z = Φ⁻¹((r − 3/8) / (S + 1/4))` with
     `r` their average ranks among all `S`; and `R̂ = √(((N − 1)/N W + B/N) / W)` with `W` the mean variance within the
-    halves and `B/N` the variance of their means. Near 1 where all chains see the same law; distrust it above 1.01.
+    halves and `B/N` the variance of their means. It is near 1 where all chains sample the same law;
+    distrust it above 1.01.
 
     Args:
         draws: `(chain, draw, …)`, at least four draws.
 
     Returns:
-        R̂ of shape `(…)`, float64; NaN where every half of every chain stands still, or a draw isn't finite.
+        R̂ of shape `(…)`, float64; NaN where every half of every chain is constant, or a draw isn't finite.
 
     Raises:
         InputError: fewer than two dimensions or four draws.
@@ -50,10 +51,10 @@ def rhat(draws: Tensor) -> Tensor:
 
 
 def ess_bulk(draws: Tensor) -> Tensor:
-    """Bulk effective sample size: of the rank-normalised split chains; how many independent draws they are worth.
+    """Bulk effective sample size: how many independent draws the rank-normalised split chains are worth.
 
-    With `ρ_t` the autocorrelation over all chains (which counts their disagreement), sums `ρ_{2k} + ρ_{2k+1}` are taken
-    up to the first negative one and made monotone, and the size is `S / (−1 + 2 Σ_t ρ_t)`, at most `S log10 S`.
+    With `ρ_t` the autocorrelation over all chains (which includes their disagreement), the sums `ρ_{2k} + ρ_{2k+1}` are
+    taken before the first negative one and made monotone, and the size is `S / (−1 + 2 Σ_t ρ_t)`, at most `S log10 S`.
 
     Args:
         draws: `(chain, draw, …)`, at least four draws.
@@ -64,7 +65,7 @@ def ess_bulk(draws: Tensor) -> Tensor:
     Raises:
         InputError: fewer than two dimensions or four draws.
 
-    Source: Vehtari et al. 2021, arXiv 1903.08008; the sums from Geyer 1992, Statistical Science 7.
+    Source: Vehtari et al. 2021, arXiv 1903.08008; the sums: Geyer 1992, Statistical Science 7, 473–483.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> 1500 < ess_bulk(torch.randn(4, 500, generator=g)) < 2500
@@ -74,9 +75,9 @@ def ess_bulk(draws: Tensor) -> Tensor:
 
 
 def ess_tail(draws: Tensor) -> Tensor:
-    """Tail effective sample size: the smaller one for the indicators `x <= q` of the 5% and the 95% quantile.
+    """Tail effective sample size: the smaller of those of the indicators `x <= q` of the 5% and the 95% quantile.
 
-    An indicator that is the same for all draws says nothing and is left out: of a bit only one remains.
+    An indicator that is the same for all draws is left out, since it says nothing; for a bit only one remains.
 
     Args:
         draws: `(chain, draw, …)`, at least four draws.
@@ -112,10 +113,10 @@ def hamming_jump(bits: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well chains have mixed; all float64."""
+    """How well chains have mixed; all tensors are float64."""
 
     rhat: Tensor
-    """R̂ of each bit, `(D,)`; NaN for a bit that never moved, such as a frozen one."""
+    """R̂ of each bit, `(D,)`; NaN for a bit that never changed, such as a frozen one."""
     ess_bulk: Tensor
     """Bulk effective sample size of each bit, `(D,)`."""
     ess_tail: Tensor
@@ -131,9 +132,9 @@ class Diagnosis:
     jump: Tensor
     """Bits that differ between one kept draw and the next, on average, for each chain, `(C,)`."""
     seconds: float
-    """How long the draws took, on the clock; NaN where they were there before."""
+    """Wall-clock time that the draws took; NaN where they existed before they were diagnosed."""
     evaluations: int
-    """Local evaluations of all chains together for these draws."""
+    """Local evaluations that all chains together made for these draws."""
 
     @property
     def ess_per_second(self) -> float:
@@ -149,13 +150,13 @@ class Diagnosis:
 def diagnose(states: Iterable[State], *, evaluations: int = 1) -> Diagnosis:
     """The diagnosis of the states that a chain goes through: R̂, effective sample sizes, acceptance, jumps, cost.
 
-    The bits and energies of all states given are kept: `C · N · D` numbers. Drop a burn-in with `itertools.islice`,
-    which must end, since `chain` doesn't; thin with `chain(…, thin=…)`.
+    The bits and energies of all states are kept in memory: `C · N · D` numbers. Use `itertools.islice` to leave out a
+    burn-in and to end the chain, which by itself never ends; thin with `chain(…, thin=…)`.
 
     Args:
-        states: the states kept. An iterator is timed while it is consumed, from the first state on.
-        evaluations: local evaluations from one state to the next: `thin`, times those of a step. That is one for most
-            kernels, one for each class for `GibbsSweep`.
+        states: the states to diagnose. An iterator is timed while it is consumed, from the first state on.
+        evaluations: local evaluations from one state to the next: `thin` times those of a step, which are one for most
+            kernels, and one for each class of sites for `GibbsSweep`.
 
     Raises:
         InputError: fewer than four states.
@@ -193,50 +194,20 @@ def diagnose(states: Iterable[State], *, evaluations: int = 1) -> Diagnosis:
     )
 
 
-def to_arviz(states: Iterable[State]) -> Any:
-    """States of chains as ArviZ's `InferenceData`: `posterior.x`, `(chain, draw, bit)`, and sample statistics.
-
-    These are `lp`, `−β E` up to a constant, and `accepted`. Its own diagnostics, plots and files then apply.
-
-    Raises:
-        InputError: no states; ArviZ, which is optional, is not installed or is of another major version than 0.
-
-    Source: Kumar, Carroll, Hartikainen and Martin 2019, Journal of Open Source Software 4, 1143.
-
-    >>> from itertools import islice
-    >>> from discrete_ed import Exact, Gibbs, IsingEnergy, chain
-    >>> data = to_arviz(islice(chain(Gibbs(), Exact(IsingEnergy(6)), torch.zeros(4, 6)), 50))  # doctest: +SKIP
-    >>> data.posterior.x.shape  # doctest: +SKIP
-    (4, 50, 6)
-    """
-    try:
-        import arviz
-    except ImportError:
-        raise InputError("to_arviz: it needs ArviZ (pip install 'arviz<1')") from None
-    if not arviz.__version__.startswith("0."):
-        raise InputError(f"to_arviz: expected ArviZ before version 1, got {arviz.__version__} (pip install 'arviz<1')")
-    kept = [(state.x.bool(), -state.energy, state.accepted) for state in states]
-    if not kept:
-        raise InputError("states: expected at least one, got none")
-    x, lp, accepted = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*kept, strict=True))
-    statistics = {"lp": lp, "accepted": accepted}
-    return arviz.from_dict(posterior={"x": x}, sample_stats=statistics, dims={"x": ["bit"]})
-
-
-def _per_quantity(draws: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
-    """A figure of chains `(K, C, N)`, for draws `(C, N, …)`; NaN where it can't be known."""
+def _per_quantity(draws: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
+    """A statistic of chains `(K, C, N)`, for draws `(C, N, …)`; NaN where it can't be known."""
     if draws.ndim < 2 or draws.shape[0] < 1 or draws.shape[1] < 4:
         raise InputError(f"draws: expected (chain, draw, …) with at least four draws, got {tuple(draws.shape)}")
     x = draws.detach().flatten(2).movedim(-1, 0) if draws.ndim > 2 else draws.detach().unsqueeze(0)
-    some = max(1, CHUNK // (draws.shape[0] * draws.shape[1]))
-    return torch.cat([_of_some(part.double(), figure) for part in x.split(some)]).view(draws.shape[2:])
+    size = max(1, CHUNK // (draws.shape[0] * draws.shape[1]))
+    return torch.cat([_of_part(part.double(), statistic) for part in x.split(size)]).view(draws.shape[2:])
 
 
-def _of_some(x: Tensor, figure: Callable[[Tensor], Tensor]) -> Tensor:
-    """The figure of chains `(K, C, N)`, `(K,)`; NaN where a draw isn't finite or every half stands still."""
+def _of_part(x: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
+    """The statistic of chains `(K, C, N)`, `(K,)`; NaN where a draw isn't finite or every half is constant."""
     halves = _split(x)
     unknown = (halves == halves[..., :1]).all(-1).all(-1) | ~x.isfinite().all(-1).all(-1)
-    return figure(x.nan_to_num()).masked_fill(unknown, torch.nan)
+    return statistic(x.nan_to_num()).masked_fill(unknown, torch.nan)
 
 
 def _split(x: Tensor) -> Tensor:
@@ -267,7 +238,7 @@ def _rhat(x: Tensor) -> Tensor:
     halves = _split(x)
     folded = (halves - _quantile(halves, 0.5)).abs()
     bulk, fold = (_plain_rhat(_normal_scores(y)) for y in (halves, folded))
-    return torch.fmax(bulk, fold)  # a fold may stand still where the draws don't: half of the bits are one
+    return torch.fmax(bulk, fold)  # the fold is constant where half of the bits are one
 
 
 def _plain_rhat(x: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
     for some, block in _blocks(rows, kernel):
         forms += [left[some] @ block @ right for left, right in pairs]
     xx, xy, yy = summed(forms).tolist()
-    return _unbiased(xx, xy, yy, len(x), len(y))
+    return u_statistic(xx, xy, yy, len(x), len(y))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def two_sample_test(
     linear, quadratic = summed(linear), summed(quadratic)
 
     def estimate(xx: Floats, xy: Floats, yy: Floats) -> Floats:
-        return _unbiased(xx, xy, yy, m, n) if unbiased else _biased(xx, xy, yy, m, n)
+        return u_statistic(xx, xy, yy, m, n) if unbiased else _biased(xx, xy, yy, m, n)
 
     yy = tt - 2 * xt + xx
     permuted = estimate(xx, xt - xx, yy)
@@ -196,8 +196,14 @@ def _biased(xx: T, xy: T, yy: T, m: int, n: int) -> T:
     return xx / m**2 + yy / n**2 - 2 * xy / (m * n)
 
 
-def _unbiased(xx: T, xy: T, yy: T, m: int, n: int) -> T:
-    """The U-statistic from the same sums; the pairs of an item with itself add `m` and `n` to them."""
+def u_statistic(xx: T, xy: T, yy: T, m: int, n: int) -> T:
+    """The unbiased estimate of MMD², `(xx − m) / m(m − 1) + (yy − n) / n(n − 1) − 2 xy / (m n)`.
+
+    Source: Gretton et al. 2012, JMLR 13, 723–773, eq. 3.
+
+    >>> u_statistic(4.0, 4.0, 4.0, 2, 2)
+    0.0
+    """
     return (xx - m) / (m * (m - 1)) + (yy - n) / (n * (n - 1)) - 2 * xy / (m * n)
 
 

@@ -280,12 +280,12 @@ def test_published_triples_are_read(data_root):
         assert read_table(data_root / "nltcs" / f"nltcs.{split}.data").values.shape == shape
 
 
-def test_text_that_is_none_is_refused(tmp_path):
+def test_text_with_invalid_characters_is_refused(tmp_path):
     np.save(tmp_path / "table.npy", np.array([["true", "false"]] * 2))
     content = (tmp_path / "table.npy").read_bytes()
     assert read_table(tmp_path / "table.npy").values.tolist() == [[1, 0], [1, 0]]
     (tmp_path / "table.npy").write_bytes(content[:-1] + b"\x7f")
-    with pytest.raises(InputError, match="text that is none"):
+    with pytest.raises(InputError, match="text with invalid characters"):
         read_table(tmp_path / "table.npy")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from discrete_ed import InputError, load_table_data
-from discrete_ed.data import digits, read_images
+from discrete_ed.data import datasets, digits, read_images
 
 
 def save(path, rows, columns=3, seed=0, header=""):
@@ -19,7 +19,7 @@ def save(path, rows, columns=3, seed=0, header=""):
     return values
 
 
-def test_toys_are_drawn_in_three_independent_parts():
+def test_toys_are_sampled_in_three_independent_parts():
     data, again, other = (load_table_data("moons", seed=seed) for seed in (0, 0, 1))
     assert (len(data.train), len(data.valid), len(data.test)) == (400_000, 10_000, 40_000)
     assert data.toy is not None
@@ -27,6 +27,15 @@ def test_toys_are_drawn_in_three_independent_parts():
     assert np.array_equal(data.test, again.test)
     assert not np.array_equal(data.valid, data.train[:10_000])
     assert not np.array_equal(data.test, other.test)
+
+
+@pytest.mark.parametrize("name", ["2spirals", "digits", "mnist", "omniglot"])
+def test_named_data_has_its_own_splits_and_stands_in_the_error_for_unknown_names(name, tmp_path):
+    assert name in datasets.NAMED
+    with pytest.raises(InputError, match=f"valid, test: expected none with {name}"):
+        load_table_data(name, tmp_path, test=tmp_path / "x.csv")
+    with pytest.raises(InputError, match=rf"data: expected one of .*\b{name}\b"):
+        load_table_data("nonsense", tmp_path)
 
 
 @pytest.mark.parametrize("folder", [".", "small"])
@@ -115,7 +124,7 @@ def test_binarised_mnist_is_read_as_published(tmp_path):
     assert data.shape == (28, 28)
     assert np.array_equal(data.test, values["test"])
     np.savetxt(tmp_path / "binarized_mnist_valid.amat", np.eye(9), fmt="%d")
-    with pytest.raises(InputError, match=r"mnist_valid.amat: expected images of 28 × 28 pixels .* got 3 × 3"):
+    with pytest.raises(InputError, match=r"mnist_valid.amat: expected images of 28 × 28 pixels, .* got 3 × 3"):
         load_table_data("mnist", tmp_path)
     with pytest.raises(InputError, match=r"binarized_mnist_train.amat in .*--root"):
         load_table_data("mnist", tmp_path / "nowhere")
@@ -163,7 +172,7 @@ def test_published_tables_are_found(data_root):
     assert data.constant == ("x1",)
 
 
-def test_an_index_is_no_column_and_the_user_is_told(tmp_path):
+def test_an_index_is_not_a_column_and_the_user_is_warned(tmp_path):
     (tmp_path / "mine.csv").write_text(",sun,rain\n" + "".join(f"{k},{k % 2},{k // 2 % 2}\n" for k in range(60)))
     with pytest.warns(UserWarning, match="the first column names the rows"):
         assert load_table_data(tmp_path / "mine.csv").names == ("sun", "rain")

@@ -22,7 +22,7 @@ def test_decoding_and_encoding_are_inverse(name):
     toy = TOYS[name]
     states = np.random.default_rng(0).integers(2, size=(5000, 32), dtype=np.uint8)
     assert np.array_equal(toy.encode(toy.decode(states)), states)
-    points = toy.draw(5000, np.random.default_rng(1))
+    points = toy.sample(5000, np.random.default_rng(1))
     assert np.abs(toy.decode(toy.encode(points)) - points).max() <= toy.half_width / CELLS / 2 * (1 + 1e-9)
 
 
@@ -55,7 +55,7 @@ def test_the_density_is_that_of_the_draws(name):
     grid = np.stack(np.meshgrid(middles, middles, indexing="ij"), -1).reshape(-1, 2)
     mass = (toy.density(grid) * (edges[1] - edges[0]) ** 2).reshape(coarse, fine // coarse, coarse, -1).sum((1, 3))
     assert mass.sum() == pytest.approx(1, abs=2e-2 if name == "checkerboard" else 1e-4)
-    x, y = toy.draw(n, np.random.default_rng(2)).T
+    x, y = toy.sample(n, np.random.default_rng(2)).T
     seen = np.histogram2d(x, y, bins=coarse, range=[[-toy.half_width, toy.half_width]] * 2)[0]
     expected = n * mass / mass.sum()
     if name == "checkerboard":  # whose edges this grid cuts
@@ -69,7 +69,7 @@ def test_the_density_is_that_of_the_draws(name):
 
 def test_a_planted_bug_in_a_density_is_seen():
     toy = TOYS["moons"]
-    points = toy.draw(40_000, np.random.default_rng(0))
+    points = toy.sample(40_000, np.random.default_rng(0))
     right, wrong = np.log(toy.density(points)).mean(), np.log(toy.density(points + np.array([0.0, 0.1]))).mean()
     assert right - wrong > 0.05
 

@@ -282,6 +282,13 @@ def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
     assert "<dt>negatives</dt>" not in page
 
 
+def test_the_help_lists_every_named_data_set(capsys):
+    with pytest.raises(SystemExit):
+        run_job("estimate", ["--help"])
+    words = capsys.readouterr().out.replace(",", " ").replace(";", " ").split()
+    assert not datasets.NAMED.keys() - set(words)
+
+
 def test_two_test_rows_are_enough(table, tmp_path):
     (tmp_path / "two.csv").write_text("a,b,c,d,e\n1,1,1,0,1\n0,0,0,0,0\n")
     config = EstimateConfig(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **SMALL)

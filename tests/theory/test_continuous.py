@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import pi
 
 import numpy as np
@@ -11,9 +10,6 @@ import torch
 from torch import Tensor
 
 from discrete_ed import InputError, NumericalError
-from discrete_ed.jobs.cli import run_job
-from discrete_ed.jobs.continuous import run as continuous
-from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.theory.continuous import (
     MALA,
     GaussianEnergy,
@@ -55,8 +51,8 @@ def test_closed_form_energies_are_normalised(energy):
     assert integral(density(energy)).item() == pytest.approx(1.0, abs=1e-9)
 
 
-def test_draws_of_a_mixture_have_its_moments(generator):
-    x = pair(0.3).draw(40_000, generator=generator)
+def test_samples_of_a_mixture_have_its_moments(generator):
+    x = pair(0.3).sample(40_000, generator=generator)
     p = density(pair(0.3))
     mean, square = integral(p * GRID), integral(p * GRID**2)
     assert abs(x.mean() - mean) < 4.5 * x.std() / 200
@@ -84,7 +80,7 @@ def test_the_estimate_agrees_with_quadrature(t, generator):
     with torch.no_grad():
         parts = torch.stack(
             [
-                energy_discrepancy(model, data.draw(200, generator=generator), t, m=500, w=0.0, generator=generator)
+                energy_discrepancy(model, data.sample(200, generator=generator), t, m=500, w=0.0, generator=generator)
                 for _ in range(60)
             ]
         )
@@ -149,7 +145,7 @@ def test_little_noise_is_score_matching(generator):
         errors = [abs(discrepancy(data, model, t).item() / t - wanted) for t in (1e-2, 1e-3)]
     assert errors[1] < 1e-3
     assert errors[0] / errors[1] == pytest.approx(10, rel=0.2)
-    x = data.draw(20_000, generator=generator)
+    x = data.sample(20_000, generator=generator)
     terms = torch.stack([score_matching(model, batch).detach() for batch in x.split(500)])
     assert abs(terms.mean() - wanted) < 4.5 * terms.std() / len(terms) ** 0.5
 
@@ -205,7 +201,7 @@ def test_a_model_keeps_its_own_means_and_energies_of_another_shape_are_refused()
 
 
 def test_a_chain_that_leaves_for_infinity_is_told():
-    with pytest.raises(NumericalError, match="3 of 3 chains left for infinity, or their energy is none"):
+    with pytest.raises(NumericalError, match="3 of 3 chains left for infinity or have no finite energy"):
         sample(MALA(0.1), lambda x: x.sum(-1) * torch.nan, torch.zeros(3, 2), 5)
     with pytest.raises(NumericalError, match="smaller step size"):
         sample(Langevin(1e3), GaussianEnergy(torch.zeros(1), 1e-3), torch.ones(2, 1), 200)
@@ -217,7 +213,7 @@ def test_a_prior_learned_by_discrepancy_learns_the_law_of_its_data(generator):
     optimizer = torch.optim.Adam(prior.parameters(), lr=1e-2)
     for _ in range(400):
         optimizer.zero_grad()
-        z = truth.draw(128, generator=generator)
+        z = truth.sample(128, generator=generator)
         energy_discrepancy(prior, z, (0.1, 16.0), m=16, generator=generator).backward()
         optimizer.step()
     inside = (GRID > -8) & (GRID < 8)
@@ -251,61 +247,8 @@ def test_bad_arguments_are_refused(arguments, message):
         lambda: MALA(0.0),
         lambda: sample(MALA(1.0), normal(0.0, 1.0), torch.zeros(3), 1),
         lambda: LatentModel(NeuralEnergy(1), 1, 4, sigma=0.0),
-        lambda: ContinuousConfig(steps=0),
     ],
 )
 def test_impossible_models_are_refused(make):
     with pytest.raises(InputError, match="expected"):
         make()
-
-
-def test_the_mixture_figure_shows_what_it_claims(tmp_path):
-    numbers = continuous.run(ContinuousConfig(part="mixture", out=tmp_path / "run"))["mixture"]
-    assert numbers["energy discrepancy, t = 32"]["correlation_with_likelihood"] > 0.99
-    assert numbers["score matching"]["spread_of_likelihood"] < 0.05
-    assert numbers["maximum likelihood"]["minimiser"] == pytest.approx(0.2, abs=0.03)
-    assert (tmp_path / "run" / "mixture.png").stat().st_size > 10_000
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["mixture"] == numbers
-
-
-def test_all_parts_leave_a_page_behind(tmp_path):
-    images = np.random.default_rng(0).random((60, 4, 4))
-    np.save(tmp_path / "mine.npy", images)
-    config = ContinuousConfig(images=tmp_path / "mine.npy", steps=3, sampler_steps=2, latent=2, out=tmp_path / "run")
-    result = continuous.run(config)
-    assert {"mixture", "gaussians", "latent"} <= result.keys()
-    assert result["latent"]["images"] == 60
-    assert (tmp_path / "run" / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
-
-
-def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):
-    options = {"steps": 3, "sampler_steps": 2}
-    whole = continuous.run(ContinuousConfig(**options, out=tmp_path / "whole"))
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(continuous, "latent", killed)
-        with pytest.raises(KeyboardInterrupt):
-            continuous.run(ContinuousConfig(**options, out=tmp_path / "run"))
-    monkeypatch.setattr(continuous, "mixture", killed)  # it is not done again
-    assert continuous.run(ContinuousConfig(resume=tmp_path / "run")) == whole
-    for name in ("mixture.png", "gaussians.png", "latent.png"):
-        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_a_missing_file_of_images_is_told_before_anything_is_made(tmp_path, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        run_job("continuous", ["--part", "latent", "--images", "absent.gz", "--out", str(tmp_path / "run")])
-    assert capsys.readouterr().err.startswith("error: absent.gz: expected images as idx")
-    assert not (tmp_path / "run").exists()
-
-
-def test_the_distances_tell_sets_apart(generator):
-    x = torch.randn(2000, 2, generator=generator)
-    y = torch.randn(2000, 2, generator=generator) * 2
-    assert continuous.frechet_distance(x, y) == pytest.approx(2.0, abs=0.2)  # 2 (2 − 1)² in two dimensions
-    wanted = 1 / 3 + 1 / 9 - 2 / 6  # E k for kernels of scale 1: 1/(1+2), 1/(1+8), 1/(1+5)
-    assert continuous.gaussian_mmd(x, y, 1.0) == pytest.approx(wanted, abs=0.02)
-    assert abs(continuous.gaussian_mmd(x[:1000], x[1000:], 1.0)) < 0.005

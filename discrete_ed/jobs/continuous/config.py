@@ -1,21 +1,24 @@
-"""What the job that learns real vectors can be told."""
+"""The options of the job on real vectors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import ResumableConfig, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
+
+LATENT, TRAINED = When(part=("latent", "all")), When(part=("gaussians", "latent", "all"))
 
 
 @dataclass(frozen=True)
 class ContinuousConfig(ResumableConfig):
     """Energy discrepancy on real vectors, in three experiments.
 
-    mixture: the loss as a function of a mixture's weight, from score matching to maximum likelihood. gaussians: a
-    density with 25 modes. latent: images from a decoder whose prior is a normal law, or an energy trained beside it.
+    mixture shows the loss as a function of a mixture's weight, from score matching to maximum likelihood. gaussians
+    learns a density with 25 modes. latent learns images with a decoder whose prior is a normal law, or an energy
+    trained beside it.
 
     Examples:
       python scripts/continuous.py --part mixture
@@ -23,22 +26,22 @@ class ContinuousConfig(ResumableConfig):
     """
 
     part: Literal["mixture", "gaussians", "latent", "all"] = "all"
-    """what to do"""
-    images: Path | None = None
+    """which experiment to do"""
+    images: Annotated[Path | None, LATENT] = None
     """images for latent: MNIST's idx file (.gz or not), .npy or .npz; without it: scikit-learn's digits"""
-    most_images: int = 10_000
+    most_images: Annotated[int, LATENT] = 10_000
     """images used at most; a fifth of them is held out"""
-    latent: int = 8
+    latent: Annotated[int, LATENT] = 8
     """dimensions of the latent vector"""
-    steps: int = 4000
+    steps: Annotated[int, TRAINED] = 4000
     """training steps of gaussians, and of each model of latent"""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, TRAINED] = 1e-3
     """learning rate of Adam, which falls to zero linearly"""
-    sampler_steps: int = 500
+    sampler_steps: Annotated[int, TRAINED] = 500
     """steps of MALA for the samples shown"""
     seed: int = 0
     """seed of everything random"""
-    out: Path | None = None
+    out: Annotated[Path | None, HOUSEKEEPING] = None
     """run folder, which must be new or empty; without it: runs/continuous/PART-TIME"""
 
     def __post_init__(self) -> None:

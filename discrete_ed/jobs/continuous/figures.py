@@ -29,13 +29,13 @@ def mixture_weights(weights: np.ndarray, curves: Mapping[str, np.ndarray], truth
     for axes in panels:
         axes.axvline(truth, color=REAL, linewidth=0.8)
         axes.text(truth + 0.01, 0.97, "truth", transform=axes.get_xaxis_transform(), va="top", color=REAL)
-    style(panels[0], "what the loss says of the weight", "weight ρ of the left mode", "loss above its minimum")
+    style(panels[0], "the loss as a function of the weight", "weight ρ of the left mode", "loss above its minimum")
     style(panels[1], "its shape", "weight ρ of the left mode", "share of its own range")
     panels[0].legend(frameon=False, loc="upper center")
     return figure
 
 
-def densities(truth: np.ndarray, learned: np.ndarray, drawn: np.ndarray, extent: float) -> Figure:
+def densities(truth: np.ndarray, learned: np.ndarray, samples: np.ndarray, extent: float) -> Figure:
     """Two densities on the square `[−extent, extent]²`, on one scale of colours, and points."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, 3)
@@ -43,7 +43,7 @@ def densities(truth: np.ndarray, learned: np.ndarray, drawn: np.ndarray, extent:
     for axes, values, title in zip(panels, (truth, learned), ("the law", "learned"), strict=False):
         axes.imshow(values, origin="lower", extent=box, cmap="magma", vmin=0, vmax=truth.max())
         style(axes, title, "x₁", "x₂")
-    panels[2].scatter(drawn[:, 0], drawn[:, 1], s=2, color=MADE, alpha=0.5, linewidths=0)
+    panels[2].scatter(samples[:, 0], samples[:, 1], s=2, color=MADE, alpha=0.5, linewidths=0)
     panels[2].set(xlim=box[:2], ylim=box[2:], aspect="equal")
     style(panels[2], "MALA on the learned energy", "x₁", "x₂")
     return figure

@@ -1,4 +1,4 @@
-"""Energies of real vectors: Gaussians and their mixtures, normalised, and a neural one, not."""
+"""Energies of real vectors: Gaussians and their mixtures, which are normalised, and neural ones, which are not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MixtureEnergy(nn.Module):
     """`E(x) = −log Σ_k ρ_k N(x; μ_k, σ²)`, a mixture of normal laws of one variance.
 
     Args:
-        weights: `ρ`, `(K,)`, positive; they are made to sum to one.
+        weights: `ρ`, `(K,)`, positive; they are divided by their sum.
         means: `μ`, `(K, D)`.
         variance: `σ²`, positive.
 
@@ -68,8 +68,8 @@ class MixtureEnergy(nn.Module):
         constant = self.means.shape[-1] / 2 * log(2 * pi * self.variance)
         return constant - (self.log_weights.log_softmax(0) - square / 2).logsumexp(-1)
 
-    def draw(self, count: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Independent draws, `(count, D)`."""
+    def sample(self, count: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """Independent samples, `(count, D)`."""
         parts = self.log_weights.detach().softmax(0).multinomial(count, replacement=True, generator=generator)
         shape, like = (count, self.means.shape[-1]), self.means
         noise = torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
@@ -81,7 +81,7 @@ class MixtureEnergy(nn.Module):
 
 
 class NeuralEnergy(nn.Module):
-    """`E(x) = f(x)`, fully connected with SiLU between the layers; smooth, and not normalised.
+    """`E(x) = f(x)`, fully connected with SiLU between the layers: smooth, and not normalised.
 
     >>> NeuralEnergy(2, hidden=(8,))(torch.zeros(5, 3, 2)).shape
     torch.Size([5, 3])

@@ -15,8 +15,8 @@ Potential = Callable[[Tensor], Tensor]
 """An energy: `(B, D)` to `(B,)`."""
 
 
-class State(NamedTuple):
-    """What a chain carries between two steps; nothing in it carries a gradient."""
+class VectorState(NamedTuple):
+    """What a chain on real vectors carries from step to step, without gradients."""
 
     x: Tensor
     """`(B, D)`."""
@@ -28,16 +28,16 @@ class State(NamedTuple):
     """Whether the last proposal was accepted, `(B,)` bool."""
 
 
-def evaluate(energy: Potential, x: Tensor) -> State:
+def evaluate(energy: Potential, x: Tensor) -> VectorState:
     """The state at `x`, `(B, D)`, of chains that have not moved yet."""
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
         value = energy(leaf)
         (slope,) = torch.autograd.grad(value.sum(), leaf)
-    return State(leaf.detach(), value.detach(), slope, torch.zeros(len(x), dtype=torch.bool, device=x.device))
+    return VectorState(leaf.detach(), value.detach(), slope, torch.zeros(len(x), dtype=torch.bool, device=x.device))
 
 
-def langevin_mean(state: State, step_size: float) -> Tensor:
+def langevin_mean(state: VectorState, step_size: float) -> Tensor:
     """`x − η ∇E(x)`, where a Langevin step goes on average."""
     return state.x - step_size * state.slope
 
@@ -62,11 +62,11 @@ class Langevin:
     def __post_init__(self) -> None:
         _check(self.step_size)
 
-    def init(self, energy: Potential, x: Tensor) -> State:
+    def init(self, energy: Potential, x: Tensor) -> VectorState:
         """The state of chains at `x`, `(B, D)`."""
         return evaluate(energy, x)
 
-    def step(self, energy: Potential, state: State, *, generator: torch.Generator | None = None) -> State:
+    def step(self, energy: Potential, state: VectorState, *, generator: torch.Generator | None = None) -> VectorState:
         """One step of every chain."""
         moved = evaluate(energy, _propose(state, self.step_size, generator))
         return moved._replace(accepted=torch.ones_like(moved.accepted))
@@ -91,28 +91,28 @@ class MALA:
     def __post_init__(self) -> None:
         _check(self.step_size)
 
-    def init(self, energy: Potential, x: Tensor) -> State:
+    def init(self, energy: Potential, x: Tensor) -> VectorState:
         """The state of chains at `x`, `(B, D)`."""
         return evaluate(energy, x)
 
-    def step(self, energy: Potential, state: State, *, generator: torch.Generator | None = None) -> State:
+    def step(self, energy: Potential, state: VectorState, *, generator: torch.Generator | None = None) -> VectorState:
         """One step of every chain."""
-        there = evaluate(energy, _propose(state, self.step_size, generator))
+        proposed = evaluate(energy, _propose(state, self.step_size, generator))
         u = torch.rand(len(state.x), generator=generator, device=state.x.device, dtype=state.x.dtype)
-        accepted = u.log() < self.log_acceptance(state, there)
+        accepted = u.log() < self.log_acceptance(state, proposed)
         move = accepted.unsqueeze(-1)
-        return State(
-            torch.where(move, there.x, state.x),
-            torch.where(accepted, there.energy, state.energy),
-            torch.where(move, there.slope, state.slope),
+        return VectorState(
+            torch.where(move, proposed.x, state.x),
+            torch.where(accepted, proposed.energy, state.energy),
+            torch.where(move, proposed.slope, state.slope),
             accepted,
         )
 
-    def log_acceptance(self, here: State, there: State) -> Tensor:
+    def log_acceptance(self, current: VectorState, proposed: VectorState) -> Tensor:
         """The logarithm of the Metropolis–Hastings ratio, `(B,)`."""
-        forth = (there.x - langevin_mean(here, self.step_size)).square().sum(-1)
-        back = (here.x - langevin_mean(there, self.step_size)).square().sum(-1)
-        return here.energy - there.energy + (forth - back) / (4 * self.step_size)
+        forth = (proposed.x - langevin_mean(current, self.step_size)).square().sum(-1)
+        back = (current.x - langevin_mean(proposed, self.step_size)).square().sum(-1)
+        return current.energy - proposed.energy + (forth - back) / (4 * self.step_size)
 
 
 def sample(
@@ -122,12 +122,17 @@ def sample(
     steps: int,
     *,
     generator: torch.Generator | None = None,
-    callback: Callable[[int, State], None] | None = None,
+    callback: Callable[[int, VectorState], None] | None = None,
 ) -> Tensor:
     """Run the chains for some steps: `(B, D)` in, `(B, D)` out.
 
     Args:
-        callback: called with the number of steps done and the state after each.
+        kernel: `Langevin` or `MALA`.
+        energy: `(B, D)` to `(B,)`.
+        x: where the chains start, `(B, D)`.
+        steps: number of steps.
+        generator: the source of randomness.
+        callback: called after each step with the number of steps done and the state.
 
     Raises:
         InputError: `x` isn't `(B, D)`, or `steps < 0`.
@@ -149,12 +154,12 @@ def sample(
     lost = int(((~state.x.isfinite()).any(-1) | ~state.energy.isfinite()).sum())
     if lost:
         raise NumericalError(
-            f"sample: {lost} of {len(x)} chains left for infinity, or their energy is none; try a smaller step size"
+            f"sample: {lost} of {len(x)} chains left for infinity or have no finite energy; try a smaller step size"
         )
     return state.x
 
 
-def _propose(state: State, step_size: float, generator: torch.Generator | None) -> Tensor:
+def _propose(state: VectorState, step_size: float, generator: torch.Generator | None) -> Tensor:
     noise = torch.randn(state.x.shape, generator=generator, device=state.x.device, dtype=state.x.dtype)
     return langevin_mean(state, step_size) + (2 * step_size) ** 0.5 * noise
 

@@ -13,7 +13,7 @@ from discrete_ed.theory.continuous.energies import NeuralEnergy, fully_connected
 
 
 class NormalPrior(nn.Module):
-    """`E(z) = ‖z‖² / 2`, a standard normal law; nothing to learn.
+    """`E(z) = ‖z‖² / 2`: a standard normal law, without parameters.
 
     >>> NormalPrior()(torch.ones(5, 2)).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
@@ -27,7 +27,7 @@ class TiltedPrior(nn.Module):
     """`E(z) = ‖z‖² / 2 + f(z)`: a standard normal law tilted by a neural energy.
 
     Args:
-        dimensions: of `z`.
+        dimensions: number of coordinates of `z`.
         hidden: widths of the hidden layers of `f`.
 
     >>> TiltedPrior(3, hidden=(8,))(torch.zeros(5, 3)).shape
@@ -45,14 +45,13 @@ class TiltedPrior(nn.Module):
 class LatentModel(nn.Module):
     """`z ~ exp(−E(z))`, `x | z ~ N(g(z), σ²)` with a fully connected decoder `g`, whose outputs lie in `(0, 1)`.
 
-    Given `x`, the posterior energy is `E(z) + ‖x − g(z)‖² / 2σ²`; draws of it come from Langevin chains, one kept for
-    each data point. They teach the decoder to reconstruct, and are the data that the prior learns by energy
-    discrepancy.
+    Given `x`, the posterior energy is `E(z) + ‖x − g(z)‖² / 2σ²`; it is sampled by Langevin chains, one for each data
+    point. Its samples teach the decoder to reconstruct, and are the data that the prior learns by energy discrepancy.
 
     Args:
         prior: the energy of `z`, `(..., dimensions) → (...)`.
-        dimensions: of `z`.
-        pixels: of `x`.
+        dimensions: number of coordinates of `z`.
+        pixels: number of pixels of `x`.
         hidden: widths of the decoder's hidden layers.
         sigma: σ, noise of a pixel.
 
@@ -84,9 +83,9 @@ class LatentModel(nn.Module):
         square = (x - self.decoder(z)).square().sum(-1) / self.sigma**2
         return (square + self.pixels * log(2 * pi * self.sigma**2)) / 2
 
-    def posterior(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor) -> PosteriorEnergy:
         """The energy of `z` given `x`, `(B, dimensions) → (B,)`, up to a constant."""
-        return Posterior(self, x)
+        return PosteriorEnergy(self, x)
 
     def decode(self, z: Tensor) -> Tensor:
         """`g(z)`, `(B, pixels)`, without a gradient."""
@@ -94,10 +93,10 @@ class LatentModel(nn.Module):
             return self.decoder(z)
 
 
-class Posterior(nn.Module):
+class PosteriorEnergy(nn.Module):
     """`E(z) − log p(x|z)` for given `x`.
 
-    >>> Posterior(LatentModel(NormalPrior(), 2, 4, hidden=()), torch.zeros(3, 4))(torch.zeros(3, 2)).shape
+    >>> PosteriorEnergy(LatentModel(NormalPrior(), 2, 4, hidden=()), torch.zeros(3, 4))(torch.zeros(3, 2)).shape
     torch.Size([3])
     """
 

@@ -1,4 +1,4 @@
-"""Losses on real vectors: energy discrepancy of Gaussian noise, and its limit for little of it, score matching."""
+"""Losses on real vectors: energy discrepancy with Gaussian noise, and score matching, its limit for small noise."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ def energy_discrepancy(
 ) -> Tensor:
     """`L = mean_i log( w/M + (1/M) Σ_j exp(E(x_i) − E(x'_ij)) )`, `x'_ij = x_i + √t ξ_i + √t ξ'_ij`; a scalar.
 
-    The perturbation is Gaussian of variance `t`: `y = x + √t ξ`, and the `M` copies draw fresh noise. With `M → ∞` it
-    tends to `ED_t = E_p[E(x)] − E_p E[U_t(y)]`, `U_t(y) = −log E exp(−E(y + √t ξ'))`. Little noise sees slopes:
-    `ED_t / t` tends to `score_matching` as `t → 0`. Much noise sees masses: with `c(t) = E log p_t(y)` of the noisy
-    data, `|ED_t + E_p log p_E − c(t)| ≤ W₂²(p, p_E) / 2t`, so that it is maximum likelihood in the end.
+    The perturbation is Gaussian of variance `t`: `y = x + √t ξ`, and each of the `M` copies has noise of its own. As
+    `M → ∞` the loss tends to `ED_t = E_p[E(x)] − E_p E[U_t(y)]`, `U_t(y) = −log E exp(−E(y + √t ξ'))`. Small noise
+    compares slopes: `ED_t / t` tends to `score_matching` as `t → 0`. Large noise compares masses: with
+    `c(t) = E log p_t(y)` of the noisy data, `|ED_t + E_p log p_E − c(t)| ≤ W₂²(p, p_E) / 2t`, so that the loss tends to
+    maximum likelihood.
 
     Args:
         x: data, `(B, D)`.
-        t: variance of the noise; a pair `(low, high)` draws it log-uniformly for each data point, a mixture over
-            noise levels.
+        t: variance of the noise; for a pair `(low, high)` it is sampled log-uniformly for each data point, a mixture
+            over noise levels.
         m: number of negatives `M` of each data point.
         w: stabilisation; at `w = 1` the minimiser is the truth for every `M`.
 

@@ -1,0 +1,122 @@
+"""An experiment: images from a decoder whose prior is a normal law, or an energy trained beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from discrete_ed.metrics.vectors import frechet_distance, gaussian_mmd
+from discrete_ed.theory.continuous.kernels import MALA, Langevin, sample
+from discrete_ed.theory.continuous.latent import LatentModel, NormalPrior, TiltedPrior
+from discrete_ed.theory.continuous.losses import energy_discrepancy
+from discrete_ed.theory.continuous.minimise import Progress, minimise, sample_with_progress
+
+BATCH, CHAIN_STEPS, SAMPLES = 128, 5, 1000
+
+
+@dataclass(frozen=True)
+class ImageDistances:
+    """How far images are from the held-out ones."""
+
+    frechet: float
+    """Fréchet distance of the pixels, see `frechet_distance`."""
+    mmd2: float
+    """Unbiased MMD² with a Gaussian kernel, whose scale is the median distance of held-out images."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentImages:
+    """Images of two models, and how far they are from held-out ones."""
+
+    images: int
+    """How many images there are, held-out ones among them."""
+    held_out: Tensor
+    """`(M, pixels)`."""
+    samples: dict[str, Tensor]
+    """Images of each model, `(1000, pixels)`, by its name."""
+    distances: dict[str, ImageDistances]
+    """Of the training images, which are the floor, and of each model's."""
+
+
+def latent_images(
+    images: Tensor,
+    *,
+    dimensions: int = 8,
+    most_images: int = 10_000,
+    steps: int = 4000,
+    learning_rate: float = 1e-3,
+    sampler_steps: int = 500,
+    seed: int = 0,
+    callback: Progress | None = None,
+) -> LatentImages:
+    """Compare a decoder with a normal prior and one with an energy trained beside it, on held-out images.
+
+    Args:
+        images: grey images with pixels in [0, 1], `(N, H, W)`.
+        dimensions: dimensions of the latent vector.
+        most_images: images used at most; a fifth of them is held out.
+        steps: training steps of each model.
+        learning_rate: learning rate of Adam, which falls to zero linearly.
+        sampler_steps: steps of MALA from a normal law to the samples of the prior.
+        seed: seed of everything random.
+        callback: called after each step of training and sampling.
+
+    Raises:
+        NumericalError: training or a chain diverged.
+    """
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    x = images[order[:most_images]].flatten(1)
+    test, train = x[: len(x) // 5], x[len(x) // 5 :]
+    samples: dict[str, Tensor] = {}
+    for name, learned in (("normal prior", False), ("learned prior", True)):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            prior: nn.Module = TiltedPrior(dimensions) if learned else NormalPrior()
+            model = LatentModel(prior, dimensions, x.shape[1])
+        generator = torch.Generator().manual_seed(seed + 1)
+        train_latent(model, train, steps, learning_rate, generator, phase=f"train, {name}", callback=callback)
+        z = torch.randn(SAMPLES, dimensions, generator=generator)
+        samples[name] = model.decode(
+            sample_with_progress(MALA(0.1), model.prior, z, sampler_steps, generator, callback)
+        )
+        if learned:
+            z = torch.randn(SAMPLES, dimensions, generator=generator)
+            samples["the same decoder, normal draws"] = model.decode(z)
+    scale = torch.pdist(test).median().item()
+    compared = {"training images (the floor)": train, **samples}
+    distances = {
+        name: ImageDistances(frechet_distance(test, others), gaussian_mmd(test, others, scale))
+        for name, others in compared.items()
+    }
+    return LatentImages(len(x), test, samples, distances)
+
+
+def train_latent(
+    model: LatentModel,
+    x: Tensor,
+    steps: int,
+    learning_rate: float,
+    generator: torch.Generator,
+    *,
+    phase: str = "train",
+    callback: Progress | None = None,
+) -> None:
+    """Train a decoder, and its prior where that is a `TiltedPrior`, on images `(N, pixels)`.
+
+    Latent vectors are sampled from the posterior by Langevin chains, one for each image. The decoder learns to
+    reconstruct the images from them, and the prior learns them by energy discrepancy.
+    """
+    z = torch.randn(len(x), model.dimensions, generator=generator)
+    kernel = Langevin(1e-3)
+
+    def loss() -> Tensor:
+        rows = torch.randint(len(x), (BATCH,), generator=generator)
+        z[rows] = sample(kernel, model.posterior(x[rows]), z[rows], CHAIN_STEPS, generator=generator)
+        value = model.reconstruction(x[rows], z[rows]).mean()
+        if isinstance(model.prior, TiltedPrior):
+            value = value + energy_discrepancy(model.prior, z[rows], (0.1, 4.0), m=16, w=1.0, generator=generator)
+        return value
+
+    minimise(model.parameters(), loss, steps, learning_rate, phase=phase, callback=callback)
