@@ -2,8 +2,8 @@
 
 `python tests/ising/test_frozen.py` runs every case with the package that is on the path and writes `frozen.npz` beside
 this file. The results that are kept came from the version of the package before its estimators were rewritten as values
-(`Parameters`, `Support`, `Estimator`), with one thread. Write them anew only where a formula is meant to change, and say
-so in the changelog.
+(`Parameters`, `Support`, `Estimator`), with one thread. Write them anew only where a formula is meant to change, and
+say so in the changelog.
 """
 
 from __future__ import annotations
@@ -101,8 +101,9 @@ def recovered(case: FrozenCase, bits: np.ndarray) -> ising.Recovery:
     )
 
 
-def joint_errors(patch: pytest.MonkeyPatch, case: FrozenCase) -> None:
-    """Set how many parameters may have their errors from one joint covariance."""
+def set_limits(patch: pytest.MonkeyPatch, case: FrozenCase) -> None:
+    """Few steps of contrastive divergence; and errors spin by spin where the case asks for them."""
+    patch.setattr("discrete_ed.ising.contrastive.STEPS", 60)
     if case.site_by_site:
         module = "standard_errors" if hasattr(ising, "EstimatorSettings") else "uncertainty"
         patch.setattr(f"discrete_ed.ising.{module}.TOGETHER", 0)
@@ -112,7 +113,7 @@ def joint_errors(patch: pytest.MonkeyPatch, case: FrozenCase) -> None:
 def test_a_recovery_is_what_it_was(case, monkeypatch):
     kept = np.load(FROZEN)
     shape = kept[f"{case.table}.shape"]
-    joint_errors(monkeypatch, case)
+    set_limits(monkeypatch, case)
     found = recovered(case, np.unpackbits(kept[f"{case.table}.bits"], axis=0, count=shape[0]))
     assert found.choice == str(kept[f"{case.name}.choice"])
     assert found.shrinkage == pytest.approx(float(kept[f"{case.name}.shrinkage"]), abs=1e-8)
@@ -127,7 +128,7 @@ def write() -> None:
     kept |= {f"{name}.shape": np.array(bits.shape) for name, bits in data.items()}
     for case in CASES:
         with pytest.MonkeyPatch.context() as patch:
-            joint_errors(patch, case)
+            set_limits(patch, case)
             found = recovered(case, data[case.table])
         kept |= {f"{case.name}.{array}": getattr(found, array) for array in KEPT}
         kept[f"{case.name}.choice"] = np.array(found.choice)
