@@ -31,3 +31,8 @@ LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 ProtocolName = Literal["edp", "gran", "psd"]
 PropertyName = Literal["connected", "planar", "tree", "bipartite"]
+
+NORMAL_95 = 1.96
+"""Half the width of a 95% interval of a normal law, in standard deviations."""
+ENUMERATED_SPINS = 16
+"""Spins up to which all states of an Ising model are enumerated without being asked for."""

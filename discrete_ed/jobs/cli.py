@@ -23,6 +23,7 @@ from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
 from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.ising_tables.config import IsingTablesConfig
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.runtime.interrupts import Interrupted, interrupt
@@ -36,6 +37,7 @@ JOBS: dict[str, tuple[type[Any], str]] = {
     "evaluate-graphs": (EvaluateGraphsConfig, "discrete_ed.jobs.evaluate.run"),
     "compare-perturbations": (ComparePerturbationsConfig, "discrete_ed.jobs.compare_perturbations.run"),
     "continuous": (ContinuousConfig, "discrete_ed.jobs.continuous.run"),
+    "ising-tables": (IsingTablesConfig, "discrete_ed.jobs.ising_tables.run"),
 }
 """Configuration of each job, and the module whose `run` does it."""
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import discrete_ed.ising as ising
 from discrete_ed import recover_couplings
+from discrete_ed.ising import EstimatorSettings, Recovery
 
 FROZEN = Path(__file__).with_name("frozen.npz")
 KEPT = ("couplings", "fields", "standard_errors", "field_errors")
@@ -93,11 +93,10 @@ def tables() -> dict[str, np.ndarray]:
     return found
 
 
-def recovered(case: FrozenCase, bits: np.ndarray) -> ising.Recovery:
+def recovered(case: FrozenCase, bits: np.ndarray) -> Recovery:
     """What the package finds for a case."""
-    settings_of = getattr(ising, "EstimatorSettings", None) or ising.Settings
     return recover_couplings(
-        bits, case.estimator, case.penalty, fields=case.fields, settings=settings_of(**case.settings)
+        bits, case.estimator, case.penalty, fields=case.fields, settings=EstimatorSettings(**case.settings)
     )
 
 
@@ -105,8 +104,7 @@ def set_limits(patch: pytest.MonkeyPatch, case: FrozenCase) -> None:
     """Few steps of contrastive divergence; and errors spin by spin where the case asks for them."""
     patch.setattr("discrete_ed.ising.contrastive.STEPS", 60)
     if case.site_by_site:
-        module = "standard_errors" if hasattr(ising, "EstimatorSettings") else "uncertainty"
-        patch.setattr(f"discrete_ed.ising.{module}.TOGETHER", 0)
+        patch.setattr("discrete_ed.ising.standard_errors.TOGETHER", 0)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
