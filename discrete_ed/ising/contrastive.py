@@ -1,4 +1,4 @@
-"""Maximum likelihood of an Ising model with persistent chains, for comparison with what needs none."""
+"""Maximum likelihood of an Ising model with persistent chains, for comparison with estimators that need none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
-from discrete_ed.ising.objectives import Array
+from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.samplers import GibbsSweep
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 from discrete_ed.training.contrastive import ContrastiveDivergence
@@ -17,26 +17,20 @@ STEPS, BATCH, CHAINS = 1000, 500, 500
 
 
 def by_contrastive_divergence(
-    spins: Array, pairs: Array, couplings: Array, fields: Array | None, *, penalty: float = 0.0, seed: int = 0
-) -> tuple[Array, Array]:
+    spins: Array, support: Support, start: Parameters, *, penalty: float = 0.0, seed: int = 0
+) -> Parameters:
     """Persistent contrastive divergence, a sweep of 500 chains for each of 1,000 steps of Adam, plus `λ Σ|J_ij|`.
 
-    Args:
-        pairs: whose couplings are learned, `(P, 2)`.
-        couplings, fields: where to start; `None` for fields that stay zero.
-
-    Returns:
-        `J` and `h`.
+    Single precision. Couplings below .001 are set to zero, since a subgradient leaves them near zero, not at it.
     """
     generator = torch.Generator().manual_seed(seed)
-    d = len(couplings)
-    energy = IsingEnergy(
-        torch.from_numpy(couplings).float(), None if fields is None else torch.from_numpy(fields).float()
-    )
+    d = len(start.fields)
+    fields = torch.from_numpy(start.fields).float() if support.with_fields else None
+    energy = IsingEnergy(torch.from_numpy(start.couplings).float(), fields)
     mask = torch.zeros(d, d)
-    mask[tuple(np.sort(pairs, axis=1).T)] = 1
+    mask[tuple(np.sort(support.pairs, axis=1).T)] = 1
     energy.pairs.register_hook(lambda slope: slope * mask)
-    energy.fields.requires_grad_(fields is not None)
+    energy.fields.requires_grad_(support.with_fields)
     chains = ContrastiveDivergence(GibbsSweep(), 1, local=Exact, buffer=CHAINS, generator=generator)
 
     def loss(energy: IsingEnergy, x: Tensor) -> Tensor:
@@ -44,7 +38,8 @@ def by_contrastive_divergence(
 
     data = torch.from_numpy((spins > 0).astype(np.uint8))
     batches = shuffled_batches(data, BATCH, generator=generator)
-    fit(energy, loss, batches, FitConfig(steps=STEPS, learning_rate=0.02, clip=10.0, ema=0.99))
-    found = energy.couplings.detach().double().numpy()
-    found[np.abs(found) < 1e-3] = 0  # a subgradient leaves couplings near zero, not at it
-    return found, energy.fields.detach().double().numpy()
+    with torch.enable_grad():
+        fit(energy, loss, batches, FitConfig(steps=STEPS, learning_rate=0.02, clip=10.0, ema=0.99))
+    couplings = energy.couplings.detach().double().numpy()
+    couplings[np.abs(couplings) < 1e-3] = 0
+    return Parameters(couplings, energy.fields.detach().double().numpy())

@@ -9,12 +9,12 @@ from discrete_ed.samplers.loops import mix, unit
 
 
 @njit(cache=True)
-def draw_flips(
+def sample_flips(
     spins: np.ndarray, copies: int, law: np.ndarray, seed: np.uint64
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Perturbed spins `y = s + ξ`, and the flips `ξ'` that make the copies of each, `s' = y + ξ'`.
 
-    Each is a binomial number of sites, all different, so that what is drawn is flips, not every spin's coin.
+    Each is a binomial number of sites, all different: flips are sampled one by one, instead of a coin for every spin.
 
     Args:
         law: cumulated probabilities of 0, 1, … `D` flips.
@@ -29,9 +29,9 @@ def draw_flips(
     perturbed = spins.copy()
     starts = np.zeros(samples * (copies + 1) + 1, np.uint64)  # unsigned indices need no check for a minus sign
     sites = np.empty(2 * d, np.uint32)
-    marks = np.zeros(d, np.int64)  # the last draw that a site was in
+    marks = np.zeros(d, np.int64)  # the last set of flips that a site was in
     count = 0
-    for draw in range(1, len(starts)):
+    for number_of_set in range(1, len(starts)):
         counter += golden
         u, number = unit(mix(counter)), 0
         while law[number] <= u:
@@ -44,14 +44,14 @@ def draw_flips(
         while count < end:
             counter += golden
             site = np.uint32(((mix(counter) >> np.uint64(32)) * np.uint64(d)) >> np.uint64(32))
-            if marks[site] != draw:
-                marks[site] = draw
+            if marks[site] != number_of_set:
+                marks[site] = number_of_set
                 sites[count] = site
                 count += 1
-        starts[draw] = count
-        if (draw - 1) % (copies + 1) == 0:
+        starts[number_of_set] = count
+        if (number_of_set - 1) % (copies + 1) == 0:
             for k in range(count - number, count):
-                perturbed[(draw - 1) // (copies + 1), sites[k]] *= -1
+                perturbed[(number_of_set - 1) // (copies + 1), sites[k]] *= -1
     return perturbed, starts, sites[:count].copy()
 
 
@@ -184,6 +184,6 @@ def _flip(law: np.ndarray, k: int, epsilon: float) -> None:
         step = 1 << a
         for start in range(0, len(law), 2 * step):
             for f in range(start, start + step):
-                here, there = law[f], law[f + step]
-                law[f] = (1 - epsilon) * here + epsilon * there
-                law[f + step] = epsilon * here + (1 - epsilon) * there
+                kept, flipped = law[f], law[f + step]
+                law[f] = (1 - epsilon) * kept + epsilon * flipped
+                law[f + step] = epsilon * kept + (1 - epsilon) * flipped

@@ -1,4 +1,4 @@
-"""How well a fitted model tells the data: means, correlations of pairs and triples, how many spins are up at once."""
+"""How well a model reproduces its data: means, correlations of pairs and triples, numbers of spins up, likelihood."""
 
 from __future__ import annotations
 
@@ -7,34 +7,40 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
+import torch
 
+from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
-from discrete_ed.ising.objectives import Array
+from discrete_ed.ising.parameters import Array
+from discrete_ed.likelihood import log_law
 
 TRIPLES = 2000
-BOOTSTRAP = 200  # pairs of samples that tell what noise alone does to the number of spins up
-FAILED = 3.0  # times its noise beyond which a difference isn't noise
+"""triples of spins that are compared, at most"""
+BOOTSTRAP = 200
+"""simulated pairs of samples that show what noise alone does to the number of spins up"""
+FAILED = 3.0
+"""multiple of its noise beyond which a difference isn't noise"""
 
 
 @dataclass(frozen=True)
 class GoodnessOfFit:
-    """The same numbers from data and from draws of the model."""
+    """The same statistics of the data and of samples of the model, and the differences that noise alone would make."""
 
     means: Array
     """Mean of each spin, data and model, `(2, D)`."""
     pairs: Array
     """Covariance of each pair of spins, data and model, `(2, D (D − 1) / 2)`."""
     triples: Array
-    """Third central moment of triples of spins, at most 2,000 drawn at random, data and model, `(2, T)`."""
+    """Third central moment of triples of spins, at most 2,000 chosen at random, data and model, `(2, T)`."""
     sums: Array
     """Share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`."""
     mean_noise: float
-    """Root mean square difference that means would show if the data were draws of the model; where they were fitted, by
-    the model's draws alone."""
+    """Root mean square difference that means would show if the data were samples of the model; where the model was
+    fitted to these means, that of the model's own samples."""
     pair_noise: float
-    """The same of pairs."""
+    """The same for pairs."""
     triple_noise: float
-    """The same of triples."""
+    """The same for triples."""
     sum_noise: float
     """Total variation that the numbers of spins up would show, on average."""
 
@@ -59,31 +65,40 @@ class GoodnessOfFit:
         return _total_variation(self.sums[0], self.sums[1])
 
     @property
-    def warnings(self) -> list[str]:
-        """A line where a difference is more than 3 times what noise explains; none where the model tells its data."""
-        measures = {
+    def measures(self) -> dict[str, tuple[float, float]]:
+        """By name each difference between data and model, and what noise alone would make it."""
+        return {
             "means": (self.mean_error, self.mean_noise),
             "covariances of pairs": (self.pair_error, self.pair_noise),
             "third moments of triples": (self.triple_error, self.triple_noise),
             "numbers of spins up": (self.sum_distance, self.sum_noise),
         }
-        failed = [
-            f"{name} differ by {error:.4f} (noise alone: {noise:.4f})"
-            for name, (error, noise) in measures.items()
-            if error > FAILED * noise
-        ]
-        if not failed:
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the differences that are more than 3 times what noise explains."""
+        return [name for name, (error, noise) in self.measures.items() if error > FAILED * noise]
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line where a difference is more than 3 times what noise explains; none where the model fits its data."""
+        if not self.failed:
             return []
-        return [f"the model does not reproduce its own data and should not be simulated from: {'; '.join(failed)}"]
+        lines = [
+            f"{name} differ by {error:.4f} (noise alone: {noise:.4f})"
+            for name, (error, noise) in self.measures.items()
+            if name in self.failed
+        ]
+        return [f"the model does not reproduce its own data and should not be simulated from: {'; '.join(lines)}"]
 
 
 def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) -> GoodnessOfFit:
-    """Compare data with draws of a model.
+    """Compare data with samples of a model.
 
     Args:
         data, model: bits, `(N, D)` and `(N', D)`.
-        fitted: whether the model has the means of these data, as maximum likelihood makes it. Then only its draws may
-            differ: by `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
+        fitted: whether the model has the means of these data, as maximum likelihood makes it. Then only its samples
+            may differ: by `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
         seed: of the choice of triples, and of the noise of the number of spins up, which is simulated.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))
@@ -92,7 +107,7 @@ def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: in
     True
     """
     if data.shape[1] != model.shape[1]:
-        raise InputError(f"model: expected draws of {data.shape[1]} spins, got {model.shape[1]}")
+        raise InputError(f"model: expected samples of {data.shape[1]} spins, got {model.shape[1]}")
     d = data.shape[1]
     upper = np.triu_indices(d, 1)
     rng = np.random.default_rng(seed)
@@ -128,6 +143,34 @@ def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: in
         triple_noise=float(np.sqrt(triple_variance)),
         sum_noise=_total_variation(like_data, like_model),
     )
+
+
+@dataclass(frozen=True)
+class RowLogLikelihood:
+    """Mean log-likelihood of the rows of a table, in nats."""
+
+    mean: float
+    """Under the model."""
+    independent: float
+    """Under independent columns with the table's shares of ones: the yardstick."""
+
+
+def row_log_likelihood(energy: IsingEnergy, bits: Array) -> RowLogLikelihood:
+    """The exact mean log-likelihood of rows of zeros and ones `(N, D)`, by enumeration of at most 20 spins.
+
+    >>> from discrete_ed import IsingEnergy
+    >>> found = row_log_likelihood(IsingEnergy(2), np.array([[0, 0], [1, 1]]))
+    >>> round(found.mean, 4), round(found.independent, 4)
+    (-1.3863, -1.3863)
+    """
+    d = bits.shape[1]
+    exact = IsingEnergy(energy.couplings.detach().double(), energy.fields.detach().double()).double()
+    with torch.no_grad():
+        law = log_law(exact, dtype=torch.float64)
+    places = bits.astype(np.int64) @ (1 << np.arange(d - 1, -1, -1))
+    p = np.clip(bits.mean(0), 1e-12, 1 - 1e-12)
+    independent = float((p * np.log(p) + (1 - p) * np.log(1 - p)).sum())
+    return RowLogLikelihood(float(law[torch.from_numpy(places)].mean()), independent)
 
 
 def _triples(d: int, rng: np.random.Generator) -> Array:

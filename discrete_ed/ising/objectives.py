@@ -16,51 +16,51 @@ import torch
 from scipy.special import expit, logsumexp
 from scipy.stats import binom
 
+from discrete_ed.ising.parameters import Array, Parameters
 from discrete_ed.states import enumerate_states
 
-Array = np.ndarray
+SiteLoss = Callable[[Array], tuple[Array, Array, Array]]
+"""`m ↦ (φ(m), φ'(m), φ''(m))`, elementwise: the loss of one spin as a function of its margin."""
 
 
-class Slope(NamedTuple):
-    """An objective and its gradient."""
+class ObjectiveValue(NamedTuple):
+    """The value of an objective and its gradient."""
 
     value: float
-    pairs: Array
-    """`∂/∂J_ij` of a coupling that counts as one parameter, `(D, D)`, symmetric with zero diagonal."""
-    fields: Array
-    """`∂/∂h_i`, `(D,)`."""
+    gradient: Parameters
+    """`∂/∂J_ij` of a coupling that counts as one parameter, and `∂/∂h_i`."""
 
 
 class Objective(Protocol):
-    """A function of couplings `(D, D)` and fields `(D,)` to be minimised."""
+    """A function of the parameters of an Ising model that is to be minimised."""
 
-    def __call__(self, couplings: Array, fields: Array) -> Slope:
+    def __call__(self, parameters: Parameters) -> ObjectiveValue:
         """Value and gradient."""
 
 
-def margins(spins: Array, couplings: Array, fields: Array) -> Array:
+def margins(spins: Array, parameters: Parameters) -> Array:
     """`m_ni = s_ni (h_i + Σ_j J_ij s_nj)`, half the energy that flipping spin `i` costs; `(N, D)`."""
-    return spins * (fields + spins @ couplings)
+    return spins * (parameters.fields + spins @ parameters.couplings)
 
 
-@dataclass(frozen=True)
-class Local:
+@dataclass(frozen=True, eq=False)
+class SiteObjective:
     """`mean_n Σ_i φ(m_ni)`: pseudo-likelihood, interaction screening and ratio matching.
 
     Args:
         spins: `s`, `(N, D)`, −1 and +1.
-        phi: `m ↦ (φ(m), φ'(m), φ''(m))`, elementwise.
+        phi: φ with its first two derivatives.
     """
 
     spins: Array
-    phi: Callable[[Array], tuple[Array, Array, Array]]
+    phi: SiteLoss
 
-    def __call__(self, couplings: Array, fields: Array) -> Slope:
+    def __call__(self, parameters: Parameters) -> ObjectiveValue:
         n = len(self.spins)
-        value, slope, _ = self.phi(margins(self.spins, couplings, fields))
+        value, slope, _ = self.phi(margins(self.spins, parameters))
         slope = slope * self.spins
-        pairs = slope.T @ self.spins / n
-        return Slope(float(value.sum()) / n, _symmetric(pairs), slope.mean(0))
+        gradient = Parameters(_symmetric(slope.T @ self.spins / n), slope.mean(0))
+        return ObjectiveValue(float(value.sum()) / n, gradient)
 
 
 def log_logistic(m: Array) -> tuple[Array, Array, Array]:
@@ -83,13 +83,13 @@ def squared_ratio(m: Array) -> tuple[Array, Array, Array]:
     return p**2, -4 * p**2 * (1 - p), 8 * p**2 * (1 - p) * (2 - 3 * p)
 
 
-@dataclass(frozen=True)
-class Block:
+@dataclass(frozen=True, eq=False)
+class BlockDiscrepancy:
     """Energy discrepancy over blocks of `k` spins, the `2^k` states of each enumerated.
 
     `mean_n Σ_B ( E(s_n) + Σ_y q(y|s_n) log Σ_{s'} q(y|s') e^{−E(s')} )`, with `s'` and `y` equal to `s_n` outside the
-    block `B`: what `Block` perturbations estimate with fresh blocks. Only which blocks are drawn is left to chance: no
-    bias. Compiled with numba.
+    block `B`. The perturbation `Block` estimates the same with fresh blocks at every step. Chance decides only which
+    blocks there are, so there is no bias. Compiled with numba.
 
     Args:
         spins: `s`, `(N, D)`.
@@ -102,37 +102,38 @@ class Block:
     epsilon: float
 
     @classmethod
-    def drawn(cls, spins: Array, rng: np.random.Generator, *, size: int = 6, epsilon: float = 0.1) -> Block:
-        """Each sample's spins cut at random into blocks, once: the objective stays the same from step to step.
+    def sampled(
+        cls, spins: Array, rng: np.random.Generator, *, size: int = 6, epsilon: float = 0.1
+    ) -> BlockDiscrepancy:
+        """Each sample's spins are divided at random into blocks, once: the objective is the same at every step.
 
-        Up to `k − 1` spins of a sample are left over, others in each.
+        Up to `k − 1` spins of a sample are in no block; which ones differs from sample to sample.
         """
         n, d = spins.shape
         size = min(size, d)
         order = rng.permuted(np.broadcast_to(np.arange(d, dtype=np.int32), (n, d)), axis=1)
         return cls(spins, order[:, : d - d % size].reshape(n, -1, size), epsilon)
 
-    def rows(self, chosen: Array) -> Block:
+    def rows(self, chosen: Array) -> BlockDiscrepancy:
         """The objective on the samples with these numbers, each with its blocks."""
         return replace(self, spins=self.spins[chosen], blocks=self.blocks[chosen])
 
-    def __call__(self, couplings: Array, fields: Array) -> Slope:
+    def __call__(self, parameters: Parameters) -> ObjectiveValue:
         from discrete_ed.ising.flips import block_slope
 
-        s = self.spins
-        m = margins(s, couplings, fields)
-        return _flipped(s, *block_slope(s, m, np.ascontiguousarray(couplings), self.blocks, self.epsilon))
+        s, couplings = self.spins, np.ascontiguousarray(parameters.couplings)
+        return _value_of_flips(s, *block_slope(s, margins(s, parameters), couplings, self.blocks, self.epsilon))
 
 
-@dataclass(frozen=True)
-class Bernoulli:
-    """Stabilised energy discrepancy with Bernoulli noise, its flips drawn once and kept:
+@dataclass(frozen=True, eq=False)
+class BernoulliDiscrepancy:
+    """Stabilised energy discrepancy with Bernoulli noise, whose flips are sampled once and kept:
 
     `mean_n log( w/M + (1/M) Σ_j exp(E(s_n) − E(s'_nj)) )`, where `s'_nj` is `s_n` with the set `F_nj` flipped.
 
     The copies of a sample are `s'_nj = y_n + ξ'_nj`, so a copy costs what few flips cost,
-    `E(s') − E(y) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij y_i y_j`, with the margins `m` of `y`, and is never built; small ε is
-    fast. Compiled with numba.
+    `E(s') − E(y) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij y_i y_j`, with the margins `m` of `y`, and is never built. A
+    smaller ε is faster. Compiled with numba.
 
     Args:
         perturbed: `y`, `(N, D)`.
@@ -151,17 +152,17 @@ class Bernoulli:
     w: float
 
     @classmethod
-    def drawn(
+    def sampled(
         cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
-    ) -> Bernoulli:
+    ) -> BernoulliDiscrepancy:
         """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy."""
-        from discrete_ed.ising.flips import draw_flips
+        from discrete_ed.ising.flips import sample_flips
 
         seed = rng.integers(2**64, dtype=np.uint64)
         law = _flip_law(spins.shape[1], epsilon)
-        return cls(*draw_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
+        return cls(*sample_flips(np.ascontiguousarray(spins), m, law, seed), m, w)
 
-    def rows(self, chosen: Array) -> Bernoulli:
+    def rows(self, chosen: Array) -> BernoulliDiscrepancy:
         """The objective on the samples with these numbers, each with its flips."""
         copies = self.m + 1
         flips = np.diff(self.starts).reshape(-1, copies)[chosen]
@@ -173,17 +174,21 @@ class Bernoulli:
             sites=np.concatenate([self.sites[first:last] for first, last in ends]),
         )
 
-    def __call__(self, couplings: Array, fields: Array) -> Slope:
+    @property
+    def least(self) -> float:
+        """What the loss falls to where all copies have far more energy than their sample: `log(w / M)`."""
+        return float(np.log(self.w / self.m)) if self.w > 0 else -np.inf
+
+    def __call__(self, parameters: Parameters) -> ObjectiveValue:
         from discrete_ed.ising.flips import bernoulli_slope
 
-        y = self.perturbed
-        m = margins(y, couplings, fields)
-        flips = bernoulli_slope(y, m, np.ascontiguousarray(couplings), self.starts, self.sites, self.m, self.w)
-        return _flipped(y, *flips)
+        y, couplings = self.perturbed, np.ascontiguousarray(parameters.couplings)
+        m = margins(y, parameters)
+        return _value_of_flips(y, *bernoulli_slope(y, m, couplings, self.starts, self.sites, self.m, self.w))
 
 
-@dataclass(frozen=True)
-class Likelihood:
+@dataclass(frozen=True, eq=False)
+class NegativeLogLikelihood:
     """`−mean_n log p(s_n)`, with `log Z` and the model's moments summed over all `2^D` states.
 
     Args:
@@ -192,21 +197,35 @@ class Likelihood:
 
     spins: Array
 
-    def __call__(self, couplings: Array, fields: Array) -> Slope:
+    def __call__(self, parameters: Parameters) -> ObjectiveValue:
         n = len(self.spins)
-        states, law, log_z = enumerated(couplings, fields)
+        states, law, log_z = enumerated(parameters)
         second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
-        value = log_z - 0.5 * float((couplings * second).sum()) - float(fields @ first)
+        value = log_z - 0.5 * float((parameters.couplings * second).sum()) - float(parameters.fields @ first)
         pairs = (states * law[:, None]).T @ states - second
-        return Slope(value, _symmetric(pairs / 2), law @ states - first)
+        return ObjectiveValue(value, Parameters(_symmetric(pairs / 2), law @ states - first))
 
 
-def enumerated(couplings: Array, fields: Array) -> tuple[Array, Array, float]:
-    """All states `(2^D, D)`, −1 and +1, their probabilities, and `log Z`."""
-    states = _all_spins(len(fields))
-    log_weight = 0.5 * ((states @ couplings) * states).sum(1) + states @ fields
+class EnumeratedModel(NamedTuple):
+    """An Ising model whose states were enumerated."""
+
+    states: Array
+    """All states, −1 and +1, in the order of `enumerate_states`, `(2^D, D)`."""
+    law: Array
+    """Their probabilities, `(2^D,)`."""
+    log_z: float
+    """The log partition function."""
+
+
+def enumerated(parameters: Parameters) -> EnumeratedModel:
+    """The law of an Ising model in numpy, which estimators need hundreds of times.
+
+    `likelihood.log_law` enumerates any energy; this one is a quadratic form of a matrix of states that is kept.
+    """
+    states = _all_spins(len(parameters.fields))
+    log_weight = 0.5 * ((states @ parameters.couplings) * states).sum(1) + states @ parameters.fields
     log_z = float(logsumexp(log_weight))
-    return states, np.exp(log_weight - log_z), log_z
+    return EnumeratedModel(states, np.exp(log_weight - log_z), log_z)
 
 
 @lru_cache(maxsize=1)
@@ -214,10 +233,10 @@ def _all_spins(d: int) -> Array:
     return 2.0 * enumerate_states(d, dtype=torch.float64).numpy() - 1
 
 
-def _flipped(spins: Array, total: float, weight: Array, inside: Array) -> Slope:
-    """The slope of a sum over samples in which spins flip with some weight, `(N, D)`, and pairs with them, `(D, D)`."""
+def _value_of_flips(spins: Array, total: float, weight: Array, inside: Array) -> ObjectiveValue:
+    """Of a sum over samples in which spins flip with some weight, `(N, D)`, and pairs of them with some, `(D, D)`."""
     outer, n = -2 * weight * spins, len(spins)
-    return Slope(total / n, _symmetric((outer.T @ spins + inside) / n), outer.mean(0))
+    return ObjectiveValue(total / n, Parameters(_symmetric((outer.T @ spins + inside) / n), outer.mean(0)))
 
 
 @lru_cache(maxsize=16)

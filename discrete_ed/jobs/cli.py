@@ -51,6 +51,9 @@ JOBS = {
     "compare-perturbations": Job(
         "compare_perturbations", "ComparePerturbationsConfig", "compare the perturbations: bias, noise, time"
     ),
+    "ising-tables": Job(
+        "ising_tables", "IsingTablesConfig", "measure estimators of couplings, and how near they are to the limits"
+    ),
     "continuous": Job("continuous", "ContinuousConfig", "energy discrepancy on real vectors, in three examples"),
 }
 """Every job by its name on the command line. A new job is a folder, a line here, and a line on the page of the jobs."""

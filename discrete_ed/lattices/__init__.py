@@ -1,6 +1,15 @@
-"""Ising models on lattices and graphs: builders, and draws as good as can be had."""
+"""Ising models on lattices and graphs: builders, known models, and samples that are exact where they can be."""
 
 from discrete_ed.lattices.builders import lattice
-from discrete_ed.lattices.draws import sample_ising
+from discrete_ed.lattices.known_models import KnownModel, known_graph, known_lattice, known_random_graph
+from discrete_ed.lattices.sampling import SampledStates, sample_ising
 
-__all__ = ["lattice", "sample_ising"]
+__all__ = [
+    "KnownModel",
+    "SampledStates",
+    "known_graph",
+    "known_lattice",
+    "known_random_graph",
+    "lattice",
+    "sample_ising",
+]

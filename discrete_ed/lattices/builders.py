@@ -1,4 +1,4 @@
-"""Lattices as graphs."""
+"""The cubic lattice as a graph."""
 
 from __future__ import annotations
 

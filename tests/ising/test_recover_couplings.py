@@ -19,10 +19,11 @@ from discrete_ed import (
     recover_couplings,
     torus_sample,
 )
-from discrete_ed.ising import Settings
-from discrete_ed.ising.recipe import Work, _tied, common_law
-from discrete_ed.ising.recovery import pair_counts
-from discrete_ed.ising.uncertainty import fisher_information
+from discrete_ed.ising import EstimatorSettings, Support, pair_counts
+from discrete_ed.ising.bounds import fisher_information
+from discrete_ed.ising.empirical_bayes import common_law
+from discrete_ed.ising.estimators import ESTIMATORS
+from discrete_ed.ising.selection import is_tied
 from discrete_ed.names import EstimatorName as Estimator
 from discrete_ed.names import PenaltyName as Penalty
 from discrete_ed.states import enumerate_states
@@ -38,7 +39,9 @@ Y = torus_sample(FIELDED, 3000, (5, 1), generator=torch.Generator().manual_seed(
 @pytest.mark.parametrize("estimator", get_args(Estimator))
 def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatch):
     monkeypatch.setattr("discrete_ed.ising.contrastive.STEPS", 200)
-    found = recover_couplings(Y, estimator, "refit", settings=Settings(epsilon=0.1 if estimator == "block" else 0.05))
+    found = recover_couplings(
+        Y, estimator, "refit", settings=EstimatorSettings(epsilon=0.1 if estimator == "block" else 0.05)
+    )
     true = FIELDED.couplings.detach().double().numpy()
     assert np.abs(found.couplings - true).max() < 0.15
     assert np.abs(found.fields - 0.3).max() < 0.15
@@ -47,6 +50,10 @@ def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatc
     assert (found.standard_errors[edge] > 0.005).all()
     assert (np.abs(found.couplings - true)[edge] < 5 * found.standard_errors[edge]).all()
     assert (found.field_errors > 0.005).all()
+
+
+def test_every_estimator_that_the_command_line_offers_has_an_entry():
+    assert {*ESTIMATORS, "auto"} == set(get_args(Estimator))
 
 
 @pytest.mark.parametrize("penalty", get_args(Penalty))
@@ -82,7 +89,7 @@ def test_coins_have_no_couplings():
     assert np.abs(found.fields).max() < 0.2
 
 
-def test_halves_that_disagree_shrink_the_couplings_and_are_told():
+def test_halves_that_disagree_shrink_the_couplings_with_a_warning():
     """Deep in the ordered phase 200 samples say little: the estimate must not do much worse than J = 0."""
     energy = IsingEnergy.from_graph(lattice(6), 0.7)
     true = energy.couplings.detach().numpy()
@@ -109,12 +116,12 @@ def law_of(couplings: np.ndarray, fields: np.ndarray, states: np.ndarray) -> np.
 def test_a_shrunk_model_keeps_the_means_of_the_data(monkeypatch):
     couplings, _, states, law = biased_model()
     x = (states[np.random.default_rng(3).choice(256, 2000, p=law)] + 1) / 2
-    monkeypatch.setattr(Work, "reliability", lambda *_: 0.2)
+    monkeypatch.setattr("discrete_ed.ising.recovery.reliability", lambda *_: 0.2)
     found = recover_couplings(x)
     assert found.shrinkage == 0.4
     assert np.abs(found.couplings).max() < 0.6 * couplings.max()
     assert np.abs(law_of(found.couplings, found.fields, states) @ (states + 1) / 2 - x.mean(0)).max() < 0.01
-    monkeypatch.setattr(Work, "reliability", lambda *_: 0.0)
+    monkeypatch.setattr("discrete_ed.ising.recovery.reliability", lambda *_: 0.0)
     found, none = recover_couplings(x), recover_couplings(x, penalty="zero")
     assert np.allclose(found.fields, none.fields, atol=1e-4)
     assert np.allclose(found.field_errors, none.field_errors, rtol=0.02)
@@ -144,12 +151,12 @@ def test_intervals_of_the_default_cover_strong_couplings():
     assert lassos < 10  # L1 predicts best for 27 of them
 
 
-def test_losses_within_a_standard_error_are_tied():
+def test_losses_within_a_standard_error_areis_tied():
     noise = np.random.default_rng(0).normal(size=400)
     noise = (noise - noise.mean()) / noise.std()  # the standard error of its mean is 1/20
-    assert [_tied(noise + excess, np.zeros(400)) for excess in (-1, 0, 0.049, 0.051, 1)] == [True] * 3 + [False] * 2
-    assert _tied(5 * noise + 0.051, np.zeros(400))
-    assert not _tied(5 * noise + 0.051, 5 * noise)  # that of the difference counts, not of each
+    assert [is_tied(noise + excess, np.zeros(400)) for excess in (-1, 0, 0.049, 0.051, 1)] == [True] * 3 + [False] * 2
+    assert is_tied(5 * noise + 0.051, np.zeros(400))
+    assert not is_tied(5 * noise + 0.051, 5 * noise)  # that of the difference counts, not of each
 
 
 def test_intervals_cover():
@@ -176,20 +183,20 @@ def rare_and_host(samples: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("together", [1500, 0])
 def test_a_coupling_without_a_limit_in_the_data_is_not_sure(monkeypatch, together):
     """One cell of a pair's table is empty in every fifth pair: then J is what the prior makes of it."""
-    monkeypatch.setattr("discrete_ed.ising.uncertainty.TOGETHER", together)
+    monkeypatch.setattr("discrete_ed.ising.standard_errors.TOGETHER", together)
     errors: dict[bool, list[float]] = {True: [], False: []}
     covered: dict[bool, list[bool]] = {True: [], False: []}
     for seed in range(12):
         x = rare_and_host(150, seed)
         found = recover_couplings(x, "single-site", "refit")
-        told = " ".join(warning for warning in found.warnings if "one combination never occurs" in warning)
+        named = " ".join(warning for warning in found.warnings if "one combination never occurs" in warning)
         for i in range(0, 16, 2):
             if not found.couplings[i, i + 1]:
                 continue
             empty = not ((x[:, i] == 1) & (x[:, i + 1] == 0)).any()
             errors[empty].append(found.standard_errors[i, i + 1])
             covered[empty].append(abs(found.couplings[i, i + 1] - 0.9) < 1.96 * errors[empty][-1])
-            assert (f"x{i + 1} and x{i + 2}" in told) == empty
+            assert (f"x{i + 1} and x{i + 2}" in named) == empty
     assert min(len(one) for one in errors.values()) > 15
     assert min(errors[True]) > 0.5
     assert np.mean(covered[True]) > 0.9
@@ -201,7 +208,7 @@ def test_the_floor_of_errors_moves_none_that_the_data_settle(monkeypatch):
     for estimator in ("single-site", "interaction-screening", "ratio-matching"):
         found = recover_couplings(Y, estimator, "none")
         with monkeypatch.context() as patch:
-            patch.setattr("discrete_ed.ising.recipe.least_errors", lambda *_: 0.0)
+            patch.setattr("discrete_ed.ising.estimators.least_errors", lambda *_: 0.0)
             without = recover_couplings(Y, estimator, "none")
         assert np.array_equal(found.standard_errors, without.standard_errors)
         assert np.allclose(found.field_errors, without.field_errors, rtol=0.03)
@@ -238,7 +245,7 @@ def test_other_standard_errors_agree_with_the_sandwich():
     sandwich = recover_couplings(Y, "single-site", "none").standard_errors
     upper = sandwich > 0
     for estimator, low, high in (("maximum-likelihood", 0.8, 1.1), ("bernoulli", 0.6, 2.0), ("block", 0.6, 1.6)):
-        found = recover_couplings(Y, estimator, "none", settings=Settings(epsilon=0.2)).standard_errors
+        found = recover_couplings(Y, estimator, "none", settings=EstimatorSettings(epsilon=0.2)).standard_errors
         assert low < np.median(found[upper] / sandwich[upper]) < high
 
 
@@ -256,7 +263,7 @@ def test_errors_of_maximum_likelihood_are_those_of_repeated_data(true):
         found = recover_couplings((spins + 1) / 2, "maximum-likelihood", "none")
         values.append(np.append(found.couplings[upper], found.fields))
         errors.append(np.append(found.standard_errors[upper], found.field_errors))
-        information = fisher_information(spins, np.stack(upper, 1), True)
+        information = fisher_information(spins, Support.all_pairs(4, with_fields=True))
         inverse.append(np.sqrt(np.linalg.inv(information).diagonal() / len(spins)))
     spread, errors, inverse = np.std(values, axis=0), np.mean(errors, axis=0), np.mean(inverse, axis=0)
     assert np.log(spread / errors).mean() == pytest.approx(0, abs=0.05)
@@ -269,7 +276,7 @@ def test_errors_of_maximum_likelihood_are_those_of_repeated_data(true):
 
 def test_errors_spin_by_spin_are_near_those_of_all_together(monkeypatch):
     together = recover_couplings(Y, "single-site", "none")
-    monkeypatch.setattr("discrete_ed.ising.uncertainty.TOGETHER", 0)
+    monkeypatch.setattr("discrete_ed.ising.standard_errors.TOGETHER", 0)
     apart = recover_couplings(Y, "single-site", "none")
     upper = together.standard_errors > 0
     assert np.allclose(apart.standard_errors[upper], together.standard_errors[upper], rtol=0.15)
@@ -324,9 +331,10 @@ def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
     truth = 0.5 + 0.1 * rng.standard_normal(len(upper[0]))
     full[upper], error[upper] = truth + errors * rng.standard_normal(len(errors)), errors
     full, error = full + full.T, error + error.T
-    better, smaller, (mean, spread) = common_law(full, error)
-    assert mean == pytest.approx(0.5, abs=0.03)
-    assert spread == pytest.approx(0.1, abs=0.03)
+    law = common_law(full, error)
+    better, smaller = law.couplings, law.errors
+    assert law.mean == pytest.approx(0.5, abs=0.03)
+    assert law.sd == pytest.approx(0.1, abs=0.03)
     assert np.square(better[upper] - truth).mean() < 0.4 * np.square(full[upper] - truth).mean()
     assert (smaller[upper] < errors).all()
     assert np.abs((better[upper] - truth) / smaller[upper]).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
@@ -340,8 +348,8 @@ def test_few_edges_leave_the_mean_of_their_common_law_open():
     for _ in range(400):
         full = np.zeros((6, 6))
         full[2 * upper, 2 * upper + 1] = 0.4 + 0.05 * rng.standard_normal(3)
-        better, unsure, _ = common_law(full + full.T, error + error.T)
-        covered += (np.abs(better - 0.4) < 1.96 * unsure)[2 * upper, 2 * upper + 1].tolist()
+        law = common_law(full + full.T, error + error.T)
+        covered += (np.abs(law.couplings - 0.4) < 1.96 * law.errors)[2 * upper, 2 * upper + 1].tolist()
     assert 0.92 < np.mean(covered) < 0.98
 
 
@@ -362,7 +370,7 @@ def test_the_jackknife_tells_the_spread_of_repeated_data(estimator):
     for seed in range(30):
         x = torus_sample(ring, 500, (6, 1), generator=torch.Generator().manual_seed(seed))
         found = recover_couplings(
-            x, estimator, "none", fields=False, seed=seed, settings=Settings(epsilon=0.05, m=8, block=3)
+            x, estimator, "none", fields=False, seed=seed, settings=EstimatorSettings(epsilon=0.05, m=8, block=3)
         )
         values.append(found.couplings[upper])
         errors.append(found.standard_errors[upper])

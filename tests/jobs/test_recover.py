@@ -1,4 +1,4 @@
-"""The Ising job from end to end, at a small size: a known model, a table, the tables it prints, and bad input."""
+"""The job that recovers couplings, from end to end at a small size: a known model, a table, and bad input."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import torch
 
 from discrete_ed import IsingEnergy, lattice, load_energy, torus_sample
 from discrete_ed.jobs.cli import run_job
-from discrete_ed.jobs.ising_tables import run as ising_tables
 
+LATTICE = "without --data and without --graph and without --random-graph"
 SMALL = ["--side", "4", "--sigma", "0.15", "--samples", "800"]
 
 
 @pytest.fixture(autouse=True)
-def few_draws_for_the_bound(monkeypatch):
-    monkeypatch.setattr("discrete_ed.jobs.recover.run.BOUND_DRAWS", 2000)
+def few_states_for_the_bound(monkeypatch):
+    monkeypatch.setattr("discrete_ed.jobs.recover.run.states_for_bound", lambda edges: max(2000, 10 * edges))
 
 
 def run(*arguments: str) -> None:
     run_job("recover", list(arguments))
 
 
-def test_a_known_model_is_recovered_and_the_run_folder_tells_all(tmp_path, capsys):
+def test_a_known_model_is_recovered_and_the_run_folder_has_all(tmp_path, capsys):
     out = tmp_path / "run"
     run(*SMALL, "--out", str(out))
     arrays = np.load(out / "couplings.npz")
@@ -48,9 +48,15 @@ def test_a_known_model_is_recovered_and_the_run_folder_tells_all(tmp_path, capsy
         assert (out / name).stat().st_size > 0
     energy = load_energy(out / "model", IsingEnergy)
     assert np.allclose(energy.couplings.detach().numpy(), arrays["couplings"], atol=1e-6)
-    said = capsys.readouterr().out
-    assert "J = 0" in said
-    assert f"32 of 32 found, {right} with a 95% interval that holds the truth" in said
+    printed = capsys.readouterr().out
+    assert "J = 0" in printed
+    assert f"32 of 32 found, {right} with a 95% interval that holds the truth" in printed
+    verdict = (
+        f"−log RMSE {result['neg_log_rmse']:.2f}, where J = 0 has {result['all_zeros']:.2f} and the bound is "
+        f"{result['bound']:.2f}; 32 of 32 edges found, "
+    )
+    page = (out / "report.html").read_text()
+    assert page.index(verdict) < page.index("<table>")
 
 
 def test_the_same_seed_gives_the_same_couplings(tmp_path):
@@ -171,7 +177,8 @@ def test_attributes_that_are_no_numbers_are_one_line(tmp_path, capsys, attribute
 
 
 def table_of(tmp_path, name="birds.csv") -> tuple[str, torch.Tensor]:
-    x = torus_sample(IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.2), 1500, (5, 1)).int()
+    generator = torch.Generator().manual_seed(0)
+    x = torus_sample(IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.2), 1500, (5, 1), generator=generator).int()
     path = tmp_path / name
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -200,6 +207,9 @@ def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, 
     }
     assert all(float(edge["low_95"]) < float(edge["coupling"]) < float(edge["high_95"]) for edge in edges)
     assert (tmp_path / "run" / "network.png").exists()
+    page = (tmp_path / "run" / "report.html").read_text()
+    verdict = f"{len(edges)} of 10 pairs interact; the model reproduces the data within noise."
+    assert page.index(verdict) < page.index("<table>")
     assert "owl" in capsys.readouterr().out
 
 
@@ -240,25 +250,29 @@ def test_names_that_xml_cannot_hold_are_no_obstacle(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "option", "where"),
     [
-        (["--data", "TABLE", "--samples", "50"], "samples", "with --data"),
-        (["--data", "TABLE", "--sigma", "0.3"], "sigma", "with --data"),
-        (["--data", "TABLE", "--side", "4"], "side", "with --data"),
-        (["--data", "TABLE", "--sweeps", "5"], "sweeps", "with --sampler exact"),
-        (["--data", "TABLE", "--epsilon", "0.2"], "epsilon", "with --estimator auto"),
-        (["--estimator", "block", "--negatives", "8"], "negatives", "with --estimator block"),
-        (["--random-graph", "9", "2", "--side", "4"], "side", "with --graph or --random-graph"),
-        (["--seeds", "2"], "seeds", "without --table or --limits"),
-        (["--table", "--side", "4"], "side", "with --table"),
-        (["--bias", "--samples", "99"], "samples", "with --bias"),
-        (["--limits", "--penalty", "l1"], "penalty", "with --limits"),
+        (["--data", "TABLE", "--samples", "50"], "samples", "without --data"),
+        (["--data", "TABLE", "--sigma", "0.3"], "sigma", "without --data"),
+        (["--data", "TABLE", "--side", "4"], "side", LATTICE),
+        (["--data", "TABLE", "--sweeps", "5"], "sweeps", "with --sampler single-site"),
+        (["--data", "TABLE", "--epsilon", "0.2"], "epsilon", "with --estimator block or bernoulli"),
+        (["--estimator", "block", "--negatives", "8"], "negatives", "with --estimator bernoulli"),
+        (["--random-graph", "9", "2", "--side", "4"], "side", LATTICE),
+        (["--random-graph", "9", "2", "--no-periodic"], "periodic", LATTICE),
+        (["--graph", "GRAPH", "--dimension", "3"], "dimension", LATTICE),
+        (["--data", "TABLE", "--random-graph", "9", "2"], "random_graph", "without --data"),
+        (["--estimator", "bernoulli", "--block", "4"], "block", "with --estimator block"),
     ],
 )
-def test_an_option_without_a_say_is_refused(tmp_path, capsys, arguments, option, where):
+def test_an_option_without_effect_is_refused(tmp_path, capsys, arguments, option, where):
     path, _ = table_of(tmp_path)
     with pytest.raises(SystemExit, match="2"):
-        run(*[path if argument == "TABLE" else argument for argument in arguments], "--out", str(tmp_path / "run"))
+        run(
+            *[{"TABLE": path, "GRAPH": "g.g6"}.get(argument, argument) for argument in arguments],
+            "--out",
+            str(tmp_path / "run"),
+        )
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {option}: expected none {where}, where it has no say, got ")
+    assert error.startswith(f"error: {option}: expected only {where}, since it has no effect otherwise, got ")
     assert error.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
@@ -300,7 +314,7 @@ def test_many_fields_are_a_picture(tmp_path):
     assert 'alt="Fields"' in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_a_model_that_does_not_tell_its_data_is_not_to_be_simulated_from(tmp_path, capsys):
+def test_a_model_that_does_not_reproduce_its_data_is_not_to_be_simulated_from(tmp_path, capsys):
     path, _ = table_of(tmp_path)
     run("--data", path, "--penalty", "zero", "--out", str(tmp_path / "run"))
     result = json.loads((tmp_path / "run" / "result.json").read_text())
@@ -309,6 +323,7 @@ def test_a_model_that_does_not_tell_its_data_is_not_to_be_simulated_from(tmp_pat
     assert f"warning: {warning}" in capsys.readouterr().out
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.index(warning) < page.index("<table>")  # where it is seen
+    assert "0 of 10 pairs interact, but the model does not reproduce the data: covariances of pairs, " in page
     assert 'class="first"' not in page  # red, which means "apart" here
     assert len(set(re.findall("<h2>(.*?)</h2>", page))) == page.count("<h2>")
     assert result["goodness"]["sum_total_variation"] > 3 * result["goodness"]["sum_total_variation_of_noise"]
@@ -321,10 +336,10 @@ def test_odd_names_are_whole_in_files_and_short_on_the_screen(tmp_path, capsys):
     with (tmp_path / "odd.csv").open("w", newline="") as file:
         csv.writer(file).writerows([names, *x.tolist()])
     run("--data", str(tmp_path / "odd.csv"), "--penalty", "none", "--out", str(tmp_path / "run"))
-    told = capsys.readouterr()
-    assert "how often did y…ast week" in told.out
-    assert names[2] not in told.out
-    assert "Glyph" not in told.err
+    printed = capsys.readouterr()
+    assert "how often did y…ast week" in printed.out
+    assert names[2] not in printed.out
+    assert "Glyph" not in printed.err
     for name in ("edges.csv", "fields.csv", "report.html"):
         assert names[2] in (tmp_path / "run" / name).read_text().replace('"', "")
 
@@ -336,19 +351,28 @@ def test_no_error_has_no_logarithm(tmp_path, capsys):
     assert [line.split()[-2:] for line in capsys.readouterr().out.splitlines() if "J = 0 " in line] == [["–", "–"]] * 2
 
 
-def test_the_page_tells_only_options_that_had_a_say(tmp_path):
-    def told(name: str, *arguments: str) -> set[str]:
+def test_the_page_shows_the_options_in_effect_with_the_values_that_were_used(tmp_path):
+    def shown(name: str, *arguments: str) -> dict[str, str]:
         run(*arguments, "--penalty", "zero", "--out", str(tmp_path / name))
-        return set(re.findall("<dt>(.*?)</dt>", (tmp_path / name / "report.html").read_text()))
+        page = (tmp_path / name / "report.html").read_text()
+        return dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page))
 
     common = {"estimator", "penalty", "sampler", "seed", "seconds to recover"}
-    assert told("table", "--data", table_of(tmp_path)[0]) == common | {"data"}
+    table = shown("table", "--data", table_of(tmp_path)[0])
+    assert set(table) == common | {"data"}
+    assert table["estimator"] == "maximum-likelihood"
     known = common | {"sigma", "field", "samples", "seconds to draw"}
     lattice = {"side", "dimension", "periodic"}
-    assert told("lattice", "--side", "3", "--samples", "50") == known | lattice
-    assert told("random", "--random-graph", "6", "2", "--samples", "50") == known | {"random_graph"}
+    assert set(shown("lattice", "--side", "3", "--samples", "50")) == known | lattice
+    assert set(shown("random", "--random-graph", "6", "2", "--samples", "50")) == known | {"random_graph"}
     chains = ["--side", "3", "--samples", "50", "--sampler", "single-site", "--sweeps", "5", "--estimator", "bernoulli"]
-    assert told("chains", *chains, "--epsilon", "0.02") == known | lattice | {"sweeps", "epsilon", "negatives", "w"}
+    chain_options = shown("chains", *chains)
+    assert set(chain_options) == known | lattice | {"sweeps", "epsilon", "negatives", "w"}
+    assert chain_options["epsilon"] == "0.01"
+    config = json.loads((tmp_path / "chains" / "config.json").read_text())
+    assert set(config) == {"job", *chain_options, "out", "resume", "data", "graph", "random_graph"} - {
+        name for name in chain_options if name.startswith("seconds")
+    }
 
 
 @pytest.mark.parametrize(
@@ -375,7 +399,8 @@ def test_tables_that_cannot_be_used_are_one_line_and_exit_2(tmp_path, capsys, te
     [
         ["--side", "1"],
         ["--samples", "5"],
-        ["--table", "--bias"],
+        ["--graph", "a.g6", "--random-graph", "9", "2"],
+        ["--penalty", "ridge"],
         ["--random-graph", "3", "5"],
         ["--epsilon", "0.7"],
         ["--sigma", "nan"],
@@ -389,28 +414,3 @@ def test_bad_arguments_exit_2(tmp_path, arguments):
     with pytest.raises(SystemExit) as stopped:
         run(*arguments, "--out", str(tmp_path / "run"))
     assert stopped.value.code == 2
-
-
-def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ising_tables, "COLUMNS", ((4, 0.1), (3, -0.1)))
-    monkeypatch.setattr(ising_tables, "PUBLISHED", {})
-    run("--table", "--samples", "300", "--seeds", "2", "--estimator", "single-site", "--out", str(tmp_path / "table"))
-    table = json.loads((tmp_path / "table" / "result.json").read_text())["table"]
-    assert [row[0] for row in table[1:]] == ["single-site auto", "J = 0", "bound, if the edges were known"]
-    assert len((tmp_path / "table" / "metrics.jsonl").read_text().splitlines()) == 4
-    run("--table", "--samples", "300", "--seeds", "1", "--penalty", "zero", "--out", str(tmp_path / "zero"))
-    table = json.loads((tmp_path / "zero" / "result.json").read_text())["table"]
-    assert [row[0] for row in table[1:]] == ["single-site zero", "J = 0", "bound, if the edges were known"]
-
-    monkeypatch.setattr(ising_tables, "BIAS_SAMPLES", 400)
-    run("--bias", "--side", "3", "--sigma", "0.1", "--out", str(tmp_path / "bias"))
-    assert len(json.loads((tmp_path / "bias" / "result.json").read_text())["table"]) == 11
-
-    for name in ("LIMIT_SAMPLES", "COVER_SAMPLES"):
-        monkeypatch.setattr(ising_tables, name, 400)
-    monkeypatch.setattr(ising_tables, "COVER_SETS", 4)
-    run("--limits", "--side", "3", "--seeds", "1", "--out", str(tmp_path / "limits"))
-    rows = json.loads((tmp_path / "limits" / "result.json").read_text())["table"]
-    assert 0.7 < float(rows[2][1].split()[0]) < 1.6  # of all pairs free
-    assert 0.7 < float(rows[4][1].split()[0]) < 3  # of edges selected
-    assert "cover" in capsys.readouterr().out

@@ -98,7 +98,7 @@ CASES = {
         ("g.graphml",),
         lambda k: graphml("g.graphml", k),
     ),
-    "table of estimators": Case("recover --table --samples 50 --seeds 1", "ising_tables.run.recover_couplings"),
+    "table of estimators": Case("ising-tables --samples 50 --seeds 1", "ising_tables.run.recover_couplings"),
     "density": Case(
         "estimate --data x.csv --valid v.csv --test t.csv",
         "estimate.run.fit_member",
@@ -150,7 +150,7 @@ def told(capsys) -> Callable[..., tuple[object, str]]:
 def test_an_interrupted_job_tells_how_to_go_on_and_does_so_with_the_same_files_only(name, told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    monkeypatch.setattr("discrete_ed.jobs.recover.run.BOUND_DRAWS", 1000)
+    monkeypatch.setattr("discrete_ed.jobs.recover.run.states_for_bound", lambda _: 1000)
     monkeypatch.setattr("discrete_ed.jobs.ising_tables.run.COLUMNS", ((3, 0.2),))
     monkeypatch.setattr("discrete_ed.graphs.datasets._download_citeseer", lambda folder: folder / "ind.citeseer.graph")
     case = CASES[name]

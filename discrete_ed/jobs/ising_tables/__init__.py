@@ -1,1 +1,1 @@
-"""The tables of the Ising page."""
+"""Tables that compare the estimators of Ising couplings with each other and with the limits."""

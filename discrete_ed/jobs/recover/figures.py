@@ -17,14 +17,18 @@ from numpy.typing import NDArray
 
 from discrete_ed.jobs.style import MADE, QUIET, REAL, style
 from discrete_ed.jobs.text import short
+from discrete_ed.names import Z_95
 
 if TYPE_CHECKING:
     from discrete_ed.ising import GoodnessOfFit
 
 Array = NDArray[np.float64]
-NAMED = 40  # names up to which a picture holds them all
-FIELDS = 80  # the same of fields, which have the whole width
-STRONGEST = 100  # couplings up to which a network can be read
+NAMED = 40
+"""spins up to which all names are shown"""
+FIELDS = 80
+"""the same for fields, which have the whole width"""
+STRONGEST = 100
+"""couplings up to which a network can be read"""
 
 
 def coupling_matrices(matrices: Mapping[str, Array], names: Sequence[str] | None = None) -> Figure:
@@ -45,9 +49,9 @@ def coupling_matrices(matrices: Mapping[str, Array], names: Sequence[str] | None
         )
         axes.set_title(title, loc="left", fontsize=11)
         if names is not None and d <= NAMED:
-            told = {"labels": [short(name) for name in names], "fontsize": 9 if d <= 20 else 6, "parse_math": False}
-            axes.set_xticks(range(1, d + 1), rotation=90, **told)
-            axes.set_yticks(range(1, d + 1), **told)
+            labels = {"labels": [short(name) for name in names], "fontsize": 9 if d <= 20 else 6, "parse_math": False}
+            axes.set_xticks(range(1, d + 1), rotation=90, **labels)
+            axes.set_yticks(range(1, d + 1), **labels)
             continue
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(6, integer=True))
@@ -58,9 +62,9 @@ def coupling_matrices(matrices: Mapping[str, Array], names: Sequence[str] | None
 
 
 def recovery(true: Array, learned: Array, errors: Array) -> Figure:
-    """Learned against true couplings with 95% intervals, where pairs interact or are said to; and errors of the edges.
+    """Learned against true couplings with 95% intervals, for true and for found edges; and the errors of the edges.
 
-    Where all edges have the same coupling, they stand side by side in the order of what was learned.
+    Where all true couplings are equal, the pairs stand side by side in the order of their learned couplings.
     """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -77,12 +81,12 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
             continue
         order = np.argsort(y[mine])
         place = first + np.arange(mine.sum()) if alike else x[mine][order]
-        left.errorbar(place, y[mine][order], 1.96 * e[mine][order], fmt="o", ms=3, lw=0.7, color=color, label=label)
+        left.errorbar(place, y[mine][order], Z_95 * e[mine][order], fmt="o", ms=3, lw=0.7, color=color, label=label)
         if alike:
             left.hlines(x[mine][0], first, first + mine.sum(), color=color, linestyle="--", linewidth=1)
         first += mine.sum()
     if alike:
-        style(left, "learned couplings (dashed: truth)", "pairs, by what was learned", "learned J, 95% interval")
+        style(left, "learned couplings (dashed: truth)", "pairs, by learned coupling", "learned J, 95% interval")
     else:
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
         left.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1, zorder=0)
@@ -90,19 +94,19 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
     if first:
         left.legend(frameon=False, loc="upper left")
     else:
-        _nothing(left, "no couplings, true or learned")
+        _empty(left, "no couplings, true or learned")
     if (x != 0).any():
         right.hist((y - x)[x != 0], bins=30, color=REAL)
         right.axvline(0, color=QUIET, linestyle="--")
         right.yaxis.set_major_locator(MaxNLocator(6, integer=True))
         right.xaxis.set_major_locator(MaxNLocator(6))
     else:
-        _nothing(right, "no edges")
+        _empty(right, "no edges")
     style(right, "errors on the edges", "learned − true J", "edges")
     return figure
 
 
-def _nothing(axes: Axes, why: str) -> None:
+def _empty(axes: Axes, why: str) -> None:
     axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, why, ha="center", color=QUIET, transform=axes.transAxes)
 
@@ -110,18 +114,18 @@ def _nothing(axes: Axes, why: str) -> None:
 def network(couplings: Array, names: Sequence[str]) -> Figure:
     """The spins that interact: width by strength, blue together, red apart; placed by springs.
 
-    The 100 strongest couplings at most, and the names of the first 40 spins that they join. Spins that none of them
-    joins aren't drawn; a line tells which have no couplings at all.
+    At most the 100 strongest couplings are shown, and the names of the first 40 spins that they join. Spins that none
+    of them joins are left out; a line says which have no couplings at all.
     """
     figure = Figure(figsize=(8.5, 7), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
     pairs = np.argwhere(np.triu(couplings, 1))
     strength = np.abs(couplings[tuple(pairs.T)])
-    drawn = np.argsort(-strength, kind="stable")[:STRONGEST]
+    shown = np.argsort(-strength, kind="stable")[:STRONGEST]
     graph = nx.Graph()
     graph.add_weighted_edges_from(
-        (i, j, weight) for (i, j), weight in zip(pairs[drawn].tolist(), strength[drawn].tolist(), strict=True)
+        (i, j, weight) for (i, j), weight in zip(pairs[shown].tolist(), strength[shown].tolist(), strict=True)
     )
     if len(graph):
         place = nx.spring_layout(graph, seed=0, k=3 / np.sqrt(len(graph)), iterations=200)
@@ -146,8 +150,8 @@ def network(couplings: Array, names: Sequence[str]) -> Figure:
                 path_effects=halo,
             )
         axes.margins(0.1)
-    shown = f"{len(pairs)} couplings" if len(drawn) == len(pairs) else f"{len(drawn)} of {len(pairs)} couplings"
-    axes.set_title(f"{shown} between {len(graph)} of {len(couplings)} columns", loc="left", fontsize=11)
+    count = f"{len(pairs)} couplings" if len(shown) == len(pairs) else f"{len(shown)} of {len(pairs)} couplings"
+    axes.set_title(f"{count} between {len(graph)} of {len(couplings)} columns", loc="left", fontsize=11)
     alone = [short(names[node]) for node in np.flatnonzero(~couplings.any(0)).tolist()]
     if alone:
         few = ", ".join(alone[:12]) + (f" and {len(alone) - 12} more" if len(alone) > 12 else "")
@@ -162,7 +166,7 @@ def fields(values: Array, errors: Array, names: Sequence[str]) -> Figure:
     axes = figure.subplots()
     order, d = np.argsort(values, kind="stable"), len(values)
     axes.axhline(0, color=QUIET, linestyle="--", linewidth=1)
-    axes.errorbar(np.arange(1, d + 1), values[order], 1.96 * errors[order], fmt="o", ms=3, lw=0.7, color=REAL)
+    axes.errorbar(np.arange(1, d + 1), values[order], Z_95 * errors[order], fmt="o", ms=3, lw=0.7, color=REAL)
     style(axes, "fields", "", "h, 95% interval")
     axes.margins(x=0.01)
     if d <= FIELDS:
@@ -175,7 +179,7 @@ def fields(values: Array, errors: Array, names: Sequence[str]) -> Figure:
 
 
 def goodness(found: GoodnessOfFit) -> Figure:
-    """What the model predicts against what the data show: means, pairs, triples, and how many spins are up at once."""
+    """Model against data: means, covariances of pairs, third moments of triples, and how many spins are up at once."""
     figure = Figure(figsize=(10, 7.4), layout="constrained")
     (first, second), (third, last) = figure.subplots(2, 2)
     for axes, (data, model), title, label in (

@@ -1,4 +1,4 @@
-"""Interaction graphs, draws on them by every way there is, and goodness of fit."""
+"""Goodness of fit: differences between data and model beside those of noise, and exact likelihoods of tables."""
 
 from __future__ import annotations
 
@@ -12,61 +12,16 @@ from discrete_ed import (
     IsingEnergy,
     goodness_of_fit,
     lattice,
-    moments,
+    log_likelihood,
     recover_couplings,
     sample_ising,
     torus_sample,
 )
-from discrete_ed.graphs.interactions import interaction_graph
+from discrete_ed.ising import row_log_likelihood
 
 
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
-
-
-def test_lattices_have_their_sites_and_bonds():
-    assert lattice(3, 3).number_of_edges() == 81
-    assert lattice(5, 1).number_of_edges() == 5
-    assert lattice(5, 1, periodic=False).number_of_edges() == 4
-    assert lattice(2).number_of_edges() == 4
-    assert sorted(lattice(4).neighbors(0)) == [1, 3, 4, 12]
-    with pytest.raises(InputError, match="side"):
-        lattice(1)
-
-
-def test_a_graph_file_gives_the_interactions(tmp_path):
-    nx.write_graph6(nx.cycle_graph(7), tmp_path / "ring.g6", header=False)
-    assert interaction_graph(tmp_path / "ring.g6").number_of_edges() == 7
-    (tmp_path / "two.g6").write_text("C~\nC~\n")
-    with pytest.raises(InputError, match="one graph"):
-        interaction_graph(tmp_path / "two.g6")
-
-
-def check(energy: IsingEnergy, x: torch.Tensor) -> None:
-    wanted = moments(energy)
-    seen = x.double().T @ x.double() / len(x)
-    error = (wanted.pairs * (1 - wanted.pairs) / len(x)).sqrt()
-    assert ((seen - wanted.pairs).abs() < 4.5 * error + 1e-9).all()
-
-
-@pytest.mark.parametrize(
-    ("energy", "arguments", "way"),
-    [
-        (IsingEnergy.from_graph(lattice(4), 0.3), {"torus": (4, 4)}, "transfer matrices"),
-        (IsingEnergy.from_graph(lattice(4, periodic=False), -0.4, 0.2), {"torus": (4, 4)}, "transfer matrices"),
-        (IsingEnergy.from_graph(nx.cycle_graph(7), 0.5, 0.1), {}, "enumeration"),
-        (IsingEnergy.from_graph(nx.cycle_graph(18), 0.6), {}, "clusters"),
-        (IsingEnergy.from_graph(nx.complete_graph(17), -0.1, 0.2), {}, "tempering"),
-        (IsingEnergy.from_graph(nx.cycle_graph(9), 0.5), {"sweeps": 50}, "50 sweeps of single spins"),
-    ],
-)
-def test_draws_have_the_moments_of_the_model(energy, arguments, way, monkeypatch):
-    monkeypatch.setattr("discrete_ed.lattices.draws.SWEEPS", 40)
-    monkeypatch.setattr("discrete_ed.lattices.draws.CHAINS", 500)
-    x, how = sample_ising(energy, 3000, generator=generator(), **arguments)
-    assert way in how
-    assert x.shape == (3000, len(energy.fields))
-    check(energy, x)
 
 
 def test_a_good_model_differs_by_noise_and_a_bad_one_by_more():
@@ -102,7 +57,7 @@ def test_means_are_compared_too():
     assert "pairs" not in warning
 
 
-def test_the_noise_of_what_is_compared_is_that_of_repeated_draws():
+def test_the_noise_of_each_measure_is_that_of_repeated_samples():
     rng = np.random.default_rng(1)
     found = [goodness_of_fit(*(rng.integers(0, 2, (n, 6)) for n in (300, 900))) for _ in range(60)]
     for error, noise in (("mean_error", "mean_noise"), ("sum_distance", "sum_noise")):
@@ -110,20 +65,30 @@ def test_the_noise_of_what_is_compared_is_that_of_repeated_draws():
         assert seen == pytest.approx(np.mean([getattr(one, noise) for one in found]), rel=0.15)
 
 
-def test_means_that_fields_were_fitted_to_differ_by_the_noise_of_the_draws_alone():
+def test_means_that_fields_were_fitted_to_differ_by_the_noise_of_the_models_samples_alone():
     energy = IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.3)
     found = []
     for seed in range(30):
-        data, _ = sample_ising(energy, 300, generator=generator().manual_seed(seed))
-        model, _ = sample_ising(recover_couplings(data, penalty="none").energy, 900, generator=generator())
+        data = sample_ising(energy, 300, generator=generator().manual_seed(seed)).states
+        model = sample_ising(recover_couplings(data, penalty="none").energy, 900, generator=generator()).states
         found.append(goodness_of_fit(data.numpy(), model.numpy(), fitted=True))
     seen = np.sqrt(np.mean([one.mean_error**2 for one in found]))
     assert seen == pytest.approx(np.mean([one.mean_noise for one in found]), rel=0.2)
     assert not any(one.warnings for one in found)
-    model, _ = sample_ising(IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.15), 900, generator=generator())
+    model = sample_ising(IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.15), 900, generator=generator()).states
     (warning,) = goodness_of_fit(data.numpy(), model.numpy(), fitted=True).warnings
     assert ": means differ by" in warning
 
 
 def test_two_spins_have_no_triples():
     assert goodness_of_fit(np.eye(2), np.eye(2)).triple_error == 0.0
+
+
+def test_the_likelihood_of_rows_is_exact_and_independent_columns_are_its_yardstick():
+    energy = IsingEnergy.from_graph(nx.cycle_graph(5), 0.5, 0.2)
+    x = sample_ising(energy, 400, generator=generator()).states
+    found = row_log_likelihood(energy, x.numpy().astype(int))
+    assert found.mean == pytest.approx(log_likelihood(energy.double(), x.double()).mean, abs=1e-9)
+    p = x.double().mean(0)
+    assert found.independent == pytest.approx((p * p.log() + (1 - p) * (1 - p).log()).sum().item())
+    assert found.mean > found.independent + 0.1

@@ -1,0 +1,88 @@
+"""Recovered couplings against the true ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discrete_ed.ising.parameters import Array, Parameters, Support
+from discrete_ed.ising.recovery import Recovery
+from discrete_ed.names import Z_95
+
+
+def neg_log_rmse(learned: Array, true: Array) -> float:
+    """`−log √(mean over D² entries of (J' − J'_true)²)` of the published couplings `J' = J / 2`; natural logarithm.
+
+    Infinite where nothing differs.
+
+    >>> round(neg_log_rmse(np.zeros((2, 2)), 0.4 * (1 - np.eye(2))), 4)  # −log(0.2 / √2)
+    1.956
+    """
+    with np.errstate(divide="ignore"):
+        return float(-np.log(np.sqrt((((learned - true) / 2) ** 2).mean())))
+
+
+def rmse(learned: Array, true: Array) -> float:
+    """Root mean square difference of two arrays.
+
+    >>> rmse(np.zeros(2), np.array([3.0, 3.0]))
+    3.0
+    """
+    return float(np.sqrt(((learned - true) ** 2).mean()))
+
+
+def interval_95(value: Array | float, error: Array | float) -> tuple[Array | float, Array | float]:
+    """The ends of the 95% interval of an estimate with a standard error."""
+    return value - Z_95 * error, value + Z_95 * error
+
+
+def covered(found: Recovery, true: Array) -> Array:
+    """Which true couplings lie in their 95% interval, `(D, D)`; that of a coupling left out holds zero alone."""
+    return np.abs(found.couplings - true) <= Z_95 * found.standard_errors
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How near recovered couplings are to the true ones.
+
+    Errors are root mean squares over all `D²` entries; −log RMSE is that of published couplings, half the physics ones.
+    """
+
+    neg_log_rmse: float
+    """−log RMSE of the couplings, higher is better; infinite where nothing differs."""
+    zero_neg_log_rmse: float
+    """−log RMSE of J = 0: below it, nothing was learned."""
+    rmse: float
+    """RMSE of the couplings (physics)."""
+    fields_rmse: float | None
+    """RMSE of the fields (physics), where they were estimated."""
+    true_edges: int
+    """Number of true edges."""
+    found_edges: int
+    """Number of pairs that were found to interact."""
+    right_edges: int
+    """How many of these are true edges."""
+    covered_edges: int
+    """How many true edges have their coupling in its 95% interval."""
+
+    @property
+    def false_edges(self) -> int:
+        """Pairs that were found to interact and do not."""
+        return self.found_edges - self.right_edges
+
+
+def compare_with_truth(found: Recovery, truth: Parameters, *, with_fields: bool) -> Comparison:
+    """Compare recovered couplings, and fields where they were estimated, with those of the model that was sampled."""
+    true = truth.couplings
+    edges = Support.of(true, with_fields).pairs
+    return Comparison(
+        neg_log_rmse=neg_log_rmse(found.couplings, true),
+        zero_neg_log_rmse=neg_log_rmse(np.zeros_like(true), true),
+        rmse=rmse(found.couplings, true),
+        fields_rmse=rmse(found.fields, truth.fields) if with_fields else None,
+        true_edges=len(edges),
+        found_edges=len(found.edges),
+        right_edges=int((true[tuple(found.edges.T)] != 0).sum()),
+        covered_edges=int(covered(found, true)[tuple(edges.T)].sum()),
+    )

@@ -1,0 +1,98 @@
+"""The files that recovered couplings are written to: arrays, tables, and the network."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import networkx as nx
+import numpy as np
+
+from discrete_ed.ising import Parameters, Recovery, pair_counts
+from discrete_ed.ising.comparison import interval_95
+from discrete_ed.jobs.run_folder import RunFolder
+
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""characters that XML can't hold"""
+Rows = list[list[str]]
+
+
+def write_couplings(
+    folder: RunFolder,
+    found: Recovery,
+    truth: Parameters | None = None,
+    *,
+    with_fields: bool = False,
+    names: Sequence[str] | None = None,
+) -> None:
+    """`couplings.npz`, in the physics convention.
+
+    Args:
+        truth: the true couplings, where there are any.
+        with_fields: whether the true fields are written, too.
+        names: names of the columns, where there are any.
+    """
+    arrays = {
+        "couplings": found.couplings,
+        "fields": found.fields,
+        "standard_errors": found.standard_errors,
+        "field_errors": found.field_errors,
+    }
+    if truth is not None:
+        arrays["true_couplings"] = truth.couplings
+        if with_fields:
+            arrays["true_fields"] = truth.fields
+    if names is not None:
+        arrays["names"] = np.array(names)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    folder.write("couplings.npz", buffer.getvalue())
+
+
+def write_matrix(folder: RunFolder, found: Recovery, names: Sequence[str]) -> None:
+    """`couplings.csv`: the matrix `J`, its rows and columns named."""
+    rows = [["", *names]]
+    rows += [[name, *(f"{value:.6g}" for value in row)] for name, row in zip(names, found.couplings, strict=True)]
+    _write_rows(folder, "couplings.csv", rows)
+
+
+def write_network(folder: RunFolder, found: Recovery, names: Sequence[str]) -> None:
+    """`network.graphml`: nodes named, with `field`; edges with `coupling` and `standard_error`.
+
+    `interaction_graph` reads it as a known model.
+    """
+    labels = [NO_XML.sub("\N{REPLACEMENT CHARACTER}", name) for name in names]
+    if len(set(labels)) < len(labels):
+        labels = [f"{number} {name}" for number, name in enumerate(labels, 1)]
+    graph = nx.Graph()
+    graph.add_nodes_from((name, {"field": value}) for name, value in zip(labels, found.fields.tolist(), strict=True))
+    for i, j in found.edges.tolist():
+        value, error = found.couplings[i, j].item(), found.standard_errors[i, j].item()
+        graph.add_edge(labels[i], labels[j], coupling=value, standard_error=error)
+    folder.write("network.graphml", "\n".join(nx.generate_graphml(graph)).encode())
+
+
+def write_edges(folder: RunFolder, found: Recovery, names: Sequence[str], bits: np.ndarray) -> None:
+    """`edges.csv`: every coupling that was kept, with its standard error, interval and z, and the pair's 2×2 table."""
+    rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z", "n11", "n10", "n01", "n00"]]
+    for (i, j), counts in zip(found.edges.tolist(), pair_counts(bits, found.edges).tolist(), strict=True):
+        value, error = found.couplings[i, j], found.standard_errors[i, j]
+        numbers = (value, error, *interval_95(value, error), value / error)
+        rows.append([names[i], names[j], *(f"{number:.6g}" for number in numbers), *map(str, counts)])
+    _write_rows(folder, "edges.csv", rows)
+
+
+def write_fields(folder: RunFolder, found: Recovery, names: Sequence[str], ones: np.ndarray) -> None:
+    """`fields.csv`: the field of every column, with its standard error and interval, and the column's share of ones."""
+    rows = [["name", "field", "standard_error", "low_95", "high_95", "share_of_ones"]]
+    for name, value, error, share in zip(names, found.fields, found.field_errors, ones, strict=True):
+        rows.append([name, *(f"{number:.6g}" for number in (value, error, *interval_95(value, error), share))])
+    _write_rows(folder, "fields.csv", rows)
+
+
+def _write_rows(folder: RunFolder, name: str, rows: Rows) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    folder.write(name, file.getvalue().encode())

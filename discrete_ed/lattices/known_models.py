@@ -1,0 +1,85 @@
+"""Known Ising models, to be sampled and recovered: on a lattice, a random graph, or a given graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import networkx as nx
+import torch
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.ising.parameters import Parameters
+from discrete_ed.lattices.builders import lattice
+from discrete_ed.lattices.sampling import Callback, SampledStates, sample_ising
+from discrete_ed.likelihood.torus import MAX_SAMPLED
+
+
+@dataclass(frozen=True, eq=False)
+class KnownModel:
+    """An Ising model with its name."""
+
+    energy: IsingEnergy
+    """The model."""
+    label: str
+    """What a report calls it."""
+    sigma: float | None
+    """The coupling of every edge (published: half the physics one), or None where each edge has its own."""
+    field: float | None
+    """The field on every spin (physics), or None where each spin has its own."""
+    torus: tuple[int, int] | None = None
+    """Rows and columns, where transfer matrices can sample it."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """Couplings and fields."""
+        return Parameters(self.energy.couplings.detach().double().numpy(), self.energy.fields.detach().double().numpy())
+
+    def sample(
+        self,
+        count: int,
+        *,
+        sweeps: int | None = None,
+        generator: torch.Generator | None = None,
+        callback: Callback | None = None,
+    ) -> SampledStates:
+        """Sample the model, see `sample_ising`."""
+        return sample_ising(self.energy, count, torus=self.torus, sweeps=sweeps, generator=generator, callback=callback)
+
+
+def known_lattice(
+    side: int, dimension: int = 2, *, periodic: bool = True, sigma: float, field: float = 0.0
+) -> KnownModel:
+    """The cubic lattice of `side^dimension` spins with one coupling and one field.
+
+    >>> known_lattice(4, sigma=0.2).label
+    '4x4'
+    """
+    torus = (side, side if dimension == 2 else 1) if dimension <= 2 and side <= MAX_SAMPLED else None
+    graph = lattice(side, dimension, periodic=periodic)
+    return KnownModel(
+        IsingEnergy.from_graph(graph, 2 * sigma, field), "x".join([str(side)] * dimension), sigma, field, torus
+    )
+
+
+def known_random_graph(nodes: int, degree: float, *, sigma: float, field: float = 0.0, seed: int = 0) -> KnownModel:
+    """An Erdős–Rényi graph of some mean degree with one coupling and one field.
+
+    >>> known_random_graph(20, 3.0, sigma=0.2).label
+    'random-graph-20'
+    """
+    graph = nx.fast_gnp_random_graph(nodes, degree / (nodes - 1), seed=seed)
+    return KnownModel(IsingEnergy.from_graph(graph, 2 * sigma, field), f"random-graph-{nodes}", sigma, field)
+
+
+def known_graph(graph: nx.Graph, label: str, *, sigma: float, field: float = 0.0) -> KnownModel:
+    """A graph whose edges may have a number `coupling` and whose nodes a number `field` (physics).
+
+    Where they have, these stand in place of `sigma` and `field`.
+
+    >>> import networkx
+    >>> known_graph(networkx.path_graph(3), "path", sigma=0.2).sigma
+    0.2
+    """
+    own_sigma = None if nx.get_edge_attributes(graph, "coupling") else sigma
+    own_field = None if nx.get_node_attributes(graph, "field") else field
+    return KnownModel(IsingEnergy.from_graph(graph, 2 * sigma, field), label, own_sigma, own_field)

@@ -1,0 +1,6 @@
+"""Make the tables of Ising estimators: published models, bias, and the limits; see --help."""
+
+from discrete_ed.jobs.cli import run_job
+
+if __name__ == "__main__":
+    run_job("ising-tables")
