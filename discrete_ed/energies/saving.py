@@ -129,7 +129,9 @@ def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -
         )
     if isinstance(build, type) and kind != build.__name__:
         raise InputError(f"{folder}: expected a saved {build.__name__}, got {kind!s:.60}")
-    known = {**ours, **{term.__name__: term for term in terms}, **({} if build is None else {kind: build})}
+    known = {**ours, **{str(getattr(term, "__name__", term)): term for term in terms}}
+    if build is not None:
+        known[kind] = build
     try:
         return _build(manifest, known, safetensors.torch.load(files[WEIGHTS]))
     except Exception as error:  # anything that a constructor may raise, given the arguments of a stranger
