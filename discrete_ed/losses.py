@@ -32,7 +32,7 @@ def energy_discrepancy(
     contrastive potential `U_q(y) = −log Σ_x q(y|x) exp(−E(x))`, whose minimiser satisfies `p ∝ exp(−E)`. It needs no
     samples of the model and no scores. `w` counts the data point among its own negatives. At `w = 1` the loss ranks
     `x_i` among `M + 1` states, and its minimiser is the truth for every `M`; at any other `w` it is biased until `M` is
-    large. What remains at `w = 1` is variance: where data and negatives are told apart without effort, few terms
+    large. What remains at `w = 1` is variance: where the energy separates data from negatives easily, few terms
     decide, and couplings fitted to finite data come out too large. Then use less noise, an `Informed` proposal, or a
     `Block`, whose states are enumerated, so that `m` and `w` play no part.
 
@@ -70,7 +70,7 @@ def energy_discrepancy(
 
 
 def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) -> Tensor:
-    """Energy discrepancy of noise on a single known bit, summed exactly over all free bits; a scalar.
+    """Energy discrepancy of noise on a single bit at a known place, summed exactly over all free bits; a scalar.
 
     `mean_n Σ_i (1−ε) log(1−ε + ε e^{−Δ_i(x_n)}) + ε log(ε + (1−ε) e^{−Δ_i(x_n)})`: `y` flips bit `i` with
     probability ε, and the two states that might have become `y` are `x` and `x` with that bit flipped.

@@ -1,4 +1,9 @@
-"""Energies: what a model is, how samplers see it, and how it is saved."""
+"""Energies: what a model is, how samplers see it, and how it is saved.
+
+To add an energy, touch four places: its module with a subclass of `Energy` that defines `forward` and knows its `bits`
+and `arguments` (see `Energy`), the list below, which makes it loadable, `discrete_ed/__init__.pyi`, and an entry in
+`tests/energies/test_saving.py`. An energy of a user's own is the class alone.
+"""
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.clamped import Clamped

@@ -46,7 +46,7 @@ class Energy(nn.Module):
     kernel_name: ClassVar[KernelName] = "gibbs-with-gradients"
     """The name of the kernel that suits this energy, which `samplers.suitable_kernel` takes."""
 
-    def __new__(cls, *given: Any, **named: Any) -> Energy:
+    def __new__(cls: type[AnyEnergy], *given: Any, **named: Any) -> AnyEnergy:
         energy = super().__new__(cls)
         energy.__dict__["_recorded"] = _recorded(cls, given, named)
         return energy

@@ -81,7 +81,7 @@ def save_energy(folder: str | Path, energy: Energy) -> None:
         known = {type(part).__name__: type(part) for part in energy.modules() if isinstance(part, Energy)}
         try:
             _build(plan, known, state)
-        except Exception as error:  # whatever a constructor raises
+        except Exception as error:  # anything that a constructor may raise
             problem = (
                 f"arguments: expected those that build {type(energy).__name__} again, got {plan['arguments']!s:.100}, "
                 f"but {_reason(error)}"
@@ -129,10 +129,12 @@ def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -
         )
     if isinstance(build, type) and kind != build.__name__:
         raise InputError(f"{folder}: expected a saved {build.__name__}, got {kind!s:.60}")
-    known = {**ours, **{term.__name__: term for term in terms}, **({} if build is None else {kind: build})}
+    known = {**ours, **{str(getattr(term, "__name__", term)): term for term in terms}}
+    if build is not None:
+        known[kind] = build
     try:
         return _build(manifest, known, safetensors.torch.load(files[WEIGHTS]))
-    except Exception as error:  # whatever a constructor raises when a stranger's arguments are handed to it
+    except Exception as error:  # anything that a constructor may raise, given the arguments of a stranger
         raise InputError(f"{folder}: expected arguments and weights that fit {kind}, but {_reason(error)}") from None
 
 

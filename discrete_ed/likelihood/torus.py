@@ -16,8 +16,8 @@ from discrete_ed.likelihood.enumeration import number
 from discrete_ed.states import enumerate_states, to_spins
 
 MAX_RING = 12  # the shorter side of a torus; its transfer matrix takes 4^12 float64, 134 megabytes
-MAX_SAMPLED = 10  # the same for draws, which keep a matrix for every row
-BLOCK = 2**12  # draws made at once
+MAX_SAMPLED = 10  # the same for samples, which keep a matrix for every row
+BLOCK = 2**12  # samples made at once
 
 
 class _Rows:
@@ -102,13 +102,13 @@ def torus_log_z(energy: IsingEnergy, shape: tuple[int, int]) -> float:
 def torus_sample(
     energy: IsingEnergy, count: int, shape: tuple[int, int], *, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Independent draws from exactly the law of an Ising model on a torus, any bonds and fields, `(count, D)`.
+    """Independent samples from exactly the law of an Ising model on a torus, any bonds and fields, `(count, D)`.
 
     The transfer matrices of `torus_log_z` give the law of the first row, and of each row given the first one and the
     next. So it costs the same at every temperature, and frustration doesn't matter.
 
     Args:
-        count: how many draws.
+        count: how many samples.
         shape: rows and columns; the shorter side at most 10 (memory grows as `rows · 4^L`).
 
     Raises:

@@ -13,20 +13,20 @@ from discrete_ed.errors import InputError
 
 
 class Contrast(NamedTuple):
-    """What each data point is contrasted with, as sums over `y` and over the states `x'` that might have become `y`."""
+    """The states that each data point is compared with, as sums over `y` and over the `x'` that might become `y`."""
 
     states: Tensor
     """`x'`, `(B, K, D)`; the first is the data point itself."""
     log_weight: Tensor
-    """The logarithm of what `exp(−E(x'))` counts for in `exp(−U_q(y))`, `(B, Y, K)`."""
+    """The logarithm of the weight of `exp(−E(x'))` in `exp(−U_q(y))`, `(B, Y, K)`."""
     law: Tensor
-    """The probability of each `y`, `(B, Y)`; ones where the single `y` was drawn."""
+    """The probability of each `y`, `(B, Y)`; ones where a single `y` was sampled."""
 
 
 class Perturbation:
-    """A perturbation whose contrastive potential is estimated from `M` draws `x'_j ~ ρ_y`, `ρ_y(x') ∝ q(y|x')`.
+    """A perturbation whose contrastive potential is estimated from `M` samples `x'_j ~ ρ_y`, `ρ_y(x') ∝ q(y|x')`.
 
-    Subclasses give `negatives`. Those with better than that, weights or a finite sum, give `contrast` instead.
+    Subclasses define `negatives`. Those that know weights or a finite sum define `contrast` instead.
 
     >>> class Shuffle(Perturbation):  # forgets all but the number of ones
     ...     def negatives(self, x, free, m, *, generator=None):
@@ -38,25 +38,25 @@ class Perturbation:
     """
 
     def negatives(self, x: Tensor, free: Tensor, m: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """`M` draws of `x'_j ~ ρ_y` for one `y ~ q(·|x)`: `x` and `free`, both `(B, D)`, to `(B, M, D)`."""
+        """`M` samples `x'_j ~ ρ_y` for one `y ~ q(·|x)`: `x` and `free`, both `(B, D)`, to `(B, M, D)`."""
         raise NotImplementedError(f"{type(self).__name__} must define negatives(x, free, m): (B, D) → (B, M, D)")
 
     def contrast(
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
-        """The data point, weighed `w / M`, and `M` negatives, each weighed `1 / M`, for one drawn `y`."""
+        """The data point, weighed `w / M`, and `M` negatives, each weighed `1 / M`, for one sampled `y`."""
         negatives = self.negatives(x, energy.free(x), m, generator=generator)
-        return drawn(x, negatives, w, x.new_zeros(len(x), m + 1))
+        return weighted_contrast(x, negatives, w, x.new_zeros(len(x), m + 1))
 
     def matrix(self, states: Tensor) -> Tensor:
         """`q(y|x)` with a row for each of the `(K, D)` states and a column for each `y`; for enumeration.
 
-        The states must hold everything that the perturbation may make of any of them.
+        The states must contain every state that the perturbation can reach from any of them.
         """
         raise NotImplementedError(f"{type(self).__name__} has no matrix")
 
 
-def drawn(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor) -> Contrast:
+def weighted_contrast(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor) -> Contrast:
     """Data `(B, D)` and negatives `(B, M, D)` with weights `q(y|x') / ρ_y(x')` of both, `(B, 1 + M)`."""
     share = log_weight - log(negatives.shape[1])
     own = share[:, :1] + (log(w) if w > 0 else -torch.inf)
@@ -65,15 +65,18 @@ def drawn(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor) -> Contras
 
 
 def distances(states: Tensor) -> Tensor:
+    """Hamming distances between all pairs of `(K, D)` states, `(K, K)`."""
     return (states.unsqueeze(1) - states).abs().sum(-1)
 
 
 def check_perturbation(perturbation: object) -> None:
+    """Raise `InputError` unless it is a perturbation."""
     if not isinstance(perturbation, Perturbation):
         got = f"the class {perturbation.__name__}" if isinstance(perturbation, type) else type(perturbation).__name__
         raise InputError(f"perturbation: expected a perturbation, such as Bernoulli(epsilon=0.1), got {got}")
 
 
 def check_epsilon(epsilon: float) -> None:
+    """Raise `InputError` unless ε lies in (0, ½]."""
     if not 0 < epsilon <= 0.5:
         raise InputError(f"epsilon: expected a probability in (0, 0.5], got {epsilon}")

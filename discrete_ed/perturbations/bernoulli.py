@@ -1,4 +1,4 @@
-"""Noise on every bit, and its informed undoing."""
+"""Noise on every bit, and an informed proposal that undoes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.local import Exact, LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.perturbations.base import Contrast, Perturbation, check_epsilon, distances, drawn
+from discrete_ed.perturbations.base import Contrast, Perturbation, check_epsilon, distances, weighted_contrast
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Bernoulli(Perturbation):
 
     *Forgets* about ε D bits, anywhere: the larger ε, the farther apart the states that it compares, from neighbours
     (ε → 0) to all with all (ε = ½, maximum likelihood). *Costs* `1 + M` energies. *Choose it* first, with few flips:
-    once data and negatives are told apart without effort the loss is near zero, says little, and what it says is
-    noisy; then flip fewer bits, or make the proposal `Informed`.
+    once the energy separates data from negatives easily, the loss is near zero and its gradient is noisy; then flip
+    fewer bits, or make the proposal `Informed`.
 
     Give the noise in exactly one of two ways:
 
     Args:
         epsilon: ε, the probability that a bit flips, in (0, ½].
         flips: the expected number of flips, so that ε = flips / (free bits), at most ½; for states that differ in
-            their number of free bits, such as graphs. A pair `(low, high)` draws that number log-uniformly, once
+            their number of free bits, such as graphs. A pair `(low, high)` samples that number log-uniformly, once
             for each state and shared by `y` and its copies, which makes the loss a mixture over noise levels: near
             and far states at once, at no extra cost.
 
@@ -71,7 +71,7 @@ class Bernoulli(Perturbation):
         return (flips / free.sum(-1, keepdim=True).clamp(min=1)).clamp(max=0.5)
 
     def negatives(self, x: Tensor, free: Tensor, m: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """All `M` copies of a state start from the same `y` and draw fresh noise."""
+        """All `M` copies of a state start from the same `y`, with fresh noise for each."""
         rates = self.rates(free, generator=generator)
         u = torch.rand(len(x), m + 1, x.shape[-1], generator=generator, device=x.device)
         flipped = (u < rates.unsqueeze(1)) & free.unsqueeze(1)
@@ -93,16 +93,16 @@ class Bernoulli(Perturbation):
 
 @dataclass(frozen=True)
 class Informed(Perturbation):
-    """Bernoulli noise undone by importance sampling from a proposal that has looked at the energy around `y`.
+    """Bernoulli noise, undone by importance sampling from a proposal that knows the energy around `y`.
 
-    `y ~ q(·|x)` as the noise has it. Then `x'` flips each free bit of `y` on its own with log-odds
+    `y ~ q(·|x)` is sampled from the noise. Then `x'` flips each free bit of `y` on its own with log-odds
     `logit ε − τ Δ_i(y)`: the noise tilted by the local energy differences. The weight is kept,
     `log q(y|x')/ρ_y(x') = c(y) + τ Σ_{i: x'_i ≠ y_i} Δ_i(y)`, so that the target is the same energy discrepancy. Were
     the bits independent, `ρ_y` at τ = 1 would be the model's own `p(x|y)` and a single negative exact; τ = 0 is the
     plain noise.
 
     *Forgets* what the noise does. *Costs* `1 + M` energies and one local evaluation of `y`. *Choose it* where plain
-    negatives are told apart without effort, that is for noise of more than a few flips: the same noise then needs far
+    negatives are separated from data easily, that is for noise of more than a few flips: the same noise then needs far
     fewer negatives. `w = 1` keeps its meaning, since the data point gets its own weight: the minimiser is the truth for
     every `M`. With `w = 0` and bits that move together the weights are heavy-tailed; then lower τ. The proposal
     carries no gradient.
@@ -123,7 +123,7 @@ class Informed(Perturbation):
     >>> g = torch.Generator().manual_seed(0)
     >>> x, noise = torch.ones(1, 1), Informed(Bernoulli(epsilon=0.5))
     >>> losses = [energy_discrepancy(field, x, noise, m=1, w=0.0, generator=g).item() for _ in range(5)]
-    >>> max(losses) - min(losses) < 1e-6  # independent bits: whatever is drawn, the estimate is exact
+    >>> max(losses) - min(losses) < 1e-6  # independent bits: the estimate is exact for any samples
     True
     """
 
@@ -140,14 +140,14 @@ class Informed(Perturbation):
     def contrast(
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
-        """The data point and `M` draws of the tilted proposal, weighed by `q(y|x')/ρ_y(x')`."""
+        """The data point and `M` samples of the tilted proposal, weighed by `q(y|x')/ρ_y(x')`."""
         free = energy.free(x)
         rates = self.noise.rates(free, generator=generator)
         u = torch.rand(len(x), m + 1, x.shape[-1], generator=generator, device=x.device)
         moved = (u[:, 0] < rates) & free
         y = (x - moved.to(x.dtype)).abs()
         # Where y or its neighbour has probability zero the difference is no guide: two such flips together may be
-        # possible. The noise is then left as it is; the weights are those of whatever is proposed.
+        # possible. The noise is then left as it is; the weights belong to the proposal that is used.
         delta = self.local(energy)(y).delta.nan_to_num(0.0, 0.0, 0.0)
         delta = (self.tilt * delta).masked_fill(~free, torch.inf)
         odds = rates.logit().to(x.dtype)
@@ -157,8 +157,8 @@ class Informed(Perturbation):
         common = torch.where(free, softplus(odds - delta) - softplus(odds), 0.0).sum(-1, keepdim=True)
         undone = torch.cat([moved.to(x.dtype).unsqueeze(1), flips], dim=1)
         climb = (undone @ delta.where(free, 0.0).unsqueeze(-1)).squeeze(-1)
-        return drawn(x, negatives, w, common + climb)
+        return weighted_contrast(x, negatives, w, common + climb)
 
     def matrix(self, states: Tensor) -> Tensor:
-        """That of the noise: the proposal changes how a loss is estimated, not which."""
+        """The matrix of the noise: the proposal changes how the loss is estimated, not the loss."""
         return self.noise.matrix(states)

@@ -21,9 +21,9 @@ MAX_BLOCK = 10  # bits whose states are enumerated
 class Block(Perturbation):
     """Bernoulli noise on a random block `S` of `k` free bits, whose `2^k` states are enumerated: no estimate, no bias.
 
-    `y` tells which block was drawn, keeps the other bits, and flips each bit of `S` with probability ε. All states
+    `y` shows which block was chosen, keeps the other bits, and flips each bit of `S` with probability ε. All states
     that differ from `x` inside the block are evaluated, so the contrastive potential and the expectation over `y_S`
-    are sums; `m` and `w` play no part. The only chance left is which block is drawn.
+    are sums; `m` and `w` play no part. The choice of the block is the only randomness.
 
     *Forgets* bits of a known block. *Costs* `2^k` energies. *Choose it* when nothing may depend on `M`, `w` or ε: the
     minimiser is the truth for every `k` and ε, and ε = ½, which is block pseudo-likelihood (less `k log 2`), is rarely
@@ -49,7 +49,7 @@ class Block(Perturbation):
             raise InputError(f"size: expected a block of 1 to {MAX_BLOCK} bits, got {self.size}")
         check_epsilon(self.epsilon)
 
-    def draw(self, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample_block(self, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The positions of a random block of each state: `x` and `free`, both `(B, D)`, to `(B, k)`."""
         keys = torch.rand(x.shape, generator=generator, device=x.device).masked_fill(~free, -1.0)
         return keys.topk(min(self.size, x.shape[1]), dim=1).indices  # free bits first
@@ -59,7 +59,7 @@ class Block(Perturbation):
     ) -> Contrast:
         """All states of a block, the data point first; `m` and `w` play no part."""
         free = energy.free(x)
-        block = self.draw(x, free, generator=generator)
+        block = self.sample_block(x, free, generator=generator)
         k = block.shape[1]
         patterns = enumerate_states(k, dtype=x.dtype, device=x.device)
         flips = x.new_zeros(len(x), 2**k, x.shape[1])
@@ -88,7 +88,7 @@ class NodeBlock(Block):
     """The block of all pairs among a few random nodes of a graph: six edges of four nodes, 64 states.
 
     States are graphs (the upper triangle with the diagonal). A motif of so many nodes is forgotten as a whole, which
-    six edges drawn anywhere seldom are. *Costs* `2^k` energies, `k = n (n − 1) / 2`. *Choose it* for graphs whose
+    six edges chosen anywhere seldom are. *Costs* `2^k` energies, `k = n (n − 1) / 2`. *Choose it* for graphs whose
     small motifs matter. A graph with fewer nodes has all its edges in the block.
 
     Args:
@@ -109,7 +109,7 @@ class NodeBlock(Block):
             raise InputError(f"size: expected a block of 2 to 5 nodes, got {self.size}")
         check_epsilon(self.epsilon)
 
-    def draw(self, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample_block(self, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The positions of the edges among random nodes that exist, where there are enough of them: `(B, k)`."""
         exists = to_matrix(x).diagonal(dim1=-2, dim2=-1).bool()
         keys = torch.rand(exists.shape, generator=generator, device=x.device).masked_fill(~exists, -1.0)

@@ -14,11 +14,11 @@ from discrete_ed.perturbations.base import Perturbation, distances
 
 @dataclass(frozen=True)
 class Grid(Perturbation):
-    """`y` flips one free bit of `x`, drawn uniformly; `x'` flips one of `y`: two bits apart, or `x` again. Symmetric.
+    """`y` flips one free bit of `x`, chosen uniformly; `x'` flips one of `y`: two bits apart, or `x` again. Symmetric.
 
-    *Forgets* one bit, and doesn't tell which. *Costs* `1 + M` energies. *Choose it* to compare with published results.
-    It compares states of equal parity only, so that the ratio of the mass on odd to that on even states stays as it
-    was at the start; `losses.single_site_discrepancy`, which tells the site, has no such gap, sums over all sites
+    *Forgets* one bit, at a place that `y` doesn't show. *Costs* `1 + M` energies. *Choose it* to compare with published
+    results. It compares states of equal parity only, so that the ratio of the mass on odd to that on even states stays
+    as it was at the start; `losses.single_site_discrepancy`, which knows the site, has no such gap, sums over all sites
     exactly and is cheaper.
 
     Source: Schröder et al. 2023, arXiv 2307.07595 (the grid neighbourhood).
@@ -45,10 +45,10 @@ class Grid(Perturbation):
 class MeanPool(Perturbation):
     """`y` is the number of ones in every window of bits; `x'` is uniform over the states with the same counts.
 
-    A deterministic transform: `q(y|x)` is 0 or 1. A uniform permutation of the free bits inside each window draws `x'`
-    exactly.
+    A deterministic transform: `q(y|x)` is 0 or 1. A uniform permutation of the free bits inside each window samples
+    `x'` exactly.
 
-    *Forgets* where in its window a one stands. *Costs* `1 + M` energies. *Choose it* for images, as a coarse view,
+    *Forgets* where in its window each one stands. *Costs* `1 + M` energies. *Choose it* for images, as a coarse view,
     beside another perturbation: the law of the counts themselves is not forgotten, hence not learned.
 
     Args:

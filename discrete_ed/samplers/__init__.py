@@ -1,4 +1,10 @@
-"""Samplers: Markov kernels and how to run them."""
+"""Samplers: Markov kernels and how to run them.
+
+To add a sampler, touch five places: its module with a subclass of `Kernel`, the list below, its name in
+`registry.KERNELS` and in `names.KernelName`, which the command line offers, and the contract tests in
+`tests/samplers/test_kernels.py`. A sampler of a user's own is the class, with an entry in `KERNELS` if the job `sample`
+should know it.
+"""
 
 from discrete_ed.samplers.block import BlockGibbs
 from discrete_ed.samplers.chain import chain, sample

@@ -43,15 +43,15 @@ class BlockGibbs(Kernel):
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         u_hidden = uniforms(state, len(state.x), len(_rbm(local).hidden_bias), generator=generator)
         u_visible = uniforms(state, *state.x.shape, generator=generator)
-        return self.redraw(local, state, u_hidden, u_visible)
+        return self.sample_both(local, state, u_hidden, u_visible)
 
-    def redraw(self, local: LocalEvaluation, state: State, u_hidden: Tensor, u_visible: Tensor) -> State:
+    def sample_both(self, local: LocalEvaluation, state: State, u_hidden: Tensor, u_visible: Tensor) -> State:
         """Both half steps: a bit becomes one where its uniform, `(B, H)` or `(B, D)`, lies below its probability."""
         machine, energy = _rbm(local), local.energy
         with torch.no_grad():
             h = (u_hidden < self.hidden(machine, state.x)).to(state.x.dtype)
-            redrawn = (u_visible < self.visible(machine, h)).to(state.x.dtype)
-            x = torch.where(energy.free(state.x), redrawn, state.x)
+            sampled = (u_visible < self.visible(machine, h)).to(state.x.dtype)
+            x = torch.where(energy.free(state.x), sampled, state.x)
             return State(x, energy(x), state.delta, (x != state.x).any(-1))
 
     def hidden(self, energy: RBMEnergy, x: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ def _advance(
 def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     """The fastest loop for a kernel, a model, and so many chains: `(bits, steps, counter)` to `(bits, moved, counter)`.
 
-    Bits are uint8 `(B, D)`; `moved`, `(B,)`, tells which chains' last step accepted a proposal or changed a bit.
+    Bits are uint8 `(B, D)`; `moved`, `(B,)`, marks the chains whose last step accepted a proposal or changed a bit.
     """
     run = loops()
     if isinstance(kernel, GibbsWithGradients):
@@ -129,7 +129,7 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
 def couple_from_the_past(
     energy: IsingEnergy, count: int, most: int, generator: torch.Generator | None
 ) -> tuple[Tensor, int] | None:
-    """Perfect draws `(count, D)` of a ferromagnet, and how many had not met; None where there is no loop for it."""
+    """Perfect samples `(count, D)` of a ferromagnet, and how many had not met; None where there is no loop for it."""
     couplings, fields = (part.detach().double() for part in (energy.couplings, energy.fields))
     if couplings.device.type != "cpu" or loops() is None:
         return None
@@ -139,18 +139,18 @@ def couple_from_the_past(
         return None
     tables = _tabled(model, np.arange(len(fields)), degree)
     first = torch.randint(2**63 - 1, (), generator=generator).item()
-    stretch = (most + 1) * len(fields) * int(loops().STEP)  # of the counter, for each draw
-    draws = [
+    stretch = (most + 1) * len(fields) * int(loops().STEP)  # of the counter, for each sample
+    samples = [
         loops().couple(**tables, most=most, counter=np.uint64((first + n * stretch) % 2**64)) for n in range(count)
     ]
-    bits = np.array([bits for bits, _ in draws], np.uint8).reshape(count, len(fields))
-    return torch.from_numpy(bits).to(energy.fields.dtype), sum(not met for _, met in draws)
+    bits = np.array([bits for bits, _ in samples], np.uint8).reshape(count, len(fields))
+    return torch.from_numpy(bits).to(energy.fields.dtype), sum(not met for _, met in samples)
 
 
 def _flips(
     model: Interactions, run: Any, choice: Any, bits: Array, steps: int, counter: np.uint64
 ) -> tuple[Array, Array, np.uint64]:
-    """Steps that flip one spin at most, with all local fields at hand."""
+    """Steps that flip one spin at most, with all local fields kept up to date."""
     s = _spins(bits)
     moved, counter = run(s, model.local_fields(s), *model.rows, choice, steps, counter)
     return _bits(s), moved, counter

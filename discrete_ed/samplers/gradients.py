@@ -61,7 +61,7 @@ class GibbsWithGradients(Kernel):
     >>> from discrete_ed import Exact, IsingEnergy
     >>> kernel, local = GibbsWithGradients(), Exact(IsingEnergy(2))
     >>> state = kernel.init(local, torch.zeros(3, 2))
-    >>> kernel.step(local, state).x.sum(-1)  # where all states are alike, every flip is accepted
+    >>> kernel.step(local, state).x.sum(-1)  # where all states have one energy, every flip is accepted
     tensor([1., 1., 1.])
     """
 
@@ -103,7 +103,7 @@ class GibbsWithGradients(Kernel):
 class PathAuxiliary(Kernel):
     """Flip several bits at once: a path of flips, proposed from the differences at its start.
 
-    A length `L` is drawn uniformly from `1, …, 2m − 1` (at most the number of free bits), then a path of different
+    A length `L` is chosen uniformly from `1, …, 2m − 1` (at most the number of free bits), then a path of different
     bits `i_1, …, i_L`, with `w_i(x) = g(exp(−Δ_i(x)))`, from
 
         q(i_1 … i_L | x) = Π_k w_{i_k}(x) / (Σ_i w_i(x) − Σ_{l<k} w_{i_l}(x)).

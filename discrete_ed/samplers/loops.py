@@ -289,7 +289,7 @@ def couple(
     most: int,
     counter: np.uint64,
 ) -> tuple[Bits, bool]:
-    """Coupling from the past: one draw `(D,)`, and whether the lowest and the highest chain met within `most` sweeps.
+    """Coupling from the past: one sample `(D,)`, and whether the lowest and the highest chain met within `most` sweeps.
 
     The arguments of `sweep_each`; thresholds must rise with the neighbours. The random words of a sweep are those of a
     place of the counter, so that the same ones come again when the chains start earlier.

@@ -1,4 +1,4 @@
-"""Perfect samples: draws from the law itself, with nothing to converge."""
+"""Perfect samples: independent samples of exactly the law, so that there is no convergence to judge."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from discrete_ed.states import to_spins
 def perfect_sample(
     energy: IsingEnergy, count: int, *, max_sweeps: int = 2**14, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Independent draws from exactly the law of a ferromagnetic Ising model, `(count, D)`, by coupling from the past.
+    """Independent samples from exactly the law of a ferromagnetic Ising model, `(count, D)`, by coupling from the past.
 
     Heat-bath sweeps with shared uniforms keep the order of two chains where no coupling is negative. So when chains
     started at sweep `−T` from all spins down and from all spins up have met at sweep 0, all chains have, and where
-    they met is a draw. `T` is doubled until that happens, with the same uniforms again for the sweeps used before.
+    they met is a sample. `T` is doubled until that happens, with the same uniforms again for the sweeps used before.
     Fields may have any sign. The sweeps needed grow steeply below the critical temperature.
 
     Args:
-        count: how many draws; they are run side by side.
+        count: how many samples; their chains run side by side.
         max_sweeps: the largest `T`.
 
     Raises:
         InputError: an energy other than an `IsingEnergy`, a negative coupling, or a `count` below zero.
-        NumericalError: some chains haven't met after `max_sweeps`. No partial answer is given: the draws that come
+        NumericalError: some chains haven't met after `max_sweeps`. No partial answer is given: the samples that come
             early aren't distributed as all are.
 
     Source: Propp and Wilson 1996, Random Structures and Algorithms 9, 223–252.
@@ -76,4 +76,4 @@ def perfect_sample(
 
 
 def _not_met(apart: int, count: int, sweeps: int) -> NumericalError:
-    return NumericalError(f"perfect_sample: {apart} of {count} draws have not met after {sweeps} sweeps")
+    return NumericalError(f"perfect_sample: {apart} of {count} pairs of chains have not met after {sweeps} sweeps")

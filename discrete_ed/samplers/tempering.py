@@ -82,7 +82,7 @@ class ParallelTempering(Kernel):
 
     Raises:
         InputError: a ladder with fewer than two rungs or a value that isn't positive; from `init`, a batch that the
-            rungs don't divide, and whatever the kernel refuses.
+            rungs don't divide, and what the kernel refuses.
 
     Source: Geyer 1991, "Markov chain Monte Carlo maximum likelihood", Computing Science and Statistics 23, 156–163.
 

@@ -363,6 +363,17 @@ def test_a_manifest_that_asks_for_too_much_is_refused(saved, kind, arguments, me
         load_energy(folder)
 
 
+def test_a_manifest_of_many_nested_energies_is_refused(saved):
+    _, folder = saved
+    manifest = json.loads((folder / MANIFEST).read_text())
+    plan = {"energy": "BernoulliEnergy", "arguments": {"logits": 1}}
+    for _ in range(300):
+        plan = {"energy": "Clamped", "arguments": {"energy": plan, "known": [True]}}
+    (folder / MANIFEST).write_text(json.dumps({**manifest, **plan}))
+    with pytest.raises(InputError, match="expected arguments and weights that fit Clamped, but"):
+        load_energy(folder)
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"{}"])
 def test_a_manifest_that_is_none_is_refused(saved, content):
     _, folder = saved

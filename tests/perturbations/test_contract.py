@@ -328,7 +328,7 @@ def test_mean_pool_keeps_the_counts_of_every_window_and_mixes_within(generator):
 def test_a_node_block_holds_all_pairs_among_nodes_that_exist_each_equally_often(generator):
     x = graphs_to_states([nx.path_graph(6)], 9).to(DEVICE).float().expand(20_000, -1)
     free = GraphEnergy(9, width=4, layers=0).to(DEVICE).free(x[:1])[0]
-    blocks = NodeBlock(size=4).draw(x, free.expand(x.shape), generator=generator)
+    blocks = NodeBlock(size=4).sample_block(x, free.expand(x.shape), generator=generator)
     assert blocks.shape == (20_000, 6)
     share = blocks.flatten().bincount(minlength=x.shape[1]) / len(x)
     assert (share[~free] == 0).all()
