@@ -1,9 +1,13 @@
-"""Every name that the command line offers, and the numbers that several rooms share. Imports nothing heavy."""
+"""Every name that the command line offers, and the numbers that several rooms share. Imports nothing heavy.
+
+Each list of names stands here once; `tests/test_names.py` compares it with the registry that gives the names a meaning.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
+EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
 EstimatorName = Literal[
     "auto",
     "single-site",
@@ -14,7 +18,6 @@ EstimatorName = Literal[
     "contrastive-divergence",
     "maximum-likelihood",
 ]
-PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 KernelName = Literal[
     "auto",
     "gibbs",
@@ -25,12 +28,22 @@ KernelName = Literal[
     "block-gibbs",
     "swendsen-wang",
 ]
-NetworkName = Literal["mlp", "residual", "conv"]
-EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
+NetworkName = Literal["mlp", "residual", "conv"]
+PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
-ProtocolName = Literal["edp", "gran", "psd"]
 PropertyName = Literal["connected", "planar", "tree", "bipartite"]
+ProtocolName = Literal["edp", "gran", "psd"]
 
-ENUMERATED_BITS = 16
-"""up to so many bits fits are judged, and states sampled, by enumeration of all `2^D` states"""
+ENUMERABLE_BITS: Final = 20
+"""The largest number of bits for which sums over all states (log Z, the law, its moments) are made by enumeration."""
+SMALL_BITS: Final = 16
+"""The largest number of bits for which enumeration is the default: states are sampled from the enumerated law, fits
+are judged by it, and couplings are estimated by maximum likelihood."""
+Z_95: Final = 1.96
+"""Standard errors on either side of an estimate that make a 95% interval of a normal law."""
+
+EPSILON: Final = {"ed": 0.1, "block-ed": 0.5}
+"""Default ε of the losses of density estimation: the probability that the perturbation flips a bit."""
+ISING_EPSILON: Final = {"bernoulli": 0.01, "block": 0.1}
+"""Default ε of the estimators of Ising couplings that perturb their data."""

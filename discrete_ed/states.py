@@ -7,6 +7,7 @@ that node `i` is there. So graphs of different sizes are states of one space.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import isqrt
 
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from discrete_ed.errors import InputError
 
-MAX_ENUMERABLE_BITS = 24
+MAX_TABLE_BITS = 24  # a table of 2^24 states takes 1.6 gigabytes of float32
+CHUNK = 2**14  # states that `state_chunks` gives at once
 
 
 def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
@@ -24,10 +26,27 @@ def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torc
     >>> enumerate_states(2).tolist()
     [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     """
-    if not 0 <= d <= MAX_ENUMERABLE_BITS:
-        raise InputError(f"d: expected 0 to {MAX_ENUMERABLE_BITS} bits to enumerate, got {d}")
+    if not 0 <= d <= MAX_TABLE_BITS:
+        raise InputError(f"d: expected 0 to {MAX_TABLE_BITS} bits to enumerate, got {d}")
+    return _states(0, 2**d, d, dtype, device)
+
+
+def state_chunks(
+    d: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", size: int | None = None
+) -> Iterator[Tensor]:
+    """All `2^d` states in the order of `enumerate_states`, `size` of them at a time (2^14 where not given).
+
+    >>> [x.shape for x in state_chunks(3, size=6)]
+    [torch.Size([6, 3]), torch.Size([2, 3])]
+    """
+    size = size or CHUNK
+    for start in range(0, 2**d, size):
+        yield _states(start, min(start + size, 2**d), d, dtype, device)
+
+
+def _states(start: int, stop: int, d: int, dtype: torch.dtype, device: torch.device | str) -> Tensor:
     powers = torch.arange(d - 1, -1, -1, device=device)
-    return ((torch.arange(2**d, device=device).unsqueeze(-1) >> powers) & 1).to(dtype)
+    return ((torch.arange(start, stop, device=device).unsqueeze(-1) >> powers) & 1).to(dtype)
 
 
 def to_spins(x: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from torch import Tensor
 from discrete_ed.density.losses import Loss
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.errors import NumericalError
-from discrete_ed.likelihood.partition import log_likelihood
+from discrete_ed.likelihood import log_likelihood
 from discrete_ed.losses import pseudo_likelihood
-from discrete_ed.names import ENUMERATED_BITS
+from discrete_ed.names import SMALL_BITS
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.training.fit import FitConfig, Record, shuffled_batches
 from discrete_ed.training.selection import Selected, fit_selected
@@ -33,7 +33,7 @@ def validation_score(energy: Energy, x: Tensor) -> float:
     >>> round(validation_score(BernoulliEnergy(2), torch.zeros(5, 2)), 4)  # −2 log 2
     -1.3863
     """
-    if x.shape[1] <= ENUMERATED_BITS:
+    if x.shape[1] <= SMALL_BITS:
         return log_likelihood(energy, x).mean
     with torch.no_grad():
         return -pseudo_likelihood(energy, x).item()
@@ -79,7 +79,7 @@ def fit_density(
     """
     config = config or FitConfig()
     bits = train.shape[1]
-    scored = valid if bits <= ENUMERATED_BITS else valid[: max(2, SCORED_FLIPS // bits)]
+    scored = valid if bits <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
     return fit_selected(
         energy,
         loss,

@@ -11,10 +11,8 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, NetworkEnergy, RBMEnergy
-from discrete_ed.energies.base import of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.names import EnergyName, NetworkName
-from discrete_ed.samplers import BlockGibbs, GibbsWithGradients, Kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +86,3 @@ def density_energy(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return ENERGIES[name](_EnergySettings(logits, width, layers, shape))
-
-
-def chain_kernel(energy: Energy) -> Kernel:
-    """The kernel that suits an energy: block Gibbs for an `RBMEnergy`, Gibbs-with-gradients for any other."""
-    return GibbsWithGradients() if of_kind(energy, RBMEnergy) is None else BlockGibbs()

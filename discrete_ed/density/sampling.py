@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from discrete_ed.density.models import chain_kernel
 from discrete_ed.energies import Energy
-from discrete_ed.energies.local import Taylor
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.enumeration import log_law
-from discrete_ed.names import ENUMERATED_BITS
-from discrete_ed.samplers import State, sample
+from discrete_ed.likelihood import log_law
+from discrete_ed.names import SMALL_BITS
+from discrete_ed.samplers import State, local_for, sample, suitable_kernel
 from discrete_ed.states import enumerate_states
 
 SNAPSHOTS = 10
@@ -71,7 +69,7 @@ def sample_density(
     if count < 1 or count % SNAPSHOTS:
         raise InputError(f"count: expected a multiple of {SNAPSHOTS}, since each chain gives so many, got {count}")
     bits, device = training_states.shape[1], training_states.device
-    if bits <= ENUMERATED_BITS:
+    if bits <= SMALL_BITS:
         start = training_states.new_zeros(count, bits).float()
         return DensitySamples(sample_states(energy, count, start, generator=generator), None)
     pilot = torch.Generator(device).manual_seed(seed)
@@ -145,12 +143,13 @@ def sample_states(
     if len(start) * snapshots != count:
         raise InputError(f"start: expected {count} / {snapshots} states, one for each chain, got {len(start)}")
     bits = start.shape[1]
-    if bits <= ENUMERATED_BITS and energy.free(start).all():
+    if bits <= SMALL_BITS and energy.free(start).all():
         with torch.no_grad():
-            law = log_law(energy, bits, dtype=start.dtype).double().exp()
+            law = log_law(energy, dtype=start.dtype).double().exp()
         rows = law.multinomial(count, replacement=True, generator=generator)
         return enumerate_states(bits, dtype=start.dtype, device=rows.device)[rows]
-    kernel, local = chain_kernel(energy), Taylor(energy)
+    kernel = suitable_kernel(energy, purpose="training")
+    local = local_for(kernel, energy)
     x, samples = start, []
     for k in range(snapshots):
         x = sample(kernel, local, x, max(1, steps // 10) if k else steps, generator=generator, callback=callback)

@@ -13,7 +13,7 @@ from torch import Tensor
 from discrete_ed.data import Toy
 from discrete_ed.density.sampling import SNAPSHOTS
 from discrete_ed.energies import BernoulliEnergy, Energy
-from discrete_ed.likelihood.partition import (
+from discrete_ed.likelihood import (
     LogLikelihood,
     LogPartition,
     estimate_log_z,
@@ -229,7 +229,7 @@ def _random_rows(states: Tensor, count: int) -> Tensor:
 
 def score_against_truth(toy: Toy, energy: Energy, test: Tensor, generator: torch.Generator | None = None) -> ToyScores:
     """The entropy of the true law on the test states, and the published protocol's likelihood of 4,000 of them."""
-    log_z, error = importance_log_z(energy, test.shape[1], UNIFORM_SAMPLES, generator=generator)
+    log_z, error = importance_log_z(energy, UNIFORM_SAMPLES, generator=generator)
     with torch.no_grad():
         published = energy(test[:MMD_SIZE]).mean().item() + log_z
     truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())

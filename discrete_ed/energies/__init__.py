@@ -1,10 +1,10 @@
-"""Energies: what a model is."""
+"""Energies: what a model is, how samplers see it, and how it is saved."""
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.clamped import Clamped
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
-from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
+from discrete_ed.energies.local import Evaluation, Exact, LocalEvaluation, Taylor
 from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.rbm import RBMEnergy
@@ -16,6 +16,7 @@ __all__ = [
     "Clamped",
     "ConvEnergy",
     "Energy",
+    "Evaluation",
     "Exact",
     "GraphEnergy",
     "IsingEnergy",

@@ -1,13 +1,18 @@
-"""What every energy can do: be evaluated, tell the cost of every flip, and say which bits may change."""
+"""What every energy can do: be evaluated, give the cost of every flip, and say what it is."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import inspect
+import json
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.names import KernelName
 
 AnyEnergy = TypeVar("AnyEnergy", bound="Energy")
 
@@ -17,26 +22,80 @@ CHUNK = 2**14  # states evaluated at once by the default `flip_delta`; bounds it
 class Energy(nn.Module):
     """An energy-based model `p(x) ∝ exp(−E(x))` over bit vectors `x ∈ {0, 1}^D`; lower energy is more probable.
 
-    A subclass needs `forward`; it overrides `flip_delta` where a closed form is cheaper than evaluating every
+    A subclass needs `forward`. It overrides `flip_delta` where a closed form is cheaper than evaluating every
     neighbour, and `free` where some bits of a state must never change. A subclass of an energy with another `forward`
-    doesn't inherit the closed form.
+    inherits neither the closed form nor the kernel that suits the old energy.
+
+    An energy also knows itself: `bits` is the number of bits `D`, and `arguments` gives what builds it again. Both
+    work without further code where the constructor takes numbers, text, lists or other energies, and where one
+    argument, or an attribute that the constructor sets, is called `bits`.
 
     >>> class Independent(Energy):
-    ...     def __init__(self, fields):
+    ...     def __init__(self, bits):
     ...         super().__init__()
-    ...         self.fields = nn.Parameter(fields)
+    ...         self.fields = nn.Parameter(torch.arange(bits) + 1.0)
     ...     def forward(self, x):
     ...         return -x @ self.fields
-    >>> energy = Independent(torch.tensor([1.0, -2.0]))
-    >>> energy.flip_delta(torch.tensor([[0.0, 0.0]])).tolist()
+    >>> energy = Independent(2)
+    >>> energy.flip_delta(torch.tensor([[0.0, 1.0]])).tolist()
     [[-1.0, 2.0]]
+    >>> energy.bits, energy.arguments()
+    (2, {'bits': 2})
     """
+
+    kernel_name: ClassVar[KernelName] = "gibbs-with-gradients"
+    """The name of the kernel that suits this energy, which `samplers.suitable_kernel` takes."""
+
+    def __new__(cls, *given: Any, **named: Any) -> Energy:
+        energy = super().__new__(cls)
+        energy.__dict__["_recorded"] = _recorded(cls, given, named)
+        return energy
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        by_whom = next(kind for kind in cls.__mro__ if "flip_delta" in vars(kind))
-        if getattr(by_whom, "forward", Energy.forward) not in (Energy.forward, cls.forward):  # that of another energy
-            cls.flip_delta = Energy.flip_delta  # type: ignore[method-assign]
+        for name in ("flip_delta", "kernel_name"):  # they hold for one forward
+            owner = _owner(cls, name)
+            if getattr(owner, "forward", Energy.forward) not in (Energy.forward, cls.forward):
+                setattr(cls, name, getattr(Energy, name))
+        owner = _owner(cls, "arguments")
+        constructor = vars(owner).get("__init__", cls.__init__)
+        if constructor is not cls.__init__:  # arguments of another constructor
+            cls.arguments = Energy.arguments  # type: ignore[method-assign]
+
+    @cached_property
+    def bits(self) -> int:
+        """The number of bits `D` of a state: the constructor's argument `bits`, unless a class says otherwise.
+
+        A class says otherwise by setting `self.bits` in its constructor, or by a property.
+
+        Raises:
+            InputError: the number isn't known.
+        """
+        bits = self.__dict__["_recorded"].get("bits")
+        if not isinstance(bits, int) or isinstance(bits, bool):
+            raise InputError(
+                f"bits: expected {type(self).__name__} to know its number of bits, got no argument of that name; set "
+                "self.bits in its constructor"
+            )
+        return bits
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, such as JSON can hold: with them the class builds the energy again.
+
+        Weights are saved by themselves, so arguments need to give the shapes only. This default records what the
+        constructor was called with; an energy among the arguments is described by its class and its own arguments.
+        A class whose constructor takes tensors overrides it, for instance with a number in place of a tensor.
+
+        Raises:
+            InputError: the constructor was called with something that JSON can't hold.
+        """
+        for name, value in self.__dict__["_recorded"].items():
+            if isinstance(value, _Unrecorded):
+                raise InputError(
+                    f"arguments: expected {type(self).__name__} to be built from values that JSON can hold, got "
+                    f"{name} of type {value.kind}; define arguments() to give others"
+                )
+        return {name: _described(value) for name, value in self.__dict__["_recorded"].items()}
 
     @property
     def unclamped(self) -> Energy:
@@ -53,44 +112,110 @@ class Energy(nn.Module):
         This default evaluates all `B D` neighbours, some `CHUNK` of them at a time.
         """
         batch, bits = x.shape
-        here = self(x)
+        energy = self(x)
         eye = torch.eye(bits, dtype=x.dtype, device=x.device)
         rows = max(1, CHUNK // max(bits, 1))
-        there = [self((x[i : i + rows, None, :] - eye).abs()) for i in range(0, batch, rows)]
-        if not there:
+        parts = [self((x[i : i + rows, None, :] - eye).abs()) for i in range(0, batch, rows)]
+        if not parts:
             return x.new_zeros(batch, bits)
-        found = torch.cat(there)
-        check_shape(self, found, (batch, bits))
-        return found - here.unsqueeze(-1)
+        neighbours = torch.cat(parts)
+        check_shape(self, neighbours, (batch, bits))
+        return neighbours - energy.unsqueeze(-1)
 
     def free(self, x: Tensor) -> Tensor:
         """The bits that may change, `(..., D)` bool. It must not depend on the bits that may. Default: all."""
         return torch.ones_like(x, dtype=torch.bool)
 
 
+def _owner(cls: type, name: str) -> type:
+    """The class that defines what `cls` has under this name."""
+    return next(kind for kind in cls.__mro__ if name in vars(kind))
+
+
+class _Unrecorded:
+    """What stands for an argument that can't be saved."""
+
+    def __init__(self, value: object) -> None:
+        self.kind = type(value).__name__
+
+
+def _recorded(cls: type[Energy], given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor by name, with its defaults; tensors and the like aren't kept alive.
+
+    The values of `*arguments` are one list.
+    """
+    signature = inspect.signature(cls.__init__)
+    try:
+        bound = signature.bind(None, *given, **named)
+    except TypeError:  # the constructor is about to raise the same, in words of its own
+        return {}
+    passed = set(bound.arguments)
+    bound.apply_defaults()
+    found: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            found.update({key: _plain(each) for key, each in value.items()})
+            continue
+        plain = _plain(value)
+        empty = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL and not value
+        if not empty and (name in passed or not isinstance(plain, _Unrecorded)):  # the class knows its defaults
+            found[name] = plain
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A copy of what JSON can hold, energies as they are, `_Unrecorded` for anything else."""
+    if isinstance(value, Energy):
+        return value
+    if isinstance(value, list | tuple):
+        parts = [_plain(each) for each in value]
+        return next((part for part in parts if isinstance(part, _Unrecorded)), parts)
+    if isinstance(value, np.integer):
+        return int(value)
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return _Unrecorded(value)
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, Energy):
+        return describe(value)
+    return [_described(each) for each in value] if isinstance(value, list) else value
+
+
+def describe(energy: Energy) -> dict[str, Any]:
+    """The class of an energy and the arguments that build it again, such as JSON can hold.
+
+    Raises:
+        InputError: the arguments can't be recorded.
+    """
+    return {"energy": type(energy).__name__, "arguments": energy.arguments()}
+
+
 def device_of(energy: nn.Module) -> torch.device:
-    """Where the parameters are; without any, the CPU."""
+    """The device of the parameters; the CPU where there are none."""
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
 
 
 def of_kind(energy: Energy, kind: type[AnyEnergy]) -> AnyEnergy | None:
-    """The energy, seen through `Clamped`, if what is known of that kind holds for it; else None.
+    """The energy, seen through `Clamped`, if formulas for that kind of energy hold for it; else None.
 
-    That isn't so for a subclass with another `forward`.
+    They don't hold for a subclass with another `forward`.
     """
     bare = energy.unclamped if isinstance(energy, Energy) else energy
     return bare if isinstance(bare, kind) and type(bare).forward is kind.forward else None
 
 
 def check_kind(energy: object, kind: type[Energy]) -> None:
-    """Raise `InputError` unless what is known of that kind of energy holds for this one, all bits free."""
+    """Raise `InputError` unless formulas for that kind of energy hold for this one, and all of its bits are free."""
     if not isinstance(energy, kind) or of_kind(energy, kind) is None:
         more = " with another forward" if isinstance(energy, kind) else ""
         raise InputError(f"energy: expected {kind.__name__}, got {type(energy).__name__}{more}")
 
 
 def dtype_of(energy: nn.Module) -> torch.dtype:
-    """The precision of the parameters; without any, single."""
+    """The precision of the parameters; single where there are none."""
     return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
 
 
@@ -104,7 +229,7 @@ def check_type(energy: object, name: str = "energy") -> None:
 
 
 def check_free(energy: Energy, x: Tensor) -> None:
-    """Raise `InputError` unless all bits of the states `(B, D)` may change, as whatever sums over all states needs."""
+    """Raise `InputError` unless all bits of the states `(B, D)` may change, as sums over all states need."""
     if not energy.free(x).all():
         raise InputError(
             f"energy: expected one that freezes no bit, since log Z depends on those that are frozen, got "
@@ -123,8 +248,8 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
 
 def explain(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
     """Raise `InputError` where shape, precision or device are why torch refused to evaluate an energy at `x`."""
-    told = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
-    if told and not isinstance(error, torch.OutOfMemoryError):
+    explained = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
+    if explained and not isinstance(error, torch.OutOfMemoryError):
         raise InputError(
             f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
             f"{x.device}: {str(error).splitlines()[0]}"
@@ -134,14 +259,14 @@ def explain(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
 def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
     """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two numbers or +∞.
 
-    It must also take them as `(2, 1, D)`, for losses evaluate negatives together with their data.
+    It must also take states of shape `(2, 1, D)`, since losses evaluate negatives together with their data.
 
     Args:
-        trainable: whether they must also be finite and depend on parameters that gradients reach.
+        trainable: whether the values must also be finite and depend on parameters that gradients reach.
 
     Raises:
-        InputError: not an `Energy`; another shape or an integer type comes out; nothing of it can be trained.
-        NumericalError: an energy is NaN or −∞, or, to be trained, +∞.
+        InputError: the module isn't an `Energy`, returns another shape or an integer type, or has nothing to train.
+        NumericalError: an energy is NaN or −∞; or +∞, if it is to be trained.
     """
     check_type(energy)
     rows = x[:2].expand(2, -1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies.base import Energy, describe
 from discrete_ed.errors import InputError
 
 
@@ -13,12 +17,13 @@ class Clamped(Energy):
     """The same energy with known bits held fast: `p(x_free | x_known) ∝ exp(−E(x))`.
 
     Known bits keep the values that a state has there, so one energy serves all conditions: chains that start at rows of
-    a table fill in what isn't known, and losses learn the conditional law alone, since none of them touches a frozen
-    bit. It has the parameters of the energy, and no others.
+    a table fill in the bits that aren't known, and losses learn the conditional law alone, since no loss touches a
+    frozen bit. It has the parameters of the energy, and no others.
 
     Args:
         energy: any energy; bits that it freezes stay frozen.
-        known: bool, `(D,)` for all states alike, or `(B, D)` for batches of `B` states, to each its own row.
+        known: bool, `(D,)` for all states alike, or `(B, D)` for batches of `B` states, one row for each state; a
+            tensor, or lists of bools.
 
     Raises:
         InputError: `known` isn't bool, or its shape isn't that of the states.
@@ -34,12 +39,21 @@ class Clamped(Energy):
 
     known: Tensor
 
-    def __init__(self, energy: Energy, known: Tensor) -> None:
+    def __init__(self, energy: Energy, known: Tensor | Sequence[bool] | Sequence[Sequence[bool]]) -> None:
         super().__init__()
+        if not isinstance(known, Tensor):
+            known = torch.tensor(known)
         if known.dtype != torch.bool or known.ndim not in (1, 2):
             raise InputError(f"known: expected bools of shape (D,) or (B, D), got {known.dtype}, {tuple(known.shape)}")
         self.energy = energy
         self.register_buffer("known", known, persistent=False)
+
+    @cached_property
+    def bits(self) -> int:
+        return self.known.shape[-1]
+
+    def arguments(self) -> dict[str, Any]:
+        return {"energy": describe(self.energy), "known": self.known.tolist()}
 
     @property
     def unclamped(self) -> Energy:

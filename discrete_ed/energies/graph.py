@@ -47,6 +47,7 @@ class GraphEnergy(Energy):
         if max_nodes < 1:
             raise InputError(f"max_nodes: expected at least 1, got {max_nodes}")
         self.max_nodes = max_nodes
+        self.bits = triangle_size(max_nodes)
         self.embed = nn.Sequential(nn.Linear(4, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(layers)
@@ -61,10 +62,9 @@ class GraphEnergy(Energy):
         return exists[..., rows] & exists[..., columns] & (rows != columns)
 
     def _matrix(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != triangle_size(self.max_nodes):
+        if x.shape[-1] != self.bits:
             raise InputError(
-                f"x: expected {triangle_size(self.max_nodes)} bits, a graph over at most {self.max_nodes} nodes, "
-                f"got shape {tuple(x.shape)}"
+                f"x: expected {self.bits} bits, a graph over at most {self.max_nodes} nodes, got shape {tuple(x.shape)}"
             )
         return to_matrix(x)
 

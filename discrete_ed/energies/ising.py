@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
+from discrete_ed.names import KernelName
 from discrete_ed.states import to_spins
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class IsingEnergy(Energy):
     [-1.0, 1.0]
     """
 
+    kernel_name: ClassVar[KernelName] = "gibbs-sweep"
+
     def __init__(self, couplings: Tensor | int, fields: Tensor | None = None) -> None:
         super().__init__()
         if isinstance(couplings, int):
@@ -48,6 +51,10 @@ class IsingEnergy(Energy):
             raise InputError(f"fields: expected shape ({d},), got {tuple(fields.shape)}")
         self.pairs = nn.Parameter(couplings.detach().clone().triu(1))  # the diagonal and what lies below stay unused
         self.fields = nn.Parameter(fields.detach().clone())
+        self.bits = d
+
+    def arguments(self) -> dict[str, Any]:
+        return {"couplings": self.bits}
 
     @property
     def couplings(self) -> Tensor:

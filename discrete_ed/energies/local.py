@@ -1,13 +1,14 @@
 """How a sampler sees a model: only through its local evaluation `x ↦ (E(x), Δ(x))`.
 
-`Exact` and `Taylor` stay two visible things, since some kernels (Gibbs) are only right with exact differences while
-others (Gibbs-with-gradients) correct for a rough estimate.
+`Exact` and `Taylor` are two different classes, since some kernels (Gibbs) are only right with exact differences while
+others (Gibbs-with-gradients) correct for a rough estimate. Any other class with the members of `LocalEvaluation` serves
+as well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +18,11 @@ from discrete_ed.errors import InputError
 
 
 class Evaluation(NamedTuple):
-    """What a sampler may know of a state."""
+    """What a sampler may know of a state.
+
+    >>> Evaluation(energy=torch.zeros(2), delta=torch.zeros(2, 5)).delta.shape
+    torch.Size([2, 5])
+    """
 
     energy: Tensor
     """`β E(x)`, shape `(B,)`."""
@@ -25,12 +30,44 @@ class Evaluation(NamedTuple):
     """`β (E(x with bit i flipped) − E(x))`, exact or estimated, shape `(B, D)`; `+inf` at frozen bits."""
 
 
+class LocalEvaluation(Protocol):
+    """What a sampler needs of a model: energies and differences at states, at an inverse temperature.
+
+    `Exact` and `Taylor` are local evaluations. Another one is a class with these members; it need not inherit.
+
+    >>> from discrete_ed import IsingEnergy, Taylor
+    >>> def lowest(local: LocalEvaluation, x):  # the bit whose flip lowers the energy most
+    ...     return local(x).delta.argmin(-1)
+    >>> lowest(Taylor(IsingEnergy(torch.zeros(2, 2), torch.tensor([0.1, 0.5]))), torch.zeros(1, 2))
+    tensor([1])
+    """
+
+    @property
+    def energy(self) -> Energy:
+        """The energy whose law is sampled."""
+
+    @property
+    def beta(self) -> float | Tensor:
+        """The inverse temperature: one number, or a tensor `(B,)` with one for each state of the batch."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the differences are exact; kernels such as `Gibbs` refuse estimates."""
+
+    def __call__(self, x: Tensor) -> Evaluation:
+        """`β E(x)`, which must be exact, and `β Δ(x)`, with `+inf` at frozen bits, of states `(B, D)`."""
+
+    def at_beta(self, beta: float | Tensor) -> LocalEvaluation:
+        """The same evaluation at `beta` times this inverse temperature; `beta` is a number or `(B,)`."""
+
+
 def _per_bit(beta: float | Tensor) -> float | Tensor:
     return beta.unsqueeze(-1) if isinstance(beta, Tensor) else beta
 
 
-def _freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
-    if getattr(energy.free, "__func__", None) is Energy.free:  # all are free: most are spared two passes over the bits
+def freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
+    """The differences with `+inf` at the frozen bits of the states `(B, D)`."""
+    if getattr(energy.free, "__func__", None) is Energy.free:  # all bits are free, which saves two passes over them
         return delta
     return delta.masked_fill(~energy.free(x), torch.inf)
 
@@ -39,7 +76,7 @@ def _freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
 class Exact:
     """Local evaluation with the exact `energy.flip_delta`, at inverse temperature `beta`.
 
-    `beta` is one number, or a tensor `(B,)` with one for each state of the batch, as parallel tempering needs.
+    `beta` is one number, or a tensor `(B,)` with one for each state of the batch, which parallel tempering needs.
 
     >>> from discrete_ed import IsingEnergy
     >>> magnet = IsingEnergy(torch.zeros(2, 2), fields=torch.tensor([1.0, 0.5]))
@@ -52,8 +89,15 @@ class Exact:
 
     def __call__(self, x: Tensor) -> Evaluation:
         with torch.no_grad():
-            delta = _freeze(self.energy, x, _per_bit(self.beta) * self.energy.flip_delta(x))
+            delta = freeze(self.energy, x, _per_bit(self.beta) * self.energy.flip_delta(x))
             return Evaluation(self.beta * self.energy(x), delta)
+
+    @property
+    def exact(self) -> bool:
+        return True
+
+    def at_beta(self, beta: float | Tensor) -> Exact:
+        return replace(self, beta=self.beta * beta)
 
 
 @dataclass(frozen=True)
@@ -64,7 +108,7 @@ class Taylor:
     differentiable in `x`. The energy itself is exact.
 
     Raises:
-        InputError: when called, an energy that no gradient in `x` comes from.
+        InputError: when called, an energy that isn't differentiable in `x`.
 
     >>> from discrete_ed import IsingEnergy
     >>> pair = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
@@ -85,8 +129,12 @@ class Taylor:
                     f"energy: expected {type(self.energy).__name__} to be differentiable in x, got no gradient; use "
                     "Exact, which needs none"
                 )
-        delta = _freeze(self.energy, x, _per_bit(self.beta) * (1 - 2 * x) * slope)
+        delta = freeze(self.energy, x, _per_bit(self.beta) * (1 - 2 * x) * slope)
         return Evaluation(self.beta * value.detach(), delta)
 
+    @property
+    def exact(self) -> bool:
+        return False
 
-LocalEvaluation = Exact | Taylor
+    def at_beta(self, beta: float | Tensor) -> Taylor:
+        return replace(self, beta=self.beta * beta)

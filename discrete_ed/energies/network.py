@@ -1,4 +1,4 @@
-"""A network on a Bernoulli base: what density estimation uses where nothing better is known."""
+"""A network added to independent bits: the default model of density estimation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from discrete_ed.names import NetworkName
 
 
 class NetworkEnergy(SumEnergy):
-    """`E(x) = −bᵀx + f(x)`: a network learns what the marginals don't tell.
+    """`E(x) = −bᵀx + f(x)`: independent bits hold the marginals, and a network `f` learns the dependence.
 
     Args:
         bits: number of bits `D`.
@@ -50,6 +50,7 @@ class NetworkEnergy(SumEnergy):
         else:
             raise InputError(f"network: expected one of {', '.join(get_args(NetworkName))}, got {network!r}")
         super().__init__(BernoulliEnergy(bits), learned)
+        self.bits = bits
 
     @property
     def base(self) -> BernoulliEnergy:

@@ -90,6 +90,7 @@ class ConvEnergy(Energy):
                 f"stages: expected at most so many that {rows} × {columns} pixels can be halved, got {stages}"
             )
         self.shape = rows, columns
+        self.bits = rows * columns
         self.enter = nn.Conv2d(1, width, 3, padding=1)
         self.blocks = nn.ModuleList(
             nn.Sequential(

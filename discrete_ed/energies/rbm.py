@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from discrete_ed.energies.base import CHUNK, Energy
+from discrete_ed.names import KernelName
 
 
 class RBMEnergy(Energy):
@@ -23,14 +26,20 @@ class RBMEnergy(Energy):
     tensor([-2.0794], grad_fn=<SubBackward0>)
     """
 
+    kernel_name: ClassVar[KernelName] = "block-gibbs"
+
     def __init__(
         self, visible: int, hidden: int, *, scale: float = 0.01, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
-        drawn = torch.randn(visible, hidden, generator=generator, device=generator.device if generator else None)
-        self.weight = nn.Parameter(scale * drawn.to(torch.get_default_device()))
+        normal = torch.randn(visible, hidden, generator=generator, device=generator.device if generator else None)
+        self.weight = nn.Parameter(scale * normal.to(torch.get_default_device()))
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.bits = visible
+
+    def arguments(self) -> dict[str, Any]:
+        return {"visible": self.bits, "hidden": len(self.hidden_bias)}
 
     def forward(self, x: Tensor) -> Tensor:
         return -x @ self.visible_bias - softplus(self.hidden_bias + x @ self.weight).sum(-1)

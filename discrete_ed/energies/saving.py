@@ -1,7 +1,8 @@
-"""Saved energies: a folder with the weights and a manifest."""
+"""Saved energies: a folder with the weights and a manifest that says how to build the energy again."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -18,57 +19,45 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
-from discrete_ed.energies.base import AnyEnergy, Energy, check_type
-from discrete_ed.energies.graph import GraphEnergy
-from discrete_ed.energies.ising import IsingEnergy
-from discrete_ed.energies.network import NetworkEnergy
-from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
-from discrete_ed.energies.rbm import RBMEnergy
-from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
+from discrete_ed import energies
+from discrete_ed.energies.base import AnyEnergy, Energy, check_type, describe
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.files import read_verified, write_verified
 
 WEIGHTS = "weights.safetensors"
 SMALL = 2**22  # numbers that any arguments may ask for
-OURS: dict[str, Callable[..., Energy]] = {
-    kind.__name__: kind
-    for kind in (
-        BernoulliEnergy,
-        ConvEnergy,
-        GraphEnergy,
-        IsingEnergy,
-        MLPEnergy,
-        NetworkEnergy,
-        RBMEnergy,
-        ResidualMLPEnergy,
-        SumEnergy,
-    )
-}
-"""The energies that need no class to be loaded; a `Clamped` one is made anew around what it clamps."""
 
-Arguments = dict[str, Any] | list[Any]
+Build = Callable[..., Energy]
 
 
-def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> None:
-    """Save an energy's weights, with the arguments that its constructor needs to build it again.
+def loadable() -> dict[str, type[Energy]]:
+    """The energies that are loaded without their class being given: all that `discrete_ed.energies` offers."""
+    offered = {name: getattr(energies, name) for name in energies.__all__}
+    return {
+        name: kind
+        for name, kind in offered.items()
+        if isinstance(kind, type) and issubclass(kind, Energy) and kind is not Energy
+    }
+
+
+def save_energy(folder: str | Path, energy: Energy) -> None:
+    """Save an energy: its weights, and the class and arguments that build it again (see `Energy.arguments`).
 
     The folder holds `weights.safetensors` and `manifest.json`: schema version, class name, arguments, and the SHA-256
-    of the weights. If it held a saved energy already, a save that is stopped leaves the old one or the new one.
-
-    Args:
-        arguments: by name, and such as JSON can hold; of a `SumEnergy` a list with those of each term.
+    of the weights. If the folder held a saved energy already and the save is stopped, the old energy or the new one
+    is there.
 
     Raises:
-        InputError: the folder can't be written, or JSON can't hold the arguments.
+        InputError: the folder can't be written, or the object is no `Energy`.
 
     Warns:
-        RuntimeWarning: the energy is saved, but its class with these arguments has other weights; so another function
-            must build it for `load_energy`.
+        RuntimeWarning: the energy is saved, but its arguments can't be, or they build an energy with other weights;
+            then `load_energy` needs a function that builds the energy.
 
     >>> import tempfile
     >>> from discrete_ed import RBMEnergy
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_energy(folder, RBMEnergy(6, 2), {"visible": 6, "hidden": 2})
+    ...     save_energy(folder, RBMEnergy(6, 2))
     ...     sorted(path.name for path in Path(folder).iterdir())
     ['manifest.json', 'weights.safetensors']
     """
@@ -78,39 +67,44 @@ def save_energy(folder: str | Path, energy: Energy, arguments: Arguments) -> Non
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in energy.state_dict().items()
     }
-    plan = _plan(energy, arguments)
+    problem = ""
+    plan: dict[str, Any] = {"energy": type(energy).__name__, "arguments": {}}
     try:
-        again = json.loads(json.dumps(plan))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"arguments: expected such as JSON can hold, got {arguments!s:.100}: {error}") from None
-    weights = safetensors.torch.save(state)
+        plan = json.loads(json.dumps(describe(energy)))
+    except (InputError, TypeError, ValueError) as error:
+        problem = str(error)
     try:
-        write_verified(folder, {WEIGHTS: weights}, **plan)
+        write_verified(folder, {WEIGHTS: safetensors.torch.save(state)}, **plan)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
-    try:
-        _build(again, {type(term).__name__: type(term) for term in _terms(energy)}, state)
-    except Exception as error:  # whatever a constructor raises
+    if not problem:
+        known = {type(part).__name__: type(part) for part in energy.modules() if isinstance(part, Energy)}
+        try:
+            _build(plan, known, state)
+        except Exception as error:  # whatever a constructor raises
+            problem = (
+                f"arguments: expected those that build {type(energy).__name__} again, got {plan['arguments']!s:.100}, "
+                f"but {_reason(error)}"
+            )
+    if problem:
         warnings.warn(
-            f"arguments: expected those that build {type(energy).__name__} again, got {arguments!s:.100}, but "
-            f"{_reason(error)}; the energy is saved, but load_energy needs another function to build it",
+            f"{problem}; the weights are saved, but load_energy will need build=, a function that builds the energy",
             RuntimeWarning,
             stacklevel=2,
         )
 
 
 @overload
-def load_energy(folder: str | Path, build: Callable[..., AnyEnergy], *terms: Callable[..., Energy]) -> AnyEnergy: ...
+def load_energy(folder: str | Path, build: Callable[..., AnyEnergy], *terms: Build) -> AnyEnergy: ...
 @overload
 def load_energy(folder: str | Path) -> Energy: ...
-def load_energy(
-    folder: str | Path, build: Callable[..., Energy] | None = None, *terms: Callable[..., Energy]
-) -> Energy:
-    """Load an energy that `save_energy` saved, with the precision that it had.
+def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -> Energy:
+    """Load an energy that `save_energy` saved, in the precision that it had.
 
     Args:
-        build: its class, which may be left out for the energies of this package and sums of them.
-        terms: if that is `SumEnergy`, the classes of those terms that aren't of this package.
+        build: the class of the energy, which may be left out for the energies of this package and sums of them; or a
+            function that builds it from the saved arguments.
+        terms: the classes of energies inside it, such as the terms of a `SumEnergy`, that aren't of this package.
 
     Raises:
         InputError: a file is missing, unreadable or was changed, or holds an energy of another class.
@@ -121,66 +115,60 @@ def load_energy(
     >>> x = torch.zeros(1, 4)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     energy = MLPEnergy(4, hidden=(8,))
-    ...     save_energy(folder, energy, {"bits": 4, "hidden": [8]})
-    ...     torch.equal(load_energy(folder, MLPEnergy)(x), energy(x))
+    ...     save_energy(folder, energy)
+    ...     torch.equal(load_energy(folder)(x), energy(x))
     True
     """
     folder = Path(folder)
     manifest, files = read_verified(folder, [WEIGHTS], ["energy", "arguments"], "a saved energy")
     kind = manifest["energy"]
-    known = {**OURS, **{getattr(each, "__name__", kind): each for each in (build, *terms) if each is not None}}
-    if build is None and (not isinstance(kind, str) or kind not in OURS):
+    ours: dict[str, Build] = {**loadable()}
+    if not isinstance(kind, str) or (build is None and kind not in ours):
         raise InputError(
-            f"{folder}: expected one of {', '.join(OURS)}, or its class after the folder, got {kind!s:.60}"
+            f"{folder}: expected one of {', '.join(ours)}, or its class after the folder, got {kind!s:.60}"
         )
-    if build is not None and kind != getattr(build, "__name__", kind):
+    if isinstance(build, type) and kind != build.__name__:
         raise InputError(f"{folder}: expected a saved {build.__name__}, got {kind!s:.60}")
+    known = {**ours, **{term.__name__: term for term in terms}, **({} if build is None else {kind: build})}
     try:
         return _build(manifest, known, safetensors.torch.load(files[WEIGHTS]))
     except Exception as error:  # whatever a constructor raises when a stranger's arguments are handed to it
         raise InputError(f"{folder}: expected arguments and weights that fit {kind}, but {_reason(error)}") from None
 
 
-def _plan(energy: Energy, arguments: Arguments) -> dict[str, Any]:
-    """What the manifest says of an energy: its class and arguments; of a sum the plans of its terms."""
-    if type(energy) is not SumEnergy:
-        return {"energy": type(energy).__name__, "arguments": arguments}
-    if not isinstance(arguments, list) or len(arguments) != len(energy.terms):
-        raise InputError(f"arguments: expected a list with those of {len(energy.terms)} terms, got {arguments!s:.100}")
-    terms = [_plan(term, each) for term, each in zip(energy.terms, arguments, strict=True)]  # type: ignore[arg-type]
-    return {"energy": "SumEnergy", "arguments": {"scale": energy.scale, "terms": terms}}
+def _construct(plan: Mapping[str, Any], known: Mapping[str, Build]) -> Energy:
+    """Call the constructor that a plan names, after those of the energies among its arguments."""
+    kind = plan["energy"]
+    if kind not in known:
+        raise ValueError(f"the class {kind} of a term is not given")
+    named = {name: _constructed(value, known) for name, value in plan["arguments"].items()}
+    listed: list[Any] = []
+    for name, parameter in inspect.signature(known[kind]).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL and name in named:
+            listed = list(named.pop(name))
+    return known[kind](*listed, **named)
 
 
-def _terms(energy: Energy) -> Iterator[Energy]:
-    """The energy, and if it is a sum what it is a sum of."""
-    yield energy
-    if type(energy) is SumEnergy:
-        for term in energy.terms:
-            yield from _terms(term)  # type: ignore[arg-type]
+def _constructed(value: Any, known: Mapping[str, Build]) -> Any:
+    if isinstance(value, list):
+        return [_constructed(each, known) for each in value]
+    is_plan = isinstance(value, dict) and value.keys() == {"energy", "arguments"}
+    return _construct(value, known) if is_plan else value
 
 
-def _build(plan: Mapping[str, Any], known: Mapping[str, Callable[..., Energy]], weights: dict[str, Tensor]) -> Energy:
-    """The energy that a plan tells, with its weights; no more memory is taken than these are worth."""
-
-    def made(plan: Mapping[str, Any]) -> Energy:
-        kind, arguments = plan["energy"], plan["arguments"]
-        if kind == "SumEnergy":
-            return SumEnergy(*(made(term) for term in arguments["terms"]), scale=float(arguments["scale"]))
-        if kind not in known:
-            raise ValueError(f"the class {kind} of a term is not given")
-        return known[kind](**arguments)
-
+def _build(plan: Mapping[str, Any], known: Mapping[str, Build], weights: dict[str, Tensor]) -> Energy:
+    """The energy that a plan describes, with its weights; the memory it takes is bounded by the size of the weights."""
     numbers = sum(map(torch.numel, weights.values()))
     _check_arguments(plan["arguments"], SMALL + 100 * numbers)
     with torch.random.fork_rng(devices=[]), _bounded_by(len(weights), numbers):
         try:
             with torch.device("meta"):  # counted before memory is taken
-                made(plan)
+                _construct(plan, known)
         except _TooMuch:
             raise
         except Exception:  # a constructor that looks at values: counted while it takes memory
             pass
-        energy = made(plan)
+        energy = _construct(plan, known)
     energy.load_state_dict(weights)
     for name, part in energy.state_dict(keep_vars=True).items():
         part.data = weights[name].clone()  # in the precision that it had
@@ -188,7 +176,7 @@ def _build(plan: Mapping[str, Any], known: Mapping[str, Callable[..., Energy]], 
 
 
 def _check_arguments(arguments: object, limit: int, name: str = "arguments") -> None:
-    """Refuse whole numbers that no weights of this size have to do with."""
+    """Refuse whole numbers that are far too large for weights of this size."""
     if isinstance(arguments, dict):
         for key, value in arguments.items():
             _check_arguments(value, limit, key)
@@ -207,19 +195,19 @@ class _TooMuch(ValueError):
 def _bounded_by(tensors: int, numbers: int) -> Iterator[None]:
     """Refuse to build modules that have far more parameters and buffers than there are weights for them."""
     built = {"tensors": 0, "numbers": 0}
-    there = {"tensors": tensors, "numbers": numbers}
+    saved = {"tensors": tensors, "numbers": numbers}
     limit = {"tensors": 1000 + 10 * tensors, "numbers": SMALL + 100 * numbers}
-    here = get_ident()  # the hooks are those of all threads
+    this_thread = get_ident()  # the hooks are called in all threads
 
     def count(module: nn.Module, name: str, value: Tensor | None) -> None:
         del module, name
-        if get_ident() != here:
+        if get_ident() != this_thread:
             return
         built["tensors"] += 1
         built["numbers"] += 0 if value is None else value.numel()
-        for what in built:
-            if built[what] > limit[what]:
-                raise _TooMuch(f"at least {built[what]} {what} are asked for, and {there[what]} are there")
+        for unit in built:
+            if built[unit] > limit[unit]:
+                raise _TooMuch(f"at least {built[unit]} {unit} are asked for, and {saved[unit]} are there")
 
     hooks = [register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)]
     try:

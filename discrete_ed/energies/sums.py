@@ -1,13 +1,15 @@
-"""Independent bits, and sums of energies: a base that holds the marginals, and what is learned on top of it."""
+"""Independent bits, and sums of energies, such as independent bits plus a learned correction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import Energy, check_type
+from discrete_ed.energies.base import Energy, check_type, describe
 from discrete_ed.errors import InputError
 
 
@@ -28,6 +30,10 @@ class BernoulliEnergy(Energy):
         elif logits.ndim != 1 or not logits.isfinite().all():
             raise InputError(f"logits: expected finite numbers of shape (D,), got shape {tuple(logits.shape)}")
         self.logits = nn.Parameter(logits.detach().clone())
+        self.bits = len(logits)
+
+    def arguments(self) -> dict[str, Any]:
+        return {"logits": self.bits}
 
     @classmethod
     def from_data(cls, data: Tensor, *, pseudocount: float = 1.0) -> BernoulliEnergy:
@@ -74,7 +80,25 @@ class SumEnergy(Energy):
         for term in terms:
             check_type(term, "terms")
         self.terms = nn.ModuleList(terms)
-        self.scale = scale
+        self.scale = float(scale)
+
+    @cached_property
+    def bits(self) -> int:
+        """The number of bits `D` of the first term that knows its own.
+
+        Raises:
+            InputError: no term knows its number of bits.
+        """
+        *others, last = self._terms()
+        for term in others:
+            try:
+                return term.bits
+            except InputError:
+                continue
+        return last.bits
+
+    def arguments(self) -> dict[str, Any]:
+        return {"terms": [describe(term) for term in self._terms()], "scale": self.scale}
 
     def forward(self, x: Tensor) -> Tensor:
         return self.scale * torch.stack([term(x) for term in self._terms()]).sum(0)

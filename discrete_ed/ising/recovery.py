@@ -14,8 +14,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.ising.objectives import Array
 from discrete_ed.ising.recipe import Recipe, Settings, Work, common_law
 from discrete_ed.ising.restricted import PRIOR_SD
-from discrete_ed.likelihood.enumeration import MAX_BITS
-from discrete_ed.names import EstimatorName, PenaltyName
+from discrete_ed.names import ENUMERABLE_BITS, EstimatorName, PenaltyName
 from discrete_ed.states import check_states
 
 SMALL = 16  # spins up to which maximum likelihood is chosen
@@ -199,8 +198,8 @@ def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name
         if value not in get_args(known):
             raise InputError(f"{option}: expected one of {', '.join(get_args(known))}, got {value!r}")
     d = bits.shape[1]
-    if estimator == "maximum-likelihood" and d > MAX_BITS:
-        raise InputError(f"estimator: expected at most {MAX_BITS} spins for maximum-likelihood, got {d}")
+    if estimator == "maximum-likelihood" and d > ENUMERABLE_BITS:
+        raise InputError(f"estimator: expected at most {ENUMERABLE_BITS} spins for maximum-likelihood, got {d}")
     spins: Array = 2 * bits.double().cpu().numpy() - 1
     if _constant(spins).all():
         raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")

@@ -9,7 +9,7 @@ from scipy.fft import fftn
 
 from discrete_ed.ising.objectives import Array, enumerated, log_logistic, margins
 from discrete_ed.ising.restricted import PRIOR_SD
-from discrete_ed.likelihood.enumeration import MAX_BITS
+from discrete_ed.names import ENUMERABLE_BITS
 
 CHUNK = 2**24  # numbers in a block of per-sample scores
 TOGETHER = 1500  # parameters whose joint covariance is computed
@@ -148,7 +148,7 @@ def likelihood_errors(spins: Array, pairs: Array, couplings: Array, fields: Arra
     n, d = spins.shape
     samples = n * fisher_information(spins, pairs, with_fields)
     model = samples
-    if d <= MAX_BITS:
+    if d <= ENUMERABLE_BITS:
         states, law, _ = enumerated(couplings, fields)
         model = n * fisher_information(states, pairs, with_fields, law)
     return np.sqrt(np.maximum(_robust(model, samples), _inverse(model).diagonal()))

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, g
 from tqdm import tqdm
 
 from discrete_ed.energies import Energy
-from discrete_ed.energies.saving import Arguments, save_energy
+from discrete_ed.energies.saving import save_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.options import ResumableConfig, changed_options, options_in_effect
 from discrete_ed.jobs.page import PageFigure
@@ -115,10 +115,10 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"out: expected a folder to write to, but {self.path / name}: {error.strerror}") from None
 
-    def save_energy(self, name: str, energy: Energy, arguments: Arguments) -> None:
+    def save_energy(self, name: str, energy: Energy) -> None:
         """Save an energy in a folder of its own, see `discrete_ed.save_energy`."""
         if self.writes:
-            save_energy(self.path / name, energy, arguments)
+            save_energy(self.path / name, energy)
 
     def log(self, *records: Mapping[str, Any]) -> None:
         """Add records to `metrics.jsonl`, a line each; a run that goes on writes over what it had logged later."""

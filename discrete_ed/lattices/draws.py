@@ -69,7 +69,7 @@ def sample_ising(
     if torus is not None and min(torus) <= MAX_SAMPLED:
         return torus_sample(energy, count, torus, generator=generator), "exact, by transfer matrices"
     if d <= 16:
-        law = log_law(energy, d).detach().double().exp()
+        law = log_law(energy).detach().double().exp()
         return enumerate_states(d, device=law.device)[
             law.multinomial(count, replacement=True, generator=generator)
         ], "exact, by enumeration"

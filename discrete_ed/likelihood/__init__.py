@@ -1,14 +1,10 @@
-"""Likelihoods: exact by enumeration and by layers, transfer matrices, annealed importance sampling."""
+"""Likelihoods: exact by enumeration, by layers and by transfer matrices; else by annealed importance sampling."""
 
 from discrete_ed.likelihood.annealing import Bracket, ais
-from discrete_ed.likelihood.enumeration import log_law, log_z, moments, rbm_log_z, rbm_marginals
-from discrete_ed.likelihood.partition import (
-    LogLikelihood,
-    LogPartition,
-    estimate_log_z,
-    importance_log_z,
-    log_likelihood,
-)
+from discrete_ed.likelihood.data_likelihood import LogLikelihood, log_likelihood
+from discrete_ed.likelihood.enumeration import log_law, moments
+from discrete_ed.likelihood.layers import rbm_log_z, rbm_marginals
+from discrete_ed.likelihood.partition import LogPartition, estimate_log_z, importance_log_z, log_z
 from discrete_ed.likelihood.torus import kaufman_log_z, torus_log_z, torus_sample
 
 __all__ = [

@@ -14,8 +14,7 @@ from torch import Tensor
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.samplers.kernels import Kernel, start
-from discrete_ed.samplers.langevin import DULA
-from discrete_ed.samplers.tempering import at_beta, rescale
+from discrete_ed.samplers.tempering import rescale
 from discrete_ed.states import check_states
 
 
@@ -51,7 +50,7 @@ def ais(
     """Bracket `log Z = log Σ_x exp(−β E(x))` by annealed importance sampling, forward and reverse, with any kernel.
 
     Between `p_t(x) ∝ exp(−β_t E(x))`, from the uniform law over the free bits (`β_0 = 0`) to the energy's (`β_T = 1`),
-    a forward run starts at a uniform draw and collects
+    a forward run starts at a uniform state and collects
 
         log w = Σ_{t=1..T} −(β_t − β_{t−1}) E(x_{t−1}),   x_t from x_{t−1} by steps that keep p_t,
 
@@ -62,9 +61,9 @@ def ais(
     The kernel must keep the law of the local evaluation at each inverse temperature.
 
     Args:
-        x: states `(B, D)` whose free bits are drawn anew, uniformly; one forward run each.
-        target: states `(B', D)` from the energy's law, exact draws or the ends of long chains; one reverse run each.
-            Where they don't follow it, `upper` may lie below log Z.
+        x: states `(B, D)`, one forward run for each; their free bits are replaced by uniform ones.
+        target: states `(B', D)` from the energy's law, exact samples or the ends of long chains; one reverse run for
+            each. If they don't follow the law, `upper` may lie below log Z.
         betas: the schedule, rising from 0 to 1.
         steps: steps of the kernel at each inverse temperature.
         width: the widest bracket `upper − lower`, in nats, that passes without a warning.
@@ -74,7 +73,7 @@ def ais(
 
     Raises:
         InputError: a schedule that doesn't rise from 0 to 1; `steps` below 1; fewer than two rows in `x` or `target`;
-            states that differ in a frozen bit; `DULA`, which keeps another law.
+            states that differ in a frozen bit; a kernel that doesn't keep the law, such as `DULA`.
         NumericalError: an energy is NaN or `−inf`, or every run has weight zero.
 
     Warns:
@@ -96,8 +95,10 @@ def ais(
         raise InputError(f"betas: expected a schedule rising from 0 to 1, got {betas[:2]} to {betas[-2:]}")
     if steps < 1:
         raise InputError(f"steps: expected at least 1, got {steps}")
-    if isinstance(kernel, DULA):
-        raise InputError("kernel: expected one that keeps the energy's law, got DULA, which is biased (see DMALA)")
+    if not kernel.keeps_law:
+        raise InputError(
+            f"kernel: expected one that keeps the energy's law, got {type(kernel).__name__}, which is biased"
+        )
     for name, states in (("x", x), ("target", target)):
         check_states(states, name=name)
         if states.ndim != 2 or len(states) < 2:
@@ -145,7 +146,7 @@ def _run(
 ) -> Tensor:
     """The log weights of runs along a schedule, up or down, float64 `(B,)`."""
     now = next(beta for beta in betas if beta > 0)  # differences are rescaled, so never to zero and back
-    state = start(kernel, at_beta(local, now), x)
+    state = start(kernel, local.at_beta(now), x)
     log_w = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     last = len(betas) - 2
     for t, (old, new) in enumerate(pairwise(betas)):
@@ -153,7 +154,7 @@ def _run(
         if t < last:  # a step at the last law would change no weight
             state, now = rescale(state, new / now), new
             for _ in range(steps):
-                state = kernel.step(at_beta(local, now), state, generator=generator)
+                state = kernel.step(local.at_beta(now), state, generator=generator)
     return log_w
 
 

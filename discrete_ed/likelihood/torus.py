@@ -12,8 +12,8 @@ from torch import Tensor
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import check_kind
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.enumeration import chunks, number
-from discrete_ed.states import to_spins
+from discrete_ed.likelihood.enumeration import number
+from discrete_ed.states import enumerate_states, to_spins
 
 MAX_RING = 12  # the shorter side of a torus; its transfer matrix takes 4^12 float64, 134 megabytes
 MAX_SAMPLED = 10  # the same for draws, which keep a matrix for every row
@@ -44,7 +44,7 @@ class _Rows:
         if self.couplings[~bonds].any():
             raise InputError(f"energy: expected couplings between neighbours on a torus of shape {shape} only")
         self.site, self.rows, self.columns = site, rows, columns
-        self.s = to_spins(torch.cat(list(chunks(columns, torch.float64))))
+        self.s = to_spins(enumerate_states(columns, dtype=torch.float64))
         self.inside = self.s @ fields[site].T
         last = columns if columns > 2 else columns - 1  # the bond around the ring, unless it is there already
         for c in range(last):

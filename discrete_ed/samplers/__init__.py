@@ -8,11 +8,13 @@ from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
 from discrete_ed.samplers.kernels import Kernel, State
 from discrete_ed.samplers.langevin import DMALA, DULA, adapt_step_size
 from discrete_ed.samplers.perfect import perfect_sample
+from discrete_ed.samplers.registry import KERNELS, kernel_by_name, local_for, suitable_kernel
 from discrete_ed.samplers.tempering import ParallelTempering, anneal
 
 __all__ = [
     "DMALA",
     "DULA",
+    "KERNELS",
     "BlockGibbs",
     "Gibbs",
     "GibbsSweep",
@@ -26,6 +28,9 @@ __all__ = [
     "anneal",
     "chain",
     "colour_classes",
+    "kernel_by_name",
+    "local_for",
     "perfect_sample",
     "sample",
+    "suitable_kernel",
 ]

@@ -11,21 +11,21 @@ from discrete_ed.energies import RBMEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import State, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, uniforms
 
 
 @dataclass(frozen=True)
-class BlockGibbs:
-    """Redraw all hidden bits `h ~ p(h|x)`, then all free bits `x' ~ p(x|h)` of an `RBMEnergy`; reversible in `x`.
+class BlockGibbs(Kernel):
+    """Sample all hidden bits `h ~ p(h|x)`, then all free bits `x' ~ p(x|h)` of an `RBMEnergy`; reversible in `x`.
 
     The machine may be `Clamped`.
 
     `p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)` and `p(x_i = 1|h) = σ(b_i + (W h)_i)`. It needs no differences and keeps none:
-    the state's `delta` has shape `(B, 0)`, so either local evaluation serves and neither is asked.
+    the state's `delta` has shape `(B, 0)`, and any local evaluation serves, since only its energy is used.
 
     Raises:
-        InputError: an energy other than an `RBMEnergy`, or an inverse temperature other than 1: summing out the hidden
-            bits at β doesn't give `β E(x)`, so the chain would follow another law. So it can't be tempered.
+        InputError: an energy other than an `RBMEnergy`; an inverse temperature other than 1, since summing out the
+            hidden bits at β doesn't give `β E(x)`, so the chain would follow another law. It can't be tempered.
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800.
 

@@ -15,7 +15,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import State, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, uniforms
 from discrete_ed.states import to_spins
 
 
@@ -31,7 +31,7 @@ class Bonds(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SwendsenWang:
+class SwendsenWang(Kernel):
     """Clusters: join coupled spins at random, then flip each cluster as a whole by a fair coin; reversible.
 
     A pair is joined with probability `1 − exp(−2 β J_ij s_i s_j)` where that is positive, that is where the coupling

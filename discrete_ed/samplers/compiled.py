@@ -22,7 +22,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
-from discrete_ed.energies.local import LocalEvaluation
+from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.samplers.cluster import SwendsenWang
 from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
 from discrete_ed.samplers.gradients import Balance, GibbsWithGradients
@@ -74,7 +74,9 @@ def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | Non
     The energy is read here and never again.
     """
     energy = local.energy
-    if type(energy) is not IsingEnergy or isinstance(local.beta, Tensor) or x.device.type != "cpu" or not x.numel():
+    if type(energy) is not IsingEnergy or type(local) not in (Exact, Taylor):  # another evaluation may see more
+        return None
+    if isinstance(local.beta, Tensor) or x.device.type != "cpu" or not x.numel():
         return None
     if type(kernel) not in (Gibbs, GibbsSweep, GibbsWithGradients, SwendsenWang) or loops() is None:
         return None

@@ -1,4 +1,4 @@
-"""Gibbs sampling: redraw bits from their conditional laws, one at a time or whole classes at once."""
+"""Gibbs sampling: bits are sampled anew from their conditional laws, one at a time or whole classes at once."""
 
 from __future__ import annotations
 
@@ -11,25 +11,17 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import Energy, of_kind
-from discrete_ed.energies.local import LocalEvaluation, Taylor
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import State, accept, evaluate, uniforms
-
-
-def _refuse_taylor(local: LocalEvaluation) -> None:
-    if isinstance(local, Taylor):
-        raise InputError(
-            "local: Gibbs expected exact differences (Exact), got Taylor: it doesn't correct for an estimate, so its "
-            "chains would follow another law (GibbsWithGradients corrects)"
-        )
+from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 
 
 @dataclass(frozen=True)
-class Gibbs:
+class Gibbs(Kernel):
     """Random scan: choose one free bit uniformly and flip it with probability `σ(−Δ_i(x)) = 1 / (1 + exp(Δ_i(x)))`.
 
-    That redraws the bit from its law given all others, so nothing needs to be accepted; reversible. A chain without
-    free bits stays where it is.
+    That samples the bit from its law given all others, so there is no accept step; reversible. A chain without free
+    bits stays where it is.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation, whose estimated differences would lead to another law.
@@ -43,8 +35,10 @@ class Gibbs:
     tensor([[1., 1.]])
     """
 
+    needs_exact = True
+
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        _refuse_taylor(local)
+        check_exact(self, local)
         return evaluate(local, x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
@@ -54,7 +48,7 @@ class Gibbs:
         return self.flip(local, state, i, u_flip.log())
 
     def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
-        """Redraw bit `i` of each chain, `(B,)`: flip it where `log_u < log σ(−Δ_i)`."""
+        """Sample bit `i` of each chain, `(B,)`, anew: flip it where `log_u < log σ(−Δ_i)`."""
         i = i.unsqueeze(-1)
         accepted = log_u < logsigmoid(-state.delta.gather(-1, i)).squeeze(-1)
         x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
@@ -63,19 +57,19 @@ class Gibbs:
 
 
 @dataclass(frozen=True)
-class GibbsSweep:
-    """Systematic scan: one step redraws every bit once, class after class, all bits of a class at once.
+class GibbsSweep(Kernel):
+    """Systematic scan: one step samples every bit anew, class after class, all bits of a class at once.
 
-    A bit flips where its uniform lies below `σ(−Δ_i(x))`. The bits of a class must not interact: then redrawing them
-    at once is the same as one after the other. One class costs one local evaluation. A sweep leaves the law as it is,
-    but it isn't reversible (backwards it visits the classes in the other order).
+    A bit flips where its uniform lies below `σ(−Δ_i(x))`. The bits of a class must not interact: then sampling them at
+    once is the same as one after the other. Each class costs one local evaluation. A sweep leaves the law as it is, but
+    it isn't reversible: its reverse visits the classes in the opposite order.
 
     Args:
         classes: a partition of the bits, such as `colour_classes(energy)`; every bit by itself where not given.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation; classes that aren't a partition; a class in which two bits
-            interact, or whose interactions can't be seen (classes of several bits need an `IsingEnergy`).
+            interact, or whose interactions aren't known (classes of several bits need an `IsingEnergy`).
 
     Source: Geman and Geman 1984, IEEE TPAMI 6, 721–741; classes as in Gonzalez et al. 2011 (AISTATS).
 
@@ -89,14 +83,23 @@ class GibbsSweep:
     torch.Size([2, 6])
     """
 
+    needs_exact = True
     classes: tuple[tuple[int, ...], ...] | None = None
+
+    def __str__(self) -> str:
+        """With the number of the classes in place of them."""
+        return repr(self) if self.classes is None else f"GibbsSweep of {len(self.classes)} classes"
+
+    def evaluations(self, bits: int) -> int:
+        """One for each class."""
+        return bits if self.classes is None else len(self.classes)
 
     @cached_property
     def _indices(self) -> tuple[Tensor, ...]:
         return tuple(torch.tensor(members) for members in self.classes or ())
 
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        _refuse_taylor(local)
+        check_exact(self, local)
         if self.classes is not None:
             check_classes(self.classes, local.energy, x.shape[-1])
         return evaluate(local, x)
@@ -110,7 +113,7 @@ class GibbsSweep:
         return state._replace(accepted=(state.x != start).any(-1))
 
     def update(self, local: LocalEvaluation, state: State, members: Tensor, u: Tensor) -> State:
-        """Redraw the bits `members` of each chain at once: flip bit `i` where `u_i < σ(−Δ_i)`; `u` is `(B, D)`."""
+        """Sample the bits `members` of each chain at once: flip bit `i` where `u_i < σ(−Δ_i)`; `u` is `(B, D)`."""
         flips = u[:, members] < (-state.delta[:, members]).sigmoid()
         old = state.x[:, members]
         x = state.x.index_copy(-1, members, torch.where(flips, 1 - old, old))
@@ -124,7 +127,7 @@ def colour_classes(energy: Energy) -> tuple[tuple[int, ...], ...]:
     No lattice is assumed. An even torus gets two classes or a few more, an odd one at least three.
 
     Raises:
-        InputError: an energy other than an `IsingEnergy`, whose interactions can't be seen.
+        InputError: an energy other than an `IsingEnergy`, since the interactions of others aren't known.
 
     >>> square = torch.zeros(4, 4)
     >>> square[[0, 1, 2, 3], [1, 2, 3, 0]] = 1
@@ -157,7 +160,7 @@ def check_classes(classes: tuple[tuple[int, ...], ...], energy: Energy, bits: in
     model = of_kind(energy, IsingEnergy)
     if model is None:
         raise InputError(
-            f"classes: expected single bits, since the interactions of {type(energy).__name__} can't be seen"
+            f"classes: expected single bits, since the interactions of {type(energy).__name__} aren't known"
         )
     couplings = model.couplings.detach()
     for members in classes:

@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import State, accept, evaluate, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, accept, evaluate, uniforms
 
 Balance = Literal["sqrt", "barker", "min", "max"]
 
@@ -42,7 +42,7 @@ def gumbels(u: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class GibbsWithGradients:
+class GibbsWithGradients(Kernel):
     """Propose one flip, `q(i|x) ∝ g(exp(−Δ_i(x)))`; accept with the Metropolis–Hastings probability.
 
     `min(1, exp(E(x) − E(x')) q(i|x') / q(i|x))`: the reverse term is evaluated at the proposed state, which makes the
@@ -100,7 +100,7 @@ class GibbsWithGradients:
 
 
 @dataclass(frozen=True)
-class PathAuxiliary:
+class PathAuxiliary(Kernel):
     """Flip several bits at once: a path of flips, proposed from the differences at its start.
 
     A length `L` is drawn uniformly from `1, …, 2m − 1` (at most the number of free bits), then a path of different
@@ -121,7 +121,7 @@ class PathAuxiliary:
         InputError: `flips` below 1, or an unknown balancing function.
 
     Source: the fast variant (PAFS) of Sun, Dai, Xia and Ramamurthy 2022, "Path auxiliary proposal for MCMC in discrete
-    space", ICLR (no arXiv number), with bits drawn without replacement.
+    space", ICLR (no arXiv number), with bits chosen without replacement.
 
     >>> from discrete_ed import Exact, IsingEnergy
     >>> kernel, local = PathAuxiliary(flips=2), Exact(IsingEnergy(8))

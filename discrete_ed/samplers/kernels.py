@@ -1,6 +1,6 @@
-"""What every Markov kernel over bit vectors is: `init` and `step`, over one and the same state.
+"""What every Markov kernel over bit vectors offers: `init`, `step`, and what it needs and costs.
 
-A kernel's state caches the local evaluation of its bits, so that a step costs one evaluation, not two.
+The state of a chain caches the local evaluation of its bits, so that a step costs one evaluation, not two.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class State(NamedTuple):
 class Kernel(Protocol):
     """A Markov kernel: a small frozen dataclass whose `step` leaves the law of the energy as it is.
 
+    A new kernel inherits from this class, defines `init` and `step`, and says otherwise where its needs or its cost
+    differ from those given here.
+
     >>> from discrete_ed import Exact, Gibbs, IsingEnergy
     >>> def two_steps(kernel: Kernel, local, x):
     ...     return kernel.step(local, kernel.step(local, kernel.init(local, x))).x
@@ -44,11 +47,35 @@ class Kernel(Protocol):
     torch.Size([2, 3])
     """
 
+    @property
+    def needs_exact(self) -> bool:
+        """Whether the kernel is only right with exact differences, not with estimates such as those of `Taylor`."""
+        return False
+
+    @property
+    def keeps_law(self) -> bool:
+        """Whether the energy's own law is stationary; False for kernels with a bias, such as `DULA`."""
+        return True
+
+    def evaluations(self, bits: int) -> int:
+        """Local evaluations of each chain in one step, for states of so many bits."""
+        del bits
+        return 1
+
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
         """The state of chains at bits `x`, `(B, D)`; refuses a local evaluation that the kernel can't use."""
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         """One step of every chain."""
+
+
+def check_exact(kernel: Kernel, local: LocalEvaluation) -> None:
+    """Raise `InputError` if the kernel needs exact differences and the local evaluation only estimates them."""
+    if kernel.needs_exact and not local.exact:
+        raise InputError(
+            f"local: {type(kernel).__name__} expected exact differences (Exact), got {type(local).__name__}: it "
+            "doesn't correct for an estimate, so its chains would follow another law (GibbsWithGradients corrects)"
+        )
 
 
 def evaluate(local: LocalEvaluation, x: Tensor) -> State:
@@ -62,8 +89,8 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
     """`kernel.init`, after the checks that all ways to run chains share.
 
     Raises:
-        InputError: arguments that were mistaken for each other; `x` isn't a `(B, D)` float tensor of bits, or not one
-            that the energy takes.
+        InputError: a class in place of a kernel, or an energy in place of a local evaluation; `x` isn't a `(B, D)`
+            float tensor of bits, or not one that the energy takes.
         NumericalError: an energy is NaN or −∞, or a difference is NaN.
     """
     if isinstance(kernel, type):
@@ -85,8 +112,8 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
     """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere.
 
-    A proposal whose energy or differences are NaN is not accepted, but leaves NaN as the chain's energy, and none is
-    accepted later: so a broken energy can be told without looking at every step.
+    A proposal whose energy or differences are NaN is not accepted, but leaves NaN as the chain's energy, and nothing
+    is accepted later. So a broken energy is noticed without a look at every step.
     """
     move = accepted.unsqueeze(-1)
     broken = proposed.energy.isnan() | (proposed.delta.isnan().any(-1) & ~proposed.energy.isposinf())
@@ -111,6 +138,6 @@ def uniforms(
 ) -> Tensor:
     """Uniforms inside `(0, 1)`, on the device of the chains.
 
-    Not zero: a zero would accept moves of any cost, once in 2^24 draws.
+    They are never zero: a zero would accept a move of any cost, once in 2^24 times.
     """
     return torch.rand(shape, generator=generator, device=state.x.device, dtype=dtype).clamp(min=2**-25)

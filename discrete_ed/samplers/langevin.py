@@ -1,4 +1,4 @@
-"""Discrete Langevin samplers: every bit decides by itself whether to flip, all at once."""
+"""Discrete Langevin samplers: all bits may flip at once, each independently of the others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import State, accept, check_numbers, evaluate, start, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, accept, check_numbers, evaluate, start, uniforms
 
 
 @dataclass(frozen=True)
-class _Langevin:
+class _Langevin(Kernel):
     """The proposal that both kernels share."""
 
     step_size: float = 0.2
@@ -58,6 +58,8 @@ class DULA(_Langevin):
     >>> kernel.logits(kernel.init(local, torch.zeros(1, 4)).delta).sigmoid()
     tensor([[0.2689, 0.2689, 0.2689, 0.2689]])
     """
+
+    keeps_law = False
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         flips = uniforms(state, *state.x.shape, generator=generator) < self.logits(state.delta).sigmoid()

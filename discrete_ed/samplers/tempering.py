@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,11 +11,6 @@ from torch import Tensor
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start, uniforms
-
-
-def at_beta(local: LocalEvaluation, beta: float | Tensor) -> LocalEvaluation:
-    """The local evaluation at `beta` times its own inverse temperature; `beta` is a number or `(B,)`."""
-    return replace(local, beta=local.beta * beta)
 
 
 def rescale(state: State, ratio: float | Tensor) -> State:
@@ -57,9 +52,9 @@ def anneal(
     betas = [float(beta) for beta in betas]
     check_positive(betas)
     now = betas[0]
-    state = start(kernel, at_beta(local, now), x)
+    state = start(kernel, local.at_beta(now), x)
     for beta in betas:
-        state = kernel.step(at_beta(local, beta), rescale(state, beta / now), generator=generator)
+        state = kernel.step(local.at_beta(beta), rescale(state, beta / now), generator=generator)
         now = beta
     check_numbers(state, len(betas))
     return state.x
@@ -72,7 +67,7 @@ def check_positive(betas: Sequence[float]) -> None:
 
 
 @dataclass(frozen=True)
-class ParallelTempering:
+class ParallelTempering(Kernel):
     """A ladder of `R` inverse temperatures: each rung makes a step of another kernel, then neighbours may swap bits.
 
     The rungs lie one after the other in the batch: of the state `(R·B, D)`, rows `r·B … (r+1)·B − 1` are the `B`
@@ -82,7 +77,7 @@ class ParallelTempering:
     it is if the kernel does. `accepted` is the kernel's own.
 
     Args:
-        kernel: any kernel that can be tempered.
+        kernel: any kernel that takes inverse temperatures other than 1 (`BlockGibbs` doesn't).
         betas: the ladder, at least two positive numbers, such as (1.0, 0.7, 0.4).
 
     Raises:
@@ -106,16 +101,28 @@ class ParallelTempering:
         if len(self.betas) < 2:
             raise InputError(f"betas: expected at least two rungs, got {list(self.betas)}")
 
+    @property
+    def needs_exact(self) -> bool:
+        return self.kernel.needs_exact
+
+    @property
+    def keeps_law(self) -> bool:
+        return self.kernel.keeps_law
+
+    def evaluations(self, bits: int) -> int:
+        """Those of the kernel: a swap needs none."""
+        return self.kernel.evaluations(bits)
+
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        if isinstance(local.beta, Tensor):  # a swap would take no account of it
+        if isinstance(local.beta, Tensor):  # swaps would ignore it
             raise InputError("local: expected one inverse temperature for the whole ladder, got one for each state")
         if len(x) % len(self.betas):
             raise InputError(f"x: expected a multiple of {len(self.betas)} rows, one block a rung, got {len(x)}")
-        return self.kernel.init(at_beta(local, self.ladder(x)), x)
+        return self.kernel.init(local.at_beta(self.ladder(x)), x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         betas = self.ladder(state.x)
-        state = self.kernel.step(at_beta(local, betas), state, generator=generator)
+        state = self.kernel.step(local.at_beta(betas), state, generator=generator)
         chains = len(state.x) // len(self.betas)
         u_coin = uniforms(state, chains, generator=generator)
         u_swap = uniforms(state, len(self.betas) - 1, chains, generator=generator)

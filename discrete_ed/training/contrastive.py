@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies.base import Energy, check_free
-from discrete_ed.energies.local import LocalEvaluation, Taylor
+from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.losses import contrastive_divergence
-from discrete_ed.samplers import GibbsWithGradients, Kernel, sample
+from discrete_ed.samplers import GibbsWithGradients, Kernel, local_for, sample
 
 
 class ContrastiveDivergence:
@@ -26,7 +26,7 @@ class ContrastiveDivergence:
     Args:
         kernel: any kernel; Gibbs-with-gradients where not given.
         steps: k, steps of each chain.
-        local: `Taylor`, or `Exact` where the kernel needs exact differences.
+        local: makes the local evaluation of an energy; where not given the one that suits it and the kernel.
         buffer: number of states kept, 0 for CD-k.
         restart: probability that a chain starts at coin flips instead of its row of the buffer.
         generator: of the chains, on the device of the data.
@@ -52,7 +52,7 @@ class ContrastiveDivergence:
         kernel: Kernel | None = None,
         steps: int = 10,
         *,
-        local: Callable[[Energy], LocalEvaluation] = Taylor,
+        local: Callable[[Energy], LocalEvaluation] | None = None,
         buffer: int = 0,
         restart: float = 0.0,
         generator: torch.Generator | None = None,
@@ -69,7 +69,7 @@ class ContrastiveDivergence:
 
     def __call__(self, energy: Energy, x: Tensor) -> Tensor:
         """The loss of a batch `(B, D)`, a scalar."""
-        local = self.local(energy)
+        local = self.local(energy) if self.local else local_for(self.kernel, energy)
         if not self.size:
             return contrastive_divergence(energy, x, self._walk(local, x))
         check_free(energy, x)

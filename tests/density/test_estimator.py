@@ -45,7 +45,7 @@ def table(n: int = 300) -> np.ndarray:
 
 def test_scores_are_those_of_the_enumerated_law():
     model = DensityEstimator(steps=50, width=8, random_state=1).fit(table())
-    law = log_law(model.energy_, 4, dtype=torch.float64).detach().numpy()
+    law = log_law(model.energy_, dtype=torch.float64).detach().numpy()
     states = enumerate_states(4).numpy()
     assert np.abs(model.score_samples(states) - law).max() < 1e-6
     assert np.exp(model.score_samples(states)).sum() == pytest.approx(1, abs=1e-9)

@@ -27,11 +27,12 @@ from discrete_ed import (
     log_law,
     moments,
     save_energy,
+    suitable_kernel,
 )
-from discrete_ed.density import default_epsilon, sample_states, validation_score
+from discrete_ed.density import sample_states, validation_score
 from discrete_ed.density.losses import LOSSES
-from discrete_ed.density.models import ENERGIES, chain_kernel
-from discrete_ed.names import EnergyName, LossName, NetworkName
+from discrete_ed.density.models import ENERGIES
+from discrete_ed.names import EPSILON, EnergyName, LossName, NetworkName
 
 pytestmark = pytest.mark.anywhere
 
@@ -41,17 +42,16 @@ DATA = (torch.rand(500, 6, generator=seeded(0)) < torch.linspace(0.2, 0.9, 6)).t
 @pytest.mark.parametrize("name", ["mlp", "residual", "rbm", "ising"])
 def test_energies_start_near_the_marginals_of_the_data(name):
     energy = density_energy(name, 6, width=8, data=DATA)
-    start = moments(energy, 6).marginals
+    start = moments(energy).marginals
     assert (start - DATA.to(FLOAT).mean(0)).abs().max() < 0.2
     assert (start - 0.5).abs().max() > 0.2
     again = density_energy(name, 6, width=8, data=DATA)
-    assert torch.equal(log_law(energy, 6), log_law(again, 6))
+    assert torch.equal(log_law(energy), log_law(again))
 
 
 def test_a_network_can_be_saved_and_loaded(tmp_path):
     energy = density_energy("conv", 9, width=3, layers=1, shape=(3, 3), data=DATA.repeat(1, 2)[:, :9])
-    arguments = {"bits": 9, "network": "conv", "width": 3, "layers": 1, "shape": (3, 3)}
-    save_energy(tmp_path / "saved", energy, arguments)
+    save_energy(tmp_path / "saved", energy)
     x = enumerate_states(9, device=DEVICE)
     assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy).to(DEVICE)(x), energy(x))
 
@@ -63,7 +63,7 @@ def test_every_loss_learns_the_same_law(name):
     g = seeded(0)
     energy = IsingEnergy(3).to(DEVICE)
     truth = IsingEnergy(torch.tensor([[0, 0.7, 0], [0.7, 0, -0.3], [0, -0.3, 0.0]]), torch.tensor([0.2, -0.1, 0.3]))
-    law = log_law(truth, 3).exp()
+    law = log_law(truth).exp()
     data = enumerate_states(3, device=DEVICE)[law.multinomial(4000, replacement=True, generator=g)]
     loss = density_loss(name, block=2, steps=5, buffer=500, epsilon=0.3, m=8, generator=g)
     optimizer = torch.optim.Adam(energy.parameters(), lr=0.03)
@@ -72,13 +72,13 @@ def test_every_loss_learns_the_same_law(name):
         optimizer.zero_grad()
         loss(energy, data[torch.randint(4000, (500,), generator=g)]).backward()
         optimizer.step()
-        average += log_law(energy, 3).exp().detach() / 100 * (step >= 100)
+        average += log_law(energy).exp().detach() / 100 * (step >= 100)
     assert (average - law).abs().sum() / 2 < 0.04
 
 
 def test_chains_suit_the_energy():
-    assert isinstance(chain_kernel(RBMEnergy(3, 2).to(DEVICE)), BlockGibbs)
-    assert isinstance(chain_kernel(IsingEnergy(3).to(DEVICE)), GibbsWithGradients)
+    assert isinstance(suitable_kernel(RBMEnergy(3, 2).to(DEVICE), purpose="training"), BlockGibbs)
+    assert isinstance(suitable_kernel(IsingEnergy(3).to(DEVICE), purpose="training"), GibbsWithGradients)
     loss = density_loss("pcd", buffer=7, steps=3)
     assert isinstance(loss, ContrastiveDivergence)
     assert (loss.size, loss.steps) == (7, 3)
@@ -87,7 +87,7 @@ def test_chains_suit_the_energy():
 def test_maximum_likelihood_is_the_mean_of_the_enumerated_law_and_refuses_many_bits():
     energy, x = density_energy("mlp", 6, width=8, data=DATA), DATA.float()
     rows = number_of(DATA)
-    assert density_loss("ml")(energy, x).item() == pytest.approx(-log_law(energy, 6)[rows].mean().item(), abs=1e-5)
+    assert density_loss("ml")(energy, x).item() == pytest.approx(-log_law(energy)[rows].mean().item(), abs=1e-5)
     with pytest.raises(InputError, match="at most 16 bits for ml, got 18"):
         density_loss("ml")(BernoulliEnergy(18).to(DEVICE), x.repeat(1, 3))
 
@@ -106,7 +106,7 @@ def test_the_noise_of_a_loss_has_one_default(loss, epsilon):
         for noise in ({}, {"epsilon": epsilon}, {"epsilon": 0.25})
     ]
     assert values[0] == values[1] != values[2]
-    assert default_epsilon(loss) == epsilon
+    assert EPSILON[loss] == epsilon
 
 
 @pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])
@@ -148,6 +148,8 @@ def test_the_validation_score_prefers_the_truth():
 class Free(Energy):
     """A parameter for every state of six bits."""
 
+    bits = 6
+
     def __init__(self) -> None:
         super().__init__()
         self.energies = torch.nn.Parameter(torch.zeros(64, dtype=FLOAT))
@@ -172,5 +174,5 @@ def test_block_discrepancy_of_all_six_bits_reaches_maximum_likelihood():
         return value
 
     optimizer.step(closure)
-    found = log_law(energy, 6, dtype=FLOAT).exp()
+    found = log_law(energy, dtype=FLOAT).exp()
     assert (found - law / law.sum()).abs().sum() / 2 < 1e-3

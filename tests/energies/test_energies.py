@@ -217,15 +217,15 @@ def test_an_energy_without_forward_says_so():
 def test_a_bernoulli_energy_has_the_marginals_of_its_data():
     data = torch.tensor([[1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=torch.uint8)
     for pseudocount in (1.0, 4.0):
-        marginals = moments(BernoulliEnergy.from_data(data, pseudocount=pseudocount), 3).marginals
+        marginals = moments(BernoulliEnergy.from_data(data, pseudocount=pseudocount)).marginals
         expected = (data.double().sum(0) + pseudocount / 2) / (4 + pseudocount)
         assert torch.allclose(marginals, expected, atol=1e-6)
 
 
 def test_a_sum_is_the_product_of_the_models():
     first, second = random_ising(4), BernoulliEnergy(torch.tensor([0.3, -1.0, 2.0, 0.0])).to(DEVICE, FLOAT)
-    law = (log_law(first, 4, dtype=FLOAT) + log_law(second, 4, dtype=FLOAT)).softmax(0)
-    assert torch.allclose(log_law(SumEnergy(first, second), 4, dtype=FLOAT).exp(), law)
+    law = (log_law(first, dtype=FLOAT) + log_law(second, dtype=FLOAT)).softmax(0)
+    assert torch.allclose(log_law(SumEnergy(first, second), dtype=FLOAT).exp(), law)
 
 
 def test_a_convolution_sees_neighbours_on_the_image():

@@ -24,6 +24,8 @@ from discrete_ed import (
     colour_classes,
     log_law,
     log_likelihood,
+    log_z,
+    moments,
     perfect_sample,
     pseudo_likelihood,
     rbm_log_z,
@@ -74,7 +76,7 @@ def test_a_subclass_with_another_forward_has_no_closed_form(kind, generator):
     assert torch.allclose(energy.flip_delta(x), Energy.flip_delta(energy, x), atol=rounding(1e-12))
     assert pseudo_likelihood(energy, x) != pseudo_likelihood(ising(3), x)
     drawn = sample(Gibbs(), Exact(energy), torch.zeros(4000, 3, dtype=FLOAT), 60, generator=generator)
-    assert chi_square(drawn, log_law(energy, 3).exp().double()) > 1e-6
+    assert chi_square(drawn, log_law(energy).exp().double()) > 1e-6
     for refused in (
         lambda: perfect_sample(energy, 3),
         lambda: torus_log_z(energy, (3, 1)),
@@ -85,6 +87,7 @@ def test_a_subclass_with_another_forward_has_no_closed_form(kind, generator):
     ):
         with pytest.raises(InputError, match=kind.__name__):
             refused()
+    assert (energy.bits, energy.kernel_name) == (3, "gibbs-with-gradients")
 
 
 def test_a_closed_form_that_was_given_without_a_forward_is_kept():
@@ -160,9 +163,11 @@ def test_energies_of_another_shape_have_no_law():
         def forward(self, x):
             return x[..., :1]
 
-    for exact in (log_law, lambda e, d: log_likelihood(e, all_states(d))):
-        with pytest.raises(InputError, match="Column"):
-            exact(Column(), 3)
+    energy = Column()
+    energy.bits = 3
+    for exact in (log_law, log_z, moments, lambda e: log_likelihood(e, all_states(3))):
+        with pytest.raises(InputError, match="to map states"):
+            exact(energy)
 
 
 @pytest.mark.parametrize("graph", [nx.MultiGraph([(0, 1), (0, 1)]), nx.DiGraph([(0, 1)])])

@@ -77,7 +77,7 @@ def test_local_objectives_are_the_general_losses(name, loss):
 
 
 def test_likelihood_is_enumerated():
-    law = log_law(ENERGY, D, dtype=torch.float64)
+    law = log_law(ENERGY, dtype=torch.float64)
     rows = bits(SPINS).long() @ (2 ** torch.arange(D - 1, -1, -1))
     assert OBJECTIVES["likelihood"](COUPLINGS, FIELDS).value == pytest.approx(-law[rows].mean().item(), abs=1e-12)
 
@@ -151,7 +151,7 @@ def test_blocks_add_up():
 )
 def test_the_population_slope_is_zero_at_the_truth_and_nowhere_else(make):
     states = 2 * enumerate_states(D, dtype=torch.float64).numpy() - 1
-    law = log_law(ENERGY, D, dtype=torch.float64).exp().detach().numpy()
+    law = log_law(ENERGY, dtype=torch.float64).exp().detach().numpy()
 
     def slope(couplings, fields):
         found = [make(state[None])(couplings, fields) for state in states]

@@ -278,9 +278,7 @@ def test_errors_spin_by_spin_are_near_those_of_all_together(monkeypatch):
 
 def test_maximum_likelihood_is_the_pairwise_optimum():
     found = recover_couplings(Y, "maximum-likelihood", "none")
-    law = log_law(
-        IsingEnergy(torch.from_numpy(found.couplings), torch.from_numpy(found.fields)), 5, dtype=torch.float64
-    )
+    law = log_law(IsingEnergy(torch.from_numpy(found.couplings), torch.from_numpy(found.fields)), dtype=torch.float64)
     p, states = law.exp().detach(), 2 * enumerate_states(5, dtype=torch.float64) - 1
     spins = 2 * Y.double() - 1
     assert torch.allclose(p @ states, spins.mean(0), atol=2e-3)  # moments match, up to the prior
@@ -289,7 +287,7 @@ def test_maximum_likelihood_is_the_pairwise_optimum():
 
 def test_the_bound_is_that_of_the_enumerated_information():
     states = 2 * enumerate_states(5, dtype=torch.float64).numpy() - 1
-    law = log_law(FIELDED.double(), 5, dtype=torch.float64).exp().detach().numpy()
+    law = log_law(FIELDED.double(), dtype=torch.float64).exp().detach().numpy()
     FIELDED.float()
     i, j = np.array([(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)]).T
     statistics = np.hstack([states[:, i] * states[:, j], states])

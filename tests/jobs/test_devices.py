@@ -37,7 +37,7 @@ class Cut(Exception):
 def test_a_job_finishes_and_goes_on_where_it_was_cut(job, tmp_path, monkeypatch):
     monkeypatch.setattr(ego_graphs, "SEGMENT", 2)
 
-    save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]})
+    save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)))
     name, *arguments = job.replace("ENERGY", str(tmp_path / "energy")).split()
 
     def start(folder: str, *options: str) -> None:
@@ -64,7 +64,7 @@ def test_a_job_finishes_and_goes_on_where_it_was_cut(job, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("kernel", ["auto", "dmala", "path-auxiliary"])
 def test_a_saved_energy_is_sampled_there(kernel, tmp_path):
-    save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]})
+    save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)))
     options = ["--kernel", kernel, "--chains", "4", "--steps", "8", "--warmup", "4", "--device", str(DEVICE)]
     run_job("sample", [str(tmp_path / "energy"), *options, "--out", str(tmp_path / "run")])
     with np.load(tmp_path / "run" / "samples.npz", allow_pickle=False) as drawn:

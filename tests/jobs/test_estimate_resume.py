@@ -22,7 +22,7 @@ class Killed(Exception):
 def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatch):
     table = tmp_path / "table.csv"
     table.write_text("\n".join(f"{k % 2},{k % 3 % 2},{k * k % 5 % 2},{k // 4 % 2}" for k in range(200)))
-    monkeypatch.setattr(density_sampling, "ENUMERATED_BITS", 0)  # chains, as with more bits
+    monkeypatch.setattr(density_sampling, "SMALL_BITS", 0)  # chains, as with more bits
     monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 1000)
 
     def killed(real, when):

@@ -34,21 +34,18 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("energies")
     torch.manual_seed(0)
     energies = {
-        "ising": (torus(2, 3, 0.3).float(), {"couplings": 6}),
-        "rbm": (RBMEnergy(6, 3, scale=0.5), {"visible": 6, "hidden": 3}),
-        "mlp": (MLPEnergy(6, hidden=(8,)), {"bits": 6, "hidden": [8]}),
-        "network": (NetworkEnergy(6, width=8, layers=1), {"bits": 6, "width": 8, "layers": 1}),
-        "coins": (BernoulliEnergy(torch.tensor([0.0, 30.0, -1.0])), {"logits": 3}),
-        "sum": (
-            SumEnergy(MLPEnergy(6, hidden=(4,)), torus(2, 3, 0.3).float()),
-            [{"bits": 6, "hidden": [4]}, {"couplings": 6}],
-        ),
-        "double": (MLPEnergy(6, hidden=(4,)).double(), {"bits": 6, "hidden": [4]}),
-        "double-ising": (torus(2, 3, 0.3).double(), {"couplings": 6}),
-        "graph": (GraphEnergy(4, width=4, layers=1), {"max_nodes": 4, "width": 4, "layers": 1}),
+        "ising": torus(2, 3, 0.3).float(),
+        "rbm": RBMEnergy(6, 3, scale=0.5),
+        "mlp": MLPEnergy(6, hidden=(8,)),
+        "network": NetworkEnergy(6, width=8, layers=1),
+        "coins": BernoulliEnergy(torch.tensor([0.0, 30.0, -1.0])),
+        "sum": SumEnergy(MLPEnergy(6, hidden=(4,)), torus(2, 3, 0.3).float()),
+        "double": MLPEnergy(6, hidden=(4,)).double(),
+        "double-ising": torus(2, 3, 0.3).double(),
+        "graph": GraphEnergy(4, width=4, layers=1),
     }
-    for name, (energy, arguments) in energies.items():
-        save_energy(folder / name, energy, arguments)
+    for name, energy in energies.items():
+        save_energy(folder / name, energy)
     return folder
 
 
@@ -125,7 +122,7 @@ def test_graphs_keep_their_nodes_and_bits_that_never_move_are_told(saved, tmp_pa
 
 
 def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
-    save_energy(tmp_path / "cold", IsingEnergy(torch.zeros(3, 3), torch.full((3,), 40.0)), {"couplings": 3})
+    save_energy(tmp_path / "cold", IsingEnergy(torch.zeros(3, 3), torch.full((3,), 40.0)))
     result = sampling.run(SampleConfig(energy=tmp_path / "cold", chains=2, steps=20, warmup=5, out=tmp_path / "run"))
     assert result["bits_rhat"] is None
     assert result["energy_rhat"] is None
@@ -156,7 +153,7 @@ def test_a_mistake_gets_one_line_and_exit_code_2(saved, arguments, message, tmp_
 
 
 def test_an_energy_of_an_unknown_class_is_refused(saved, tmp_path):
-    save_energy(tmp_path, RBMEnergy(2, 2), {"visible": 2, "hidden": 2})
+    save_energy(tmp_path, RBMEnergy(2, 2))
     text = (tmp_path / "manifest.json").read_text()
     (tmp_path / "manifest.json").write_text(text.replace("RBMEnergy", "os.system"))
     with pytest.raises(InputError, match=r"expected one of BernoulliEnergy.*, got os\.system"):

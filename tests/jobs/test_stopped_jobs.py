@@ -68,7 +68,7 @@ def interrupted(*_: object, **__: object) -> None:
 
 
 def energy(version: int) -> None:
-    save_energy("energy", IsingEnergy(torch.zeros(3, 3), torch.full((3,), float(version))), {"couplings": 3})
+    save_energy("energy", IsingEnergy(torch.zeros(3, 3), torch.full((3,), float(version))))
 
 
 def images(version: int) -> None:

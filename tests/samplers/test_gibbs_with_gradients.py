@@ -43,7 +43,7 @@ CASES += [
 @pytest.mark.parametrize(("make", "local", "bits", "balance"), CASES)
 def test_detailed_balance_and_stationarity_are_exact(make, local, bits, balance):
     energy = make(bits)
-    law = log_law(energy, bits, dtype=FLOAT).exp().detach()
+    law = log_law(energy, dtype=FLOAT).exp().detach()
     kernel = GibbsWithGradients(balance)
     matrix = transition_matrix(kernel, local(energy), all_states(bits))
     assert detailed_balance_residual(matrix, law) < rounding(1e-10)
@@ -55,7 +55,7 @@ def test_the_transition_matrix_is_that_of_the_paper():
     """`P(x, x') = q(i|x) min(1, p(x') q(i|x') / (p(x) q(i|x)))`, `q(i|x) ∝ exp(−Δ_i / 2)`, by a plain double loop."""
     energy = ising(4)
     states = all_states(4)
-    law = log_law(energy, 4, dtype=FLOAT).exp().detach()
+    law = log_law(energy, dtype=FLOAT).exp().detach()
     wanted = torch.zeros(16, 16, dtype=FLOAT)
     neighbour = [[k ^ (8 >> i) for i in range(4)] for k in range(16)]
     q = [[(law[there] / law[k]).sqrt() for there in neighbour[k]] for k in range(16)]  # exp(−Δ/2), not normalised
@@ -103,7 +103,7 @@ class WrongSign(GibbsWithGradients):
 @pytest.mark.parametrize("kernel", [NoReverseTerm(), StaleReverseTerm(), WrongSign()])
 def test_planted_bugs_break_detailed_balance(kernel):
     energy = ising(6)
-    law = log_law(energy, 6, dtype=FLOAT).exp().detach()
+    law = log_law(energy, dtype=FLOAT).exp().detach()
     matrix = transition_matrix(kernel, Taylor(energy), all_states(6))
     assert detailed_balance_residual(matrix, law) > 0.01
 
@@ -117,7 +117,7 @@ def test_bits_are_proposed_with_the_stated_probabilities(balance):
 def test_chains_reach_and_keep_the_law(start, generator):
     energy = ising(4)
     states = all_states(4)
-    law = log_law(energy, 4, dtype=FLOAT).exp().detach()
+    law = log_law(energy, dtype=FLOAT).exp().detach()
     weights = law if start == "exact" else torch.ones(16, dtype=FLOAT)
     x = states[weights.multinomial(20_000, replacement=True, generator=generator)]
     bits = sample(GibbsWithGradients(), Taylor(energy), x, 60, generator=generator)

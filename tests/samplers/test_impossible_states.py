@@ -44,6 +44,7 @@ class Hard(Energy):
     def __init__(self, dtype: torch.dtype = FLOAT) -> None:
         super().__init__()
         self.soft = ising(BITS).to(dtype)
+        self.bits = BITS
 
     def impossible(self, x: Tensor) -> Tensor:
         return (x.sum(-1) > 3) | ((x.sum(-1) == 2) & (x[..., 0] * x[..., 1] == 1)) | (x[..., 2:].sum(-1) > 1.5)
@@ -56,7 +57,7 @@ class Defined:
     """The local evaluation with differences of zero at impossible states, where no chain ever is."""
 
     def __init__(self, local: LocalEvaluation) -> None:
-        self.local, self.energy, self.beta = local, local.energy, local.beta
+        self.local, self.energy, self.beta, self.exact = local, local.energy, local.beta, local.exact
 
     def __call__(self, x: Tensor) -> Evaluation:
         energy, delta = self.local(x)
@@ -93,7 +94,7 @@ def test_kernels_keep_the_law_of_what_is_possible(kernel, local):
 
 
 def test_the_law_itself_gives_them_nothing():
-    law = log_law(Hard(torch.float32), BITS)
+    law = log_law(Hard(torch.float32))
     assert (law.exp().sum() - 1).abs() < 1e-6
     assert (law == -torch.inf).sum() == Hard().impossible(enumerate_states(BITS, device=DEVICE)).sum()
 
@@ -155,7 +156,7 @@ def test_informed_negatives_estimate_the_same_loss(local):
 
 def test_the_bracket_of_log_z_closes():
     energy = Hard()
-    law = log_law(energy, BITS, dtype=FLOAT)
+    law = log_law(energy, dtype=FLOAT)
     target = enumerate_states(BITS, dtype=FLOAT, device=DEVICE)[law.exp().multinomial(2000, True, generator=seeded())]
     betas = torch.linspace(0, 1, 21).tolist()
     bracket = ais(GibbsWithGradients(), Exact(energy), torch.zeros_like(target), target, betas, generator=seeded(1))
@@ -168,7 +169,7 @@ def test_the_bracket_of_log_z_closes():
 def test_the_bracket_tells_how_unsure_it_is():
     """The share of possible states is estimated, too: few starts make the upper end uncertain."""
     energy, starts = Hard(), 50
-    law = log_law(energy, BITS, dtype=FLOAT).exp()
+    law = log_law(energy, dtype=FLOAT).exp()
     states, generator = all_states(BITS), seeded()
     runs = []
     for _ in range(150):

@@ -135,7 +135,7 @@ def parsers(folder: Path) -> dict[str, Parser]:
     idx = b"\0\0\x08\3" + struct.pack(">III", 2, 3, 4) + bytes(range(24))
     energy = IsingEnergy(torch.eye(3).roll(1, 0) + torch.eye(3).roll(-1, 0))
     mean = SumEnergy(energy, NetworkEnergy(3, width=2, layers=1), scale=0.5)
-    save_energy(folder / "energy", mean, [{"couplings": 3}, {"bits": 3, "width": 2, "layers": 1}])
+    save_energy(folder / "energy", mean)
     Checkpoints(folder / "steps").save(1, {"energy": energy, "deep": {"a": [1, 0.5, None, "x"]}})
     RunFolder(folder / "run", "generate", "x", GenerateConfig())
     step = folder / "steps" / "step-000001"

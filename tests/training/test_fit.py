@@ -50,7 +50,7 @@ def train(config: FitConfig, seed: int = 0, **arguments) -> tuple[IsingEnergy, l
 def test_energy_discrepancy_learns_the_law_of_the_data():
     energy, _ = train(FitConfig(steps=400, learning_rate=0.05))
     seen = number_of(aligned_spins(4000)).bincount(minlength=4) / 4000
-    assert (log_law(energy, 2).exp() - seen).abs().max() < 0.02
+    assert (log_law(energy).exp() - seen).abs().max() < 0.02
 
 
 @pytest.mark.many_steps

@@ -65,16 +65,16 @@ def test_block_discrepancy_recovers_a_pairwise_law_as_well_as_maximum_likelihood
     g = torch.Generator().manual_seed(seed)
     couplings = 0.4 * torch.randn(BITS, BITS, generator=g, dtype=DOUBLE).triu(1)
     truth = IsingEnergy(couplings + couplings.T, 0.3 * torch.randn(BITS, generator=g, dtype=DOUBLE))
-    law = log_law(truth, BITS, dtype=DOUBLE).exp().detach()
+    law = log_law(truth, dtype=DOUBLE).exp().detach()
     draws = law.multinomial(100_000, replacement=True, generator=g)
     seen = draws.bincount(minlength=len(law)) / len(draws)
     seen = seen.double()
 
     def total_variation(energy: IsingEnergy) -> float:
-        return (log_law(energy, BITS, dtype=DOUBLE).exp() - law).abs().sum().item() / 2
+        return (log_law(energy, dtype=DOUBLE).exp() - law).abs().sum().item() / 2
 
     likelihood = IsingEnergy(BITS).double()
-    minimise(likelihood, lambda: -(seen @ log_law(likelihood, BITS, dtype=DOUBLE)))
+    minimise(likelihood, lambda: -(seen @ log_law(likelihood, dtype=DOUBLE)))
     members = block_members()
     for epsilon in (0.1, 0.5):
         energy = IsingEnergy(BITS).double()

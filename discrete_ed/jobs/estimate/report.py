@@ -15,7 +15,7 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.names import ENUMERATED_BITS
+from discrete_ed.names import SMALL_BITS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,7 +119,7 @@ def write_report(
     result: Mapping[str, Any],
 ) -> None:
     """Write the figures as PNG files, and `report.html` with all of them inside."""
-    enumerated = data.train.shape[1] <= ENUMERATED_BITS
+    enumerated = data.train.shape[1] <= SMALL_BITS
     images = folder.plot(_figures(data, ensemble, samples, scores, enumerated=enumerated))
     lead = (
         f"An energy with {result['parameters']} parameters learned {len(data.train)} states of "

@@ -16,10 +16,10 @@ from tqdm import tqdm
 from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
 from discrete_ed.density.losses import density_loss
-from discrete_ed.density.models import chain_kernel, density_energy
+from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
-from discrete_ed.energies import Energy, SumEnergy
+from discrete_ed.energies import Energy
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate import report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
@@ -28,6 +28,7 @@ from discrete_ed.jobs.progress import training_progress
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
 from discrete_ed.runtime.distributed import pick_device, rank_seed
+from discrete_ed.samplers import suitable_kernel
 from discrete_ed.training.fit import FitConfig
 from discrete_ed.training.selection import Selected
 
@@ -107,14 +108,13 @@ def _fit(
     folder: RunFolder,
 ) -> Ensemble:
     """Fit the ensemble, and save its mean in the folder."""
-    bits = train.shape[1]
     try:
         return fit_ensemble(
             partial(_build, train, shape, config),
             partial(fit_member, train=train, valid=valid, config=config, folder=folder),
             config.members,
             seed=config.seed,
-            save=lambda energy: folder.save_energy("checkpoint", energy, _arguments(energy, config, bits, shape)),
+            save=partial(folder.save_energy, "checkpoint"),
         )
     except (KeyboardInterrupt, NumericalError):
         print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
@@ -146,7 +146,7 @@ def fit_member(
         block=config.block,
         steps=config.chain_steps,
         buffer=config.buffer,
-        kernel=chain_kernel(energy),
+        kernel=suitable_kernel(energy, purpose="training"),
         generator=generator,
     )
     fit_config = FitConfig(
@@ -195,17 +195,3 @@ def _sample(
     np.save(buffer, samples.states.to(torch.uint8).cpu().numpy())
     folder.write("samples.npy", buffer.getvalue())
     return DensitySamples(samples.states.to(train.device), samples.effective_starts)
-
-
-def _arguments(
-    energy: Energy, config: ResolvedEstimateConfig, bits: int, shape: tuple[int, int] | None
-) -> dict[str, Any] | list[dict[str, Any]]:
-    """The arguments that build the energy again."""
-    one: dict[str, Any] = {
-        "rbm": {"visible": bits, "hidden": config.width},
-        "ising": {"couplings": bits},
-    }.get(
-        config.energy,
-        {"bits": bits, "network": config.energy, "width": config.width, "layers": config.layers, "shape": shape},
-    )
-    return [one] * len(energy.terms) if type(energy) is SumEnergy else one

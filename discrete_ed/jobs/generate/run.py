@@ -74,14 +74,13 @@ def run(config: GenerateConfig) -> dict[str, Any]:
             torch.default_generator.manual_seed(config.seed)
             energy = GraphEnergy(max_nodes, width=config.width, layers=config.layers).to(device)
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
-        arguments = {"max_nodes": max_nodes, "width": config.width, "layers": config.layers}
         try:
             records = train(energy, states, config, generator, folder)
         except (KeyboardInterrupt, NumericalError):
-            folder.save_energy("checkpoint", energy, arguments)
+            folder.save_energy("checkpoint", energy)
             print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
             raise
-        folder.save_energy("checkpoint", energy, arguments)
+        folder.save_energy("checkpoint", energy)
         trained = time.monotonic()
         bits, trace = generate(energy, states, config, generator, folder)
         folder.log(*trace)

@@ -204,7 +204,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
         }
         write_couplings(folder, found, true, h if fields else None)
         write_network(folder, found, [str(site) for site in range(len(true))])
-        folder.save_energy("model", found.energy, {"couplings": len(true)})
+        folder.save_energy("model", found.energy)
         report_known_model(folder, config, found, true, result)
         folder.finish(result)
     return result
@@ -257,7 +257,7 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
         write_network(folder, found, table.names)
         write_edges(folder, found, table.names, table.values)
         write_fields(folder, found, table.names, table.values.mean(0))
-        folder.save_energy("model", energy, {"couplings": d})
+        folder.save_energy("model", energy)
         report_table(folder, config, found, table.names, fit, result)
         folder.finish(result)
     return result
@@ -265,7 +265,7 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
 
 def exact_likelihood(energy: IsingEnergy, bits: np.ndarray) -> dict[str, float]:
     """Mean log-likelihood of the rows under the model, by enumeration, and under independent columns."""
-    law = log_law(energy.double(), bits.shape[1], dtype=torch.float64)
+    law = log_law(energy.double(), dtype=torch.float64)
     energy.float()
     places = bits.astype(np.int64) @ (1 << np.arange(bits.shape[1] - 1, -1, -1))
     p = np.clip(bits.mean(0), 1e-12, 1 - 1e-12)

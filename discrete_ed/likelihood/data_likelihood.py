@@ -1,0 +1,81 @@
+"""Log-likelihoods of states: exact where the log partition function can be summed, else between two estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies import Energy
+from discrete_ed.energies.base import CHUNK
+from discrete_ed.errors import NumericalError
+from discrete_ed.likelihood.partition import LogPartition, check_batch, estimate_log_z
+
+
+@dataclass(frozen=True, eq=False)
+class LogLikelihood:
+    """`log p(x) = −E(x) − log Z` of some states, in nats, and its mean."""
+
+    values: Tensor
+    """For each state, `(N,)`, float64; where `log Z` is estimated, with the middle of the two estimates."""
+    log_partition: LogPartition
+    """`log Z`, exact or in a bracket."""
+
+    @property
+    def mean(self) -> float:
+        """The mean of the values."""
+        return self.values.mean().item()
+
+    @property
+    def lower(self) -> float:
+        """The mean with the highest `log Z` that the estimates allow (see `LogPartition`): the careful value."""
+        return self.mean - (self.log_partition.high - self.log_partition.value)
+
+    @property
+    def upper(self) -> float:
+        """The mean with the lowest."""
+        return self.mean + (self.log_partition.value - self.log_partition.low)
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean over the states, as samples of their law; the error of `log Z` comes on top."""
+        return self.values.std().item() / len(self.values) ** 0.5 if len(self.values) > 1 else float("nan")
+
+    @property
+    def exact(self) -> bool:
+        """Whether `log Z` is exact, so that `lower = mean = upper`."""
+        return self.log_partition.exact
+
+
+def log_likelihood(
+    energy: Energy, x: Tensor, z: LogPartition | None = None, *, generator: torch.Generator | None = None
+) -> LogLikelihood:
+    """The log-likelihood of states under an energy, each and on average: exact, or a bracket; `exact` says which.
+
+    Args:
+        x: states `(N, D)`.
+        z: the result of `estimate_log_z`, to use it again or with other settings; where not given `log Z` is estimated
+            with default settings, and its chains start at `x`.
+        generator: of the estimate.
+
+    Raises:
+        InputError: `x` isn't a float tensor of bits, or the energy returns something of another shape.
+        NumericalError: an energy isn't a number.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> result = log_likelihood(BernoulliEnergy(4), torch.zeros(10, 4))
+    >>> result.exact, round(result.mean, 6), result.lower == result.upper  # −4 log 2
+    (True, -2.772589, True)
+    >>> result.values.shape
+    torch.Size([10])
+    """
+    check_batch(energy, x)
+    if z is None:
+        z = estimate_log_z(energy, x, generator=generator)
+    with torch.no_grad():
+        energies = torch.cat([energy(rows).double() for rows in x.split(CHUNK)])
+    if energies.isnan().any() or energies.isneginf().any():
+        bad = int((energies.isnan() | energies.isneginf()).sum())
+        raise NumericalError(f"energy: expected numbers, got NaN or -inf at {bad} of {len(x)} states")
+    return LogLikelihood(-energies - z.value, z)

@@ -1,0 +1,64 @@
+"""Exact answers for a restricted Boltzmann machine: the states of its smaller layer are enumerated."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from discrete_ed.energies import RBMEnergy
+from discrete_ed.energies.base import check_kind
+from discrete_ed.likelihood.enumeration import check_enumerable, number
+from discrete_ed.states import state_chunks
+
+
+def _layers(energy: RBMEnergy) -> tuple[Tensor, Tensor, Tensor, bool]:
+    """`W` with the smaller layer as columns, the biases of rows and columns, in float64; are columns hidden?"""
+    check_kind(energy, RBMEnergy)
+    check_enumerable(min(energy.weight.shape), "smaller layer")
+    weight, visible, hidden = (
+        parameter.detach().double() for parameter in (energy.weight, energy.visible_bias, energy.hidden_bias)
+    )
+    if weight.shape[1] <= weight.shape[0]:
+        return weight, visible, hidden, True
+    return weight.T, hidden, visible, False
+
+
+def rbm_log_z(energy: RBMEnergy) -> float:
+    """`log Z` of a restricted Boltzmann machine: the smaller layer is enumerated, the other summed in closed form.
+
+    `Z = Σ_h exp(cᵀh) Π_i (1 + exp(b_i + (W h)_i))`, or the same with the layers exchanged; float64.
+
+    Raises:
+        InputError: both layers have more than 20 bits.
+
+    >>> from discrete_ed import RBMEnergy
+    >>> round(rbm_log_z(RBMEnergy(30, 2, scale=0.0)), 6)  # 32 log 2
+    22.18071
+    """
+    weight, outer, inner, _ = _layers(energy)
+    parts = [
+        (x @ inner + softplus(outer + x @ weight.T).sum(-1)).logsumexp(-1)
+        for x in state_chunks(len(inner), dtype=torch.float64, device=weight.device)
+    ]
+    return number(torch.stack(parts).logsumexp(-1))
+
+
+def rbm_marginals(energy: RBMEnergy) -> Tensor:
+    """`p(x_i = 1)` of the visible bits of a restricted Boltzmann machine, `(D,)`, float64, by the sum of `rbm_log_z`.
+
+    Raises:
+        InputError: both layers have more than 20 bits.
+
+    >>> from discrete_ed import RBMEnergy
+    >>> rbm_marginals(RBMEnergy(3, 2, scale=0.0))
+    tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64)
+    """
+    total = rbm_log_z(energy)
+    weight, outer, inner, hidden = _layers(energy)
+    marginals = weight.new_zeros(len(outer) if hidden else len(inner))
+    for x in state_chunks(len(inner), dtype=torch.float64, device=weight.device):
+        inputs = outer + x @ weight.T
+        p = (x @ inner + softplus(inputs).sum(-1) - total).exp()
+        marginals += p @ (inputs.sigmoid() if hidden else x)
+    return marginals

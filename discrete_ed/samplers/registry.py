@@ -1,0 +1,88 @@
+"""Kernels by name, and the two choices that follow from an energy: its kernel, and the local evaluation for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies.base import Energy, of_kind
+from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
+from discrete_ed.errors import InputError
+from discrete_ed.samplers.block import BlockGibbs
+from discrete_ed.samplers.cluster import SwendsenWang
+from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep, colour_classes
+from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
+from discrete_ed.samplers.kernels import Kernel
+from discrete_ed.samplers.langevin import DMALA
+
+
+def _sweep(energy: Energy) -> GibbsSweep:
+    return GibbsSweep(None if of_kind(energy, IsingEnergy) is None else colour_classes(energy))
+
+
+KERNELS: dict[str, Callable[[Energy], Kernel]] = {
+    "gibbs": lambda _: Gibbs(),
+    "gibbs-sweep": _sweep,
+    "gibbs-with-gradients": lambda _: GibbsWithGradients(),
+    "path-auxiliary": lambda _: PathAuxiliary(),
+    "dmala": lambda _: DMALA(),
+    "block-gibbs": lambda _: BlockGibbs(),
+    "swendsen-wang": lambda _: SwendsenWang(),
+}
+"""What makes the kernel of each name for an energy. An entry added here is offered by the job `sample`."""
+
+Purpose = Literal["sampling", "training", "annealing"]
+UNSUITABLE: dict[Purpose, tuple[str, ...]] = {
+    "sampling": (),
+    # A sweep takes one evaluation for each class, of which there are as many as bits while all couplings are learned.
+    "training": ("gibbs-sweep",),
+    # A machine at another inverse temperature is none, so block Gibbs would follow another law.
+    "annealing": ("gibbs-sweep", "block-gibbs"),
+}
+
+
+def kernel_by_name(name: str, energy: Energy) -> Kernel:
+    """The kernel of that name for an energy; `auto` means the kernel that suits the energy.
+
+    Raises:
+        InputError: an unknown name.
+
+    >>> from discrete_ed import RBMEnergy
+    >>> kernel_by_name("auto", RBMEnergy(4, 2))
+    BlockGibbs()
+    """
+    if name == "auto":
+        return suitable_kernel(energy)
+    if name not in KERNELS:
+        raise InputError(f"kernel: expected auto or one of {', '.join(KERNELS)}, got {name!r}")
+    return KERNELS[name](energy)
+
+
+def suitable_kernel(energy: Energy, *, purpose: Purpose = "sampling") -> Kernel:
+    """The kernel that suits an energy, by the name that the energy gives (`Energy.kernel_name`).
+
+    For `sampling` that is block Gibbs for an `RBMEnergy`, a sweep over colour classes for an `IsingEnergy`, and
+    Gibbs-with-gradients for any other energy. For `training`, where an energy changes from step to step, and for
+    `annealing`, where it is seen at other inverse temperatures, Gibbs-with-gradients replaces kernels that don't fit.
+
+    >>> from discrete_ed import IsingEnergy
+    >>> suitable_kernel(IsingEnergy(3), purpose="training")
+    GibbsWithGradients(balance='sqrt')
+    """
+    name = energy.unclamped.kernel_name
+    return kernel_by_name("gibbs-with-gradients" if name in UNSUITABLE[purpose] else name, energy)
+
+
+def local_for(kernel: Kernel, energy: Energy) -> LocalEvaluation:
+    """The local evaluation that suits a kernel and an energy.
+
+    It is `Exact` where the kernel needs that, and for an `IsingEnergy`, whose exact differences cost no more than a
+    gradient; else `Taylor`.
+
+    >>> from discrete_ed import MLPEnergy
+    >>> type(local_for(Gibbs(), MLPEnergy(4))).__name__, type(local_for(GibbsWithGradients(), MLPEnergy(4))).__name__
+    ('Exact', 'Taylor')
+    """
+    exact = kernel.needs_exact or of_kind(energy, IsingEnergy) is not None
+    return Exact(energy) if exact else Taylor(energy)
