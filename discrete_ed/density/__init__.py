@@ -4,7 +4,7 @@
 """
 
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble, validation_score
-from discrete_ed.density.losses import default_epsilon, density_loss
+from discrete_ed.density.losses import density_loss
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import DensitySamples, sample_density, sample_states
 from discrete_ed.density.scores import DensityScores, independent_columns, score_density
@@ -13,7 +13,6 @@ __all__ = [
     "DensitySamples",
     "DensityScores",
     "Ensemble",
-    "default_epsilon",
     "density_energy",
     "density_loss",
     "fit_density",

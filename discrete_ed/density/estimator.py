@@ -66,7 +66,8 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         loss: a name that `density_loss` knows, or any function of an energy and a batch.
         width: units of a hidden layer, see `density_energy`.
         layers: hidden layers, see `density_energy`.
-        epsilon: ε, the probability that noise flips a bit, of `ed` and `block-ed`; None takes `default_epsilon`.
+        epsilon: ε, the probability that noise flips a bit, of `ed` and `block-ed`; None takes the default of
+            `density_loss`.
         steps: training steps.
         batch_size: rows in a training step.
         learning_rate: peak learning rate of AdamW.

@@ -12,7 +12,7 @@ from discrete_ed.energies import Energy
 from discrete_ed.energies.base import check_free
 from discrete_ed.errors import InputError
 from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
-from discrete_ed.names import SMALL_BITS, LossName
+from discrete_ed.names import EPSILON, SMALL_BITS, LossName
 from discrete_ed.perturbations import Bernoulli, Block
 from discrete_ed.samplers import Kernel
 from discrete_ed.states import enumerate_states
@@ -73,18 +73,6 @@ LOSSES: dict[LossName, Callable[[_LossSettings], Loss]] = {
 """What builds a loss, by the name that `density_loss` and the command line offer."""
 
 
-def default_epsilon(loss: LossName) -> float:
-    """The noise ε that a loss has where none is chosen: .1 for `ed`, .5 for `block-ed`.
-
-    Bernoulli noise flips every bit, so that little of it already leaves the neighbourhood of a state. At ε = ½ a block
-    forgets its bits, and the loss is the likelihood of each block given the other bits.
-
-    >>> default_epsilon("block-ed")
-    0.5
-    """
-    return 0.1 if loss == "ed" else 0.5
-
-
 def density_loss(
     name: LossName,
     *,
@@ -111,7 +99,8 @@ def density_loss(
 
     Args:
         name: a name of the table.
-        epsilon: ε, the probability that noise flips a bit; `default_epsilon` where not given.
+        epsilon: ε, the probability that noise flips a bit; where not given, .1 for `ed` and .5 for `block-ed`, since a
+            block whose bits are all forgotten is scored by its likelihood given the other bits.
         m: the number M of perturbed copies of each state.
         w: the stabilisation w.
         block: bits of a block.
@@ -130,5 +119,5 @@ def density_loss(
     """
     if name not in LOSSES:
         raise InputError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
-    epsilon = default_epsilon(name) if epsilon is None else epsilon
+    epsilon = EPSILON.get(name, 0.0) if epsilon is None else epsilon  # 0 where a loss has no noise
     return LOSSES[name](_LossSettings(epsilon, m, w, block, steps, buffer, kernel, generator))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood.enumeration import log_law
+from discrete_ed.likelihood import log_law
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
 from discrete_ed.states import enumerate_states

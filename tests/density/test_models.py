@@ -29,10 +29,10 @@ from discrete_ed import (
     save_energy,
     suitable_kernel,
 )
-from discrete_ed.density import default_epsilon, sample_states, validation_score
+from discrete_ed.density import sample_states, validation_score
 from discrete_ed.density.losses import LOSSES
 from discrete_ed.density.models import ENERGIES
-from discrete_ed.names import EnergyName, LossName, NetworkName
+from discrete_ed.names import EPSILON, EnergyName, LossName, NetworkName
 
 pytestmark = pytest.mark.anywhere
 
@@ -106,7 +106,7 @@ def test_the_noise_of_a_loss_has_one_default(loss, epsilon):
         for noise in ({}, {"epsilon": epsilon}, {"epsilon": 0.25})
     ]
     assert values[0] == values[1] != values[2]
-    assert default_epsilon(loss) == epsilon
+    assert EPSILON[loss] == epsilon
 
 
 @pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect
-from discrete_ed.names import SMALL_BITS, EnergyName, LossName, NetworkName
+from discrete_ed.names import EPSILON, SMALL_BITS, EnergyName, LossName, NetworkName
 
 if TYPE_CHECKING:
     from discrete_ed.data import TableData
@@ -123,7 +123,6 @@ class ResolvedEstimateConfig(EstimateConfig):
     loss: LossName
     width: Annotated[int, HIDDEN_UNITS]
     layers: Annotated[int, NETWORK]
-    epsilon: Annotated[float, NOISE]
     steps: int
     batch: int
     learning_rate: float
@@ -141,8 +140,6 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     Raises:
         InputError: an energy or a loss that doesn't suit these data.
     """
-    from discrete_ed.density.losses import default_epsilon
-
     if config.energy == "conv" and data.shape is None:
         raise InputError(f"energy: expected mlp, residual, rbm or ising, as {data.name} is no set of images, got conv")
     bits = data.train.shape[1]
@@ -151,7 +148,7 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     usual: dict[str, Any] = {**(TABLE if data.toy is None else PLANE), **(CONV if config.energy == "conv" else {})}
     chosen = {field.name: getattr(config, field.name) for field in fields(config)}
     values = {**usual, **{name: value for name, value in chosen.items() if value is not None}}
-    values.setdefault("epsilon", default_epsilon(values["loss"]))
+    values.setdefault("epsilon", EPSILON.get(values["loss"]))
     if values["loss"] == "pcd":
         values["buffer"] = max(values["buffer"], values["batch"])
     return ResolvedEstimateConfig(**values)

@@ -29,7 +29,7 @@ from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
 from discrete_ed.runtime.distributed import pick_device, rank_seed
 from discrete_ed.samplers import suitable_kernel
-from discrete_ed.training import FitConfig
+from discrete_ed.training.fit import FitConfig
 from discrete_ed.training.selection import Selected
 
 JOB = "estimate"
@@ -114,7 +114,7 @@ def _fit(
             partial(fit_member, train=train, valid=valid, config=config, folder=folder),
             config.members,
             seed=config.seed,
-            save=lambda energy: folder.save_energy("checkpoint", energy),
+            save=partial(folder.save_energy, "checkpoint"),
         )
     except (KeyboardInterrupt, NumericalError):
         print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)

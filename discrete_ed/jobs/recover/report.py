@@ -68,9 +68,9 @@ def report_known_model(
         ),
     }
     lead = (
-        f"Learned from {config.samples} samples of {label} ({method}) by {found.estimator}: {found.choice}. The measure is −log of the root mean square error "
-        "over all D² entries of the published couplings (half the physics ones); higher is better, and below the value "
-        "of J = 0 nothing was learned."
+        f"Learned from {config.samples} samples of {label} ({method}) by {found.estimator}: {found.choice}. The "
+        "measure is −log of the root mean square error over all D² entries of the published couplings (half the "
+        "physics ones); higher is better, and below the value of J = 0 nothing was learned."
     )
     verdict = verdict_on_known_model(comparison, result["bound"])
     title = f"Ising couplings: {label}"
