@@ -15,6 +15,28 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the tests run side by side, and start pro
 import place
 import torch
 
+FAST = (
+    "test_house.py",
+    "test_states.py",
+    "test_losses.py",
+    "data/test_toys.py",
+    "density/test_models.py",
+    "energies/test_kinds.py",
+    "graphs/test_io.py",
+    "graphs/test_statistics.py",
+    "ising/test_objectives.py",
+    "jobs/test_evaluate_tables.py",
+    "lattices/",
+    "likelihood/test_enumeration.py",
+    "metrics/test_two_sample.py",
+    "perturbations/test_perturbations.py",
+    "runtime/test_threads.py",
+    "samplers/test_kernels.py",
+    "theory/test_relations.py",
+    "training/test_fit.py",
+)
+"""Files and folders of `python -m pytest -m fast`: the heart of every room, in half a minute on two quiet cores."""
+
 collect_ignore = ["simulated_device.py"]  # importing it, as a search for doctests does, registers the device
 
 
@@ -34,7 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Elsewhere than on the CPU, or less precise, run the tests that say they can."""
+    """Mark the fast tests; elsewhere than on the CPU, or less precise, run only the tests that say they can."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and str(item.path.relative_to(here)).startswith(FAST):
+            item.add_marker("fast")
     device, dtype = config.getoption("--device"), config.getoption("--dtype")
     if (device, dtype) == ("cpu", "float64"):
         return

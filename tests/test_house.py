@@ -160,6 +160,15 @@ def test_tests_and_scripts_import_nothing_of_each_other():
             assert loader not in path.read_text(encoding="utf-8"), f"{path} imports a file"
 
 
+@pytest.mark.parametrize("room", sorted(FLOOR.keys() - {"errors", "names", "__main__"}))
+def test_every_room_has_fast_tests(request, room):
+    conftest = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    listed = [entry for entry in conftest.FAST if entry.startswith((f"{room}/", f"test_{room}."))]
+    assert listed, f"tests/conftest.py: expected a file of {room} in FAST"
+    for entry in listed:
+        assert (ROOT / "tests" / entry).exists(), f"tests/conftest.py: {entry} in FAST isn't there"
+
+
 def test_every_public_name_is_there():
     assert "GraphEnergy" in discrete_ed.__all__
     for name in discrete_ed.__all__:
