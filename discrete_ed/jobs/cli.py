@@ -21,7 +21,7 @@ from discrete_ed.errors import DiscreteEDError
 from discrete_ed.jobs.compare_perturbations.config import ComparePerturbationsConfig
 from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.jobs.estimate.config import EstimateConfig
-from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
+from discrete_ed.jobs.evaluate.config import EvaluateConfig
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.sample.config import SampleConfig
@@ -33,7 +33,6 @@ JOBS: dict[str, tuple[type[Any], str]] = {
     "estimate": (EstimateConfig, "discrete_ed.jobs.estimate.run"),
     "sample": (SampleConfig, "discrete_ed.jobs.sample.run"),
     "evaluate": (EvaluateConfig, "discrete_ed.jobs.evaluate.run"),
-    "evaluate-graphs": (EvaluateGraphsConfig, "discrete_ed.jobs.evaluate.run"),
     "compare-perturbations": (ComparePerturbationsConfig, "discrete_ed.jobs.compare_perturbations.run"),
     "continuous": (ContinuousConfig, "discrete_ed.jobs.continuous.run"),
 }

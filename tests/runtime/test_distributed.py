@@ -34,7 +34,7 @@ from discrete_ed import (
 )
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.graphs import evaluation as judge
-from discrete_ed.graphs.kernels import Kernel
+from discrete_ed.graphs.kernels import FeatureKernel
 from discrete_ed.jobs.evaluate import run as evaluation
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
 from discrete_ed.metrics.two_sample import mmd2, two_sample_test
@@ -80,8 +80,8 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
 
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 3)), rng.random((30, 3)) + 0.1
-    kernel = Kernel("l2", 1.0)
-    drawn = two_sample_test(x, y, kernel, draws=20)
+    kernel = FeatureKernel("l2", 1.0)
+    drawn = two_sample_test(x, y, kernel, permutations=20)
     part = spins(7)[share(7)]
     g = torch.Generator().manual_seed(rank_seed(5))
     noise = summed(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
