@@ -143,9 +143,7 @@ def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[st
     """
     chosen = get_protocol(protocol)
     if MEAN in STATISTICS:
-        raise InputError(
-            f"statistics: expected names other than {MEAN!r}, which stands for the mean of three; rename it"
-        )
+        raise InputError(f"STATISTICS: expected another name than {MEAN!r}, which is that of the mean of three")
     least = 2 if chosen.unbiased else 1
     lists = {name: check_graphs(graphs, name) for name, graphs in sets.items()}
     for name, graphs in lists.items():

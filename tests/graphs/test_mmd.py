@@ -12,7 +12,8 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs import graph_mmd, load_graph_data
 from discrete_ed.graphs.descriptors import clustering_histograms, spectral_histograms
 from discrete_ed.graphs.kernels import FeatureKernel
-from discrete_ed.graphs.mmd import PROTOCOLS, describe
+from discrete_ed.graphs.mmd import describe
+from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.metrics.two_sample import mmd2
 

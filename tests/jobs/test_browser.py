@@ -13,7 +13,7 @@ import networkx as nx
 import pytest
 
 from discrete_ed.jobs import page
-from discrete_ed.jobs.generate import figures
+from discrete_ed.jobs.evaluate import figures
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None

@@ -14,10 +14,20 @@ from discrete_ed import graph_mmd
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
 from discrete_ed.graphs.kernels import FeatureKernel
-from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.graphs.power import flipped, p_values
+from discrete_ed.graphs.mmd import describe
+from discrete_ed.graphs.power import flip_pairs, p_values
+from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.metrics import two_sample
-from discrete_ed.metrics.two_sample import TwoSampleTest, joint_p_value, mean_test, merge, mmd2, two_sample_test
+from discrete_ed.metrics.two_sample import (
+    TwoSampleTest,
+    joint_p_value,
+    mean_test,
+    merge,
+    mmd2,
+    two_sample_test,
+    u_statistic,
+    v_statistic,
+)
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
 KERNEL = FeatureKernel("l2", 1.0)
@@ -86,7 +96,9 @@ def test_permuted_and_resampled_estimates_equal_double_loops(monkeypatch, unbias
     np.testing.assert_allclose(tested.resampled, slow_resamples(x, y, tested.observed, 5, rng), rtol=0, atol=1e-13)
 
 
-def slow_resamples(x: np.ndarray, y: np.ndarray, observed: float, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def slow_resamples(
+    x: np.ndarray, y: np.ndarray, observed: float, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
     """The bootstrap item by item: `observed + a L + Q`."""
     chosen = [rng.integers(len(items), size=len(items)) for items in (x, y) for _ in range(resamples)]
     both, m, n = np.concatenate([x, y]), len(x), len(y)
@@ -216,7 +228,7 @@ def test_p_values_are_uniform_under_equality(data_root, protocol):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_flipped_pairs_are_found(data_root, protocol):
     graphs, rng = egos(data_root), np.random.default_rng(0)
-    changed = [flipped(graph, 0.2, rng) for graph in graphs]
+    changed = [flip_pairs(graph, 0.2, rng) for graph in graphs]
     for name, p in p_values(graphs, changed, protocol, (100, 100), 5, 199).items():
         assert name == "clustering" or np.median(p) < 0.05, name
 
@@ -228,12 +240,19 @@ def test_one_p_value_of_several_statistics_is_the_rank_of_their_smallest():
     p = np.array([[np.mean(row >= value - 1e-12) for value in row] for row in estimates])
     smallest = p.min(axis=0)
     assert p[:, 0].tolist() == pytest.approx([one.p_value for one in tests])
-    assert joint_p_value(resamples) == pytest.approx(np.mean(smallest <= smallest[0]))
+    assert joint_p_value(tests) == pytest.approx(np.mean(smallest <= smallest[0]))
     assert joint_p_value(tests[:1]) == tests[0].p_value
 
 
 def test_one_statistic_that_differs_is_enough():
     x, y = rows(40, 0), rows(40, 1)
     tests = [two_sample_test(x, y + shift, KERNEL, seed=0, permutations=199) for shift in (0.0, 5.0, 0.0)]
-    assert joint_p_value(resamples) < 0.02
+    assert joint_p_value(tests) < 0.02
     assert joint_p_value(tests[::2]) > 0.05
+
+
+def test_the_statistics_are_formulas_of_sums_over_pairs():
+    x, y = rows(8, 0), rows(5, 1)
+    xx, xy, yy = (float(KERNEL(a, b).sum()) for a, b in ((x, x), (x, y), (y, y)))
+    for formula, unbiased in ((v_statistic, False), (u_statistic, True)):
+        assert formula(xx, xy, yy, 8, 5) == pytest.approx(slow_mmd2(x, y, KERNEL, unbiased), rel=0, abs=1e-14)

@@ -113,7 +113,11 @@ def verdict(evaluations: Mapping[str, GraphEvaluation]) -> str:
     yardsticks = f"where {real} {_floor(first.mean)} and random graphs {_number(first.mean.erdos_renyi)}"
     p_values = ", ".join(f"{one.p_value:.2g}" for one in evaluations.values())
     novel = [f"{one.shares.novel:.0%}" for one in evaluations.values() if one.shares.novel is not None]
-    parts = [f"Mean MMD² {scores}, {yardsticks}", f"p = {p_values}", *([f"{', '.join(novel)} novel"] if novel else [])]
+    parts = [
+        f"Mean MMD² {scores}, {yardsticks}",
+        f"p = {p_values} for all statistics",
+        *([f"{', '.join(novel)} novel"] if novel else []),
+    ]
     return "; ".join(parts) + "."
 
 
