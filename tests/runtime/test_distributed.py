@@ -173,7 +173,7 @@ def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
     write_graphs(tmp_path / "generated.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])
     alone = evaluate.run(files_of(tmp_path))["statistics"]
     assert two_ranks(tmp_path, "die", judged) == [2, 9]
-    assert (tmp_path / "run" / "progress" / "0" / "draws-orbit" / "rank-1").is_dir()
+    assert (tmp_path / "run" / "progress" / "0" / "test-orbit" / "rank-1").is_dir()
     assert two_ranks(tmp_path, "resume", judged) == [0, 0]
     assert two_ranks(tmp_path, "", judged) == [0, 0]
     result, whole = ((tmp_path / name / "result.json").read_bytes() for name in ("run", "whole"))
