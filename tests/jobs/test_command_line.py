@@ -55,7 +55,7 @@ def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, capsys, job):
         warnings.simplefilter("default")
         run_job(job, arguments)
     told = [line for line in capsys.readouterr().err.splitlines() if "skipped" in line or "warn" in line.lower()]
-    assert told == [f"warning: {folder}: skipped what doesn't end as graph files do: 1 (notes.txt)"]
+    assert told == [f"warning: {folder}: skipped files without a graph file's ending: 1 (notes.txt)"]
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
