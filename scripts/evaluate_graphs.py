@@ -3,4 +3,4 @@
 from discrete_ed.jobs.cli import run_job
 
 if __name__ == "__main__":
-    run_job("evaluate-graphs")
+    run_job("evaluate")

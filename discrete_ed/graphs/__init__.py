@@ -1,4 +1,4 @@
-"""Graphs: files, conversions, data sets, statistics and scores."""
+"""Graphs: files, conversions, data sets, statistics, generation and evaluation."""
 
 from discrete_ed.graphs.convert import (
     from_adjacency,
@@ -9,19 +9,30 @@ from discrete_ed.graphs.convert import (
     to_pyg,
 )
 from discrete_ed.graphs.datasets import load_graph_data
-from discrete_ed.graphs.evaluation import evaluate_graphs
+from discrete_ed.graphs.descriptors import STATISTICS, Statistic
+from discrete_ed.graphs.evaluation import GraphEvaluation, evaluate_graphs
+from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
 from discrete_ed.graphs.io import read_graphs, write_graphs
+from discrete_ed.graphs.kernels import FeatureKernel
 from discrete_ed.graphs.mmd import graph_mmd
 
 __all__ = [
+    "STATISTICS",
+    "FeatureKernel",
+    "GeneratedGraphs",
+    "GraphEvaluation",
+    "Statistic",
     "evaluate_graphs",
     "from_adjacency",
     "from_dense",
     "from_pyg",
+    "graph_loss",
     "graph_mmd",
+    "graph_perturbation",
     "graphs_to_states",
     "load_graph_data",
     "read_graphs",
+    "sample_graphs",
     "states_to_graphs",
     "to_pyg",
     "write_graphs",

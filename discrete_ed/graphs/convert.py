@@ -36,12 +36,12 @@ def check_graph(graph: Any, name: str = "graph") -> None:
 
 
 def check_graphs(graphs: Iterable[nx.Graph], name: str = "graphs") -> list[nx.Graph]:
-    """A list of the graphs, from whatever can be gone through once.
+    """A list of the graphs, from any iterable.
 
     Raises:
-        InputError: nothing is in there, or something that doesn't pass `check_graph`.
+        InputError: the set is empty, or an item doesn't pass `check_graph`.
     """
-    if isinstance(graphs, nx.Graph) or not isinstance(graphs, Iterable):  # going through a graph gives its nodes
+    if isinstance(graphs, nx.Graph) or not isinstance(graphs, Iterable):  # a graph is an iterable of its nodes
         raise InputError(f"{name}: expected a list of graphs, got {type(graphs).__name__}")
     listed = list(graphs)
     if not listed:
@@ -84,10 +84,10 @@ def from_dense(adjacency: Any, mask: Any = None) -> list[nx.Graph]:
 
     Args:
         adjacency: torch tensor or array of zeros and ones of any dtype, symmetric with zero diagonals.
-        mask: `(G, N)`, one where the node exists; all of them do where not given. Gaps are closed.
+        mask: `(G, N)`, one if the node exists; by default all nodes exist. Gaps are closed.
 
     Raises:
-        InputError: other shapes, other entries, or an edge at a node that the mask leaves out.
+        InputError: other shapes, other entries, or an edge at a node that does not exist.
 
     >>> pair, square = torch.zeros(4, 4), torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
     >>> pair[0, 1] = pair[1, 0] = 1
@@ -130,8 +130,8 @@ def graphs_to_states(graphs: Iterable[nx.Graph], max_nodes: int | None = None) -
     """Graphs to bit vectors, `uint8` of shape `(G, D)`: the upper triangle of the adjacency with the diagonal.
 
     Args:
-        graphs: networkx graphs; their nodes take places in the order of the graph.
-        max_nodes: `N`, with `D = N (N + 1) / 2`; the largest graph's number of nodes where not given.
+        graphs: networkx graphs; their nodes are numbered in the order of the graph.
+        max_nodes: `N`, with `D = N (N + 1) / 2`; by default the number of nodes of the largest graph.
 
     Raises:
         InputError: an empty set, a graph that is not simple and undirected, or one with more than `max_nodes` nodes.
@@ -176,11 +176,11 @@ def states_to_graphs(x: Tensor) -> list[nx.Graph]:
 
 
 def from_pyg(data: Iterable[Data]) -> list[nx.Graph]:
-    """PyG graphs, such as a data set or a list of `Data`, to networkx graphs; features are left behind.
+    """PyG graphs, such as a data set or a list of `Data`, to networkx graphs; features are dropped.
 
     Raises:
-        InputError: a graph has self-loops, an edge in only one direction or twice, an edge to a node that isn't there,
-            or weights other than 1.
+        InputError: a graph has self-loops, an edge in only one direction or twice, an edge to a node that doesn't
+            exist, or weights other than 1.
 
     >>> from torch_geometric.data import Data
     >>> triangle = Data(edge_index=torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]]), num_nodes=3)
@@ -202,9 +202,9 @@ def from_pyg(data: Iterable[Data]) -> list[nx.Graph]:
         beyond = next((pair for pair in pairs if not all(0 <= node < nodes for node in pair)), None)
         if beyond is not None:
             raise InputError(f"data[{k}]: expected edges between {nodes} nodes, numbered from 0, got {beyond}")
-        lone = next(((u, v) for u, v in pairs if (v, u) not in pairs), None)
-        if lone is not None:
-            raise InputError(f"data[{k}]: expected an undirected graph, got edge {lone} in one direction only")
+        single = next(((u, v) for u, v in pairs if (v, u) not in pairs), None)
+        if single is not None:
+            raise InputError(f"data[{k}]: expected an undirected graph, got edge {single} in one direction only")
         graph = nx.empty_graph(nodes)
         graph.add_edges_from(pairs)
         check_graph(graph, f"data[{k}]")

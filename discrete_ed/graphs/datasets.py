@@ -1,12 +1,12 @@
-"""Graph data sets by name, each split into training and test graphs as its literature does.
+"""Graph data sets by name, each split into training and test graphs as in its literature.
 
 | name | what | train / test |
 |---|---|---|
-| `citation-egos` | ego graphs of a *synthetic* citation network, made here; needs no files | all but 200 / 200 |
+| `citation-egos` | ego graphs of a *synthetic* citation network; needs no files | all but 200 / 200 |
 | `ego-small` | the first 200 ego graphs of Citeseer | last 160 / first 40 |
 | `ego-all` | all 996 ego graphs of Citeseer | 796 / 200 |
 | `community-small` | 100 graphs of two communities, with the published fixed seeds | last 80 / first 20 |
-| `community-small-fresh` | the same, every community drawn afresh | last 80 / first 20 |
+| `community-small-fresh` | the same, with a new random seed for every community | last 80 / first 20 |
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ EGO_SIZES = range(4, 19)
 
 @dataclass(frozen=True)
 class GraphData:
-    """A data set of graphs, split."""
+    """A data set of graphs, split into training and test graphs."""
 
     name: str
     description: str
     train: list[nx.Graph]
     test: list[nx.Graph]
     files: tuple[Path, ...] = ()
-    """What it was read from."""
+    """the files that it was read from"""
 
 
 def ego_graphs(graph: nx.Graph) -> list[nx.Graph]:
     """The radius-1 ego graphs with 4 to 18 nodes, in the order of the graph's nodes, relabelled `0 … n − 1`.
 
-    The recipe of GraphRNN's ego-small: a node, its neighbours, and the edges among all of them. Nodes keep their order.
+    An ego graph is a node with its neighbours and all edges among them, as for GraphRNN's ego-small. Nodes keep their
+    order.
     """
     egos = (sorted((node, *graph[node])) for node in graph)
     return [_relabelled(graph, nodes) for nodes in egos if len(nodes) in EGO_SIZES]
@@ -61,13 +62,14 @@ def _relabelled(graph: nx.Graph, nodes: list[int]) -> nx.Graph:
 def synthetic_citations(nodes: int = 2200, seed: int = 0) -> nx.Graph:
     """A synthetic citation network: preferential attachment with triadic closure, about as clustered as Citeseer.
 
-    Each new node cites 1, 2, 3 or 4 earlier ones with probabilities .747, .124, .045, .083: the first in proportion to
-    degree + 7.33; each later one, with probability .612, a neighbour of those cited already (one that they share
-    counts as often), else as the first. Citing a node twice adds nothing.
+    Each new node cites 1, 2, 3 or 4 earlier nodes with probabilities .747, .124, .045, .083. The first of them is
+    chosen in proportion to its degree + 7.33. Each further one is, with probability .612, a neighbour of those already
+    cited (a shared neighbour counts once for each of them), and otherwise chosen as the first. Citing a node twice adds
+    nothing.
     """
-    rng = random.Random(seed)  # only random() is used: its stream is the same in every version of Python
+    rng = random.Random(seed)  # only random() is used, since its stream is the same in every version of Python
     graph = nx.empty_graph(1)
-    ends: list[int] = []  # every node as often as its degree
+    ends: list[int] = []  # holds every node as often as its degree
 
     def by_degree() -> int:
         if rng.random() * (len(ends) + 7.33 * len(graph)) < len(ends):
@@ -91,9 +93,9 @@ def synthetic_citations(nodes: int = 2200, seed: int = 0) -> nx.Graph:
 
 
 def citeseer(root: Path) -> nx.Graph:
-    """Citeseer's largest connected component, relabelled in sorted order, as GraphRNN's recipe has it.
+    """Citeseer's largest connected component, relabelled in sorted order as GraphRNN does.
 
-    Only the graph file of PyG's `Planetoid` is used, see `citeseer_file`.
+    Only the graph file of PyG's `Planetoid` is read, see `citeseer_file`.
     """
     graph = read_planetoid_graph(citeseer_file(root))
     component = max((sorted(nodes) for nodes in nx.connected_components(graph)), key=len)
@@ -101,8 +103,10 @@ def citeseer(root: Path) -> nx.Graph:
 
 
 def citeseer_file(root: Path) -> Path:
-    """The file of Citeseer's graph, in one of the layouts that PyG leaves behind (`root`, `root/CiteSeer/raw`,
-    `root/planetoid/CiteSeer/raw`), else downloaded from where PyG takes it."""
+    """The file of Citeseer's graph in one of PyG's folder layouts, or else downloaded from PyG's source.
+
+    The layouts are `root`, `root/raw`, `root/CiteSeer/raw` and `root/planetoid/CiteSeer/raw`.
+    """
     folders = [root, root / "raw", root / "CiteSeer" / "raw", root / "planetoid" / "CiteSeer" / "raw"]
     path = next((folder / CITESEER_FILE for folder in folders if (folder / CITESEER_FILE).is_file()), None)
     return path or _download_citeseer(root / "CiteSeer" / "raw")
@@ -125,9 +129,14 @@ def _download_citeseer(folder: Path) -> Path:
 
 
 def two_communities(size: int, rng: random.Random, seeds: tuple[int, int]) -> nx.Graph:
-    """Two random graphs of `size` nodes and density .7, joined by each possible edge with probability .05, or by one.
+    """Two random graphs of `size` nodes and density .7, joined by each possible edge with probability .05.
 
-    The recipe of GraphRNN's community-small; `seeds` are those of the two random graphs.
+    If there is no such edge, one is added. The recipe is that of GraphRNN's community-small.
+
+    Args:
+        size: nodes of each community.
+        rng: source of randomness of the edges between the communities.
+        seeds: seeds of the two random graphs.
     """
     graph = nx.disjoint_union_all([nx.gnp_random_graph(size, 0.7, seed=seed) for seed in seeds])
     bridges = [(u, v) for u in range(size) for v in range(size, 2 * size) if rng.random() < 0.05]
@@ -164,7 +173,7 @@ def _community_small(root: Path, seed: int) -> GraphData:
 
 
 def _community_small_fresh(root: Path, seed: int) -> GraphData:
-    return _communities("community-small-fresh", "pairs of random communities, each drawn afresh", seed)
+    return _communities("community-small-fresh", "pairs of random communities, each with a new seed", seed)
 
 
 def _communities(name: str, description: str, seed: int) -> GraphData:
@@ -191,9 +200,10 @@ def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_se
 
     Args:
         data: one of the names in this module's table, or the path of a graph file or folder (see `graphs.io`), of
-            which a fifth, drawn at random, becomes the test graphs.
-        root: where Citeseer is looked for, and downloaded to where it isn't (only for `ego-small` and `ego-all`).
-        split_seed: of the random splits, and of the graphs of the community data sets.
+            which a random fifth becomes the test graphs.
+        root: the folder where Citeseer is searched, and to which it is downloaded if it isn't there (only for
+            `ego-small` and `ego-all`).
+        split_seed: seed of the random splits, and of the graphs of the community data sets.
 
     Raises:
         InputError: no such data set or file, a malformed file, fewer than two graphs, or a seed that is no whole number

@@ -1,21 +1,27 @@
-"""Descriptors: a set of graphs to a row of features for each graph, `(G, K)`.
+"""The statistics that sets of graphs are compared in. A descriptor gives each graph a row of features, `(G, K)`.
 
-Degree, clustering and spectral are histograms over the nodes of a graph that sum to one; orbit is a mean over them. A
-graph without nodes has the row of zeros. A new statistic is one function here and one kernel in a protocol.
+Degree, clustering and spectral features are histograms over the nodes of a graph that sum to one. Orbit features are
+means over its nodes. A graph without nodes has a row of zeros.
+
+A new statistic is a function from a `GraphSet` to features, and an entry in `STATISTICS` with a kernel for each
+protocol:
+
+    STATISTICS["size"] = Statistic(sizes, kernels={"edp": FeatureKernel("l2", sigma=1.0)})
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
 
 import numpy as np
 
 from discrete_ed.graphs import statistics
+from discrete_ed.graphs.kernels import FeatureKernel
 from discrete_ed.graphs.statistics import Counts, Floats, GraphSet
 
 Description = dict[str, Floats]
-"""For each statistic a row of features for each graph, `(G, K)`."""
+"""The features of a set of graphs by statistic, with a row for each graph, `(G, K)`."""
 
 CLUSTERING_BINS = np.linspace(0, 1, 101)
 # The first bin reaches a little below zero, as in the published code, so that rounding can't split a value from it.
@@ -56,11 +62,51 @@ def spectral_histograms(graphs: GraphSet) -> Floats:
     return _histograms(_bin(statistics.spectra(graphs), SPECTRAL_BINS), 200, graphs)
 
 
-DESCRIPTORS: Mapping[str, Callable[[GraphSet], Floats]] = MappingProxyType(
-    {
-        "degree": degree_histograms,
-        "clustering": clustering_histograms,
-        "orbit": orbit_means,
-        "spectral": spectral_histograms,
-    }
-)
+@dataclass(frozen=True)
+class Statistic:
+    """A statistic that sets of graphs are compared in: its features, and a kernel for each protocol that has one."""
+
+    describe: Callable[[GraphSet], Floats]
+    """a set of `G` graphs to rows of features, `(G, K)`"""
+    kernels: Mapping[str, FeatureKernel]
+    """the kernel between two rows, by name of the protocol; a protocol that is missing leaves the statistic out"""
+
+
+STATISTICS: dict[str, Statistic] = {
+    "degree": Statistic(
+        degree_histograms,
+        {
+            "edp": FeatureKernel("emd", 1.0),
+            "gran": FeatureKernel("tv", 1.0),
+            "psd": FeatureKernel("tv", 1.0, shape="laplacian"),
+        },
+    ),
+    "clustering": Statistic(
+        clustering_histograms,
+        {
+            "edp": FeatureKernel("emd", 0.1, bin_width=0.01),
+            "gran": FeatureKernel("tv", 0.1),
+            "psd": FeatureKernel("cramer", 0.1, bin_width=0.01),
+        },
+    ),
+    "orbit": Statistic(
+        orbit_means,
+        {
+            "edp": FeatureKernel("l2", 30.0),
+            "gran": FeatureKernel("tv", 30.0),
+            "psd": FeatureKernel("log", 2.0),
+        },
+    ),
+    "spectral": Statistic(
+        spectral_histograms,
+        {
+            "edp": FeatureKernel("emd", 1.0),
+            "gran": FeatureKernel("tv", 1.0),
+            "psd": FeatureKernel("cramer", 0.5, bin_width=0.01),
+        },
+    ),
+}
+"""Every statistic by name. One that is added here appears in scores, tables, pages and results."""
+
+AVERAGED = ("degree", "clustering", "orbit")
+"""The statistics that the literature averages into one number, the mean of 3."""

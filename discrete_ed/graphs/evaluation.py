@@ -1,38 +1,63 @@
-"""The judge: scores of generated graphs, each beside the best and the trivial one."""
+"""Evaluation of generated graphs: every score beside what real graphs and what random graphs score."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
-import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.convert import check_graphs
-from discrete_ed.graphs.descriptors import DESCRIPTORS, Description
-from discrete_ed.graphs.isomorphism import isomorphism_classes
-from discrete_ed.graphs.mmd import cleaned, compare, describe, get_protocol
+from discrete_ed.graphs.descriptors import STATISTICS
+from discrete_ed.graphs.mmd import count_cleaned, describe
+from discrete_ed.graphs.phases import PhaseCache, Phases, compute_phase
+from discrete_ed.graphs.protocols import get_protocol
+from discrete_ed.graphs.scores import MEAN, StatisticScores, collect_scores, permutation_test, scores, unbiased_scores
+from discrete_ed.graphs.shares import GraphShares, graph_shares
 from discrete_ed.graphs.statistics import GraphSet
-from discrete_ed.graphs.validity import check_property, shares, which_are
-from discrete_ed.metrics.two_sample import TwoSampleTest, two_sample_test
-
-AVERAGED = ("degree", "clustering", "orbit")
-"""The statistics that the literature averages into one number."""
-RESAMPLES = 10
-
-Phase = Callable[[], dict[str, Any]]
-"""A part of the work. Its result holds arrays and numbers, and is the same whenever it is done."""
+from discrete_ed.graphs.validity import check_property
+from discrete_ed.graphs.yardsticks import RESAMPLES, yardsticks
+from discrete_ed.metrics.two_sample import TwoSampleTest, joint_p_value
 
 
-def do(name: str, phase: Phase) -> dict[str, Any]:  # noqa: ARG001
-    """Do a phase of the work, whatever its name."""
-    return phase()
+@dataclass(frozen=True)
+class GraphEvaluation:
+    """What `evaluate_graphs` found."""
+
+    protocol: str
+    """name of the protocol, see `discrete_ed.graphs.protocols`"""
+    reference_graphs: int
+    """number of reference graphs"""
+    generated_graphs: int
+    """number of generated graphs"""
+    train_graphs: int | None
+    """number of training graphs; None without them"""
+    statistics: Mapping[str, StatisticScores]
+    """the scores of each statistic that the protocol compares: `degree`, `clustering`, `orbit`, `spectral`"""
+    p_value: float
+    """of all statistics together, see `joint_p_value`"""
+    mean: StatisticScores
+    """the scores of the mean of degree, clustering and orbit"""
+    shares: GraphShares
+    """which fractions of the graphs are novel, unique, connected, valid"""
+    cleaned: Mapping[str, Mapping[str, int]]
+    """for each set, the number of graphs that the protocol's cleaning changes, by what it does to them"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation for JSON; the shares stand at the top level."""
+        return {
+            "protocol": self.protocol,
+            "reference_graphs": self.reference_graphs,
+            "generated_graphs": self.generated_graphs,
+            "train_graphs": self.train_graphs,
+            "statistics": {name: found.to_dict() for name, found in self.statistics.items()},
+            "p_value": self.p_value,
+            "mean": self.mean.to_dict(),
+            **self.shares.to_dict(),
+            "cleaned": {name: dict(changes) for name, changes in self.cleaned.items()},
+        }
 
 
 def evaluate_graphs(
@@ -44,133 +69,84 @@ def evaluate_graphs(
     valid: str | None = None,
     seed: int = 0,
     progress: bool = False,
-    once: Callable[[str, Phase], dict[str, Any]] = do,
-) -> dict[str, Any]:
+    phase_cache: PhaseCache = compute_phase,
+) -> GraphEvaluation:
     """Score generated graphs against reference (test) graphs.
 
     Args:
-        reference: test graphs; a list, or whatever can be gone through once, as the other sets.
-        generated: what is judged.
-        train: the graphs that the generator learned from; without them there is no novelty, and the reference itself
-            stands in for them in the yardsticks.
-        protocol: `edp`, `gran` or `psd`, see `discrete_ed.graphs.mmd`.
+        reference: test graphs: a list or any other iterable, as for the other sets.
+        generated: the graphs to be scored.
+        train: the graphs that the generator learned from. Without them there is no novelty, and the yardsticks are
+            computed from the reference graphs instead.
+        protocol: `edp`, `gran` or `psd`, see `discrete_ed.graphs.protocols`.
         valid: the property that makes a graph valid: `connected`, `planar`, `tree` or `bipartite`; see
             `discrete_ed.graphs.validity`.
-        seed: of the yardsticks' draws.
-        progress: show a bar.
-        once: does a phase of the work, of which it is told the name. One that keeps results and hands out those that
-            it has makes the judge go on where it was stopped, to the same bits.
-
-    Returns:
-        A dictionary fit for JSON. `statistics` holds for `degree`, `clustering`, `orbit` and `spectral`, and `mean`
-        holds for the mean of the first three:
-
-        - `mmd2`: the score, MMD² of generated against reference graphs, by the protocol's own estimate;
-        - `floor`: what real graphs score: the training graphs against the reference or, without them, the mean over
-          random halves of the reference against each other;
-        - `resampled`, `resampled_sd`: mean and standard deviation over 10 sets of as many graphs as were generated,
-          drawn with replacement from the training graphs (absent without them): the floor at matched size;
-        - `bias`, `floor_bias`: what of the score of a perfect generator, and of the floor, is owed to the numbers of
-          graphs, `(1/m + 1/n) (1 − mean k)` over pairs of reference graphs (absent where the estimate is unbiased, or
-          for a single reference graph). A score stands fairly beside its floor where these are alike;
-        - `erdos_renyi`: the trivial generator: random graphs with the numbers of nodes and edges of training graphs;
-        - `mmd2_u`: the U-statistic of the score, which expects zero where the laws are equal (None for a single graph);
-        - `p_value`: of the score, by permutation (of the protocol's own estimate, 999 times; `p_value` beside
-          `statistics` is that of all four together, see `TwoSampleTest.any`);
-        - `interval`: how far the score would scatter about its mean over other draws of both sets, laid about the score
-          that came, 95% by bootstrap, `[low, high]` (None for a single graph); see `two_sample.two_sample_test`.
-
-        `novel` is the fraction of generated graphs not isomorphic to any training graph and `novel_reference` that of
-        the reference, which an honest generator comes near (None without training graphs); `unique` the number of
-        isomorphism classes over the number of graphs; `connected` the fraction of connected graphs. `valid` and
-        `valid_reference` are the fractions with the property `valid_property` (None where none is named).
-
-        `vun` is the fraction that is valid, unique and novel at once (V.U.N.): each graph counts that has the property
-        `vun_property`, is the first of its class among the generated graphs, and is isomorphic to no training graph.
-        The property is that of `valid`; where none is named, `connected` if all training and reference graphs are,
-        else None, and then only the other two are asked for. `vun_reference` is the same of the reference graphs. Both
-        fall the more graphs there are, for then more are repeated; without training graphs they are None.
-
-        `cleaned` counts for each set the graphs that the protocol's cleaning changes, see `discrete_ed.graphs.mmd`.
+        seed: seed of the yardsticks, the permutations and the bootstrap.
+        progress: whether to show a progress bar.
+        phase_cache: called with the name of each phase of the work and a function that computes it; returns the
+            phase's result. A cache that keeps results and returns those that it has lets a stopped evaluation continue,
+            with the same result bit for bit.
 
     Raises:
         InputError: an empty set, an unknown protocol or property, a graph that is not simple and undirected, or a seed
-            that is no whole number from 0 to 2³² − 1.
+            that is not a whole number from 0 to 2³² − 1.
 
     >>> paths = [nx.path_graph(n) for n in range(3, 9)]
-    >>> result = evaluate_graphs(paths[:3], generated=paths[1:4], train=paths[3:])
-    >>> result["statistics"]["degree"]["mmd2"] < result["statistics"]["degree"]["floor"]
+    >>> evaluation = evaluate_graphs(paths[:3], generated=paths[1:4], train=paths[3:])
+    >>> evaluation.statistics["degree"].mmd2 < evaluation.statistics["degree"].floor
     True
-    >>> result["connected"], result["unique"]
+    >>> evaluation.shares.connected, evaluation.shares.unique
     (1.0, 1.0)
     """
     if valid is not None:
         check_property(valid)
     seed = check_seed(seed)
-    given = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
-    sets = check_sets(given, protocol)
-    reference, generated, train = sets["reference"], sets["generated"], sets.get("train")
-    rng = np.random.default_rng(seed)  # what it deals doesn't depend on which phases are done anew
-    phases = RESAMPLES + len(DESCRIPTORS) + (8 if train is None else 10)
-    hidden = {} if progress else {"disable": True}  # `disable=False` would overrule TQDM_DISABLE
-    with tqdm(total=phases, desc="score", leave=False, **hidden) as bar:
-
-        def part(name: str, phase: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-            bar.set_postfix_str(name)
-            result = once(name, partial(phase, *arguments))
-            bar.update()
-            return result
-
-        described = {name: part(name, describe, graphs, protocol) for name, graphs in sets.items()}
-        test, made = described["reference"], described["generated"]
-        rows = {"mmd2": part("mmd2", _scores, test, made, protocol)}
-        if train is None:
-            halves = (_halves(test, rng) for _ in range(RESAMPLES))
-            rows["floor"] = _mean([part(f"floor-{k}", _scores, *pair, protocol) for k, pair in enumerate(halves)])
-        else:
-            learned = described["train"]
-            rows["floor"] = part("floor", _scores, test, learned, protocol)
-            again = (_resample(learned, len(generated), rng) for _ in range(RESAMPLES))
-            draws = [part(f"resampled-{k}", _scores, test, drawn, protocol) for k, drawn in enumerate(again)]
-            rows["resampled"] = _mean(draws)
-            rows["resampled_sd"] = {name: float(np.std([draw[name] for draw in draws], ddof=1)) for name in draws[0]}
-        sizes = (len(test["degree"]), len(made["degree"]))
-        real = (sizes[0] // 2, -(-sizes[0] // 2)) if train is None else (sizes[0], len(learned["degree"]))
-        rows |= part("bias", _bias, test, protocol, {"bias": sizes, "floor_bias": real})
-        rows["erdos_renyi"] = part(
-            "erdos_renyi", _trivial, test, reference if train is None else train, len(generated), protocol, seed
-        )
-        drawn = {name: part(f"draws-{name}", _draws, test, made, protocol, name, seed) for name in DESCRIPTORS}
-        unbiased = part("mmd2_u", _unbiased, test, made, protocol)
-        judged, p_value = _judged({name: TwoSampleTest(**one) for name, one in drawn.items()}, unbiased)
-        everything = [*(train or ()), *reference, *generated]
-        classes = part("isomorphism", _classes, everything)["classes"]
-        properties = part("properties", _properties, everything, valid)
-    return {
-        "protocol": protocol,
-        "reference_graphs": len(reference),
-        "generated_graphs": len(generated),
-        "train_graphs": None if train is None else len(train),
-        "statistics": {
-            name: {**{row: scores[name] for row, scores in rows.items()}, **judged[name]} for name in DESCRIPTORS
-        },
-        "p_value": p_value,
-        "mean": {**{row: scores["mean"] for row, scores in rows.items()}, **judged["mean"]},
-        **shares(classes, properties, None if train is None else len(train), len(reference), valid),
-        "cleaned": {name: cleaned(graphs, protocol) for name, graphs in sets.items()},
-    }
+    sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
+    lists = check_sets(sets, protocol)
+    statistics = tuple(get_protocol(protocol).kernels)
+    total = len(lists) + RESAMPLES + ("train" in lists) + len(statistics) + 6
+    with Phases(total, phase_cache, progress=progress) as phases:
+        described = {name: phases.run(name, describe, graphs, protocol) for name, graphs in lists.items()}
+        pair = described["reference"], described["generated"]
+        rows = {"mmd2": phases.run("mmd2", scores, *pair, protocol)}
+        rows |= yardsticks(phases, lists, described, protocol, seed)
+        tests = {
+            name: TwoSampleTest(**phases.run(f"test-{name}", permutation_test, *pair, protocol, name, seed))
+            for name in statistics
+        }
+        unbiased = phases.run("mmd2_u", unbiased_scores, *pair, protocol)
+        shares = graph_shares(phases, lists, valid)
+    found = collect_scores(rows, tests, unbiased)
+    return GraphEvaluation(
+        protocol=protocol,
+        reference_graphs=len(lists["reference"]),
+        generated_graphs=len(lists["generated"]),
+        train_graphs=len(lists["train"]) if "train" in lists else None,
+        statistics={name: found[name] for name in statistics},
+        p_value=joint_p_value(list(tests.values())),
+        mean=found[MEAN],
+        shares=shares,
+        cleaned={name: count_cleaned(graphs, protocol) for name, graphs in lists.items()},
+    )
 
 
 def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[str, list[nx.Graph]]:
-    """The sets as lists; raise `InputError`, which names the set, unless the protocol can judge.
+    """The sets as lists, after checking that the protocol can compare them.
 
     Args:
-        sets: `reference`, `train` unless there is none, and generated graphs by any other name.
+        sets: `reference`, `train` (if there are training graphs), and generated graphs under any other names.
+        protocol: name of the protocol.
+
+    Raises:
+        InputError: a set is empty or too small for the protocol, or holds something else than simple undirected graphs;
+            the message names the set. A statistic was registered under the name `mean`, which the results use.
     """
     chosen = get_protocol(protocol)
+    if MEAN in STATISTICS:
+        raise InputError(f"STATISTICS: expected another name than {MEAN!r}, which is that of the mean of three")
     least = 2 if chosen.unbiased else 1
-    listed = {name: check_graphs(graphs, name) for name, graphs in sets.items()}
-    for name, graphs in listed.items():
+    lists = {name: check_graphs(graphs, name) for name, graphs in sets.items()}
+    for name, graphs in lists.items():
         count = len(chosen.clean(GraphSet.of(graphs)))
         if count == 0:
             raise InputError(f"{name}: expected at least one graph for protocol {protocol!r}, got none with a node")
@@ -181,97 +157,4 @@ def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[st
                 f"reference: expected at least {('two', 'four')[least - 1]} graphs to split into halves, "
                 f"or training graphs, got {count}"
             )
-    return listed
-
-
-def erdos_renyi_like(graphs: Iterable[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
-    """The trivial generator: `count` uniformly random graphs, each with the nodes and edges of one of `graphs`."""
-    graphs = check_graphs(graphs)
-    rng = random.Random(check_seed(seed))
-    made = []
-    for _ in range(count):
-        graph = rng.choice(graphs)
-        made.append(nx.gnm_random_graph(len(graph), graph.number_of_edges(), seed=rng))
-    return made
-
-
-def _trivial(
-    reference: Description, graphs: Sequence[nx.Graph], count: int, protocol: str, seed: int
-) -> dict[str, float]:
-    return _scores(reference, describe(erdos_renyi_like(graphs, count, seed=seed), protocol), protocol)
-
-
-def _draws(reference: Description, generated: Description, protocol: str, name: str, seed: int) -> dict[str, Any]:
-    chosen = get_protocol(protocol)
-    kernel = chosen.kernels[name]
-    return asdict(two_sample_test(reference[name], generated[name], kernel, unbiased=chosen.unbiased, seed=seed))
-
-
-def _bias(reference: Description, protocol: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, float]]:
-    count = len(reference["degree"])
-    if get_protocol(protocol).unbiased or count < 2:
-        return {}
-    # a set against itself: the U-statistic counts each graph's nearness to itself once, between the copies
-    alike = compare(reference, reference, protocol, unbiased=True)
-    apart = {name: max(0.0, -count / 2 * value) for name, value in alike.items()}
-    return {
-        row: _mean_of_three({name: (1 / m + 1 / n) * value for name, value in apart.items()})
-        for row, (m, n) in sizes.items()
-    }
-
-
-def _unbiased(reference: Description, generated: Description, protocol: str) -> dict[str, float]:
-    if min(len(features["degree"]) for features in (reference, generated)) < 2:
-        return {}
-    return _mean_of_three(compare(reference, generated, protocol, unbiased=True))
-
-
-def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
-    return {"classes": np.array(isomorphism_classes(graphs))}
-
-
-def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]:
-    return {name: which_are(graphs, name) for name in dict.fromkeys(("connected", valid or "connected"))}
-
-
-def _judged(
-    draws: Mapping[str, TwoSampleTest], unbiased: Mapping[str, float]
-) -> tuple[dict[str, dict[str, Any]], float]:
-    """The U-statistic, p-value and interval of each statistic and of their mean; the p-value of all together."""
-    p_value = TwoSampleTest.any(list(draws.values()))
-    mean = TwoSampleTest.mean([draws[name] for name in AVERAGED])
-    judged = {
-        name: {
-            "mmd2_u": unbiased.get(name),
-            "p_value": one.p_value,
-            "interval": None if one.interval is None else list(one.interval),
-        }
-        for name, one in {**draws, "mean": mean}.items()
-    }
-    return judged, p_value
-
-
-def _scores(reference: Description, generated: Description, protocol: str) -> dict[str, float]:
-    return _mean_of_three(compare(reference, generated, protocol))
-
-
-def _mean_of_three(scores: dict[str, float]) -> dict[str, float]:
-    return {**scores, "mean": float(np.mean([scores[name] for name in AVERAGED]))}
-
-
-def _rows(description: Description, rows: NDArray[np.int64]) -> Description:
-    return {name: features[rows] for name, features in description.items()}
-
-
-def _resample(description: Description, count: int, rng: np.random.Generator) -> Description:
-    return _rows(description, rng.integers(len(description["degree"]), size=count))
-
-
-def _halves(description: Description, rng: np.random.Generator) -> tuple[Description, Description]:
-    order = rng.permutation(len(description["degree"]))
-    middle = len(order) // 2
-    return _rows(description, order[:middle]), _rows(description, order[middle:])
-
-
-def _mean(draws: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+    return lists

@@ -1,9 +1,9 @@
-"""Graph files: graph6, sparse6 and JSON lines, one graph on a line; edge lists and GraphML, one in a file; folders.
+"""Graph files: graph6, sparse6 and JSON lines hold one graph on each line; edge lists and GraphML one in each file.
 
 A line of a JSON lines file (`.jsonl`, `.json`, `.ndjson`) is `{"nodes": 3, "edges": [[0, 1], [1, 2]]}`. Edge lists
 (`.edges`, `.edgelist`) and GraphML (`.graphml`) are described in `discrete_ed.graphs.single`.
 
-A file is data: nothing in it is executed, its lines are checked one by one, and an error names the line.
+A file is data: nothing in it is executed. Its lines are checked one by one, and an error names the line.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from discrete_ed.graphs.single import MAX_NODES, read_edge_list, read_graphml
 
 
 def read_graphs(path: str | Path) -> list[nx.Graph]:
-    """All graphs of a file (`.g6`, `.s6`, `.jsonl`, `.edges`, `.graphml`) or of those directly in a folder, by name.
+    """All graphs of a file (`.g6`, `.s6`, `.jsonl`, `.edges`, `.graphml`), or of the graph files directly in a folder.
 
-    What else is in a folder is skipped with a warning that names it; hidden files are skipped without one.
+    The files of a folder are read in the order of their names. Other files in it are skipped with a warning that names
+    them; hidden files are skipped without a warning.
 
     Raises:
-        InputError: nothing is there or it can't be read, the ending is unknown, no graph is inside, or a line (named)
-            is malformed, directed, weighted, or has self-loops or parallel edges.
+        InputError: the file is missing, unreadable, empty or of an unknown ending, or a graph in it is malformed,
+            directed or weighted, or has self-loops or parallel edges; the message names the line.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +41,7 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
     if path.is_dir():
         files, others = _sorted_out(path)
         if others:
-            warnings.warn(f"{path}: skipped what doesn't end as graph files do: {_first_of(others)}", stacklevel=2)
+            warnings.warn(f"{path}: skipped files without a graph file's ending: {_first_of(others)}", stacklevel=2)
         return [graph for file in files for graph in read_graphs(file)]
     if path.suffix.lower() in SINGLE_READERS:
         return [SINGLE_READERS[path.suffix.lower()](path)]
@@ -50,7 +51,7 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
             hint = "; a pickle can run code, so convert it yourself: discrete_ed.write_graphs('graphs.g6', graphs)"
         raise InputError(f"{path}: expected a graph file ({', '.join(ENDINGS)}), got ending {path.suffix!r}{hint}")
     if path.exists() and not path.is_file():  # a device may never end
-        raise InputError(f"{path}: expected a readable graph file, but it is no file")
+        raise InputError(f"{path}: expected a readable graph file, but it is not a regular file")
     try:
         lines = path.read_bytes().splitlines()
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
@@ -68,14 +69,14 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
 
 
 def graph_files(path: Path) -> list[Path]:
-    """The files that `read_graphs` reads, in its order: the file itself, or those of a folder, which must hold some."""
+    """The files that `read_graphs` reads, in the same order: the file itself, or the graph files of a folder."""
     if not path.is_dir():
         return [path]
     return [inner for file in _sorted_out(path)[0] for inner in graph_files(file)]
 
 
 def _sorted_out(folder: Path) -> tuple[list[Path], list[str]]:
-    """The graph files of a folder, of which there must be some, and the names of what else is there, but hidden."""
+    """The graph files of a folder, and the names of its other files, but for hidden ones; no graph file is an error."""
     try:
         seen = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     except OSError as error:
@@ -89,7 +90,7 @@ def _sorted_out(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _first_of(names: list[str]) -> str:
-    """How many there are, and the first of them.
+    """The number of names, and the first three of them.
 
     >>> _first_of(["a.txt", "b.txt", "c.txt", "d.txt"])
     '4 (a.txt, b.txt, c.txt, …)'
@@ -118,7 +119,7 @@ def write_graphs(path: str | Path, graphs: Iterable[nx.Graph]) -> None:
 
 
 def encode_graphs(ending: str, graphs: Iterable[nx.Graph]) -> bytes:
-    """What a file of that ending (`.g6`, `.s6`, `.jsonl`) holds."""
+    """The content of a file with that ending (`.g6`, `.s6`, `.jsonl`)."""
     encode = WRITERS[ending]
     return b"".join(encode(nx.convert_node_labels_to_integers(graph)) for graph in check_graphs(graphs))
 

@@ -1,4 +1,4 @@
-"""Exact isomorphism classes, from which novelty and uniqueness are counted."""
+"""Exact isomorphism classes, which novelty and uniqueness are counted from."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from scipy.sparse.csgraph import shortest_path
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.statistics import GraphSet, orbits
 
-SMALL = 24  # nodes up to which the search is quick whatever the graphs
-MEASURED = 2000  # nodes up to which all distances are computed
-ROUNDS = 3
+SMALL = 24  # up to this many nodes the search is fast for any graphs
+MEASURED = 2000  # up to this many nodes all distances are computed
+ROUNDS = 3  # of colour refinement
 
 
 def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
     """For each graph the index of the first graph of the list that is isomorphic to it.
 
-    Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash. The
-    nodes of large ones are told apart further before that, or the search would not end on rings and lattices; few
-    graphs come so far.
+    Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash.
+    Before that, the nodes of graphs with more than 24 nodes get labels that tell more of them apart, without which the
+    search would not end on rings and lattices. Few graphs get that far.
 
     >>> isomorphism_classes([nx.path_graph(3), nx.complete_graph(3), nx.star_graph(2)])
     [0, 1, 0]
@@ -54,7 +54,7 @@ def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """A graph and its nodes' orbit counts, which tell most graphs apart: only others are labelled further, and once."""
+    """A graph with its nodes' orbit counts, which distinguish most graphs; others are computed if needed."""
 
     graph: nx.Graph
     orbits: list[bytes]
@@ -69,7 +69,7 @@ class _Labelled:
 
     @cached_property
     def searched(self) -> nx.Graph:
-        """What VF2++ is given."""
+        """The graph with node labels, as VF2++ takes it."""
         labelled = nx.Graph()
         labelled.add_nodes_from((node, {"label": label}) for node, label in zip(self.graph, self.labels, strict=True))
         labelled.add_edges_from(self.graph.edges)
@@ -78,15 +78,15 @@ class _Labelled:
 
 def _isomorphic(a: _Labelled, b: _Labelled) -> bool:
     """Whether two graphs with equal orbit counts are isomorphic."""
-    if a.graph.number_of_edges() == 0:  # the same number of lone nodes
+    if a.graph.number_of_edges() == 0:  # both have the same number of isolated nodes
         return True
     return a.invariant == b.invariant and bool(nx.vf2pp_is_isomorphic(a.searched, b.searched, node_label="label"))
 
 
 def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
-    """Labels that tell more nodes apart: how many nodes and edges lie at which distance, and then those of neighbours.
+    """Labels that distinguish more nodes, from the number of nodes and edges at each distance and from the neighbours.
 
-    The latter is colour refinement (Weisfeiler and Leman 1968), three rounds of it.
+    The neighbours' labels enter by three rounds of colour refinement (Weisfeiler and Leman 1968).
     """
     place = {node: k for k, node in enumerate(graph)}
     ends = np.array([(place[u], place[v]) for u, v in graph.edges], dtype=int).reshape(-1, 2)

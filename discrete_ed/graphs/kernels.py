@@ -11,7 +11,7 @@ from discrete_ed.graphs.statistics import Floats
 
 
 @dataclass(frozen=True)
-class Kernel:
+class FeatureKernel:
     """`k(x, y) = exp(−dist(x, y)² / 2σ²)` (`gaussian`) or `exp(−dist(x, y) / σ)` (`laplacian`) between feature rows.
 
     | distance | is the norm | of differences between |
@@ -22,7 +22,11 @@ class Kernel:
     | `l2` | L2 | rows |
     | `log` | L2 | logarithms of rows, `log(1 + x)` |
 
-    The Laplacian kernel of each is positive definite; the Gaussian one only of the L2 norms, not of `tv` and `emd`.
+    The Laplacian kernel of each distance is positive definite. The Gaussian kernel is positive definite only for the
+    L2 norms, not for `tv` and `emd`.
+
+    >>> FeatureKernel("l2", sigma=1.0)(np.zeros((1, 2)), np.zeros((3, 2))).tolist()
+    [[1.0, 1.0, 1.0]]
     """
 
     distance: str
@@ -34,8 +38,8 @@ class Kernel:
     """`gaussian` or `laplacian`"""
 
     def __call__(self, x: Floats, y: Floats) -> Floats:
-        """`(m, K)` and `(n, K)` to `(m, n)`."""
-        if self.distance in ("emd", "cramer"):  # integrals over the bins' axis
+        """Rows `(m, K)` and `(n, K)` to kernel values `(m, n)`."""
+        if self.distance in ("emd", "cramer"):  # integrals over the axis of the bins
             x, y = x.cumsum(axis=1), y.cumsum(axis=1)
         elif self.distance == "log":
             x, y = np.log1p(x), np.log1p(y)

@@ -1,7 +1,7 @@
 """Planetoid's graph file, which is a pickle, read without unpickling.
 
-A pickle is a program for a stack machine, and unpickling runs it. Here the few instructions that a dictionary of lists
-of numbers needs are carried out by hand, and any other is refused; nothing can be called.
+A pickle is a program for a stack machine, and unpickling runs it. This reader carries out by hand the few instructions
+that a dictionary of lists of numbers needs, and refuses all others. Nothing can be called.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs.single import MAX_BYTES, MAX_EDGES, MAX_NODES
 
 NUMBERS = ("INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2")
-STRINGS = ("UNICODE", "SHORT_BINUNICODE", "BINUNICODE")  # the names of what is asked for
+STRINGS = ("UNICODE", "SHORT_BINUNICODE", "BINUNICODE")  # the names of classes
 CLASSES = ("collections defaultdict", "builtins list", "__builtin__ list")
 MARK = object()
 
 
 def read_planetoid_graph(path: Path) -> nx.Graph:
-    """The citation graph of a Planetoid `ind.NAME.graph` file, without executing anything that it might hold.
+    """The citation graph of a Planetoid `ind.NAME.graph` file, without executing anything in it.
 
-    Self-loops are left out, as in all recipes that use it.
+    Self-loops are left out, as everywhere in the literature that uses the file.
 
     Raises:
         InputError: the file is not a pickled dictionary from nodes to lists of nodes.
@@ -35,7 +35,7 @@ def read_planetoid_graph(path: Path) -> nx.Graph:
         if len(content) > MAX_BYTES:
             raise ValueError(f"it holds more than {MAX_BYTES} bytes")
         neighbours = _neighbours(content)
-        edges = sum(map(len, neighbours.values()))  # a list can stand in the dictionary many times
+        edges = sum(map(len, neighbours.values()))  # one list can stand in the dictionary many times
         numbers = {node for others in neighbours.values() for node in others} | neighbours.keys()
     except Exception as error:  # a hostile or broken pickle can raise anything
         reason = str(error) or type(error).__name__
@@ -48,7 +48,7 @@ def read_planetoid_graph(path: Path) -> nx.Graph:
 
 
 def _neighbours(content: bytes) -> dict[int, list[int]]:
-    """What the pickle makes, a dictionary from numbers to lists of numbers."""
+    """The dictionary from numbers to lists of numbers that the pickle describes."""
     stack: list[Any] = []
     memo: dict[Any, Any] = {}
     for instruction, argument, _ in pickletools.genops(content):
@@ -84,12 +84,12 @@ def _neighbours(content: bytes) -> dict[int, list[int]]:
             stack.append(memo[argument])
         elif name not in ("PROTO", "FRAME", "STOP"):
             raise ValueError(f"it asks for pickle's {name}")
-    (made,) = stack
-    if any(type(number) is not int for number in made) or any(
-        type(number) is not int for others in made.values() for number in _of_kind(others, list)
+    (found,) = stack
+    if any(type(number) is not int for number in found) or any(
+        type(number) is not int for others in found.values() for number in _of_kind(others, list)
     ):
-        raise ValueError("it holds something else than numbers")
-    return _of_kind(made, dict)
+        raise ValueError("it holds values other than numbers")
+    return _of_kind(found, dict)
 
 
 def _since_mark(stack: list[Any]) -> list[Any]:

@@ -1,48 +1,83 @@
-"""How often a protocol notices that graphs were changed."""
+"""The power of a protocol: how often it notices that graphs were changed."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import networkx as nx
 import numpy as np
 from tqdm import tqdm
 
-from discrete_ed.graphs.descriptors import DESCRIPTORS
-from discrete_ed.graphs.evaluation import AVERAGED
-from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.metrics.two_sample import TwoSampleTest, two_sample_test
+from discrete_ed.graphs.descriptors import AVERAGED, Description
+from discrete_ed.graphs.mmd import describe
+from discrete_ed.graphs.protocols import Protocol, get_protocol
+from discrete_ed.metrics.two_sample import joint_p_value, mean_test, two_sample_test
 
 
-def flipped(graph: nx.Graph, share: float, rng: np.random.Generator) -> nx.Graph:
-    """The graph with each pair of nodes flipped with this probability."""
+def flip_pairs(graph: nx.Graph, probability: float, rng: np.random.Generator) -> nx.Graph:
+    """The graph after each pair of nodes was flipped, from edge to no edge or back, with this probability."""
     adjacency = nx.to_numpy_array(graph, dtype=bool)
-    flips = np.triu(rng.random(adjacency.shape) < share, 1)
+    flips = np.triu(rng.random(adjacency.shape) < probability, 1)
     return nx.from_numpy_array(adjacency ^ flips ^ flips.T)
 
 
 def p_values(
-    graphs: list[nx.Graph],
-    changed: list[nx.Graph],
+    graphs: Sequence[nx.Graph],
+    changed: Sequence[nx.Graph],
     protocol: str,
     sizes: tuple[int, int],
     repeats: int,
-    draws: int,
+    permutations: int,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """P-values `(repeats,)` of random disjoint sets, the first of `graphs`, the second of `changed` ones."""
-    first, second = describe(graphs, protocol), describe(changed, protocol)
-    rng, chosen = np.random.default_rng(seed), PROTOCOLS[protocol]
-    values: dict[str, list[float]] = {name: [] for name in (*DESCRIPTORS, "mean of 3", "all 4")}
+    """P-values of comparisons between random sets of graphs and of changed graphs, without a graph in common.
+
+    Args:
+        graphs: the original graphs.
+        changed: the same graphs, changed.
+        protocol: name of the protocol.
+        sizes: the number of graphs in the first set, taken from `graphs`, and in the second, taken from `changed`.
+        repeats: the number of comparisons.
+        permutations: permutations for each p-value.
+        seed: seed of the sets and the permutations.
+
+    Returns:
+        P-values `(repeats,)` for each statistic of the protocol, for `mean of 3` (degree, clustering and orbit), and
+        for `all` statistics together.
+    """
+    chosen = get_protocol(protocol)
+    described = describe(graphs, protocol), describe(changed, protocol)
+    rng = np.random.default_rng(seed)
+    found = []
     for _ in tqdm(range(repeats), desc=protocol, leave=False):
-        order, deal = rng.permutation(len(graphs)), int(rng.integers(2**32))
-        x, y = order[: sizes[0]], order[sizes[0] : sum(sizes)]
-        drawn = {
-            name: two_sample_test(
-                first[name][x], second[name][y], kernel, unbiased=chosen.unbiased, draws=draws, seed=deal
-            )
-            for name, kernel in chosen.kernels.items()
-        }
-        for name, one in drawn.items():
-            values[name].append(one.p_value)
-        values["mean of 3"].append(TwoSampleTest.mean([drawn[name] for name in AVERAGED]).p_value)
-        values["all 4"].append(TwoSampleTest.any(list(drawn.values())))
-    return {name: np.array(p) for name, p in values.items()}
+        order, repeat_seed = rng.permutation(len(graphs)), int(rng.integers(2**32))
+        rows = order[: sizes[0]], order[sizes[0] : sum(sizes)]
+        found.append(_compared(chosen, described, rows, permutations, repeat_seed))
+    return {name: np.array([one[name] for one in found]) for name in found[0]}
+
+
+def _compared(
+    protocol: Protocol,
+    described: tuple[Description, Description],
+    rows: tuple[np.ndarray, np.ndarray],
+    permutations: int,
+    seed: int,
+) -> dict[str, float]:
+    """The p-values of one comparison between some rows of two described sets."""
+    first, second = described
+    tests = {
+        name: two_sample_test(
+            first[name][rows[0]],
+            second[name][rows[1]],
+            kernel,
+            unbiased=protocol.unbiased,
+            permutations=permutations,
+            seed=seed,
+        )
+        for name, kernel in protocol.kernels.items()
+    }
+    return {
+        **{name: test.p_value for name, test in tests.items()},
+        "mean of 3": mean_test([tests[name] for name in AVERAGED]).p_value,
+        "all": joint_p_value(list(tests.values())),
+    }

@@ -1,7 +1,7 @@
 """File formats that hold one graph in a file: edge lists and GraphML.
 
-Both name their nodes; the names are left behind, and nodes are numbered in the order in which the file names them.
-Files are refused beyond `MAX_BYTES`, `MAX_NODES` and `MAX_EDGES`, so that reading one takes bounded memory.
+In both formats nodes have names. These are dropped, and nodes are numbered in the order in which the file names them.
+Files beyond `MAX_BYTES`, `MAX_NODES` and `MAX_EDGES` are refused, so that reading a file takes bounded memory.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ MAX_NODES = 100_000
 MAX_EDGES = 5_000_000
 MAX_BYTES = 2**26
 TITLES = {("source", "target"), ("src", "dst"), ("from", "to"), ("u", "v"), ("node1", "node2")}
-"""What tables of edges call their columns."""
+"""Common column names in the first line of edge tables."""
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of bounded size, which must be UTF-8."""
+    """The text of a UTF-8 file of at most `MAX_BYTES`."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -42,12 +42,12 @@ def read_text(path: Path) -> str:
 
 
 def read_edge_list(path: Path) -> nx.Graph:
-    """A graph from lines `u v`: two names of nodes, apart by blanks or a comma.
+    """A graph from lines `u v`: the names of two nodes, separated by blanks or a comma.
 
-    A line with one name is a node, which may have no edge. Lines that begin with `#` or `%`, and blank ones, say
-    nothing. After the names may stand `{}`, as networkx writes it, or the weight 1; any other weight or attribute is
-    refused, and so are an edge from a node to itself and one that is there already, in either direction. A first line
-    like `source target` is left out with a warning, unless there is nothing else or one of the two is named again.
+    A line with one name is a node, which may be isolated. Lines that begin with `#` or `%`, and blank lines, are
+    skipped. The names may be followed by `{}`, as networkx writes it, or by the weight 1. Any other weight or attribute
+    is refused, and so are self-loops and edges that the file already has, in either direction. A first line such as
+    `source target` is left out with a warning, unless the file has no other line or names one of the two again.
 
     Raises:
         InputError: the file can't be read or holds no graph; the message names the line.
@@ -60,7 +60,7 @@ def read_edge_list(path: Path) -> nx.Graph:
         names = line.replace(",", " ").split()
         if not names or names[0][0] in "#%":
             continue
-        if len(names) > 2 and not (len(names) == 3 and _says_nothing(names[2])):
+        if len(names) > 2 and not (len(names) == 3 and _is_trivial(names[2])):
             raise InputError(f"{where}: expected an edge 'u v' without weight or attributes, got {line.strip()[:60]!r}")
         headed = headed or (not place and len(names) > 1)
         ends = [place.setdefault(name, len(place)) for name in names[:2]]
@@ -88,7 +88,7 @@ def read_edge_list(path: Path) -> nx.Graph:
     return graph
 
 
-def _says_nothing(word: str) -> bool:
+def _is_trivial(word: str) -> bool:
     try:
         return word == "{}" or float(word) == 1
     except ValueError:
@@ -96,13 +96,14 @@ def _says_nothing(word: str) -> bool:
 
 
 def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
-    """The graph of a GraphML file, which must hold one, undirected, without nested graphs.
+    """The graph of a GraphML file, which must hold one undirected graph without nested graphs.
 
-    Files with a document type are refused before they are parsed: entities, which can grow without bound or name other
-    files, stand nowhere else. The encoding must be UTF-8, whatever the file declares.
+    Files with a document type are refused before they are parsed, since only these can define entities, which can grow
+    without bound or name other files. The encoding must be UTF-8, whatever the file declares.
 
     Args:
-        attributes: whether nodes and edges keep what else the file says of them.
+        path: the file.
+        attributes: whether nodes and edges keep their attributes.
 
     Raises:
         InputError: the file can't be read, isn't GraphML, or holds another kind of graph.
@@ -110,7 +111,7 @@ def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
     text = read_text(path)
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise InputError(f"{path}: expected GraphML without a document type, got one with <!DOCTYPE or <!ENTITY")
-    text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text)  # the text is decoded: a declared encoding must not be used again
+    text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text)  # the text is decoded: a declared encoding must not apply
     try:
         names = [str(element.tag).rpartition("}")[2] for element in ElementTree.fromstring(text).iter()]
     except ElementTree.ParseError as error:
@@ -123,7 +124,7 @@ def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
         raise InputError(f"{path}: expected at most {MAX_NODES} nodes and {MAX_EDGES} edges, got {nodes} and {edges}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about attributes, of which only a weight is looked at
+            warnings.simplefilter("ignore")  # about attributes, of which only weights matter here
             graph = nx.parse_graphml(text)
     except Exception as error:  # the parser of networkx raises several kinds on files that break the format
         reason = error if isinstance(error, nx.NetworkXError) else type(error).__name__

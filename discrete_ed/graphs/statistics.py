@@ -1,8 +1,8 @@
-"""Graph statistics, for all graphs of a set at once.
+"""Counts and spectra of graphs, for all graphs of a set at once.
 
-A set of graphs is one block-diagonal sparse adjacency matrix; every count is then a handful of sparse products,
-whatever the number of graphs. Graphs that are large and dense (`DENSE_NODES`, `DENSITY`) are counted one by one with
-dense products, which are then faster.
+A set of graphs is one block-diagonal sparse adjacency matrix. Every count then takes a few sparse products, whatever
+the number of graphs. Large and dense graphs (`DENSE_NODES`, `DENSITY`) are counted one by one with dense products,
+which are faster for them.
 """
 
 from __future__ import annotations

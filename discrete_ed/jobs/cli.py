@@ -44,7 +44,6 @@ class Job(NamedTuple):
 JOBS = {
     "generate": Job("generate", "GenerateConfig", "learn an energy over graphs, generate graphs and score them"),
     "evaluate": Job("evaluate", "EvaluateConfig", "score generated graphs, of any generator, against reference graphs"),
-    "evaluate-graphs": Job("evaluate", "EvaluateGraphsConfig", "the same, with every file named by an option"),
     "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
     "sample": Job("sample", "SampleConfig", "sample from a saved energy, and say whether the chains have mixed"),

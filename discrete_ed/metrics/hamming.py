@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy between sets of states, with a kernel of the Hamming distance."""
+"""Maximum mean discrepancy between two sets of states, with a kernel of their Hamming distance."""
 
 from __future__ import annotations
 
@@ -10,54 +10,60 @@ import torch
 from torch import Tensor
 
 from discrete_ed.errors import InputError
-from discrete_ed.metrics.two_sample import PERMUTATIONS, Floats, TwoSampleTest, two_sample_test
+from discrete_ed.metrics.two_sample import PERMUTATIONS, Floats, TwoSampleTest, two_sample_test, u_statistic
 from discrete_ed.states import check_states
 
 ROWS = 1024  # rows of a kernel matrix at once
 
 
 class Repeats(NamedTuple):
-    """A statistic, repeated."""
+    """The values of a statistic for several independent sets, with their mean and scatter."""
 
     mean: float
     sd: float
-    """Standard deviation of one repeat."""
+    """standard deviation of one repeat"""
     values: tuple[float, ...]
 
     @property
     def error(self) -> float:
-        """Standard error of the mean, if the repeats are independent."""
+        """Standard error of the mean, provided that the repeats are independent."""
         return self.sd / len(self.values) ** 0.5
 
 
 def hamming_mmd(x: Tensor, y: Tensor, *, rate: float = 0.1) -> float:
-    """`MMD² = mean k(x, x') + mean k(y, y') − 2 mean k(x, y)` with `k = exp(−0.1 · Hamming)`; no square root.
+    """`MMD² = mean k(x, x') + mean k(y, y') − 2 mean k(x, y)` with `k = exp(−rate · Hamming)`; no square root.
 
-    The unbiased estimate: pairs of a state with itself are left out, so it is zero on average where the laws are
-    equal, and may be negative.
+    This is the unbiased estimate, the U-statistic: it leaves out the pairs of a state with itself. If the two laws are
+    equal, it is zero on average and often negative.
 
     Args:
         x: states `(m, D)`, at least two.
-        y: states `(n, D)`, likewise.
-        rate: the kernel's decay for each differing bit.
+        y: states `(n, D)`, at least two.
+        rate: how fast the kernel decays with each differing bit.
+
+    Raises:
+        InputError: fewer than two states, entries other than zeros and ones, different numbers of bits, or a rate that
+            is not positive.
 
     Source: Gretton et al. 2012, JMLR 13, 723–773, eq. 3; this kernel as in Dai et al. 2020, arXiv 2011.05363.
 
     >>> x = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
-    >>> round(hamming_mmd(x, x), 4)  # e^−.2 − 1: below zero, for these sets are more alike than two draws
+    >>> round(hamming_mmd(x, x), 4)  # e^−.2 − 1: negative, since equal sets are more alike than two samples
     -0.1813
     """
     _check(x, y, rate)
     m, n = len(x), len(y)
-    xx, yy, xy = _total(x, x, rate) - m, _total(y, y, rate) - n, _total(x, y, rate)
-    return xx / (m * (m - 1)) + yy / (n * (n - 1)) - 2 * xy / (m * n)
+    return u_statistic(_total(x, x, rate), _total(x, y, rate), _total(y, y, rate), m, n)
 
 
 def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float = 0.1) -> Repeats:
-    """`hamming_mmd` of consecutive sets of `size` states each, `x` against `y`, as often as both have rows for.
+    """`hamming_mmd` of consecutive sets of `size` states, `x` against `y`, as often as both have enough rows.
 
-    The published protocol takes the mean of 10 repeats of 4,000 against 4,000. With rows of two independent draws of
-    the truth it gives the noise floor: what a perfect model would score.
+    The published protocol takes the mean of 10 repeats of 4,000 against 4,000. Two independent samples of the true law
+    give the noise floor, which is what a perfect model would score.
+
+    Raises:
+        InputError: `size` below 2, fewer rows than two repeats need, or states that `hamming_mmd` refuses.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> truth = torch.rand(2, 1000, 8, generator=g).round()
@@ -75,15 +81,20 @@ def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float =
     return Repeats(values.mean().item(), values.std().item(), tuple(values.tolist()))
 
 
-def hamming_test(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = PERMUTATIONS, seed: int = 0) -> TwoSampleTest:
+def hamming_test(
+    x: Tensor, y: Tensor, *, rate: float = 0.1, permutations: int = PERMUTATIONS, seed: int = 0
+) -> TwoSampleTest:
     """`hamming_mmd` with its permutation test (`p_value`) and its bootstrap `interval`, see `two_sample_test`.
 
-    For sets that are too small for repeats, whose scatter tells the error only if they are many. Both suppose that the
-    states of a set are independent.
+    Use it for sets that are too small for `hamming_mmd_repeats`, whose scatter estimates the error only if there are
+    many repeats. Both the test and the interval assume that the states of a set are independent.
 
     Args:
-        draws: permutations, and resamples.
-        seed: of both.
+        x: states `(m, D)`, at least two.
+        y: states `(n, D)`, at least two.
+        rate: how fast the kernel decays with each differing bit.
+        permutations: the number of permutations, and of resamples.
+        seed: seed of both.
 
     Source: Gretton et al. 2012, JMLR 13, 723–773; this kernel as in Dai et al. 2020, arXiv 2011.05363.
 
@@ -99,7 +110,7 @@ def hamming_test(x: Tensor, y: Tensor, *, rate: float = 0.1, draws: int = PERMUT
         return np.exp(-rate * distance)
 
     first, second = (states.double().cpu().numpy() for states in (x, y))
-    return two_sample_test(first, second, kernel, unbiased=True, draws=draws, seed=seed)
+    return two_sample_test(first, second, kernel, unbiased=True, permutations=permutations, seed=seed)
 
 
 def _check(x: Tensor, y: Tensor, rate: float) -> None:
@@ -114,7 +125,7 @@ def _check(x: Tensor, y: Tensor, rate: float) -> None:
 
 
 def _total(x: Tensor, y: Tensor, rate: float) -> float:
-    """The sum of the kernel over all pairs; a table holds its value at each distance."""
+    """The sum of the kernel over all pairs, from the number of pairs at each distance."""
     table = torch.tensor([exp(-rate * k) for k in range(x.shape[1] + 1)], dtype=torch.float64)
     counts = torch.zeros(x.shape[1] + 1, dtype=torch.long)
     weight = y.sum(1)

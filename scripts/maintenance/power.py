@@ -18,8 +18,8 @@ import numpy as np
 from scipy.stats import kstest
 
 from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
-from discrete_ed.graphs.mmd import PROTOCOLS
-from discrete_ed.graphs.power import flipped, p_values
+from discrete_ed.graphs.power import flip_pairs, p_values
+from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.jobs.text import as_text
 
 STATISTICS = ("degree", "clustering", "orbit", "spectral")
@@ -38,11 +38,11 @@ def main() -> None:
     sources = {"synthetic": ego_graphs(synthetic_citations())}
     if arguments.root is not None:
         sources["Citeseer"] = ego_graphs(citeseer(arguments.root))
-    rows = [["", "protocol", *STATISTICS, "mean of 3", "all 4"]]
+    rows = [["", "protocol", *STATISTICS, "mean of 3", "all"]]
     for name, graphs in sources.items():
         for share, count in product(arguments.share, arguments.graphs):
             rng = np.random.default_rng(arguments.seed)
-            changed = [flipped(graph, share, rng) for graph in graphs]
+            changed = [flip_pairs(graph, share, rng) for graph in graphs]
             for protocol in PROTOCOLS:
                 p = p_values(
                     graphs, changed, protocol, (count, count), arguments.repeats, arguments.draws, arguments.seed

@@ -4,10 +4,10 @@ import networkx as nx
 import pytest
 
 from discrete_ed import InputError, evaluate_graphs, graph_mmd, graphs_to_states, read_graphs, to_pyg, write_graphs
-from discrete_ed.graphs.evaluation import erdos_renyi_like
 from discrete_ed.graphs.isomorphism import isomorphism_classes
-from discrete_ed.graphs.mmd import cleaned, describe
+from discrete_ed.graphs.mmd import count_cleaned, describe
 from discrete_ed.graphs.validity import validity
+from discrete_ed.graphs.yardsticks import erdos_renyi_like
 
 PATHS = [nx.path_graph(n) for n in (3, 4, 5, 6, 4)]
 CYCLES = [nx.cycle_graph(n) for n in (3, 4, 5, 6, 4)]
@@ -30,7 +30,7 @@ TAKES_GRAPHS = {
     "graph_mmd, first": lambda graphs, _: graph_mmd(graphs, CYCLES),
     "graph_mmd, second": lambda graphs, _: graph_mmd(CYCLES, graphs),
     "describe": lambda graphs, _: described(graphs),
-    "cleaned": lambda graphs, _: cleaned(graphs),
+    "count_cleaned": lambda graphs, _: count_cleaned(graphs),
     "isomorphism_classes": lambda graphs, _: isomorphism_classes(graphs),
     "validity": lambda graphs, _: validity(graphs, "tree"),
     "erdos_renyi_like": lambda graphs, _: [list(graph.edges) for graph in erdos_renyi_like(graphs, 9)],

@@ -11,8 +11,9 @@ from scipy.stats import wasserstein_distance
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import graph_mmd, load_graph_data
 from discrete_ed.graphs.descriptors import clustering_histograms, spectral_histograms
-from discrete_ed.graphs.kernels import Kernel
-from discrete_ed.graphs.mmd import PROTOCOLS, describe
+from discrete_ed.graphs.kernels import FeatureKernel
+from discrete_ed.graphs.mmd import describe
+from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.statistics import GraphSet
 from discrete_ed.metrics.two_sample import mmd2
 
@@ -141,11 +142,11 @@ def test_every_clustering_coefficient_falls_where_numpy_puts_it():
 
 
 KERNELS = {
-    "emd": Kernel("emd", 0.5, bin_width=0.1),
-    "cramer": Kernel("cramer", 0.5, bin_width=0.1),
-    "tv": Kernel("tv", 0.1),
-    "l2": Kernel("l2", 3.0),
-    "log": Kernel("log", 2.0),
+    "emd": FeatureKernel("emd", 0.5, bin_width=0.1),
+    "cramer": FeatureKernel("cramer", 0.5, bin_width=0.1),
+    "tv": FeatureKernel("tv", 0.1),
+    "l2": FeatureKernel("l2", 3.0),
+    "log": FeatureKernel("log", 2.0),
 }
 
 
@@ -184,7 +185,7 @@ def test_merging_equal_rows_changes_nothing(kernel):
 
 
 def test_shorter_rows_are_padded_with_zeros():
-    kernel, rng = Kernel("l2", 1.0), np.random.default_rng(0)
+    kernel, rng = FeatureKernel("l2", 1.0), np.random.default_rng(0)
     x, y = rng.random((4, 3)), rng.random((5, 6))
     padded = np.concatenate([x, np.zeros((4, 3))], axis=1)
     assert mmd2(x, y, kernel) == pytest.approx(mmd2(padded, y, kernel), rel=0, abs=1e-15)

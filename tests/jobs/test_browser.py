@@ -14,7 +14,7 @@ import networkx as nx
 import pytest
 
 from discrete_ed.jobs import page
-from discrete_ed.jobs.generate import figures
+from discrete_ed.jobs.evaluate import figures
 from discrete_ed.jobs.style import page_figure
 
 CHROMIUM = next(

@@ -10,9 +10,9 @@ import torch
 from place import DEVICE
 
 from discrete_ed import MLPEnergy, save_energy
+from discrete_ed.graphs import generation
 from discrete_ed.jobs import run_folder
 from discrete_ed.jobs.cli import run_job
-from discrete_ed.jobs.generate import run as ego_graphs
 
 pytestmark = [
     pytest.mark.anywhere,
@@ -35,7 +35,7 @@ class Cut(Exception):
 
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_finishes_and_goes_on_where_it_was_cut(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(ego_graphs, "SEGMENT", 2)
+    monkeypatch.setattr(generation, "SEGMENT", 2)
 
     save_energy(tmp_path / "energy", MLPEnergy(6, hidden=(8,)))
     name, *arguments = job.replace("ENERGY", str(tmp_path / "energy")).split()

@@ -1,42 +1,40 @@
-"""The judging job goes on where it was stopped, and only with the input that it began with."""
+"""The job `evaluate` continues where it was stopped, and only with the input that it began with."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
 import pytest
 
 from discrete_ed import InputError, write_graphs
-from discrete_ed.graphs import evaluation as judge
+from discrete_ed.graphs import evaluation, shares
 from discrete_ed.jobs.cli import run_job
-from discrete_ed.jobs.evaluate import run as evaluation
-from discrete_ed.jobs.evaluate.config import EvaluateConfig, EvaluateGraphsConfig
-from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.evaluate import report
+from discrete_ed.jobs.evaluate import run as evaluate
+from discrete_ed.jobs.evaluate.config import EvaluateConfig
+from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.runtime import files as checkpoint_files
 
 FORMS = {
-    "evaluate": EvaluateConfig(
-        reference=Path("reference.g6"), generated=(Path("mine.g6"), Path("theirs.g6")), protocol="psd"
+    "by position": EvaluateConfig(
+        files=(Path("reference.g6"), Path("mine.g6"), Path("theirs.g6")),
+        protocol="psd",
     ),
-    "evaluate-graphs": EvaluateGraphsConfig(
-        reference=Path("reference.g6"), generated=Path("mine.g6"), train=Path("train"), valid="planar"
+    "by option": EvaluateConfig(
+        reference=Path("reference.g6"), generated=(Path("mine.g6"),), train=Path("train"), valid="planar"
     ),
 }
 OPTIONS = {
-    "evaluate": ["reference.g6", "mine.g6", "theirs.g6", "--protocol", "psd"],
-    "evaluate-graphs": [
-        "--reference",
-        "reference.g6",
-        "--generated",
-        "mine.g6",
-        "--train",
-        "train",
-        "--valid",
-        "planar",
+    "by position": ["reference.g6", "mine.g6", "theirs.g6", "--protocol", "psd"],
+    "by option": [
+        *("--reference", "reference.g6", "--generated", "mine.g6"),
+        *("--train", "train", "--valid", "planar"),
     ],
 }
 
@@ -51,7 +49,7 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         prepare(tmp_path_factory.mktemp("whole"), patch)
         for form, options in OPTIONS.items():
-            run_job(form, [*options, "--out", form, "--json", f"{form}.json"])
+            run_job("evaluate", [*options, "--out", form, "--json", f"{form}.json"])
             assert json.loads(Path(form, "result.json").read_text()) == json.loads(Path(f"{form}.json").read_text())
         return {form: left(form) for form in FORMS}
 
@@ -65,7 +63,7 @@ def files(tmp_path, monkeypatch):
 
 def prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(evaluation, "_page", lambda config, *_: str(config.protocol))  # drawing takes seconds
+    monkeypatch.setattr(report, "render", lambda config, *_: str(config.protocol))  # plotting takes seconds
     write_graphs("reference.g6", [nx.cycle_graph(n) for n in range(3, 11)])
     write_graphs("mine.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])
     write_graphs("theirs.g6", [nx.path_graph(n) for n in range(3, 8)])
@@ -99,54 +97,54 @@ def test_stopped_in_every_phase_and_resumed_is_uninterrupted(whole, monkeypatch,
         return real(self, name, killed, things)
 
     monkeypatch.setattr(RunFolder, "cached", once)
-    config = type(FORMS[form])(**{**vars(FORMS[form]), "out": Path("STOPPED")})
+    config = replace(FORMS[form], out=Path("STOPPED"))
     while True:
         try:
-            evaluation.run(config)
+            evaluate.run(config)
             break
         except Killed:
-            config = type(config)(resume=Path("STOPPED"))
+            config = EvaluateConfig(resume=Path("STOPPED"))
     phases = list(dict.fromkeys(begun))
     assert begun == [name for name in phases for _ in range(2)]  # none is computed again once it is there
-    assert len(phases) == {"evaluate": 2 * 22, "evaluate-graphs": 24}[form]
+    assert len(phases) == {"by position": 2 * 22, "by option": 24}[form]
     assert left("STOPPED") == whole[form]
     with pytest.raises(InputError, match="expected a run that is not finished"):
-        evaluation.run(config)
+        evaluate.run(config)
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(("where", "name"), [(judge, "_draws"), (checkpoint_files, "_sync_folder")])
+@pytest.mark.parametrize(("where", "name"), [(evaluation, "permutation_test"), (checkpoint_files, "_sync_folder")])
 def test_a_real_kill_loses_one_phase(whole, monkeypatch, where, name):
     child = os.fork()
     if child == 0:
         real = getattr(where, name)
 
         def killed(*arguments):
-            if Path("KILLED/progress/1/draws-degree").is_dir():  # a checkpoint may be half-written there
+            if Path("KILLED/progress/1/test-degree").is_dir():  # a checkpoint may be half-written there
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(*arguments)
 
         monkeypatch.setattr(where, name, killed)
         try:
-            run_job("evaluate", [*OPTIONS["evaluate"], "--out", "KILLED"])
+            run_job("evaluate", [*OPTIONS["by position"], "--out", "KILLED"])
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert len(list(Path("KILLED").rglob("*.tmp"))) == (where == checkpoint_files)
     run_job("evaluate", ["--resume", "KILLED"])
-    assert left("KILLED") == whole["evaluate"]
+    assert left("KILLED") == whole["by position"]
 
 
 @pytest.mark.usefixtures("files")
 def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr(judge, "isomorphism_classes", interrupted)
+        patch.setattr(shares, "isomorphism_classes", interrupted)
         with pytest.raises(SystemExit) as stopped:
-            run_job("evaluate-graphs", [*OPTIONS["evaluate-graphs"], "--out", "RUN"])
+            run_job("evaluate", [*OPTIONS["by option"], "--out", "RUN"])
     assert stopped.value.code == 130
     assert capsys.readouterr().err.endswith("\nto go on: --resume RUN\n\ninterrupted\n")
-    run_job("evaluate-graphs", ["--resume", "RUN"])
-    assert left("RUN") == whole["evaluate-graphs"]
+    run_job("evaluate", ["--resume", "RUN"])
+    assert left("RUN") == whole["by option"]
 
 
 @pytest.mark.usefixtures("files")
@@ -163,12 +161,12 @@ def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
 )
 def test_input_that_was_changed_is_refused(monkeypatch, change, named):
     with monkeypatch.context() as patch:
-        patch.setattr(judge, "isomorphism_classes", interrupted)
+        patch.setattr(shares, "isomorphism_classes", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            evaluation.run(EvaluateGraphsConfig(**{**vars(FORMS["evaluate-graphs"]), "out": Path("RUN")}))
+            evaluate.run(replace(FORMS["by option"], out=Path("RUN")))
     change()
     with pytest.raises(InputError, match=f"resume: expected the input as it was, .* began {named} was changed"):
-        evaluation.run(EvaluateGraphsConfig(resume=Path("RUN")))
+        evaluate.run(EvaluateConfig(resume=Path("RUN")))
     assert not Path("RUN/result.json").exists()
 
 
@@ -178,25 +176,31 @@ NEITHER = (
 )
 
 
+BOTH = "error: files: expected graph files either by position (REFERENCE GENERATED ...) or with --reference and "
+
+
 @pytest.mark.parametrize(
-    ("form", "arguments", "message"),
+    ("arguments", "message"),
     [
-        ("evaluate", [], f"{NEITHER}none"),
-        ("evaluate", ["reference.g6"], f"{NEITHER}only reference.g6"),
-        ("evaluate-graphs", [], f"{NEITHER}none"),
-        ("evaluate-graphs", ["--generated", "mine.g6"], f"{NEITHER}only mine.g6"),
-        ("evaluate", [*OPTIONS["evaluate"], "--out", "train"], "error: out: expected a new or empty folder, got train"),
-        ("evaluate", ["reference.g6", "--resume", "RUN"], "error: resume: expected no other option"),
-        ("evaluate-graphs", ["--out", "RUN", "--resume", "RUN"], "error: resume: expected no other option"),
-        ("evaluate", ["--resume", "train"], "error: resume: expected the folder of a run, but train/config.json"),
-        ("evaluate", ["reference.g6", "one.g6", "--protocol", "psd", "--out", "RUN"], "error: generated one.g6: expec"),
+        ([], f"{NEITHER}none"),
+        (["reference.g6"], f"{NEITHER}only reference.g6"),
+        (["--reference", "reference.g6"], f"{NEITHER}only reference.g6"),
+        (["--generated", "mine.g6"], f"{NEITHER}only mine.g6"),
+        (["reference.g6", "--generated", "mine.g6"], f"{BOTH}--generated, got both: reference.g6 and mine.g6"),
+        ([*OPTIONS["by position"], "--reference", "reference.g6"], BOTH),
+        ([*OPTIONS["by position"], "--out", "train"], "error: out: expected a new or empty folder, got train"),
+        (["reference.g6", "--resume", "RUN"], "error: resume: expected no other option"),
+        (["--generated", "mine.g6", "--resume", "RUN"], "error: resume: expected no other option"),
+        (["--out", "RUN", "--resume", "RUN"], "error: resume: expected no other option"),
+        (["--resume", "train"], "error: resume: expected the folder of a run, but train/config.json"),
+        (["reference.g6", "one.g6", "--protocol", "psd", "--out", "RUN"], "error: generated one.g6: expec"),
     ],
 )
-def test_a_mistake_gets_one_line_and_leaves_nothing(files, capsys, form, arguments, message):
+def test_a_mistake_gets_one_line_and_leaves_nothing(files, capsys, arguments, message):
     write_graphs("one.g6", [nx.path_graph(3)])
     before = sorted(path for path in files.rglob("*"))
     with pytest.raises(SystemExit) as stopped:
-        run_job(form, arguments)
+        run_job("evaluate", arguments)
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith(message)
@@ -204,12 +208,12 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(files, capsys, form, argumen
 
 
 @pytest.mark.usefixtures("files")
-def test_a_run_of_the_other_form_is_not_resumed(monkeypatch):
-    monkeypatch.setattr(judge, "isomorphism_classes", interrupted)
+def test_a_run_of_another_job_is_not_resumed(monkeypatch):
+    monkeypatch.setattr(shares, "isomorphism_classes", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        evaluation.run(EvaluateConfig(**{**vars(FORMS["evaluate"]), "out": Path("RUN")}))
-    with pytest.raises(InputError, match="expected a run of evaluate-graphs"):
-        evaluation.run(EvaluateGraphsConfig(resume=Path("RUN")))
+        evaluate.run(replace(FORMS["by position"], out=Path("RUN")))
+    with pytest.raises(InputError, match="expected a run of generate"):
+        resumed(GenerateConfig(resume=Path("RUN")), "generate")
 
 
 def test_nothing_is_kept_unless_it_is_asked_for(files, capsys):

@@ -6,8 +6,8 @@ import networkx as nx
 from discrete_ed import evaluate_graphs
 from discrete_ed.jobs import page
 from discrete_ed.jobs import style as jobs_style
-from discrete_ed.jobs.evaluate import tables
-from discrete_ed.jobs.generate import figures
+from discrete_ed.jobs.evaluate import figures, tables
+from discrete_ed.jobs.generate.figures import curves
 from discrete_ed.jobs.style import as_png, page_figure
 
 ODD = [
@@ -28,14 +28,14 @@ def test_odd_graphs_can_be_drawn():
 
 def test_curves_of_no_and_one_sampler_step_can_be_drawn():
     for energy, acceptance in (([], []), ([1.0], [0.5])):
-        figure = figures.curves([0.3], energy, acceptance, -2.0)
+        figure = curves([0.3], energy, acceptance, -2.0)
         figure.savefig(io.BytesIO())
         low, high = figure.axes[1].get_ylim()
         assert low < -2 < high
 
 
 def test_curves_show_the_energy_of_the_data_however_far_it_lies():
-    figure = figures.curves([0.3] * 9, [5.0 + k / 100 for k in range(300)], [0.5] * 300, -40.0)
+    figure = curves([0.3] * 9, [5.0 + k / 100 for k in range(300)], [0.5] * 300, -40.0)
     low, high = figure.axes[1].get_ylim()
     assert low < -40
     assert high > 8

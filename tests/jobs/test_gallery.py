@@ -1,32 +1,32 @@
-"""Galleries: all nodes are drawn, and of very many edges some; the largest graphs are told only."""
+"""Galleries: all nodes are plotted, and of very many edges some; of the largest graphs only the size is shown."""
 
 import networkx as nx
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from discrete_ed.jobs.generate import figures
-from discrete_ed.jobs.generate.figures import layout
+from discrete_ed.jobs.evaluate import figures
+from discrete_ed.jobs.evaluate.figures import layout
 
 
-@pytest.mark.parametrize("nodes", [1, 5, figures.EXACT, figures.EXACT + 1])
+@pytest.mark.parametrize("nodes", [1, 5, figures.KAMADA_KAWAI_NODES, figures.KAMADA_KAWAI_NODES + 1])
 def test_a_layout_has_the_order_of_the_nodes_and_stays_the_same(nodes):
     graph = nx.path_graph(nodes)
     place = layout(graph)
     assert place.shape == (nodes, 2)
     renamed = nx.relabel_nodes(graph, {node: f"v{node}" for node in graph})
     assert np.allclose(layout(renamed), place)
-    if 2 < nodes <= figures.EXACT:  # a path is drawn as one: neighbours lie nearest
+    if 2 < nodes <= figures.KAMADA_KAWAI_NODES:  # a path is drawn as one: neighbours lie nearest
         gaps = np.linalg.norm(place[:, None] - place, axis=2)
         assert gaps[0].argmax() == nodes - 1
         assert np.diagonal(gaps, 1).max() < np.diagonal(gaps, 2).min()
 
 
-def test_twins_are_drawn_apart():
+def test_twins_are_plotted_apart():
     graph = nx.Graph(
         [(0, hub) for hub in range(1, 7)] + [(hub, (hub, leaf)) for hub in range(1, 7) for leaf in range(15)]
     )
-    assert len(graph) > figures.EXACT
+    assert len(graph) > figures.KAMADA_KAWAI_NODES
     assert len(np.unique(layout(graph).round(3), axis=0)) == len(graph)
 
 
@@ -39,7 +39,7 @@ def test_rings_and_grids_are_recognised(graph):
     assert np.corrcoef(gaps.ravel(), real.ravel())[0, 1] > 0.9
 
 
-def drawn(graph: nx.Graph) -> tuple[list[np.ndarray], np.ndarray]:
+def plotted(graph: nx.Graph) -> tuple[list[np.ndarray], np.ndarray]:
     """The lines and the dots of the first picture of a gallery."""
     axes = next(axes for axes in figures.gallery([graph], [graph]).axes if axes.collections or axes.texts)
     lines = [one for one in axes.collections if isinstance(one, LineCollection)]
@@ -48,18 +48,18 @@ def drawn(graph: nx.Graph) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 @pytest.mark.parametrize("graph", [nx.gnp_random_graph(300, 0.1, seed=0), nx.path_graph(300), nx.empty_graph(70)])
-def test_all_nodes_and_as_many_edges_as_can_be_told_apart_are_drawn(graph):
-    segments, dots = drawn(graph)
+def test_all_nodes_and_as_many_edges_as_can_be_told_apart_are_plotted(graph):
+    segments, dots = plotted(graph)
     place = layout(graph)
     assert np.array_equal(dots, place)
     node = {tuple(at): k for k, at in enumerate(place.tolist())}
     edges = {frozenset(node[tuple(end)] for end in segment.tolist()) for segment in segments}
     assert edges <= {frozenset(edge) for edge in graph.edges}
-    assert len(edges) == len(segments) == min(figures.MOST_LINES, graph.number_of_edges())
+    assert len(edges) == len(segments) == min(figures.MOST_EDGES, graph.number_of_edges())
 
 
-def test_of_huge_graphs_only_the_size_is_told():
-    segments, dots = drawn(nx.empty_graph(figures.DRAWN + 1))
+def test_of_huge_graphs_only_the_size_is_shown():
+    segments, dots = plotted(nx.empty_graph(figures.LARGEST + 1))
     assert len(segments) == dots.size == 0
 
 

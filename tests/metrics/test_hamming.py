@@ -36,7 +36,7 @@ def test_it_is_the_sum_over_pairs_whatever_the_chunk(monkeypatch, generator):
 
 @pytest.mark.many_steps
 def test_it_is_unbiased(generator):
-    """Its mean over draws is the laws' distance by enumeration, `(p − q)ᵀ k (p − q)`; zero where they are equal."""
+    """Its mean over samples is the laws' distance by enumeration, `(p − q)ᵀ k (p − q)`; zero where they are equal."""
     states = enumerate_states(4, device=DEVICE)
     p, q = (torch.rand(16, generator=generator).to(FLOAT) for _ in range(2))
     p, q = p / p.sum(), q / q.sum()
@@ -61,16 +61,16 @@ def test_repeats_use_each_row_once(generator):
     assert repeats.error == pytest.approx(torch.tensor(repeats.values).std().item() / 3**0.5, rel=1e-5)
 
 
-def test_draws_are_of_the_same_estimate_and_deal_the_states_anew(generator):
+def test_permutations_are_of_the_same_estimate_and_deal_the_states_anew(generator):
     x, y = torch.rand(13, 9, generator=generator).round(), (torch.rand(8, 9, generator=generator) < 0.3).float()
-    drawn = hamming_test(x, y, rate=0.5, draws=300)
-    assert drawn.observed == pytest.approx(hamming_mmd(x, y, rate=0.5), abs=rounding(1e-12))
+    tested = hamming_test(x, y, rate=0.5, permutations=300)
+    assert tested.observed == pytest.approx(hamming_mmd(x, y, rate=0.5), abs=rounding(1e-12))
     rng, both = np.random.default_rng(0), torch.cat([x, y])
-    for value in drawn.permuted[:20]:
+    for value in tested.permuted[:20]:
         order = rng.permutation(21)
         expected = hamming_mmd(both[order[:13]], both[order[13:]], rate=0.5)
         assert value == pytest.approx(expected, abs=rounding(1e-12))
-    assert drawn.p_value == (1 + (drawn.permuted >= drawn.observed - 1e-12).sum()) / 301
+    assert tested.p_value == (1 + (tested.permuted >= tested.observed - 1e-12).sum()) / 301
 
 
 @pytest.mark.many_steps
@@ -84,7 +84,7 @@ def test_p_values_are_even_under_equality_and_small_without(generator):
             [states[one.multinomial(120, replacement=True, generator=generator)] for one in (law, second)]
             for _ in range(150)
         ]
-        p[name] = np.array([hamming_test(*pair, draws=99).p_value for pair in sets])
+        p[name] = np.array([hamming_test(*pair, permutations=99).p_value for pair in sets])
     assert kstest(p["equal"], "uniform").pvalue > 0.01
     assert np.median(p["other"]) < 0.05
 

@@ -13,14 +13,24 @@ from scipy.stats import kstest
 from discrete_ed import graph_mmd
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
-from discrete_ed.graphs.kernels import Kernel
-from discrete_ed.graphs.mmd import PROTOCOLS, describe
-from discrete_ed.graphs.power import flipped, p_values
+from discrete_ed.graphs.kernels import FeatureKernel
+from discrete_ed.graphs.mmd import describe
+from discrete_ed.graphs.power import flip_pairs, p_values
+from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.metrics import two_sample
-from discrete_ed.metrics.two_sample import TwoSampleTest, merge, mmd2, two_sample_test
+from discrete_ed.metrics.two_sample import (
+    TwoSampleTest,
+    joint_p_value,
+    mean_test,
+    merge,
+    mmd2,
+    two_sample_test,
+    u_statistic,
+    v_statistic,
+)
 
 STATISTICS = ["degree", "clustering", "orbit", "spectral"]
-KERNEL = Kernel("l2", 1.0)
+KERNEL = FeatureKernel("l2", 1.0)
 
 
 def rows(count: int, seed: int, values: int = 3) -> np.ndarray:
@@ -28,7 +38,7 @@ def rows(count: int, seed: int, values: int = 3) -> np.ndarray:
     return np.random.default_rng(seed).integers(values, size=(count, 3)).astype(float)
 
 
-def slow_mmd2(x: np.ndarray, y: np.ndarray, kernel: Kernel, unbiased: bool) -> float:
+def slow_mmd2(x: np.ndarray, y: np.ndarray, kernel: FeatureKernel, unbiased: bool) -> float:
     def mean(a: np.ndarray, b: np.ndarray, within: bool) -> float:
         pairs = [(i, j) for i, j in product(range(len(a)), range(len(b))) if not (within and unbiased and i == j)]
         return sum(kernel(a[i][None], b[j][None]).item() for i, j in pairs) / len(pairs)
@@ -44,7 +54,7 @@ def test_estimates_equal_double_loops(monkeypatch, unbiased, m, n, cells):
     x, y = rows(m, 0), rows(n, 1)
     expected = slow_mmd2(x, y, KERNEL, unbiased)
     assert mmd2(x, y, KERNEL, unbiased=unbiased) == pytest.approx(expected, rel=0, abs=1e-14)
-    assert two_sample_test(x, y, KERNEL, unbiased=unbiased, draws=1).observed == pytest.approx(
+    assert two_sample_test(x, y, KERNEL, unbiased=unbiased, permutations=1).observed == pytest.approx(
         expected, rel=0, abs=1e-14
     )
 
@@ -77,28 +87,30 @@ def test_the_u_statistic_expects_the_true_value_and_the_v_statistic_more():
 def test_permuted_and_resampled_estimates_equal_double_loops(monkeypatch, unbiased, cells):
     monkeypatch.setattr(two_sample, "CELLS", cells)
     x, y = rows(6, 0), rows(4, 1)
-    drawn = two_sample_test(x, y, KERNEL, unbiased=unbiased, draws=5, seed=3)
+    tested = two_sample_test(x, y, KERNEL, unbiased=unbiased, permutations=5, seed=3)
     rng, pooled = np.random.default_rng(3), np.concatenate([x, y])
-    for value in drawn.permuted:
+    for value in tested.permuted:
         order = rng.permutation(10)
         expected = slow_mmd2(pooled[order[:6]], pooled[order[6:]], KERNEL, unbiased)
         assert value == pytest.approx(expected, rel=0, abs=1e-14)
-    np.testing.assert_allclose(drawn.resampled, slow_resamples(x, y, drawn.observed, 5, rng), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(tested.resampled, slow_resamples(x, y, tested.observed, 5, rng), rtol=0, atol=1e-13)
 
 
-def slow_resamples(x: np.ndarray, y: np.ndarray, observed: float, draws: int, rng: np.random.Generator) -> np.ndarray:
+def slow_resamples(
+    x: np.ndarray, y: np.ndarray, observed: float, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
     """The bootstrap item by item: `observed + a L + Q`."""
-    chosen = [rng.integers(len(items), size=len(items)) for items in (x, y) for _ in range(draws)]
+    chosen = [rng.integers(len(items), size=len(items)) for items in (x, y) for _ in range(resamples)]
     both, m, n = np.concatenate([x, y]), len(x), len(y)
     gram = KERNEL(both, both)
     centre = np.zeros((m + n, m + n))
     for part in (slice(0, m), slice(m, m + n)):
         inner = gram[part, part]
         centre[part, part] = inner[~np.eye(len(inner), dtype=bool)].mean()
-    linear, quadratic = np.zeros(draws), np.zeros(draws)
+    linear, quadratic = np.zeros(resamples), np.zeros(resamples)
     weight = np.append(np.full(m, 1 / m), np.full(n, -1 / n))
-    for k in range(draws):
-        times = [np.bincount(pick, minlength=size) for pick, size in ((chosen[k], m), (chosen[draws + k], n))]
+    for k in range(resamples):
+        times = [np.bincount(pick, minlength=size) for pick, size in ((chosen[k], m), (chosen[resamples + k], n))]
         change = np.append(times[0] / m, -times[1] / n) - weight
         for i, j in product(range(m + n), repeat=2):
             linear[k] += 2 * change[i] * weight[j] * gram[i, j]
@@ -110,9 +122,9 @@ def slow_resamples(x: np.ndarray, y: np.ndarray, observed: float, draws: int, rn
 
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_resamples_centre_on_the_score(unbiased):
-    drawn = two_sample_test(rows(30, 0), rows(20, 1, values=4), KERNEL, unbiased=unbiased, draws=3000)
-    error = drawn.resampled.std() / 3000**0.5
-    assert drawn.resampled.mean() == pytest.approx(drawn.observed, rel=0, abs=4 * error)
+    tested = two_sample_test(rows(30, 0), rows(20, 1, values=4), KERNEL, unbiased=unbiased, permutations=3000)
+    error = tested.resampled.std() / 3000**0.5
+    assert tested.resampled.mean() == pytest.approx(tested.observed, rel=0, abs=4 * error)
 
 
 LAW = np.full(27, 1 / 27)
@@ -127,7 +139,7 @@ def test_the_interval_covers_the_true_value_and_is_hardly_wider_than_it_must_be(
     found = []
     for _ in range(200):
         x, y = (population[rng.choice(27, size=60, p=p)] for p in (LAW, law))
-        found.append(two_sample_test(x, y, KERNEL, unbiased=True, draws=200))
+        found.append(two_sample_test(x, y, KERNEL, unbiased=True, permutations=200))
     assert sum(one.interval[0] <= truth <= one.interval[1] for one in found) >= 180
     spread = np.mean([one.resampled.var() for one in found]) ** 0.5
     assert 0.9 < spread / np.std([one.observed for one in found]) < 1.35
@@ -153,22 +165,22 @@ def test_the_p_value_counts_ties_and_is_never_zero():
 def test_the_same_seed_deals_the_same_items_whatever_the_features():
     x, y = np.arange(12.0)[:, None], np.arange(12.0, 20)[:, None]
     flags = lambda a, b: (a == b.T).astype(float)  # noqa: E731
-    first, again, other = (two_sample_test(x, y, KERNEL, draws=20, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (two_sample_test(x, y, KERNEL, permutations=20, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.permuted, again.permuted)
     assert (first.permuted != other.permuted).any()
-    both = [two_sample_test(x, y, KERNEL, draws=20), two_sample_test(x[::-1] ** 2, y**2, flags, draws=20)]
-    np.testing.assert_allclose(TwoSampleTest.mean(both).permuted, (both[0].permuted + both[1].permuted) / 2)
+    both = [two_sample_test(x, y, KERNEL, permutations=20), two_sample_test(x[::-1] ** 2, y**2, flags, permutations=20)]
+    np.testing.assert_allclose(mean_test(both).permuted, (both[0].permuted + both[1].permuted) / 2)
 
 
 def test_a_single_row_has_a_p_value_but_neither_u_statistic_nor_interval():
-    drawn = two_sample_test(rows(1, 0), rows(9, 1), KERNEL)
-    assert 0 < drawn.p_value <= 1
-    assert drawn.interval is None
+    tested = two_sample_test(rows(1, 0), rows(9, 1), KERNEL)
+    assert 0 < tested.p_value <= 1
+    assert tested.interval is None
     with pytest.raises(InputError, match="at least two in each set for a U-statistic, got 1 and 9"):
         mmd2(rows(1, 0), rows(9, 1), KERNEL, unbiased=True)
 
 
-def negative(kernel: Kernel, features: np.ndarray) -> int:
+def negative(kernel: FeatureKernel, features: np.ndarray) -> int:
     """The number of negative eigenvalues of the Gram matrix of the distinct rows."""
     distinct, _ = merge(features, features)
     values = np.linalg.eigvalsh(kernel(distinct, distinct))
@@ -216,7 +228,7 @@ def test_p_values_are_uniform_under_equality(data_root, protocol):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_flipped_pairs_are_found(data_root, protocol):
     graphs, rng = egos(data_root), np.random.default_rng(0)
-    changed = [flipped(graph, 0.2, rng) for graph in graphs]
+    changed = [flip_pairs(graph, 0.2, rng) for graph in graphs]
     for name, p in p_values(graphs, changed, protocol, (100, 100), 5, 199).items():
         assert name == "clustering" or np.median(p) < 0.05, name
 
@@ -224,16 +236,23 @@ def test_flipped_pairs_are_found(data_root, protocol):
 def test_one_p_value_of_several_statistics_is_the_rank_of_their_smallest():
     rng = np.random.default_rng(0)
     estimates = rng.integers(0, 30, size=(3, 40)) / 7  # with ties
-    draws = [TwoSampleTest(row[0], row[1:], np.zeros(0)) for row in estimates]
+    tests = [TwoSampleTest(row[0], row[1:], np.zeros(0)) for row in estimates]
     p = np.array([[np.mean(row >= value - 1e-12) for value in row] for row in estimates])
     smallest = p.min(axis=0)
-    assert p[:, 0].tolist() == pytest.approx([one.p_value for one in draws])
-    assert TwoSampleTest.any(draws) == pytest.approx(np.mean(smallest <= smallest[0]))
-    assert TwoSampleTest.any(draws[:1]) == draws[0].p_value
+    assert p[:, 0].tolist() == pytest.approx([one.p_value for one in tests])
+    assert joint_p_value(tests) == pytest.approx(np.mean(smallest <= smallest[0]))
+    assert joint_p_value(tests[:1]) == tests[0].p_value
 
 
 def test_one_statistic_that_differs_is_enough():
     x, y = rows(40, 0), rows(40, 1)
-    draws = [two_sample_test(x, y + shift, KERNEL, seed=0, draws=199) for shift in (0.0, 5.0, 0.0)]
-    assert TwoSampleTest.any(draws) < 0.02
-    assert TwoSampleTest.any(draws[::2]) > 0.05
+    tests = [two_sample_test(x, y + shift, KERNEL, seed=0, permutations=199) for shift in (0.0, 5.0, 0.0)]
+    assert joint_p_value(tests) < 0.02
+    assert joint_p_value(tests[::2]) > 0.05
+
+
+def test_the_statistics_are_formulas_of_sums_over_pairs():
+    x, y = rows(8, 0), rows(5, 1)
+    xx, xy, yy = (float(KERNEL(a, b).sum()) for a, b in ((x, x), (x, y), (y, y)))
+    for formula, unbiased in ((v_statistic, False), (u_statistic, True)):
+        assert formula(xx, xy, yy, 8, 5) == pytest.approx(slow_mmd2(x, y, KERNEL, unbiased), rel=0, abs=1e-14)

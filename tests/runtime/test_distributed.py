@@ -33,9 +33,10 @@ from discrete_ed import (
     write_graphs,
 )
 from discrete_ed.errors import DiscreteEDError
-from discrete_ed.graphs import evaluation as judge
-from discrete_ed.graphs.kernels import Kernel
-from discrete_ed.jobs.evaluate import run as evaluation
+from discrete_ed.graphs import shares
+from discrete_ed.graphs.kernels import FeatureKernel
+from discrete_ed.jobs.evaluate import report
+from discrete_ed.jobs.evaluate import run as evaluate
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
 from discrete_ed.metrics.two_sample import mmd2, two_sample_test
 from discrete_ed.runtime.distributed import (
@@ -80,8 +81,8 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
 
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 3)), rng.random((30, 3)) + 0.1
-    kernel = Kernel("l2", 1.0)
-    drawn = two_sample_test(x, y, kernel, draws=20)
+    kernel = FeatureKernel("l2", 1.0)
+    drawn = two_sample_test(x, y, kernel, permutations=20)
     part = spins(7)[share(7)]
     g = torch.Generator().manual_seed(rank_seed(5))
     noise = summed(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
@@ -97,11 +98,11 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
 
 def judged(folder: Path, stop: str) -> dict[str, Any]:
     """The judging job, in which rank 1 may die; without drawings."""
-    evaluation._page = lambda *_: ""
+    report.render = lambda *_: ""
     if stop == "die" and ranks().rank == 1:
-        judge.isomorphism_classes = lambda _: os._exit(9)
+        shares.isomorphism_classes = lambda _: os._exit(9)
     out = folder / ("whole" if stop == "" else "run")
-    return evaluation.run(EvaluateConfig(resume=out) if stop == "resume" else files_of(folder, out))
+    return evaluate.run(EvaluateConfig(resume=out) if stop == "resume" else files_of(folder, out))
 
 
 def files_of(folder: Path, out: Path | None = None) -> EvaluateConfig:
@@ -170,9 +171,9 @@ def test_a_rank_that_dies_ends_the_others(tmp_path):
 def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
     write_graphs(tmp_path / "reference.g6", [nx.cycle_graph(n) for n in range(3, 11)])
     write_graphs(tmp_path / "generated.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])
-    alone = evaluation.run(files_of(tmp_path))["statistics"]
+    alone = evaluate.run(files_of(tmp_path))["statistics"]
     assert two_ranks(tmp_path, "die", judged) == [2, 9]
-    assert (tmp_path / "run" / "progress" / "0" / "draws-orbit" / "rank-1").is_dir()
+    assert (tmp_path / "run" / "progress" / "0" / "test-orbit" / "rank-1").is_dir()
     assert two_ranks(tmp_path, "resume", judged) == [0, 0]
     assert two_ranks(tmp_path, "", judged) == [0, 0]
     result, whole = ((tmp_path / name / "result.json").read_bytes() for name in ("run", "whole"))

@@ -29,7 +29,7 @@ from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.text import as_text
 from discrete_ed.runtime.distributed import pick_device, rank_seed
 from discrete_ed.samplers import suitable_kernel
-from discrete_ed.training.fit import FitConfig
+from discrete_ed.training import FitConfig
 from discrete_ed.training.selection import Selected
 
 JOB = "estimate"

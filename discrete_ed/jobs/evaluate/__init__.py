@@ -1,1 +1,1 @@
-"""Score graphs."""
+"""The job `evaluate`: score generated graphs."""

@@ -1,4 +1,4 @@
-"""What the job that scores graphs can be told."""
+"""Options of the job that scores generated graphs."""
 
 from __future__ import annotations
 
@@ -9,76 +9,79 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import ResumableConfig
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig
 from discrete_ed.names import PropertyName, ProtocolName
 
-NEEDED = "(needed, unless --resume is given)"
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgingConfig(ResumableConfig):
-    """What both forms of the judging job can be told."""
-
-    train: Path | None = None
-    """graphs that the generator learned from, likewise: they give the floor and the novelty"""
-    protocol: ProtocolName = "edp"
-    """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
-    (positive definite kernels, unbiased)"""
-    valid: PropertyName | None = None
-    """the property that makes a graph valid; its share is reported, and with --train that of the graphs which are
-    valid, unique and novel at once (where no property is named, connected counts if all real graphs are)"""
-    json: Path | None = None
-    """file to write the result to"""
-    report: Path | None = None
-    """HTML file to write with galleries, histograms and the scores"""
-    out: Path | None = None
-    """run folder, which must be new or empty: it keeps result and report, and what --resume needs after a stop;
-    without it nothing is kept"""
-    seed: int = 0
-    """seed of the yardsticks' random draws"""
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
-
 
 @dataclass(frozen=True)
-class EvaluateGraphsConfig(JudgingConfig):
-    """Score anybody's generated graphs against reference graphs.
-
-    Prints MMD² of degree, clustering, orbit and spectral statistics beside what real graphs and random graphs score,
-    and how many of the graphs are novel, unique, connected and, with --valid, valid.
-
-    Examples:
-      python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --train train.g6
-      python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --out RUN
-      python scripts/evaluate_graphs.py --resume RUN
-    """
-
-    reference: Annotated[Path | None, arg(help_behavior_hint=NEEDED)] = None
-    """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml) or a folder of them"""
-    generated: Annotated[Path | None, arg(help_behavior_hint=NEEDED)] = None
-    """generated graphs, likewise"""
-
-
-@dataclass(frozen=True)
-class EvaluateConfig(JudgingConfig):
+class EvaluateConfig(ResumableConfig):
     """Score the graphs of one or several generators against reference graphs.
 
-    The short form of evaluate-graphs. Several generated files give one comparison table.
+    Prints MMD² of degree, clustering, orbit and spectral statistics beside what real graphs and random graphs score,
+    and how many of the graphs are novel, unique, connected and, with --valid, valid. Several generated files give one
+    comparison table. Name the files either by position, the reference first, or with --reference and --generated.
 
     Examples:
       discrete-ed evaluate reference.g6 mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 theirs.g6 --protocol psd --valid planar --report scores.html
+      python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 --out RUN
       discrete-ed evaluate --resume RUN
     """
 
-    reference: Annotated[Positional[Path | None], arg(metavar="REFERENCE", help_behavior_hint=NEEDED)] = None
+    files: Annotated[Positional[tuple[Path, ...]], arg(metavar="REFERENCE GENERATED ...", help_behavior_hint="")] = ()
+    """test graphs, then generated graphs, a file or folder for each generator (the short form of --reference and
+    --generated)"""
+    reference: Path | None = None
     """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml) or a folder of them"""
-    generated: Annotated[Positional[tuple[Path, ...]], arg(metavar="GENERATED ...", help_behavior_hint=NEEDED)] = ()
-    """generated graphs, likewise; a file or folder for each generator"""
+    generated: tuple[Path, ...] = ()
+    """generated graphs: a graph file or folder for each generator"""
+    train: Path | None = None
+    """graphs that the generators learned from, a graph file or folder: they give the floor and the novelty"""
+    protocol: ProtocolName = "edp"
+    """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
+    (positive definite kernels, unbiased)"""
+    valid: PropertyName | None = None
+    """the property that makes a graph valid; the share of valid graphs is reported, and with --train the share of those
+    that are valid, unique and novel at once (without this option, connected counts as valid if all real graphs are)"""
+    json: Annotated[Path | None, HOUSEKEEPING] = None
+    """file to write the result to"""
+    report: Annotated[Path | None, HOUSEKEEPING] = None
+    """HTML file to write, with galleries, histograms and the scores"""
+    out: Annotated[Path | None, HOUSEKEEPING] = None
+    """run folder, which must be new or empty: it keeps the result, the report, and what --resume needs after a stop;
+    without this option nothing is kept"""
+    seed: int = 0
+    """seed of the yardsticks, the permutations and the bootstrap"""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if len(set(self.generated)) < len(self.generated):
-            raise InputError("generated: expected every file once, got one again")
+        check_seed(self.seed)
+        generated = self.files[1:] or self.generated
+        if len(set(generated)) < len(generated):
+            raise InputError("generated: expected every file once, got one twice; leave out the repeated one")
+
+    def graph_files(self) -> tuple[Path, tuple[Path, ...]]:
+        """The file of reference graphs, and those of generated graphs.
+
+        Raises:
+            InputError: the files are named in both forms, or not all of them are named.
+        """
+        options = [*([] if self.reference is None else [self.reference]), *self.generated]
+        if self.files and options:
+            raise InputError(
+                "files: expected graph files either by position (REFERENCE GENERATED ...) or with --reference and "
+                f"--generated, got both: {_listed(self.files)} and {_listed(options)}"
+            )
+        reference = self.files[0] if self.files else self.reference
+        generated = self.files[1:] or self.generated
+        if reference is None or not generated:
+            named = [*self.files, *options]
+            raise InputError(
+                "reference, generated: expected at least one file of generated graphs beside one of test graphs, or "
+                f"--resume with the folder of a run, got {f'only {_listed(named)}' if named else 'none'}"
+            )
+        return reference, generated
+
+
+def _listed(paths: tuple[Path, ...] | list[Path]) -> str:
+    return " and ".join(map(str, paths))

@@ -1,16 +1,22 @@
-"""The score table, as rows that the terminal and the report page both show."""
+"""Tables, notes and the verdict of an evaluation, for the terminal and the report page alike.
+
+All of them iterate over the statistics that an evaluation holds, so that a new statistic appears by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from discrete_ed.graphs.descriptors import AVERAGED
+from discrete_ed.graphs.evaluation import GraphEvaluation
+from discrete_ed.graphs.protocols import get_protocol
+from discrete_ed.graphs.scores import StatisticScores
 from discrete_ed.jobs.text import as_text
 
-STATISTICS = ("degree", "clustering", "orbit")
-NONE = "–"
-NOISE = 1e-12  # what sums of numbers around one leave behind that should be zero
-Cell = Callable[[Mapping[str, Any]], str]
+MISSING = "–"
+ROUNDING = 1e-12  # a sum of numbers around one that should be zero can be this large
+SMALLEST_FLOOR = 1e-4  # a ratio to a smaller floor says nothing
+Cell = Callable[[StatisticScores], str]
 CLEANED = {
     "lost_isolated_nodes": "lost isolated nodes",
     "became_one_node": "had no edge and became a single node",
@@ -18,164 +24,218 @@ CLEANED = {
 }
 
 
-def score_table(result: Mapping[str, Any]) -> list[list[str]]:
-    """MMD² of the generated graphs above its yardsticks; the first row is the header.
-
-    Args:
-        result: what `evaluate_graphs` returns.
-    """
-    made, real, learned = (result[f"{kind}_graphs"] for kind in ("generated", "reference", "train"))
-    lines = [(f"generated ({made})", _score("mmd2"))]
-    if result["protocol"] != "psd":  # whose score is the U-statistic, and whose floor is zero but for noise
-        lines += [("ratio to the floor", _ratio), ("unbiased (U-statistic)", _score("mmd2_u"))]
+def score_table(evaluation: GraphEvaluation) -> list[list[str]]:
+    """MMD² of the generated graphs above its yardsticks; the first row is the header."""
+    generated, learned = evaluation.generated_graphs, evaluation.train_graphs
+    lines: list[tuple[str, Cell]] = [(f"generated ({generated})", _score)]
+    if not get_protocol(evaluation.protocol).unbiased:  # then the score is the U-statistic, and its floor is noise
+        lines += [("ratio to the floor", _ratio), ("unbiased (U-statistic)", lambda row: _number(row.mmd2_u))]
     lines += [("p-value, by permutation", _p_value), ("95% interval, by bootstrap", _interval)]
     if learned is None:
-        lines.append(("floor: halves of the reference", _score("floor")))
+        lines.append(("floor: halves of the reference", _floor))
     else:
-        lines.append((f"floor: training graphs ({learned})", _score("floor")))
-        lines.append((f"training graphs resampled ({made})", _score("resampled")))
-    lines.append((f"random graphs, same n and m ({made})", _score("erdos_renyi")))
-    header = [f"MMD², {result['protocol']}, against {real} graphs", *STATISTICS, "mean of 3", "spectral"]
-    return [header, *([label, *map(cell, _columns(result))] for label, cell in lines)]
+        lines.append((f"floor: training graphs ({learned})", _floor))
+        lines.append((f"training graphs resampled ({generated})", _resampled))
+    lines.append((f"random graphs, same n and m ({generated})", lambda row: _number(row.erdos_renyi)))
+    columns = _columns(evaluation)
+    header = [_caption(evaluation), *columns]
+    return [header, *([label, *map(cell, columns.values())] for label, cell in lines)]
 
 
-def _columns(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    statistics = result["statistics"]
-    return [*(statistics[name] for name in STATISTICS), result["mean"], statistics["spectral"]]
+def overall(evaluation: GraphEvaluation) -> list[tuple[str, str]]:
+    """What the generated graphs are as a whole, as names and values."""
+    shares = evaluation.shares
 
+    def beside_reference(generated: float | None, reference: float | None) -> str:
+        return f"{generated:.1%} (of the reference graphs: {reference:.1%})"
 
-def _score(row: str) -> Cell:
-    def cell(column: Mapping[str, Any]) -> str:
-        if column[row] is None:
-            return NONE
-        spread = f" ±{_number(column[row + '_sd'])}" if row + "_sd" in column else ""
-        return f"{_number(column[row])}{spread}"
-
-    return cell
-
-
-def _number(value: float) -> str:
-    """Four decimals, or a digit of what would vanish there; rounding noise is zero."""
-    return f"{value:z.4f}" if abs(value) < NOISE or abs(value) >= 1e-4 else f"{value:.0e}"
-
-
-def _ratio(column: Mapping[str, Any]) -> str:
-    return NONE if column["floor"] < 1e-4 else f"{column['mmd2'] / column['floor']:.2f}"
-
-
-def _p_value(column: Mapping[str, Any]) -> str:
-    return f"{column['p_value']:.3f}"
-
-
-def _interval(column: Mapping[str, Any]) -> str:
-    return NONE if column["interval"] is None else " to ".join(map(_number, column["interval"]))
-
-
-def notes(result: Mapping[str, Any]) -> list[str]:
-    """What must be known when reading the table: the protocol's defects, its bias for these sets, what it cleaned."""
-    protocol, real, made = result["protocol"], result["reference_graphs"], result["generated_graphs"]
-    lines = []
-    if protocol == "psd":
-        lines.append(
-            "Scores are unbiased: equal laws score zero on average, so the floor is noise around zero, and there is no "
-            "ratio to it. Read the p-value."
-        )
-    else:
-        if "bias" in result["mean"]:
-            own, floor = (
-                ", ".join(f"{name} {_number(scores[row])}" for name, scores in result["statistics"].items())
-                for row in ("bias", "floor_bias")
-            )
-            lines.append(
-                f"Scores are biased, the more the fewer graphs there are. With {made} against {real} graphs so much of "
-                f"a perfect generator's score is bias: {own}; of the floor: {floor}. Where these differ, its ratio to "
-                "the floor isn't 1."
-            )
-        which = "degree, clustering and spectral" if protocol == "edp" else "all four statistics"
-        lines.append(
-            f"The kernels that {protocol} has for {which} are not positive definite: a score of zero or less need not "
-            "mean equal laws. Protocol psd has none of this."
-        )
-    if result["mean"]["interval"] is not None:
-        lines.append(
-            "The interval is as wide as scores of other graphs from both laws would scatter, in 95 of 100 cases, by "
-            "bootstrap; it lies about this score. Whether the laws differ is for the p-value to say."
-        )
-    if protocol == "gran":
-        lines.append("Clustering is saturated: graphs whose histograms differ in .3 of their nodes count as unrelated.")
-    for name, changes in result["cleaned"].items():
-        changed = [f"{count} {CLEANED[change]}" for change, count in changes.items() if count]
-        if changed:
-            lines.append(f"Cleaned, as {protocol} has it: of the {name} graphs {', '.join(changed)}.")
-    return lines
-
-
-def overall(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the generated graphs are as a whole."""
-    rows = [("p-value of all four statistics together", f"{result['p_value']:.3f}")]
-    rows += [("unique", f"{result['unique']:.1%}"), ("connected", f"{result['connected']:.1%}")]
-    if result["novel"] is not None:
-        novel = f"{result['novel']:.1%} (of the reference graphs: {result['novel_reference']:.1%})"
-        rows.insert(1, ("not isomorphic to a training graph", novel))
-    if result["valid"] is not None:
-        valid = f"{result['valid']:.1%} (of the reference graphs: {result['valid_reference']:.1%})"
-        rows.append((f"valid ({result['valid_property']})", valid))
-    if result["vun"] is not None:
-        short, asked = _all_at_once(result)
-        vun = f"{result['vun']:.1%} (of the reference graphs: {result['vun_reference']:.1%})"
-        rows.append((f"{asked} ({short})", vun))
+    rows = [("p-value of all statistics together", f"{evaluation.p_value:.3f}")]
+    if shares.novel is not None:
+        novel = beside_reference(shares.novel, shares.novel_reference)
+        rows.append(("not isomorphic to a training graph", novel))
+    rows += [("unique", f"{shares.unique:.1%}"), ("connected", f"{shares.connected:.1%}")]
+    if shares.valid is not None:
+        valid = beside_reference(shares.valid, shares.valid_reference)
+        rows.append((f"valid ({shares.valid_property})", valid))
+    if shares.vun is not None:
+        short, long = _vun_names(evaluation)
+        rows.append((f"{long} ({short})", beside_reference(shares.vun, shares.vun_reference)))
     return rows
 
 
-def _all_at_once(result: Mapping[str, Any]) -> tuple[str, str]:
-    """The name that the literature has for the share `vun`, and what it asks of a graph."""
-    named = result["vun_property"]
-    return ("V.U.N.", f"{named}, unique and novel") if named else ("U.N.", "unique and novel")
-
-
-def comparison(results: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+def comparison(evaluations: Mapping[str, GraphEvaluation]) -> list[list[str]]:
     """One line for each generator, and the floor that they share; the first row is the header.
 
     Args:
-        results: what `evaluate_graphs` returns for each, by name, with the same reference, training graphs and seed.
+        evaluations: by name of the generator, with the same reference graphs, training graphs, protocol and seed.
     """
-    first = next(iter(results.values()))
-    biased, learned, named = first["protocol"] != "psd", first["novel"] is not None, first["valid_property"]
-    header = [f"MMD², {first['protocol']}, against {first['reference_graphs']} graphs", *STATISTICS, "mean of 3"]
-    header += ["spectral", *(["ratio"] if biased else []), "p-value", *(["novel"] if learned else [])]
-    header += ["unique", "connected", *([named] if named and named != "connected" else [])]
-    header += [_all_at_once(first)[0]] if learned else []
-    rows = [header]
-    for name, result in results.items():
-        rows.append([f"{name} ({result['generated_graphs']})", *map(_score("mmd2"), _columns(result))])
-        rows[-1] += [*([_ratio(result["mean"])] if biased else []), _p_value(result)]
-        shown = [*(["novel"] if learned else []), "unique", "connected"]
-        shown += ["valid"] if named and named != "connected" else []
-        shown += ["vun"] if learned else []
-        rows[-1] += [f"{result[share]:.1%}" for share in shown]
-    floor = ["floor", *map(_score("floor"), _columns(first))]
-    return [*rows, floor + [NONE] * (len(header) - len(floor))]
+    first = next(iter(evaluations.values()))
+    columns = _comparison_columns(first)
+    header = [_caption(first), *_columns(first), *columns]
+    rows = [
+        [
+            f"{name} ({one.generated_graphs})",
+            *map(_score, _columns(one).values()),
+            *(cell(one) for cell in columns.values()),
+        ]
+        for name, one in evaluations.items()
+    ]
+    floor = ["floor", *map(_floor, _columns(first).values())]
+    return [header, *rows, floor + [MISSING] * (len(header) - len(floor))]
 
 
-def comparison_summary(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """The comparison as text for the terminal, with what must be known of each result."""
-    told = ["The p-value is that of all four statistics; the ratio is to the floor, of the mean of 3."]
-    first = next(iter(results.values()))
-    if first["vun"] is not None:
-        told.append("{} is the share of graphs that are {} at once.".format(*_all_at_once(first)))
-    told += common_notes(results)
-    return "\n".join([as_text(comparison(results)), "", *told])
+def _comparison_columns(first: GraphEvaluation) -> dict[str, Callable[[GraphEvaluation], str]]:
+    """The columns of a comparison that follow the scores, by their headers."""
+    columns: dict[str, Callable[[GraphEvaluation], str]] = {}
+    if not get_protocol(first.protocol).unbiased:
+        columns["ratio"] = lambda one: _ratio(one.mean)
+    columns["p-value"] = lambda one: f"{one.p_value:.3f}"
+    if first.shares.novel is not None:
+        columns["novel"] = lambda one: f"{one.shares.novel:.1%}"
+    columns["unique"] = lambda one: f"{one.shares.unique:.1%}"
+    columns["connected"] = lambda one: f"{one.shares.connected:.1%}"
+    if first.shares.valid_property not in (None, "connected"):
+        columns[str(first.shares.valid_property)] = lambda one: f"{one.shares.valid:.1%}"
+    if first.shares.vun is not None:
+        columns[_vun_names(first)[0]] = lambda one: f"{one.shares.vun:.1%}"
+    return columns
 
 
-def common_notes(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The notes on several results: what holds for all once, the rest with the name of the generator."""
-    told = {name: notes(result) for name, result in results.items()}
-    shared = [note for note in next(iter(told.values())) if all(note in lines for lines in told.values())]
-    own = [f"{name}: {note}" for name, lines in told.items() for note in lines if note not in shared]
+def verdict(evaluations: Mapping[str, GraphEvaluation]) -> str:
+    """The result in one sentence, with its yardsticks."""
+    first = next(iter(evaluations.values()))
+    scores = ", ".join(f"{name} {_score(one.mean)}" for name, one in evaluations.items())
+    if len(evaluations) == 1:
+        scores = _score(first.mean)
+    real = "real training graphs score" if first.train_graphs is not None else "halves of the reference score"
+    if get_protocol(first.protocol).unbiased:
+        real = f"a perfect generator scores 0 on average, {real}"
+    yardsticks = f"where {real} {_floor(first.mean)} and random graphs {_number(first.mean.erdos_renyi)}"
+    p_values = ", ".join(f"{one.p_value:.2g}" for one in evaluations.values())
+    novel = [f"{one.shares.novel:.0%}" for one in evaluations.values() if one.shares.novel is not None]
+    parts = [
+        f"Mean MMD² {scores}, {yardsticks}",
+        f"p = {p_values} for all statistics",
+        *([f"{', '.join(novel)} novel"] if novel else []),
+    ]
+    return "; ".join(parts) + "."
+
+
+def notes(evaluation: GraphEvaluation) -> list[str]:
+    """What must be known to read the table: the protocol's defects, its bias for these sets, and what it cleaned."""
+    protocol = get_protocol(evaluation.protocol)
+    lines = []
+    if protocol.unbiased:
+        lines.append(
+            "Scores are unbiased: they are zero on average if the laws are equal, so the floor is noise around zero, "
+            "and there is no ratio to it. Read the p-value."
+        )
+    elif evaluation.mean.bias is not None:
+        lines.append(_bias_note(evaluation))
+    kernels = {name: protocol.kernels[name] for name in evaluation.statistics}
+    indefinite = [name for name, kernel in kernels.items() if not kernel.positive_definite]
+    if indefinite:
+        which = "all statistics" if len(indefinite) == len(kernels) else _listed(indefinite)
+        lines.append(
+            f"The kernels that {protocol.name} uses for {which} are not positive definite: a score of zero or less "
+            "need not mean equal laws. Protocol psd has none of these defects."
+        )
+    if evaluation.mean.interval is not None:
+        lines.append(
+            "The interval is as wide as scores of other graphs from both laws would scatter, in 95 of 100 cases, by "
+            "bootstrap; it is centred on this score. Read the p-value to see whether the laws differ."
+        )
+    if protocol.name == "gran":
+        lines.append("Clustering is saturated: graphs whose histograms differ in .3 of their nodes count as unrelated.")
+    for name, changes in evaluation.cleaned.items():
+        changed = [f"{count} {CLEANED[change]}" for change, count in changes.items() if count]
+        if changed:
+            lines.append(f"Cleaned, as {protocol.name} requires: of the {name} graphs {', '.join(changed)}.")
+    return lines
+
+
+def _bias_note(evaluation: GraphEvaluation) -> str:
+    own, floor = (
+        ", ".join(f"{name} {_number(getattr(scores, row))}" for name, scores in evaluation.statistics.items())
+        for row in ("bias", "floor_bias")
+    )
+    return (
+        f"Scores are biased, the more the fewer graphs there are. With {evaluation.generated_graphs} against "
+        f"{evaluation.reference_graphs} graphs the bias in the score of a perfect generator is: {own}; in the floor: "
+        f"{floor}. Where these differ, a perfect generator's ratio to the floor is not 1."
+    )
+
+
+def common_notes(evaluations: Mapping[str, GraphEvaluation]) -> list[str]:
+    """The notes on several evaluations: those that hold for all once, the others with the name of the generator."""
+    lines = {name: notes(one) for name, one in evaluations.items()}
+    shared = [note for note in next(iter(lines.values())) if all(note in some for some in lines.values())]
+    own = [f"{name}: {note}" for name, some in lines.items() for note in some if note not in shared]
     return [*own, *shared]
 
 
-def summary(result: Mapping[str, Any]) -> str:
-    """The whole result as text for the terminal."""
-    told = (f"{name}: {share}" for name, share in overall(result))
-    return "\n".join([as_text(score_table(result)), "", *notes(result), "", *told])
+def summary(evaluation: GraphEvaluation) -> str:
+    """One evaluation as text for the terminal."""
+    whole = (f"{name}: {value}" for name, value in overall(evaluation))
+    return "\n".join([as_text(score_table(evaluation)), "", *notes(evaluation), "", *whole])
+
+
+def comparison_summary(evaluations: Mapping[str, GraphEvaluation]) -> str:
+    """Several evaluations as text for the terminal."""
+    lines = ["The p-value is that of all statistics together; the ratio is that of the mean of 3 to its floor."]
+    first = next(iter(evaluations.values()))
+    if first.shares.vun is not None:
+        lines.append("{} is the share of graphs that are {} at once.".format(*_vun_names(first)))
+    return "\n".join([as_text(comparison(evaluations)), "", *lines, *common_notes(evaluations)])
+
+
+def _columns(evaluation: GraphEvaluation) -> dict[str, StatisticScores]:
+    """The columns of a table: the averaged statistics, their mean, and all others."""
+    found = evaluation.statistics
+    others = {name: scores for name, scores in found.items() if name not in AVERAGED}
+    return {**{name: found[name] for name in AVERAGED}, "mean of 3": evaluation.mean, **others}
+
+
+def _caption(evaluation: GraphEvaluation) -> str:
+    return f"MMD², {evaluation.protocol}, against {evaluation.reference_graphs} graphs"
+
+
+def _vun_names(evaluation: GraphEvaluation) -> tuple[str, str]:
+    """The literature's name of the share `vun`, and what a graph must be to count."""
+    needed = evaluation.shares.vun_property
+    return ("V.U.N.", f"{needed}, unique and novel") if needed else ("U.N.", "unique and novel")
+
+
+def _number(value: float | None) -> str:
+    """Four decimals, or one significant digit of a smaller number; rounding noise is zero."""
+    if value is None:
+        return MISSING
+    return f"{value:z.4f}" if abs(value) < ROUNDING or abs(value) >= 1e-4 else f"{value:.0e}"
+
+
+def _score(row: StatisticScores) -> str:
+    return _number(row.mmd2)
+
+
+def _floor(row: StatisticScores) -> str:
+    return _number(row.floor)
+
+
+def _resampled(row: StatisticScores) -> str:
+    return f"{_number(row.resampled)} ±{_number(row.resampled_sd)}"
+
+
+def _ratio(row: StatisticScores) -> str:
+    return MISSING if row.floor < SMALLEST_FLOOR else f"{row.mmd2 / row.floor:.2f}"
+
+
+def _p_value(row: StatisticScores) -> str:
+    return f"{row.p_value:.3f}"
+
+
+def _interval(row: StatisticScores) -> str:
+    return MISSING if row.interval is None else " to ".join(map(_number, row.interval))
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

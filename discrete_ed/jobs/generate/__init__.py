@@ -1,1 +1,1 @@
-"""Learn an energy over graphs and generate new ones."""
+"""The job `generate`: learn an energy over graphs and sample new ones."""

@@ -1,14 +1,16 @@
-"""What the job that generates graphs can be told."""
+"""Options of the job that generates graphs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import CheckpointedConfig, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect
 from discrete_ed.names import PerturbationName, ProtocolName
+
+SAMPLED_NEGATIVES = When(perturbation=("bernoulli", "informed"))  # blocks enumerate their negatives
 
 
 @dataclass(frozen=True)
@@ -29,37 +31,37 @@ class GenerateConfig(CheckpointedConfig):
     data: str = "citation-egos"
     """data set: citation-egos (synthetic, needs no files), ego-small, ego-all (Citeseer), community-small,
     community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
-    root: Path = Path("datasets")
+    root: Annotated[Path, When(data=("ego-small", "ego-all"))] = Path("datasets")
     """folder that holds Citeseer, in the layout of PyG's Planetoid; it is downloaded to there when missing"""
     split_seed: int = 0
-    """seed of the split into training and test graphs, where it isn't the official one"""
+    """seed of the split into training and test graphs, if it isn't the official one"""
     samples: int = 1024
     """number of graphs to generate"""
     steps: int | None = None
-    """training steps; without it: 6 for each training graph, at most 2000 (more would learn a small set by heart)"""
+    """training steps; by default 6 for each training graph, at most 2000 (more would learn a small set by heart)"""
     sampler_steps: int = 600
     """Gibbs-with-gradients steps of every chain, from noise"""
     start: Literal["density", "half"] = "density"
     """the noise that chains start from: density (each graph random, as dense as a training graph) or half (every
-    edge by a fair coin; large graphs then take many more steps to leave the cliques that they fall into)"""
+    edge by a fair coin; large graphs then need many more steps to leave the cliques that they fall into)"""
     cold: float = 1.0
-    """inverse temperature to which the chains are cooled over two thirds of their steps, the last third being at 1.
-    Above 1 they find order that noise hides, such as communities: raise it where generated graphs have a higher mean
-    energy than training graphs (result.json tells both). They are then no longer quite draws from the energy"""
+    """inverse temperature to which the chains are cooled over two thirds of their steps; the last third is at 1.
+    Above 1 they find order that noise hides, such as communities: raise it if generated graphs have a higher mean
+    energy than training graphs (result.json has both). The graphs are then no longer exact samples of the energy"""
     protocol: ProtocolName = "edp"
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
     batch: int = 64
     """training graphs in a step"""
-    negatives: int = 16
-    """M, perturbed copies of each training graph in a step"""
+    negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
+    """M, perturbed copies of each training graph in a step; blocks enumerate their negatives instead"""
     perturbation: PerturbationName = "bernoulli"
-    """what makes training graphs into negatives: noise on any edges (bernoulli), the same undone with a look at the
-    energy (informed), or all states of six random edges (block) or of all edges among four nodes (node-block)"""
-    flips: tuple[float, float] = (1.0, 6.0)
-    """range of the expected number of flipped edges, drawn log-uniformly for each graph and step; not for blocks"""
-    w: float = 1.0
-    """w, stabilisation of the loss"""
+    """how training graphs are turned into negatives: noise on any edges (bernoulli), the same noise undone with a look
+    at the energy (informed), or all states of six random edges (block) or of all edges among four nodes (node-block)"""
+    flips: Annotated[tuple[float, float], SAMPLED_NEGATIVES] = (1.0, 6.0)
+    """range of the expected number of flipped edges, sampled log-uniformly for each graph and step; not for blocks"""
+    w: Annotated[float, SAMPLED_NEGATIVES] = 1.0
+    """w, stabilisation of the loss; not for blocks"""
     learning_rate: float = 1e-3
     """peak learning rate of Adam"""
     width: int = 64
@@ -69,11 +71,11 @@ class GenerateConfig(CheckpointedConfig):
     chains: int = 1024
     """chains sampled side by side; fewer need less memory"""
     seed: int = 0
-    """seed of everything random but the split"""
+    """seed of everything random except the split"""
     device: str = "cpu"
     """cpu, cuda, or cuda:1"""
-    out: Path | None = None
-    """run folder, which must be new or empty; without it: runs/generate/DATA-TIME"""
+    out: Annotated[Path | None, HOUSEKEEPING] = None
+    """run folder, which must be new or empty; by default runs/generate/DATA-TIME"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

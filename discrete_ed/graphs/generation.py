@@ -1,0 +1,262 @@
+"""Learning an energy over graphs and sampling new graphs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, NamedTuple, get_args
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from discrete_ed.energies.base import Energy
+from discrete_ed.energies.local import Taylor
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.convert import states_to_graphs
+from discrete_ed.losses import energy_discrepancy
+from discrete_ed.names import PerturbationName
+from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
+from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.distributed import from_first_, gathered, ranks, share, summed, wait_for_all
+from discrete_ed.samplers import GibbsWithGradients, State, sample
+
+Start = Literal["density", "half"]
+SEGMENT = 100  # steps of a chain between two checkpoints
+STAGES = (0.25, 0.5, 0.75, 1.0, 0.0, 0.0)
+"""How far the inverse temperature is on its way from 1 to `cold` in each sixth of a chain; the last third is at 1."""
+
+
+def training_steps(graphs: int) -> int:
+    """Training steps that suit a number of training graphs: 6 for each graph, at most 2000.
+
+    More steps would learn a small set by heart.
+
+    >>> training_steps(80), training_steps(5000)
+    (480, 2000)
+    """
+    return min(6 * graphs, 2000)
+
+
+def graph_perturbation(name: PerturbationName, flips: tuple[float, float] = (1.0, 6.0)) -> Perturbation:
+    """The perturbation of that name, with settings that suit graphs.
+
+    Args:
+        name: `bernoulli` (noise on any edges), `informed` (the same noise, undone with a look at the energy), `block`
+            (all states of six random edges) or `node-block` (all states of the edges among four random nodes).
+        flips: range of the expected number of flipped edges, for `bernoulli` and `informed`.
+
+    Raises:
+        InputError: there is no such perturbation, or a range that is not positive and increasing.
+
+    >>> graph_perturbation("node-block")
+    NodeBlock(size=4, epsilon=0.5)
+    """
+    choices: dict[str, Callable[[], Perturbation]] = {
+        "bernoulli": lambda: Bernoulli(flips=flips),
+        "informed": lambda: Informed(Bernoulli(flips=flips), local=Taylor),
+        "block": lambda: Block(6, epsilon=0.5),
+        "node-block": lambda: NodeBlock(4, epsilon=0.5),
+    }
+    if name not in choices:
+        raise InputError(f"perturbation: expected one of {', '.join(choices)}, got {name!r}")
+    return choices[name]()
+
+
+def graph_loss(
+    perturbation: Perturbation, *, negatives: int = 16, w: float = 1.0, generator: torch.Generator | None = None
+) -> Callable[[Energy, Tensor], Tensor]:
+    """Energy discrepancy as a loss for `fit`: a function of an energy and a batch of states.
+
+    Args:
+        perturbation: how training graphs are turned into negatives, see `graph_perturbation`.
+        negatives: the number `M` of negatives of each training graph; blocks enumerate theirs and ignore it.
+        w: stabilisation of the loss; blocks ignore it.
+        generator: source of the perturbation's noise.
+    """
+
+    def loss(energy: Energy, x: Tensor) -> Tensor:
+        return energy_discrepancy(energy, x, perturbation, m=negatives, w=w, generator=generator)
+
+    return loss
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedGraphs:
+    """Sampled graphs, with a trace of the chains that led to them."""
+
+    states: Tensor
+    """the bits of the graphs, `(count, D)`"""
+    mean_energy: tuple[float, ...]
+    """the mean energy of all chains after each step"""
+    acceptance: tuple[float, ...]
+    """the share of the chains that moved in each step"""
+
+    def graphs(self) -> list[nx.Graph]:
+        """The graphs as networkx graphs."""
+        return states_to_graphs(self.states)
+
+
+def initial_graphs(
+    energy: Energy,
+    training_states: Tensor,
+    count: int,
+    *,
+    start: Start = "density",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Random graphs for chains to start from, `(count, D)`, with the numbers of nodes of training graphs.
+
+    Every training graph gives its number of nodes to equally many of the random graphs, up to one.
+
+    Args:
+        energy: says which bits are free.
+        training_states: bits of the training graphs, `(G, D)`.
+        count: the number of graphs.
+        start: `density`, where each edge exists with the density of the training graph that gave the number of nodes,
+            or `half`, where it exists with probability ½.
+        generator: source of randomness.
+
+    Raises:
+        InputError: a count below 1, another `start`, or training states of another shape.
+    """
+    if count < 1:
+        raise InputError(f"count: expected at least one graph, got {count}")
+    if start not in get_args(Start):
+        raise InputError(f"start: expected one of {', '.join(get_args(Start))}, got {start!r}")
+    if training_states.ndim != 2 or not len(training_states):
+        raise InputError(f"training_states: expected bits of shape (G, D), got {tuple(training_states.shape)}")
+    rounds = -(-count // len(training_states))
+    device = training_states.device
+    orders = [torch.randperm(len(training_states), generator=generator, device=device) for _ in range(rounds)]
+    templates = training_states[torch.cat(orders)[:count]].float()
+    free = energy.free(templates)
+    density = (templates * free).sum(-1, keepdim=True) / free.sum(-1, keepdim=True).clamp(min=1)
+    probability = torch.full_like(density, 0.5) if start == "half" else density
+    edges = torch.rand(templates.shape, generator=generator, device=device) < probability
+    return from_first_(torch.where(free, edges.float(), templates))
+
+
+def sample_graphs(
+    energy: Energy,
+    training_states: Tensor,
+    count: int,
+    *,
+    steps: int = 600,
+    start: Start = "density",
+    cold: float = 1.0,
+    chains: int = 1024,
+    generator: torch.Generator | None = None,
+    callback: Callable[[int, int], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> GeneratedGraphs:
+    """Sample graphs with Gibbs-with-gradients from `initial_graphs`.
+
+    The inverse temperature rises in `STAGES` from 1 to `cold` over two thirds of the steps and is 1 in the last third.
+    Inside `processes()` each rank runs its share of the chains, and all of them get all graphs.
+
+    Args:
+        energy: a trained energy over graphs, on the device of the training states.
+        training_states: bits of the training graphs, `(G, D)`.
+        count: the number of graphs, one from each chain.
+        steps: steps of every chain.
+        start: see `initial_graphs`.
+        cold: inverse temperature to which the chains are cooled. Above 1 they find order that noise hides; the graphs
+            are then no longer exact samples of the energy.
+        chains: chains that run side by side; fewer need less memory.
+        generator: source of randomness, on the device of the training states.
+        callback: called with the number of steps made so far and in all, summed over groups of chains.
+        checkpoints: where to save, and where to continue from if a checkpoint is there. The generator must be among
+            its things. A run that continues loses at most the last 100 steps of one group of chains, and equals an
+            uninterrupted one, on a CPU bit for bit.
+
+    Raises:
+        InputError: a setting out of range, see also `initial_graphs`.
+        NumericalError: the energy is not finite.
+
+    >>> from discrete_ed import GraphEnergy, graphs_to_states
+    >>> states = graphs_to_states([nx.path_graph(3), nx.cycle_graph(4)])
+    >>> found = sample_graphs(GraphEnergy(4, width=8, layers=1), states, count=6, steps=12)
+    >>> sorted(map(len, found.graphs())), len(found.mean_energy)
+    ([3, 3, 3, 4, 4, 4], 12)
+    """
+    _check_settings(steps, cold, chains)
+    initial = initial_graphs(energy, training_states, count, start=start, generator=generator)
+    bits = initial[share(count)].clone()  # overwritten group by group, segment by segment
+    totals = torch.zeros(steps, 2, dtype=torch.float64)  # summed energies, and numbers of accepted moves
+    segments = _segments(-(-count // ranks().size), steps, cold, chains)
+    saved = None if checkpoints is None else checkpoints.restore()
+    done = 0 if saved is None else saved.step
+    if saved is not None:
+        bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
+    made, total = 0, sum(segment.steps for segment in segments)
+    for number, segment in enumerate(segments, 1):
+        if number > done:
+            trace = totals[segment.begin : segment.end].to(bits.device, copy=True)
+            record = _recorder(trace, segment.beta, made, total, callback)
+            rows = slice(segment.first, segment.first + chains)
+            if len(bits[rows]):
+                local = Taylor(energy, segment.beta)
+                bits[rows] = sample(
+                    GibbsWithGradients(), local, bits[rows], segment.steps, generator=generator, callback=record
+                )
+            totals[segment.begin : segment.end] = trace.cpu()
+            if checkpoints is not None:
+                checkpoints.save(number, {"bits": bits, "totals": totals})
+            wait_for_all()
+        made += segment.steps
+        if callback is not None:
+            callback(made, total)
+    bits, totals = gathered(bits, count), torch.from_numpy(summed(totals.numpy()))
+    mean_energy, acceptance = (totals / count).T.tolist()
+    return GeneratedGraphs(bits, tuple(mean_energy), tuple(acceptance))
+
+
+class _Segment(NamedTuple):
+    """Some steps of one group of chains at one inverse temperature."""
+
+    first: int
+    """the first chain of the group"""
+    begin: int
+    end: int
+    """one after the last step"""
+    beta: float
+    """inverse temperature"""
+
+    @property
+    def steps(self) -> int:
+        return self.end - self.begin
+
+
+def _segments(count: int, steps: int, cold: float, chains: int) -> list[_Segment]:
+    """The work of one rank, in order. All ranks have the same segments; the last may hold none of a rank's chains."""
+    ends = [steps * k // len(STAGES) for k in range(len(STAGES) + 1)]
+    return [
+        _Segment(first, step, min(step + SEGMENT, end), 1 + (cold - 1) * rise)
+        for first in range(0, count, chains)
+        for (begin, end), rise in zip(pairwise(ends), STAGES, strict=True)
+        for step in range(begin, end, SEGMENT)
+    ]
+
+
+def _recorder(
+    trace: Tensor, beta: float, made: int, total: int, callback: Callable[[int, int], None] | None
+) -> Callable[[int, State], None]:
+    """What `sample` calls after each step: it adds to the trace and reports progress."""
+
+    def record(step: int, state: State) -> None:
+        trace[step - 1] += torch.stack([state.energy.sum() / beta, state.accepted.sum()])
+        if callback is not None:
+            callback(made + step, total)
+
+    return record
+
+
+def _check_settings(steps: int, cold: float, chains: int) -> None:
+    if steps < 0:
+        raise InputError(f"steps: expected at least 0, got {steps}")
+    if not 0 < cold < float("inf"):
+        raise InputError(f"cold: expected a positive number, got {cold}")
+    if chains < 1:
+        raise InputError(f"chains: expected at least 1, got {chains}")

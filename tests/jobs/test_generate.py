@@ -1,0 +1,209 @@
+"""The job `generate` from a user's side: what a run leaves behind, and what a mistake looks like."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import networkx as nx
+import pytest
+import torch
+from small_runs import TINY, refused
+
+from discrete_ed import GraphEnergy, load_energy, load_graph_data, read_graphs, write_graphs
+from discrete_ed.graphs import generation
+from discrete_ed.jobs.generate import run as generate
+from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.samplers import sample
+
+
+def test_a_run_leaves_everything_behind(small_run):
+    folder, result = small_run
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "config.json",
+        "env.json",
+        "metrics.jsonl",
+        "checkpoint",
+        "samples.g6",
+        "gallery.png",
+        "statistics.png",
+        "curves.png",
+        "report.html",
+        "result.json",
+    }
+    assert json.loads((folder / "result.json").read_text()) == result
+    assert json.loads((folder / "config.json").read_text())["steps"] == 6
+    assert json.loads((folder / "env.json").read_text())["packages"]["torch"] == torch.__version__
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [record["phase"] for record in records] == ["train"] * 6 + ["sample"] * 15
+    assert all(0 <= record["acceptance"] <= 1 for record in records[6:])
+
+
+def test_the_result_is_what_users_script_against(small_run):
+    _, result = small_run
+    assert result["protocol"] == "edp"
+    for name in ("degree", "clustering", "orbit", "spectral"):
+        assert {"mmd2", "floor", "resampled", "erdos_renyi"} <= result["statistics"][name].keys()
+    assert {"novel", "unique", "connected", "acceptance", "seconds"} <= result.keys()
+
+
+def test_the_checkpoint_is_the_energy_that_was_sampled(small_run):
+    folder, _ = small_run
+    energy = load_energy(folder / "checkpoint", GraphEnergy)
+    assert energy.max_nodes == 18
+
+
+def test_the_report_needs_nothing_from_outside(small_run):
+    page = (small_run[0] / "report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") == 3
+    assert not re.search(r"(src|href)=[\"'](?!data:)", page)
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+def test_the_same_seed_gives_the_same_graphs(small_run, tmp_path):
+    again, other = tmp_path / "again", tmp_path / "other"
+    generate.run(GenerateConfig(out=again, **TINY))
+    generate.run(GenerateConfig(out=other, seed=1, **TINY))
+    weights = [(folder / "checkpoint" / "weights.safetensors").read_bytes() for folder in (small_run[0], again, other)]
+    samples = [(folder / "samples.g6").read_bytes() for folder in (small_run[0], again, other)]
+    assert weights[0] == weights[1] != weights[2]
+    assert samples[0] == samples[1] != samples[2]
+
+
+def test_a_users_own_graphs_can_be_learned(tmp_path):
+    write_graphs(tmp_path / "mine.jsonl", [nx.cycle_graph(n) for n in range(3, 9)])
+    result = generate.run(GenerateConfig(data=str(tmp_path / "mine.jsonl"), out=tmp_path / "run", **TINY))
+    assert result["data"] == "mine"
+    assert len(read_graphs(tmp_path / "run" / "samples.g6")) == 20
+
+
+@pytest.mark.parametrize("start", ["density", "half"])
+def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_path, start):
+    write_graphs(tmp_path / "mine.g6", [nx.complete_graph(n) for n in range(10, 20)] * 2)
+    settings = {**TINY, "samples": 32, "sampler_steps": 0, "steps": 1, "start": start}
+    generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
+    made = read_graphs(tmp_path / "run" / "samples.g6")
+    learned = load_graph_data(tmp_path / "mine.g6").train
+    sizes = [len(graph) for graph in learned]
+    assert sorted(map(len, made)) == sorted(sizes * 2)  # every training graph gives its number of nodes twice
+    density = sum(map(nx.density, made)) / len(made)
+    assert density == (1 if start == "density" else pytest.approx(0.5, abs=0.05))
+
+
+@pytest.mark.parametrize(("cold", "segment"), [(1.0, 100), (3.0, 2)])
+def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, monkeypatch, cold, segment):
+    betas, energies = [], []
+
+    def spied(kernel, local, x, steps, **named):
+        out = sample(kernel, local, x, steps, **named)
+        betas.extend([local.beta] * steps)
+        energies.extend([None] * (steps - 1) + [local.energy(out).mean().item()])
+        return out
+
+    monkeypatch.setattr(generation, "sample", spied)
+    monkeypatch.setattr(generation, "SEGMENT", segment)
+    generate.run(GenerateConfig(out=tmp_path / "run", **{**TINY, "sampler_steps": 18, "cold": cold}))
+    rise = (cold - 1) / 4
+    assert betas == [1 + rise * k for k in (1, 2, 3, 4, 0, 0) for _ in range(3)]
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    traced = [record["energy"] for record in records if record["phase"] == "sample"]
+    ends = [(a, b) for a, b in zip(traced, energies, strict=True) if b is not None]
+    assert len(ends) >= 6
+    assert all(a == pytest.approx(b, abs=1e-4) for a, b in ends)
+
+
+def test_chains_in_chunks_and_no_sampler_steps_work(tmp_path):
+    settings = {**TINY, "chains": 7, "sampler_steps": 0}
+    result = generate.run(GenerateConfig(out=tmp_path / "run", **settings))
+    assert result["generated_graphs"] == 20
+    assert result["acceptance"] is None
+
+
+MISTAKES = {
+    "unknown data set": (["--data", "nonsense"], "expected one of citation-egos"),
+    "no training step": (["--steps", "0"], "steps: expected at least 1, got 0"),
+    "no such device": (["--device", "abacus"], "device: expected cpu"),
+    "a device without numbers": (["--device", "meta"], "device: expected cpu, or a device that is there, got 'meta'"),
+    "one sample of a U-statistic": (["--samples", "1", "--protocol", "psd"], "samples: expected at least 2"),
+    "no temperature": (["--cold", "0"], "cold: expected a positive number, got 0"),
+    "impossible flips": (["--flips", "3", "1"], "flips: expected 0 < low <= high"),
+    "unknown option": (["--nonsense", "1"], "nonsense"),
+    "not a number": (["--samples", "many"], "samples"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_a_clear_error_and_exit_code_2(mistake, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(generate, "train", lambda *_: pytest.fail("trained"))
+    arguments, message = MISTAKES[mistake]
+    assert message in refused(capsys, "generate", *arguments, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_graphs_without_nodes_are_refused_before_a_folder_is_made(tmp_path, capsys):
+    write_graphs(tmp_path / "null.g6", 12 * [nx.null_graph()])
+    told = refused(capsys, "generate", "--data", tmp_path / "null.g6", "--out", tmp_path / "run")
+    assert "data: expected a graph with a node among those to train on, got none" in told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("graphs", "protocol", "message"),
+    [
+        ([nx.path_graph(n) for n in range(3, 8)], "psd", "reference: expected at least two graphs for a U-statistic"),
+        ([nx.path_graph(4)] + 2 * [nx.null_graph()], "gran", "reference: expected at least one graph for protocol"),
+    ],
+)
+def test_sets_that_cannot_be_judged_are_refused_before_training(
+    graphs, protocol, message, tmp_path, monkeypatch, capsys
+):
+    write_graphs(tmp_path / "mine.g6", graphs)
+    monkeypatch.setattr(generate, "train", lambda *_: pytest.fail("trained"))
+    options = ["--data", tmp_path / "mine.g6", "--protocol", protocol, "--out", tmp_path / "run"]
+    assert message in refused(capsys, "generate", *options)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("perturbation", ["block", "node-block"])
+@pytest.mark.parametrize("option", [["--negatives", "4"], ["--w", "0.5"], ["--flips", "1", "2"]])
+def test_options_of_noise_are_refused_with_blocks(perturbation, option, tmp_path, capsys):
+    message = refused(capsys, "generate", "--perturbation", perturbation, *option, "--out", tmp_path / "run")
+    assert f"{option[0][2:]}: expected only with --perturbation bernoulli or informed" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_citeseer_is_refused_with_another_data_set(tmp_path, capsys):
+    message = refused(capsys, "generate", "--root", tmp_path, "--out", tmp_path / "run")
+    assert "root: expected only with --data ego-small or ego-all" in message
+
+
+@pytest.mark.parametrize("perturbation", ["bernoulli", "block"])
+def test_the_page_and_the_configuration_show_the_options_in_effect_with_their_values(tmp_path, perturbation):
+    write_graphs(tmp_path / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
+    settings = {name: value for name, value in TINY.items() if name not in ("steps", "negatives")}
+    config = GenerateConfig(
+        data=str(tmp_path / "mine.g6"), perturbation=perturbation, out=tmp_path / "run", seed=3, **settings
+    )
+    result = generate.run(config)
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    html = (tmp_path / "run" / "report.html").read_text()
+    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", html))
+    assert result["steps"] == saved["steps"] == 6 * 5  # of six graphs one is a test graph
+    assert facts["steps"] == "30"
+    assert facts["perturbation"] == perturbation
+    for option in ("negatives", "w", "flips"):
+        assert (option in facts) == (option in saved) == (perturbation == "bernoulli")
+    assert "None" not in facts.values()
+    assert not facts.keys() & {"out", "resume", "checkpoint_seconds", "root"}
+
+
+def test_the_page_begins_with_the_verdict_and_its_yardsticks(small_run):
+    folder, result = small_run
+    mean = result["mean"]
+    verdict = (
+        f"<p>Mean MMD² {mean['mmd2']:.4f}, where real training graphs score {mean['floor']:.4f} and random graphs "
+        f"{mean['erdos_renyi']:.4f}; p = {result['p_value']:.2g} for all statistics; {result['novel']:.0%} novel."
+    )
+    assert verdict in (folder / "report.html").read_text()

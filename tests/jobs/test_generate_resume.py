@@ -1,0 +1,85 @@
+"""The job `generate` continues where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from small_runs import SCRIPTS, TINY
+
+from discrete_ed import GraphEnergy, InputError, load_energy
+from discrete_ed.graphs import evaluation, generation
+from discrete_ed.jobs.generate import run as generate
+from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.run_folder import RunFolder
+
+
+def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path):
+    folder, started = tmp_path / "run", 0
+    arguments = ["--steps", "100000", "--width", "8", "--out", str(folder)]
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), *arguments]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        metrics = folder / "metrics.jsonl"
+        for _ in range(600):
+            if metrics.exists() and metrics.stat().st_size > started:
+                break
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert "interrupted" in errors
+        assert f"the energy so far is kept in {folder / 'checkpoint'}" in errors
+        assert f"to go on: --resume {folder}" in errors
+        assert "Traceback" not in errors
+        assert load_energy(folder / "checkpoint", GraphEnergy).max_nodes == 18
+        arguments, started = ["--resume", str(folder)], metrics.stat().st_size
+        steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
+        assert steps == list(range(1, len(steps) + 1))
+
+
+class Killed(Exception):
+    """Stands for kill -9."""
+
+
+def test_killed_in_every_phase_and_resumed_is_uninterrupted(small_run, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(generation, "SEGMENT", 2)
+
+    def killed(real, when):
+        calls = []
+
+        def call(*arguments, **named):
+            calls.append(1)
+            if len(calls) == when:
+                raise Killed
+            return real(*arguments, **named)
+
+        return call
+
+    config = GenerateConfig(out=folder, checkpoint_seconds=0, **TINY)
+    for where, name, when in (
+        (RunFolder, "log", 4),
+        (generate, "fit", 1),
+        (generation, "sample", 2),
+        (generation, "sample", 2),
+        (evaluation, "permutation_test", 2),
+        (generate, "write_report", 1),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, killed(getattr(where, name), when))
+            with pytest.raises(Killed):
+                generate.run(config)
+        assert (folder / "progress").is_dir()
+        config = GenerateConfig(resume=folder)
+    result = generate.run(config)
+    for file in ("checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6", "curves.png"):
+        assert (folder / file).read_bytes() == (small_run[0] / file).read_bytes(), file
+    assert {**result, "seconds": 0} == {**small_run[1], "seconds": 0}
+    assert not (folder / "progress").exists()
+    with pytest.raises(InputError, match="expected a run that is not finished"):
+        generate.run(config)
