@@ -1,4 +1,4 @@
-"""Interaction graphs of Ising models, from files."""
+"""Reads interaction graphs of Ising models from files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs.io import read_graphs
 from discrete_ed.graphs.single import read_graphml
 
-LARGEST = 20  # coupling or field that a file may give: far beyond, no spin ever moves
+LARGEST = 20
+"""coupling or field that a file may give; with far larger ones no spin ever moves"""
 
 
 def interaction_graph(path: Path) -> nx.Graph:
-    """The one graph of a file, in any format that graphs are read from.
+    """Read a file with one graph, in any format that graphs are read from.
 
-    Of GraphML (`.graphml`) edges keep the attribute `coupling` and nodes `field`, as `IsingEnergy.to_networkx` writes
-    them and `IsingEnergy.from_graph` reads them.
+    In GraphML (`.graphml`) edges keep their attribute `coupling` and nodes their attribute `field`, as
+    `IsingEnergy.to_networkx` writes them and `IsingEnergy.from_graph` reads them.
 
     Raises:
-        InputError: a file that can't be read, or holds several graphs or fewer than 2 nodes; an attribute that only
-            some edges or nodes have, or that is no number between −20 and 20.
+        InputError: the file can't be read, or holds several graphs or fewer than 2 nodes; only some edges have a
+            coupling, or only some nodes a field; one of them isn't a number between −20 and 20.
     """
     single = path.suffix.lower() == ".graphml" and not path.is_dir()
     graphs = [read_graphml(path, attributes=True)] if single else read_graphs(path)

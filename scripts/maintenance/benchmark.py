@@ -48,6 +48,7 @@ from discrete_ed import (
 from discrete_ed.energies.local import Evaluation, LocalEvaluation
 from discrete_ed.ising import objectives
 from discrete_ed.ising.objectives import Objective
+from discrete_ed.ising.parameters import Parameters
 from discrete_ed.jobs.text import as_text
 from discrete_ed.samplers import Kernel, compiled
 
@@ -217,7 +218,7 @@ def ising_training_steps() -> Iterator[Race]:
     ) -> Run:
         def run(repetitions: int) -> None:
             for _ in range(repetitions):
-                objective()(couplings, fields)
+                objective()(Parameters(couplings, fields))
 
         return run
 
@@ -229,7 +230,7 @@ def ising_training_steps() -> Iterator[Race]:
             1,
             {
                 "sparse flips, closed form": in_closed_form(
-                    lambda epsilon=epsilon: objectives.Bernoulli.drawn(spins, rng, epsilon=epsilon)
+                    lambda epsilon=epsilon: objectives.BernoulliDiscrepancy.sampled(spins, rng, epsilon=epsilon)
                 ),
                 "autograd over copies": by_autograd(lambda noise=noise: energy_discrepancy(energy, x, noise, m=32)),
             },
@@ -242,7 +243,7 @@ def ising_training_steps() -> Iterator[Race]:
         1,
         {
             "all sites, closed form": in_closed_form(
-                lambda: objectives.Local(single[0], objectives.log_logistic), *single[1:]
+                lambda: objectives.SiteObjective(single[0], objectives.log_logistic), *single[1:]
             ),
             "autograd over 32 copies": by_autograd(lambda: energy_discrepancy(energy, x, Grid(), m=32)),
             "autograd over all sites": by_autograd(lambda: pseudo_likelihood(energy, x)),
