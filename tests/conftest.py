@@ -37,7 +37,7 @@ FAST = (
 )
 """Files and folders of `python -m pytest -m fast`: the heart of every room, in half a minute on two quiet cores."""
 
-collect_ignore = ["simulated_device.py"]  # importing it, as a search for doctests does, registers the device
+collect_ignore = ["support/simulated_device.py"]  # importing it, as a search for doctests does, registers the device
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

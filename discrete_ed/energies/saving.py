@@ -19,7 +19,6 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
-from discrete_ed import energies
 from discrete_ed.energies.base import AnyEnergy, Energy, check_type, describe
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.files import read_verified, write_verified
@@ -32,6 +31,8 @@ Build = Callable[..., Energy]
 
 def loadable() -> dict[str, type[Energy]]:
     """The energies that are loaded without their class being given: all that `discrete_ed.energies` offers."""
+    from discrete_ed import energies  # here, since the front file of the room imports this one
+
     offered = {name: getattr(energies, name) for name in energies.__all__}
     return {
         name: kind

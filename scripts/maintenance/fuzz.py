@@ -7,7 +7,7 @@
 Parts: fuzz (files with bits, bytes, numbers and pieces changed, each parser in a process of its own), guided (files
 that are guided by coverage towards new lines of the parsers: needs `pip install atheris`). Only the package's own
 errors may come out, in time and in little memory. The parsers and the files that they accept are those of
-fuzzing/hostile_files.py; needs the tests' requirements. scripts/maintenance/trust.py tries malicious files on the
+.ci/hostile_files.py; needs the tests' requirements. scripts/maintenance/trust.py tries malicious files on the
 command line.
 """
 

@@ -120,7 +120,9 @@ CASES = {
         ("root/ind.citeseer.graph",),
         lambda k: citeseer("root/ind.citeseer.graph", k),
     ),
-    "chains": Case("sample energy", "sample.run.draws", ("energy/manifest.json", "energy/weights.safetensors"), energy),
+    "chains": Case(
+        "sample energy", "sample.run.sample_in_pieces", ("energy/manifest.json", "energy/weights.safetensors"), energy
+    ),
     "images": Case("continuous --part latent --images images.npy", "continuous.run.latent", ("images.npy",), images),
     "perturbations": Case(
         "compare-perturbations --side 3 --samples 200 --probe 200", "compare_perturbations.run.compare_loss"
@@ -188,7 +190,7 @@ def test_an_interrupted_job_tells_how_to_go_on_and_does_so_with_the_same_files_o
 def test_another_energy_in_the_same_folder_is_refused(told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     energy(0)
-    monkeypatch.setattr("discrete_ed.jobs.sample.run.draws", interrupted)
+    monkeypatch.setattr("discrete_ed.jobs.sample.run.sample_in_pieces", interrupted)
     told("sample", "energy", "--out", "RUN")
     energy(1)
     code, error = told("sample", "--resume", "RUN")

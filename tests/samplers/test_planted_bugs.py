@@ -134,7 +134,7 @@ def test_steps_that_draw_by_another_law_than_they_weigh_by_are_found():
     class MeanField(BlockGibbs):
         """The bug: probabilities are passed on where draws should be."""
 
-        def redraw(self, local, state, _u_hidden, u_visible):
+        def sample_both(self, local, state, _u_hidden, u_visible):
             energy = local.energy
             x = (u_visible < self.visible(energy, self.hidden(energy, state.x))).to(state.x.dtype)
             return State(x, energy(x).detach(), state.delta, (x != state.x).any(-1))
