@@ -1,4 +1,4 @@
-"""The two things that can go wrong: what was handed in, and the arithmetic.
+"""The errors of the package: an input that can't be used, and arithmetic that fails.
 
 Everything the package raises on purpose is one of these, so a program can catch `DiscreteEDError` and know
 that any other exception is a bug. The command line turns them into one line and exit code 2.
@@ -7,7 +7,7 @@ that any other exception is a bug. The command line turns them into one line and
 from operator import index
 from typing import SupportsIndex
 
-SEEDS = 2**32
+SEEDS = 2**32  # number of different seeds, which every source of randomness accepts
 
 
 class DiscreteEDError(Exception):
@@ -15,18 +15,20 @@ class DiscreteEDError(Exception):
 
 
 class InputError(DiscreteEDError, ValueError):
-    """An argument or a file can't be used; the message names it, what was expected and what came."""
+    """An argument or a file can't be used; the message names it, what was expected, and what was given."""
 
 
 class NumericalError(DiscreteEDError, ArithmeticError):
-    """An energy or a loss stopped being a number; the message says where, and how often."""
+    """An energy or a loss became NaN or infinite; the message says where, and how often."""
 
 
 def check_seed(seed: SupportsIndex, name: str = "seed") -> int:
-    """The seed, a whole number from 0 to 2³² − 1: every source of randomness takes these, and some no others.
+    """The seed as an `int`, after checking that it is a whole number from 0 to 2³² − 1.
+
+    Every source of randomness accepts these, and some accept no others.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is anything else.
     """
     try:
         number = index(seed)

@@ -34,18 +34,18 @@ def energy_discrepancy(
     `x_i` among `M + 1` states, and its minimiser is the truth for every `M`; at any other `w` it is biased until `M` is
     large. What remains at `w = 1` is variance: where the energy separates data from negatives easily, few terms
     decide, and couplings fitted to finite data come out too large. Then use less noise, an `Informed` proposal, or a
-    `Block`, whose states are enumerated, so that `m` and `w` play no part.
+    `Block`, whose states are enumerated, so that `m` and `w` have no effect.
 
     Args:
         x: data, `(B, D)`, zeros and ones.
-        perturbation: what turns data into negatives.
+        perturbation: the perturbation `q(y|x)`, which turns data into negatives.
         m: number of negatives `M` of each data point.
         w: stabilisation; `w = 1` counts the data point among its own negatives, `w = 0` is the plain estimate.
         generator: source of the perturbation's noise, on the device of `x`.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits, `m < 1` or `w < 0`; something that isn't an `Energy`, or
-            whose values have another shape than `(...)`, or that isn't a perturbation.
+        InputError: `x` is not a `(B, D)` float tensor of bits; `m < 1` or `w < 0`; `energy` is not an `Energy`, or its
+            values have another shape than `(...)`; `perturbation` is not a perturbation.
 
     Source: Schröder et al. 2023, arXiv 2307.07595; `w = 1` as ranking: Ma and Collins 2018, arXiv 1809.01812.
 
@@ -70,7 +70,7 @@ def energy_discrepancy(
 
 
 def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) -> Tensor:
-    """Energy discrepancy of noise on a single bit at a known place, summed exactly over all free bits; a scalar.
+    """Energy discrepancy of noise on a single bit at a known position, summed exactly over all free bits; a scalar.
 
     `mean_n Σ_i (1−ε) log(1−ε + ε e^{−Δ_i(x_n)}) + ε log(ε + (1−ε) e^{−Δ_i(x_n)})`: `y` flips bit `i` with
     probability ε, and the two states that might have become `y` are `x` and `x` with that bit flipped.
@@ -139,11 +139,12 @@ def interaction_screening(energy: Energy, x: Tensor) -> Tensor:
 
 
 def contrastive_divergence(energy: Energy, x: Tensor, negatives: Tensor) -> Tensor:
-    """`mean_i E(x_i) − mean_j E(x⁻_j)`: its gradient is maximum likelihood's where the negatives obey the model.
+    """`mean_i E(x_i) − mean_j E(x⁻_j)`: its gradient is that of maximum likelihood if the negatives are samples of the
+    model.
 
     Args:
         x: data, `(B, D)`.
-        negatives: samples of the model `(B', D)`: chains started at the data (CD-k) or kept (PCD).
+        negatives: samples of the model `(B', D)`: ends of chains that started at the data (CD-k) or that persist (PCD).
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800.
 

@@ -1,6 +1,6 @@
 """Every name that the command line offers, and the numbers that several rooms share. Imports nothing heavy.
 
-Each list of names stands here once; `tests/test_names.py` compares it with the registry that gives the names a meaning.
+Each list of names is written here once; `tests/test_names.py` compares it with the registry that implements the names.
 """
 
 from __future__ import annotations

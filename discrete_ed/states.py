@@ -1,8 +1,8 @@
 """States are bit vectors: enumeration, spins, and graphs as bits.
 
 A graph over at most `N` nodes is the upper triangle of its adjacency matrix *with the diagonal*,
-`D = N (N + 1) / 2` bits in row-major order. Bit `(i, j)`, `i < j`, says that the edge is there; bit `(i, i)` says
-that node `i` is there. So graphs of different sizes are states of one space.
+`D = N (N + 1) / 2` bits in row-major order. Bit `(i, j)`, `i < j`, says that the edge exists; bit `(i, i)` says
+that node `i` exists. So graphs of different sizes are states of one space.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from discrete_ed.errors import InputError
 
 MAX_TABLE_BITS = 24  # a table of 2^24 states takes 1.6 gigabytes of float32
-CHUNK = 2**14  # states that `state_chunks` gives at once
+CHUNK = 2**14  # number of states that `state_chunks` yields at once
 
 
 def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
@@ -34,7 +34,7 @@ def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torc
 def state_chunks(
     d: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", size: int | None = None
 ) -> Iterator[Tensor]:
-    """All `2^d` states in the order of `enumerate_states`, `size` of them at a time (2^14 where not given).
+    """All `2^d` states in the order of `enumerate_states`, `size` of them at a time (2^14 by default).
 
     >>> [x.shape for x in state_chunks(3, size=6)]
     [torch.Size([6, 3]), torch.Size([2, 3])]
@@ -59,12 +59,13 @@ def to_spins(x: Tensor) -> Tensor:
 
 
 def check_states(x: Tensor, *, bits: int | None = None, name: str = "x") -> None:
-    """Raise `InputError` unless `x` is a float tensor `(..., D)` of zeros and ones (and `D = bits`, where given)."""
+    """Raise `InputError` unless `x` is a float tensor `(..., D)` of zeros and ones (with `D = bits`, if `bits` is
+    given)."""
     if not isinstance(x, Tensor):
         raise InputError(f"{name}: expected a torch tensor, got {type(x).__name__}")
     if not x.is_floating_point():
         raise InputError(f"{name}: expected a float tensor of zeros and ones, got dtype {x.dtype} (call .float())")
-    if x.element_size() < 4:  # differences of energies would be rounding, and averages of weights would not move
+    if x.element_size() < 4:  # in half precision, differences of energies would be rounding errors
         raise InputError(f"{name}: expected single or double precision, got dtype {x.dtype}")
     if x.ndim < 1 or (bits is not None and x.shape[-1] != bits):
         expected = "(..., D)" if bits is None else f"(..., {bits})"
@@ -95,7 +96,7 @@ def triangle_nodes(bits: int) -> int:
 @lru_cache(maxsize=64)
 def triangle_index(nodes: int, device: torch.device | str = "cpu") -> Tensor:
     """For each cell `(i, j)` of an `N × N` matrix the position of its bit in the state; shape `(N, N)`, symmetric."""
-    with torch.inference_mode(False), torch.device("cpu"):  # it is kept for callers in other modes, too
+    with torch.inference_mode(False), torch.device("cpu"):  # the cached tensor must serve callers in every mode
         rows, columns = torch.triu_indices(nodes, nodes)
         index = torch.zeros(nodes, nodes, dtype=torch.long)
         index[rows, columns] = torch.arange(len(rows))

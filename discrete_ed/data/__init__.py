@@ -1,4 +1,4 @@
-"""Data: binary tables of the user's, densities in the plane, images."""
+"""Data: binary tables from files, densities in the plane, images."""
 
 from discrete_ed.data.datasets import TableData, load_table_data
 from discrete_ed.data.grey import grey_digits, read_grey

@@ -1,4 +1,4 @@
-"""Arrays in files that nobody vouches for: nothing is unpickled, and memory stays in proportion to the file."""
+"""Arrays from untrusted files: nothing is unpickled, and the memory is bounded by the size of the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 from discrete_ed.errors import InputError
 
 SMALL, RATIO = 2**26, 100
-"""bytes that every file may unpack to, and how many times its own size a file may unpack to beyond that"""
+"""number of bytes that every file may unpack to, and the largest expansion factor beyond that"""
 
 
 def read_array(path: Path, names: tuple[str, ...]) -> np.ndarray[Any, Any]:
-    """The array of an `.npy` file, or of an `.npz` archive the only one, or the one with one of these names.
+    """The array of an `.npy` file, or the only array of an `.npz` archive, or its array with one of these names.
 
     Raises:
-        InputError: the file can't be read, or holds anything else, such as objects.
+        InputError: the file can't be read, or contains anything but such an array, for instance objects.
     """
     try:
         size = path.stat().st_size
@@ -52,12 +52,13 @@ def _read_member(archive: zipfile.ZipFile, names: tuple[str, ...], size: int, pa
 
 
 def _read(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
-    """The array of an `.npy` file of `size` bytes; no more memory than that is taken, whatever its header says."""
+    """The array of an `.npy` file of `size` bytes; no more memory than that is allocated, whatever its header
+    claims."""
     form = np.lib.format
     read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
     version = form.read_magic(file)
     if version not in read:
-        raise ValueError(f"its format {version} is another than 1.0 and 2.0")
+        raise ValueError(f"its format is {version} instead of 1.0 or 2.0")
     shape, in_columns, dtype = read[version](file)
     if dtype.hasobject:
         raise ValueError("it holds objects, which are pickled and can run code")
@@ -84,7 +85,7 @@ def unpacked(content: bytes, size: int, path: Path, *, gzip: bool = False) -> by
 
 
 def check_expansion(unpacked: int, packed: int, path: Path) -> None:
-    """Refuse content that unpacks to far more than its file: to more than `SMALL` bytes and `RATIO` times its size."""
+    """Refuse content that unpacks to more than `SMALL` bytes and to more than `RATIO` times the size of its file."""
     if unpacked > SMALL + RATIO * packed:
         raise InputError(
             f"{path}: expected a file that unpacks to at most {RATIO} times its size, got {unpacked} bytes"

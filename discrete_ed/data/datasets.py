@@ -1,4 +1,4 @@
-"""Data sets by name, each split into training, validation and test states as its literature does.
+"""Data sets by name, each split into training, validation and test states as in its literature.
 
 | name | what | needs |
 |---|---|---|
@@ -8,7 +8,7 @@
 | `omniglot` | 28 × 28 characters, thresholded | `chardata.mat` |
 | `NAME` | a binary table, such as `nltcs`, `plants` | `NAME.train.data`, `.valid.data`, `.test.data` |
 
-Files are looked for in the root folder and in its subfolder of that name.
+Files are searched in the root folder and in its subfolder of that name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from discrete_ed.data.toys import TOYS, Toy
 from discrete_ed.errors import InputError
 
 TOY_SIZES = {"train": 400_000, "valid": 10_000, "test": 40_000}
-SPLITS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")  # in the names of files
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class TableData:
     valid: Bits
     test: Bits
     names: tuple[str, ...]
-    """Names of the columns."""
+    """names of the columns"""
     shape: tuple[int, int] | None = None
-    """Rows and columns of pixels, where the states are images."""
+    """rows and columns of pixels, if the states are images"""
     toy: Toy | None = None
-    """The true law, where it is known."""
+    """the true law, if it is known"""
     files: tuple[Path, ...] = ()
-    """The files that it was read from."""
+    """the files from which the data set was read"""
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -60,14 +60,14 @@ def load_table_data(
     test: str | Path | None = None,
     seed: int = 0,
 ) -> TableData:
-    """A data set by name, or a table of the user's, split into training, validation and test states.
+    """A data set by name, or a table from a file, split into training, validation and test states.
 
     Args:
-        data: a name in this module's table, or the path of a table (see `read_table`). Of `x.train.data` (any ending)
-            the files `x.valid.data` and `x.test.data` beside it are taken as the other splits.
-        root: the folder in which named files are looked for.
-        valid: the path of a validation table; without one, a tenth of the training rows is chosen at random.
-        test: the path of a test table; without one, a fifth of the rows is chosen at random.
+        data: a name in this module's table, or the path of a table (see `read_table`). For `x.train.data` (with
+            any ending) the files `x.valid.data` and `x.test.data` in the same folder are the other splits.
+        root: the folder in which the files of named data sets are searched.
+        valid: the path of a validation table; by default a random tenth of the training rows.
+        test: the path of a test table; by default a random fifth of the rows.
         seed: seed of random splits, and of the samples of densities in the plane.
 
     Raises:
@@ -178,7 +178,7 @@ def _split(
     shape: tuple[int, int] | None,
     files: tuple[Path, ...] = (),
 ) -> TableData:
-    """The data set, with validation and test rows chosen among the training rows where there are none."""
+    """The data set, with validation and test rows chosen from the training rows if none are given."""
     rng = np.random.default_rng(seed)
     if test is None:
         train, test = _split_off(train, 5, rng, name)
@@ -188,7 +188,7 @@ def _split(
 
 
 def _split_off(rows: Bits, fraction: int, rng: np.random.Generator, name: str) -> tuple[Bits, Bits]:
-    """The rows less a random `1 / fraction` of them, and those; both in the order of the rows."""
+    """The rows without a random `1 / fraction` of them, and those; both in their original order."""
     if len(rows) < 2 * fraction:
         raise InputError(f"{name}: expected at least {2 * fraction} rows to split, got {len(rows)}")
     order = rng.permutation(len(rows))
@@ -202,4 +202,4 @@ NAMED: dict[str, Callable[[Path, int], TableData]] = {
     "mnist": lambda root, _: _mnist(root),
     "omniglot": _omniglot,
 }
-"""What loads a data set from a root folder with a seed, by the names that need no path."""
+"""for each name that needs no path, the function that loads the data set from a root folder with a seed"""

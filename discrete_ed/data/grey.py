@@ -1,4 +1,4 @@
-"""Grey images with pixels in [0, 1]: the digits of scikit-learn, or a file of the user's."""
+"""Grey images with pixels in [0, 1]: the digits of scikit-learn, or images from a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Grey = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def grey_digits() -> Grey:
-    """scikit-learn's 1,797 digits, `(1797, 8, 8)`; they come with that package, without a download.
+    """scikit-learn's 1,797 digits, `(1797, 8, 8)`; they are part of that package and need no download.
 
     Raises:
         InputError: scikit-learn is not installed.
@@ -37,11 +37,11 @@ def grey_digits() -> Grey:
 def read_grey(path: str | Path) -> Grey:
     """Grey images `(N, H, W)` from a file: MNIST's idx format (`.gz` or not), `.npy`, or `.npz`.
 
-    Bytes are divided by 255; floats must lie in [0, 1]. Of an `.npz` archive the array `x_train` is read, or its only
-    one. Nothing is unpickled.
+    Bytes are divided by 255; floats must lie in [0, 1]. From an `.npz` archive the array `x_train`, or the only one, is
+    read. Nothing is unpickled.
 
     Raises:
-        InputError: the file can't be read, or holds anything else.
+        InputError: the file can't be read, or contains anything but such images.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile(suffix=".npy") as file:

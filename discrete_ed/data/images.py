@@ -1,4 +1,4 @@
-"""Binary images as states: the pixels row by row."""
+"""Binary images as states, whose pixels are stored row by row."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from discrete_ed.data.tables import Bits, read_table
 from discrete_ed.errors import InputError
 
 MATRIX, COMPRESSED = 14, 15  # of MATLAB's level 5 format (MathWorks, "MAT-File Format")
+# numpy types by their codes in that format
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 
 
@@ -32,8 +33,9 @@ def digits(threshold: float = 8.0) -> Bits:
 def read_images(path: str | Path, *, variable: str = "data", threshold: float = 0.5) -> tuple[Bits, tuple[int, int]]:
     """Square images of a file and their shape: `(N, D)` uint8, `(rows, columns)`.
 
-    `.mat` (MATLAB, such as Omniglot's `chardata.mat`) holds `variable` with an image in each *column*, stored column
-    by column; anything else is read as a binary table with an image in each row (such as binarised MNIST's `.amat`).
+    `.mat` (MATLAB, such as Omniglot's `chardata.mat`) contains `variable` with an image in each *column*, stored
+    column by column; any other file is read as a binary table with an image in each row (such as binarised MNIST's
+    `.amat`).
 
     Args:
         path: the file.
@@ -61,7 +63,7 @@ def _read_mat(path: Path, variable: str) -> np.ndarray[Any, Any]:
             columns = _find_matrix(file, variable, size, path)
     except (InputError, OSError):
         raise
-    except Exception as error:  # a broken file can hold any number anywhere
+    except Exception as error:  # a damaged file can raise anything
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: expected a MATLAB file of version 5 to 7, but {reason:.200}") from None
     if columns is None:
@@ -73,9 +75,9 @@ def _read_mat(path: Path, variable: str) -> np.ndarray[Any, Any]:
 
 
 def _find_matrix(file: IO[bytes], variable: str, size: int, path: Path) -> np.ndarray[Any, Any] | None:
-    """The real matrix of that name, which is 2-D, in a MATLAB level 5 file; None where there is none.
+    """The real matrix of that name, which is 2-D, in a MATLAB level 5 file; None if there is none.
 
-    Scipy's reader can be crashed by a damaged file, so the few kinds of elements needed are read here.
+    A damaged file can crash scipy's reader, so the few kinds of elements that are needed are read here.
     """
     order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
     if order is None:

@@ -37,7 +37,7 @@ from discrete_ed.errors import InputError
 
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
-MAX_CELLS = 2**27
+MAX_CELLS = 2**27  # of a Parquet table, whose file can be far smaller than its cells
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")
 
 
@@ -50,9 +50,9 @@ class Table:
     """
 
     values: Bits
-    """Zeros and ones, `(N, D)` uint8."""
+    """zeros and ones, `(N, D)` uint8"""
     names: tuple[str, ...]
-    """Names of the `D` columns; `x1, …, xD` where the file gives none."""
+    """names of the `D` columns; `x1, …, xD` if the file gives none"""
 
 
 def read_table(path: str | Path) -> Table:
@@ -64,7 +64,7 @@ def read_table(path: str | Path) -> Table:
     The first row of a text file names the columns if at least one of its cells is neither a number, a truth value nor
     missing, and fewer than half of its cells are binary (so that `1,0,x` is data with a wrong cell). It also names them
     if it counts them (0, 1, 2, … or 1, 2, 3, …, at least three, possibly after one cell that is not a number); in a
-    table of two columns 0 and 1 are read as data, with a warning. Columns without a name are called by their places,
+    table of two columns 0 and 1 are read as data, with a warning. Columns without a name are named by their position,
     such as `x3`.
 
     The first column of a text file names the rows, and is left out with a warning, if its cells are not all binary, no
@@ -89,7 +89,7 @@ def read_table(path: str | Path) -> Table:
         raise InputError(
             f"{path}: expected a table (.csv, .data, .npy, .npz, .parquet), got a pickle, which can run code"
         )
-    if path.exists() and not path.is_file():  # a device may never end
+    if path.exists() and not path.is_file():  # reading a device may never end
         raise InputError(f"{path}: expected a readable table, but it is not a regular file")
     try:
         if ending in (".npy", ".npz"):
@@ -111,11 +111,11 @@ def read_table(path: str | Path) -> Table:
 
 
 def _to_bits(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path) -> Bits:
-    """Codes of cells to bits; all of one kind."""
+    """Codes of cells to bits; all cells must be of one kind."""
     seen = np.bincount(codes.ravel(), minlength=5) > 0
     kinds = {"0 or 1": (ZERO, ONE), "-1 or +1": (MINUS, ONE), "true or false": (FALSE, TRUE)}
     if not any(all(code in kind for code in np.flatnonzero(seen)) for kind in kinds.values()):
-        low = next(code for code in codes.ravel() if code != ONE)  # a 1 occurs in two of the kinds
+        low = next(code for code in codes.ravel() if code != ONE)  # a 1 belongs to two of the kinds
         expected, kind = next((text, kind) for text, kind in kinds.items() if low in kind)
         row, column = np.argwhere(~np.isin(codes, kind))[0]
         raise InputError(
@@ -139,12 +139,12 @@ def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
         from pyarrow import parquet
     except ImportError:
         raise InputError(f"{path}: reading Parquet needs pyarrow (pip install pyarrow)") from None
-    if int(pyarrow.__version__.split(".")[0]) < 15:  # older ones unpickle what a file asks for: CVE-2023-47248
+    if int(pyarrow.__version__.split(".")[0]) < 15:  # older versions unpickle objects that a file names: CVE-2023-47248
         raise InputError(f"{path}: reading Parquet needs pyarrow 15 or newer, got {pyarrow.__version__}")
     try:
         with parquet.ParquetFile(path) as file:
             rows, names = file.metadata.num_rows, tuple(map(str, file.schema_arrow.names))
-            if rows * len(names) > MAX_CELLS:  # a column that hardly varies takes next to no bytes
+            if rows * len(names) > MAX_CELLS:  # a column that hardly varies takes almost no bytes
                 raise InputError(
                     f"{path}: expected at most {MAX_CELLS} cells, got {rows} rows and {len(names)} columns"
                 )
@@ -173,10 +173,10 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
     if array.dtype == bool:
         codes: Bits = np.where(array, TRUE, FALSE).astype(np.uint8)
         return codes
-    if array.dtype.kind not in "iuf":  # strings, objects (among them None), dates: as text
+    if array.dtype.kind not in "iuf":  # strings, objects (including None) and dates are read as text
         characters = array.tobytes() if array.dtype.kind == "U" else b""
         points = np.frombuffer(characters, "u4" if array.dtype.isnative else ">u4")
-        if points.max(initial=0) > 0x10FFFF:  # numpy makes broken strings of these
+        if points.max(initial=0) > 0x10FFFF:  # numpy makes invalid strings of these
             raise InputError(f"{path}: expected numbers or truth values, got text with invalid characters")
         spellings = Spellings(CODES)
         codes = np.array([[spellings[str(cell)] for cell in row] for row in array.tolist()], np.uint8)

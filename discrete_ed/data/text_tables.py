@@ -22,7 +22,7 @@ from discrete_ed.errors import InputError
 
 KINDS = ("0 or 1", "-1 or +1", "true or false")
 ZERO, ONE, MINUS, FALSE, TRUE, MISSING, OTHER, TEXT = range(8)  # what a cell can be; OTHER is another number
-BINARY = bytes(range(MISSING))
+BINARY = bytes(range(MISSING))  # the codes of binary cells
 CODES = {
     **dict.fromkeys(("0", "0.0"), ZERO),
     **dict.fromkeys(("1", "1.0", "+1", "+1.0"), ONE),
@@ -33,7 +33,7 @@ CODES = {
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 MAX_SPELLINGS = 1000
-"""different spellings of cells that are remembered"""
+"""number of different spellings of cells whose codes are cached"""
 
 
 def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequence[int]]:
@@ -57,7 +57,7 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
         labels.append(cells[0])
         rows.append(row)
         if found.translate(None, BINARY) and max(found[1:], default=0) >= MISSING:
-            break  # the table is refused in any case, so the rest need not be read
+            break  # the table will be refused, so the rest need not be read
     table = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), len(head))
     labelled = len(head) > 1 and _are_labels(table[:, 0], labels)
     if labelled:
@@ -66,7 +66,7 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
     wrong = np.argwhere(table >= MISSING)
     if len(wrong):
         row, column = wrong[0]
-        cell = labels[row] if column == 0 and not labelled else cells[column]  # of the last row read
+        cell = labels[row] if column == 0 and not labelled else cells[column]  # the last row that was read
         raise refuse(path, rows[row], names[column], cell.strip(), missing=table[row, column] == MISSING)
     if [cell.strip() for cell in first_cells] == ["0", "1"]:
         warnings.warn(
@@ -127,7 +127,7 @@ def _are_labels(codes: np.ndarray[Any, Any], labels: list[str]) -> bool:
 
 
 class Spellings(dict[str, int]):
-    """Codes of cells by their spelling. A new spelling is remembered, unless there are many of them already."""
+    """Codes of cells by their spelling. New spellings are cached, up to a limit."""
 
     def __missing__(self, cell: str) -> int:
         code = _code(cell)
@@ -137,7 +137,7 @@ class Spellings(dict[str, int]):
 
 
 def _code(cell: str) -> int:
-    """The code of a cell, however it is spelled."""
+    """The code of a cell in any spelling."""
     cell = cell.strip()
     if cell in CODES:
         return CODES[cell]
@@ -146,8 +146,8 @@ def _code(cell: str) -> int:
     if not NUMBER.fullmatch(cell):
         return TEXT
     try:
-        number = Decimal(cell)  # a float would take 1e-999 for 0
-    except ArithmeticError:  # an exponent out of all bounds
+        number = Decimal(cell)  # as a float, 1e-999 would be 0
+    except ArithmeticError:  # the exponent is out of bounds
         return OTHER
     return next((code for value, code in ((0, ZERO), (1, ONE), (-1, MINUS)) if number == value), OTHER)
 

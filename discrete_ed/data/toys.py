@@ -21,10 +21,10 @@ Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Values = np.ndarray[tuple[int], np.dtype[np.float64]]
 Rng = np.random.Generator
 
-BITS = 16  # of each coordinate: a sign and 15 of magnitude
-CELLS = 2 ** (BITS - 1)  # on each side of zero
-NODES = 300  # of the quadratures along curves; twice as many change a log density by less than 1e-8
-ROOTS = 1000  # cells in which the pinwheel's density looks for a root
+BITS = 16  # bits of each coordinate: a sign and 15 of magnitude
+CELLS = 2 ** (BITS - 1)  # number of cells on each side of zero
+NODES = 300  # of the quadratures along curves; with twice as many a log density changes by less than 1e-8
+ROOTS = 1000  # intervals in which the density of the pinwheel searches for roots
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Toy:
 
     name: str
     reach: float
-    """The largest coordinate among 5,000 points, as the published comparisons sampled them."""
+    """the largest coordinate among 5,000 points, sampled as in the published comparisons"""
     sample: Callable[[int, Rng], Points]
-    """`n` independent points, `(n, 2)`."""
+    """a function of `n` and a generator to `n` independent points, `(n, 2)`"""
     density: Callable[[Points], Values]
-    """The density at points `(n, 2)`."""
+    """a function of points `(n, 2)` to the density there"""
 
     @property
     def half_width(self) -> float:
@@ -62,7 +62,7 @@ class Toy:
     def encode(self, points: Points) -> Bits:
         """Points `(n, 2)` to the bits of their cells, `(n, 32)`.
 
-        For each coordinate the sign (1 where negative) and the Gray code of the magnitude, most significant bit first.
+        For each coordinate the sign (1 if negative) and the Gray code of the magnitude, most significant bit first.
         A coordinate beyond the grid belongs to the outermost cell.
         """
         cell = np.minimum((np.abs(points) / self.half_width * CELLS).astype(np.int64), CELLS - 1)
@@ -85,8 +85,8 @@ class Toy:
     def log_probability(self, states: Bits) -> Values:
         """`log p` of each state under the discrete law: `log p(centre of the cell) + log area`.
 
-        A cell is some thousand times narrower than the noise of these densities, so that this holds to 1e-6 of the
-        probability (but at the edges of the checkerboard, where a cell is in or out).
+        A cell is some thousand times narrower than the noise of these densities, so that this has a relative error of
+        1e-6 (except at the edges of the checkerboard, where a cell counts as inside or outside).
         """
         with np.errstate(divide="ignore"):
             return np.log(self.density(self.decode(states))) + self.log_cell
@@ -108,7 +108,7 @@ def _gauss(x: np.ndarray, sd: float) -> np.ndarray:
 
 
 def _along(curve: Points, weight: np.ndarray, spread: Callable[[np.ndarray], np.ndarray]) -> Callable[[Points], Values]:
-    """The density `Σ_k weight_k s(x − a_k) s(y − b_k)`: a curve's points `(K, 2)`, each spread out."""
+    """The density `Σ_k weight_k s(x − a_k) s(y − b_k)`: the points of a curve `(K, 2)`, each convolved with `s`."""
 
     def density(points: Points) -> Values:
         parts = [
@@ -206,7 +206,7 @@ def _pinwheel() -> Toy:
         return 2 * np.stack([x, -y], 1)
 
     def density(points: Points) -> Values:
-        """Where turning a point back by the angle of `f` puts it at radial place `f`: a sum over those roots."""
+        """A sum over the radii `f` for which rotating the point back by the angle of `f` gives the radius `f`."""
         grid = np.linspace(1 - 8 * 0.3, 1 + 8 * 0.3, ROOTS)
         step = grid[1] - grid[0]
         total = np.zeros(len(points))
@@ -220,7 +220,7 @@ def _pinwheel() -> Toy:
                 f = grid[left] + step * a / (a - b)
                 angle = start + 0.25 * np.exp(f)
                 along, across = np.cos(angle), np.sin(angle)
-                for _ in range(2):  # Newton
+                for _ in range(2):  # Newton steps
                     g = y[row, 0] * along - x[row, 0] * across
                     slope = g * 0.25 * np.exp(f) - 1
                     f = f - (x[row, 0] * along + y[row, 0] * across - f) / slope
@@ -260,4 +260,4 @@ TOYS = {
         _checkerboard(),
     )
 }
-"""The seven densities by name."""
+"""the seven densities by name"""

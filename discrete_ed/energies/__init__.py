@@ -1,8 +1,8 @@
-"""Energies: what a model is, how samplers see it, and how it is saved.
+"""Energies: models, the local evaluation through which samplers see them, and how they are saved.
 
 To add an energy, touch four places: its module with a subclass of `Energy` that defines `forward` and knows its `bits`
 and `arguments` (see `Energy`), the list below, which makes it loadable, `discrete_ed/__init__.pyi`, and an entry in
-`tests/energies/test_saving.py`. An energy of a user's own is the class alone.
+`tests/energies/test_saving.py`. In your own program the class is enough.
 """
 
 from discrete_ed.energies.base import Energy

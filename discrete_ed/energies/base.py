@@ -1,4 +1,4 @@
-"""What every energy can do: be evaluated, give the cost of every flip, and say what it is."""
+"""The base class of energies: evaluation, the energy difference of every flip, and the description for saving."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from discrete_ed.names import KernelName
 
 AnyEnergy = TypeVar("AnyEnergy", bound="Energy")
 
-CHUNK = 2**14  # states evaluated at once by the default `flip_delta`; bounds its memory
+CHUNK = 2**14  # number of states that the default `flip_delta` evaluates at once, which bounds its memory
 
 
 class Energy(nn.Module):
     """An energy-based model `p(x) ∝ exp(−E(x))` over bit vectors `x ∈ {0, 1}^D`; lower energy is more probable.
 
-    A subclass needs `forward`. It overrides `flip_delta` where a closed form is cheaper than evaluating every
-    neighbour, and `free` where some bits of a state must never change. A subclass of an energy with another `forward`
-    inherits neither the closed form nor the kernel that suits the old energy.
+    A subclass must define `forward`. It overrides `flip_delta` if a closed form is cheaper than evaluating every
+    neighbour, and `free` if some bits of a state must never change. A subclass that redefines `forward` of another
+    energy inherits neither the closed form nor the suitable kernel of that energy.
 
-    An energy also knows itself: `bits` is the number of bits `D`, and `arguments` gives what builds it again. Both
-    work without further code where the constructor takes numbers, text, lists or other energies, and where one
-    argument, or an attribute that the constructor sets, is called `bits`.
+    An energy also describes itself: `bits` is the number of bits `D`, and `arguments` returns the arguments that build
+    it again. Both work without further code if the constructor takes numbers, text, lists or other energies, and if
+    one argument, or an attribute that the constructor sets, is called `bits`.
 
     >>> class Independent(Energy):
     ...     def __init__(self, bits):
@@ -44,16 +44,16 @@ class Energy(nn.Module):
     """
 
     kernel_name: ClassVar[KernelName] = "gibbs-with-gradients"
-    """The name of the kernel that suits this energy, which `samplers.suitable_kernel` takes."""
+    """name of the kernel that suits this energy, which `samplers.suitable_kernel` returns"""
 
-    def __new__(cls: type[AnyEnergy], *given: Any, **named: Any) -> AnyEnergy:
+    def __new__(cls: type[AnyEnergy], *positional: Any, **named: Any) -> AnyEnergy:
         energy = super().__new__(cls)
-        energy.__dict__["_recorded"] = _recorded(cls, given, named)
+        energy.__dict__["_recorded"] = _recorded(cls, positional, named)
         return energy
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        for name in ("flip_delta", "kernel_name"):  # they hold for one forward
+        for name in ("flip_delta", "kernel_name"):  # they are right for one `forward` only
             owner = _owner(cls, name)
             if getattr(owner, "forward", Energy.forward) not in (Energy.forward, cls.forward):
                 setattr(cls, name, getattr(Energy, name))
@@ -64,9 +64,9 @@ class Energy(nn.Module):
 
     @cached_property
     def bits(self) -> int:
-        """The number of bits `D` of a state: the constructor's argument `bits`, unless a class says otherwise.
+        """The number of bits `D` of a state: the constructor's argument `bits`, unless a class overrides it.
 
-        A class says otherwise by setting `self.bits` in its constructor, or by a property.
+        A class overrides it by setting `self.bits` in its constructor, or with a property.
 
         Raises:
             InputError: the number isn't known.
@@ -80,14 +80,14 @@ class Energy(nn.Module):
         return bits
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name, such as JSON can hold: with them the class builds the energy again.
+        """The constructor's arguments by name, as values that JSON can hold; they build the energy again.
 
-        Weights are saved by themselves, so arguments need to give the shapes only. This default records what the
-        constructor was called with; an energy among the arguments is described by its class and its own arguments.
+        Weights are saved separately, so the arguments need only give the shapes. This default records the arguments of
+        the constructor; an energy among them is described by its class and its own arguments.
         A class whose constructor takes tensors overrides it, for instance with a number in place of a tensor.
 
         Raises:
-            InputError: the constructor was called with something that JSON can't hold.
+            InputError: an argument of the constructor is a value that JSON can't hold.
         """
         for name, value in self.__dict__["_recorded"].items():
             if isinstance(value, _Unrecorded):
@@ -99,7 +99,7 @@ class Energy(nn.Module):
 
     @property
     def unclamped(self) -> Energy:
-        """The energy without conditions on its bits: itself, or what a `Clamped` one clamps."""
+        """The energy without conditions on its bits: itself, or the energy inside a `Clamped` one."""
         return self
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,31 +123,31 @@ class Energy(nn.Module):
         return neighbours - energy.unsqueeze(-1)
 
     def free(self, x: Tensor) -> Tensor:
-        """The bits that may change, `(..., D)` bool. It must not depend on the bits that may. Default: all."""
+        """The bits that may change, `(..., D)` bool; by default all. It must not depend on the values of free bits."""
         return torch.ones_like(x, dtype=torch.bool)
 
 
 def _owner(cls: type, name: str) -> type:
-    """The class that defines what `cls` has under this name."""
+    """The class in which the attribute `name` of `cls` is defined."""
     return next(kind for kind in cls.__mro__ if name in vars(kind))
 
 
 class _Unrecorded:
-    """What stands for an argument that can't be saved."""
+    """Placeholder of an argument that can't be saved."""
 
     def __init__(self, value: object) -> None:
         self.kind = type(value).__name__
 
 
-def _recorded(cls: type[Energy], given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor by name, with its defaults; tensors and the like aren't kept alive.
+def _recorded(cls: type[Energy], positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor by name, with its defaults; no references to tensors are kept.
 
-    The values of `*arguments` are one list.
+    The values of a parameter `*arguments` form one list.
     """
     signature = inspect.signature(cls.__init__)
     try:
-        bound = signature.bind(None, *given, **named)
-    except TypeError:  # the constructor is about to raise the same, in words of its own
+        bound = signature.bind(None, *positional, **named)
+    except TypeError:  # the constructor will raise the same error with a better message
         return {}
     passed = set(bound.arguments)
     bound.apply_defaults()
@@ -158,13 +158,15 @@ def _recorded(cls: type[Energy], given: tuple[Any, ...], named: dict[str, Any]) 
             continue
         plain = _plain(value)
         empty = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL and not value
-        if not empty and (name in passed or not isinstance(plain, _Unrecorded)):  # the class knows its defaults
+        if not empty and (
+            name in passed or not isinstance(plain, _Unrecorded)
+        ):  # defaults need not be saved, since the class has them
             found[name] = plain
     return found
 
 
 def _plain(value: Any) -> Any:
-    """A copy of what JSON can hold, energies as they are, `_Unrecorded` for anything else."""
+    """A copy of a value that JSON can hold, an energy itself, or `_Unrecorded` for anything else."""
     if isinstance(value, Energy):
         return value
     if isinstance(value, list | tuple):
@@ -185,7 +187,7 @@ def _described(value: Any) -> Any:
 
 
 def describe(energy: Energy) -> dict[str, Any]:
-    """The class of an energy and the arguments that build it again, such as JSON can hold.
+    """The class of an energy and the arguments that build it again, as values that JSON can hold.
 
     Raises:
         InputError: the arguments can't be recorded.
@@ -194,14 +196,14 @@ def describe(energy: Energy) -> dict[str, Any]:
 
 
 def device_of(energy: nn.Module) -> torch.device:
-    """The device of the parameters; the CPU where there are none."""
+    """The device of the parameters; the CPU if there are none."""
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
 
 
 def of_kind(energy: Energy, kind: type[AnyEnergy]) -> AnyEnergy | None:
-    """The energy, seen through `Clamped`, if formulas for that kind of energy hold for it; else None.
+    """The energy, or the one inside `Clamped`, if the formulas for that kind of energy hold for it; otherwise None.
 
-    They don't hold for a subclass with another `forward`.
+    They don't hold for a subclass that redefines `forward`.
     """
     bare = energy.unclamped if isinstance(energy, Energy) else energy
     return bare if isinstance(bare, kind) and type(bare).forward is kind.forward else None
@@ -215,7 +217,7 @@ def check_kind(energy: object, kind: type[Energy]) -> None:
 
 
 def dtype_of(energy: nn.Module) -> torch.dtype:
-    """The precision of the parameters; single where there are none."""
+    """The precision of the parameters; single if there are none."""
     return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
 
 
@@ -229,7 +231,7 @@ def check_type(energy: object, name: str = "energy") -> None:
 
 
 def check_free(energy: Energy, x: Tensor) -> None:
-    """Raise `InputError` unless all bits of the states `(B, D)` may change, as sums over all states need."""
+    """Raise `InputError` unless all bits of the states `(B, D)` may change, which sums over all states require."""
     if not energy.free(x).all():
         raise InputError(
             f"energy: expected one that freezes no bit, since log Z depends on those that are frozen, got "
@@ -247,7 +249,7 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
 
 
 def explain(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
-    """Raise `InputError` where shape, precision or device are why torch refused to evaluate an energy at `x`."""
+    """Raise `InputError` if shape, precision or device explain why torch refused to evaluate an energy at `x`."""
     explained = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
     if explained and not isinstance(error, torch.OutOfMemoryError):
         raise InputError(
@@ -293,6 +295,6 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
             f"energy: expected {type(energy).__name__} to give values that gradients reach, got a detached tensor or "
             "one without parameters that require gradients"
         )
-    impossible = value.isposinf() & (not trainable)  # probability zero is an answer, but no start for learning
+    impossible = value.isposinf() & (not trainable)  # a state of probability zero is allowed, but not for training
     if not (value.isfinite() | impossible).all():
         raise NumericalError(f"energy: expected finite numbers at data, got {value.tolist()}")

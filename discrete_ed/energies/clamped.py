@@ -1,4 +1,4 @@
-"""Conditional laws: an energy some of whose bits are known."""
+"""Conditional laws: an energy with some bits fixed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from discrete_ed.errors import InputError
 
 
 class Clamped(Energy):
-    """The same energy with known bits held fast: `p(x_free | x_known) ∝ exp(−E(x))`.
+    """The same energy with known bits fixed: `p(x_free | x_known) ∝ exp(−E(x))`.
 
-    Known bits keep the values that a state has there, so one energy serves all conditions: chains that start at rows of
-    a table fill in the bits that aren't known, and losses learn the conditional law alone, since no loss touches a
-    frozen bit. It has the parameters of the energy, and no others.
+    Known bits keep the values that they have in a state, so one object serves all conditions: chains that start at rows
+    of a table fill in the unknown bits, and losses learn only the conditional law, since no loss changes a frozen bit.
+    Its parameters are those of the energy.
 
     Args:
         energy: any energy; bits that it freezes stay frozen.
-        known: bool, `(D,)` for all states alike, or `(B, D)` for batches of `B` states, one row for each state; a
-            tensor, or lists of bools.
+        known: bool, `(D,)` if the same bits are known in all states, or `(B, D)` for batches of `B` states, one row for
+            each state; a tensor, or lists of bools.
 
     Raises:
         InputError: `known` isn't bool, or its shape isn't that of the states.

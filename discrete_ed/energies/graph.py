@@ -9,21 +9,21 @@ from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.states import to_matrix, triangle_size
 
-# A large batch is cut into groups of graphs of similar size: at most so many, of at least so many graphs.
+# A large batch is split into groups of graphs of similar size: at most MAX_GROUPS, of at least MIN_GROUP graphs each.
 MAX_GROUPS, MIN_GROUP = 6, 128
 # Typical sizes of sums over neighbours, with and without their triangles as weights.
 EDGE_SCALE, TRIANGLE_SCALE = 4.0, 16.0
 
 
 class GraphEnergy(Energy):
-    """An energy of graphs with at most `N` nodes that no relabelling of the nodes changes.
+    """An energy of graphs with at most `N` nodes, invariant under permutations of the nodes.
 
     With `A` the adjacency matrix and `C = A ∘ A²` the number of triangles on every edge, each node starts from its
     degree `Σ_j A_ij`, its triangles `Σ_j C_ij / 2`, and the common neighbours that it shares with the others,
     `Σ_j≠i (A²)_ij²`, from which its four-cycles follow. A layer adds `f(g_i, Σ_j A_ij g_j, Σ_j C_ij g_j)` to the
-    features `h_i` of each node, with `g` the normalised `h` (without that, dense graphs drown all others early in
-    training). The energy is a sum over nodes plus a function of the summed features and the graph's size. It is smooth
-    in the bits, so `Taylor` may be used.
+    features `h_i` of each node, with `g` the normalised `h` (without the normalisation, dense graphs dominate the
+    others early in training). The energy is a sum over nodes plus a function of the summed features and the graph's
+    size. It is smooth in the bits, so `Taylor` may be used.
 
     States hold the upper triangle of the adjacency matrix with the diagonal, `D = N (N + 1) / 2` bits; node bits are
     frozen, and an edge bit is free where both of its nodes exist. Edge bits of absent nodes have no effect.
@@ -69,7 +69,7 @@ class GraphEnergy(Energy):
         return to_matrix(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Graphs of similar size are evaluated together, so that little is spent on nodes that aren't there."""
+        """Graphs of similar size are evaluated together, so that little time is spent on absent nodes."""
         matrix = self._matrix(x).reshape(-1, self.max_nodes, self.max_nodes)
         batch = len(matrix)
         if batch == 0:

@@ -23,8 +23,9 @@ class IsingEnergy(Energy):
     `J = 2 J'`.
 
     Args:
-        couplings: `J`, shape `(D, D)`, symmetric with zero diagonal; or the number of spins `D`, for a start at zero.
-        fields: `h`, shape `(D,)`; zero where not given.
+        couplings: `J`, shape `(D, D)`, symmetric with zero diagonal; or the number of spins `D`, for couplings that
+            start at zero.
+        fields: `h`, shape `(D,)`; by default zero.
 
     >>> energy = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     >>> energy(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).tolist()
@@ -49,7 +50,7 @@ class IsingEnergy(Energy):
             fields = couplings.new_zeros(d)
         if fields.shape != (d,):
             raise InputError(f"fields: expected shape ({d},), got {tuple(fields.shape)}")
-        self.pairs = nn.Parameter(couplings.detach().clone().triu(1))  # the diagonal and what lies below stay unused
+        self.pairs = nn.Parameter(couplings.detach().clone().triu(1))  # the diagonal and the lower triangle stay unused
         self.fields = nn.Parameter(fields.detach().clone())
         self.bits = d
 
@@ -76,8 +77,8 @@ class IsingEnergy(Energy):
         """The model on a networkx graph, node `k` in the order of `graph.nodes` being spin `k`.
 
         Args:
-            coupling: of edges without an attribute `coupling`.
-            field: of nodes without an attribute `field`.
+            coupling: coupling of edges without an attribute `coupling`.
+            field: field of nodes without an attribute `field`.
 
         >>> import networkx as nx
         >>> IsingEnergy.from_graph(nx.path_graph(3), 0.5).couplings.tolist()
@@ -94,7 +95,8 @@ class IsingEnergy(Energy):
         return cls(couplings, torch.tensor([float(value) for _, value in graph.nodes(data="field", default=field)]))
 
     def to_networkx(self) -> nx.Graph:
-        """A networkx graph with `coupling` on its edges, where it isn't zero, and `field` on its nodes.
+        """A networkx graph with an edge, with attribute `coupling`, for each nonzero coupling, and `field` on its
+        nodes.
 
         >>> IsingEnergy(torch.tensor([[0.0, 0.5], [0.5, 0.0]])).to_networkx().edges(data="coupling")
         EdgeDataView([(0, 1, 0.5)])

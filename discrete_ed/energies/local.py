@@ -1,8 +1,8 @@
 """How a sampler sees a model: only through its local evaluation `x ↦ (E(x), Δ(x))`.
 
-`Exact` and `Taylor` are two different classes, since some kernels (Gibbs) are only right with exact differences while
-others (Gibbs-with-gradients) correct for a rough estimate. Any other class with the members of `LocalEvaluation` serves
-as well.
+`Exact` and `Taylor` are two different classes, since some kernels (Gibbs) need exact differences while others
+(Gibbs-with-gradients) correct for an estimate. Any other class with the members of `LocalEvaluation` can be used as
+well.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from discrete_ed.errors import InputError
 
 
 class Evaluation(NamedTuple):
-    """What a sampler may know of a state.
+    """The energy of each state, and the energy differences of its flips: all that a sampler uses.
 
     >>> Evaluation(energy=torch.zeros(2), delta=torch.zeros(2, 5)).delta.shape
     torch.Size([2, 5])
     """
 
     energy: Tensor
-    """`β E(x)`, shape `(B,)`."""
+    """`β E(x)`, shape `(B,)`"""
     delta: Tensor
-    """`β (E(x with bit i flipped) − E(x))`, exact or estimated, shape `(B, D)`; `+inf` at frozen bits."""
+    """`β (E(x with bit i flipped) − E(x))`, exact or estimated, shape `(B, D)`; `+inf` at frozen bits"""
 
 
 class LocalEvaluation(Protocol):
-    """What a sampler needs of a model: energies and differences at states, at an inverse temperature.
+    """The interface between samplers and models: energies and differences at states, at an inverse temperature.
 
-    `Exact` and `Taylor` are local evaluations. Another one is a class with these members; it need not inherit.
+    `Exact` and `Taylor` are local evaluations. Another one is a class with these members; it need not inherit from this
+    one.
 
     >>> from discrete_ed import IsingEnergy, Taylor
     >>> def lowest(local: LocalEvaluation, x):  # the bit whose flip lowers the energy most
@@ -67,7 +68,7 @@ def _per_bit(beta: float | Tensor) -> float | Tensor:
 
 def freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
     """The differences with `+inf` at the frozen bits of the states `(B, D)`."""
-    if getattr(energy.free, "__func__", None) is Energy.free:  # all bits are free, which saves two passes over them
+    if getattr(energy.free, "__func__", None) is Energy.free:  # if all bits are free, two passes over them are saved
         return delta
     return delta.masked_fill(~energy.free(x), torch.inf)
 
@@ -76,7 +77,7 @@ def freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
 class Exact:
     """Local evaluation with the exact `energy.flip_delta`, at inverse temperature `beta`.
 
-    `beta` is one number, or a tensor `(B,)` with one for each state of the batch, which parallel tempering needs.
+    `beta` is one number, or a tensor `(B,)` with one for each state of the batch, as parallel tempering needs.
 
     >>> from discrete_ed import IsingEnergy
     >>> magnet = IsingEnergy(torch.zeros(2, 2), fields=torch.tensor([1.0, 0.5]))

@@ -17,8 +17,8 @@ class NetworkEnergy(SumEnergy):
     Args:
         bits: number of bits `D`.
         network: `mlp`, `residual` or `conv`.
-        width: of the hidden layers; channels of `conv`.
-        layers: hidden layers of `mlp`, residual blocks of `residual`, blocks in a stage of `conv`.
+        width: units of each hidden layer; channels of `conv`.
+        layers: number of hidden layers of `mlp`, of residual blocks of `residual`, or of blocks in a stage of `conv`.
         shape: rows and columns of pixels, for `conv`.
 
     Raises:
@@ -54,5 +54,5 @@ class NetworkEnergy(SumEnergy):
 
     @property
     def base(self) -> BernoulliEnergy:
-        """The independent bits."""
+        """The energy of the independent bits."""
         return cast(BernoulliEnergy, self.terms[0])

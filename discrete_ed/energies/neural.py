@@ -66,7 +66,7 @@ class ResidualMLPEnergy(Energy):
 
 
 class ConvEnergy(Energy):
-    """A convolutional residual network over binary images, whose rows of pixels lie one after the other in a state.
+    """A convolutional residual network over binary images, whose pixels are stored row by row in a state.
 
     A 3×3 convolution of `2x − 1`, then stages of residual blocks (SiLU, 3×3, SiLU, 3×3) with average pooling of 2×2
     between them; the last features are averaged over the image and mapped to one number. Images are padded with zeros.
@@ -86,9 +86,7 @@ class ConvEnergy(Energy):
         super().__init__()
         rows, columns = shape
         if min(rows, columns) < 2 ** (stages - 1):
-            raise InputError(
-                f"stages: expected at most so many that {rows} × {columns} pixels can be halved, got {stages}"
-            )
+            raise InputError(f"stages: expected so few that {rows} × {columns} pixels can be halved, got {stages}")
         self.shape = rows, columns
         self.bits = rows * columns
         self.enter = nn.Conv2d(1, width, 3, padding=1)

@@ -45,7 +45,8 @@ class RBMEnergy(Energy):
         return -x @ self.visible_bias - softplus(self.hidden_bias + x @ self.weight).sum(-1)
 
     def flip_delta(self, x: Tensor) -> Tensor:
-        """A flip of bit `i` shifts every hidden input by `±W_ij`, so the matrix product is done once, not `D` times."""
+        """A flip of bit `i` shifts every hidden input by `±W_ij`, so the matrix product is computed once, not `D`
+        times."""
         inputs = self.hidden_bias + x @ self.weight
         sign = 1 - 2 * x
         rows = max(1, CHUNK // max(x.shape[-1], 1))

@@ -1,4 +1,5 @@
-"""Saved energies: a folder with the weights and a manifest that says how to build the energy again."""
+"""Saved energies: a folder with the weights and a manifest with the class and the arguments that build the energy
+again."""
 
 from __future__ import annotations
 
@@ -24,13 +25,13 @@ from discrete_ed.errors import InputError
 from discrete_ed.runtime.files import read_verified, write_verified
 
 WEIGHTS = "weights.safetensors"
-SMALL = 2**22  # numbers that any arguments may ask for
+SMALL = 2**22  # number of parameters that the arguments of any saved energy may build
 
 Build = Callable[..., Energy]
 
 
 def loadable() -> dict[str, type[Energy]]:
-    """The energies that are loaded without their class being given: all that `discrete_ed.energies` offers."""
+    """The energies whose class `load_energy` finds by name: all those in `discrete_ed.energies`."""
     from discrete_ed import energies  # here, since the front file of the room imports this one
 
     offered = {name: getattr(energies, name) for name in energies.__all__}
@@ -45,11 +46,11 @@ def save_energy(folder: str | Path, energy: Energy) -> None:
     """Save an energy: its weights, and the class and arguments that build it again (see `Energy.arguments`).
 
     The folder holds `weights.safetensors` and `manifest.json`: schema version, class name, arguments, and the SHA-256
-    of the weights. If the folder held a saved energy already and the save is stopped, the old energy or the new one
-    is there.
+    of the weights. If the folder already held an energy and the save is stopped, the folder holds either the old
+    energy or the new one.
 
     Raises:
-        InputError: the folder can't be written, or the object is no `Energy`.
+        InputError: the folder can't be written, or the object is not an `Energy`.
 
     Warns:
         RuntimeWarning: the energy is saved, but its arguments can't be, or they build an energy with other weights;
@@ -82,7 +83,7 @@ def save_energy(folder: str | Path, energy: Energy) -> None:
         known = {type(part).__name__: type(part) for part in energy.modules() if isinstance(part, Energy)}
         try:
             _build(plan, known, state)
-        except Exception as error:  # anything that a constructor may raise
+        except Exception as error:  # a constructor may raise anything
             problem = (
                 f"arguments: expected those that build {type(energy).__name__} again, got {plan['arguments']!s:.100}, "
                 f"but {_reason(error)}"
@@ -100,15 +101,16 @@ def load_energy(folder: str | Path, build: Callable[..., AnyEnergy], *terms: Bui
 @overload
 def load_energy(folder: str | Path) -> Energy: ...
 def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -> Energy:
-    """Load an energy that `save_energy` saved, in the precision that it had.
+    """Load an energy that `save_energy` saved, in its original precision.
 
     Args:
         build: the class of the energy, which may be left out for the energies of this package and sums of them; or a
             function that builds it from the saved arguments.
-        terms: the classes of energies inside it, such as the terms of a `SumEnergy`, that aren't of this package.
+        terms: the classes of energies inside it, such as the terms of a `SumEnergy`, if they are defined outside this
+            package.
 
     Raises:
-        InputError: a file is missing, unreadable or was changed, or holds an energy of another class.
+        InputError: a file is missing, unreadable or changed since it was saved, or holds an energy of another class.
 
     >>> import tempfile
     >>> import torch
@@ -135,12 +137,12 @@ def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -
         known[kind] = build
     try:
         return _build(manifest, known, safetensors.torch.load(files[WEIGHTS]))
-    except Exception as error:  # anything that a constructor may raise, given the arguments of a stranger
+    except Exception as error:  # a constructor with untrusted arguments may raise anything
         raise InputError(f"{folder}: expected arguments and weights that fit {kind}, but {_reason(error)}") from None
 
 
 def _construct(plan: Mapping[str, Any], known: Mapping[str, Build]) -> Energy:
-    """Call the constructor that a plan names, after those of the energies among its arguments."""
+    """Call the constructor that a plan names, after building the energies among its arguments."""
     kind = plan["energy"]
     if kind not in known:
         raise ValueError(f"the class {kind} of a term is not given")
@@ -160,26 +162,27 @@ def _constructed(value: Any, known: Mapping[str, Build]) -> Any:
 
 
 def _build(plan: Mapping[str, Any], known: Mapping[str, Build], weights: dict[str, Tensor]) -> Energy:
-    """The energy that a plan describes, with its weights; the memory it takes is bounded by the size of the weights."""
+    """The energy that a plan describes, with its weights; the memory that this takes is bounded by the size of the
+    weights."""
     numbers = sum(map(torch.numel, weights.values()))
     _check_arguments(plan["arguments"], SMALL + 100 * numbers)
     with torch.random.fork_rng(devices=[]), _bounded_by(len(weights), numbers):
         try:
-            with torch.device("meta"):  # counted before memory is taken
+            with torch.device("meta"):  # parameters are counted before memory is allocated
                 _construct(plan, known)
         except _TooMuch:
             raise
-        except Exception:  # a constructor that looks at values: counted while it takes memory
+        except Exception:  # a constructor that reads values needs memory: count while it allocates
             pass
         energy = _construct(plan, known)
     energy.load_state_dict(weights)
     for name, part in energy.state_dict(keep_vars=True).items():
-        part.data = weights[name].clone()  # in the precision that it had
+        part.data = weights[name].clone()  # in its original precision
     return energy
 
 
 def _check_arguments(arguments: object, limit: int, name: str = "arguments") -> None:
-    """Refuse whole numbers that are far too large for weights of this size."""
+    """Refuse whole numbers among the arguments that are far too large for weights of this size."""
     if isinstance(arguments, dict):
         for key, value in arguments.items():
             _check_arguments(value, limit, key)
@@ -196,7 +199,7 @@ class _TooMuch(ValueError):
 
 @contextmanager
 def _bounded_by(tensors: int, numbers: int) -> Iterator[None]:
-    """Refuse to build modules that have far more parameters and buffers than there are weights for them."""
+    """A block in which modules with far more parameters and buffers than there are saved weights are refused."""
     built = {"tensors": 0, "numbers": 0}
     saved = {"tensors": tensors, "numbers": numbers}
     limit = {"tensors": 1000 + 10 * tensors, "numbers": SMALL + 100 * numbers}
@@ -210,7 +213,7 @@ def _bounded_by(tensors: int, numbers: int) -> Iterator[None]:
         built["numbers"] += 0 if value is None else value.numel()
         for unit in built:
             if built[unit] > limit[unit]:
-                raise _TooMuch(f"at least {built[unit]} {unit} are asked for, and {saved[unit]} are there")
+                raise _TooMuch(f"at least {built[unit]} {unit} are asked for, and {saved[unit]} are saved")
 
     hooks = [register_module_parameter_registration_hook(count), register_module_buffer_registration_hook(count)]
     try:

@@ -17,7 +17,7 @@ class BernoulliEnergy(Energy):
     """Independent bits, `E(x) = −bᵀx`, so that `p(x_i = 1) = σ(b_i)`.
 
     Args:
-        logits: `b`, shape `(D,)`; or the number of bits `D`, for a start at fair coins.
+        logits: `b`, shape `(D,)`; or the number of bits `D`, which start with probability ½.
 
     >>> BernoulliEnergy(torch.tensor([0.0, 2.0])).flip_delta(torch.ones(1, 2)).tolist()
     [[0.0, 2.0]]
@@ -37,7 +37,8 @@ class BernoulliEnergy(Energy):
 
     @classmethod
     def from_data(cls, data: Tensor, *, pseudocount: float = 1.0) -> BernoulliEnergy:
-        """The energy whose marginals are those of a table `(N, D)`, each with `pseudocount` fair coins added.
+        """The energy whose marginals are those of a table `(N, D)`, each smoothed by `pseudocount` extra rows with
+        value ½.
 
         >>> BernoulliEnergy.from_data(torch.tensor([[1], [1], [1], [0]]), pseudocount=0.0).logits.exp()
         tensor([3.], grad_fn=<ExpBackward0>)
@@ -84,7 +85,7 @@ class SumEnergy(Energy):
 
     @cached_property
     def bits(self) -> int:
-        """The number of bits `D` of the first term that knows its own.
+        """The number of bits `D`, from the first term that knows it.
 
         Raises:
             InputError: no term knows its number of bits.
@@ -104,7 +105,7 @@ class SumEnergy(Energy):
         return self.scale * torch.stack([term(x) for term in self._terms()]).sum(0)
 
     def flip_delta(self, x: Tensor) -> Tensor:
-        """The sum of the terms' own differences."""
+        """The sum of the differences of the terms."""
         return self.scale * torch.stack([term.flip_delta(x) for term in self._terms()]).sum(0)
 
     def free(self, x: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""The jobs: a configuration and a `run(config)` for each."""
+"""The jobs of the command line, one folder each: options, `run(config)`, report and figures."""

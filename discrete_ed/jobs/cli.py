@@ -42,28 +42,32 @@ class Job(NamedTuple):
 
 
 JOBS = {
-    "generate": Job("generate", "GenerateConfig", "learn an energy over graphs, generate graphs and score them"),
-    "evaluate": Job("evaluate", "EvaluateConfig", "score generated graphs, of any generator, against reference graphs"),
+    "generate": Job("generate", "GenerateConfig", "learn an energy over graphs, generate new graphs and score them"),
+    "evaluate": Job("evaluate", "EvaluateConfig", "score graphs of any generator against reference graphs"),
     "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
-    "sample": Job("sample", "SampleConfig", "sample from a saved energy, and say whether the chains have mixed"),
+    "sample": Job("sample", "SampleConfig", "sample from a saved energy, and report whether the chains have mixed"),
     "compare-perturbations": Job(
-        "compare_perturbations", "ComparePerturbationsConfig", "compare the perturbations: bias, noise, time"
+        "compare_perturbations",
+        "ComparePerturbationsConfig",
+        "compare perturbations: bias, noise, error, time",
     ),
     "ising-tables": Job(
-        "ising_tables", "IsingTablesConfig", "measure estimators of couplings, and how near they are to the limits"
+        "ising_tables",
+        "IsingTablesConfig",
+        "tabulate errors, bias and limits of the estimators of couplings",
     ),
-    "continuous": Job("continuous", "ContinuousConfig", "energy discrepancy on real vectors, in three examples"),
+    "continuous": Job("continuous", "ContinuousConfig", "learn energies over real vectors, in three experiments"),
 }
 """Every job by its name on the command line. A new job is a folder, a line here, and a line on the page of the jobs."""
 
 OPTION_TYPES = ConstructorRegistry()
-"""How options of each type are parsed and shown."""
+"""tyro's rules for parsing and showing the options, with one rule added below"""
 
 
 @OPTION_TYPES.primitive_rule
 def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """Show an option of type `Path | None` as `PATH`, not as `{None}|PATH`: who wants None leaves the option out."""
+    """Show an option of type `Path | None` as `PATH`, not as `{None}|PATH`: to choose None, leave the option out."""
     kinds = get_args(info.type)
     if info.type_origin not in (Union, UnionType) or len(kinds) != 2 or NoneType not in kinds:
         return None
@@ -78,7 +82,7 @@ def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
 
 
 class PipeTolerantStream:
-    """A text stream whose reader may go away, as with `| head -2`; what is written afterwards is discarded."""
+    """A text stream whose reader may close it early, as `| head -2` does; what is written afterwards is discarded."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -100,13 +104,13 @@ class PipeTolerantStream:
         except BrokenPipeError:
             self.broken = True
             null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self._stream.fileno())  # what the stream has buffered goes there, too
+            os.dup2(null, self._stream.fileno())  # so that what the stream still buffers is discarded as well
             os.close(null)
 
 
 @contextmanager
 def pipe_tolerant_output() -> Iterator[None]:
-    """Within this block a closed pipe stops nothing; afterwards the program exits with 141, as after SIGPIPE."""
+    """A block that runs to its end even if a pipe is closed; the program then exits with 141, as after SIGPIPE."""
     streams = sys.stdout, sys.stderr
     # a stream that was closed when the program started is None
     out, err = (PipeTolerantStream(stream or io.StringIO()) for stream in streams)
@@ -125,8 +129,9 @@ def pipe_tolerant_output() -> Iterator[None]:
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then run it.
 
-    Exits with 2 and one line after a mistake of the user's, with 130 after an interrupt (SIGINT), with 143 after
-    SIGTERM, and with 141 if nobody read all that was printed; the job is completed nevertheless.
+    The program exits with status 2 and one line if the options or the data can't be used, with 130 after an interrupt
+    (SIGINT), with 143 after SIGTERM, and with 141 if the reader of its output closed the pipe; in that last case the
+    job is completed nevertheless.
     """
     job = JOBS[name]
     config = tyro.cli(job.config_type(), args=arguments, prog=prog, registry=OPTION_TYPES)
@@ -164,7 +169,7 @@ def main() -> None:
     print("usage: discrete-ed JOB [options]\n\njobs:")
     for job_name, job in JOBS.items():
         print(f"  {job_name:22}{job.help}")
-    print("\ndiscrete-ed JOB --help shows the options of a job; discrete-ed --version shows the version.")
+    print("\ndiscrete-ed JOB --help explains a job and its options; discrete-ed --version shows the version.")
     if name not in ("-h", "--help"):
         print(f"\nerror: job: expected one of {', '.join(JOBS)}, got {name!r}", file=sys.stderr)
         raise SystemExit(2)

@@ -1,4 +1,4 @@
-"""What the jobs have in common in their options: checks, and the rule that says when an option has an effect.
+"""What the options of all jobs share: checks, and the rule that says when an option has an effect.
 
 An option that matters only in some runs says so where it is declared:
 
@@ -19,7 +19,7 @@ from discrete_ed.errors import InputError
 
 
 class When:
-    """Metadata of an option that has an effect only where other options have one of some values.
+    """Metadata of an option that has an effect only if other options have certain values.
 
     Args:
         values: for each option (or fact of the run, such as the number of bits) the value, or a tuple of the values,
@@ -35,7 +35,7 @@ class When:
         self.values = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
 
     def holds(self, known: Mapping[str, Any]) -> bool:
-        """Whether the option has an effect; a value that isn't known yet doesn't speak against it."""
+        """Whether the option has an effect; a condition on a value that isn't known yet counts as met."""
         return all(known[name] in allowed for name, allowed in self.values.items() if name in known)
 
     def __str__(self) -> str:
@@ -46,34 +46,35 @@ class When:
 
 
 class _Housekeeping:
-    """Metadata of an option that says where a run is kept, not what it does."""
+    """Metadata of an option that says where or how often a run is saved, not what it computes."""
 
 
 HOUSEKEEPING = _Housekeeping()
+"""marks such options; the report page leaves them out"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumableConfig:
-    """The options of every job that may run for long."""
+    """The option of every job that can be stopped and resumed."""
 
     resume: Annotated[Path | None, HOUSEKEEPING] = None
-    """folder of a run that was stopped, to continue it; give no other option, since all are read from the config.json
-    in that folder"""
+    """run folder of a stopped run, to continue it; give no other option, since all are read from the config.json in
+    that folder"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointedConfig(ResumableConfig):
-    """The options of every job that trains step by step."""
+    """The options of every job that saves checkpoints while it trains."""
 
     checkpoint_seconds: Annotated[float, HOUSEKEEPING] = 60.0
-    """seconds between two checkpoints of the whole state; a kill loses no more than that"""
+    """seconds between two checkpoints of the training state; a run that is killed loses at most that much work"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 0", "checkpoint_seconds", low=0)
 
 
 def expect(config: object, expected: str, *names: str, low: float) -> None:
-    """Refuse options below `low`, with words for what was expected."""
+    """Refuse options below `low`; `expected` says in words what was expected of them."""
     for name in names:
         value = getattr(config, name)
         if not value >= low:
@@ -89,15 +90,15 @@ def options_in_effect(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
     """Every option that has an effect, with its value, in the order of declaration.
 
     Args:
-        config: the options, with what the user left open filled in.
-        facts: what is known of the run besides the options, by the names that conditions use.
+        config: the options, with defaults filled in where the user left an option open.
+        facts: facts of the run besides its options, such as the number of bits, by the names that conditions use.
     """
     known = {**vars(config), **facts}
     return {name: getattr(config, name) for name, when in _conditions(config).items() if when.holds(known)}
 
 
 def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
-    """The options in effect that a report page shows: those that have a value and say what the run does."""
+    """The options in effect that a report page shows: those that have a value and say what the run computes."""
     hints = get_type_hints(type(config), include_extras=True)
     return {
         name: value
@@ -107,14 +108,14 @@ def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
 
 
 def refuse_options_without_effect(config: ResumableConfig, resolved: ResumableConfig | None = None) -> None:
-    """Refuse an option of the user's that has no effect in this run.
+    """Refuse an option that the user gave and that has no effect in this run.
 
     Args:
         config: the options as the user gave them.
-        resolved: the same with what the user left open filled in, which conditions are judged by.
+        resolved: the same with defaults filled in where the user left an option open; conditions are checked on it.
 
     Raises:
-        InputError: the option, when it has an effect, and what was given.
+        InputError: an option without an effect was given; the message says when it has one.
     """
     known = vars(resolved or config)
     for name in changed_options(config):
@@ -127,7 +128,7 @@ def refuse_options_without_effect(config: ResumableConfig, resolved: ResumableCo
 def _conditions(config: ResumableConfig) -> dict[str, When]:
     hints = get_type_hints(type(config), include_extras=True)
     return {
-        field.name: next((one for one in _metadata(hints[field.name]) if isinstance(one, When)), When())
+        field.name: next((mark for mark in _metadata(hints[field.name]) if isinstance(mark, When)), When())
         for field in fields(config)
     }
 

@@ -1,4 +1,4 @@
-"""The report page: one HTML file that holds everything and asks for nothing from outside."""
+"""The report page: one HTML file that contains all its figures and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as a page shows it: the vector graphic where there is one, else the PNG.
+    """A figure as a page shows it: the vector graphic if there is one, otherwise the PNG.
 
-    `style.page_figure` makes one of a figure of matplotlib's.
+    `style.page_figure` makes one from a matplotlib figure.
     """
 
     title: str
@@ -22,7 +22,7 @@ class PageFigure:
 
     @property
     def source(self) -> str:
-        """The image as a data URI, which a browser draws without running anything inside of it."""
+        """The image as a data URI; a browser shows it without running any script that it contains."""
         kind, content = ("png", self.png) if self.svg is None else ("svg+xml", self.svg.encode())
         return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
@@ -43,14 +43,14 @@ def render_page(
 
     Args:
         title: what the page is about.
-        verdict: the result in one sentence, with the yardstick that it is judged by; it stands right under the title.
+        verdict: the result in one sentence, next to a number to judge it by; it stands right under the title.
         lead: what was done, and how to read it, in a sentence or two.
         tables: rows of text by the title of the table; the first row is the header.
         figures: in the order in which they are shown.
         facts: the options in effect, and other facts on the run, by name.
-        notes: how the tables are to be read.
-        warnings: what must be known before the tables are read; they stand above them.
-        marked: whether the first row of the first table is what the page is about.
+        notes: explanations of the tables, shown below them.
+        warnings: what the reader must know before reading the tables; they stand above them.
+        marked: whether the first row of the first table, the main result, is highlighted.
     """
     import jinja2
 

@@ -13,7 +13,7 @@ from discrete_ed.training import Record
 
 @contextmanager
 def training_progress(folder: RunFolder, steps: int) -> Iterator[Callable[[Record], None]]:
-    """A bar over training steps; what it gives is to be called with every record, which it also logs in the folder."""
+    """A progress bar over training steps; yields a callback that shows each record and logs it in the folder."""
     with tqdm(total=steps, desc="train", unit="step") as bar:
 
         def callback(record: Record) -> None:

@@ -1,4 +1,4 @@
-"""The folder that a run leaves behind: what it was told, where it ran, what came out, and where to go on."""
+"""The folder of a run: its options, its environment, its results, and the checkpoints with which it can be resumed."""
 
 from __future__ import annotations
 
@@ -41,23 +41,24 @@ AnyConfig = TypeVar("AnyConfig", bound=ResumableConfig)
 
 
 class RunFolder:
-    """A folder with `config.json` and `env.json`, which records are added to: a new one, or `config.resume`.
+    """The folder of a run, with `config.json`, `env.json` and log records: a new folder, or `config.resume`.
 
-    As a context, it tells how to go on when the run is interrupted. While the run is unfinished, `progress/` holds its
-    checkpoints. The folder can be among their things: then a run that goes on forgets what was logged after its
-    checkpoint. Of several processes only rank 0 writes to the folder, apart from checkpoints.
+    Used as a context manager, it prints how to resume the run when the run is interrupted. While the run is unfinished,
+    `progress/` holds its checkpoints. The folder can be one of the objects that a checkpoint saves: a resumed run then
+    discards the records that were logged after its checkpoint. Of several processes only rank 0 writes to the folder,
+    apart from checkpoints.
 
     Args:
-        out: the folder, which must not exist or be empty; where None, `runs/JOB/LABEL-TIME`, or that with -2, -3, …
-            after it where another run was faster.
+        out: the folder, which must not exist or be empty; None means `runs/JOB/LABEL-TIME`, with -2, -3, … appended
+            if another run has claimed that name.
         job: name of the job.
-        label: what tells this run from others of the job.
+        label: what distinguishes this run from others of the job, such as the name of the data.
         config: the job's configuration, a dataclass; see `resumed`.
-        inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run goes on
-            with these files only.
+        inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run is
+            resumed only if they are unchanged.
 
     Raises:
-        InputError: the folder is in use or can't be written; an input isn't what it was when the run began.
+        InputError: the folder is in use or can't be written; an input has changed since the run began.
     """
 
     def __init__(self, out: Path | None, job: str, label: str, config: Any, inputs: Iterable[Path] = ()) -> None:
@@ -82,7 +83,7 @@ class RunFolder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Leaving by an interrupt tells how to go on."""
+        """Print how to resume the run if it was interrupted."""
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             print(f"\nto go on: --resume {self.path}", file=sys.stderr)
 
@@ -92,10 +93,10 @@ class RunFolder:
         self.write(name, (text + "\n").encode())
 
     def plot(self, figures: Mapping[str, tuple[str, Callable[[], Figure], str]]) -> list[PageFigure]:
-        """Plot figures, with a bar, and write each as `NAME.png`.
+        """Plot figures, with a progress bar, and write each as `NAME.png`.
 
         Args:
-            figures: by name the title, the function that plots the figure, and the caption.
+            figures: for each name, the title, the function that plots the figure, and the caption.
 
         Returns:
             The figures in the same order, as `render_page` takes them.
@@ -107,7 +108,7 @@ class RunFolder:
         return plotted
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file of any kind, whole or not at all."""
+        """Write a file of any kind; after an interruption it is either complete or unchanged."""
         if not self.writes:
             return
         try:
@@ -116,12 +117,12 @@ class RunFolder:
             raise InputError(f"out: expected a folder to write to, but {self.path / name}: {error.strerror}") from None
 
     def save_energy(self, name: str, energy: Energy) -> None:
-        """Save an energy in a folder of its own, see `discrete_ed.save_energy`."""
+        """Save an energy in a folder inside this one, see `discrete_ed.save_energy`."""
         if self.writes:
             save_energy(self.path / name, energy)
 
     def log(self, *records: Mapping[str, Any]) -> None:
-        """Add records to `metrics.jsonl`, a line each; a run that goes on writes over what it had logged later."""
+        """Add records to `metrics.jsonl`, one line each; a resumed run overwrites the records after its checkpoint."""
         if self.writes:
             lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in records).encode()
             with self._metrics() as file:
@@ -140,16 +141,16 @@ class RunFolder:
             raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
 
     def checkpoints(self, phase: str, things: Mapping[str, Any], *, every: float) -> Checkpoints:
-        """Checkpoints of one phase of the run, in `progress/PHASE`, with the folder among their things."""
+        """Checkpoints of one phase of the run, in `progress/PHASE`, which save the state of this folder as well."""
         return Checkpoints(self.path / PROGRESS / phase, {"run": self, **things}, every=every)
 
     def cached(
         self, phase: str, compute: Callable[[], dict[str, Any]], things: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """The result of one phase of the run, which is not computed again when the run goes on.
+        """The result of one phase of the run, which a resumed run does not compute again.
 
         Args:
-            things: the generators that it draws from.
+            things: the random generators that the phase uses, whose states are restored with its result.
         """
         checkpoints = self.checkpoints(phase, things or {}, every=0)
         saved = checkpoints.restore()
@@ -160,12 +161,12 @@ class RunFolder:
         return saved.state["result"]
 
     def cached_in(self, part: str) -> Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]:
-        """`cached` for the phases of one part of the run, which may be named like those of another part."""
+        """`cached` for the phases of one part of the run; two parts may use the same names of phases."""
         return lambda phase, compute: self.cached(f"{part}/{phase}", compute)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Write `result.json`; then nothing is left to go on with, and `progress/` is removed."""
-        wait_for_all()  # else a rank might still save what is removed here
+        """Write `result.json` and remove `progress/`, since a finished run is not resumed."""
+        wait_for_all()  # otherwise another rank might still save what is removed here
         if self.writes:
             with self._metrics() as file:
                 file.truncate(self._logged)
@@ -173,15 +174,15 @@ class RunFolder:
             shutil.rmtree(self.path / PROGRESS, ignore_errors=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many bytes were logged, which are then safe on the disk."""
+        """The number of bytes logged so far, after they have been flushed to the disk."""
         if self.writes:
             with self._metrics() as file:
                 os.fsync(file.fileno())
         return {"logged": self._logged}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on logging from there. Later records stay until they are overwritten: checkpoints of later phases, which
-        are restored next, may count on them."""
+        """Continue logging from that position. Later records stay until they are overwritten, since checkpoints of
+        later phases, which are restored next, may refer to them."""
         if self.writes:
             with self._metrics() as file:
                 size = file.seek(0, os.SEEK_END)
@@ -191,11 +192,11 @@ class RunFolder:
 
 
 def resumed(config: AnyConfig, job: str) -> AnyConfig:
-    """The configuration of the run that `config.resume` names, read from its `config.json`; else `config` itself.
+    """The configuration of the run in `config.resume`, read from its `config.json`; without `resume`, `config` itself.
 
     Raises:
-        InputError: another option was given too, no unfinished run of the job is there, or its `config.json` doesn't
-            hold what the job can be told.
+        InputError: another option was given as well, the folder holds no unfinished run of the job, or its
+            `config.json` doesn't hold options of the job.
     """
     if config.resume is None:
         return config
@@ -222,14 +223,14 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
 
 
 def _claimed(out: Path | None, usual: Path) -> Path:
-    """A folder that is this run's alone, whatever others do at the same time."""
+    """A folder that only this run uses, even if other runs claim folders at the same time."""
     names = (usual if k == 1 else usual.with_name(f"{usual.name}-{k}") for k in count(1))
     path = out or usual
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path = out or next(name for name in names if _new(name.mkdir))
         path.mkdir(exist_ok=True)
-        # of two runs that both find it empty, one can make the file
+        # if two runs both find it empty, only one of them can create this file
         free = not any(path.iterdir()) and _new(partial((path / ENVIRONMENT).touch, exist_ok=False))
     except OSError as error:
         raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
@@ -239,7 +240,7 @@ def _claimed(out: Path | None, usual: Path) -> Path:
 
 
 def _new(make: Callable[[], None]) -> bool:
-    """Whether it could be made, as it wasn't there."""
+    """Whether `make` could create its file or folder, which did not exist before."""
     try:
         make()
     except FileExistsError:
@@ -259,18 +260,18 @@ def _sha256(inputs: Iterable[Path]) -> dict[str, str]:
 
 
 def _expect_unchanged(path: Path, now: dict[str, str]) -> None:
-    """Refuse inputs that aren't those noted in `inputs.json`, which a run without inputs hasn't."""
+    """Refuse inputs that differ from those listed in `inputs.json`; a run without inputs has no such file."""
     try:
         before = json.loads(path.read_bytes()) if path.exists() else {}
         changed = sorted(file for file in now.keys() | before.keys() if now.get(file) != before.get(file))
     except (OSError, ValueError, RecursionError, AttributeError):  # AttributeError: JSON, but no object
         raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
     if changed:
-        raise InputError(f"resume: expected the input as it was, but since the run began {changed[0]} was changed")
+        raise InputError(f"resume: expected unchanged inputs, but {changed[0]} was changed since the run began")
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:
-    """The value of a JSON file as the option's type: only what the command line would accept gets through."""
+    """A value of a JSON file, converted to the option's type; only values that the command line accepts pass."""
     kind, inner = get_origin(hint), get_args(hint)
     if kind in (Union, UnionType):
         for choice in inner:
@@ -312,7 +313,7 @@ def _environment() -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
-    """The version of a package, or None where it isn't installed; nothing is imported."""
+    """The version of a package, or None if it isn't installed; nothing is imported."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""How figures look: colours, frames, limits, and how they are written. Nothing here touches a display.
+"""The look of all figures: colours, frames, limits, and how they are written. None needs a display.
 
 Matplotlib is imported where a figure is written, so that a run that plots nothing doesn't need it.
 """
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-REAL, MADE, QUIET = "#1b6ca8", "#d1495b", "#8a8f98"
+REAL, GENERATED, QUIET = "#1b6ca8", "#d1495b", "#8a8f98"
+"""colours of real data, of what a model generated or learned, and of yardsticks"""
 DPI = 200
-"""Dots per inch of PNG files, and of the images inside vector graphics."""
+"""dots per inch of PNG files, and of the images inside vector graphics"""
 LARGEST_SVG = 1_500_000
-"""Characters of a vector graphic beyond which a page shows the PNG: a browser draws so many elements slowly."""
+"""characters of a vector graphic above which a page shows the PNG, since browsers render so many elements slowly"""
 
 
 def style(axes: Axes, title: str, x: str, y: str) -> None:
-    """A title on the left, labels, and no more frame than needed."""
+    """Give axes a title on the left, labels, and a light frame."""
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -35,7 +36,7 @@ def style(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def as_png(figure: Figure) -> bytes:
-    """The figure as PNG; characters that matplotlib's font lacks become boxes without a warning each."""
+    """The figure as PNG; characters that matplotlib's font lacks become boxes, without a warning for each."""
     png = io.BytesIO()
     with _missing_glyphs_allowed():
         figure.savefig(png, format="png", dpi=DPI)
@@ -43,9 +44,9 @@ def as_png(figure: Figure) -> bytes:
 
 
 def as_svg(figure: Figure) -> str:
-    """The figure as a vector graphic whose text is drawn as paths: it looks the same in every browser.
+    """The figure as a vector graphic whose text is stored as paths, so that it looks the same in every browser.
 
-    The same figure always gives the same text: neither the date nor random names are in it.
+    The same figure always gives the same bytes, since the date and random names are left out.
     """
     from matplotlib import rc_context
 
@@ -62,7 +63,7 @@ def page_figure(title: str, figure: Figure, caption: str) -> PageFigure:
 
 
 def range_of(values: Sequence[float], include: float | None = None) -> tuple[float, float]:
-    """Limits that show all but the most extreme values, and the one to include, with a margin."""
+    """Axis limits, with a margin, that show all but the most extreme values, and the value to include."""
     shown = [*np.percentile(values, [0.5, 98])] if len(values) else []
     shown += [] if include is None else [include]
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)

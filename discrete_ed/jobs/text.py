@@ -1,4 +1,4 @@
-"""Rows and names as text."""
+"""Tables and long names as text for the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 
 def short(name: str, most: int = 24) -> str:
-    """A name for pictures and the terminal: a long one loses its middle, since names often differ in their ends only.
+    """A name for pictures and the terminal: the middle of a long name is cut out, since names often differ only at
+    their ends.
 
     >>> short("how often did you feel low, last week")
     'how often did y…ast week'
@@ -16,7 +17,7 @@ def short(name: str, most: int = 24) -> str:
 
 
 def as_text(rows: Sequence[Sequence[str]]) -> str:
-    """Rows in aligned columns, a line under the first.
+    """Rows in aligned columns, with a line under the first row.
 
     >>> print(as_text([["a", "b"], ["x", "12"]]))
     a   b

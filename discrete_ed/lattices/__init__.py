@@ -1,4 +1,4 @@
-"""Ising models on lattices and graphs: builders, known models, and samples that are exact where they can be."""
+"""Ising models on lattices and graphs: builders, known models, and samples that are exact where possible."""
 
 from discrete_ed.lattices.builders import lattice
 from discrete_ed.lattices.known_models import KnownModel, known_graph, known_lattice, known_random_graph

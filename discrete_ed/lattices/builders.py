@@ -1,4 +1,4 @@
-"""The cubic lattice as a graph."""
+"""Lattices as graphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from discrete_ed.errors import InputError
 
 
 def lattice(side: int, dimension: int = 2, *, periodic: bool = True) -> nx.Graph:
-    """The cubic lattice of `side^dimension` sites, numbered row by row.
+    """The hypercubic lattice of `side^dimension` sites, numbered row by row.
 
     >>> lattice(4).number_of_edges(), lattice(4, periodic=False).number_of_edges()
     (32, 24)

@@ -16,18 +16,18 @@ from discrete_ed.likelihood.torus import MAX_SAMPLED
 
 @dataclass(frozen=True, eq=False)
 class KnownModel:
-    """An Ising model with its name."""
+    """An Ising model whose couplings are known, with a label for reports."""
 
     energy: IsingEnergy
     """The model."""
     label: str
-    """What a report calls it."""
+    """name of the model in reports"""
     sigma: float | None
-    """The coupling of every edge (published: half the physics one), or None where each edge has its own."""
+    """coupling of every edge (published convention: half the physics one), or None if the edges differ"""
     field: float | None
-    """The field on every spin (physics), or None where each spin has its own."""
+    """field on every spin (physics), or None if the spins differ"""
     torus: tuple[int, int] | None = None
-    """Rows and columns, where transfer matrices can sample it."""
+    """rows and columns, if transfer matrices can sample the model"""
 
     @property
     def parameters(self) -> Parameters:
@@ -49,7 +49,7 @@ class KnownModel:
 def known_lattice(
     side: int, dimension: int = 2, *, periodic: bool = True, sigma: float, field: float = 0.0
 ) -> KnownModel:
-    """The cubic lattice of `side^dimension` spins with one coupling and one field.
+    """The hypercubic lattice of `side^dimension` spins with one coupling and one field.
 
     >>> known_lattice(4, sigma=0.2).label
     '4x4'
@@ -62,7 +62,7 @@ def known_lattice(
 
 
 def known_random_graph(nodes: int, degree: float, *, sigma: float, field: float = 0.0, seed: int = 0) -> KnownModel:
-    """An Erdős–Rényi graph of some mean degree with one coupling and one field.
+    """An Erdős–Rényi graph of mean degree `degree` with one coupling and one field.
 
     >>> known_random_graph(20, 3.0, sigma=0.2).label
     'random-graph-20'
@@ -74,7 +74,7 @@ def known_random_graph(nodes: int, degree: float, *, sigma: float, field: float 
 def known_graph(graph: nx.Graph, label: str, *, sigma: float, field: float = 0.0) -> KnownModel:
     """A graph whose edges may have a number `coupling` and whose nodes a number `field` (physics).
 
-    Where they have, these stand in place of `sigma` and `field`.
+    If they have, these numbers replace `sigma` and `field`.
 
     >>> import networkx
     >>> known_graph(networkx.path_graph(3), "path", sigma=0.2).sigma

@@ -1,4 +1,4 @@
-"""Samples of Ising models, exact where they can be, else from chains that mix."""
+"""Samples of Ising models: exact where possible, otherwise from chains that mix."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ from discrete_ed.states import enumerate_states
 SWEEPS = 300
 """sweeps of clusters, or of tempered single spins, from random states to the first sample"""
 CHAINS = 500
-"""chains side by side; further samples are taken from the same chains, some sweeps apart"""
+"""largest number of chains; further samples come from the same chains, some sweeps apart"""
 LADDER = tuple(0.8**k for k in range(10))
 """inverse temperatures of parallel tempering"""
 
 Callback = Callable[[int, int], None]
+"""called with the number of sweeps done and the total number of sweeps"""
 
 
 @dataclass(frozen=True, eq=False)
 class SampledStates:
-    """Samples of a model, and how they were made."""
+    """Samples of a model, and the method that made them."""
 
     states: Tensor
-    """Zeros and ones, `(N, D)`."""
+    """zeros and ones, `(N, D)`"""
     method: str
-    """How they were made, as a report says it."""
+    """the method in words, for reports"""
     costly: bool = False
-    """Whether more samples would take long (parallel tempering)."""
+    """whether more samples would take long (parallel tempering)"""
 
 
 def sample_ising(
@@ -58,18 +59,20 @@ def sample_ising(
     generator: torch.Generator | None = None,
     callback: Callback | None = None,
 ) -> SampledStates:
-    """Sample an Ising model: exactly where that is possible, else from chains.
+    """Sample an Ising model: exactly if that is possible, otherwise with chains.
 
-    Exact are transfer matrices on a torus with a side of at most 10, and enumeration of at most 16 spins. Other models
-    are sampled by at most 500 chains of Swendsen–Wang clusters, a sample every 10 sweeps after the first 300;
-    frustrated ones by single-spin sweeps on a ladder of ten temperatures, a sample every 30.
+    Exact methods are transfer matrices on a torus with a side of at most 10, and enumeration of at most 16 spins. Other
+    models are sampled by at most 500 chains of Swendsen–Wang clusters, which give a sample every 10 sweeps after the
+    first 300; frustrated models by single-spin sweeps with parallel tempering at ten temperatures, which give a sample
+    every 30 sweeps.
 
     Args:
         energy: the model.
         count: number of samples.
-        torus: rows and columns, where couplings join neighbours on a torus only.
-        sweeps: make this number of single-spin sweeps from random states instead, as published data were made.
-        callback: called with the number of sweeps done and of all sweeps.
+        torus: rows and columns, if all couplings join neighbours on a torus.
+        sweeps: if given, make this number of single-spin sweeps from random states instead, as published data were
+            made.
+        callback: called with the number of sweeps done and the total number of sweeps.
 
     >>> from discrete_ed import lattice
     >>> found = sample_ising(IsingEnergy.from_graph(lattice(4), 0.4), 100, torus=(4, 4))
@@ -94,7 +97,7 @@ def sample_ising(
 def _from_chains(
     energy: IsingEnergy, start: Tensor, generator: torch.Generator | None, callback: Callback | None
 ) -> SampledStates:
-    """One sample for each row of `start`, by clusters or, where couplings are frustrated, by tempering."""
+    """One sample for each row of `start`, by clusters or, for frustrated couplings, by parallel tempering."""
     count = len(start)
     try:
         SwendsenWang().init(Exact(energy), start[:1])

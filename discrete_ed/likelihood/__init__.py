@@ -1,4 +1,4 @@
-"""Likelihoods: exact by enumeration, by layers and by transfer matrices; else by annealed importance sampling."""
+"""Likelihoods: exact (by enumeration, by layers, by transfer matrices) or by annealed importance sampling."""
 
 from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.data_likelihood import LogLikelihood, log_likelihood

@@ -20,19 +20,19 @@ from discrete_ed.states import check_states
 
 @dataclass(frozen=True)
 class Bracket:
-    """Two estimates of log Z that lie around it in expectation."""
+    """A lower and an upper estimate of log Z, which bracket it in expectation."""
 
     lower: float
-    """From the forward runs: `E[lower] <= log Z`."""
+    """from the forward runs: `E[lower] <= log Z`"""
     upper: float
-    """From the reverse runs: `E[upper] >= log Z`, if the targets follow the law."""
+    """from the reverse runs: `E[upper] >= log Z`, if the targets follow the law"""
     lower_error: float
-    """Standard error of `lower`, to first order; trust it only where it is well below 1."""
+    """standard error of `lower`, to first order; reliable only if it is well below 1"""
     upper_error: float
-    """Standard error of `upper`, as above."""
+    """standard error of `upper`, as above"""
 
     def contains(self, value: float, *, errors: float = 4.5) -> bool:
-        """Whether `value` lies between the estimates, each moved outwards by so many standard errors."""
+        """Whether `value` lies between the estimates, each moved outwards by this number of standard errors."""
         return self.lower - errors * self.lower_error <= value <= self.upper + errors * self.upper_error
 
 
@@ -50,13 +50,13 @@ def ais(
     """Bracket `log Z = log Σ_x exp(−β E(x))` by annealed importance sampling, forward and reverse, with any kernel.
 
     Between `p_t(x) ∝ exp(−β_t E(x))`, from the uniform law over the free bits (`β_0 = 0`) to the energy's (`β_T = 1`),
-    a forward run starts at a uniform state and collects
+    a forward run starts at a uniform state and sums up
 
         log w = Σ_{t=1..T} −(β_t − β_{t−1}) E(x_{t−1}),   x_t from x_{t−1} by steps that keep p_t,
 
     and `E[w] = Z / 2^F` with `F` free bits; a reverse run starts at a target and goes down, with `E[1/w] = a 2^F / Z`,
-    where `a` is the share of states whose energy isn't +∞, as the forward starts show it. By Jensen's inequality the
-    log of the forward mean is too low in expectation, and the reverse one too high.
+    where `a` is the share of states whose energy isn't +∞, estimated from the forward starts. By Jensen's inequality
+    the log of the forward mean is too low in expectation, and the reverse one too high.
 
     The kernel must keep the law of the local evaluation at each inverse temperature.
 
@@ -115,7 +115,7 @@ def ais(
     log_w = _run(kernel, local, start, betas, steps, generator)
     log_back = _run(kernel, local, target, betas[::-1], steps, generator)
     (lower, lower_error), (back, upper_error) = _log_mean(log_w), _log_mean(log_back)
-    possible = (log_w > -torch.inf).double().mean().item()  # a start of probability zero leaves its run no weight
+    possible = (log_w > -torch.inf).double().mean().item()  # a run that starts at probability zero has no weight
     upper_error = (upper_error**2 + (1 / possible - 1) / len(x)) ** 0.5
     bracket = Bracket(log_2f + lower, log_2f + log(possible) - back, lower_error, upper_error)
     gap = bracket.upper - bracket.lower
@@ -145,13 +145,13 @@ def _run(
     generator: torch.Generator | None,
 ) -> Tensor:
     """The log weights of runs along a schedule, up or down, float64 `(B,)`."""
-    now = next(beta for beta in betas if beta > 0)  # differences are rescaled, so never to zero and back
+    now = next(beta for beta in betas if beta > 0)  # differences are rescaled, which can't undo a factor of zero
     state = start(kernel, local.at_beta(now), x)
     log_w = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     last = len(betas) - 2
     for t, (old, new) in enumerate(pairwise(betas)):
         log_w -= (new - old) * (state.energy.double() / now)
-        if t < last:  # a step at the last law would change no weight
+        if t < last:  # a step at the last law would not change the weight
             state, now = rescale(state, new / now), new
             for _ in range(steps):
                 state = kernel.step(local.at_beta(now), state, generator=generator)

@@ -1,4 +1,4 @@
-"""Log-likelihoods of states: exact where the log partition function can be summed, else between two estimates."""
+"""Log-likelihoods of states: exact if the log partition function can be summed, otherwise between two estimates."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from discrete_ed.likelihood.partition import LogPartition, check_batch, estimate
 
 @dataclass(frozen=True, eq=False)
 class LogLikelihood:
-    """`log p(x) = −E(x) − log Z` of some states, in nats, and its mean."""
+    """`log p(x) = −E(x) − log Z` of a set of states, in nats, and its mean."""
 
     values: Tensor
-    """For each state, `(N,)`, float64; where `log Z` is estimated, with the middle of the two estimates."""
+    """value of each state, `(N,)`, float64; with the middle of the two estimates if `log Z` is estimated"""
     log_partition: LogPartition
-    """`log Z`, exact or in a bracket."""
+    """`log Z`, exact or in a bracket"""
 
     @property
     def mean(self) -> float:
@@ -29,17 +29,18 @@ class LogLikelihood:
 
     @property
     def lower(self) -> float:
-        """The mean with the highest `log Z` that the estimates allow (see `LogPartition`): the careful value."""
+        """The mean with the highest `log Z` that the estimates allow (see `LogPartition`): the conservative value."""
         return self.mean - (self.log_partition.high - self.log_partition.value)
 
     @property
     def upper(self) -> float:
-        """The mean with the lowest."""
+        """The mean with the lowest `log Z` that the estimates allow."""
         return self.mean + (self.log_partition.value - self.log_partition.low)
 
     @property
     def error(self) -> float:
-        """Standard error of the mean over the states, as samples of their law; the error of `log Z` comes on top."""
+        """Standard error of the mean, with the states as samples of their law; it does not include the error of `log
+        Z`."""
         return self.values.std().item() / len(self.values) ** 0.5 if len(self.values) > 1 else float("nan")
 
     @property
@@ -51,16 +52,16 @@ class LogLikelihood:
 def log_likelihood(
     energy: Energy, x: Tensor, z: LogPartition | None = None, *, generator: torch.Generator | None = None
 ) -> LogLikelihood:
-    """The log-likelihood of states under an energy, each and on average: exact, or a bracket; `exact` says which.
+    """The log-likelihood of states under an energy, of each and on average: exact, or a bracket; `exact` says which.
 
     Args:
         x: states `(N, D)`.
-        z: the result of `estimate_log_z`, to use it again or with other settings; where not given `log Z` is estimated
-            with default settings, and its chains start at `x`.
-        generator: of the estimate.
+        z: the result of `estimate_log_z`, to reuse it or for other settings; by default `log Z` is estimated with
+            default settings, and its chains start at `x`.
+        generator: source of randomness of the estimate.
 
     Raises:
-        InputError: `x` isn't a float tensor of bits, or the energy returns something of another shape.
+        InputError: `x` isn't a float tensor of bits, or the energy returns values of another shape.
         NumericalError: an energy isn't a number.
 
     >>> from discrete_ed import BernoulliEnergy

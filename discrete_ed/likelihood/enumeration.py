@@ -1,4 +1,4 @@
-"""Exact answers by enumeration, where the space of states is small."""
+"""Exact results by enumeration, for small state spaces."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from discrete_ed.states import state_chunks
 def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
     """`log p(x) = −E(x) − log Z` of all `2^D` states in the order of `enumerate_states`, `(2^D,)`; differentiable.
 
-    All bits are enumerated, frozen ones too. Under `torch.no_grad` the memory is bounded: states are evaluated some
-    at a time.
+    All bits are enumerated, including frozen ones. Under `torch.no_grad` the memory is bounded, since states are
+    evaluated in chunks.
 
     Args:
         energy: an energy of at most 20 bits, which knows their number (see `Energy.bits`).
-        dtype: of the states, hence of the arithmetic; that of the energy's parameters where not given.
+        dtype: precision of the states, hence of the arithmetic; by default that of the energy's parameters.
 
     Raises:
         InputError: too many bits, or an unknown number of them.
@@ -39,9 +39,9 @@ class Moments(NamedTuple):
     """First and second moments of a law over bits, float64."""
 
     marginals: Tensor
-    """`p(x_i = 1)`, `(D,)`."""
+    """`p(x_i = 1)`, `(D,)`"""
     pairs: Tensor
-    """`p(x_i = 1, x_j = 1)`, `(D, D)`; the marginals on the diagonal."""
+    """`p(x_i = 1, x_j = 1)`, `(D, D)`; the marginals on the diagonal"""
 
 
 def moments(energy: Energy, *, dtype: torch.dtype | None = None) -> Moments:
@@ -49,7 +49,7 @@ def moments(energy: Energy, *, dtype: torch.dtype | None = None) -> Moments:
 
     Args:
         energy: an energy of at most 20 bits, which knows their number (see `Energy.bits`).
-        dtype: of the states; that of the energy's parameters where not given.
+        dtype: precision of the states; by default that of the energy's parameters.
 
     Raises:
         InputError: too many bits, or an unknown number of them.
@@ -88,11 +88,12 @@ def check_enumerable(bits: int, name: str = "bits") -> None:
 
 
 def too_many_bits(bits: int, name: str = "bits") -> InputError:
+    """The error for a state space that is too large to enumerate."""
     return InputError(f"{name}: expected 0 to {ENUMERABLE_BITS} bits to enumerate, got {bits}")
 
 
 def _evaluated(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """All states with their energies, some at a time; in the energy's precision unless another is given."""
+    """All states with their energies, in chunks; in the energy's precision unless another is given."""
     check_enumerable(bits)
     for x in state_chunks(bits, dtype=dtype or dtype_of(energy), device=device_of(energy)):
         value = energy(x)
@@ -101,7 +102,7 @@ def _evaluated(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator
 
 
 def number(value: Tensor) -> float:
-    """The value of a `log Z`, or a `NumericalError` where it is none."""
+    """The value of a `log Z` as a number, or a `NumericalError` if it is NaN."""
     found = value.item()
     if not math.isfinite(found) and found != -math.inf:
         raise NumericalError(f"log Z: expected a number, got {found}; an energy is NaN or −inf")

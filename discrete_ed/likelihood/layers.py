@@ -1,4 +1,4 @@
-"""Exact answers for a restricted Boltzmann machine: the states of its smaller layer are enumerated."""
+"""Exact results for restricted Boltzmann machines, whose smaller layer is enumerated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from discrete_ed.states import state_chunks
 
 
 def _layers(energy: RBMEnergy) -> tuple[Tensor, Tensor, Tensor, bool]:
-    """`W` with the smaller layer as columns, the biases of rows and columns, in float64; are columns hidden?"""
+    """`W` with the smaller layer as columns, the biases of rows and columns, and whether columns are hidden;
+    float64."""
     check_kind(energy, RBMEnergy)
     check_enumerable(min(energy.weight.shape), "smaller layer")
     weight, visible, hidden = (
@@ -45,7 +46,8 @@ def rbm_log_z(energy: RBMEnergy) -> float:
 
 
 def rbm_marginals(energy: RBMEnergy) -> Tensor:
-    """`p(x_i = 1)` of the visible bits of a restricted Boltzmann machine, `(D,)`, float64, by the sum of `rbm_log_z`.
+    """`p(x_i = 1)` of the visible bits of a restricted Boltzmann machine, `(D,)`, float64, by the same enumeration as
+    `rbm_log_z`.
 
     Raises:
         InputError: both layers have more than 20 bits.

@@ -1,4 +1,4 @@
-"""The log partition function: summed where that is possible, else between two estimates of it."""
+"""The log partition function: summed exactly if that is possible, otherwise between two estimates."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from discrete_ed.states import check_states
 def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     """`log Z = log Σ_x exp(−E(x))` over all `2^D` states, exactly and in bounded memory, summed in float64.
 
-    Up to 20 bits all states are enumerated, frozen bits too; a larger `RBMEnergy` is summed over its smaller layer
-    (see `rbm_log_z`). For Ising models on a torus see `torus_log_z`; for all others `estimate_log_z` gives a bracket.
+    Up to 20 bits all states are enumerated, including frozen bits; a larger `RBMEnergy` is summed over its smaller
+    layer (see `rbm_log_z`). For Ising models on a torus see `torus_log_z`; for all others `estimate_log_z` gives a
+    bracket.
 
     Args:
         energy: an energy that knows its number of bits (see `Energy.bits`).
-        dtype: of the enumerated states; that of the energy's parameters where not given.
+        dtype: precision of the enumerated states; by default that of the energy's parameters.
 
     Raises:
         InputError: too many bits, or an unknown number of them.
@@ -48,7 +49,7 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
 
 
 def exact_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None) -> float | None:
-    """`log Z`, by the one way of `log_z` that can sum it; None where there is none."""
+    """`log Z` by the method of `log_z` that can sum it, or None if none can."""
     if bits <= ENUMERABLE_BITS:
         return enumerated_log_z(energy, bits, dtype)
     machine = of_kind(energy, RBMEnergy)
@@ -62,24 +63,24 @@ class LogPartition:
     """`log Z`, exact or in a bracket."""
 
     bracket: Bracket
-    """Estimates from below and above; where exact both are the number itself, with errors of zero."""
+    """estimates from below and above; if `log Z` is exact, both are its value, with errors of zero"""
     exact: bool
-    """Whether `log Z` was summed; else it was estimated by annealed importance sampling."""
+    """whether `log Z` was summed; otherwise it was estimated by annealed importance sampling"""
 
     @property
     def value(self) -> float:
-        """`log Z`; the middle of the two estimates where there are two."""
+        """`log Z`, or the middle of its two estimates."""
         return (self.bracket.lower + self.bracket.upper) / 2
 
     @property
     def low(self) -> float:
-        """The lowest that the estimates allow, each within 3 standard errors; `value` where exact."""
+        """The lowest value that the estimates allow, each within 3 standard errors; `value` if exact."""
         b = self.bracket
         return min(b.lower - 3 * b.lower_error, b.upper - 3 * b.upper_error)
 
     @property
     def high(self) -> float:
-        """The highest that the estimates allow, each within 3 standard errors; `value` where exact."""
+        """The highest value that the estimates allow, each within 3 standard errors; `value` if exact."""
         b = self.bracket
         return max(b.lower + 3 * b.lower_error, b.upper + 3 * b.upper_error)
 
@@ -97,7 +98,7 @@ def estimate_log_z(
     width: float = 0.1,
     generator: torch.Generator | None = None,
 ) -> LogPartition:
-    """`log Z` of an energy: exact where `log_z` can sum it, else bracketed by forward and reverse annealing.
+    """`log Z` of an energy: exact if `log_z` can sum it, otherwise bracketed by forward and reverse annealing.
 
     Annealing is `ais` with inverse temperatures equally spaced from 0 to 1: forward runs start at uniform states, and
     reverse runs at the ends of chains that start at rows of `x`. If those chains have not reached the energy's law,
@@ -105,13 +106,13 @@ def estimate_log_z(
 
     Args:
         x: states `(N, D)` at which chains may start, such as training data.
-        kernel: for the annealing and the chains; where not given that of `suitable_kernel` for annealing.
-        local: makes the local evaluation of an energy, such as `Exact` where it isn't differentiable in `x`; where not
-            given that of `local_for`.
+        kernel: kernel of the annealing and of the chains; by default that of `suitable_kernel` for annealing.
+        local: makes the local evaluation of an energy, such as `Exact` for one that isn't differentiable in `x`; by
+            default that of `local_for`.
         temperatures: number of inverse temperatures above 0.
-        steps: steps of the kernel at each.
-        runs: forward runs, and reverse runs.
-        burn_in: steps of the chains before the reverse runs.
+        steps: number of kernel steps at each inverse temperature.
+        runs: number of forward runs, and of reverse runs.
+        burn_in: number of steps of the chains from which the reverse runs start.
         width: the widest bracket, in nats, that passes without a warning.
 
     Raises:
@@ -144,8 +145,8 @@ def importance_log_z(
 ) -> tuple[float, float]:
     """`log Z` by importance sampling from uniform states, `log (2^D / n) Σ_k exp(−E(x_k))`, and its standard error.
 
-    The published comparisons of densities in the plane estimate it in this way. The estimate is too low on average
-    (Jensen), and far too low, without any sign of it, where the model fills a small part of the space;
+    The published comparisons of densities in the plane use this estimate. It is too low on average (Jensen's
+    inequality), and far too low, without any sign of it, if the model covers a small part of the space;
     `estimate_log_z` gives a bracket.
 
     Raises:
@@ -174,7 +175,7 @@ def importance_log_z(
 
 
 def check_batch(energy: Energy, x: Tensor) -> None:
-    """Raise `InputError` unless the states are bits `(N, D)`, at least one, that the energy takes, and all are free."""
+    """Raise `InputError` unless the states are bits `(N, D)`, at least one, that the energy accepts, all free."""
     check_states(x)
     if x.ndim != 2 or len(x) < 1:
         raise InputError(f"x: expected states of shape (N, D), at least one, got shape {tuple(x.shape)}")

@@ -16,14 +16,14 @@ from discrete_ed.likelihood.enumeration import number
 from discrete_ed.states import enumerate_states, to_spins
 
 MAX_RING = 12  # the shorter side of a torus; its transfer matrix takes 4^12 float64, 134 megabytes
-MAX_SAMPLED = 10  # the same for samples, which keep a matrix for every row
-BLOCK = 2**12  # samples made at once
+MAX_SAMPLED = 10  # the same for sampling, which keeps a matrix for every row
+BLOCK = 2**12  # number of samples made at once
 
 
 class _Rows:
-    """A torus cut into rows of its shorter side: the weights of a row by itself, and of two rows that follow.
+    """A torus divided into rows of its shorter side: the weights of each row, and of each pair of adjacent rows.
 
-    All weights are logarithms: those of strongly coupled and frustrated spins are too far apart for any scale.
+    All weights are logarithms, since those of strongly coupled and frustrated spins span too many orders of magnitude.
     """
 
     def __init__(self, energy: IsingEnergy, shape: tuple[int, int], most: int) -> None:
@@ -46,21 +46,25 @@ class _Rows:
         self.site, self.rows, self.columns = site, rows, columns
         self.s = to_spins(enumerate_states(columns, dtype=torch.float64))
         self.inside = self.s @ fields[site].T
-        last = columns if columns > 2 else columns - 1  # the bond around the ring, unless it is there already
+        last = (
+            columns if columns > 2 else columns - 1
+        )  # the bond around the ring, unless the two sites are joined already
         for c in range(last):
             bond = self.couplings[site[:, c], across[:, c]]
             self.inside += bond * self.s[:, c, None] * self.s[:, (c + 1) % columns, None]
 
     def between(self, r: int) -> Tensor:
-        """Couplings of row `r` with the one below, `(columns,)`; zero where these rows have had their bonds."""
+        """Couplings of row `r` with the row below, `(columns,)`; zero if the bonds of these rows were counted
+        before."""
         if r == self.rows - 1 and self.rows <= 2:
             return torch.zeros(self.columns, dtype=torch.float64)
         return self.couplings[self.site[r], self.down[r]]
 
     def log_weights(self) -> Iterator[Tensor]:
-        """For each row, the log weight `(2^L, 2^L)` of every first row with every state of it, all between summed.
+        """For each row, the log weight `(2^L, 2^L)` of the states of the first row and of this row, summed over all
+        between.
 
-        What is yielded last belongs to the first row again: its trace, of weights, is Z.
+        The last matrix belongs to the first row again, so the trace of its weights is Z.
         """
         states = 2**self.columns
         weights = torch.full((states, states), -torch.inf, dtype=torch.float64)
@@ -80,8 +84,8 @@ def torus_log_z(energy: IsingEnergy, shape: tuple[int, int]) -> float:
     """`log Z` of an Ising model on a torus with any bonds and fields, by transfer matrices in float64.
 
     Site `(r, c)` is bit `r · columns + c`. Each row of the shorter side, `L` spins, is a state of `2^L`; the matrix of
-    weights between the first row and the current one, `4^L` numbers, is moved on site by site, in logarithms. A side of
-    two has one bond between its two sites, a side of one none.
+    weights between the first row and the current one, `4^L` numbers, is updated site by site, in logarithms. A side of
+    two has one bond between its two sites, a side of one has none.
 
     Args:
         shape: rows and columns; the shorter side at most 12.
@@ -104,11 +108,11 @@ def torus_sample(
 ) -> Tensor:
     """Independent samples from exactly the law of an Ising model on a torus, any bonds and fields, `(count, D)`.
 
-    The transfer matrices of `torus_log_z` give the law of the first row, and of each row given the first one and the
-    next. So it costs the same at every temperature, and frustration doesn't matter.
+    The transfer matrices of `torus_log_z` give the law of the first row, and of each row given the first and the next
+    row. So the cost is the same at every temperature and for frustrated models.
 
     Args:
-        count: how many samples.
+        count: number of samples.
         shape: rows and columns; the shorter side at most 10 (memory grows as `rows · 4^L`).
 
     Raises:
@@ -144,7 +148,8 @@ def _on_cpu(generator: torch.Generator | None) -> torch.Generator | None:
 
 
 def kaufman_log_z(rows: int, columns: int, coupling: float) -> float:
-    """`log Z` of the ferromagnetic Ising model of one coupling on a finite torus, without fields, in closed form.
+    """`log Z` of the ferromagnetic Ising model with one common coupling on a finite torus, without fields, in closed
+    form.
 
     With `K` the coupling (`J` of `IsingEnergy`, each pair once), `m` rows, `n` columns and
     `cosh γ_k = cosh 2K coth 2K − cos(πk/n)`, where `γ_0 = 2K + log tanh K` keeps its sign:

@@ -1,4 +1,4 @@
-"""Metrics: whether chains have mixed, and how far two sets of states are apart."""
+"""Metrics: diagnostics of chains, and distances between two sets of states."""
 
 from discrete_ed.metrics.diagnostics import Diagnosis, diagnose, ess_bulk, ess_tail, hamming_jump, rhat
 from discrete_ed.metrics.export import to_arviz

@@ -1,7 +1,7 @@
 """Have the chains mixed? Convergence, effective sample sizes, acceptance, and how far chains jump.
 
 Samples of chains, which the literature calls draws, have the shape `(chain, draw, …)`, as in ArviZ. For a quantity that
-never changes in any chain every statistic is NaN, since nothing is known about its mixing.
+never changes in any chain every statistic is NaN, since its mixing can't be assessed.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from discrete_ed.errors import InputError
 from discrete_ed.samplers import State
 
 CHUNK = 2**22
-"""draws that are processed at once"""
+"""number of draws that are processed at once"""
 
 
 def rhat(draws: Tensor) -> Tensor:
-    """Rank-normalised split R̂: the larger of that of the draws and that of their distances from the median.
+    """Rank-normalised split R̂: the larger of R̂ of the draws and R̂ of their distances from the median.
 
     Each chain is split into two halves of `N` draws; the draws are replaced by `z = Φ⁻¹((r − 3/8) / (S + 1/4))` with
     `r` their average ranks among all `S`; and `R̂ = √(((N − 1)/N W + B/N) / W)` with `W` the mean variance within the
-    halves and `B/N` the variance of their means. It is near 1 where all chains sample the same law;
-    distrust it above 1.01.
+    halves and `B/N` the variance of their means. It is near 1 if all chains sample the same law;
+    above 1.01 the chains have not mixed.
 
     Args:
         draws: `(chain, draw, …)`, at least four draws.
 
     Returns:
-        R̂ of shape `(…)`, float64; NaN where every half of every chain is constant, or a draw isn't finite.
+        R̂ of shape `(…)`, float64; NaN if every half of every chain is constant, or a draw isn't finite.
 
     Raises:
         InputError: fewer than two dimensions or four draws.
@@ -51,7 +51,7 @@ def rhat(draws: Tensor) -> Tensor:
 
 
 def ess_bulk(draws: Tensor) -> Tensor:
-    """Bulk effective sample size: how many independent draws the rank-normalised split chains are worth.
+    """Bulk effective sample size: the number of independent draws that the rank-normalised split chains are worth.
 
     With `ρ_t` the autocorrelation over all chains (which includes their disagreement), the sums `ρ_{2k} + ρ_{2k+1}` are
     taken before the first negative one and made monotone, and the size is `S / (−1 + 2 Σ_t ρ_t)`, at most `S log10 S`.
@@ -77,7 +77,7 @@ def ess_bulk(draws: Tensor) -> Tensor:
 def ess_tail(draws: Tensor) -> Tensor:
     """Tail effective sample size: the smaller of those of the indicators `x <= q` of the 5% and the 95% quantile.
 
-    An indicator that is the same for all draws is left out, since it says nothing; for a bit only one remains.
+    An indicator that is the same for all draws is left out; for a bit only one indicator remains.
 
     Args:
         draws: `(chain, draw, …)`, at least four draws.
@@ -98,7 +98,7 @@ def ess_tail(draws: Tensor) -> Tensor:
 
 
 def hamming_jump(bits: Tensor) -> Tensor:
-    """The mean number of bits that differ between one draw and the next, for each chain: `(C, N, D)` to `(C,)`.
+    """The mean number of bits that differ between consecutive draws, for each chain: `(C, N, D)` to `(C,)`.
 
     Raises:
         InputError: another number of dimensions, or fewer than two draws.
@@ -113,37 +113,37 @@ def hamming_jump(bits: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How well chains have mixed; all tensors are float64."""
+    """Diagnostics of the mixing of chains; all tensors are float64."""
 
     rhat: Tensor
-    """R̂ of each bit, `(D,)`; NaN for a bit that never changed, such as a frozen one."""
+    """R̂ of each bit, `(D,)`; NaN for a bit that never changed, such as a frozen one"""
     ess_bulk: Tensor
-    """Bulk effective sample size of each bit, `(D,)`."""
+    """bulk effective sample size of each bit, `(D,)`"""
     ess_tail: Tensor
-    """Tail effective sample size of each bit, `(D,)`."""
+    """tail effective sample size of each bit, `(D,)`"""
     energy_rhat: float
-    """R̂ of the energy."""
+    """R̂ of the energy"""
     energy_ess_bulk: float
-    """Bulk effective sample size of the energy."""
+    """bulk effective sample size of the energy"""
     energy_ess_tail: float
-    """Tail effective sample size of the energy."""
+    """tail effective sample size of the energy"""
     acceptance: Tensor
-    """The share of the kept steps in which each chain's proposal was accepted (or a bit changed), `(C,)`."""
+    """share of the kept steps in which the proposal of each chain was accepted (or a bit changed), `(C,)`"""
     jump: Tensor
-    """Bits that differ between one kept draw and the next, on average, for each chain, `(C,)`."""
+    """mean number of bits that differ between consecutive kept draws, for each chain, `(C,)`"""
     seconds: float
-    """Wall-clock time that the draws took; NaN where they existed before they were diagnosed."""
+    """wall-clock time in which the draws were made; NaN if they were made before the diagnosis"""
     evaluations: int
-    """Local evaluations that all chains together made for these draws."""
+    """number of local evaluations of all chains together for these draws"""
 
     @property
     def ess_per_second(self) -> float:
-        """Bulk effective draws of the energy for each second."""
+        """Bulk effective sample size of the energy for each second."""
         return self.energy_ess_bulk / self.seconds
 
     @property
     def ess_per_evaluation(self) -> float:
-        """Bulk effective draws of the energy for each local evaluation of one state."""
+        """Bulk effective sample size of the energy for each local evaluation of one state."""
         return self.energy_ess_bulk / self.evaluations
 
 
@@ -151,7 +151,7 @@ def diagnose(states: Iterable[State], *, evaluations: int = 1) -> Diagnosis:
     """The diagnosis of the states that a chain goes through: R̂, effective sample sizes, acceptance, jumps, cost.
 
     The bits and energies of all states are kept in memory: `C · N · D` numbers. Use `itertools.islice` to leave out a
-    burn-in and to end the chain, which by itself never ends; thin with `chain(…, thin=…)`.
+    burn-in and to end the chain, which is endless; thin with `chain(…, thin=…)`.
 
     Args:
         states: the states to diagnose. An iterator is timed while it is consumed, from the first state on.
@@ -195,7 +195,7 @@ def diagnose(states: Iterable[State], *, evaluations: int = 1) -> Diagnosis:
 
 
 def _per_quantity(draws: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
-    """A statistic of chains `(K, C, N)`, for draws `(C, N, …)`; NaN where it can't be known."""
+    """A statistic of chains `(K, C, N)`, for draws `(C, N, …)`; NaN where it is undefined."""
     if draws.ndim < 2 or draws.shape[0] < 1 or draws.shape[1] < 4:
         raise InputError(f"draws: expected (chain, draw, …) with at least four draws, got {tuple(draws.shape)}")
     x = draws.detach().flatten(2).movedim(-1, 0) if draws.ndim > 2 else draws.detach().unsqueeze(0)
@@ -238,7 +238,7 @@ def _rhat(x: Tensor) -> Tensor:
     halves = _split(x)
     folded = (halves - _quantile(halves, 0.5)).abs()
     bulk, fold = (_plain_rhat(_normal_scores(y)) for y in (halves, folded))
-    return torch.fmax(bulk, fold)  # the fold is constant where half of the bits are one
+    return torch.fmax(bulk, fold)  # the fold is constant if half of the bits are one
 
 
 def _plain_rhat(x: Tensor) -> Tensor:
@@ -257,7 +257,7 @@ def _tail(x: Tensor) -> Tensor:
 
 
 def _ess(x: Tensor) -> Tensor:
-    """Effective sample size of chains `(K, C, N)` as they are, `(K,)`."""
+    """Effective sample size of chains `(K, C, N)`, without rank normalisation, `(K,)`."""
     _, chains, draws = x.shape
     centred = x - x.mean(-1, keepdim=True)
     spectrum = torch.fft.rfft(centred, 2 * draws).abs().square()

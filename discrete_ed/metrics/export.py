@@ -1,4 +1,4 @@
-"""Chains for other programs."""
+"""Export of chains to other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def to_arviz(states: Iterable[State]) -> Any:
     apply.
 
     Raises:
-        InputError: no states; ArviZ, which is optional, is not installed or is of another major version than 0.
+        InputError: no states; ArviZ, which is optional, is not installed, or has another major version than 0.
 
     Source: Kumar, Carroll, Hartikainen and Martin 2019, Journal of Open Source Software 4, 1143.
 

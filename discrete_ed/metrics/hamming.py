@@ -13,11 +13,11 @@ from discrete_ed.errors import InputError
 from discrete_ed.metrics.two_sample import PERMUTATIONS, Floats, TwoSampleTest, two_sample_test, u_statistic
 from discrete_ed.states import check_states
 
-ROWS = 1024  # rows of a kernel matrix at once
+ROWS = 1024  # number of rows of the kernel matrix that are computed at once
 
 
 class Repeats(NamedTuple):
-    """The values of a statistic for several independent sets, with their mean and scatter."""
+    """The values of a statistic for several independent sets, with their mean and standard deviation."""
 
     mean: float
     sd: float
@@ -57,7 +57,7 @@ def hamming_mmd(x: Tensor, y: Tensor, *, rate: float = 0.1) -> float:
 
 
 def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float = 0.1) -> Repeats:
-    """`hamming_mmd` of consecutive sets of `size` states, `x` against `y`, as often as both have enough rows.
+    """`hamming_mmd` of consecutive sets of `size` states, `x` against `y`, for as many sets as both have rows.
 
     The published protocol takes the mean of 10 repeats of 4,000 against 4,000. Two independent samples of the true law
     give the noise floor, which is what a perfect model would score.
@@ -86,7 +86,7 @@ def hamming_test(
 ) -> TwoSampleTest:
     """`hamming_mmd` with its permutation test (`p_value`) and its bootstrap `interval`, see `two_sample_test`.
 
-    Use it for sets that are too small for `hamming_mmd_repeats`, whose scatter estimates the error only if there are
+    Use it for sets that are too small for `hamming_mmd_repeats`, whose standard deviation estimates the error only with
     many repeats. Both the test and the interval assume that the states of a set are independent.
 
     Args:

@@ -20,14 +20,14 @@ from discrete_ed.runtime.distributed import share, summed
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 KernelFunction = Callable[[Floats, Floats], Floats]
-"""Rows `(m, K)` and `(n, K)` to `(m, n)`; 1 for equal rows."""
+"""a function of rows `(m, K)` and `(n, K)` to kernel values `(m, n)`; 1 for equal rows"""
 
 T = TypeVar("T", float, Floats)
 
 CELLS = 2**23  # entries of the kernel matrix that are held at once, 64 MB
 PERMUTATIONS = 999  # also the number of bootstrap resamples
-COVERAGE = 0.95
-TIES = 1e-12  # rounding must not tell equal estimates apart
+COVERAGE = 0.95  # of bootstrap intervals
+TIES = 1e-12  # estimates that differ by less count as equal, since rounding errors must not decide
 
 
 def v_statistic(xx: T, xy: T, yy: T, m: int, n: int) -> T:
@@ -61,14 +61,14 @@ def u_statistic(xx: T, xy: T, yy: T, m: int, n: int) -> T:
 
 
 def merge(x: Floats, y: Floats) -> tuple[Floats, Counts]:
-    """The distinct rows `(U, K)` of two sets `(m, K)` and `(n, K')`, and the place among them of each row `(m + n,)`.
+    """The distinct rows `(U, K)` of two sets `(m, K)` and `(n, K')`, and the index among them of each row `(m + n,)`.
 
     The shorter rows are padded with zeros on the right.
     """
     width = max(x.shape[1], y.shape[1])
     x, y = (np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) for rows in (x, y))
     both = np.concatenate([x, y])
-    found: dict[bytes, int] = {}  # sorting all rows would take longer than all the rest where many are equal
+    found: dict[bytes, int] = {}  # sorting all rows would dominate the time if many are equal
     seen = np.array([found.setdefault(row.tobytes(), len(found)) for row in both])
     rows, place = np.unique(both[np.unique(seen, return_index=True)[1]], axis=0, return_inverse=True)
     return rows, place.ravel()[seen]
@@ -78,8 +78,9 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
     """MMD² between two sets of feature rows `(m, K)` and `(n, K')`, the shorter padded with zeros on the right.
 
     The V-statistic is `mean k(x, x') + mean k(y, y') − 2 mean k(x, y)` over all pairs. The U-statistic
-    (`unbiased=True`) leaves the pairs of an item with itself out of the first two means: it expects the true MMD²,
-    hence zero under equality, where it is often negative (Gretton et al. 2012, JMLR 13, eq. 3 and 5).
+    (`unbiased=True`) leaves the pairs of an item with itself out of the first two means. Its expectation is the true
+    MMD², so it is zero on average, and often negative, if the laws are equal (Gretton et al. 2012, JMLR 13, eq. 3 and
+    5).
 
     Raises:
         InputError: the U-statistic of a set with fewer than two rows.
@@ -119,7 +120,7 @@ class TwoSampleTest:
     def interval(self) -> tuple[float, float] | None:
         """The central 95% of the resampled estimates, or None if one of the sets has a single item.
 
-        The resampled estimates vary about the observed one as that varies about its mean.
+        The resampled estimates vary around the observed one as that varies around its mean.
         """
         if len(self.resampled) == 0:
             return None
@@ -128,11 +129,12 @@ class TwoSampleTest:
 
 
 def joint_p_value(tests: Sequence[TwoSampleTest]) -> float:
-    """One p-value for several statistics: the smallest of their p-values, corrected for having looked at all of them.
+    """One p-value for several statistics: the smallest of their p-values, corrected for multiple testing.
 
     The tests must come from the same seed and set sizes, so that the k-th permutation is the same in all of them. Each
     permutation has the p-values that it would have had as the observation. The smallest p-value of the observation is
-    ranked among the smallest p-values of the permutations. The test is powerful if some statistic tells the sets apart.
+    ranked among the smallest p-values of the permutations. The test is powerful if at least one statistic distinguishes
+    the sets.
 
     Source: Tippett 1931, The Methods of Statistics; Westfall and Young 1993, Resampling-Based Multiple Testing.
     """
@@ -154,7 +156,7 @@ def mean_test(tests: Sequence[TwoSampleTest]) -> TwoSampleTest:
 
 class _Resamples(NamedTuple):
     counts: Floats
-    """how often each resample holds each row, `(P, U)`"""
+    """how often each row occurs in each resample, `(P, U)`"""
     squares: Floats
     """the sum of the items' squared multiplicities in each resample, `(P,)`"""
 
@@ -182,8 +184,8 @@ def two_sample_test(
     varies too much, even where it should not vary at all, because the items of its sum also stand in `w`: its variance
     is too large by twice that of `Q`, to first order in `1/m` and `1/n`. The factor `a² = max(0, 1 − 2 var Q / var L)`
     corrects this. For repeated samples of ego graphs, 40 against 200, the standard deviation of the resampled estimates
-    was .93 to 1.5 times that of the estimate, and the interval held the true value in 90 to 100% of the repeats: least
-    often where the laws differ, most often where they are equal.
+    was 0.93 to 1.5 times that of the estimate, and the interval contained the true value in 90 to 100% of the repeats:
+    least often if the laws differ, most often if they are equal.
 
     The same seed and set sizes give the same permutations, whatever the features. Memory: about `5 P U` numbers and one
     block of the kernel matrix.
@@ -233,7 +235,7 @@ def two_sample_test(
     if not resamples:
         return TwoSampleTest(observed, permuted, np.zeros(0))
     for form, resampled, size in ((xx[0], from_x, m), (yy[0], from_y, n)):
-        mean = (form - size) / (size * (size - 1))  # of the kernel over pairs of different items
+        mean = (form - size) / (size * (size - 1))  # mean of the kernel over pairs of different items
         quadratic -= (1 - mean) * (resampled.squares - size) / size**2
     spread = float(linear.var())
     shrink = max(0.0, 1 - 2 * float(quadratic.var()) / spread) ** 0.5 if spread > 0 else 0.0
@@ -254,7 +256,7 @@ def _counts(places: Counts, rows: int) -> Floats:
 
 
 def _resamples(places: Counts, rows: int, resamples: int, rng: np.random.Generator) -> _Resamples:
-    """Sets of as many items, sampled with replacement."""
+    """Resamples of a set: sets of the same number of items, sampled with replacement."""
     found = _Resamples(np.zeros((resamples, rows)), np.zeros(resamples))
     for k in range(resamples):
         items = rng.integers(len(places), size=len(places))

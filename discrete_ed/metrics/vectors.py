@@ -9,9 +9,9 @@ from discrete_ed.metrics.two_sample import u_statistic
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """`‖μ_a − μ_b‖² + Tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½)` of two sets of vectors `(N, D)`, from their own coordinates.
+    """`‖μ_a − μ_b‖² + Tr(Σ_a + Σ_b − 2 (Σ_a Σ_b)^½)` of two sets of vectors `(N, D)`.
 
-    No classifier is involved, unlike in the Fréchet inception distance.
+    Unlike the Fréchet inception distance it uses the coordinates themselves, not features of a classifier.
 
     Source: Dowson and Landau 1982, Journal of Multivariate Analysis 12, 450–455.
 
@@ -41,6 +41,8 @@ def gaussian_mmd(a: Tensor, b: Tensor, scale: float) -> float:
         return (-torch.cdist(x, y).double().square() / (2 * scale**2)).exp()
 
     def within(x: Tensor) -> float:
-        return kernel(x, x).fill_diagonal_(1.0).sum().item()  # rounding leaves distances of a point to itself
+        return (
+            kernel(x, x).fill_diagonal_(1.0).sum().item()
+        )  # rounding errors can make the distance of a point to itself nonzero
 
     return u_statistic(within(a), kernel(a, b).sum().item(), within(b), len(a), len(b))

@@ -1,4 +1,4 @@
-"""What every perturbation offers."""
+"""The interface of perturbations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discrete_ed.errors import InputError
 
 
 class Contrast(NamedTuple):
-    """The states that each data point is compared with, as sums over `y` and over the `x'` that might become `y`."""
+    """The states that each data point is compared with, as sums over `y` and over the `x'` that could become `y`."""
 
     states: Tensor
     """`x'`, `(B, K, D)`; the first is the data point itself."""
@@ -44,7 +44,7 @@ class Perturbation:
     def contrast(
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
-        """The data point, weighed `w / M`, and `M` negatives, each weighed `1 / M`, for one sampled `y`."""
+        """The data point with weight `w / M`, and `M` negatives with weight `1 / M` each, for one sampled `y`."""
         negatives = self.negatives(x, energy.free(x), m, generator=generator)
         return weighted_contrast(x, negatives, w, x.new_zeros(len(x), m + 1))
 

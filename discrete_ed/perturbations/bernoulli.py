@@ -1,4 +1,4 @@
-"""Noise on every bit, and an informed proposal that undoes it."""
+"""Bernoulli noise on every bit, and a proposal of negatives that is informed by the energy."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Bernoulli(Perturbation):
         epsilon: ε, the probability that a bit flips, in (0, ½].
         flips: the expected number of flips, so that ε = flips / (free bits), at most ½; for states that differ in
             their number of free bits, such as graphs. A pair `(low, high)` samples that number log-uniformly, once
-            for each state and shared by `y` and its copies, which makes the loss a mixture over noise levels: near
-            and far states at once, at no extra cost.
+            for each state and shared by `y` and its copies, which makes the loss a mixture over noise levels: it
+            compares near and far states at once, at no extra cost.
 
     Source: Schröder et al. 2023, arXiv 2307.07595 (discrete energy discrepancy).
 
@@ -57,7 +57,7 @@ class Bernoulli(Perturbation):
         assert self.flips is not None
         if not isinstance(self.flips, Sequence):
             return self.flips, self.flips
-        low, high = self.flips  # a list, too, as JSON has it
+        low, high = self.flips  # a list is accepted as well, since JSON has no tuples
         return low, high
 
     def rates(self, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -93,30 +93,30 @@ class Bernoulli(Perturbation):
 
 @dataclass(frozen=True)
 class Informed(Perturbation):
-    """Bernoulli noise, undone by importance sampling from a proposal that knows the energy around `y`.
+    """Bernoulli noise whose negatives are sampled from a proposal that uses the energy around `y`.
 
-    `y ~ q(·|x)` is sampled from the noise. Then `x'` flips each free bit of `y` on its own with log-odds
-    `logit ε − τ Δ_i(y)`: the noise tilted by the local energy differences. The weight is kept,
-    `log q(y|x')/ρ_y(x') = c(y) + τ Σ_{i: x'_i ≠ y_i} Δ_i(y)`, so that the target is the same energy discrepancy. Were
-    the bits independent, `ρ_y` at τ = 1 would be the model's own `p(x|y)` and a single negative exact; τ = 0 is the
-    plain noise.
+    `y ~ q(·|x)` is sampled from the noise. Then `x'` flips each free bit of `y` independently with log-odds
+    `logit ε − τ Δ_i(y)`: the noise tilted by the local energy differences. Importance weights correct for it,
+    `log q(y|x')/ρ_y(x') = c(y) + τ Σ_{i: x'_i ≠ y_i} Δ_i(y)`, so that the loss is the same energy discrepancy. If
+    the bits were independent, `ρ_y` at τ = 1 would be the posterior `p(x|y)` of the model, and a single negative would
+    be exact; τ = 0 is the plain noise.
 
-    *Forgets* what the noise does. *Costs* `1 + M` energies and one local evaluation of `y`. *Choose it* where plain
+    *Forgets* the same as the noise. *Costs* `1 + M` energies and one local evaluation of `y`. *Choose it* if plain
     negatives are separated from data easily, that is for noise of more than a few flips: the same noise then needs far
-    fewer negatives. `w = 1` keeps its meaning, since the data point gets its own weight: the minimiser is the truth for
-    every `M`. With `w = 0` and bits that move together the weights are heavy-tailed; then lower τ. The proposal
-    carries no gradient.
+    fewer negatives. `w = 1` keeps its meaning, since the data point is weighted like the negatives: the minimiser is
+    the truth for every `M`. With `w = 0` and strongly dependent bits the weights are heavy-tailed; then lower τ. The
+    proposal carries no gradient.
 
     Args:
         noise: the perturbation.
         tilt: τ, in [0, 1].
-        local: what gives the differences: `Exact`, cheap where `flip_delta` has a closed form, or `Taylor`, one
-            gradient, where it hasn't. Either way the weights are exact.
+        local: the local evaluation that gives the differences: `Exact`, which is cheap if `flip_delta` has a closed
+            form, or `Taylor`, which costs one gradient. The weights are exact with both.
 
     Raises:
-        InputError: other noise, or τ outside [0, 1].
+        InputError: noise other than `Bernoulli`, or τ outside [0, 1].
 
-    Source: ours; the proposals are those of locally informed samplers, Zanella 2020, arXiv 1711.07424.
+    Source: this package; the proposals are those of locally informed samplers, Zanella 2020, arXiv 1711.07424.
 
     >>> from discrete_ed import IsingEnergy, energy_discrepancy
     >>> field = IsingEnergy(torch.zeros(1, 1), fields=torch.tensor([0.7]))
@@ -140,14 +140,14 @@ class Informed(Perturbation):
     def contrast(
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
-        """The data point and `M` samples of the tilted proposal, weighed by `q(y|x')/ρ_y(x')`."""
+        """The data point and `M` samples of the tilted proposal, weighted by `q(y|x')/ρ_y(x')`."""
         free = energy.free(x)
         rates = self.noise.rates(free, generator=generator)
         u = torch.rand(len(x), m + 1, x.shape[-1], generator=generator, device=x.device)
         moved = (u[:, 0] < rates) & free
         y = (x - moved.to(x.dtype)).abs()
-        # Where y or its neighbour has probability zero the difference is no guide: two such flips together may be
-        # possible. The noise is then left as it is; the weights belong to the proposal that is used.
+        # If y or its neighbour has probability zero, the difference says nothing: two such flips together may be
+        # possible. The noise is then not tilted; the weights are those of the proposal that is used.
         delta = self.local(energy)(y).delta.nan_to_num(0.0, 0.0, 0.0)
         delta = (self.tilt * delta).masked_fill(~free, torch.inf)
         odds = rates.logit().to(x.dtype)

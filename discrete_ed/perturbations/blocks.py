@@ -14,26 +14,27 @@ from discrete_ed.errors import InputError
 from discrete_ed.perturbations.base import Contrast, Perturbation, check_epsilon, distances
 from discrete_ed.states import enumerate_states, to_matrix, triangle_index, triangle_nodes
 
-MAX_BLOCK = 10  # bits whose states are enumerated
+MAX_BLOCK = 10  # largest number of bits of a block, whose states are enumerated
 
 
 @dataclass(frozen=True)
 class Block(Perturbation):
-    """Bernoulli noise on a random block `S` of `k` free bits, whose `2^k` states are enumerated: no estimate, no bias.
+    """Bernoulli noise on a random block `S` of `k` free bits, whose `2^k` states are enumerated without error.
 
     `y` shows which block was chosen, keeps the other bits, and flips each bit of `S` with probability ε. All states
     that differ from `x` inside the block are evaluated, so the contrastive potential and the expectation over `y_S`
-    are sums; `m` and `w` play no part. The choice of the block is the only randomness.
+    are exact sums; `m` and `w` have no effect. The choice of the block is the only randomness.
 
-    *Forgets* bits of a known block. *Costs* `2^k` energies. *Choose it* when nothing may depend on `M`, `w` or ε: the
-    minimiser is the truth for every `k` and ε, and ε = ½, which is block pseudo-likelihood (less `k log 2`), is rarely
-    beaten. It sees no move of more than `k` bits, so well separated modes are weighed by chance.
+    *Forgets* bits of a known block. *Costs* `2^k` energies. *Choose it* if the result must not depend on `M`, `w` or ε:
+    the minimiser is the truth for every `k` and ε, and ε = ½, which is block pseudo-likelihood (less `k log 2`), is
+    rarely beaten. It compares no states that differ in more than `k` bits, so the relative weight of well separated
+    modes is hardly learned.
 
     Args:
         size: `k`, bits of a block, 1 to 10; a state with fewer free bits has all of them in its block.
         epsilon: ε, in (0, ½].
 
-    Source: ours; ε = ½ is the composite likelihood of Lindsay 1988, Contemporary Mathematics 80, 221–239.
+    Source: this package; ε = ½ is the composite likelihood of Lindsay 1988, Contemporary Mathematics 80, 221–239.
 
     >>> from discrete_ed import IsingEnergy, energy_discrepancy
     >>> loss = energy_discrepancy(IsingEnergy(4), torch.zeros(2, 4), Block(size=3))
@@ -57,14 +58,14 @@ class Block(Perturbation):
     def contrast(
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
-        """All states of a block, the data point first; `m` and `w` play no part."""
+        """All states of a block, the data point first; `m` and `w` have no effect."""
         free = energy.free(x)
         block = self.sample_block(x, free, generator=generator)
         k = block.shape[1]
         patterns = enumerate_states(k, dtype=x.dtype, device=x.device)
         flips = x.new_zeros(len(x), 2**k, x.shape[1])
         flips.scatter_(2, block.unsqueeze(1).expand(-1, 2**k, -1), patterns.expand(len(x), -1, -1))
-        # Patterns that differ in frozen bits only name one state; q sums to one over them, so they cancel.
+        # Patterns that differ only in frozen bits denote the same state; q sums to one over them, so they cancel.
         states = (x.unsqueeze(1) - flips * free.unsqueeze(1)).abs()
         distance = distances(patterns)
         log_q = distance * log(self.epsilon) + (k - distance) * log(1 - self.epsilon)  # row y, column x'
@@ -87,9 +88,9 @@ class Block(Perturbation):
 class NodeBlock(Block):
     """The block of all pairs among a few random nodes of a graph: six edges of four nodes, 64 states.
 
-    States are graphs (the upper triangle with the diagonal). A motif of so many nodes is forgotten as a whole, which
-    six edges chosen anywhere seldom are. *Costs* `2^k` energies, `k = n (n − 1) / 2`. *Choose it* for graphs whose
-    small motifs matter. A graph with fewer nodes has all its edges in the block.
+    States are graphs (the upper triangle with the diagonal). A motif of that many nodes is forgotten as a whole,
+    which six edges chosen anywhere seldom achieve. *Costs* `2^k` energies, `k = n (n − 1) / 2`. *Choose it* for graphs
+    whose small motifs matter. A graph with fewer nodes has all its edges in the block.
 
     Args:
         size: `n`, nodes of a block, 2 to 5.
@@ -110,7 +111,7 @@ class NodeBlock(Block):
         check_epsilon(self.epsilon)
 
     def sample_block(self, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """The positions of the edges among random nodes that exist, where there are enough of them: `(B, k)`."""
+        """The positions of the edges among random nodes that exist, if enough nodes exist: `(B, k)`."""
         exists = to_matrix(x).diagonal(dim1=-2, dim2=-1).bool()
         keys = torch.rand(exists.shape, generator=generator, device=x.device).masked_fill(~exists, -1.0)
         nodes = keys.topk(min(self.size, exists.shape[1]), dim=1).indices

@@ -1,4 +1,4 @@
-"""Moves to a neighbour, and deterministic transforms."""
+"""Perturbations that move to a neighbour, and deterministic transforms."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from discrete_ed.perturbations.base import Perturbation, distances
 class Grid(Perturbation):
     """`y` flips one free bit of `x`, chosen uniformly; `x'` flips one of `y`: two bits apart, or `x` again. Symmetric.
 
-    *Forgets* one bit, at a place that `y` doesn't show. *Costs* `1 + M` energies. *Choose it* to compare with published
-    results. It compares states of equal parity only, so that the ratio of the mass on odd to that on even states stays
-    as it was at the start; `losses.single_site_discrepancy`, which knows the site, has no such gap, sums over all sites
-    exactly and is cheaper.
+    *Forgets* one bit, at a position that `y` doesn't reveal. *Costs* `1 + M` energies. *Choose it* to compare with
+    published results. It compares states of equal parity only, so that the ratio of the mass on odd to that on even
+    states stays as it was at the start; `losses.single_site_discrepancy`, which knows the site, has no such gap, sums
+    over all sites exactly and is cheaper.
 
     Source: Schröder et al. 2023, arXiv 2307.07595 (the grid neighbourhood).
 
@@ -48,8 +48,8 @@ class MeanPool(Perturbation):
     A deterministic transform: `q(y|x)` is 0 or 1. A uniform permutation of the free bits inside each window samples
     `x'` exactly.
 
-    *Forgets* where in its window each one stands. *Costs* `1 + M` energies. *Choose it* for images, as a coarse view,
-    beside another perturbation: the law of the counts themselves is not forgotten, hence not learned.
+    *Forgets* the position of each one in its window. *Costs* `1 + M` energies. *Choose it* for images, as a coarse
+    view, together with another perturbation: the law of the counts themselves is not forgotten, hence not learned.
 
     Args:
         windows: the window of each bit, `D` labels.
@@ -72,7 +72,7 @@ class MeanPool(Perturbation):
         return cls(tuple(r // size * across + c // size for r in range(height) for c in range(width)))
 
     def negatives(self, x: Tensor, free: Tensor, m: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Bits are sorted by window, the free ones of a window before its frozen ones, the former in random order."""
+        """Within each window the free bits are permuted at random; frozen bits keep their values."""
         if len(self.windows) != x.shape[-1]:
             raise InputError(f"windows: expected the window of each of {x.shape[-1]} bits, got {len(self.windows)}")
         window = torch.tensor(self.windows, device=x.device, dtype=torch.float64)

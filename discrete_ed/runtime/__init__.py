@@ -1,1 +1,2 @@
-"""What a long run needs: files that are whole, checkpoints, several processes, signals. Imports nothing by itself."""
+"""What a long run needs: files written atomically, checkpoints, several processes, signals. Imports nothing by
+itself."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: a folder for each saved step, from which the run goes on as if it had never stopped."""
+"""Checkpoints of a run: a folder for each saved step, from which a run resumes as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class Saved(NamedTuple):
 
     step: int
     state: dict[str, Any]
-    """The state of each thing by name, tensors on the CPU."""
+    """the state of each saved object by its name, tensors on the CPU"""
 
 
 class Checkpoints:
     """The last checkpoints of a run: `FOLDER/step-000123/` with tensors, state and a manifest.
 
-    A *thing* is a `torch.Generator`, a `numpy.random.Generator`, or anything with `state_dict` and `load_state_dict`
-    (a module, an optimizer, batches, a replay buffer); a tensor, array, number, string, list or dictionary is saved as
-    it is. Tensors go into safetensors, the rest into JSON, so that nothing is unpickled; the manifest holds the
-    schema's version and the SHA-256 of both. A checkpoint is there as a whole or not at all: temporary name, fsync,
-    rename.
+    A *thing* that can be saved is a `torch.Generator`, a `numpy.random.Generator`, or anything with `state_dict` and
+    `load_state_dict` (a module, an optimizer, batches, a replay buffer); a tensor, array, number, string, list or
+    dictionary is saved as it is. Tensors go into safetensors, the rest into JSON, so that nothing is unpickled; the
+    manifest holds the schema's version and the SHA-256 of both. A checkpoint is complete or absent, since it is written
+    under a temporary name, flushed to the disk (fsync), and then renamed.
 
     Args:
-        folder: where to save; made when first needed. Inside `processes()` each rank saves a state of its own, rank
-            `r > 0` in `FOLDER/rank-r`, and all go on from the same step.
-        things: what to save and restore each time besides what `save` and `restore` are handed: the generators that
-            a loss draws from, the run folder.
+        folder: where to save; created when first needed. Inside `processes()` each rank saves its own state, rank
+            `r > 0` in `FOLDER/rank-r`, and all ranks resume from the same step.
+        things: what to save and restore each time in addition to the arguments of `save` and `restore`: the random
+            generators of a loss, the run folder.
         every: seconds from one checkpoint to the next, see `due`.
-        keep: how many of the last checkpoints stay.
+        keep: number of checkpoints that are kept; older ones are removed.
 
     >>> import tempfile
     >>> import torch
@@ -55,9 +55,9 @@ class Checkpoints:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     checkpoints = Checkpoints(folder, {"noise": g})
     ...     checkpoints.save(7, {"chains": torch.zeros(2, 3)})
-    ...     drawn = torch.rand(3, generator=g)
+    ...     uniforms = torch.rand(3, generator=g)
     ...     saved = checkpoints.restore()
-    >>> saved.step, saved.state["chains"].shape, torch.equal(torch.rand(3, generator=g), drawn)
+    >>> saved.step, saved.state["chains"].shape, torch.equal(torch.rand(3, generator=g), uniforms)
     (7, torch.Size([2, 3]), True)
     """
 
@@ -81,11 +81,11 @@ class Checkpoints:
         return time.monotonic() - self._last >= self.every
 
     def save(self, step: int, things: Mapping[str, Any] | None = None) -> None:
-        """Save the state of all things after `step` steps; only then the oldest checkpoint is removed.
+        """Save the state of all things after `step` steps, and then remove the oldest checkpoint.
 
         Raises:
-            InputError: the folder can't be written (the checkpoints that were there still are), or a thing holds
-                something else than tensors, numbers, strings, lists and dictionaries.
+            InputError: the folder can't be written (earlier checkpoints are kept), or the state of a thing contains
+                anything but tensors, numbers, strings, lists and dictionaries.
         """
         tensors: dict[str, Tensor] = {}
         state = {name: _packed(_state_of(thing), tensors, name) for name, thing in self._with(things).items()}
@@ -103,31 +103,31 @@ class Checkpoints:
         self._last = time.monotonic()
 
     def restore(self, things: Mapping[str, Any] | None = None) -> Saved | None:
-        """Load the newest checkpoint that is whole into the things; None where there is no checkpoint.
+        """Load the newest undamaged checkpoint into the things; None if there is no checkpoint.
 
-        Warns of each newer one that is damaged.
+        A warning names each newer checkpoint that is damaged.
 
         Raises:
-            InputError: no checkpoint is whole, or it doesn't fit the things.
+            InputError: all checkpoints are damaged, or the checkpoint doesn't fit the things.
         """
         saved = self._newest()
         while (step := smallest(_reached(saved))) < -smallest(-_reached(saved)):
-            saved = self._newest(step)  # a rank was stopped before it saved its last
+            saved = self._newest(step)  # another rank was stopped before it saved the newest one
         if saved is None:
             return None
         for name, thing in self._with(things).items():
             if name not in saved.state:
-                raise InputError(f"{self.folder}: expected a checkpoint with the state of {name}, got none of it")
+                raise InputError(f"{self.folder}: expected a checkpoint with the state of {name}, got one without it")
             try:
                 _restore(thing, saved.state[name])
-            except Exception as error:  # whatever a thing's own load_state_dict raises
+            except Exception as error:  # load_state_dict of a thing may raise anything
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise InputError(f"{self.folder}: expected a state that fits {name}, but {reason}") from None
         self._last = time.monotonic()
         return saved
 
     def _newest(self, limit: int | None = None) -> Saved | None:
-        """The newest checkpoint that is whole, of at most `limit` steps; None where there is none of any kind."""
+        """The newest undamaged checkpoint of at most `limit` steps; None if there is no checkpoint at all."""
         reasons = []
         for path in self._steps():
             if limit is not None and _step_of(path) > limit:
@@ -139,10 +139,10 @@ class Checkpoints:
                 self._damaged.add(path)
                 continue
             for reason in reasons:
-                warnings.warn(f"{reason}; going on from step {saved.step}", stacklevel=3)
+                warnings.warn(f"{reason}; resuming from step {saved.step}", stacklevel=3)
             return saved
         if reasons:
-            raise InputError(f"{self.folder}: expected a checkpoint that is whole, got none: {'; '.join(reasons)}")
+            raise InputError(f"{self.folder}: expected an undamaged checkpoint, got none: {'; '.join(reasons)}")
         return None
 
     def _with(self, things: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def _restore(thing: Any, state: Any) -> None:
 
 
 def _packed(value: Any, tensors: dict[str, Tensor], name: str) -> Any:
-    """The value as JSON, its tensors taken out: `{"tensor": name}`; a dictionary as `{"items": [[key, value], …]}`."""
+    """The value as JSON, each tensor replaced by `{"tensor": name}`, a dictionary by `{"items": [[key, value], …]}`."""
     if isinstance(value, np.ndarray):
         return {"array": _packed(torch.from_numpy(np.asarray(value, order="C")), tensors, name)}
     if isinstance(value, Tensor):

@@ -1,8 +1,9 @@
-"""Several processes, one run: plain `torch.distributed` under `torchrun`. With one process nothing here does anything.
+"""Several processes, one run: plain `torch.distributed` under `torchrun`. With one process nothing here has an effect.
 
-Inside `processes()` work is shared out: `shuffled_batches` gives each rank its share of every batch, `fit` averages the
-gradients, and the kernel matrices of `evaluate_graphs` are computed in blocks. All ranks must then do the same calls.
-Outside of it nothing is shared out, even in a program that uses `torch.distributed` for something else.
+Inside `processes()` work is divided among the processes: `shuffled_batches` gives each rank its share of every batch,
+`fit` averages the gradients, and the kernel matrices of `evaluate_graphs` are computed in blocks. All ranks must then
+make the same calls. Outside of it no work is divided, even in a program that uses `torch.distributed` for something
+else.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ from discrete_ed.errors import DiscreteEDError, InputError
 
 
 class Ranks(NamedTuple):
-    """Which of how many processes this is."""
+    """The rank of this process, and the number of processes."""
 
     rank: int
     size: int
 
 
-_current = Ranks(0, 1)
+_current = Ranks(0, 1)  # changed by `processes` only
 
 
 def ranks() -> Ranks:
-    """This process's rank, and how many there are; `(0, 1)` outside `processes()`."""
+    """The rank of this process, and the number of processes; `(0, 1)` outside `processes()`."""
     return _current
 
 
 @contextmanager
 def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
-    """Join the processes that `torchrun` started, and share out work among them; without `torchrun` do nothing.
+    """Join the processes that `torchrun` started, and divide work among them; without `torchrun` do nothing.
 
     Args:
         timeout: seconds that a rank waits for the others before it gives up with an error.
@@ -56,7 +57,7 @@ def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
         yield ranks()
         return
     try:
-        # Not nccl, with tensors on GPUs neither: the messages are small, and where a rank dies gloo raises an error in
+        # Not nccl, even with tensors on GPUs: the messages are small, and if a rank dies gloo raises an error in
         # the others, while nccl leaves them waiting for their device until a watchdog ends them.
         dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
     except (ValueError, RuntimeError) as error:
@@ -70,25 +71,25 @@ def processes(*, timeout: float = 600.0) -> Iterator[Ranks]:
 
 
 def pick_device(name: str) -> torch.device:
-    """The torch device of that name, or an `InputError` where it isn't there; of several processes each has its own.
+    """The torch device of that name, or an `InputError` if there is none; each of several processes gets its own GPU.
 
-    Convolutions on GPUs keep single precision from then on: rounded further, as they are by default (TF32), the energy
-    of a state would depend on what else is in its batch.
+    Convolutions on GPUs use full single precision from then on: with the default rounding (TF32), the energy of a state
+    would depend on the other states of its batch.
     """
     try:
         device = torch.device(name)
         if name == "cuda" and ranks().size > 1:
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-        torch.zeros(1, dtype=torch.float64, device=device).item()  # some have no double precision
+        torch.zeros(1, dtype=torch.float64, device=device).item()  # some devices have no double precision
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"device: expected cpu, or a device that is there, got {name!r}: {reason}") from None
+        raise InputError(f"device: expected cpu, or an available device, got {name!r}: {reason}") from None
     torch.backends.cudnn.allow_tf32 = False
     return device
 
 
 def rank_seed(seed: int) -> int:
-    """A seed of this rank's own; that of rank 0 is `seed` itself.
+    """A seed that differs between the ranks; that of rank 0 is `seed` itself.
 
     >>> rank_seed(7)
     7
@@ -98,7 +99,7 @@ def rank_seed(seed: int) -> int:
 
 
 def share(count: int) -> slice:
-    """This rank's part of `count` items: consecutive ones, as many as any other's or one more.
+    """This rank's part of `count` items: consecutive items; the parts of two ranks differ in length by at most one.
 
     >>> share(10)
     slice(0, 10, None)
@@ -108,7 +109,7 @@ def share(count: int) -> slice:
 
 
 def weighted_mean_(tensors: Sequence[Tensor], weight: float) -> None:
-    """Replace each tensor by `Σ_r w_r t_r / Σ_r w_r` over the ranks, all in one message."""
+    """Replace each tensor by `Σ_r w_r t_r / Σ_r w_r` over the ranks, with a single message between the ranks."""
     if ranks().size > 1:
         flat = torch.cat([tensor.flatten() for tensor in tensors] + [torch.ones_like(tensors[0].flatten()[:1])])
         flat *= weight
@@ -146,20 +147,20 @@ def _largest(numbers: Sequence[int]) -> list[int]:
 
 
 def wait_for_all() -> None:
-    """Wait until every rank is here, so that none gets far ahead of the others' checkpoints."""
+    """Wait until every rank has made this call, so that no rank gets far ahead of the others' checkpoints."""
     if ranks().size > 1:
         _together(dist.barrier)
 
 
 def from_first_(tensor: Tensor) -> Tensor:
-    """Replace a tensor by rank 0's."""
+    """Replace a tensor by that of rank 0."""
     if ranks().size > 1:
         _together(dist.broadcast, tensor, 0)
     return tensor
 
 
 def text_from_first(text: str) -> str:
-    """Rank 0's text, of at most 4,096 bytes."""
+    """The text of rank 0, at most 4,096 bytes."""
     if ranks().size == 1:
         return text
     encoded = torch.frombuffer(bytearray(text.encode()[:4096].ljust(4096, b"\0")), dtype=torch.uint8)
@@ -167,7 +168,7 @@ def text_from_first(text: str) -> str:
 
 
 def gathered(rows: Tensor, count: int) -> Tensor:
-    """All `count` rows, of which each rank has its `share`."""
+    """All `count` rows, put together from the `share` of each rank."""
     if ranks().size == 1:
         return rows
     whole = rows.new_zeros(count, *rows.shape[1:])

@@ -1,4 +1,4 @@
-"""Files and folders that are there as a whole or not at all, and that tell when a bit of them was changed."""
+"""Files and folders that are written completely or not at all, with checksums that reveal any later change."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 
 from discrete_ed.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 1  # version of the manifest's format
 MANIFEST = "manifest.json"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment either the old content or all of the new is there.
+    """Write a file so that at any moment it has either its old content or all of the new one.
 
-    Temporary name, fsync, replace, fsync of the folder.
+    The content is written under a temporary name and flushed to the disk (fsync); then the file is replaced, and the
+    folder is flushed.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -31,9 +32,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files so that it is there as a whole or not at all; an older one of that name is replaced.
+    """Write a folder of files so that it exists completely or not at all; an older folder of that name is replaced.
 
-    Temporary name, fsync of every file and of the folder, replace, fsync of the parent.
+    The files are written into a folder with a temporary name and flushed to the disk (fsync); then the folder is
+    renamed, and its parent is flushed.
     """
     temporary, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old.tmp")
     try:
@@ -52,10 +54,10 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_verified(folder: Path, files: Mapping[str, bytes], **facts: Any) -> None:
-    """Write files into a folder, and the manifest of them; stopped anywhere, it leaves all old or all new.
+    """Write files and their manifest into a folder; if it is stopped at any point, all files are old or all are new.
 
-    The files wait under other names until the manifest speaks of them, and `read_verified` looks there, too. It isn't
-    made for reading while this writes.
+    The files have temporary names until the manifest lists them, and `read_verified` looks under those names as well.
+    Another process must not read the folder at the same time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -101,10 +103,10 @@ def read_verified(
     Args:
         names: the files that must be there. Names in the manifest are compared with these, never opened.
         facts: the facts that the manifest must state, and no others.
-        what: how errors call it: "a saved energy".
+        what: the name of the content in error messages, such as "a saved energy".
 
     Raises:
-        InputError: something is missing, unreadable, of another schema, or not as it was written.
+        InputError: a file is missing, unreadable or changed since it was written, or the manifest has another schema.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -128,7 +130,7 @@ def read_verified(
 
 
 def _found(path: Path) -> list[bytes]:
-    """What is in a file, and in the one that waits to replace it, if a writer was stopped."""
+    """The content of a file, and of its replacement that a stopped writer left under a temporary name."""
     waiting = _waiting(path)
     if waiting.is_file():
         return [*([path.read_bytes()] if path.exists() else []), waiting.read_bytes()]
@@ -139,4 +141,4 @@ def _verified(path: Path, digest: object, found: list[bytes]) -> bytes:
     for content in found:
         if hashlib.sha256(content).hexdigest() == digest:
             return content
-    raise InputError(f"{path}: its SHA-256 is not the manifest's; the file was changed or damaged")
+    raise InputError(f"{path}: expected the SHA-256 of the manifest; the file was changed or damaged")

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM at a moment of our choosing: a step is finished before a program stops."""
+"""SIGINT and SIGTERM handled between two steps: the current step is finished before the program stops."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Pending:
-    """The signal that came meanwhile, or None."""
+    """The signal that has arrived in the block, or None."""
 
     signal: int | None = None
 
 
 @contextmanager
 def deferred() -> Iterator[Pending]:
-    """Within this block a first SIGINT or SIGTERM is only noted; a second one ends the program at once.
+    """A block in which a first SIGINT or SIGTERM is only recorded; a second one ends the program at once.
 
-    The block looks at `signal` where it may stop, and raises `Interrupted` itself. A signal that the program was told
-    to ignore stays ignored. Only a program's main thread can set handlers, so elsewhere nothing changes.
+    The block checks `signal` where it can stop, and raises `Interrupted` itself. A signal that the program ignores
+    stays ignored. Handlers can be set in the main thread only, so in other threads nothing changes.
 
     >>> import os
     >>> with deferred() as pending:
@@ -43,7 +43,7 @@ def deferred() -> Iterator[Pending]:
     def note(number: int, _: Any) -> None:
         pending.signal = number
         for each in handlers:
-            signal.signal(each, signal.SIG_DFL)  # the kernel needs no bytecode boundary: "at once" even in a long call
+            signal.signal(each, signal.SIG_DFL)  # the default action ends the program even inside a long call
 
     main = threading.current_thread() is threading.main_thread()
     handlers = {

@@ -1,4 +1,4 @@
-"""How many threads torch uses: one for small work, since threads that wait for each other cost more than they gain."""
+"""The number of threads of torch: one for small operations, in which threads mostly wait for each other."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 import torch
 
-LARGE_WORK = 1e9
-"""Numbers in the input × numbers in the model from which more than one thread pays off.
+LARGE_OPERATION = 1e9
+"""numbers in the input × numbers in the model from which more than one thread pays off
 
 On two cores a training step of the default graph model (9e8) takes 1.3 times as long with one thread as with two when
-both cores are idle, and 0.7 times as long when other programs keep them busy. With larger work two threads gain more
-than that. The rule looks at sizes only, so that a seed gives the same numbers however busy the machine is.
+both cores are idle, and 0.7 times as long when other programs keep them busy. With larger operations two threads gain
+more than that. The rule looks at sizes only, so that a seed gives the same numbers however busy the machine is.
 """
 
 
 def threads_for(work: float) -> int:
-    """The number of threads for an operation on so many numbers: one, or torch's own number for large work.
+    """The number of threads for an operation of this size: one, or torch's own number for a large operation.
 
     A number that the user set with `OMP_NUM_THREADS` or `MKL_NUM_THREADS` is kept; one that was set with
     `torch.set_num_threads` is never exceeded.
@@ -27,12 +27,12 @@ def threads_for(work: float) -> int:
     1
     """
     chosen = any(name in os.environ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
-    return torch.get_num_threads() if chosen or work >= LARGE_WORK else 1
+    return torch.get_num_threads() if chosen or work >= LARGE_OPERATION else 1
 
 
 @contextmanager
 def suitable_threads(work: float) -> Iterator[None]:
-    """Within this block torch uses the number of threads that suits the work, see `threads_for`.
+    """A block in which torch uses the number of threads that suits the size of its operations, see `threads_for`.
 
     Args:
         work: numbers in the input × numbers in the model.

@@ -1,9 +1,9 @@
-"""Samplers: Markov kernels and how to run them.
+"""Samplers: Markov kernels, and how to run them.
 
 To add a sampler, touch five places: its module with a subclass of `Kernel`, the list below, its name in
 `registry.KERNELS` and in `names.KernelName`, which the command line offers, and the contract tests in
-`tests/samplers/test_kernels.py`. A sampler of a user's own is the class, with an entry in `KERNELS` if the job `sample`
-should know it.
+`tests/samplers/test_kernels.py`. In your own program the class is enough, with an entry in `KERNELS` if the job
+`sample` should offer it.
 """
 
 from discrete_ed.samplers.block import BlockGibbs

@@ -18,14 +18,15 @@ from discrete_ed.samplers.kernels import Kernel, State, uniforms
 class BlockGibbs(Kernel):
     """Sample all hidden bits `h ~ p(h|x)`, then all free bits `x' ~ p(x|h)` of an `RBMEnergy`; reversible in `x`.
 
-    The machine may be `Clamped`.
+    The energy may be `Clamped`.
 
-    `p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)` and `p(x_i = 1|h) = σ(b_i + (W h)_i)`. It needs no differences and keeps none:
-    the state's `delta` has shape `(B, 0)`, and any local evaluation serves, since only its energy is used.
+    `p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)` and `p(x_i = 1|h) = σ(b_i + (W h)_i)`. It uses no energy differences:
+    the state's `delta` has shape `(B, 0)`, and any local evaluation can be used.
 
     Raises:
         InputError: an energy other than an `RBMEnergy`; an inverse temperature other than 1, since summing out the
-            hidden bits at β doesn't give `β E(x)`, so the chain would follow another law. It can't be tempered.
+            hidden bits at β doesn't give `β E(x)`, so the chain would sample another law. This kernel can't be
+            tempered.
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800.
 

@@ -1,4 +1,4 @@
-"""Running a kernel: an iterator of states, or bits in and bits out."""
+"""Running a kernel: as an iterator over states, or from bits to bits."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from discrete_ed.errors import InputError
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
 
-CHECKED = 100  # steps between two looks for broken energies: each look waits for the device
+CHECKED = 100  # steps between two checks for NaN energies, since each check waits for the device
 
 
 def chain(
     kernel: Kernel, local: LocalEvaluation, x: Tensor, *, thin: int = 1, generator: torch.Generator | None = None
 ) -> Iterator[State]:
-    """An endless iterator over the states after every `thin` steps; burn-in is `itertools.islice`.
+    """An endless iterator over the states after every `thin` steps; drop a burn-in with `itertools.islice`.
 
-    On the CPU chains of an `IsingEnergy` run in compiled loops, where there is one for the kernel (see `compiled`).
-    The energy must not change while the iterator is in use: states carry what was evaluated before.
+    On the CPU, chains of an `IsingEnergy` run in compiled loops if there is one for the kernel (see `compiled`). The
+    energy must not change while the iterator is in use, since states hold earlier evaluations of it.
 
     Args:
-        x: where the `B` chains start, `(B, D)`.
-        thin: steps from one state to the next. Compiled loops take a new seed from the generator for each state that
-            they yield, so that its bits and the generator's state tell how the chain goes on; hence with another
-            `thin` the chain is another one of the same law.
+        x: the states at which the `B` chains start, `(B, D)`.
+        thin: number of steps from one state to the next. Compiled loops take a new seed from the generator for each
+            state that they yield, so that the bits and the generator's state determine the rest of the chain; with
+            another `thin` the random numbers, and so the chain, therefore differ.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits that the energy takes, or a state of it has probability
-            zero; `thin` below 1.
-        NumericalError: an energy is NaN or −∞, or a difference is NaN; looked for at the start and every 100 steps.
+        InputError: `x` is not a `(B, D)` float tensor of bits that the energy takes, or one of the states has
+            probability zero; `thin` below 1.
+        NumericalError: an energy is NaN or −∞, or a difference is NaN; this is checked at the start and every 100
+            steps.
 
     >>> from itertools import islice
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
@@ -83,15 +84,16 @@ def sample(
 ) -> Tensor:
     """Run the chains for some steps: bits `(B, D)` in, bits `(B, D)` out.
 
-    Only bits come out, so nothing cached outlives the energy's parameters. Compiled loops run where `chain` has them.
+    Only bits are returned, so no cached evaluation outlives a change of the energy's parameters. Compiled loops are
+    used as in `chain`.
 
     Args:
-        steps: how many steps of the kernel.
-        callback: called with the number of steps done and the state after each, for progress and records. Compiled
-            chains are then others than without, see `thin` of `chain`.
+        steps: number of steps of the kernel.
+        callback: called with the number of steps done and the state after each, for progress and records. With a
+            callback compiled loops use other random numbers than without, see `thin` of `chain`.
 
     Raises:
-        InputError, NumericalError: as `chain`; broken energies are looked for after the last step, too.
+        InputError, NumericalError: as `chain`; energies are also checked after the last step.
 
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
     >>> g = torch.Generator().manual_seed(0)

@@ -20,31 +20,31 @@ from discrete_ed.states import to_spins
 
 
 class Bonds(NamedTuple):
-    """The pairs that an Ising model couples; its fields couple the spins to a ghost spin that is always up."""
+    """The coupled pairs of an Ising model; its fields are couplings of the spins to a ghost spin that is always up."""
 
     i: Tensor
-    """One spin of each pair, `(E,)`."""
+    """one spin of each pair, `(E,)`"""
     j: Tensor
-    """The other one, `(E,)`; the ghost is number `D`."""
+    """the other spin, `(E,)`; the ghost has the number `D`"""
     coupling: Tensor
-    """`J_ij`, or `h_i` for a pair with the ghost, `(E,)`; not zero."""
+    """`J_ij`, or `h_i` for a pair with the ghost, `(E,)`; not zero"""
 
 
 @dataclass(frozen=True)
 class SwendsenWang(Kernel):
-    """Clusters: join coupled spins at random, then flip each cluster as a whole by a fair coin; reversible.
+    """Clusters: join coupled spins at random, then flip each cluster as a whole with probability ½; reversible.
 
-    A pair is joined with probability `1 − exp(−2 β J_ij s_i s_j)` where that is positive, that is where the coupling
-    is content with the spins, and never elsewhere. A field is a coupling to a ghost spin that is always up. A cluster
-    that holds the ghost or a frozen bit stays as it is. So large clusters flip at once, and chains stay quick at the
+    A pair is joined with probability `max(0, 1 − exp(−2 β J_ij s_i s_j))`, so only if the spins satisfy their coupling
+    (`J_ij s_i s_j > 0`). A field is a coupling to a ghost spin that is always up. A cluster
+    that contains the ghost or a frozen bit is not flipped. So large clusters flip at once, and chains mix fast at the
     critical temperature, where single flips slow down.
 
     The model must not be frustrated: some flip of spins must make all its couplings and fields ferromagnetic. So
-    antiferromagnets on bipartite graphs are welcome, and fields if they agree with the couplings. For other models the
-    clusters would still keep the law, but grow over the whole system and mix nothing, so they are refused.
+    antiferromagnets on bipartite graphs are allowed, and fields that agree with the couplings. For other models the
+    clusters would still keep the law, but cover the whole system and not mix, so they are refused.
 
-    The state's `delta` has shape `(B, 0)`: no differences are needed, and either local evaluation serves. The clusters
-    are found on the CPU.
+    The state's `delta` has shape `(B, 0)`: no differences are needed, and any local evaluation can be used. The
+    clusters are found on the CPU.
 
     Raises:
         InputError: from `init`, an energy other than an `IsingEnergy`, or a frustrated one.
@@ -78,14 +78,14 @@ class SwendsenWang(Kernel):
         return self.flip(local, state, bonds, self.join(local, state, bonds, u_join), u_flip)
 
     def join(self, local: LocalEvaluation, state: State, bonds: Bonds, u: Tensor) -> Tensor:
-        """The pairs that are joined, `(B, E)`: where `u < 1 − exp(−2 β J_ij s_i s_j)`."""
+        """The pairs that are joined, `(B, E)`: those with `u < 1 − exp(−2 β J_ij s_i s_j)`."""
         s = to_spins(torch.cat([state.x, torch.ones_like(state.x[:, :1])], -1))
         beta = local.beta.unsqueeze(-1) if isinstance(local.beta, Tensor) else local.beta
         content = beta * bonds.coupling * s[:, bonds.i] * s[:, bonds.j]
         return u < -(-2 * content).expm1()
 
     def flip(self, local: LocalEvaluation, state: State, bonds: Bonds, joined: Tensor, u: Tensor) -> State:
-        """Flip the clusters whose first spin's uniform, of `u`, `(B, D + 1)`, lies below ½, unless they must stay."""
+        """Flip each cluster whose first spin has a uniform below ½ in `u`, `(B, D + 1)`, unless it must not change."""
         bits = state.x.shape[-1]
         first = _first_of_cluster(bonds, joined, bits + 1)
         stays = torch.cat([~local.energy.free(state.x), joined.new_ones(len(joined), 1)], -1)
@@ -114,10 +114,11 @@ def find_bonds(local: LocalEvaluation) -> Bonds:
 
 
 def frustrated_bond(bonds: Bonds, bits: int) -> tuple[int, int] | None:
-    """The first pair among spins that frustrate each other, or None where none do.
+    """The first pair of spins on a frustrated cycle of couplings, or None if the model is not frustrated.
 
-    Every spin stands in a graph twice, as it is and flipped. A positive coupling joins like to like, a negative one
-    each to the other's flip. A cycle of couplings that can't all be content joins a spin to its own flip.
+    Every spin is represented by two nodes of a graph, one for each of its values. A positive coupling joins equal
+    values of its spins, a negative one opposite values. A cycle of couplings that can't all be satisfied then connects
+    the two nodes of a spin.
     """
     i, j = bonds.i.cpu().numpy(), bonds.j.cpu().numpy()
     nodes = bits + 1
@@ -134,7 +135,7 @@ def _components(i: np.ndarray, j: np.ndarray, nodes: int) -> np.ndarray:
 
 
 def _first_of_cluster(bonds: Bonds, joined: Tensor, nodes: int) -> Tensor:
-    """For every spin the place of the first spin of its cluster in the flattened batch, `(B, nodes)`."""
+    """For every spin the index of the first spin of its cluster in the flattened batch, `(B, nodes)`."""
     chain, bond = joined.nonzero(as_tuple=True)
     offset = chain * nodes
     ends = ((offset + bonds.i[bond]).cpu().numpy(), (offset + bonds.j[bond]).cpu().numpy())

@@ -1,9 +1,9 @@
-"""The compiled backend: `chain` and `sample` run some kernels in loops that numba compiled, where they can.
+"""The compiled backend: `chain` and `sample` run some kernels in loops that numba compiles.
 
-On the CPU, for an `IsingEnergy` at one inverse temperature, and the kernels `Gibbs`, `GibbsSweep`, `SwendsenWang` and
-`GibbsWithGradients` (whose differences are then exact with `Taylor`, too). Everywhere else, and where numba can't be
-imported, a kernel's own `step` runs. Both have the same law; the random numbers differ, hence the bits. The loops
-compute in float64. The first use compiles, which takes seconds, and keeps the result on disk.
+They do so on the CPU, for an `IsingEnergy` at one inverse temperature, and for the kernels `Gibbs`, `GibbsSweep`,
+`SwendsenWang` and `GibbsWithGradients` (whose differences are then exact even with `Taylor`). Everywhere else, and if
+numba can't be imported, the kernel's `step` runs. Both sample the same law; the random numbers differ, and so do the
+bits. The loops compute in float64. The first use compiles, which takes seconds, and caches the result on disk.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
 from discrete_ed.samplers.gradients import Balance, GibbsWithGradients
 from discrete_ed.samplers.kernels import Kernel, State
 
-UPDATES = 2**26  # spin updates between two looks at the keyboard: a second or less
-STEEPEST = 300.0  # |β field| up to which no weight of a flip overflows or vanishes
-MOST_TABLED = 6  # neighbours up to which thresholds are tabled for all states of them
-MOST_COUNTED = 12  # neighbours up to which they are counted bit by bit
-PACKED = 32  # chains from which it pays to pack them into words
+UPDATES = 2**26  # spin updates between two checks for an interrupt: a second or less
+STEEPEST = 300.0  # largest |β field| for which no weight of a flip overflows or underflows
+MOST_TABLED = 6  # largest number of neighbours for which thresholds are tabulated for all their states
+MOST_COUNTED = 12  # largest number of neighbours whose spins up are counted bit by bit
+PACKED = 32  # smallest number of chains for which packing them into words pays off
 
 Array = NDArray[Any]
 Advance = Callable[[State, int, torch.Generator | None], State]
@@ -40,7 +40,7 @@ Loop = Callable[[Array, int, np.uint64], tuple[Array, Array, np.uint64]]
 
 
 class Interactions(NamedTuple):
-    """What the loops know of an Ising model, the inverse temperature included."""
+    """The couplings and fields of an Ising model, times the inverse temperature, as the loops take them."""
 
     couplings: csr_array
     """`β J`, symmetric."""
@@ -53,14 +53,14 @@ class Interactions(NamedTuple):
 
     @property
     def rows(self) -> tuple[Array, Array, Array]:
-        """Where each row of the couplings starts, the neighbours, the values."""
+        """The arrays of the sparse couplings: the start of each row, the neighbours, the values."""
         j = self.couplings
         return j.indptr.astype(np.int64), j.indices.astype(np.int64), j.data
 
 
 @cache
 def loops() -> Any:
-    """The module of compiled loops; None, after a warning, where numba can't be imported or has no place to write."""
+    """The module of compiled loops; None, after a warning, if numba can't be imported or can't write its cache."""
     try:
         return importlib.import_module("discrete_ed.samplers.loops")
     except (ImportError, RuntimeError) as error:
@@ -69,12 +69,12 @@ def loops() -> Any:
 
 
 def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | None:
-    """What advances chains like `x`, `(B, D)`, by some steps in compiled loops; None where `kernel.step` must.
+    """A function that advances chains like `x`, `(B, D)`, in compiled loops; None if `kernel.step` must be used.
 
-    The energy is read here and never again.
+    The energy is read only here, so later changes of it have no effect.
     """
     energy = local.energy
-    if type(energy) is not IsingEnergy or type(local) not in (Exact, Taylor):  # another evaluation may see more
+    if type(energy) is not IsingEnergy or type(local) not in (Exact, Taylor):  # another evaluation may differ
         return None
     if isinstance(local.beta, Tensor) or x.device.type != "cpu" or not x.numel():
         return None
@@ -92,7 +92,7 @@ def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | Non
 def _advance(
     model: Interactions, loop: Loop, most: int, state: State, steps: int, generator: torch.Generator | None
 ) -> State:
-    """Steps of a loop, at most so many at once, since nothing interrupts it."""
+    """Run a loop for some steps, in calls of at most `most` steps, since a call can't be interrupted."""
     counter = np.uint64(torch.randint(2**63 - 1, (), generator=generator).item())
     bits, moved = state.x.numpy().astype(np.uint8), state.accepted.numpy()
     for done in range(0, steps, most):
@@ -105,7 +105,8 @@ def _advance(
 
 
 def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
-    """The fastest loop for a kernel, a model, and so many chains: `(bits, steps, counter)` to `(bits, moved, counter)`.
+    """The fastest loop for a kernel, a model, and a number of chains: `(bits, steps, counter)` to `(bits, moved,
+    counter)`.
 
     Bits are uint8 `(B, D)`; `moved`, `(B,)`, marks the chains whose last step accepted a proposal or changed a bit.
     """
@@ -113,7 +114,7 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     if isinstance(kernel, GibbsWithGradients):
         return partial(_flips, model, run.informed, get_args(Balance).index(kernel.balance))
     if isinstance(kernel, Gibbs):
-        return partial(_flips, model, run.redraw, np.empty(0, np.int64))
+        return partial(_flips, model, run.resample_spins, np.empty(0, np.int64))
     if isinstance(kernel, SwendsenWang):
         return partial(_clusters, model)
     assert isinstance(kernel, GibbsSweep)
@@ -122,14 +123,15 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     if chains >= PACKED and degree <= MOST_COUNTED and len(np.unique(abs(model.couplings.data))) <= 1:
         return partial(_sweeps, partial(run.sweep_packed, order=order, **_counted(model, degree)), _pack, _unpack)
     if degree > MOST_TABLED:
-        return partial(_sweeps, partial(_redraw_in_turn, model, order), _spins, _bits)
+        return partial(_sweeps, partial(_resample_in_turn, model, order), _spins, _bits)
     return partial(_sweeps, partial(run.sweep_each, **_tabled(model, order, degree)), np.copy, np.asarray)
 
 
 def couple_from_the_past(
     energy: IsingEnergy, count: int, most: int, generator: torch.Generator | None
 ) -> tuple[Tensor, int] | None:
-    """Perfect samples `(count, D)` of a ferromagnet, and how many had not met; None where there is no loop for it."""
+    """Perfect samples `(count, D)` of a ferromagnet, and the number of chain pairs that had not met; None if there is
+    no loop for the model."""
     couplings, fields = (part.detach().double() for part in (energy.couplings, energy.fields))
     if couplings.device.type != "cpu" or loops() is None:
         return None
@@ -139,7 +141,7 @@ def couple_from_the_past(
         return None
     tables = _tabled(model, np.arange(len(fields)), degree)
     first = torch.randint(2**63 - 1, (), generator=generator).item()
-    stretch = (most + 1) * len(fields) * int(loops().STEP)  # of the counter, for each sample
+    stretch = (most + 1) * len(fields) * int(loops().STEP)  # values of the counter reserved for each sample
     samples = [
         loops().couple(**tables, most=most, counter=np.uint64((first + n * stretch) % 2**64)) for n in range(count)
     ]
@@ -150,14 +152,14 @@ def couple_from_the_past(
 def _flips(
     model: Interactions, run: Any, choice: Any, bits: Array, steps: int, counter: np.uint64
 ) -> tuple[Array, Array, np.uint64]:
-    """Steps that flip one spin at most, with all local fields kept up to date."""
+    """Steps that flip at most one spin, with all local fields kept up to date."""
     s = _spins(bits)
     moved, counter = run(s, model.local_fields(s), *model.rows, choice, steps, counter)
     return _bits(s), moved, counter
 
 
 def _clusters(model: Interactions, bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
-    """Cluster steps; a field is a coupling to a last spin that is up."""
+    """Cluster steps; a field is a coupling to an additional last spin that is up."""
     pairs = triu(model.couplings)
     (k,) = model.fields.nonzero()
     i, j = np.concatenate([pairs.row, k]), np.concatenate([pairs.col, np.full_like(k, len(model.fields))])
@@ -175,7 +177,7 @@ def _sweeps(
     steps: int,
     counter: np.uint64,
 ) -> tuple[Array, Array, np.uint64]:
-    """Sweeps of bits in the layout that the loop wants; the last one by itself, to see what it changes."""
+    """Sweeps over bits in the layout of the loop; the last sweep runs separately, to see which bits it changes."""
     chains = enter(bits)
     counter = run(chains, sweeps=steps - 1, counter=counter)
     before = chains.copy()
@@ -184,8 +186,8 @@ def _sweeps(
     return leave(chains)[: len(bits)], changed.any(1), counter
 
 
-def _redraw_in_turn(model: Interactions, order: Array, s: Array, sweeps: int, counter: np.uint64) -> np.uint64:
-    _, counter = loops().redraw(s, model.local_fields(s), *model.rows, order, sweeps * len(order), counter)
+def _resample_in_turn(model: Interactions, order: Array, s: Array, sweeps: int, counter: np.uint64) -> np.uint64:
+    _, counter = loops().resample_spins(s, model.local_fields(s), *model.rows, order, sweeps * len(order), counter)
     return counter
 
 
@@ -202,7 +204,7 @@ def _turn(bits: Array) -> Array:
 
 
 def _pack(bits: Array) -> Array:
-    """Bits `(B, D)` to words `(D, W)` that hold 64 chains each; the last ones may hold some more, of zeros."""
+    """Bits `(B, D)` to words `(D, W)` that hold 64 chains each; the last word may be padded with zeros."""
     padded = np.pad(bits, ((0, -len(bits) % 64), (0, 0)))
     return np.packbits(_turn(padded), axis=1).view(np.uint64)
 
@@ -219,7 +221,7 @@ def _threshold(field: Array) -> Array:
 
 
 def _counted(model: Interactions, degree: int) -> dict[str, Array]:
-    """Thresholds by the number of neighbours that pull up, where all couplings have one strength."""
+    """Thresholds by the number of neighbours that favour spin up, if all couplings have the same magnitude."""
     start, neighbour, value = model.rows
     pull = abs(value).max(initial=0) * (2 * np.arange(degree + 1) - np.diff(start)[:, None])
     kinds, row = np.unique(model.fields[:, None] + pull, axis=0, return_inverse=True)
@@ -235,7 +237,7 @@ def _tabled(model: Interactions, order: Array, degree: int) -> dict[str, Any]:
     bit = np.repeat(bits, np.diff(start))
     place = np.arange(len(column)) - start[bit]
     width = max(degree, 1)
-    neighbour = np.repeat(bits[:, None], width, 1)  # padded by the bit itself, without force
+    neighbour = np.repeat(bits[:, None], width, 1)  # padded with the bit itself, whose coupling is zero
     coupling = np.zeros((len(bits), width))
     neighbour[bit, place], coupling[bit, place] = column, value
     kinds, row = np.unique(np.column_stack([model.fields, coupling]), axis=0, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Gibbs sampling: bits are sampled anew from their conditional laws, one at a time or whole classes at once."""
+"""Gibbs sampling: bits are resampled from their conditional laws, one at a time or in classes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, eva
 class Gibbs(Kernel):
     """Random scan: choose one free bit uniformly and flip it with probability `σ(−Δ_i(x)) = 1 / (1 + exp(Δ_i(x)))`.
 
-    That samples the bit from its law given all others, so there is no accept step; reversible. A chain without free
-    bits stays where it is.
+    This samples the bit from its law given all others, so there is no accept step; reversible. A chain without free
+    bits does not move.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation, whose estimated differences would lead to another law.
@@ -48,7 +48,7 @@ class Gibbs(Kernel):
         return self.flip(local, state, i, u_flip.log())
 
     def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
-        """Sample bit `i` of each chain, `(B,)`, anew: flip it where `log_u < log σ(−Δ_i)`."""
+        """Resample bit `i` of each chain, `(B,)`: flip it where `log_u < log σ(−Δ_i)`."""
         i = i.unsqueeze(-1)
         accepted = log_u < logsigmoid(-state.delta.gather(-1, i)).squeeze(-1)
         x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
@@ -58,14 +58,14 @@ class Gibbs(Kernel):
 
 @dataclass(frozen=True)
 class GibbsSweep(Kernel):
-    """Systematic scan: one step samples every bit anew, class after class, all bits of a class at once.
+    """Systematic scan: one step resamples every bit, class after class, all bits of a class at once.
 
-    A bit flips where its uniform lies below `σ(−Δ_i(x))`. The bits of a class must not interact: then sampling them at
-    once is the same as one after the other. Each class costs one local evaluation. A sweep leaves the law as it is, but
-    it isn't reversible: its reverse visits the classes in the opposite order.
+    A bit flips where its uniform lies below `σ(−Δ_i(x))`. The bits of a class must not interact, so that
+    resampling them at once is the same as one after the other. Each class costs one local evaluation. A sweep leaves
+    the law invariant, but it isn't reversible: its reverse visits the classes in the opposite order.
 
     Args:
-        classes: a partition of the bits, such as `colour_classes(energy)`; every bit by itself where not given.
+        classes: a partition of the bits, such as `colour_classes(energy)`; by default every bit is a class.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation; classes that aren't a partition; a class in which two bits
@@ -87,7 +87,7 @@ class GibbsSweep(Kernel):
     classes: tuple[tuple[int, ...], ...] | None = None
 
     def __str__(self) -> str:
-        """With the number of the classes in place of them."""
+        """The kernel with the number of its classes instead of a list of them."""
         return repr(self) if self.classes is None else f"GibbsSweep of {len(self.classes)} classes"
 
     def evaluations(self, bits: int) -> int:

@@ -47,7 +47,7 @@ class GibbsWithGradients(Kernel):
 
     `min(1, exp(E(x) − E(x')) q(i|x') / q(i|x))`: the reverse term is evaluated at the proposed state, which makes the
     kernel exact whether the differences are (`Exact`, the locally balanced proposal of Zanella 2020) or not
-    (`Taylor`). A chain without free bits stays where it is.
+    (`Taylor`). A chain without free bits does not move.
 
     Args:
         balance: the balancing function `g(t) = t g(1/t)`: "sqrt", `√t`; "barker", `t / (1 + t)`; "min", `min(1, t)`;
@@ -74,18 +74,21 @@ class GibbsWithGradients(Kernel):
         return evaluate(local, x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        u_flip = uniforms(state, len(state.x), generator=generator, dtype=torch.float64)  # as fine as many bits need
+        u_flip = uniforms(
+            state, len(state.x), generator=generator, dtype=torch.float64
+        )  # double precision, as large numbers of bits need
         u_accept = uniforms(state, len(state.x), generator=generator)
         return self.flip(local, state, self.choose(state.delta, u_flip), u_accept.log())
 
     def choose(self, delta: Tensor, u: Tensor) -> Tensor:
-        """The bit that each chain proposes, `(B,)`: the first one up to which the probabilities exceed `u`, `(B,)`."""
+        """The bit that each chain proposes, `(B,)`: the first at which the cumulative probability exceeds `u`,
+        `(B,)`."""
         up_to = log_balance(self.balance, delta).softmax(-1).cumsum(-1, dtype=torch.float64)
         i = torch.searchsorted(up_to, (u * up_to[:, -1]).unsqueeze(-1), right=True)
         return i.squeeze(-1).clamp(max=delta.shape[-1] - 1)
 
     def log_proposal(self, delta: Tensor) -> Tensor:
-        """`log q(i|x)` of proposing to flip each bit, from the differences `(B, D)`; NaN where no bit is free."""
+        """`log q(i|x)` of proposing to flip each bit, from the differences `(B, D)`; NaN if no bit is free."""
         return log_balance(self.balance, delta).log_softmax(-1)
 
     def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
@@ -109,8 +112,8 @@ class PathAuxiliary(Kernel):
         q(i_1 … i_L | x) = Π_k w_{i_k}(x) / (Σ_i w_i(x) − Σ_{l<k} w_{i_l}(x)).
 
     All are flipped, and `x'` is accepted with probability
-    `min(1, exp(E(x) − E(x')) q(i_L … i_1 | x') / q(i_1 … i_L | x))`: the way back is the same path, backwards. One
-    step costs one local evaluation however long the path. Exact with either local evaluation; `m = 1` is
+    `min(1, exp(E(x) − E(x')) q(i_L … i_1 | x') / q(i_1 … i_L | x))`: the reverse move follows the same path backwards.
+    One step costs one local evaluation, whatever the length of the path. Exact with either local evaluation; `m = 1` is
     `GibbsWithGradients`.
 
     Args:
@@ -163,7 +166,8 @@ class PathAuxiliary(Kernel):
         return total
 
     def follow(self, local: LocalEvaluation, state: State, path: Tensor, length: Tensor, log_u: Tensor) -> State:
-        """Propose the flips of a `path`, `(B, K)`, up to its `length`, `(B,)`; accept where `log_u` is low enough."""
+        """Propose the flips of a `path`, `(B, K)`, up to its `length`, `(B,)`; accept where `log_u` lies below the log
+        ratio."""
         forward = length.minimum(state.delta.isfinite().sum(-1))
         steps = torch.arange(path.shape[-1], device=path.device)
         on_path = steps < forward.unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""What every Markov kernel over bit vectors offers: `init`, `step`, and what it needs and costs.
+"""The interface of Markov kernels over bit vectors: `init`, `step`, requirements and cost.
 
 The state of a chain caches the local evaluation of its bits, so that a step costs one evaluation, not two.
 """
@@ -25,20 +25,21 @@ class State(NamedTuple):
     """
 
     x: Tensor
-    """Bits, `(B, D)`."""
+    """bits, `(B, D)`"""
     energy: Tensor
-    """`β E(x)`, `(B,)`."""
+    """`β E(x)`, `(B,)`"""
     delta: Tensor
-    """`β Δ(x)` as the local evaluation gave it, `(B, D)`; `(B, 0)` from a kernel that needs no differences."""
+    """`β Δ(x)` from the local evaluation, `(B, D)`; `(B, 0)` for a kernel that needs no differences"""
     accepted: Tensor
-    """Whether the last proposal was accepted or, where a kernel proposes nothing, any bit changed; `(B,)` bool."""
+    """whether the last proposal was accepted or, for a kernel without proposals, whether any bit changed; `(B,)`
+    bool"""
 
 
 class Kernel(Protocol):
-    """A Markov kernel: a small frozen dataclass whose `step` leaves the law of the energy as it is.
+    """A Markov kernel: a small frozen dataclass whose `step` leaves the law of the energy invariant.
 
-    A new kernel inherits from this class, defines `init` and `step`, and says otherwise where its needs or its cost
-    differ from those given here.
+    A new kernel inherits from this class, defines `init` and `step`, and overrides `needs_exact`, `keeps_law` and
+    `evaluations` if they differ from those given here.
 
     >>> from discrete_ed import Exact, Gibbs, IsingEnergy
     >>> def two_steps(kernel: Kernel, local, x):
@@ -49,16 +50,16 @@ class Kernel(Protocol):
 
     @property
     def needs_exact(self) -> bool:
-        """Whether the kernel is only right with exact differences, not with estimates such as those of `Taylor`."""
+        """Whether the kernel requires exact differences, instead of estimates such as those of `Taylor`."""
         return False
 
     @property
     def keeps_law(self) -> bool:
-        """Whether the energy's own law is stationary; False for kernels with a bias, such as `DULA`."""
+        """Whether the energy's law is stationary; False for kernels with a bias, such as `DULA`."""
         return True
 
     def evaluations(self, bits: int) -> int:
-        """Local evaluations of each chain in one step, for states of so many bits."""
+        """Number of local evaluations of each chain in one step, for states of this number of bits."""
         del bits
         return 1
 
@@ -74,7 +75,7 @@ def check_exact(kernel: Kernel, local: LocalEvaluation) -> None:
     if kernel.needs_exact and not local.exact:
         raise InputError(
             f"local: {type(kernel).__name__} expected exact differences (Exact), got {type(local).__name__}: it "
-            "doesn't correct for an estimate, so its chains would follow another law (GibbsWithGradients corrects)"
+            "doesn't correct for an estimate, so its chains would sample another law (GibbsWithGradients corrects)"
         )
 
 
@@ -86,7 +87,7 @@ def evaluate(local: LocalEvaluation, x: Tensor) -> State:
 
 
 def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
-    """`kernel.init`, after the checks that all ways to run chains share.
+    """`kernel.init`, after the checks that are common to all ways to run chains.
 
     Raises:
         InputError: a class in place of a kernel, or an energy in place of a local evaluation; `x` isn't a `(B, D)`
@@ -112,8 +113,8 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
     """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere.
 
-    A proposal whose energy or differences are NaN is not accepted, but leaves NaN as the chain's energy, and nothing
-    is accepted later. So a broken energy is noticed without a look at every step.
+    A proposal whose energy or differences are NaN is not accepted, but the chain's energy becomes NaN, and no later
+    proposal is accepted. So NaN energies are noticed without a check at every step.
     """
     move = accepted.unsqueeze(-1)
     broken = proposed.energy.isnan() | (proposed.delta.isnan().any(-1) & ~proposed.energy.isposinf())
@@ -126,7 +127,7 @@ def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> S
 
 
 def check_numbers(state: State, step: int) -> None:
-    """Raise `NumericalError` where an energy is NaN or −∞, or a difference is NaN though the energy isn't +∞."""
+    """Raise `NumericalError` if an energy is NaN or −∞, or a difference is NaN though the energy isn't +∞."""
     unknown = state.delta.isnan().any(-1) & ~state.energy.isposinf()
     broken = int((state.energy.isnan() | state.energy.isneginf() | unknown).sum())
     if broken:

@@ -16,7 +16,7 @@ from discrete_ed.samplers.kernels import Kernel, State, accept, check_numbers, e
 
 @dataclass(frozen=True)
 class _Langevin(Kernel):
-    """The proposal that both kernels share."""
+    """The proposal, which both kernels share."""
 
     step_size: float = 0.2
 
@@ -41,8 +41,8 @@ class _Langevin(Kernel):
 class DULA(_Langevin):
     """Discrete unadjusted Langevin: flip each bit with probability `σ(−Δ_i(x)/2 − 1/(2α))`, and accept always.
 
-    **Biased**: without an accept step the chain follows another law than the energy's, at every step size; the error
-    goes to zero with α where the energy is quadratic (Zhang et al. 2022). Use `DMALA` for the law itself.
+    **Biased**: without an accept step the chain samples another law than the energy's, at every step size; the error
+    goes to zero with α if the energy is quadratic (Zhang et al. 2022). Use `DMALA` for the law itself.
 
     Args:
         step_size: α. Large steps flip many bits.
@@ -66,7 +66,7 @@ class DULA(_Langevin):
         return self.move(local, state, flips)
 
     def move(self, local: LocalEvaluation, state: State, flips: Tensor) -> State:
-        """Flip the bits `flips`, unless that leads to a state of probability zero."""
+        """Flip the bits `flips`, unless this leads to a state of probability zero."""
         x = torch.where(flips, 1 - state.x, state.x)
         proposed = local(x)
         return accept(state, x, proposed, proposed.energy.isfinite())
@@ -118,16 +118,16 @@ def adapt_step_size(
 ) -> tuple[DMALA, Tensor]:
     """Warm up chains and find the step size at which a share `target` of the proposals is accepted.
 
-    After step `t`, `log α ← log α + 2 t^(−0.6) (accepted − target)`, with the share accepted over the batch; the
-    kernel returned has the mean of `log α` over the second half. Afterwards the step size must stay fixed: a kernel
-    that adapts has no fixed law. Acceptance is counted as proposals accepted, those that flip nothing among them, so
-    the step size can settle only where proposals are rejected at times: it is kept within `[1e-3, 1e3]`.
+    After step `t`, `log α ← log α + 2 t^(−0.6) (accepted − target)`, with `accepted` the share of accepted proposals in
+    the batch; the returned kernel has the mean of `log α` over the second half. Afterwards the step size must stay
+    fixed, since a kernel that adapts has no fixed law. Proposals that flip nothing count as accepted. The step size
+    therefore converges only if some proposals are rejected, and it is kept within `[1e-3, 1e3]`.
 
     Args:
-        kernel: where the step size starts.
-        x: where the chains start, `(B, D)`.
-        steps: the warm-up's length.
-        target: the acceptance wanted, in (0, 1); 0.574 is the best one for large locally balanced proposals (Sun et
+        kernel: the kernel with the initial step size.
+        x: the states at which the chains start, `(B, D)`.
+        steps: number of steps of the warm-up.
+        target: the acceptance to reach, in (0, 1); 0.574 is the best one for large locally balanced proposals (Sun et
             al. 2022, arXiv 2209.08183).
 
     Returns:

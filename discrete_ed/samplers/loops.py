@@ -1,8 +1,8 @@
 """Compiled loops over the chains of an Ising model; `compiled` chooses among them. Importing this needs numba.
 
-Bits are uint8, `(B, D)`, or 64 chains to a word, `(D, W)`. Places are unsigned where it counts: then no index is
-checked for being negative. Random words are those of SplitMix64, a counter and a mixing function (Steele, Lea and Flood
-2014, OOPSLA), so that no loop waits for its generator; each loop takes the counter and returns where it left it.
+Bits are uint8, `(B, D)`, or packed with 64 chains in a word, `(D, W)`. Indices in hot loops are unsigned, so that numba
+does not check them for negative values. Random words come from SplitMix64, a counter and a mixing function (Steele, Lea
+and Flood 2014, OOPSLA), which is fast; each loop takes the counter and returns its last value.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def sweep_each(
 ) -> np.uint64:
     """Gibbs sweeps, one chain after the other.
 
-    `neighbours[k][t]` is the k-th neighbour of the bit that is redrawn at time `t`, and `threshold` has its
-    p(bit = 1) · 2^64 at `row[t]` plus the number that the neighbours' bits spell. The compiler unrolls the neighbours.
+    `neighbours[k][t]` is the k-th neighbour of the bit that is resampled at time `t`. `threshold` holds p(bit = 1) ·
+    2^64 at the index `row[t]` plus the binary number formed by the neighbours' bits. The compiler unrolls the
+    neighbours.
     """
     chains, bits = x.shape
     for b in range(chains):
@@ -79,11 +80,11 @@ def sweep_packed(
     sweeps: int,
     counter: np.uint64,
 ) -> np.uint64:
-    """Gibbs sweeps of 64 chains to a word, `(D, W)`, where all couplings have one strength.
+    """Gibbs sweeps of 64 chains in a word, `(D, W)`, for couplings that all have the same magnitude.
 
-    `threshold[row[i], n]` is p(bit i = 1) · 2^64 where `n` of its neighbours pull up; `negative` has all bits set where
-    a coupling is. Each chain compares a uniform of its own, of 64 bits, with its threshold, from the highest bit down:
-    a random word holds one bit of each chain's uniform, and after a few of them every comparison is decided.
+    `threshold[row[i], n]` is p(bit i = 1) · 2^64 if `n` of its neighbours favour spin up; `negative` has all bits set
+    for a negative coupling. Each chain compares its own 64-bit uniform with its threshold, from the highest bit down: a
+    random word holds one bit of each chain's uniform, and after a few words every comparison is decided.
     """
     bits, words = x.shape
     count = np.empty(threshold.shape[1], np.uint64)
@@ -94,7 +95,7 @@ def sweep_packed(
             degree = start[i + 1] - first
             table = threshold[row[i]]
             for w in range(words):
-                count[0] = _ALL  # count[n]: the chains in which n neighbours pull up
+                count[0] = _ALL  # count[n]: the chains in which n neighbours favour spin up
                 for k in range(degree):
                     up = x[neighbour[first + k], w] ^ negative[first + k]
                     count[k + 1] = count[k] & up
@@ -117,7 +118,7 @@ def sweep_packed(
 
 
 @njit(cache=True)
-def redraw(
+def resample_spins(
     s: Reals,
     field: Reals,
     start: Places,
@@ -127,10 +128,10 @@ def redraw(
     steps: int,
     counter: np.uint64,
 ) -> tuple[NDArray[np.bool_], np.uint64]:
-    """Redraw one spin after the other by its field `β (h_i + Σ_j J_ij s_j)`, both `(B, D)` and kept up to date.
+    """Resample one spin after the other given its field `β (h_i + Σ_j J_ij s_j)`; `s` and `field` are updated.
 
-    In the order given, again and again; a random spin at each step where the order is empty. Returns which chains'
-    last step changed a spin.
+    Both are `(B, D)`. The spins are visited in the given order, again and again; if the order is empty, each step
+    chooses a random spin. Returns for each chain whether its last step changed a spin.
     """
     chains, bits = s.shape
     changed = np.zeros(chains, np.bool_)
@@ -155,7 +156,7 @@ def redraw(
 
 @njit(cache=True)
 def balanced(delta: float, balance: int) -> float:
-    """`g(exp(−Δ))` of the balancing functions sqrt, barker, min, max, by their number."""
+    """`g(exp(−Δ))` of the balancing functions sqrt, barker, min, max, numbered in this order."""
     if balance == 0:
         return math.exp(-delta / 2)
     if balance == 1:
@@ -179,8 +180,9 @@ def informed(
     """Gibbs-with-gradients: bit `i` is proposed in proportion to its weight `w_i = g(exp(−Δ_i))`, from a sum tree.
 
     As `g(t) = t g(1/t)`, the acceptance ratio `exp(−Δ_i) (w_i' / W') / (w_i / W)` is `W / W'` with `W` the sum of the
-    weights, and a flip changes those of the spin and its neighbours only. Every node of the tree is the sum of its
-    children, so nothing drifts. Returns which chains' last proposal was accepted.
+    weights, and a flip changes only the weights of the spin and its neighbours. Every node of the tree is recomputed as
+    the sum of its children, so rounding errors don't accumulate. Returns for each chain whether its last proposal was
+    accepted.
     """
     chains, bits = s.shape
     leaves = 1
@@ -200,7 +202,7 @@ def informed(
             node = 1
             while node < leaves:
                 node *= 2
-                if rest >= tree[node] and tree[node + 1] > 0:  # a rounded sum must not lead where nothing is
+                if rest >= tree[node] and tree[node + 1] > 0:  # a rounding error must not lead to a leaf of weight zero
                     rest -= tree[node]
                     node += 1
             i = node - leaves
@@ -227,7 +229,7 @@ def informed(
 
 @njit(cache=True)
 def _rise(tree: Reals, node: int) -> None:
-    """Sum again on the way from a leaf to the root."""
+    """Recompute the sums on the way from a leaf to the root."""
     while node > 1:
         node //= 2
         tree[node] = tree[2 * node] + tree[2 * node + 1]
@@ -237,9 +239,10 @@ def _rise(tree: Reals, node: int) -> None:
 def clusters(
     s: Reals, i: Places, j: Places, sign: Reals, join: Reals, steps: int, counter: np.uint64
 ) -> tuple[NDArray[np.bool_], np.uint64]:
-    """Swendsen–Wang: join pairs `(i, j)` whose spins agree with the sign with probability `join`, flip by fair coins.
+    """Swendsen–Wang: join pairs `(i, j)` whose spins satisfy the sign with probability `join`, then flip clusters.
 
-    Spins are `(B, D + 1)`, the last one the ghost, whose cluster stays. Returns which chains' last step flipped a spin.
+    Each cluster flips with probability ½. Spins are `(B, D + 1)`; the last one is the ghost, whose cluster never flips.
+    Returns for each chain whether its last step flipped a spin.
     """
     chains, spins = s.shape
     root = np.empty(spins, np.int64)
@@ -255,10 +258,10 @@ def clusters(
                     counter += STEP
                     if unit(mix(counter)) < join[e]:
                         one, other = _find(root, i[e]), _find(root, j[e])
-                        root[min(one, other)] = max(one, other)  # so the ghost, the last one, stays a root
+                        root[min(one, other)] = max(one, other)  # so the ghost, which is the last spin, stays a root
             flips[spins - 1] = False
             moved[b] = False
-            for k in range(spins - 2, -1, -1):  # a root comes before what points to it
+            for k in range(spins - 2, -1, -1):  # downwards, so that a root is visited before the spins that point to it
                 root[k] = root[root[k]]
                 if root[k] == k:
                     counter += STEP
@@ -273,7 +276,7 @@ def clusters(
 
 @njit(cache=True)
 def _find(root: Places, k: int) -> int:
-    """The root of a tree of spins, halving the way for the next one."""
+    """The root of the tree of spin `k`, with path halving, which makes later searches shorter."""
     while root[k] != k:
         root[k] = root[root[k]]
         k = root[k]
@@ -291,8 +294,8 @@ def couple(
 ) -> tuple[Bits, bool]:
     """Coupling from the past: one sample `(D,)`, and whether the lowest and the highest chain met within `most` sweeps.
 
-    The arguments of `sweep_each`; thresholds must rise with the neighbours. The random words of a sweep are those of a
-    place of the counter, so that the same ones come again when the chains start earlier.
+    The arguments of `sweep_each`; thresholds must increase with the neighbours. The random words of a sweep depend
+    only on its position in the counter, so that the same words are used again when the chains start earlier.
     """
     bits = len(order)
     length = 1

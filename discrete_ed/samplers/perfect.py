@@ -1,4 +1,4 @@
-"""Perfect samples: independent samples of exactly the law, so that there is no convergence to judge."""
+"""Perfect samples: independent samples from exactly the law, without convergence to assess."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def perfect_sample(
 ) -> Tensor:
     """Independent samples from exactly the law of a ferromagnetic Ising model, `(count, D)`, by coupling from the past.
 
-    Heat-bath sweeps with shared uniforms keep the order of two chains where no coupling is negative. So when chains
-    started at sweep `−T` from all spins down and from all spins up have met at sweep 0, all chains have, and where
-    they met is a sample. `T` is doubled until that happens, with the same uniforms again for the sweeps used before.
-    Fields may have any sign. The sweeps needed grow steeply below the critical temperature.
+    Heat-bath sweeps with shared uniforms preserve the order of two chains if no coupling is negative. So if the chains
+    that start at sweep `−T` with all spins down and with all spins up are equal at sweep 0, all chains are, and their
+    common state is a sample. `T` is doubled until this happens, and earlier sweeps use the same uniforms again. Fields
+    may have any sign. The number of sweeps grows steeply below the critical temperature.
 
     Args:
-        count: how many samples; their chains run side by side.
+        count: number of samples; their chains run side by side.
         max_sweeps: the largest `T`.
 
     Raises:
         InputError: an energy other than an `IsingEnergy`, a negative coupling, or a `count` below zero.
-        NumericalError: some chains haven't met after `max_sweeps`. No partial answer is given: the samples that come
-            early aren't distributed as all are.
+        NumericalError: some chains haven't met after `max_sweeps`. The other samples are not returned, since those that
+            are found early have another distribution.
 
     Source: Propp and Wilson 1996, Random Structures and Algorithms 9, 223–252.
 

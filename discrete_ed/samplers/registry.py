@@ -1,4 +1,4 @@
-"""Kernels by name, and the two choices that follow from an energy: its kernel, and the local evaluation for both."""
+"""Kernels by name, and the kernel and the local evaluation that suit an energy."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ KERNELS: dict[str, Callable[[Energy], Kernel]] = {
     "block-gibbs": lambda _: BlockGibbs(),
     "swendsen-wang": lambda _: SwendsenWang(),
 }
-"""What makes the kernel of each name for an energy. An entry added here is offered by the job `sample`."""
+"""For each name the function that makes the kernel for an energy. The job `sample` offers every entry."""
 
 Purpose = Literal["sampling", "training", "annealing"]
 UNSUITABLE: dict[Purpose, tuple[str, ...]] = {
     "sampling": (),
-    # A sweep takes one evaluation for each class, of which there are as many as bits while all couplings are learned.
+    # While all couplings are learned, there are as many colour classes as bits, and a sweep evaluates each of them.
     "training": ("gibbs-sweep",),
-    # A machine at another inverse temperature is none, so block Gibbs would follow another law.
+    # An RBM at another inverse temperature is not an RBM, so block Gibbs would sample another law.
     "annealing": ("gibbs-sweep", "block-gibbs"),
 }
 
@@ -64,7 +64,7 @@ def suitable_kernel(energy: Energy, *, purpose: Purpose = "sampling") -> Kernel:
 
     For `sampling` that is block Gibbs for an `RBMEnergy`, a sweep over colour classes for an `IsingEnergy`, and
     Gibbs-with-gradients for any other energy. For `training`, where an energy changes from step to step, and for
-    `annealing`, where it is seen at other inverse temperatures, Gibbs-with-gradients replaces kernels that don't fit.
+    `annealing`, which uses other inverse temperatures, Gibbs-with-gradients replaces kernels that don't suit.
 
     >>> from discrete_ed import IsingEnergy
     >>> suitable_kernel(IsingEnergy(3), purpose="training")
@@ -77,8 +77,8 @@ def suitable_kernel(energy: Energy, *, purpose: Purpose = "sampling") -> Kernel:
 def local_for(kernel: Kernel, energy: Energy) -> LocalEvaluation:
     """The local evaluation that suits a kernel and an energy.
 
-    It is `Exact` where the kernel needs that, and for an `IsingEnergy`, whose exact differences cost no more than a
-    gradient; else `Taylor`.
+    It is `Exact` if the kernel needs it, and for an `IsingEnergy`, whose exact differences cost no more than a
+    gradient; otherwise `Taylor`.
 
     >>> from discrete_ed import MLPEnergy
     >>> type(local_for(Gibbs(), MLPEnergy(4))).__name__, type(local_for(GibbsWithGradients(), MLPEnergy(4))).__name__

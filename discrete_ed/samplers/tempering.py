@@ -30,8 +30,8 @@ def anneal(
     """Run chains through a schedule of inverse temperatures, one step at each: bits `(B, D)` in, bits `(B, D)` out.
 
     At step `t` the kernel sees `β_t E`, on top of the inverse temperature that `local` has. The differences are
-    rescaled, not evaluated again. Repeat a value for several steps at it. What comes out follows no exact law: it
-    finds low energies, or good starts for a chain.
+    rescaled, not evaluated again. Repeat a value for several steps at it. The result follows no exact law; use it
+    to find states of low energy, or good starts for a chain.
 
     Args:
         betas: the schedule, positive numbers.
@@ -39,7 +39,7 @@ def anneal(
     Raises:
         InputError: an empty schedule, or a value that isn't positive; `x` isn't a `(B, D)` float tensor of bits that
             the energy takes.
-        NumericalError: as `chain`; broken energies are looked for at the start and the end.
+        NumericalError: as `chain`; energies are checked at the start and at the end.
 
     Source: Kirkpatrick, Gelatt and Vecchi 1983, Science 220, 671–680.
 
@@ -68,21 +68,21 @@ def check_positive(betas: Sequence[float]) -> None:
 
 @dataclass(frozen=True)
 class ParallelTempering(Kernel):
-    """A ladder of `R` inverse temperatures: each rung makes a step of another kernel, then neighbours may swap bits.
+    """A ladder of `R` inverse temperatures: each rung makes a step of a kernel, then adjacent rungs may swap bits.
 
-    The rungs lie one after the other in the batch: of the state `(R·B, D)`, rows `r·B … (r+1)·B − 1` are the `B`
+    The rungs are stored one after the other in the batch: of the state `(R·B, D)`, rows `r·B … (r+1)·B − 1` are the `B`
     chains at `betas[r]`, times the inverse temperature of the local evaluation. So with `betas[0] = 1` the first `B`
-    rows are the chains wanted. Each chain's pairs of rungs `(r, r + 1)`, all even `r` or all odd ones by a fair coin,
-    swap with probability `min(1, exp((β_r − β_{r+1})(E_r − E_{r+1})))`. That leaves the product of the tempered laws as
-    it is if the kernel does. `accepted` is the kernel's own.
+    rows sample the law of the energy. For each chain either all pairs of rungs `(r, r + 1)` with even `r` or all with
+    odd `r`, chosen with probability ½, swap with probability `min(1, exp((β_r − β_{r+1})(E_r − E_{r+1})))`. This leaves
+    the product of the tempered laws invariant if the kernel does. `accepted` is that of the kernel's step.
 
     Args:
         kernel: any kernel that takes inverse temperatures other than 1 (`BlockGibbs` doesn't).
         betas: the ladder, at least two positive numbers, such as (1.0, 0.7, 0.4).
 
     Raises:
-        InputError: a ladder with fewer than two rungs or a value that isn't positive; from `init`, a batch that the
-            rungs don't divide, and what the kernel refuses.
+        InputError: a ladder with fewer than two rungs or a value that isn't positive; from `init`, a batch whose size
+            is no multiple of the number of rungs, and whatever the kernel refuses.
 
     Source: Geyer 1991, "Markov chain Monte Carlo maximum likelihood", Computing Science and Statistics 23, 156–163.
 
@@ -110,11 +110,11 @@ class ParallelTempering(Kernel):
         return self.kernel.keeps_law
 
     def evaluations(self, bits: int) -> int:
-        """Those of the kernel: a swap needs none."""
+        """Those of the kernel, since a swap needs no evaluation."""
         return self.kernel.evaluations(bits)
 
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        if isinstance(local.beta, Tensor):  # swaps would ignore it
+        if isinstance(local.beta, Tensor):  # swaps would not take it into account
             raise InputError("local: expected one inverse temperature for the whole ladder, got one for each state")
         if len(x) % len(self.betas):
             raise InputError(f"x: expected a multiple of {len(self.betas)} rows, one block a rung, got {len(x)}")
@@ -134,7 +134,8 @@ class ParallelTempering(Kernel):
         return betas.repeat_interleave(len(x) // len(self.betas))
 
     def swap(self, state: State, even: Tensor, log_u: Tensor) -> State:
-        """Swap the even pairs of rungs where `even`, `(B,)`, else the odd ones, if `log_u`, `(R − 1, B)`, is low."""
+        """Swap pairs of rungs, the even ones where `even`, `(B,)`, and else the odd ones, by the uniforms `log_u`, `(R
+        − 1, B)`."""
         rungs, chains = len(self.betas), len(even)
         betas = self.ladder(state.x)
         energy = (state.energy / betas).view(rungs, chains)

@@ -1,4 +1,4 @@
-"""Batches of a data set: endless, shuffled, and able to continue where they stood."""
+"""Batches of a data set: endless, shuffled, and resumable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shuffled_batches(
     of all ranks must then have the same seed.
 
     Raises:
-        InputError: `data` is no matrix or has no row, or a batch has fewer rows than there are ranks.
+        InputError: `data` is not a matrix or has no row, or a batch has fewer rows than there are ranks.
 
     >>> batches = shuffled_batches(torch.eye(10), 4)
     >>> next(batches).shape
@@ -39,7 +39,7 @@ def shuffled_batches(
 
 
 class Batches:
-    """An endless iterator over batches whose place can be saved; `shuffled_batches` makes it."""
+    """An endless iterator over batches whose position can be saved; made by `shuffled_batches`."""
 
     def __init__(self, data: Tensor, size: int, generator: torch.Generator) -> None:
         self.data, self.size, self.generator = data, size, generator

@@ -1,4 +1,4 @@
-"""How a fit optimises."""
+"""The settings of an optimisation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from discrete_ed.errors import InputError
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How `fit` optimises: AdamW, a linear warm-up and a cosine decay, clipped gradients, averaged weights.
+    """Settings of `fit`: AdamW, linear warm-up and cosine decay, clipped gradients, averaged weights.
 
     >>> FitConfig(steps=100).schedule(99) < 0.01
     True
@@ -25,7 +25,7 @@ class FitConfig:
     weight_decay: float = 0.0
     """decoupled weight decay, as in AdamW"""
     clip: float = 1.0
-    """largest gradient norm"""
+    """largest norm of the gradient; larger gradients are scaled down to it"""
     ema: float = 0.999
     """decay of the exponential moving average of the weights; 0 turns it off"""
 

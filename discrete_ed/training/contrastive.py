@@ -16,24 +16,25 @@ from discrete_ed.samplers import GibbsWithGradients, Kernel, local_for, sample
 
 
 class ContrastiveDivergence:
-    """A loss for `fit` that draws its own negatives: CD-k, or persistent CD where it keeps a buffer.
+    """A loss for `fit` that samples its own negatives: CD-k, or persistent CD if it keeps a buffer.
 
-    `mean_i E(x_i) − mean_j E(x⁻_j)`, with `x⁻` the ends of chains of `k` steps under the energy as it is. CD-k starts
-    them at the batch. With a buffer they start at rows drawn from it without replacement, and their ends replace those
-    rows; a buffer as large as the batch is classic persistent CD. The buffer starts as coin flips, or as data where
-    these have probability zero. Only free bits move, so with frozen ones use CD-k, whose negatives share those of data.
+    `mean_i E(x_i) − mean_j E(x⁻_j)`, with `x⁻` the ends of chains of `k` steps under the current energy. In CD-k the
+    chains start at the batch. With a buffer they start at rows that are chosen from it without replacement, and their
+    ends replace those rows; a buffer as large as the batch is classic persistent CD. The buffer is filled with uniform
+    random states, or with data where these have probability zero. Only free bits move, so for energies with frozen bits
+    use CD-k, whose negatives share the frozen bits of the data.
 
     Args:
-        kernel: any kernel; Gibbs-with-gradients where not given.
+        kernel: any kernel; by default Gibbs-with-gradients.
         steps: k, steps of each chain.
-        local: makes the local evaluation of an energy; where not given the one that suits it and the kernel.
+        local: makes the local evaluation of an energy; by default the one that suits the energy and the kernel.
         buffer: number of states kept, 0 for CD-k.
-        restart: probability that a chain starts at coin flips instead of its row of the buffer.
-        generator: of the chains, on the device of the data.
+        restart: probability that a chain starts at a uniform random state instead of its row of the buffer.
+        generator: source of randomness of the chains, on the device of the data.
 
     Raises:
-        InputError: a number out of its range; when called with a buffer, an energy that freezes bits, or states of
-            another length than those in it.
+        InputError: an argument out of its range; when called with a buffer, an energy that freezes bits, or states of
+            another length than those in the buffer.
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800; Tieleman 2008, ICML; the replay buffer from Du and Mordatch
     2019, arXiv 1903.08689.
@@ -76,12 +77,12 @@ class ContrastiveDivergence:
         if self.buffer is not None and self.buffer.shape[1] != x.shape[1]:
             raise InputError(f"x: expected {self.buffer.shape[1]} bits as in the buffer, got {x.shape[1]}")
         if self.buffer is None:
-            self.buffer = _possible(energy, self._coins(x.new_empty(self.size, x.shape[1])), x).to(torch.uint8)
-        self.buffer = self.buffer.to(x.device)  # a checkpoint's is on the CPU
+            self.buffer = _possible(energy, self._uniform_states(x.new_empty(self.size, x.shape[1])), x).to(torch.uint8)
+        self.buffer = self.buffer.to(x.device)  # a restored buffer is on the CPU
         rows = torch.randperm(self.size, generator=self.generator, device=x.device)[: len(x)]
         start = self.buffer[rows].to(x.dtype)
         anew = torch.rand(len(start), 1, generator=self.generator, device=x.device) < self.restart
-        coins = self._coins(start)
+        coins = self._uniform_states(start)
         if self.restart:
             coins = _possible(energy, coins, x)
         negatives = self._walk(local, torch.where(anew, coins, start))
@@ -91,7 +92,7 @@ class ContrastiveDivergence:
     def _walk(self, local: LocalEvaluation, x: Tensor) -> Tensor:
         return sample(self.kernel, local, x, self.steps, generator=self.generator)
 
-    def _coins(self, like: Tensor) -> Tensor:
+    def _uniform_states(self, like: Tensor) -> Tensor:
         return (torch.rand(like.shape, generator=self.generator, device=like.device) < 0.5).to(like.dtype)
 
     def state_dict(self) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class ContrastiveDivergence:
         return {"buffer": None if self.buffer is None else self.buffer.clone(), "generator": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken.
+        """Restore what `state_dict` returned.
 
         Raises:
             InputError: a buffer of another size.

@@ -44,26 +44,26 @@ def fit(
             stays as it is, unless a scheduler changes it.
         scheduler: a learning rate scheduler made for `optimizer`; it makes a step after each step of the optimizer
             (`ReduceLROnPlateau` is given the loss).
-        callback: called with the record of each step that is made here (not with those made before a resumption).
-        checkpoints: where to save, and from where to continue if a checkpoint is there. Saved are the weights and their
-            average, the optimizer and the scheduler, the records, the place in the batches, torch's own generators,
+        callback: called with the record of each step of this call (not with those of earlier calls that it resumes).
+        checkpoints: where to save, and from where to resume if there is a checkpoint. Saved are the weights and their
+            average, the optimizer and the scheduler, the records, the position in the batches, torch's own generators,
             and the state of a loss or `callback` that has a `state_dict`; other generators must be among the things of
             `checkpoints`. A training that was stopped after any step and resumed equals an uninterrupted one, on a CPU
             bit for bit.
 
-    Inside `processes()` every rank calls this with its share of the data and, where the loss is random, a generator of
-    its own (`rank_seed`); gradients are averaged over all rows, and each rank saves its own checkpoints.
+    Inside `processes()` every rank calls this with its share of the data and, if the loss is random, with a generator
+    seeded by `rank_seed`; gradients are averaged over all rows, and each rank saves its own checkpoints.
 
     Returns:
         A record for each step: `step`, `loss`, `grad_norm` (before clipping) and `learning_rate`.
 
     Raises:
-        NumericalError: the loss or its gradient is not finite. That step is not made, no checkpoint is written, and
+        NumericalError: the loss or its gradient is not finite. That step is not taken, no checkpoint is written, and
             `energy` holds the averaged weights so far.
         InputError: there are too few batches, the optimizer is for other parameters, or a checkpoint can't be written
-            or is of another training.
-        Interrupted: SIGINT or SIGTERM came. The step is finished and saved, and `energy` holds the averaged weights
-            so far; a second signal ends the program at once.
+            or belongs to another training.
+        Interrupted: SIGINT or SIGTERM was received. The step is finished and saved, and `energy` holds the averaged
+            weights so far; a second signal ends the program at once.
 
     >>> import torch
     >>> from discrete_ed import Bernoulli, IsingEnergy, energy_discrepancy, shuffled_batches
@@ -106,12 +106,12 @@ def fit_steps(
     scheduler: LRScheduler | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Generator[Record]:
-    """`fit` as an iterator: each step is made when its record is asked for, and leaving the loop stops the training.
+    """`fit` as an iterator: each step is taken when its record is requested, and leaving the loop stops the training.
 
     Between two steps `energy` holds the current weights and is in training mode. At the end, and when the loop is left
     early or the iterator is closed, it holds the averaged weights and is in evaluation mode. A checkpoint is written
     when the next record is asked for, so that it includes what the loop did with the last one. While the iterator is
-    open, SIGINT and SIGTERM are noted and raise `Interrupted` there.
+    open, SIGINT and SIGTERM are recorded and raise `Interrupted` there.
 
     The arguments and errors are those of `fit`; errors in the arguments are raised by the call itself.
 

@@ -25,15 +25,15 @@ from discrete_ed.training.records import Record, columns_of, records_of
 
 
 class Training:
-    """One training of an energy: all that changes from step to step, and the loop over the steps.
+    """One training of an energy: everything that changes from step to step, and the loop over the steps.
 
     Args:
         energy, loss, batches, config, optimizer, scheduler, checkpoints: as in `fit`.
-        things: what else checkpoints save and restore, by name. It is restored first, so that it can refuse to
-            continue.
+        things: further objects that checkpoints save and restore, by name. They are restored first, so that they
+            can refuse to continue.
 
     Raises:
-        InputError: the energy has nothing to be trained, or the optimizer or scheduler isn't for this energy.
+        InputError: the energy has no trainable parameters, or the optimizer or scheduler isn't for this energy.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Training:
         check_type(energy)
         self.parameters = [p for p in energy.parameters() if p.requires_grad]
         if not self.parameters:
-            raise InputError(f"energy: expected {type(energy).__name__} to have parameters to be trained, got none")
+            raise InputError(f"energy: expected {type(energy).__name__} to have trainable parameters, got none")
         _check_optimizer(energy, optimizer, scheduler)
         if optimizer is None:
             rate, decay = self.config.learning_rate, self.config.weight_decay
@@ -65,7 +65,7 @@ class Training:
         self.records: list[Record] = []
 
     def steps(self) -> Generator[Record]:
-        """Train; yields the record of each step that is made here, see `fit_steps`."""
+        """Train; yields the record of each step of this call, see `fit_steps`."""
         for tensor in self.energy.state_dict().values():
             from_first_(tensor)
         self._restore()
@@ -138,7 +138,7 @@ class Training:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def _stateful(self) -> dict[str, Any]:
-        """What checkpoints save and restore."""
+        """The objects that checkpoints save and restore."""
         optional = {**self.things, "batches": self.stream, "loss": self.loss}
         return {
             **{name: thing for name, thing in optional.items() if hasattr(thing, "state_dict")},
@@ -150,7 +150,7 @@ class Training:
         }
 
     def _settings(self) -> dict[str, Any]:
-        """What must be as it was when a checkpoint was written."""
+        """The settings that must equal those of a checkpoint."""
         names = {name: type(getattr(self, name)).__name__ for name in ("optimizer", "scheduler")}
         return {**asdict(self.config), **names}
 
@@ -173,7 +173,7 @@ class Training:
 
 
 class Unchanged:
-    """A thing of checkpoints that must be what it was when they were written."""
+    """A saved value that must be the same when a training is resumed, such as the number of steps."""
 
     def __init__(self, name: str, value: Any) -> None:
         self.name, self.value = name, value
@@ -189,7 +189,7 @@ class Unchanged:
 def _check_optimizer(energy: Energy, optimizer: Optimizer | None, scheduler: LRScheduler | None) -> None:
     if optimizer is None:
         if scheduler is not None:
-            raise InputError("scheduler: expected the optimizer that it is for as `optimizer`, too, got none")
+            raise InputError("scheduler: expected its optimizer to be given as well, as `optimizer`, got none")
         return
     if isinstance(optimizer, torch.optim.LBFGS):
         raise InputError("optimizer: expected one whose step needs no closure, such as SGD or Adam, got LBFGS")
@@ -206,7 +206,8 @@ def _check_optimizer(energy: Energy, optimizer: Optimizer | None, scheduler: LRS
 
 
 def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
-    """The states of a batch where the energy is; a `DataLoader` of a data set of states alone packs them in a list."""
+    """The states of a batch, on the device of the energy; the `DataLoader` of a `TensorDataset` wraps them in a
+    list."""
     x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
     if not isinstance(x, Tensor):
         got = f"{type(x).__name__} of {len(x)}" if isinstance(x, list | tuple) else type(x).__name__
@@ -220,7 +221,7 @@ def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
 
 
 def _not_finite(record: Record, energy: Energy, x: Tensor) -> NumericalError:
-    """The error for a loss or gradient that isn't finite, with what the energy makes of the batch."""
+    """The error for a loss or gradient that isn't finite, with the number of NaN and infinite energies in the batch."""
     with torch.no_grad():
         energies = energy(x)
     return NumericalError(
@@ -247,13 +248,14 @@ def _default_generators(parameters: Sequence[Tensor]) -> dict[str, torch.Generat
     cuda = sorted({p.device.index for p in parameters if p.device.type == "cuda"})
     return {
         "torch": torch.default_generator,
-        # by number, not by index: a rank may go on with another GPU
+        # named by number, not by index of the GPU, since a resumed rank may have another GPU
         **{f"cuda-{k}": torch.cuda.default_generators[index] for k, index in enumerate(cuda)},
     }
 
 
 def _moving_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
-    """Moving average whose decay rises to its value as `(1 + n) / (10 + n)`, so that short runs forget their start."""
+    """Moving average whose decay rises to its value as `(1 + n) / (10 + n)`, so that short runs forget their initial
+    weights."""
 
     @torch.no_grad()
     def update(averaged: Any, current: Any, n: Tensor | int) -> None:

@@ -27,13 +27,13 @@ class Selected:
     """The result of a fit with early stopping."""
 
     step: int
-    """The step whose averaged weights the energy now holds."""
+    """the step whose averaged weights the energy now holds"""
     score: float
-    """The score of these weights."""
+    """the score of these weights"""
     scores: list[tuple[int, float]]
-    """Each step at which a score was taken, with the score."""
+    """each step at which a score was taken, with the score"""
     records: list[Record]
-    """A record for each step, as `fit` returns them, with `score` where one was taken."""
+    """a record for each step, as `fit` returns them, with `score` if one was taken at that step"""
 
 
 def fit_selected(
@@ -130,7 +130,7 @@ class _Scores:
     best_weights: dict[str, Tensor] | None = None
 
     def add(self, step: int, score: float, model: nn.Module) -> float:
-        """Note the score of a model's weights at a step; returns the score, which is the same on all ranks."""
+        """Record the score of a model's weights at a step; returns the score, which is the same on all ranks."""
         value = from_first_(torch.tensor(float(score), dtype=torch.float64)).item()  # all ranks stop together
         if isnan(value):
             raise NumericalError(f"score: expected a number, got NaN at step {step}")

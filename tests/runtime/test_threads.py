@@ -11,7 +11,7 @@ import torch
 from discrete_ed import FitConfig, IsingEnergy, fit, pseudo_likelihood
 from discrete_ed.jobs import cli
 from discrete_ed.runtime import threads
-from discrete_ed.runtime.threads import LARGE_WORK, suitable_threads, threads_for
+from discrete_ed.runtime.threads import LARGE_OPERATION, suitable_threads, threads_for
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def three_threads(monkeypatch):
 
 @pytest.mark.usefixtures("three_threads")
 def test_small_work_gets_one_thread_and_large_work_all():
-    with suitable_threads(LARGE_WORK / 2):
+    with suitable_threads(LARGE_OPERATION / 2):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 3
-    with suitable_threads(LARGE_WORK):
+    with suitable_threads(LARGE_OPERATION):
         assert torch.get_num_threads() == 3
     with pytest.raises(KeyError), suitable_threads(1):
         raise KeyError
@@ -57,7 +57,7 @@ def test_a_training_step_of_a_small_model_has_one_thread_and_its_callback_all(mo
 
     train()
     assert seen == [1, -3, 1, -3]
-    monkeypatch.setattr(threads, "LARGE_WORK", 4 * 3 * (9 + 3))  # numbers in the batch × couplings and fields
+    monkeypatch.setattr(threads, "LARGE_OPERATION", 4 * 3 * (9 + 3))  # numbers in the batch × couplings and fields
     seen.clear()
     train()
     assert seen == [3, -3, 3, -3]

@@ -14,37 +14,42 @@ from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, expect
 class ComparePerturbationsConfig(ResumableConfig):
     """Compare the perturbations of energy discrepancy on an Ising lattice: bias, noise, learned couplings, time.
 
-    Samples are exact. Bias and noise are measured at the truth, with one coupling that all edges share; then the
-    coupling of every pair is learned.
+    Exact samples of the lattice are the data. At the true energy, with one coupling that all edges share, the job
+    measures the bias and the noise of each perturbation's gradient; then it learns the coupling of every pair with each
+    perturbation and measures the error. It prints a table and writes it into a run folder, with result.json.
 
-    Example:
+    Examples:
+      discrete-ed compare-perturbations
+      discrete-ed compare-perturbations --side 6 --epsilon 0.2
       python scripts/compare_perturbations.py
     """
 
     side: int = 10
     """side of the periodic square lattice, 3 to 12"""
     sigma: float = 0.2
-    """σ, coupling in the literature's convention, log p = σ sᵀAs; at least 0, critical at .2203"""
+    """σ, coupling in the published convention, log p = σ sᵀAs; at least 0; the infinite lattice is critical at
+    0.2203"""
     samples: int = 30_000
     """exact samples to learn from"""
     probe: int = 10_000
-    """how many of the samples are used to measure bias and noise at the truth"""
+    """number of samples with which bias and noise are measured at the true energy"""
     m: int = 32
-    """M, negatives of each data point"""
+    """M, number of negatives for each data point"""
     epsilon: float = 0.1
-    """ε, noise; a tenth of it is compared as well"""
+    """ε, the probability that noise flips a spin; a tenth of it is compared as well"""
     error: float = 0.02
-    """standard deviation of errors of all couplings, in units of σ; with them a common coupling is fitted once more"""
+    """standard deviation of random errors added to all couplings, in units of σ; the common coupling is then fitted
+    once more, which shows how errors elsewhere in the energy disturb it"""
     steps: int = 3000
     """training steps"""
     batch: int = 256
-    """data points in a step"""
+    """data points in a training step"""
     learning_rate: float = 1e-2
     """peak learning rate of Adam"""
     seed: int = 0
     """seed of everything random"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
-    """run folder, which must be new or empty; without it: runs/compare-perturbations/SIZE-TIME"""
+    """run folder, which must be new or empty; by default runs/compare-perturbations/SIZE-TIME"""
 
     def __post_init__(self) -> None:
         if not 3 <= self.side <= 12:

@@ -13,11 +13,11 @@ COLUMNS: dict[str, Callable[[Mapping[str, float]], str]] = {
     "of others": lambda row: f"{row['rmse_others']:.4f}",
     "time/step": lambda row: f"{row['relative_time']:.1f}",
 }
-"""what each column shows of the numbers of a loss"""
+"""the columns: for each header, how its cell is written from the numbers of a loss"""
 
 
 def comparison_table(rows: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
-    """One row of text for each loss: bias, noise, what is learned, time; the first row is the header.
+    """One row of text for each loss: bias, noise, learned couplings, time; the first row is the header.
 
     >>> comparison_table({})
     [['loss', 'bias of σ', 'noise of σ', 'σ among errors', 'mean edge', 'RMSE of edges', 'of others', 'time/step']]

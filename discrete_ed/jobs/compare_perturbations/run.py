@@ -29,7 +29,7 @@ JOB = "compare-perturbations"
 
 
 def run(config: ComparePerturbationsConfig) -> dict[str, Any]:
-    """Compare the losses; returns what `result.json` holds.
+    """Compare the losses; returns the content of `result.json`.
 
     Raises:
         InputError: a run folder that can't be used.
@@ -68,7 +68,7 @@ def _rows(config: ComparePerturbationsConfig, folder: RunFolder) -> dict[str, di
 def compare_loss(
     loss: GeneratorLoss, adjacency: Tensor, x: Tensor, config: ComparePerturbationsConfig
 ) -> dict[str, float]:
-    """Bias and noise of a loss at the truth, and the couplings that it learns, with a bar."""
+    """Bias and noise of a loss at the true energy, and the couplings that it learns; shows a progress bar."""
     at_truth = loss_at_truth(
         loss, adjacency, x[: config.probe], sigma=config.sigma, error=config.error, seed=config.seed + 1
     )

@@ -9,18 +9,18 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from discrete_ed.jobs.style import MADE, QUIET, REAL, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 
 
 def mixture_weights(weights: np.ndarray, curves: Mapping[str, np.ndarray], truth: float) -> Figure:
-    """Every loss as a function of the weight: above its minimum, and as a share of its own range.
+    """Every loss as a function of the weight: above its minimum, and divided by its range.
 
-    The first and the last, the two ends of the family, are dashed.
+    The first and the last curve, score matching and maximum likelihood, are dashed.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)
     names = list(curves)
-    colors = [QUIET, *colormaps["viridis"](np.linspace(0.75, 0.15, len(names) - 2)), MADE]
+    colors = [QUIET, *colormaps["viridis"](np.linspace(0.75, 0.15, len(names) - 2)), GENERATED]
     for name, color in zip(names, colors, strict=True):
         line = "--" if name in (names[0], names[-1]) else "-"
         above = curves[name] - curves[name].min()
@@ -30,7 +30,7 @@ def mixture_weights(weights: np.ndarray, curves: Mapping[str, np.ndarray], truth
         axes.axvline(truth, color=REAL, linewidth=0.8)
         axes.text(truth + 0.01, 0.97, "truth", transform=axes.get_xaxis_transform(), va="top", color=REAL)
     style(panels[0], "the loss as a function of the weight", "weight ρ of the left mode", "loss above its minimum")
-    style(panels[1], "its shape", "weight ρ of the left mode", "share of its own range")
+    style(panels[1], "its shape", "weight ρ of the left mode", "share of its range")
     panels[0].legend(frameon=False, loc="upper center")
     return figure
 
@@ -43,7 +43,7 @@ def densities(truth: np.ndarray, learned: np.ndarray, samples: np.ndarray, exten
     for axes, values, title in zip(panels, (truth, learned), ("the law", "learned"), strict=False):
         axes.imshow(values, origin="lower", extent=box, cmap="magma", vmin=0, vmax=truth.max())
         style(axes, title, "x₁", "x₂")
-    panels[2].scatter(samples[:, 0], samples[:, 1], s=2, color=MADE, alpha=0.5, linewidths=0)
+    panels[2].scatter(samples[:, 0], samples[:, 1], s=2, color=GENERATED, alpha=0.5, linewidths=0)
     panels[2].set(xlim=box[:2], ylim=box[2:], aspect="equal")
     style(panels[2], "MALA on the learned energy", "x₁", "x₂")
     return figure

@@ -1,4 +1,4 @@
-"""What each experiment on real vectors found: numbers, a table, a verdict, a figure and its caption."""
+"""The results of each experiment on real vectors: numbers, a table, a verdict, a figure and its caption."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 64
-"""images in a panel"""
+"""number of images in a panel"""
 
 
 @dataclass(frozen=True, eq=False)
 class PartReport:
-    """What a part of the job shows."""
+    """What the report page shows of one experiment."""
 
     title: str
     numbers: dict[str, Any]
-    """Its part of `result.json`."""
+    """the experiment's part of `result.json`"""
     table: list[list[str]]
-    """Rows of text, the first of which is the header."""
+    """rows of text; the first row is the header"""
     verdict: str
-    """The result in one clause, with its yardstick."""
+    """the result in one clause, next to a number to judge it by"""
     plot: Callable[[], Figure]
     caption: str
 
 
 def mixture_report(found: MixtureWeights) -> PartReport:
-    """The losses as functions of a mixture's weight."""
+    """The report on the losses as functions of a mixture's weight."""
     from discrete_ed.jobs.continuous import figures  # matplotlib is needed only where something is plotted
 
     summary = found.summary()
@@ -57,7 +57,7 @@ def mixture_report(found: MixtureWeights) -> PartReport:
 
 
 def gaussians_report(found: GaussianGrid, sampler_steps: int) -> PartReport:
-    """The density with 25 modes."""
+    """The report on the density with 25 modes."""
     from discrete_ed.jobs.continuous import figures
 
     distances = found.distances
@@ -82,7 +82,7 @@ def gaussians_report(found: GaussianGrid, sampler_steps: int) -> PartReport:
 
 
 def latent_report(found: LatentImages, shape: tuple[int, int], sampler_steps: int) -> PartReport:
-    """The images from latent vectors.
+    """The report on images from a latent energy.
 
     Args:
         found: the result.
@@ -91,7 +91,7 @@ def latent_report(found: LatentImages, shape: tuple[int, int], sampler_steps: in
     """
     from discrete_ed.jobs.continuous import figures
 
-    table = [["against images held out", "Fréchet", "MMD²·10³"]]
+    table = [["against held-out images", "Fréchet", "MMD²·10³"]]
     table += [[name, f"{row.frechet:.3f}", f"{1e3 * row.mmd2:.2f}"] for name, row in found.distances.items()]
     panels = {
         "images held out": found.held_out,
@@ -106,6 +106,6 @@ def latent_report(found: LatentImages, shape: tuple[int, int], sampler_steps: in
         lambda: figures.image_grids(
             {name: panel[:SHOWN].reshape(-1, *shape).numpy() for name, panel in panels.items()}
         ),
-        f"The first {SHOWN} of {len(found.held_out)} images held out, and unconditional samples: z from the prior by "
-        f"{sampler_steps} steps of MALA, then the decoder's mean.",
+        f"The first {SHOWN} of {len(found.held_out)} held-out images, and unconditional samples: z is sampled from the "
+        f"prior by {sampler_steps} steps of MALA; the image is the mean of the decoder.",
     )

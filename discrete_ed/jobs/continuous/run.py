@@ -1,4 +1,4 @@
-"""The job on real vectors: three experiments with energy discrepancy, each a figure and a table."""
+"""The job on real vectors: three experiments with energy discrepancy, each with a figure and a table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ JOB = "continuous"
 
 
 def run(config: ContinuousConfig) -> dict[str, Any]:
-    """Do one part or all; returns what `result.json` holds.
+    """Run one experiment or all; returns the content of `result.json`.
 
     Raises:
         InputError: images, a run folder or an option that can't be used.
@@ -41,11 +41,11 @@ def run(config: ContinuousConfig) -> dict[str, Any]:
         "latent": lambda: latent(config, images),
     }
     chosen = list(parts) if config.part == "all" else [config.part]
-    if "latent" in chosen:  # read before a run folder is made
+    if "latent" in chosen:  # read before the run folder is made, so that a wrong path leaves no folder behind
         images = torch.from_numpy(grey_digits() if config.images is None else read_grey(config.images))
     inputs = [config.images] if config.images is not None and "latent" in chosen else []
     with RunFolder(config.out, JOB, config.part, config, inputs) as folder:
-        done = {name: folder.cached(name, partial(_plotted, folder, name, parts[name])) for name in chosen}
+        done = {name: folder.cached(name, partial(_run_part, folder, name, parts[name])) for name in chosen}
         for part in done.values():
             print(f"\n{part['title']}\n{as_text(part['table'])}")
         result = {name: part["numbers"] for name, part in done.items()}
@@ -66,8 +66,8 @@ def run(config: ContinuousConfig) -> dict[str, Any]:
     return result
 
 
-def _plotted(folder: RunFolder, name: str, part: Callable[[], report.PartReport]) -> dict[str, Any]:
-    """Do a part, and leave its figure in the folder."""
+def _run_part(folder: RunFolder, name: str, part: Callable[[], report.PartReport]) -> dict[str, Any]:
+    """Run one experiment, and write its figure into the folder."""
     found = part()
     (figure,) = folder.plot({name: (found.title, found.plot, found.caption)})
     return {
@@ -117,7 +117,7 @@ def latent(config: ContinuousConfig, images: Tensor) -> report.PartReport:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """One bar that starts anew with each phase of an experiment."""
+    """One progress bar, which starts again from zero with each phase of an experiment."""
     with tqdm(leave=False) as bar:
 
         def callback(phase: str, done: int, total: int) -> None:

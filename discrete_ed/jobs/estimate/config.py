@@ -13,6 +13,7 @@ from discrete_ed.names import EPSILON, SMALL_BITS, EnergyName, LossName, Network
 if TYPE_CHECKING:
     from discrete_ed.data import TableData
 
+# the conditions under which some of the options have an effect
 NETWORK = When(energy=get_args(NetworkName))
 HIDDEN_UNITS = When(energy=(*get_args(NetworkName), "rbm"))
 NOISE = When(loss=("ed", "block-ed"))
@@ -20,17 +21,19 @@ NOISE = When(loss=("ed", "block-ed"))
 
 @dataclass(frozen=True)
 class EstimateConfig(CheckpointedConfig):
-    """Learn an energy over binary states, and report how likely it finds held-out data.
+    """Learn an energy over binary states, and report the log-likelihood of held-out data.
 
-    Trains on one of seven densities in the plane, on images, or on your own table; keeps the averaged weights that
-    score best on validation data; reports the exact test log-likelihood, or a lower and an upper bound; generates
-    samples and compares them with test data. Everything goes into a run folder; open its report.html first.
+    Trains on one of seven densities in the plane, on images, or on your own table, and keeps the averaged weights that
+    score best on validation data. Reports the test log-likelihood, exactly where that is possible, otherwise as a lower
+    and an upper bound; generates samples and compares them with test data. The saved energy, the samples, the scores
+    and the figures go into a run folder; open its report.html first.
 
     Examples:
-      python scripts/estimate_density.py
-      python scripts/estimate_density.py --data checkerboard --loss ed
-      python scripts/estimate_density.py --data nltcs --root ~/data --seed 1
-      python scripts/estimate_density.py --data mine.csv --test theirs.csv
+      discrete-ed estimate
+      discrete-ed estimate --data checkerboard --loss ed
+      discrete-ed estimate --data nltcs --root ~/data --seed 1
+      discrete-ed estimate --data mine.csv --test theirs.csv
+      python scripts/estimate_density.py --data mine.csv
     """
 
     data: str = "pinwheel"
@@ -38,71 +41,75 @@ class EstimateConfig(CheckpointedConfig):
     digits (needs scikit-learn), mnist, omniglot (from files in --root); the name of a table in --root (NAME.train.data,
     .valid.data, .test.data); or the path of a table (.csv, .data, .npy, .npz, .parquet)"""
     root: Path = Path("datasets")
-    """folder in which named data sets are looked for"""
+    """folder that holds the data sets given by name"""
     valid: Path | None = None
-    """validation table; without it, a tenth of the training rows is chosen at random"""
+    """validation table; by default a random tenth of the training rows"""
     test: Path | None = None
-    """test table; without it, a fifth of the rows is chosen at random"""
+    """test table; by default a random fifth of the rows"""
     loss: LossName | None = None
-    """ed (energy discrepancy with Bernoulli noise), block-ed (the same on random blocks of bits, summed), pl
-    (pseudo-likelihood), rm (ratio matching), cd or pcd (contrastive divergence, persistent), ml (maximum likelihood by
-    enumeration, up to 16 bits); without it: ed for densities in the plane, block-ed for others"""
+    """ed (energy discrepancy with Bernoulli noise), block-ed (energy discrepancy on random blocks of bits, whose states
+    are summed), pl (pseudo-likelihood), rm (ratio matching), cd (contrastive divergence), pcd (persistent contrastive
+    divergence) or ml (maximum likelihood by enumeration, up to 16 bits); by default ed for densities in the plane and
+    block-ed for other data"""
     energy: EnergyName = "mlp"
-    """a network on a Bernoulli base (mlp, residual; conv for images), an rbm, or the pairwise ising model"""
+    """the energy: a network plus a term linear in the bits (mlp, residual; conv for images), a restricted Boltzmann
+    machine (rbm), or the pairwise Ising model (ising)"""
     width: Annotated[int | None, HIDDEN_UNITS] = None
-    """units of a hidden layer; channels of conv; hidden units of rbm; without it: 128 for densities in the plane, else
-    64 (conv: 16)"""
+    """units of a hidden layer, channels of conv, or hidden units of rbm; by default 128 for densities in the plane and
+    64 for other data (16 for conv)"""
     layers: Annotated[int | None, NETWORK] = None
-    """hidden layers, or residual blocks; without it: 3 for densities in the plane, else 2 (conv: 1)"""
+    """hidden layers, or residual blocks; by default 3 for densities in the plane and 2 for other data (1 for conv)"""
     members: int = 1
-    """ensemble size: so many energies are trained, from different initial weights, and their mean is the result"""
+    """ensemble size: this many energies are trained from different initial weights, and their mean is saved as one
+    energy"""
     epsilon: Annotated[float | None, NOISE] = None
-    """ε, the probability that noise flips a bit; without it: .1 (ed), .5 (block-ed)"""
+    """ε, the probability that noise flips a bit; by default 0.1 for ed and 0.5 for block-ed"""
     negatives: Annotated[int, When(loss="ed")] = 32
-    """M, perturbed copies of each state (ed)"""
+    """M, number of perturbed copies of each state (ed)"""
     w: Annotated[float, When(loss="ed")] = 1.0
-    """w, stabilisation (ed)"""
+    """w, stabilisation of the loss (ed)"""
     block: Annotated[int, When(loss="block-ed")] = 5
-    """k, bits of a block (block-ed)"""
+    """k, number of bits in a block (block-ed)"""
     chain_steps: Annotated[int, When(loss=("cd", "pcd"))] = 10
-    """k, steps of each chain (cd, pcd)"""
+    """k, number of sampler steps for each training step (cd, pcd)"""
     buffer: Annotated[int, When(loss="pcd")] = 1000
-    """chains that are kept from step to step (pcd); at least as many as there are states in a step"""
+    """number of chains that continue from step to step (pcd); raised to the batch size if it is smaller"""
     steps: int | None = None
-    """training steps; without it: 3000 for densities in the plane, else 4000"""
+    """training steps; by default 3000 for densities in the plane and 4000 for other data"""
     batch: int | None = None
-    """training states in a step; without it: 128 for densities in the plane, else 256"""
+    """training states in a step; by default 128 for densities in the plane and 256 for other data"""
     learning_rate: float | None = None
-    """peak learning rate of AdamW; without it: .004 for densities in the plane, whose data has no end, else .0015"""
+    """peak learning rate of AdamW; by default 0.004 for densities in the plane, whose training data are sampled afresh
+    in every step, and 0.0015 for other data"""
     weight_decay: float = 0.0
-    """decoupled weight decay"""
+    """decoupled weight decay of AdamW"""
     ema: float = 0.999
-    """decay of the averaged weights"""
+    """decay of the exponential moving average of the weights, for each step"""
     patience: int | None = None
-    """stop after so many validation scores (20 are taken in all) without a new best; without it, training never stops
-    early"""
+    """stop training after this many validation scores without a new best (20 scores are taken in a full run); by
+    default training never stops early"""
     samples: int = 4000
-    """chains that generate samples; each gives ten"""
+    """number of chains that generate samples; each yields ten samples"""
     sampler_steps: Annotated[int, When(enumerated=False)] = 400
     """steps of each chain (Gibbs-with-gradients; block Gibbs for rbm) from noise to its first sample; between two
-    samples it makes a tenth of them. Where importance sampling from uniform states works, every sample has a chain of
-    its own with a tenth of the steps. Up to 16 bits states are enumerated, and there are no chains"""
+    samples it makes a tenth of them. Where importance sampling from uniform states works, each sample comes from a
+    separate chain of a tenth of the steps instead. With up to 16 bits, all states are enumerated and no chain runs"""
     temperatures: Annotated[int, When(exact=False)] = 1000
-    """inverse temperatures of annealed importance sampling, where the likelihood can't be computed exactly, and steps
-    of the chains that its reverse runs start from"""
+    """number of inverse temperatures of annealed importance sampling, which estimates the log-likelihood where it can't
+    be computed exactly; also the number of steps of the chains from which its reverse runs start"""
     runs: Annotated[int, When(exact=False)] = 256
-    """runs of annealed importance sampling, each way"""
+    """number of runs of annealed importance sampling, in each direction"""
     seed: int = 0
     """seed of everything random"""
     device: str = "cpu"
     """cpu, cuda, or cuda:1"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
-    """run folder, which must be new or empty; without it: runs/estimate/DATA-TIME"""
+    """run folder, which must be new or empty; by default runs/estimate/DATA-TIME"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
-        expect(self, "at least 1", *given, "members", "negatives", "block", "chain_steps", "buffer", low=1)
+        chosen = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
+        expect(self, "at least 1", *chosen, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
         expect(self, "at least 2", "samples", "runs", low=2)
         expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
@@ -118,7 +125,7 @@ class EstimateConfig(CheckpointedConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedEstimateConfig(EstimateConfig):
-    """The options with everything filled in that the user may leave open."""
+    """The options of a run, with the defaults of its data and loss filled in where the user left an option open."""
 
     loss: LossName
     width: Annotated[int, HIDDEN_UNITS]
@@ -131,7 +138,8 @@ class ResolvedEstimateConfig(EstimateConfig):
 PLANE = {"loss": "ed", "width": 128, "layers": 3, "steps": 3000, "batch": 128, "learning_rate": 4e-3}
 TABLE = {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
 CONV = {"width": 16, "layers": 1}
-"""what the user may leave open: for densities in the plane, for tables and images, and for a convolutional energy"""
+"""defaults of the options that the user may leave open: PLANE for densities in the plane, TABLE for tables and images;
+CONV replaces some of them for a convolutional energy"""
 
 
 def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:

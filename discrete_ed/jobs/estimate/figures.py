@@ -12,13 +12,13 @@ from discrete_ed.data.tables import Bits
 from discrete_ed.data.toys import Points, Toy
 from discrete_ed.energies import Energy
 from discrete_ed.energies.base import device_of
-from discrete_ed.jobs.style import MADE, QUIET, REAL, range_of, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, range_of, style
 from discrete_ed.training.selection import Selected
 
 PIXELS, POINTS = 150, 4
-"""pixels on a side of a heat map; points in each pixel, whose densities are averaged"""
+"""pixels on a side of a heat map, and points in each pixel, over which the density is averaged"""
 CHUNK = 2**14
-"""states whose energies are computed at once"""
+"""number of states whose energies are computed at once, which bounds the memory"""
 
 
 def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
@@ -53,9 +53,9 @@ def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
 
 
 def points(samples: Points, truth: Points, toy: Toy) -> Figure:
-    """Samples beside samples of the truth, as points in the plane."""
+    """Samples of the model and of the true density, side by side, as points in the plane."""
     figure = Figure(figsize=(11, 5.4), layout="constrained")
-    panels = ((samples, "samples", MADE), (truth, "test states", REAL))
+    panels = ((samples, "samples", GENERATED), (truth, "test states", REAL))
     for axes, (places, title, color) in zip(figure.subplots(1, 2), panels, strict=True):
         axes.scatter(*places.T, s=2, color=color, linewidths=0)
         axes.set_xlim(-toy.half_width, toy.half_width)
@@ -66,7 +66,7 @@ def points(samples: Points, truth: Points, toy: Toy) -> Figure:
 
 
 def images(samples: Bits, truth: Bits, shape: tuple[int, int], *, side: int = 8) -> Figure:
-    """The first samples beside the first test images."""
+    """The first samples and the first test images, side by side."""
     figure = Figure(figsize=(11, 5.6), layout="constrained")
     for axes, pictures, title in zip(figure.subplots(1, 2), (samples, truth), ("samples", "test images"), strict=True):
         shown = np.zeros((side * side, shape[0] + 1, shape[1] + 1))
@@ -89,7 +89,7 @@ def moments(samples: Bits, truth: Bits) -> Figure:
         (right, lambda x: np.cov(x.T.astype(float)).reshape(x.shape[1], -1)[upper], "covariance of two bits"),
     ):
         x, y = statistic(truth), statistic(samples)
-        axes.scatter(x, y, s=8, color=MADE, linewidths=0, alpha=0.7)
+        axes.scatter(x, y, s=8, color=GENERATED, linewidths=0, alpha=0.7)
         if len(x):
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
             axes.plot(ends, ends, color=QUIET, linewidth=1, zorder=0)
@@ -110,14 +110,14 @@ def curves(selected: Sequence[Selected], score: str) -> Figure:
     left.plot(np.arange(1, len(loss) + 1), loss, color=QUIET, alpha=0.4, linewidth=0.7)
     window = max(1, len(loss) // 50)
     smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
-    left.plot(np.arange(len(smooth)) + window, smooth, color=MADE)
+    left.plot(np.arange(len(smooth)) + window, smooth, color=GENERATED)
     left.set_ylim(*range_of(loss))
     style(left, "loss", "training step", "loss")
     shown: list[float] = []
     for fitted in selected:
         steps, scores = zip(*fitted.scores, strict=True)
         right.plot(steps, scores, color=REAL, marker="o", markersize=3, linewidth=1)
-        right.plot([fitted.step], [fitted.score], color=MADE, marker="o", markersize=7)
+        right.plot([fitted.step], [fitted.score], color=GENERATED, marker="o", markersize=7)
         shown += scores[len(scores) // 5 :]
     right.set_ylim(*range_of(shown, include=max(fitted.score for fitted in selected)))
     style(right, "validation", "training step", score)

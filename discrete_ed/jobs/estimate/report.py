@@ -1,4 +1,4 @@
-"""What a run of density estimation found: the verdict, the table of scores, notes on it, and the page."""
+"""The report on a density estimate: the verdict, the table of scores, notes on it, and the page."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NONE = "–"
+"""what a cell without a number shows"""
 LEVEL = 0.05
 """p-values below it count as a difference in the verdict"""
 
 
 def verdict(result: Mapping[str, Any]) -> str:
-    """The result in one sentence, each number with the yardstick that it is judged by.
+    """The result in one sentence, each number next to one that it can be judged by.
 
     Args:
-        result: what `result.json` holds.
+        result: the content of `result.json`.
     """
     certainty = "exact" if result["exact"] else f"between {result['lower']:.3f} and {result['upper']:.3f}"
     yardstick = f"independent columns have {result['independent_columns']:.3f}"
@@ -55,18 +56,18 @@ def score_table(result: Mapping[str, Any]) -> list[list[str]]:
     bracket = "exact" if result["exact"] else f"{result['lower']:.3f} to {result['upper']:.3f}"
     rows = [
         ["", "value", "range or error"],
-        ["test log-likelihood, nats for a state", f"{result['test_log_likelihood']:.4f}", bracket],
-        ["its error as a mean of test states", f"{result['test_error']:.4f}", NONE],
+        ["test log-likelihood, nats for each state", f"{result['test_log_likelihood']:.4f}", bracket],
+        ["its standard error over the test states", f"{result['test_error']:.4f}", NONE],
         ["valid log-likelihood", f"{result['valid_log_likelihood']:.4f}", NONE],
         ["train log-likelihood", f"{result['train_log_likelihood']:.4f}", NONE],
-        ["independent columns, same test states: trivial", f"{result['independent_columns']:.4f}", "exact"],
+        ["independent columns, same test states (trivial model)", f"{result['independent_columns']:.4f}", "exact"],
     ]
     if toy is not None:
-        rows.append(["log-likelihood of the truth, same states: the most", f"{-toy['entropy']:.4f}", NONE])
+        rows.append(["log-likelihood of the truth, same states (the maximum)", f"{-toy['entropy']:.4f}", NONE])
         for name, key in (("entropy of the truth", "entropy"), ("published protocol's NLL (biased)", "published_nll")):
             rows.append([name, f"{toy[key]:.4f}", f"±{toy[key + '_error']:.4f}"])
     sets = f"{result['mmd_repeats']} × {result['mmd_size']}"
-    for name, key in (("samples", "mmd2"), ("training states: the floor", "mmd2_floor")):
+    for name, key in (("samples", "mmd2"), ("training states (the floor)", "mmd2_floor")):
         error, interval = result[f"{key}_error"], result[f"{key}_interval"]
         spread = NONE if error is None else f"±{1e4 * error:.3f}"
         if interval is not None:
@@ -77,7 +78,7 @@ def score_table(result: Mapping[str, Any]) -> list[list[str]]:
 
 
 def score_notes(result: Mapping[str, Any]) -> list[str]:
-    """How the table of scores is to be read.
+    """Notes that explain the table of scores.
 
     Args:
         result: what `result.json` holds.
@@ -99,7 +100,7 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
     spread = (
         "The error is the standard error of the mean of the sets"
         if result["mmd2_interval"] is None
-        else "The range is a 95% bootstrap interval: the estimate would scatter so widely with other states"
+        else "The range is a 95% bootstrap interval: how far the estimate would vary with other sets of states"
     )
     lines.append(
         f"MMD² is unbiased: for equal laws it is zero on average. {spread}. The p-value says whether samples and test "
@@ -150,7 +151,7 @@ def _figures(
     plots: dict[str, tuple[str, Callable[[], Figure], str]] = {}
     if toy is not None:
         plots["density"] = (
-            "The learned law and the true one",
+            "The learned density and the true one",
             lambda: figures.heat_maps(toy, ensemble.energy, scores.test.log_partition.value),
             "Both densities in the plane, on one scale of colours.",
         )

@@ -1,4 +1,4 @@
-"""The job that estimates densities: fit an energy to binary states, sample it, score it, leave a run folder."""
+"""The job that estimates densities: fit an energy to binary states, sample it, score it, write a run folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ JOB = "estimate"
 
 
 def run(config: EstimateConfig) -> dict[str, Any]:
-    """Do the whole job; returns what `result.json` holds.
+    """Run the whole job; returns the content of `result.json`.
 
     Raises:
         InputError: a data set, device, run folder or option that can't be used.
@@ -136,7 +136,7 @@ def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimat
 def fit_member(
     energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
 ) -> Selected:
-    """Fit one member of the ensemble, with a bar, records and checkpoints."""
+    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
     generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
     loss = density_loss(
         config.loss,
@@ -170,7 +170,7 @@ def fit_member(
 def _sample(
     energy: Energy, train: Tensor, config: ResolvedEstimateConfig, generator: torch.Generator, folder: RunFolder
 ) -> DensitySamples:
-    """Sample the density, with a bar, and write `samples.npy`."""
+    """Sample the density, with a progress bar, and write `samples.npy`."""
 
     def sample() -> dict[str, Any]:
         with tqdm(desc="sample", unit="step") as bar:

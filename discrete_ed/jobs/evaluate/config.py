@@ -17,16 +17,17 @@ from discrete_ed.names import PropertyName, ProtocolName
 class EvaluateConfig(ResumableConfig):
     """Score the graphs of one or several generators against reference graphs.
 
-    Prints MMD² of degree, clustering, orbit and spectral statistics beside what real graphs and random graphs score,
-    and how many of the graphs are novel, unique, connected and, with --valid, valid. Several generated files give one
-    comparison table. Name the files either by position, the reference first, or with --reference and --generated.
+    Prints MMD² of degree, clustering, orbit and spectral statistics next to the scores of real graphs and of random
+    graphs, and the shares of graphs that are novel, unique, connected and, with --valid, valid. Several generators are
+    compared in one table. --json, --report and --out keep the scores. Name the files either by position, the reference
+    first, or with --reference and --generated.
 
     Examples:
       discrete-ed evaluate reference.g6 mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 theirs.g6 --protocol psd --valid planar --report scores.html
-      python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 --out RUN
       discrete-ed evaluate --resume RUN
+      python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --train train.g6
     """
 
     files: Annotated[Positional[tuple[Path, ...]], arg(metavar="REFERENCE GENERATED ...", help_behavior_hint="")] = ()
@@ -37,22 +38,24 @@ class EvaluateConfig(ResumableConfig):
     generated: tuple[Path, ...] = ()
     """generated graphs: a graph file or folder for each generator"""
     train: Path | None = None
-    """graphs that the generators learned from, a graph file or folder: they give the floor and the novelty"""
+    """graphs that the generators were trained on, a graph file or folder; they are needed for the score of training
+    graphs (the floor) and for novelty"""
     protocol: ProtocolName = "edp"
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
     valid: PropertyName | None = None
-    """the property that makes a graph valid; the share of valid graphs is reported, and with --train the share of those
-    that are valid, unique and novel at once (without this option, connected counts as valid if all real graphs are)"""
+    """the property that makes a graph valid. The share of valid graphs is reported, and with --train the share of
+    graphs that are valid, unique and novel at once. By default a connected graph counts as valid, provided that all
+    real graphs are connected"""
     json: Annotated[Path | None, HOUSEKEEPING] = None
-    """file to write the result to"""
+    """JSON file to write the scores to"""
     report: Annotated[Path | None, HOUSEKEEPING] = None
-    """HTML file to write, with galleries, histograms and the scores"""
+    """HTML page to write, with the scores, histograms and pictures of graphs"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
     """run folder, which must be new or empty: it keeps the result, the report, and what --resume needs after a stop;
-    without this option nothing is kept"""
+    by default there is no run folder"""
     seed: int = 0
-    """seed of the yardsticks, the permutations and the bootstrap"""
+    """seed of the random graphs, the permutations and the bootstrap"""
 
     def __post_init__(self) -> None:
         check_seed(self.seed)

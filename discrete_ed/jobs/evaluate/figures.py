@@ -1,4 +1,4 @@
-"""Galleries of graphs and histograms of their statistics, as matplotlib figures. Nothing here touches a display."""
+"""Galleries of graphs and histograms of their statistics, as matplotlib figures. None needs a display."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from scipy import sparse
 
 from discrete_ed.graphs.statistics import GraphSet, clustering, degrees
-from discrete_ed.jobs.style import MADE, QUIET, REAL, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 
 KAMADA_KAWAI_NODES = 64  # largest graph with the Kamada–Kawai layout
 LARGEST = 500  # largest graph whose nodes and edges are plotted
@@ -79,7 +79,7 @@ def gallery(
     figure = Figure(figsize=(11, 5.6), layout="constrained")
     grid = figure.add_gridspec(1, 2)
     halves = figure.add_subfigure(grid[0, 0]), figure.add_subfigure(grid[0, 1])
-    panels = ((halves[0], left, train, REAL), (halves[1], right, generated, MADE))
+    panels = ((halves[0], left, train, REAL), (halves[1], right, generated, GENERATED))
     for half, title, graphs, color in panels:
         half.suptitle(title, fontsize=12, parse_math=False)
         shown = max(1, min(most, len(graphs)))
@@ -117,7 +117,7 @@ def statistics(sets: Mapping[str, Sequence[nx.Graph]]) -> Figure:
 
 def _histograms(axes: Axes, sets: Mapping[str, np.ndarray], bins: np.ndarray) -> None:
     """A histogram of each set over the same bins."""
-    colors = (REAL, MADE) if len(sets) == 2 else (REAL, QUIET, MADE)
+    colors = (REAL, GENERATED) if len(sets) == 2 else (REAL, QUIET, GENERATED)
     for (name, values), color in zip(sets.items(), colors, strict=True):
         share = np.histogram(values, bins)[0] / max(len(values), 1)
-        axes.stairs(share, bins, color=color, label=name, linewidth=2 if color == MADE else 1.5)
+        axes.stairs(share, bins, color=color, label=name, linewidth=2 if color == GENERATED else 1.5)

@@ -18,6 +18,7 @@ POOLED = (
     "Distributions of the sets of graphs. The scores above compare graph by graph; these histograms pool all graphs."
 )
 NAMED_BY_CONFIG = ("files", "reference", "generated")
+"""options that the page shows only once, as the files that were read"""
 
 
 def render(
@@ -53,8 +54,8 @@ def render(
         images.append(page_figure(f"Statistics of {label}", figures.statistics(sets), POOLED))
     lead = (
         f"{' and '.join(evaluations)} against {len(reference)} graphs of {path.name}. "
-        "Read a score beside its floor, which is what real graphs score: below it, differences are noise or memorised "
-        "graphs."
+        "Compare each score with its floor, the score of real graphs: differences below the floor are noise or "
+        "memorised graphs."
     )
     options = {name: value for name, value in reported_options(config).items() if name not in NAMED_BY_CONFIG}
     facts = {"reference": path, "generated": ", ".join(generated), **options}

@@ -24,7 +24,7 @@ JOB = "evaluate"
 
 
 def run(config: EvaluateConfig) -> dict[str, Any]:
-    """Score the files, print the table, and write what was asked for: JSON file, page, run folder.
+    """Score the files, print the table, and write the JSON file, the page and the run folder that were asked for.
 
     Returns:
         The content of the JSON file: the evaluation as a dictionary, see `GraphEvaluation.to_dict`; for several
@@ -44,7 +44,7 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     generated = dict(zip(_labels(files), map(read_graphs, files), strict=True))
     sets = {"reference": reference, **({} if train is None else {"train": train})}
     sets |= {f"generated {label}": graphs for label, graphs in generated.items()}
-    check_sets(sets, config.protocol)  # before a folder is made, and before any of them is scored
+    check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
     sources = [path, *files, *([] if config.train is None else [config.train])]
     inputs = [file for source in sources for file in graph_files(source)]
     with nullcontext() if config.out is None else RunFolder(config.out, JOB, "", config, inputs) as folder:
@@ -92,7 +92,7 @@ def _result(evaluations: Mapping[str, GraphEvaluation]) -> dict[str, Any]:
 
 
 def _labels(files: tuple[Path, ...]) -> list[str]:
-    """File names, or whole paths if two names are the same."""
+    """The names of the files, or their whole paths if two names are the same."""
     names = [path.name for path in files]
     return names if len(set(names)) == len(names) else [str(path) for path in files]
 

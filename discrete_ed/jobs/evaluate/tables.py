@@ -1,6 +1,6 @@
 """Tables, notes and the verdict of an evaluation, for the terminal and the report page alike.
 
-All of them iterate over the statistics that an evaluation holds, so that a new statistic appears by itself.
+All of them iterate over the statistics of an evaluation, so that a new statistic appears without a change here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.graphs.scores import StatisticScores
 from discrete_ed.jobs.text import as_text
 
-MISSING = "–"
-ROUNDING = 1e-12  # a sum of numbers around one that should be zero can be this large
-SMALLEST_FLOOR = 1e-4  # a ratio to a smaller floor says nothing
+MISSING = "–"  # what a cell without a number shows
+ROUNDING = 1e-12  # rounding errors of scores can be this large where the exact value is zero
+SMALLEST_FLOOR = 1e-4  # a ratio to a smaller floor would be mostly noise
 Cell = Callable[[StatisticScores], str]
 CLEANED = {
     "lost_isolated_nodes": "lost isolated nodes",
@@ -25,7 +25,8 @@ CLEANED = {
 
 
 def score_table(evaluation: GraphEvaluation) -> list[list[str]]:
-    """MMD² of the generated graphs above its yardsticks; the first row is the header."""
+    """MMD² of the generated graphs, and below it the scores of real and of random graphs; the first row is the
+    header."""
     generated, learned = evaluation.generated_graphs, evaluation.train_graphs
     lines: list[tuple[str, Cell]] = [(f"generated ({generated})", _score)]
     if not get_protocol(evaluation.protocol).unbiased:  # then the score is the U-statistic, and its floor is noise
@@ -43,7 +44,7 @@ def score_table(evaluation: GraphEvaluation) -> list[list[str]]:
 
 
 def overall(evaluation: GraphEvaluation) -> list[tuple[str, str]]:
-    """What the generated graphs are as a whole, as names and values."""
+    """Facts on the whole set of generated graphs, such as the share of novel ones, as names and values."""
     shares = evaluation.shares
 
     def beside_reference(generated: float | None, reference: float | None) -> str:
@@ -102,7 +103,7 @@ def _comparison_columns(first: GraphEvaluation) -> dict[str, Callable[[GraphEval
 
 
 def verdict(evaluations: Mapping[str, GraphEvaluation]) -> str:
-    """The result in one sentence, with its yardsticks."""
+    """The result in one sentence, next to the scores of real and of random graphs."""
     first = next(iter(evaluations.values()))
     scores = ", ".join(f"{name} {_score(one.mean)}" for name, one in evaluations.items())
     if len(evaluations) == 1:
@@ -122,7 +123,8 @@ def verdict(evaluations: Mapping[str, GraphEvaluation]) -> str:
 
 
 def notes(evaluation: GraphEvaluation) -> list[str]:
-    """What must be known to read the table: the protocol's defects, its bias for these sets, and what it cleaned."""
+    """Notes needed to read the table: defects of the protocol, its bias for these sets, and the graphs that it
+    changed."""
     protocol = get_protocol(evaluation.protocol)
     lines = []
     if protocol.unbiased:
@@ -142,11 +144,13 @@ def notes(evaluation: GraphEvaluation) -> list[str]:
         )
     if evaluation.mean.interval is not None:
         lines.append(
-            "The interval is as wide as scores of other graphs from both laws would scatter, in 95 of 100 cases, by "
-            "bootstrap; it is centred on this score. Read the p-value to see whether the laws differ."
+            "The interval shows, by bootstrap, how far 95% of the scores of other graphs from the same two laws would "
+            "scatter around this score. Read the p-value to see whether the laws differ."
         )
     if protocol.name == "gran":
-        lines.append("Clustering is saturated: graphs whose histograms differ in .3 of their nodes count as unrelated.")
+        lines.append(
+            "Clustering is saturated: two graphs count as unrelated if their histograms differ in 30% of the nodes."
+        )
     for name, changes in evaluation.cleaned.items():
         changed = [f"{count} {CLEANED[change]}" for change, count in changes.items() if count]
         if changed:
@@ -167,7 +171,7 @@ def _bias_note(evaluation: GraphEvaluation) -> str:
 
 
 def common_notes(evaluations: Mapping[str, GraphEvaluation]) -> list[str]:
-    """The notes on several evaluations: those that hold for all once, the others with the name of the generator."""
+    """The notes on several evaluations: those common to all once, the others with the name of their generator."""
     lines = {name: notes(one) for name, one in evaluations.items()}
     shared = [note for note in next(iter(lines.values())) if all(note in some for some in lines.values())]
     own = [f"{name}: {note}" for name, some in lines.items() for note in some if note not in shared]
@@ -201,7 +205,7 @@ def _caption(evaluation: GraphEvaluation) -> str:
 
 
 def _vun_names(evaluation: GraphEvaluation) -> tuple[str, str]:
-    """The literature's name of the share `vun`, and what a graph must be to count."""
+    """The literature's name of the share `vun`, and the properties that it requires of a graph."""
     needed = evaluation.shares.vun_property
     return ("V.U.N.", f"{needed}, unique and novel") if needed else ("U.N.", "unique and novel")
 

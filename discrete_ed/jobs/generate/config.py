@@ -10,6 +10,7 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect
 from discrete_ed.names import PerturbationName, ProtocolName
 
+# the condition under which some of the options have an effect
 SAMPLED_NEGATIVES = When(perturbation=("bernoulli", "informed"))  # blocks enumerate their negatives
 
 
@@ -17,49 +18,54 @@ SAMPLED_NEGATIVES = When(perturbation=("bernoulli", "informed"))  # blocks enume
 class GenerateConfig(CheckpointedConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
-    Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from noise (node
-    counts and densities of training graphs), and compares degree, clustering, orbit and spectral statistics with those
-    of test graphs. Everything goes into a run folder; open its report.html first.
+    Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from random graphs
+    (with the node counts and densities of training graphs), and compares degree, clustering, orbit and spectral
+    statistics with those of test graphs. The saved energy, the graphs (samples.g6), the scores and the figures go into
+    a run folder; open its report.html first.
 
     Examples:
-      python scripts/generate_ego_graphs.py
-      python scripts/generate_ego_graphs.py --data ego-small --root ~/data --seed 1
-      python scripts/generate_ego_graphs.py --data my-graphs.g6 --steps 5000 --device cuda
-      python scripts/generate_ego_graphs.py --resume runs/generate/citation-egos-20260101-120000
+      discrete-ed generate
+      discrete-ed generate --data ego-small --root ~/data --seed 1
+      discrete-ed generate --data my-graphs.g6 --steps 5000 --device cuda
+      discrete-ed generate --resume runs/generate/citation-egos-20260101-120000
+      python scripts/generate_ego_graphs.py --data my-graphs.g6
     """
 
     data: str = "citation-egos"
     """data set: citation-egos (synthetic, needs no files), ego-small, ego-all (Citeseer), community-small,
     community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
     root: Annotated[Path, When(data=("ego-small", "ego-all"))] = Path("datasets")
-    """folder that holds Citeseer, in the layout of PyG's Planetoid; it is downloaded to there when missing"""
+    """folder that holds Citeseer in the layout of PyG's Planetoid; Citeseer is downloaded into it if it is missing"""
     split_seed: int = 0
-    """seed of the split into training and test graphs, if it isn't the official one"""
+    """seed of the random split into training and test graphs; data sets with an official split ignore it"""
     samples: int = 1024
     """number of graphs to generate"""
     steps: int | None = None
-    """training steps; by default 6 for each training graph, at most 2000 (more would learn a small set by heart)"""
+    """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised)"""
     sampler_steps: int = 600
-    """Gibbs-with-gradients steps of every chain, from noise"""
+    """Gibbs-with-gradients steps of every chain"""
     start: Literal["density", "half"] = "density"
-    """the noise that chains start from: density (each graph random, as dense as a training graph) or half (every
-    edge by a fair coin; large graphs then need many more steps to leave the cliques that they fall into)"""
+    """the random graphs that chains start from: density (each is as dense as a training graph) or half (each edge with
+    probability 1/2; large graphs then fall into cliques and need many more steps to leave them)"""
     cold: float = 1.0
-    """inverse temperature to which the chains are cooled over two thirds of their steps; the last third is at 1.
-    Above 1 they find order that noise hides, such as communities: raise it if generated graphs have a higher mean
-    energy than training graphs (result.json has both). The graphs are then no longer exact samples of the energy"""
+    """inverse temperature to which the chains are cooled over two thirds of their steps; the last third runs at 1.
+    Values above 1 help the chains to find structure, such as communities: raise it if generated graphs have a higher
+    mean energy than training graphs (result.json has both). The graphs are then not exact samples of the energy"""
     protocol: ProtocolName = "edp"
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
     batch: int = 64
     """training graphs in a step"""
     negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
-    """M, perturbed copies of each training graph in a step; blocks enumerate their negatives instead"""
+    """M, number of perturbed copies of each training graph in a step; not for blocks, which enumerate their
+    negatives"""
     perturbation: PerturbationName = "bernoulli"
-    """how training graphs are turned into negatives: noise on any edges (bernoulli), the same noise undone with a look
-    at the energy (informed), or all states of six random edges (block) or of all edges among four nodes (node-block)"""
+    """how training graphs become negatives. bernoulli: noise on any edges; informed: the same noise, then a second
+    noise that follows the differences of the energy; block: all states of six random edges; node-block: all states of
+    the edges among four random nodes"""
     flips: Annotated[tuple[float, float], SAMPLED_NEGATIVES] = (1.0, 6.0)
-    """range of the expected number of flipped edges, sampled log-uniformly for each graph and step; not for blocks"""
+    """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; not for
+    blocks"""
     w: Annotated[float, SAMPLED_NEGATIVES] = 1.0
     """w, stabilisation of the loss; not for blocks"""
     learning_rate: float = 1e-3

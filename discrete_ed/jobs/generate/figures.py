@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from discrete_ed.jobs.style import MADE, QUIET, REAL, range_of, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, range_of, style
 
 
 def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[float], data_energy: float) -> Figure:
@@ -24,16 +24,16 @@ def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[
     left.plot(np.arange(1, len(loss) + 1), loss, color=QUIET, alpha=0.4, linewidth=0.7)
     window = max(1, len(loss) // 50)
     smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
-    left.plot(np.arange(len(smooth)) + window, smooth, color=MADE)
+    left.plot(np.arange(len(smooth)) + window, smooth, color=GENERATED)
     left.set_ylim(*range_of(loss))
     style(left, "energy discrepancy", "training step", "loss")
     steps = np.arange(1, len(energy) + 1)
-    middle.plot(steps, energy, color=MADE, label="chains")
+    middle.plot(steps, energy, color=GENERATED, label="chains")
     middle.axhline(data_energy, color=REAL, linestyle="--", label="training graphs")
     middle.set_ylim(*range_of(energy[len(energy) // 20 :], include=data_energy))
     middle.legend(frameon=False, loc="upper right")
     style(middle, "mean energy", "sampler step", "E(x)")
-    right.plot(steps, acceptance, color=MADE)
+    right.plot(steps, acceptance, color=GENERATED)
     right.set_ylim(0, 1)
     style(right, "acceptance", "sampler step", "share of chains that moved")
     return figure

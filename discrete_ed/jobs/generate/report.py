@@ -45,7 +45,7 @@ def write_report(
     images = folder.plot(_figures(config, data, generated, generated.graphs(), losses, result))
     lead = (
         f"{evaluation.generated_graphs} graphs from an energy that learned "
-        f"{len(data.train)} graphs of {data.name} ({data.description}). Read a score beside its floor: below it, "
+        f"{len(data.train)} graphs of {data.name} ({data.description}). Compare each score with its floor: below it, "
         "differences are noise or memorised graphs."
     )
     scores = {
@@ -86,8 +86,8 @@ def _figures(
             lambda: figures.curves(
                 losses, generated.mean_energy, generated.acceptance, result["mean_energy"]["training"]
             ),
-            "Loss in training (thin: each step, bold: running mean); mean energy and acceptance of the chains, from "
-            "noise. Chains whose energy still falls need more sampler steps. Acceptance is the share of chains that "
-            "moved.",
+            "Loss in training (thin: each step, bold: running mean); mean energy and acceptance of the chains, which "
+            "start from noise. Chains whose energy still falls need more sampler steps. Acceptance is the share of "
+            "chains that moved.",
         ),
     }

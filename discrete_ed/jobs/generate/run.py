@@ -1,4 +1,4 @@
-"""The job `generate`: learn an energy over graphs, generate new ones, score them, and leave a run folder behind."""
+"""The job `generate`: learn an energy over graphs, generate new ones, score them, and write a run folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ JOB = "generate"
 
 
 def run(config: GenerateConfig) -> dict[str, Any]:
-    """Do the whole job; returns the content of `result.json`.
+    """Run the whole job; returns the content of `result.json`.
 
     Raises:
         InputError: a data set, device or run folder that can't be used, or an option that has no effect.
@@ -89,7 +89,7 @@ def run(config: GenerateConfig) -> dict[str, Any]:
 
 
 def _check_data(data: GraphData, config: GenerateConfig) -> None:
-    """Refuse what could not be scored, or trained on, before hours of training."""
+    """Refuse data that can't be trained on or scored, before hours of training."""
     check_sets({"reference": data.test, "train": data.train}, config.protocol)
     if get_protocol(config.protocol).unbiased and config.samples < 2:
         raise InputError(f"samples: expected at least 2 for protocol {config.protocol}, got {config.samples}")
@@ -106,7 +106,7 @@ def _new_energy(config: GenerateConfig, max_nodes: int) -> GraphEnergy:
 def _train_and_save(
     energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
 ) -> list[Record]:
-    """Train the energy and save it, also if training stops early."""
+    """Train the energy and save it, even if training stops early."""
     try:
         records = train(energy, states, config, generator, folder)
     except (KeyboardInterrupt, NumericalError):
@@ -137,9 +137,9 @@ def generate(
     """Sample graphs from the energy, with a progress bar."""
     with tqdm(desc="sample", unit="step") as bar:
 
-        def callback(made: int, total: int) -> None:
+        def callback(done: int, total: int) -> None:
             bar.total = total
-            bar.update(made - bar.n)
+            bar.update(done - bar.n)
 
         return sample_graphs(
             energy,

@@ -11,42 +11,45 @@ from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
 from discrete_ed.names import EstimatorName, PenaltyName
 
 MAX_SIDE = 10
-"""side of the largest torus: transfer matrices sample it exactly"""
+"""side of the largest torus that transfer matrices can sample exactly"""
 
 
 @dataclass(frozen=True)
 class IsingTablesConfig(ResumableConfig):
     """Tables of the estimators of Ising couplings: errors on published models, bias, and distance from the limits.
 
-    All samples are exact. Errors and couplings are in the published convention, log p = s'Js, whose couplings are half
-    of the physics ones. The table goes into a run folder, cell by cell, so that a long run can be resumed.
+    All data are exact samples. Errors and couplings are in the published convention, log p = s'Js, whose couplings are
+    half of the physics ones. The table is printed and written into a run folder, one cell at a time, so that a long run
+    can be stopped and resumed.
 
     Examples:
-      python scripts/ising_tables.py --table published --estimator single-site
-      python scripts/ising_tables.py --table bias
+      discrete-ed ising-tables --table published --estimator single-site
+      discrete-ed ising-tables --table bias
+      discrete-ed ising-tables --table limits
       python scripts/ising_tables.py --table limits
     """
 
     table: Literal["published", "bias", "limits"] = "published"
-    """published: all estimators, or --estimator with --penalty alone where one of them is given, on the seven published
-    models, mean and sd over seeds. bias: the mean learned coupling of bernoulli over epsilon and M, and of block, from
-    30,000 samples. limits: the error against the Cramer-Rao bound, and how often 95% intervals cover"""
+    """published: the errors of all estimators on the seven published models, mean and standard deviation over seeds;
+    with --estimator or --penalty only of that one. bias: the mean learned coupling of bernoulli for several epsilon and
+    M, and of block, from 30,000 samples. limits: the error against the Cramér-Rao bound, and how often 95% intervals
+    contain the truth"""
     samples: Annotated[int, When(table="published")] = 2000
-    """samples that each estimate has"""
+    """number of samples for each estimate"""
     side: Annotated[int, When(table=("bias", "limits"))] = 10
-    """side of the torus"""
+    """number of spins along each side of the torus"""
     sigma: Annotated[float, When(table=("bias", "limits"))] = 0.2
-    """coupling of every edge (published)"""
+    """coupling of every edge in the published convention"""
     estimator: Annotated[EstimatorName, When(table="published")] = "auto"
-    """the one estimator of the table, see the job `recover`; auto means all, or single-site where --penalty is given"""
+    """the estimator of the table, as in the job recover; auto: all estimators, or single-site if --penalty is given"""
     penalty: Annotated[PenaltyName, When(table="published")] = "auto"
-    """the one penalty of the table, see the job `recover`"""
+    """the penalty of the table, as in the job recover"""
     seeds: Annotated[int, When(table=("published", "limits"))] = 5
-    """number of seeds; the coverage of intervals takes 40 times as many simulated sets"""
+    """number of seeds; the coverage of intervals is measured on 40 times as many simulated data sets"""
     seed: int = 0
-    """first seed"""
+    """the first seed"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
-    """run folder, which must be new or empty; without it: runs/ising-tables/TABLE-TIME"""
+    """run folder, which must be new or empty; by default runs/ising-tables/TABLE-TIME"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 10", "samples", low=10)

@@ -16,6 +16,7 @@ PUBLISHED = {
     "published: EB-GFN": (6.1, 5.1, 3.3, 2.6, 2.3, 5.7, 5.1),
 }
 Table = list[list[str]]
+"""rows of text, the first of which is the header"""
 
 
 def write_table(folder: RunFolder, table: Table, note: str) -> None:
@@ -34,13 +35,13 @@ def published_table(
     samples: int,
     seeds: int,
 ) -> tuple[Table, str]:
-    """−log RMSE by estimator and penalty (rows) and model (columns), with J = 0, the bound, and what was published.
+    """−log RMSE by estimator and penalty (rows) and model (columns), with J = 0, the bound, and published values.
 
     Args:
         models: side and σ of each column.
         scores: by estimator and penalty, for each column the value of each seed.
         zeros: for each column the value of J = 0.
-        bounds: for each column that of the best possible estimator which knows the edges.
+        bounds: for each column the Cramér–Rao bound of an estimator that knows the edges.
     """
     table = [[f"−log RMSE, n = {samples}", *(f"{side}² σ {sigma:g}" for side, sigma in models)]]
     for row, cells in scores.items():
@@ -52,7 +53,8 @@ def published_table(
     table += [[name, *(f"{value:.1f}" for value in values)] for name, values in PUBLISHED.items()]
     note = (
         "Published convention (log p = sᵀJs, half the physics couplings), natural logarithm, all D² entries; mean ± sd "
-        f"of {seeds} seeds; exact samples. Published rows as reprinted in the literature, from chains."
+        f"of {seeds} seeds; exact samples. Published rows are those reprinted in the literature, with samples of "
+        "chains."
     )
     return table, note
 
@@ -65,8 +67,8 @@ def bias_table(found: Mapping[str, Mapping[str, Any]], *, side: int, sigma: floa
         table.append([name, *numbers, f"{result['seconds']:.0f}", "separable" if result["separable"] else ""])
     note = (
         f"Published convention, truth {sigma:g}; {side}×{side} torus, {samples} exact samples, w = 1, noise sampled "
-        "once. Separable: all data can be told from all their copies; the loss falls to its least value, log(w / M), "
-        "for couplings ever larger, and what is learned is where the prior and the optimiser stop."
+        "once. Separable: the energy can separate all data from all their copies; the loss then falls to its infimum, "
+        "log(w / M), as the couplings grow, and the learned values depend on where prior and optimiser stop."
     )
     return table, note
 
@@ -81,11 +83,11 @@ def limits_table(
     samples: int,
     cover_samples: int,
 ) -> tuple[Table, str]:
-    """Errors beside their Cramér–Rao bounds, and the coverage of 95% intervals.
+    """Errors next to their Cramér–Rao bounds, and the coverage of 95% intervals.
 
     Args:
         measured: by case the RMSE of each seed, and the bound.
-        shares: of each simulated set the share of edges that are covered.
+        shares: for each simulated data set, the share of edges whose interval contains the truth.
     """
     table = [["", "measured", "limit"]]
     for name, (errors, bound) in measured.items():
@@ -94,10 +96,12 @@ def limits_table(
         table.append([f"RMSE of J at n = {samples}, {name}", f"{together:.6f}", f"{bound:.6f}"])
         table.append(["as a multiple of the Cramér–Rao bound", f"{together / bound:.3f} ±{spread:.3f}", "1"])
     coverage = f"{100 * np.mean(shares):.2f}%"
-    table.append([f"95% intervals that cover, edges, {len(shares)} sets of {cover_samples}", coverage, "95%"])
+    table.append(
+        [f"95% intervals of edges that hold the truth, {len(shares)} sets of {cover_samples}", coverage, "95%"]
+    )
     note = (
         f"{side}×{side} torus, σ = {sigma:g}; root mean square over {seeds} seeds and sd of their ratios; Fisher "
         "information from 20,000 (all pairs, by wave vectors) and 100,000 exact samples; an edge that wasn't selected "
-        "counts as not covered."
+        "counts as an interval that misses the truth."
     )
     return table, note

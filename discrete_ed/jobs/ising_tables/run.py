@@ -54,21 +54,21 @@ ROWS: tuple[tuple[EstimatorName, PenaltyName], ...] = (
 )
 BIAS_SAMPLES, LIMIT_SAMPLES, COVER_SAMPLES = 30_000, 60_000, 5_000
 COVER_SETS = 40
-"""simulated sets for each seed, of which it is counted how many intervals cover"""
+"""number of simulated data sets for each seed, on which the coverage of the intervals is measured"""
 BOUND_SEED = 1000
-"""what is added to the seed for the samples that bounds are estimated from"""
+"""added to the seed for the samples from which bounds are estimated"""
 COVER_SEED = 10_000
-"""what is added to the seed for the simulated sets"""
+"""added to the seed for the simulated data sets"""
 
 
 def run(config: IsingTablesConfig) -> dict[str, Any]:
-    """Make the table, print it, and keep it in a run folder; returns what `result.json` holds.
+    """Make the table, print it, and write it into a run folder; returns the content of `result.json`.
 
     Raises:
         InputError: an option that has no effect on this table, or a run folder that can't be used.
     """
     config = resumed(config, JOB)
-    if config.resume is None:  # a run that was begun goes on with the options that it has
+    if config.resume is None:  # a resumed run has passed this check before
         refuse_options_without_effect(config)
     make: dict[str, Callable[[IsingTablesConfig, RunFolder], tuple[Table, str]]] = {
         "published": published,
@@ -137,7 +137,7 @@ def _recovery_error(
 
 
 def bias(config: IsingTablesConfig, folder: RunFolder) -> tuple[Table, str]:
-    """Mean learned coupling of the edges, all pairs free, where every edge's is σ."""
+    """Mean learned coupling of the edges, with all pairs free, on a torus whose edges all have coupling σ."""
     model = known_lattice(config.side, sigma=config.sigma)
     s = spins_of(model, BIAS_SAMPLES, config.seed)
     objectives: dict[str, Callable[[np.random.Generator], Objective]] = {

@@ -10,6 +10,7 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
 from discrete_ed.names import EstimatorName, PenaltyName
 
+# the conditions under which some of the options have an effect
 KNOWN_MODEL = When(data=None)
 LATTICE = When(data=None, graph=None, random_graph=None)
 
@@ -18,28 +19,29 @@ LATTICE = When(data=None, graph=None, random_graph=None)
 class RecoverConfig(ResumableConfig):
     """Recover the couplings of an Ising model, from your table of observations or from samples of a known model.
 
-    Without --data: takes perfect samples of a lattice, recovers its couplings by energy discrepancy, and reports the
-    error beside that of J = 0 and beside the best possible. With --data: couplings, fields, standard errors, edges and
-    goodness of fit for a table of 0/1 or -1/+1. Everything goes into a run folder; open its report.html first.
+    With --data, a table of 0/1 or -1/+1: estimates couplings and fields with standard errors, selects edges, and tests
+    the goodness of fit. Without --data: samples a lattice exactly, recovers its couplings by energy discrepancy, and
+    reports the error next to that of J = 0 and to the smallest error possible. The couplings (couplings.npz, tables of
+    edges and fields) and the figures go into a run folder; open its report.html first.
 
-    Couplings are those of E(s) = -1/2 s'Js - h's, s = -1 for 0 and +1 for 1, each pair counted once ("physics"). The
-    literature on energy discrepancy writes log p = s'Js ("published"): its couplings are half of these, and so is
-    --sigma.
+    Couplings are those of E(s) = -1/2 s'Js - h's, with s = -1 for 0 and s = +1 for 1, each pair counted once
+    ("physics"). The literature on energy discrepancy writes log p = s'Js ("published"); its couplings are half as
+    large. --sigma is in the published convention.
 
     Examples:
-      python scripts/train_ising.py
-      python scripts/train_ising.py --sigma 0.3 --samples 8000
+      discrete-ed recover --data observations.csv
+      discrete-ed recover --sigma 0.3 --samples 8000
       python scripts/train_ising.py --data observations.csv
     """
 
     data: Path | None = None
-    """your observations: CSV, NPZ, NPY or Parquet, a row for each, at least 10 rows, cells 0/1 or -1/+1"""
+    """your table: CSV, NPZ, NPY or Parquet, one row for each observation (at least 10), cells 0/1 or -1/+1"""
     side: Annotated[int, LATTICE] = 10
-    """side of the lattice"""
+    """number of spins along each side of the lattice"""
     dimension: Annotated[int, LATTICE] = 2
     """dimension of the lattice"""
     periodic: Annotated[bool, LATTICE] = True
-    """whether the lattice closes to a torus"""
+    """whether opposite sides of the lattice are joined, which makes it a torus"""
     graph: Annotated[Path | None, KNOWN_MODEL] = None
     """interaction graph from a file (.g6, .s6, .jsonl, .edges, .graphml) instead of the lattice; in GraphML every edge
     may have a number `coupling` and every node a number `field` (physics), which then replace --sigma and --field"""
@@ -52,31 +54,34 @@ class RecoverConfig(ResumableConfig):
     samples: Annotated[int, KNOWN_MODEL] = 2000
     """number of samples of the known model"""
     sampler: Literal["exact", "single-site"] = "exact"
-    """how a model is sampled: exact where that is possible (transfer matrices, enumeration), else by clusters or
-    tempering; single-site makes sweeps of single spins from random states, as published data were made"""
+    """how the known model is sampled. exact: with transfer matrices or by enumeration where that is possible, otherwise
+    with cluster moves or parallel tempering; single-site: Gibbs sweeps over single spins from random states, as
+    published data were made"""
     sweeps: Annotated[int, When(sampler="single-site")] = 1000
-    """number of sweeps"""
+    """number of Gibbs sweeps of --sampler single-site"""
     estimator: EstimatorName = "auto"
-    """auto (maximum-likelihood up to 16 spins, else single-site); single-site energy discrepancy (exact: it is
-    pseudo-likelihood); block (random blocks of spins enumerated);
-    bernoulli (M copies; biased upwards on finite data unless epsilon is near .01); interaction-screening;
-    ratio-matching; contrastive-divergence (chains); maximum-likelihood (by enumeration, at most 20 spins)"""
+    """auto: maximum-likelihood up to 16 spins, single-site above; single-site: energy discrepancy with single flips,
+    which equals pseudo-likelihood; block: energy discrepancy on random blocks of spins, whose states are enumerated;
+    bernoulli: energy discrepancy with M noisy copies, biased upwards on finite data unless epsilon is near 0.01;
+    interaction-screening; ratio-matching; contrastive-divergence: with Gibbs chains; maximum-likelihood: by
+    enumeration, at most 20 spins"""
     penalty: PenaltyName = "auto"
-    """what keeps noise out: auto (held-out data decide between refit, l1 and zero, never expected worse than J = 0),
-    refit (select pairs, then estimate only these), l1, common (refit, then empirical Bayes, which assumes that all
-    edges are alike), none, zero"""
+    """how couplings that are only noise are suppressed. auto: held-out data decide between refit, l1 and zero, so that
+    the expected error never exceeds that of J = 0; refit: select pairs, then estimate only these; l1: lasso; common:
+    refit, then shrink the edges towards their mean by empirical Bayes, which assumes that all edges are alike; none;
+    zero: all couplings 0"""
     epsilon: Annotated[float | None, When(estimator=("block", "bernoulli"))] = None
-    """probability that the noise flips a spin; .1 for block and .01 for bernoulli where not given"""
+    """ε, the probability that noise flips a spin; by default 0.1 for block and 0.01 for bernoulli"""
     negatives: Annotated[int, When(estimator="bernoulli")] = 32
-    """M, copies of a sample"""
+    """M, number of noisy copies of each sample"""
     w: Annotated[float, When(estimator="bernoulli")] = 1.0
-    """w, stabilisation"""
+    """w, stabilisation of the loss"""
     block: Annotated[int, When(estimator="block")] = 6
-    """spins in a block"""
+    """number of spins in a block"""
     seed: int = 0
     """seed of everything random"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
-    """run folder, which must be new or empty; without it: runs/recover/LABEL-TIME"""
+    """run folder, which must be new or empty; by default runs/recover/LABEL-TIME"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 2", "side", low=2)

@@ -1,4 +1,4 @@
-"""Figures of recovered couplings. Each function returns a matplotlib figure; nothing here touches a display."""
+"""Figures of recovered couplings. Each function returns a matplotlib figure; none needs a display."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from discrete_ed.jobs.style import MADE, QUIET, REAL, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 from discrete_ed.jobs.text import short
 from discrete_ed.names import Z_95
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 NAMED = 40
-"""spins up to which all names are shown"""
+"""largest number of spins whose names are shown on the axes"""
 FIELDS = 80
-"""the same for fields, which have the whole width"""
+"""the same for the figure of fields, which is wider"""
 STRONGEST = 100
-"""couplings up to which a network can be read"""
+"""largest number of couplings with which the figure of the network stays readable"""
 
 
 def coupling_matrices(matrices: Mapping[str, Array], names: Sequence[str] | None = None) -> Figure:
-    """Coupling matrices side by side on one scale: blue pulls spins together, red apart.
+    """Coupling matrices side by side on one scale: blue couplings favour equal spins, red ones opposite spins.
 
     Args:
-        names: of the spins; up to 40 are on the axes, more are numbered from 1. Without names spins count from 0.
+        names: names of the spins; up to 40 are shown on the axes, more are numbered from 1. Without names, spins are
+            numbered from 0.
     """
     figure = Figure(figsize=(5.2 * len(matrices) + 0.8, 4.8), layout="constrained")
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
@@ -75,7 +76,7 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
     left.xaxis.set_major_locator(MaxNLocator(6, integer=alike))
     for mine, color, label in (
         (x != 0, REAL, "edges"),
-        ((x == 0) & (y != 0), MADE, "pairs that aren't edges"),
+        ((x == 0) & (y != 0), GENERATED, "pairs that aren't edges"),
     ):
         if not mine.any():
             continue
@@ -112,7 +113,7 @@ def _empty(axes: Axes, why: str) -> None:
 
 
 def network(couplings: Array, names: Sequence[str]) -> Figure:
-    """The spins that interact: width by strength, blue together, red apart; placed by springs.
+    """The spins that interact: wide lines are strong, blue favours equal and red opposite spins; a spring layout.
 
     At most the 100 strongest couplings are shown, and the names of the first 40 spins that they join. Spins that none
     of them joins are left out; a line says which have no couplings at all.
@@ -131,7 +132,7 @@ def network(couplings: Array, names: Sequence[str]) -> Figure:
         place = nx.spring_layout(graph, seed=0, k=3 / np.sqrt(len(graph)), iterations=200)
         lines = LineCollection(
             [(place[i], place[j]) for i, j in graph.edges],
-            colors=[REAL if couplings[i, j] > 0 else MADE for i, j in graph.edges],
+            colors=[REAL if couplings[i, j] > 0 else GENERATED for i, j in graph.edges],
             linewidths=[0.3 + 3.5 * weight / strength.max() for _, _, weight in graph.edges(data="weight")],
             alpha=0.7,
         )
@@ -196,7 +197,7 @@ def goodness(found: GoodnessOfFit) -> Figure:
             axis.set_major_locator(MaxNLocator(5))
     up = np.arange(found.sums.shape[1])
     last.plot(up, found.sums[0], color=REAL, marker="o", ms=3, label="data")
-    last.plot(up, found.sums[1], color=MADE, label="model")
+    last.plot(up, found.sums[1], color=GENERATED, label="model")
     last.legend(frameon=False)
     last.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     last.yaxis.set_major_locator(MaxNLocator(5))

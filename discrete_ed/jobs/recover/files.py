@@ -15,7 +15,7 @@ from discrete_ed.ising.comparison import interval_95
 from discrete_ed.jobs.run_folder import RunFolder
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""characters that XML can't hold"""
+"""characters that XML can't contain"""
 Rows = list[list[str]]
 
 
@@ -30,9 +30,9 @@ def write_couplings(
     """`couplings.npz`, in the physics convention.
 
     Args:
-        truth: the true couplings, where there are any.
-        with_fields: whether the true fields are written, too.
-        names: names of the columns, where there are any.
+        truth: the true couplings, if they are known.
+        with_fields: whether the true fields are written as well.
+        names: names of the columns, if they have names.
     """
     arrays = {
         "couplings": found.couplings,

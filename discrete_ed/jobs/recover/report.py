@@ -1,4 +1,4 @@
-"""What a run that recovers couplings says: a table on the screen, and a page with figures."""
+"""The report on recovered couplings: a table on the terminal, and a page with figures."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text, short
 
 TABLED = 20
-"""fields up to which the page has a table of them, and beyond a figure"""
+"""largest number of fields that the page shows as a table; more are shown as a figure"""
 STRONGEST = 12
-"""couplings in the table of the strongest"""
+"""number of couplings in the table of the strongest ones"""
 Plots = dict[str, tuple[str, Callable[[], Figure], str]]
 
 
@@ -35,7 +35,7 @@ def report_known_model(
     comparison: Comparison,
     result: dict[str, Any],
 ) -> None:
-    """Say how near the learned couplings are to the true ones: a table on the screen, and the page."""
+    """Report how close the learned couplings are to the true ones: a table on the terminal, and the page."""
     label, method = result["model"], result["drawn"]
     model = label if result["sigma"] is None else f"{label}, σ = {result['sigma']:g}"
     table = [
@@ -58,7 +58,7 @@ def report_known_model(
         "couplings": (
             "Couplings",
             lambda: figures.coupling_matrices({"truth": truth.couplings, "learned": found.couplings}),
-            "The same colours in both. Published couplings are half of these.",
+            "Both on one colour scale. Published couplings are half as large.",
         ),
         "recovery": (
             "Learned against true",
@@ -78,7 +78,7 @@ def report_known_model(
 
 
 def verdict_on_known_model(comparison: Comparison, bound: float | None) -> str:
-    """One sentence: the error with its yardsticks, and the edges."""
+    """One sentence: the error next to that of J = 0 and the bound, and the edges."""
     edges = f"{comparison.right_edges} of {comparison.true_edges} edges found, {comparison.false_edges or 'none'} false"
     if not np.isfinite(comparison.neg_log_rmse):
         return f"The couplings are exact; {edges}."
@@ -96,9 +96,9 @@ def report_table(
     fit: GoodnessOfFit,
     result: dict[str, Any],
 ) -> None:
-    """Say how sure the couplings of a user's table are, and how well the model fits: tables, and the page."""
+    """Report the couplings of a user's table with their errors, and the goodness of fit: tables, and the page."""
     n, d, method = result["samples"], result["spins"], result["goodness"]["model_draws"]
-    quality = [["data against samples of the model", "difference", "expected of noise alone"]]
+    quality = [["data against samples of the model", "difference", "expected from noise alone"]]
     for name, (error, noise) in fit.measures.items():
         measure = "total variation" if name == "numbers of spins up" else "root mean square"
         quality.append([f"{name}, {measure}", f"{error:.4f}", f"{noise:.4f}"])
@@ -114,7 +114,10 @@ def report_table(
             f"independent columns: {likelihood['independent']:.4f}"
         )
     _print_warnings(result)
-    network = "Blue pulls two columns together, red apart; wide lines are strong. Positions are for the eye only."
+    network = (
+        "Blue: the two columns tend to be equal; red: they tend to differ; wide lines are strong couplings. Positions "
+        "have no meaning."
+    )
     if len(found.edges) > figures.STRONGEST:
         network += f" The {figures.STRONGEST} strongest of {len(found.edges)} couplings; edges.csv has all."
     plots: Plots = {
@@ -122,7 +125,7 @@ def report_table(
         "couplings": (
             "All couplings",
             lambda: figures.coupling_matrices({"learned": found.couplings}, names),
-            "In the order of the columns.",
+            "Rows and columns in the order of the table.",
         ),
         "goodness": (
             "Goodness of fit",
@@ -138,20 +141,20 @@ def report_table(
         plots["fields"] = (
             "Fields",
             lambda: figures.fields(found.fields, found.field_errors, names),
-            "Above 0, the column tends to 1 when all others are balanced. fields.csv has the numbers.",
+            "With a field above 0, a column tends to 1 if all others are balanced. fields.csv has the numbers.",
         )
     lead = (
         f"Learned from {n} observations of {d} binary columns by "
         f"{found.estimator}: {found.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 and +1 "
-        "for 1, each pair counted once. Intervals hold for the pairs as chosen; they don't count that the same data "
-        "chose them."
+        "for 1, each pair counted once. The intervals treat the selected pairs as given; that they were "
+        "selected with the same data is not accounted for."
     )
     title = f"Ising model of {Path(result['data']).name}"
     _write_page(folder, config, title, verdict_on_table(found, fit), lead, tables, plots, found, result)
 
 
 def verdict_on_table(found: Recovery, fit: GoodnessOfFit) -> str:
-    """One sentence: how many pairs interact, and whether the model reproduces the data."""
+    """One sentence: the number of pairs that interact, and whether the model reproduces the data."""
     d = len(found.fields)
     count, pairs = len(found.edges), d * (d - 1) // 2
     edges = f"{count} of {pairs} pairs {'interacts' if count == 1 else 'interact'}"
@@ -161,7 +164,7 @@ def verdict_on_table(found: Recovery, fit: GoodnessOfFit) -> str:
 
 
 def _measure(value: float | None) -> list[str]:
-    """−log RMSE of published couplings and RMSE of physics ones; no number where nothing differs."""
+    """−log RMSE of the published couplings and RMSE of the physics ones; a dash for the logarithm of zero."""
     return ["–", "–"] if value is None else [f"{value:.2f}", f"{2 * np.exp(-value):.4f}"]
 
 
@@ -199,7 +202,7 @@ def _write_page(
     found: Recovery,
     result: dict[str, Any],
 ) -> None:
-    """Write the figures as files of their own, and `report.html` with all of them inside."""
+    """Write the figures as PNG files, and `report.html` with all of them inside."""
     images = folder.plot(plots)
     facts = {
         **reported_options(config),

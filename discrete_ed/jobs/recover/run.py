@@ -41,19 +41,19 @@ from discrete_ed.names import SMALL_BITS
 
 JOB = "recover"
 STAGES = 17
-"""messages of a recovery, about"""
+"""approximate number of messages of a recovery, which the progress bar counts"""
 MODEL_SAMPLES = 10_000
-"""samples of a fitted model that the data are compared with, at most"""
+"""largest number of samples of a fitted model with which the data are compared"""
 
 
 def run(config: RecoverConfig) -> dict[str, Any]:
-    """Do the whole job; returns what `result.json` holds.
+    """Run the whole job; returns the content of `result.json`.
 
     Raises:
         InputError: a table, graph or run folder that can't be used; an option that has no effect.
     """
     config = resumed(config, JOB)
-    if config.resume is None:  # a run that was begun goes on with the options that it has
+    if config.resume is None:  # a resumed run has passed this check before
         refuse_options_without_effect(config)
     return from_known_model(config) if config.data is None else from_table(config)
 
@@ -83,7 +83,7 @@ def known_model(config: RecoverConfig) -> KnownModel:
 
 
 def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: Sequence[str] | None = None) -> Recovery:
-    """Recover couplings as configured, with a bar."""
+    """Recover couplings as the options say, with a progress bar."""
     settings = EstimatorSettings(config.epsilon, config.negatives, config.w, config.block)
     with tqdm(total=STAGES, desc="recover", unit="stage", leave=False) as bar:
 
@@ -105,7 +105,7 @@ def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: S
 
 @contextmanager
 def sweep_progress() -> Iterator[Callback]:
-    """A bar that is shown where samples are made by sweeps."""
+    """A progress bar, which is shown if samples are made by sweeps."""
     with tqdm(desc="sample", unit="sweep", leave=False, disable=None) as bar:
 
         def callback(step: int, total: int) -> None:
@@ -116,7 +116,7 @@ def sweep_progress() -> Iterator[Callback]:
 
 
 def from_known_model(config: RecoverConfig) -> dict[str, Any]:
-    """Sample a known model, recover it, and say how near the couplings came."""
+    """Sample a known model, recover its couplings, and report their error."""
     known = known_model(config)
     truth, fields = known.parameters, bool(known.parameters.fields.any())
     spins = len(truth.fields)
@@ -161,12 +161,12 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
 
 
 def from_table(config: RecoverConfig) -> dict[str, Any]:
-    """Fit a user's table, and say how sure the couplings are and how well the model reproduces the data."""
+    """Fit a user's table, and report the couplings with their errors, and how well the model reproduces the data."""
     data = config.data
     assert data is not None
     table = read_table(data)
     n, d = table.values.shape
-    check_samples(table.values, config.estimator, config.penalty, name=str(data))  # before a folder is there
+    check_samples(table.values, config.estimator, config.penalty, name=str(data))  # before the run folder is made
     config = used(config, d)
     sweeps = config.sweeps if config.sampler == "single-site" else None
     with RunFolder(config.out, JOB, data.stem, config, [data]) as folder:
@@ -206,13 +206,13 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
 
 
 def used(config: RecoverConfig, spins: int) -> RecoverConfig:
-    """The options with the values that the run uses where the user left the choice to it."""
+    """The options, with the values that the run uses where the user left an option open."""
     estimator = resolve_estimator(config.estimator, spins)
     return replace(config, estimator=estimator, epsilon=EstimatorSettings(config.epsilon).noise(estimator))
 
 
 def _recovery_results(config: RecoverConfig, found: Recovery) -> dict[str, Any]:
-    """What `result.json` holds of every recovery."""
+    """The part of `result.json` that every recovery has."""
     return {
         "estimator": found.estimator,
         "penalty": config.penalty,
@@ -226,7 +226,7 @@ def _recovery_results(config: RecoverConfig, found: Recovery) -> dict[str, Any]:
 
 
 def _comparison_results(comparison: Comparison, bound: float | None) -> dict[str, Any]:
-    """What `result.json` holds of a recovery whose truth is known; no number where nothing differs."""
+    """The part of `result.json` that compares with the truth; null for the logarithm of zero."""
     return {
         "neg_log_rmse": _finite(comparison.neg_log_rmse),
         "all_zeros": _finite(comparison.zero_neg_log_rmse),
@@ -243,7 +243,7 @@ def _comparison_results(comparison: Comparison, bound: float | None) -> dict[str
 
 
 def _goodness_results(fit: GoodnessOfFit) -> dict[str, Any]:
-    """What `result.json` holds of goodness of fit."""
+    """The part of `result.json` on goodness of fit."""
     moments = zip(("means", "pairs", "triples"), fit.measures.values(), strict=False)
     return {
         **{name: {"rms_difference": error, "expected_of_noise": noise} for name, (error, noise) in moments},

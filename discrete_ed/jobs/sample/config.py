@@ -14,37 +14,39 @@ from discrete_ed.names import KernelName
 
 @dataclass(frozen=True)
 class SampleConfig(ResumableConfig):
-    """Sample from a saved energy, and say whether the chains have mixed.
+    """Sample from a saved energy, and report whether the chains have mixed.
 
-    Runs Markov chains from random bits and prints R̂, effective sample sizes, acceptance, and the number of bits that
-    change. The states, their energies, the table and a figure are kept in a run folder.
+    Runs Markov chains from random bits and prints R̂, effective sample sizes, acceptance rates, and the number of bits
+    that change from one sample to the next. The samples (samples.npz), their energies, the table and a figure of the
+    chains go into a run folder.
 
     Examples:
       discrete-ed sample RUN/checkpoint
       discrete-ed sample RUN/checkpoint --kernel gibbs-with-gradients --chains 64 --steps 2000 --thin 10
+      python scripts/sample.py RUN/checkpoint
     """
 
     energy: Positional[Path | None] = None
     """folder of a saved energy, such as the checkpoint of a run of another job"""
     kernel: KernelName = "auto"
-    """how chains move; auto: the kernel that suits the energy, which is block-gibbs for an RBM, gibbs-sweep for an
-    Ising model, and gibbs-with-gradients for others"""
+    """the transition kernel of the chains; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, and
+    gibbs-with-gradients for other energies"""
     chains: int = 16
-    """number of chains, each started at its own random bits"""
+    """number of chains, each started at different random bits"""
     steps: int = 1000
-    """states kept of each chain"""
+    """number of samples kept from each chain"""
     warmup: int = 500
-    """states of each chain that are dropped first"""
+    """number of samples at the start of each chain that are dropped"""
     thin: int = 1
-    """steps of the kernel from one state to the next"""
+    """number of kernel steps from one sample to the next"""
     nodes: int | None = None
-    """nodes of the random graphs that chains start from, for a GraphEnergy; without it: as many as it allows"""
+    """number of nodes of the random graphs that chains start from, for a GraphEnergy; by default its maximum"""
     seed: int = 0
     """seed of the random bits and of the chains"""
     device: str = "cpu"
-    """cpu, cuda, or cuda:1; on the cpu chains of Ising models run in compiled loops"""
+    """cpu, cuda, or cuda:1; chains of Ising models run fastest on the cpu, in compiled loops"""
     out: Path | None = None
-    """run folder, which must be new or empty; without it: runs/sample/ENERGY-TIME"""
+    """run folder, which must be new or empty; by default runs/sample/ENERGY-TIME"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 1", "chains", "thin", low=1)

@@ -1,4 +1,4 @@
-"""Figures of Markov chains. Each function returns a matplotlib figure; nothing here touches a display."""
+"""Figures of Markov chains. Each function returns a matplotlib figure; none needs a display."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from discrete_ed.jobs.style import MADE, QUIET, REAL, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 from discrete_ed.metrics import Diagnosis
 
-TRACES = 16  # chains whose energies are drawn
+TRACES = 16  # number of chains whose energies are plotted
 
 
 def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
     """Energies of the chains, `(chain, draw)`, draw by draw; R̂ and bulk effective sample size of all bits that moved.
 
-    Dashed: R̂ = 1.01, above which chains haven't mixed, and the effective sample size of the energy.
+    The dashed lines are R̂ = 1.01, above which chains haven't mixed, and the effective sample size of the energy.
     """
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
@@ -30,7 +30,7 @@ def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
         known = values[values.isfinite()].numpy()
         axes.hist(known, bins=30, color=REAL)
         if np.isfinite(mark):
-            axes.axvline(mark, color=MADE, linestyle="--", label=label)
+            axes.axvline(mark, color=GENERATED, linestyle="--", label=label)
             axes.legend(frameon=False, loc="upper right")
         if not len(known):
             axes.text(0.5, 0.5, "no bit moved", ha="center", color=QUIET, transform=axes.transAxes)

@@ -9,7 +9,7 @@ from discrete_ed.metrics import Diagnosis
 
 
 def summary_of(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The diagnosis in numbers; None where a number is not finite, such as R̂ where nothing moved."""
+    """The diagnosis in numbers; None for a number that is not finite, such as R̂ if nothing moved."""
 
     def known(value: float) -> float | None:
         return value if math.isfinite(value) else None

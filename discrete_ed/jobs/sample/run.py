@@ -1,4 +1,4 @@
-"""The sampling job: chains of a saved energy, and whether they have mixed."""
+"""The sampling job: chains of a saved energy, and their diagnosis."""
 
 from __future__ import annotations
 
@@ -29,26 +29,28 @@ from discrete_ed.runtime.distributed import pick_device
 from discrete_ed.runtime.files import MANIFEST
 from discrete_ed.samplers import DMALA, Kernel, State, adapt_step_size, chain, kernel_by_name, local_for
 
-JOB, CHUNKS, KEPT = "sample", 20, ("x", "energy", "accepted")
-SHORTEST_ADAPTATION = 50  # steps in which a step size is found, if the warm-up has fewer
+JOB = "sample"
+CHUNKS = 20  # pieces in which the chains run
+KEPT = ("x", "energy", "accepted")  # fields of a chain's state that are kept
+SHORTEST_ADAPTATION = 50  # least number of steps in which a step size is adapted, if the warm-up is shorter
 
 
 def run(config: SampleConfig) -> dict[str, Any]:
-    """Sample, diagnose, and write everything to a run folder; returns what `result.json` holds.
+    """Sample, diagnose, and write everything to a run folder; returns the content of `result.json`.
 
     Raises:
         InputError: an energy, kernel, device or run folder that can't be used.
     """
     config = resumed(config, JOB)
     if config.energy is None:
-        raise InputError("energy: expected the folder of a saved energy, or --resume with that of a run, got none")
+        raise InputError("energy: expected the folder of a saved energy, or --resume with a run folder, got none")
     device = pick_device(config.device)
     energy = load_energy(config.energy).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
     x = random_states(energy, config.chains, config.nodes, generator)
     kernel = kernel_by_name(config.kernel, energy)
     local = local_for(kernel, energy)
-    kernel.init(local, x[:1])  # refuses an energy that doesn't fit before a folder is made
+    kernel.init(local, x[:1])  # refuses an energy that doesn't fit, before the run folder is made
     inputs = [path for file in (MANIFEST, WEIGHTS) if (path := config.energy / file).exists()]
     with RunFolder(config.out, JOB, config.energy.name, config, inputs) as folder:
         if isinstance(kernel, DMALA):
@@ -84,7 +86,7 @@ def run(config: SampleConfig) -> dict[str, Any]:
 
 
 def adapted(kernel: DMALA, local: LocalEvaluation, x: Tensor, steps: int, generator: torch.Generator) -> dict[str, Any]:
-    """The step size that fits, and the chains after the warm-up in which it was found."""
+    """The adapted step size, and the chains after the warm-up in which it was adapted."""
     fitted, x = adapt_step_size(kernel, local, x, steps, generator=generator)
     return {"step_size": fitted.step_size, "x": x}
 
@@ -97,9 +99,9 @@ def sample_in_pieces(
     folder: RunFolder,
     generator: torch.Generator,
 ) -> dict[str, Any]:
-    """States `(draw, B, D)`, energies and acceptance `(draw, B)` after the warm-up, and the seconds that these took.
+    """States `(draw, B, D)`, energies and acceptance `(draw, B)` after the warm-up, and the seconds that this took.
 
-    Chains run in `CHUNKS` pieces, so that a run that was stopped and goes on repeats one of them at most.
+    Chains run in `CHUNKS` pieces, each of which is cached, so that a resumed run repeats at most one of them.
     """
     total = config.warmup + config.steps
     size = -(-total // CHUNKS)
@@ -127,12 +129,14 @@ def sample_in_pieces(
 
 
 def random_states(energy: Energy, chains: int, nodes: int | None, generator: torch.Generator) -> Tensor:
-    """Fair coins `(chains, D)`; for a graph energy its first `nodes` nodes, each edge of them by a fair coin."""
+    """Uniform random bits `(chains, D)`; for a graph energy, uniform random graphs over its first `nodes` nodes."""
     x = torch.rand(chains, energy.bits, generator=generator, device=generator.device).round().to(dtype_of(energy))
     graphs = [term for term in energy.modules() if isinstance(term, GraphEnergy)]
     if not graphs:
         if nodes is not None:
-            raise InputError(f"nodes: expected none, since {type(energy).__name__} is no energy of graphs, got {nodes}")
+            raise InputError(
+                f"nodes: expected none, since {type(energy).__name__} has no graphs as states, got {nodes}"
+            )
         return x
     most = graphs[0].max_nodes
     nodes = most if nodes is None else nodes
