@@ -1,6 +1,6 @@
 """Estimation of discrete densities: fit an energy to states, sample it, score it.
 
-`DensityEstimator` is in `discrete_ed.density.estimator`, since it imports scikit-learn where that is installed.
+`DensityEstimator` is in `discrete_ed.density.estimator`, since it imports scikit-learn if that is installed.
 """
 
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble, validation_score

@@ -23,10 +23,10 @@ from discrete_ed.training import FitConfig, fit, shuffled_batches
 try:
     from sklearn.base import BaseEstimator, DensityMixin
     from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:  # the few parts of scikit-learn that are needed
+except ImportError:  # replacements for the few parts of scikit-learn that are needed
 
     class BaseEstimator:  # type: ignore[no-redef]
-        """Parameters are the arguments of the constructor."""
+        """Replacement for scikit-learn's class: parameters are the arguments of the constructor."""
 
         def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 part of the interface
             """The constructor's arguments, by name."""
@@ -41,7 +41,7 @@ except ImportError:  # the few parts of scikit-learn that are needed
             return self
 
     class DensityMixin:  # type: ignore[no-redef]
-        """Nothing to mix in."""
+        """Replacement for scikit-learn's class, without content."""
 
     def check_is_fitted(estimator: Any) -> None:
         if not hasattr(estimator, "energy_"):
@@ -62,8 +62,8 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """An energy-based model of a binary table, as a scikit-learn density estimator.
 
     Args:
-        energy: a name that `density_energy` knows, or a function from the number of bits to an `Energy`.
-        loss: a name that `density_loss` knows, or any function of an energy and a batch.
+        energy: a name that `density_energy` accepts, or a function from the number of bits to an `Energy`.
+        loss: a name that `density_loss` accepts, or any function of an energy and a batch.
         width: units of a hidden layer, see `density_energy`.
         layers: hidden layers, see `density_energy`.
         epsilon: ε, the probability that noise flips a bit, of `ed` and `block-ed`; None takes the default of
@@ -72,13 +72,14 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: rows in a training step.
         learning_rate: peak learning rate of AdamW.
         weight_decay: decoupled weight decay.
-        binarize: values above it become ones, as in scikit-learn's `BernoulliNB`; None expects zeros and ones.
-        random_state: a seed, a `numpy.random.RandomState` or `Generator`, or None for a fresh one.
+        binarize: threshold above which values become ones, as in scikit-learn's `BernoulliNB`; with None the values
+            must be zeros and ones.
+        random_state: a seed, a `numpy.random.RandomState` or `Generator`, or None for a random seed.
 
     Attributes:
         energy_: the fitted energy, in float64.
         log_z_: its log partition function, a `LogPartition`: exact up to 20 bits and for small restricted Boltzmann
-            machines, else a bracket.
+            machines, otherwise a bracket.
         n_features_in_: number of columns.
 
     >>> X = (np.random.default_rng(0).random((200, 4)) < [0.9, 0.5, 0.1, 0.5]).astype(int)
@@ -118,7 +119,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Fit the energy to a table `(N, D)`; `y` is ignored.
 
         Raises:
-            InputError: fewer than two rows, or cells that are no numbers (or no bits, with `binarize=None`).
+            InputError: fewer than two rows, or cells that are not numbers (or not bits, with `binarize=None`).
             NumericalError: training diverged.
         """
         data = self._bits(X, reset=True)
@@ -126,14 +127,14 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         g = torch.Generator().manual_seed(seed)
         bits = data.shape[1]
         config = FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
-        with torch.random.fork_rng(devices=[]):  # the user's own energy or loss may use torch's generator
+        with torch.random.fork_rng(devices=[]):  # an energy or loss of the user may use torch's generator
             torch.default_generator.manual_seed(seed)
             if callable(self.energy):
                 energy = self.energy(bits)
             else:
                 energy = density_energy(self.energy, bits, width=self.width, layers=self.layers, data=data, seed=seed)
             if callable(self.loss):
-                loss = deepcopy(self.loss)  # it may have a state, such as a buffer, but every fit starts anew
+                loss = deepcopy(self.loss)  # every fit starts with a fresh state of the loss
             else:
                 loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
             fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
@@ -143,7 +144,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def score_samples(self, X: Any) -> np.ndarray[Any, Any]:
-        """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket where `log Z` is estimated."""
+        """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket if `log Z` is estimated."""
         check_is_fitted(self)
         return log_likelihood(self.energy_, self._bits(X, reset=False).double(), self.log_z_).values.numpy()
 
@@ -152,7 +153,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return float(self.score_samples(X).mean())
 
     def sample(self, n_samples: int = 1, *, random_state: Any = None, steps: int = 1000) -> np.ndarray[Any, Any]:
-        """Sample rows of zeros and ones, `(n_samples, D)`: independent up to 16 bits, ends of chains beyond.
+        """Sample rows of zeros and ones, `(n_samples, D)`: independent up to 16 bits, ends of chains above.
 
         Args:
             n_samples: number of rows.

@@ -1,4 +1,4 @@
-"""Fit one energy to states, or an ensemble of them whose mean is the energy in the end."""
+"""Fit one energy to states, or an ensemble of energies whose mean is the result."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from discrete_ed.training import FitConfig, Record, shuffled_batches
 from discrete_ed.training.selection import Selected, fit_selected
 
 SCORED_FLIPS = 2**17
-"""flips of validation states whose energies one validation score may take"""
+"""largest number of flipped validation states that one validation score evaluates"""
 VALIDATION_SCORES = 20
-"""validation scores that a fit takes"""
+"""number of validation scores in a fit"""
 
 
 def validation_score(energy: Energy, x: Tensor) -> float:
-    """How well an energy fits held-out states `(N, D)`, higher is better, without estimates.
+    """The exact score of an energy on held-out states `(N, D)`; higher is better.
 
-    Up to 16 bits this is the mean log-likelihood, by enumeration; beyond, minus the pseudo-likelihood loss.
+    Up to 16 bits it is the mean log-likelihood, by enumeration; above, minus the pseudo-likelihood loss.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> round(validation_score(BernoulliEnergy(2), torch.zeros(5, 2)), 4)  # −2 log 2
@@ -54,19 +54,19 @@ def fit_density(
 ) -> Selected:
     """Fit an energy to states; afterwards it holds the averaged weights that have the best `validation_score`.
 
-    Twenty scores are taken in all. Beyond 16 bits only so many validation states are scored that this costs little.
+    Twenty scores are taken. Above 16 bits the number of validation states is limited, so that a score costs little.
 
     Args:
-        energy: the energy, which is changed.
-        loss: a function of the energy and a batch, such as `density_loss` gives.
+        energy: the energy, which is trained in place.
+        loss: a function of the energy and a batch, such as `density_loss` returns.
         train: training states, `(N, D)`.
         valid: validation states, `(N, D)` float.
         config: steps, learning rate and averaging of the weights.
         batch_size: states in a training step.
         seed: seed of the order of the training states.
-        patience: scores in a row without a new best after which the fit stops; None never stops early.
-        callback: called with the record of each step; one with a validation score has it as `score`.
-        checkpoints: where the state of the fit is saved, and restored from.
+        patience: number of scores in a row without a new best after which the fit stops; None never stops early.
+        callback: called with the record of each step, which includes `score` if a validation score was taken.
+        checkpoints: where the state of the fit is saved, and from where it is restored.
 
     Raises:
         NumericalError: training diverged.
@@ -95,15 +95,15 @@ def fit_density(
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Energies that were trained apart."""
+    """Energies that were trained independently, and their fits."""
 
     members: tuple[Energy, ...]
     fits: tuple[Selected, ...]
-    """The fit of each member."""
+    """the fit of each member"""
 
     @property
     def energy(self) -> Energy:
-        """The mean of the members' energies; of one member it is that energy itself."""
+        """The mean of the members' energies; with one member that energy itself."""
         return self.members[0] if len(self.members) == 1 else SumEnergy(*self.members, scale=1 / len(self.members))
 
 
@@ -115,15 +115,15 @@ def fit_ensemble(
     seed: int = 0,
     save: Callable[[Energy], None] | None = None,
 ) -> Ensemble:
-    """Train `size` energies one after the other, each with a seed of its own.
+    """Train `size` energies one after the other, each with a different seed.
 
     Args:
         build: makes an untrained energy from a seed.
         fit_member: trains an energy, given the same seed; see `fit_density`.
         size: the ensemble size.
         seed: member `k` has the seed `seed · size + k`.
-        save: called with the mean of the members once all are trained. If training is interrupted or diverges, it is
-            called with the mean of those that are finished, or with the first as far as it came.
+        save: called with the mean of the members when all are trained. If training is interrupted or diverges, it is
+            called with the mean of the finished members, or with the unfinished first one if there are none.
 
     >>> from discrete_ed import density_energy, pseudo_likelihood
     >>> states = torch.eye(4).repeat(20, 1)
@@ -144,7 +144,7 @@ def fit_ensemble(
         try:
             fits.append(fit_member(energy, seed * size + k))
         except (KeyboardInterrupt, NumericalError):
-            if save is not None:  # a member that is half trained would spoil the mean of finished ones
+            if save is not None:  # an unfinished member is left out of the mean
                 save(Ensemble(tuple(members) or (energy,), tuple(fits)).energy)
             raise
         members.append(energy)

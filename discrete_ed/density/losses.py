@@ -70,7 +70,7 @@ LOSSES: dict[LossName, Callable[[_LossSettings], Loss]] = {
     "pcd": _persistent_divergence,
     "ml": lambda _: _negative_log_likelihood,
 }
-"""What builds a loss, by the name that `density_loss` and the command line offer."""
+"""for each name that `density_loss` and the command line offer, the function that builds the loss"""
 
 
 def density_loss(
@@ -95,17 +95,17 @@ def density_loss(
     | `rm` | ratio matching | |
     | `cd` | contrastive divergence | `steps`, `kernel` |
     | `pcd` | persistent contrastive divergence | `steps`, `kernel`, `buffer` |
-    | `ml` | maximum likelihood, all `2^D` states summed, `D` at most 16: what the others approximate | |
+    | `ml` | maximum likelihood, all `2^D` states summed, `D` at most 16; the other losses approximate it | |
 
     Args:
         name: a name of the table.
-        epsilon: ε, the probability that noise flips a bit; where not given, .1 for `ed` and .5 for `block-ed`, since a
-            block whose bits are all forgotten is scored by its likelihood given the other bits.
+        epsilon: ε, the probability that noise flips a bit; by default 0.1 for `ed` and 0.5 for `block-ed`, for which
+            the loss is the negative log-likelihood of the block given the other bits.
         m: the number M of perturbed copies of each state.
         w: the stabilisation w.
-        block: bits of a block.
-        steps: steps of each chain.
-        buffer: number of chains that are kept from batch to batch.
+        block: number of bits of a block.
+        steps: number of steps of each chain.
+        buffer: number of chains that continue from batch to batch.
         kernel: the kernel of the chains.
         generator: the source of randomness.
 
@@ -119,5 +119,5 @@ def density_loss(
     """
     if name not in LOSSES:
         raise InputError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
-    epsilon = EPSILON.get(name, 0.0) if epsilon is None else epsilon  # 0 where a loss has no noise
+    epsilon = EPSILON.get(name, 0.0) if epsilon is None else epsilon  # 0 for a loss without noise
     return LOSSES[name](_LossSettings(epsilon, m, w, block, steps, buffer, kernel, generator))

@@ -18,7 +18,7 @@ from discrete_ed.names import EnergyName, NetworkName
 @dataclass(frozen=True, eq=False)
 class _EnergySettings:
     logits: Tensor
-    """log odds of each bit that the energy starts with, `(D,)`"""
+    """initial log odds of each bit, `(D,)`"""
     width: int
     layers: int
     shape: tuple[int, int] | None
@@ -49,7 +49,7 @@ ENERGIES: dict[EnergyName, Callable[[_EnergySettings], Energy]] = {
     "rbm": _rbm,
     "ising": _ising,
 }
-"""What builds an energy, by the name that `density_energy` and the command line offer."""
+"""for each name that `density_energy` and the command line offer, the function that builds the energy"""
 
 
 def density_energy(
@@ -67,11 +67,11 @@ def density_energy(
     Args:
         name: one of the names above.
         bits: the number of bits `D`.
-        width: units of each hidden layer; channels of `conv`; hidden units of `rbm`. `ising` has none.
+        width: units of each hidden layer; channels of `conv`; hidden units of `rbm`. It has no effect on `ising`.
         layers: hidden layers of `mlp`, blocks of `residual`, blocks in each stage of `conv`.
         shape: rows and columns of pixels, which `conv` needs.
         data: states `(N, D)`. The energy starts with their marginals (in the base of a network, the visible bias of
-            `rbm`, the fields of `ising`), and it is made on their device.
+            `rbm`, the fields of `ising`), and is created on their device.
         seed: seed of the initial weights.
 
     Raises:

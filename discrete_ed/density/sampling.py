@@ -1,4 +1,4 @@
-"""Samples of a fitted density: by enumeration for few bits, else by chains from the best starts that can be had."""
+"""Samples of a fitted density: by enumeration for few bits, otherwise by chains from well-chosen starts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from discrete_ed.samplers import State, local_for, sample, suitable_kernel
 from discrete_ed.states import enumerate_states
 
 SNAPSHOTS = 10
-"""states that each chain gives, where chains start from noise"""
+"""number of samples of each chain, if chains start from noise"""
 UNIFORM_STARTS = 4_000_000
-"""uniform states that are weighted by `exp(−E)`, to find starts for chains"""
+"""number of uniform states that are weighted by `exp(−E)`, to find starts for chains"""
 PILOT_STARTS = 2**14
-"""the first uniform states, which show whether all of them could be enough"""
+"""number of the first uniform states, which show whether all of them could suffice"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class DensitySamples:
     """Samples of a density."""
 
     states: Tensor
-    """`(N, D)` float; chains give theirs in turn, so that the first tenth are of different chains"""
+    """`(N, D)` float; the first tenth of them come from different chains"""
     effective_starts: float | None
-    """The effective number of the weighted uniform states, `(Σ w)² / Σ w²`; None where all states were enumerated."""
+    """the effective number of the weighted uniform states, `(Σ w)² / Σ w²`; None if all states were enumerated"""
 
 
 def sample_density(
@@ -45,10 +45,10 @@ def sample_density(
 ) -> DensitySamples:
     """Sample a fitted density.
 
-    Up to 16 bits samples are independent, by enumeration. Beyond, 4,000,000 uniform states are weighted by `exp(−E)`.
-    Where their effective number reaches `count`, as many are resampled in proportion to the weights, and each makes a
-    tenth of the steps: every sample has a chain of its own, and no chain has to find a mode. Else chains start at
-    random states that have the marginals of the training data, and each gives ten samples.
+    Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by `exp(−E)`. If
+    their effective number reaches `count`, `count` of them are resampled in proportion to the weights, and a chain of a
+    tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise
+    chains start at random states with the marginals of the training data, and each yields ten samples.
 
     Args:
         energy: the energy, on the device of the training states.
@@ -57,7 +57,7 @@ def sample_density(
         steps: steps of a chain before its first sample; between two samples a tenth of them.
         seed: seed of the first uniform states, which decide whether importance sampling is tried.
         generator: the source of all other randomness.
-        callback: called after each step of the chains with the number of steps done and the number in all.
+        callback: called after each step of the chains with the number of steps done and the total number.
 
     Raises:
         InputError: `count` is not a multiple of 10.
@@ -67,14 +67,14 @@ def sample_density(
     torch.Size([20, 3])
     """
     if count < 1 or count % SNAPSHOTS:
-        raise InputError(f"count: expected a multiple of {SNAPSHOTS}, since each chain gives so many, got {count}")
+        raise InputError(f"count: expected a multiple of {SNAPSHOTS}, the samples of each chain, got {count}")
     bits, device = training_states.shape[1], training_states.device
     if bits <= SMALL_BITS:
         start = training_states.new_zeros(count, bits).float()
         return DensitySamples(sample_states(energy, count, start, generator=generator), None)
     pilot = torch.Generator(device).manual_seed(seed)
     uniform, weights, ess = weighted_uniform(energy, min(PILOT_STARTS, UNIFORM_STARTS), bits, pilot, device)
-    if ess * UNIFORM_STARTS >= count * len(uniform):  # more of them may be enough
+    if ess * UNIFORM_STARTS >= count * len(uniform):  # then all of them may suffice
         uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, bits, generator, device)
     between = max(1, steps // 10)
     if ess >= count:
@@ -118,21 +118,21 @@ def sample_states(
     generator: torch.Generator | None = None,
     callback: Callable[[int, State], None] | None = None,
 ) -> Tensor:
-    """States from the law of an energy, `(count, D)` float: independent up to 16 bits, the ends of chains beyond.
+    """States from the law of an energy, `(count, D)` float: independent up to 16 bits, ends of chains above.
 
-    Where bits are frozen all are ends of chains, since each start has a law of its own.
+    If bits are frozen, all are ends of chains, since the law then depends on the frozen bits of each start.
 
     Args:
         energy: the energy.
         count: the number of states.
-        start: states at which chains start, `(B, D)`, one for each chain: `B = count / snapshots`.
+        start: states at which the chains start, `(B, D)`, one for each chain: `B = count / snapshots`.
         steps: steps of the chains before the first snapshot; between two snapshots a tenth of them.
-        snapshots: how many states each chain gives, one after the other.
+        snapshots: number of states that each chain yields, one after the other.
         generator: the source of randomness.
-        callback: called after every step, as `sample` calls it.
+        callback: called after every step, as by `sample`.
 
     Raises:
-        InputError: numbers of chains and snapshots that don't give `count`.
+        InputError: the number of chains times that of snapshots is not `count`.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> g = torch.Generator().manual_seed(0)
@@ -169,6 +169,6 @@ def weighted_uniform(
 
 
 def _resampled_rows(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    """Rows resampled in proportion to their weights, of which there may be more than `multinomial` takes."""
+    """Rows resampled in proportion to their weights; there may be more of them than `multinomial` accepts."""
     places = torch.rand(count, generator=generator, device=weights.device, dtype=weights.dtype) * weights.sum()
     return torch.searchsorted(weights.cumsum(0), places).clamp(max=len(weights) - 1)

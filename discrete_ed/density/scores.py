@@ -1,4 +1,4 @@
-"""Scores of a fitted density: how likely it finds held-out states, and how far its samples are from them."""
+"""Scores of a fitted density: the likelihood of held-out states, and the distance of its samples from them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from discrete_ed.likelihood import (
 from discrete_ed.metrics import hamming_mmd_repeats, hamming_test
 
 MMD_SIZE, MMD_REPEATS = 4000, 10
-"""states in a set, and sets, of the published comparisons by MMD"""
+"""number of states in a set, and number of sets, of the published comparisons by MMD"""
 FEWEST_REPEATS = 5
-"""sets whose scatter is enough to estimate an error"""
+"""least number of sets whose standard deviation is used to estimate an error"""
 UNIFORM_SAMPLES = 1_000_000
-"""uniform states from which the published comparisons estimate log Z"""
+"""number of uniform states from which the published comparisons estimate log Z"""
 SCORED_TRAINING_STATES = 50_000
-"""training states whose likelihood is computed, and at which chains may start"""
+"""largest number of training states whose likelihood is computed, and at which chains may start"""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class SetDistance:
     """MMD² between some states and test states."""
 
     value: float
-    """The unbiased estimate; the mean of several sets where there are enough states."""
+    """the unbiased estimate, or its mean over several sets if there are enough states"""
     error: float | None
-    """The standard error of that mean; None where there is one set."""
+    """standard error of that mean; None for a single set"""
     interval: tuple[float, float] | None
-    """The 95% bootstrap interval of one set; None where there are several."""
+    """95% bootstrap interval of a single set; None for several sets"""
     p_value: float
-    """Whether states and test states have the same law, by permutation of one set of each."""
+    """p-value of the hypothesis that states and test states have the same law, by permutation of one set of each"""
 
     def to_dict(self, name: str) -> dict[str, Any]:
         """The fields under the names `NAME`, `NAME_error`, `NAME_interval`, `NAME_p_value`."""
@@ -57,32 +57,32 @@ class SetDistance:
 
 @dataclass(frozen=True)
 class SampleDistances:
-    """How far samples, and training states as the floor, are from test states."""
+    """MMD² between samples and test states, and between training states and test states (the floor)."""
 
     samples: SetDistance
     floor: SetDistance
     size: int
-    """States in a set."""
+    """number of states in a set"""
     repeats: int
     """Sets."""
     p_value_size: int
-    """States in each of the two sets that the p-values compare."""
+    """number of states in each of the two sets that the p-values compare"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers as `result.json` has them."""
+        """The numbers under the keys of `result.json`."""
         sizes = {"p_value_size": self.p_value_size, "mmd_size": self.size, "mmd_repeats": self.repeats}
         return {**sizes, **self.samples.to_dict("mmd2"), **self.floor.to_dict("mmd2_floor")}
 
 
 @dataclass(frozen=True)
 class ToyScores:
-    """What is known where the true law is."""
+    """Scores that need the true law."""
 
     entropy: float
-    """The mean of `−log p` of the test states under the truth: no law has a smaller negative log-likelihood."""
+    """mean of `−log p` of the test states under the true law; in expectation no law has a smaller one"""
     entropy_error: float
     published_nll: float
-    """The negative log-likelihood of the published protocol, whose log Z is biased; see `importance_log_z`."""
+    """negative log-likelihood by the published protocol, whose log Z is biased; see `importance_log_z`"""
     published_nll_error: float
 
 
@@ -94,15 +94,15 @@ class DensityScores:
     train: LogLikelihood
     valid: LogLikelihood
     independent_columns: float
-    """The mean log-likelihood of the test states under independent columns, the trivial model."""
+    """mean log-likelihood of the test states under independent columns, the trivial model"""
     warnings: tuple[str, ...]
-    """What the estimate of log Z warned of."""
+    """warnings of the estimate of log Z"""
     distances: SampleDistances
     toy: ToyScores | None
-    """Where the true law is known."""
+    """scores against the true law, if it is known"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The scores as `result.json` has them."""
+        """The scores under the keys of `result.json`."""
         bracket = self.test.log_partition.bracket
         return {
             "test_log_likelihood": self.test.mean,
@@ -145,10 +145,10 @@ def score_density(
         train: training states; the likelihood of the first 50,000 is computed.
         valid: validation states.
         test: test states.
-        toy: the true law, where it is known.
-        temperatures: inverse temperatures of annealed importance sampling, and steps of the chains that its reverse
-            runs start from, where `log Z` has to be estimated.
-        runs: runs of annealed importance sampling, each way.
+        toy: the true law, if it is known.
+        temperatures: number of inverse temperatures of annealed importance sampling, and of steps of the chains from
+            which its reverse runs start, if `log Z` has to be estimated.
+        runs: number of runs of annealed importance sampling, in each direction.
         generator: the source of randomness.
 
     >>> states = torch.eye(3).repeat(10, 1)
@@ -172,7 +172,7 @@ def score_density(
 def bracket_log_z(
     energy: Energy, train: Tensor, *, temperatures: int, runs: int, generator: torch.Generator | None
 ) -> tuple[LogPartition, tuple[str, ...]]:
-    """`log Z`, exact or bracketed (see `estimate_log_z`), and the texts of the warnings that this gave."""
+    """`log Z`, exact or bracketed (see `estimate_log_z`), and the texts of its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         log_partition = estimate_log_z(
@@ -184,7 +184,8 @@ def bracket_log_z(
 def independent_columns(train: Tensor, x: Tensor) -> float:
     """The trivial baseline, exact: mean log-likelihood of states `(N, D)` under the marginals of the training states.
 
-    Each marginal has one fair coin added, so that a column which is constant in training costs no infinity.
+    Each marginal is smoothed by one extra row with value ½, so that columns which are constant in training don't give
+    −∞.
 
     >>> round(independent_columns(torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0]])), 4)  # log 2.5 / 3
     -0.1823
@@ -196,10 +197,10 @@ def independent_columns(train: Tensor, x: Tensor) -> float:
 def sample_distances(samples: Tensor, test: Tensor, train: Tensor) -> SampleDistances:
     """MMD² of the samples, and of training states, against test states, in sets of equal size.
 
-    As published, this is the mean of ten sets of 4,000, with its error, where there are states for at least five.
-    Else one set of at most 4,000 is compared, with a bootstrap interval. The p-values, by permutation, are of one such
-    set in either case. They suppose independent states: so they take the first of every chain only, and random rows of
-    a table.
+    As published, this is the mean over ten sets of 4,000, with its error, if there are states for at least five sets.
+    Otherwise one set of at most 4,000 is compared, with a bootstrap interval. In both cases the p-values compare one
+    such set, by permutation. They require independent states, so they use only the first sample of every chain, and
+    random rows of a table.
     """
     repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // MMD_SIZE)
     one_set = min(MMD_SIZE, len(test), len(train), len(samples) // SNAPSHOTS)
@@ -233,5 +234,5 @@ def score_against_truth(toy: Toy, energy: Energy, test: Tensor, generator: torch
     with torch.no_grad():
         published = energy(test[:MMD_SIZE]).mean().item() + log_z
     truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())
-    truth = truth[np.isfinite(truth)]  # a cell on an edge of the checkerboard may have its centre outside
+    truth = truth[np.isfinite(truth)]  # the centre of a cell on an edge of the checkerboard may lie outside
     return ToyScores(float(truth.mean()), float(truth.std() / len(truth) ** 0.5), published, error)

@@ -1,4 +1,4 @@
-"""Graphs as networkx graphs, as PyG `Data`, and as the bit vectors that energies see."""
+"""Conversions between networkx graphs, PyG `Data`, and the bit vectors that energies take."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def from_dense(adjacency: Any, mask: Any = None) -> list[nx.Graph]:
 
     Args:
         adjacency: torch tensor or array of zeros and ones of any dtype, symmetric with zero diagonals.
-        mask: `(G, N)`, one if the node exists; by default all nodes exist. Gaps are closed.
+        mask: `(G, N)`, one if the node exists; by default all nodes exist. The remaining nodes are renumbered.
 
     Raises:
         InputError: other shapes, other entries, or an edge at a node that does not exist.

@@ -27,6 +27,7 @@ from discrete_ed.graphs.planetoid import read_planetoid_graph
 
 CITESEER_FILE = "ind.citeseer.graph"
 EGO_SIZES = range(4, 19)
+"""numbers of nodes of the ego graphs, as in GraphRNN"""
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class GraphData:
     train: list[nx.Graph]
     test: list[nx.Graph]
     files: tuple[Path, ...] = ()
-    """the files that it was read from"""
+    """the files from which the data set was read"""
 
 
 def ego_graphs(graph: nx.Graph) -> list[nx.Graph]:
     """The radius-1 ego graphs with 4 to 18 nodes, in the order of the graph's nodes, relabelled `0 … n − 1`.
 
-    An ego graph is a node with its neighbours and all edges among them, as for GraphRNN's ego-small. Nodes keep their
-    order.
+    An ego graph is a node with its neighbours and all edges among them, as for GraphRNN's ego-small. The order of the
+    nodes is kept.
     """
     egos = (sorted((node, *graph[node])) for node in graph)
     return [_relabelled(graph, nodes) for nodes in egos if len(nodes) in EGO_SIZES]
@@ -64,12 +65,12 @@ def synthetic_citations(nodes: int = 2200, seed: int = 0) -> nx.Graph:
 
     Each new node cites 1, 2, 3 or 4 earlier nodes with probabilities .747, .124, .045, .083. The first of them is
     chosen in proportion to its degree + 7.33. Each further one is, with probability .612, a neighbour of those already
-    cited (a shared neighbour counts once for each of them), and otherwise chosen as the first. Citing a node twice adds
-    nothing.
+    cited (a shared neighbour counts once for each of them), and is otherwise chosen like the first. Citing a node twice
+    has no effect.
     """
-    rng = random.Random(seed)  # only random() is used, since its stream is the same in every version of Python
+    rng = random.Random(seed)  # only random() is used, since its stream does not depend on the version of Python
     graph = nx.empty_graph(1)
-    ends: list[int] = []  # holds every node as often as its degree
+    ends: list[int] = []  # contains every node as often as its degree
 
     def by_degree() -> int:
         if rng.random() * (len(ends) + 7.33 * len(graph)) < len(ends):
@@ -103,7 +104,7 @@ def citeseer(root: Path) -> nx.Graph:
 
 
 def citeseer_file(root: Path) -> Path:
-    """The file of Citeseer's graph in one of PyG's folder layouts, or else downloaded from PyG's source.
+    """The file of Citeseer's graph in one of PyG's folder layouts; if there is none, it is downloaded.
 
     The layouts are `root`, `root/raw`, `root/CiteSeer/raw` and `root/planetoid/CiteSeer/raw`.
     """
@@ -117,7 +118,7 @@ def _download_citeseer(folder: Path) -> Path:
     from torch_geometric.datasets import Planetoid
 
     try:
-        with TemporaryDirectory() as temporary:  # a download cut short leaves nothing behind
+        with TemporaryDirectory() as temporary:  # an interrupted download leaves no file behind
             path = Path(download_url(f"{Planetoid.url}/{CITESEER_FILE}", temporary))
             folder.mkdir(parents=True, exist_ok=True)
             return Path(shutil.copy(path, folder))
@@ -196,12 +197,12 @@ DATASETS: dict[str, Callable[[Path, int], GraphData]] = {
 
 
 def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_seed: int = 0) -> GraphData:
-    """A data set by name, or a graph file or folder of the user's, split into training and test graphs.
+    """A data set by name, or a graph file or folder, split into training and test graphs.
 
     Args:
-        data: one of the names in this module's table, or the path of a graph file or folder (see `graphs.io`), of
-            which a random fifth becomes the test graphs.
-        root: the folder where Citeseer is searched, and to which it is downloaded if it isn't there (only for
+        data: one of the names in this module's table, or the path of a graph file or folder (see `graphs.io`), a
+            random fifth of which becomes the test graphs.
+        root: the folder in which Citeseer is searched, and into which it is downloaded if it is missing (only for
             `ego-small` and `ego-all`).
         split_seed: seed of the random splits, and of the graphs of the community data sets.
 

@@ -1,4 +1,4 @@
-"""The statistics that sets of graphs are compared in. A descriptor gives each graph a row of features, `(G, K)`.
+"""The statistics by which sets of graphs are compared. Each statistic gives every graph a row of features, `(G, K)`.
 
 Degree, clustering and spectral features are histograms over the nodes of a graph that sum to one. Orbit features are
 means over its nodes. A graph without nodes has a row of zeros.
@@ -21,10 +21,10 @@ from discrete_ed.graphs.kernels import FeatureKernel
 from discrete_ed.graphs.statistics import Counts, Floats, GraphSet
 
 Description = dict[str, Floats]
-"""The features of a set of graphs by statistic, with a row for each graph, `(G, K)`."""
+"""the features of a set of graphs by statistic, with a row for each graph, `(G, K)`"""
 
-CLUSTERING_BINS = np.linspace(0, 1, 101)
-# The first bin reaches a little below zero, as in the published code, so that rounding can't split a value from it.
+CLUSTERING_BINS = np.linspace(0, 1, 101)  # as in the published code
+# The first bin starts a little below zero, as in the published code, so that a rounded zero stays in it.
 SPECTRAL_BINS = np.linspace(-1e-5, 2, 201)
 
 
@@ -35,7 +35,7 @@ def _histograms(places: Counts, bins: int, graphs: GraphSet) -> Floats:
 
 
 def _bin(values: Floats, edges: Floats) -> Counts:
-    """The bin of each value as `numpy.histogram` has it: closed on the left, the last one on both sides."""
+    """The bin of each value as in `numpy.histogram`: bins are closed on the left, and the last one on both sides."""
     return (np.searchsorted(edges, values, side="right") - 1).clip(0, len(edges) - 2)
 
 
@@ -64,12 +64,12 @@ def spectral_histograms(graphs: GraphSet) -> Floats:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A statistic that sets of graphs are compared in: its features, and a kernel for each protocol that has one."""
+    """A statistic by which sets of graphs are compared: its features, and a kernel for each protocol that uses it."""
 
     describe: Callable[[GraphSet], Floats]
-    """a set of `G` graphs to rows of features, `(G, K)`"""
+    """a function of a set of `G` graphs to rows of features, `(G, K)`"""
     kernels: Mapping[str, FeatureKernel]
-    """the kernel between two rows, by name of the protocol; a protocol that is missing leaves the statistic out"""
+    """the kernel between two rows, by name of the protocol; protocols that are missing don't use the statistic"""
 
 
 STATISTICS: dict[str, Statistic] = {
@@ -106,7 +106,7 @@ STATISTICS: dict[str, Statistic] = {
         },
     ),
 }
-"""Every statistic by name. One that is added here appears in scores, tables, pages and results."""
+"""every statistic by name; one that is added here appears in scores, tables, pages and results"""
 
 AVERAGED = ("degree", "clustering", "orbit")
-"""The statistics that the literature averages into one number, the mean of 3."""
+"""the statistics that the literature averages into one number, the mean of 3"""

@@ -1,4 +1,4 @@
-"""Evaluation of generated graphs: every score beside what real graphs and what random graphs score."""
+"""Evaluation of generated graphs: every score next to the scores of real graphs and of random graphs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from discrete_ed.metrics.two_sample import TwoSampleTest, joint_p_value
 
 @dataclass(frozen=True)
 class GraphEvaluation:
-    """What `evaluate_graphs` found."""
+    """The result of `evaluate_graphs`."""
 
     protocol: str
     """name of the protocol, see `discrete_ed.graphs.protocols`"""
@@ -37,16 +37,16 @@ class GraphEvaluation:
     statistics: Mapping[str, StatisticScores]
     """the scores of each statistic that the protocol compares: `degree`, `clustering`, `orbit`, `spectral`"""
     p_value: float
-    """of all statistics together, see `joint_p_value`"""
+    """p-value of all statistics together, see `joint_p_value`"""
     mean: StatisticScores
     """the scores of the mean of degree, clustering and orbit"""
     shares: GraphShares
-    """which fractions of the graphs are novel, unique, connected, valid"""
+    """the fractions of graphs that are novel, unique, connected, valid"""
     cleaned: Mapping[str, Mapping[str, int]]
-    """for each set, the number of graphs that the protocol's cleaning changes, by what it does to them"""
+    """for each set, the number of graphs that the protocol's cleaning changes, by the kind of change"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The evaluation for JSON; the shares stand at the top level."""
+        """The evaluation as values that JSON can hold; the shares are at the top level."""
         return {
             "protocol": self.protocol,
             "reference_graphs": self.reference_graphs,
@@ -76,16 +76,16 @@ def evaluate_graphs(
     Args:
         reference: test graphs: a list or any other iterable, as for the other sets.
         generated: the graphs to be scored.
-        train: the graphs that the generator learned from. Without them there is no novelty, and the yardsticks are
-            computed from the reference graphs instead.
+        train: the graphs on which the generator was trained. Without them novelty is not computed, and the floor and
+            the random graphs are computed from the reference graphs instead.
         protocol: `edp`, `gran` or `psd`, see `discrete_ed.graphs.protocols`.
         valid: the property that makes a graph valid: `connected`, `planar`, `tree` or `bipartite`; see
             `discrete_ed.graphs.validity`.
-        seed: seed of the yardsticks, the permutations and the bootstrap.
+        seed: seed of the random graphs, the permutations and the bootstrap.
         progress: whether to show a progress bar.
-        phase_cache: called with the name of each phase of the work and a function that computes it; returns the
-            phase's result. A cache that keeps results and returns those that it has lets a stopped evaluation continue,
-            with the same result bit for bit.
+        phase_cache: called with the name of each phase of the computation and a function that computes it; returns
+            the result of the phase. With a cache that keeps results, a stopped evaluation can continue, and its result
+            is the same bit for bit.
 
     Raises:
         InputError: an empty set, an unknown protocol or property, a graph that is not simple and undirected, or a seed
@@ -138,7 +138,7 @@ def check_sets(sets: Mapping[str, Iterable[nx.Graph]], protocol: str) -> dict[st
         protocol: name of the protocol.
 
     Raises:
-        InputError: a set is empty or too small for the protocol, or holds something else than simple undirected graphs;
+        InputError: a set is empty or too small for the protocol, or contains anything but simple undirected graphs;
             the message names the set. A statistic was registered under the name `mean`, which the results use.
     """
     chosen = get_protocol(protocol)

@@ -23,15 +23,16 @@ from discrete_ed.runtime.distributed import from_first_, gathered, ranks, share,
 from discrete_ed.samplers import GibbsWithGradients, State, sample
 
 Start = Literal["density", "half"]
-SEGMENT = 100  # steps of a chain between two checkpoints
+SEGMENT = 100  # number of steps of a chain between two checkpoints
 STAGES = (0.25, 0.5, 0.75, 1.0, 0.0, 0.0)
-"""How far the inverse temperature is on its way from 1 to `cold` in each sixth of a chain; the last third is at 1."""
+"""the inverse temperature in each sixth of a chain, as a fraction of the way from 1 to `cold`; the last third is at
+1"""
 
 
 def training_steps(graphs: int) -> int:
-    """Training steps that suit a number of training graphs: 6 for each graph, at most 2000.
+    """The default number of training steps: 6 for each training graph, at most 2000.
 
-    More steps would learn a small set by heart.
+    With more steps a small set would be memorised.
 
     >>> training_steps(80), training_steps(5000)
     (480, 2000)
@@ -43,8 +44,8 @@ def graph_perturbation(name: PerturbationName, flips: tuple[float, float] = (1.0
     """The perturbation of that name, with settings that suit graphs.
 
     Args:
-        name: `bernoulli` (noise on any edges), `informed` (the same noise, undone with a look at the energy), `block`
-            (all states of six random edges) or `node-block` (all states of the edges among four random nodes).
+        name: `bernoulli` (noise on any edges), `informed` (the same noise, with negatives that follow the energy),
+            `block` (all states of six random edges) or `node-block` (all states of the edges among four random nodes).
         flips: range of the expected number of flipped edges, for `bernoulli` and `informed`.
 
     Raises:
@@ -70,7 +71,7 @@ def graph_loss(
     """Energy discrepancy as a loss for `fit`: a function of an energy and a batch of states.
 
     Args:
-        perturbation: how training graphs are turned into negatives, see `graph_perturbation`.
+        perturbation: the perturbation that turns training graphs into negatives, see `graph_perturbation`.
         negatives: the number `M` of negatives of each training graph; blocks enumerate theirs and ignore it.
         w: stabilisation of the loss; blocks ignore it.
         generator: source of the perturbation's noise.
@@ -84,7 +85,7 @@ def graph_loss(
 
 @dataclass(frozen=True, eq=False)
 class GeneratedGraphs:
-    """Sampled graphs, with a trace of the chains that led to them."""
+    """Sampled graphs, with a trace of the chains that sampled them."""
 
     states: Tensor
     """the bits of the graphs, `(count, D)`"""
@@ -108,10 +109,10 @@ def initial_graphs(
 ) -> Tensor:
     """Random graphs for chains to start from, `(count, D)`, with the numbers of nodes of training graphs.
 
-    Every training graph gives its number of nodes to equally many of the random graphs, up to one.
+    Every training graph determines the number of nodes of equally many random graphs, up to one.
 
     Args:
-        energy: says which bits are free.
+        energy: the energy, which determines the free bits.
         training_states: bits of the training graphs, `(G, D)`.
         count: the number of graphs.
         start: `density`, where each edge exists with the density of the training graph that gave the number of nodes,
@@ -119,7 +120,7 @@ def initial_graphs(
         generator: source of randomness.
 
     Raises:
-        InputError: a count below 1, another `start`, or training states of another shape.
+        InputError: a count below 1, an unknown `start`, or training states of another shape.
     """
     if count < 1:
         raise InputError(f"count: expected at least one graph, got {count}")
@@ -154,7 +155,7 @@ def sample_graphs(
     """Sample graphs with Gibbs-with-gradients from `initial_graphs`.
 
     The inverse temperature rises in `STAGES` from 1 to `cold` over two thirds of the steps and is 1 in the last third.
-    Inside `processes()` each rank runs its share of the chains, and all of them get all graphs.
+    Inside `processes()` each rank runs its share of the chains, and every rank gets all graphs.
 
     Args:
         energy: a trained energy over graphs, on the device of the training states.
@@ -162,13 +163,13 @@ def sample_graphs(
         count: the number of graphs, one from each chain.
         steps: steps of every chain.
         start: see `initial_graphs`.
-        cold: inverse temperature to which the chains are cooled. Above 1 they find order that noise hides; the graphs
-            are then no longer exact samples of the energy.
+        cold: inverse temperature to which the chains are cooled. Values above 1 help the chains to find structure, such
+            as communities; the graphs are then not exact samples of the energy.
         chains: chains that run side by side; fewer need less memory.
         generator: source of randomness, on the device of the training states.
-        callback: called with the number of steps made so far and in all, summed over groups of chains.
-        checkpoints: where to save, and where to continue from if a checkpoint is there. The generator must be among
-            its things. A run that continues loses at most the last 100 steps of one group of chains, and equals an
+        callback: called with the number of steps done and the total number of steps, summed over groups of chains.
+        checkpoints: where to save, and from where to resume if there is a checkpoint. The generator must be one of its
+            things. A resumed run loses at most the last 100 steps of one group of chains, and equals an
             uninterrupted one, on a CPU bit for bit.
 
     Raises:
@@ -214,13 +215,13 @@ def sample_graphs(
 
 
 class _Segment(NamedTuple):
-    """Some steps of one group of chains at one inverse temperature."""
+    """A number of steps of one group of chains at one inverse temperature."""
 
     first: int
     """the first chain of the group"""
     begin: int
     end: int
-    """one after the last step"""
+    """the number after the last step"""
     beta: float
     """inverse temperature"""
 
@@ -230,7 +231,7 @@ class _Segment(NamedTuple):
 
 
 def _segments(count: int, steps: int, cold: float, chains: int) -> list[_Segment]:
-    """The work of one rank, in order. All ranks have the same segments; the last may hold none of a rank's chains."""
+    """The segments of one rank, in order. All ranks have as many segments; the last may contain no chains of a rank."""
     ends = [steps * k // len(STAGES) for k in range(len(STAGES) + 1)]
     return [
         _Segment(first, step, min(step + SEGMENT, end), 1 + (cold - 1) * rise)
@@ -241,14 +242,14 @@ def _segments(count: int, steps: int, cold: float, chains: int) -> list[_Segment
 
 
 def _recorder(
-    trace: Tensor, beta: float, made: int, total: int, callback: Callable[[int, int], None] | None
+    trace: Tensor, beta: float, steps_done: int, total: int, callback: Callable[[int, int], None] | None
 ) -> Callable[[int, State], None]:
-    """What `sample` calls after each step: it adds to the trace and reports progress."""
+    """The callback of `sample`: after each step it adds to the trace and reports progress."""
 
     def record(step: int, state: State) -> None:
         trace[step - 1] += torch.stack([state.energy.sum() / beta, state.accepted.sum()])
         if callback is not None:
-            callback(made + step, total)
+            callback(steps_done + step, total)
 
     return record
 

@@ -1,4 +1,4 @@
-"""Reads interaction graphs of Ising models from files."""
+"""Interaction graphs of Ising models from files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discrete_ed.graphs.io import read_graphs
 from discrete_ed.graphs.single import read_graphml
 
 LARGEST = 20
-"""coupling or field that a file may give; with far larger ones no spin ever moves"""
+"""largest coupling or field that a file may give; with far larger ones no spin would ever flip"""
 
 
 def interaction_graph(path: Path) -> nx.Graph:
@@ -33,8 +33,8 @@ def interaction_graph(path: Path) -> nx.Graph:
             f"graph: expected a file with one graph of at least 2 nodes, got {len(graphs)} graphs in {path}"
         )
     graph = nx.convert_node_labels_to_integers(graphs[0], ordering="sorted")
-    _check_attribute(graph.edges(data="coupling"), f"{path}: expected of every edge or of none a number 'coupling'")
-    _check_attribute(graph.nodes(data="field"), f"{path}: expected of every node or of none a number 'field'")
+    _check_attribute(graph.edges(data="coupling"), f"{path}: expected a number 'coupling' on every edge or on none")
+    _check_attribute(graph.nodes(data="field"), f"{path}: expected a number 'field' on every node or on none")
     return graph
 
 

@@ -50,7 +50,7 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
         if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".p"):
             hint = "; a pickle can run code, so convert it yourself: discrete_ed.write_graphs('graphs.g6', graphs)"
         raise InputError(f"{path}: expected a graph file ({', '.join(ENDINGS)}), got ending {path.suffix!r}{hint}")
-    if path.exists() and not path.is_file():  # a device may never end
+    if path.exists() and not path.is_file():  # reading a device may never end
         raise InputError(f"{path}: expected a readable graph file, but it is not a regular file")
     try:
         lines = path.read_bytes().splitlines()
@@ -76,7 +76,7 @@ def graph_files(path: Path) -> list[Path]:
 
 
 def _sorted_out(folder: Path) -> tuple[list[Path], list[str]]:
-    """The graph files of a folder, and the names of its other files, but for hidden ones; no graph file is an error."""
+    """The graph files of a folder, and the names of its other files except hidden ones; no graph file is an error."""
     try:
         seen = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Exact isomorphism classes, which novelty and uniqueness are counted from."""
+"""Exact isomorphism classes, from which novelty and uniqueness are counted."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from scipy.sparse.csgraph import shortest_path
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.statistics import GraphSet, orbits
 
-SMALL = 24  # up to this many nodes the search is fast for any graphs
-MEASURED = 2000  # up to this many nodes all distances are computed
+SMALL = 24  # largest number of nodes for which the search is fast for any graph
+MEASURED = 2000  # largest number of nodes for which all distances are computed
 ROUNDS = 3  # of colour refinement
 
 
 def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
     """For each graph the index of the first graph of the list that is isomorphic to it.
 
-    Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so classes never rest on a hash.
-    Before that, the nodes of graphs with more than 24 nodes get labels that tell more of them apart, without which the
-    search would not end on rings and lattices. Few graphs get that far.
+    Graphs with equal multisets of node orbit counts are compared exactly (VF2++), so no class depends on a hash alone.
+    Before that, the nodes of graphs with more than 24 nodes get labels that distinguish more of them; without these the
+    search would take too long on rings and lattices. Few graphs need this comparison.
 
     >>> isomorphism_classes([nx.path_graph(3), nx.complete_graph(3), nx.star_graph(2)])
     [0, 1, 0]

@@ -39,7 +39,7 @@ class FeatureKernel:
 
     def __call__(self, x: Floats, y: Floats) -> Floats:
         """Rows `(m, K)` and `(n, K)` to kernel values `(m, n)`."""
-        if self.distance in ("emd", "cramer"):  # integrals over the axis of the bins
+        if self.distance in ("emd", "cramer"):  # these are integrals over the axis of the bins
             x, y = x.cumsum(axis=1), y.cumsum(axis=1)
         elif self.distance == "log":
             x, y = np.log1p(x), np.log1p(y)

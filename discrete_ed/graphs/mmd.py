@@ -1,6 +1,6 @@
 """Maximum mean discrepancy between two sets of graphs: cleaning → descriptor → kernel → estimator.
 
-How a protocol does each of these steps is described in `discrete_ed.graphs.protocols`.
+`discrete_ed.graphs.protocols` describes how each protocol performs these steps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from discrete_ed.metrics.two_sample import mmd2
 
 
 def describe(graphs: Iterable[nx.Graph], protocol: str = "edp") -> Description:
-    """The features that a protocol compares, with a row for each graph that its cleaning leaves.
+    """The features that a protocol compares, with a row for each graph that remains after its cleaning.
 
     Raises:
         InputError: no graph is left, or one is not a simple undirected graph.
@@ -40,7 +40,7 @@ def _features(name: str, graphs: GraphSet) -> Floats:
 
 
 def count_cleaned(graphs: Iterable[nx.Graph], protocol: str = "edp") -> dict[str, int]:
-    """How many graphs a protocol's cleaning changes, by what it does to them.
+    """The number of graphs that a protocol's cleaning changes, by the kind of change.
 
     `edp`: `lost_isolated_nodes` (and kept others), `became_one_node` (had no edge, or no node). `gran`:
     `dropped_without_nodes`. `psd`: nothing.
@@ -54,7 +54,7 @@ def count_cleaned(graphs: Iterable[nx.Graph], protocol: str = "edp") -> dict[str
 def compare(
     reference: Description, generated: Description, protocol: str = "edp", *, unbiased: bool | None = None
 ) -> dict[str, float]:
-    """MMD² in each statistic between two sets that were described before; otherwise as `graph_mmd`."""
+    """MMD² in each statistic between two sets whose features `describe` has computed; otherwise like `graph_mmd`."""
     chosen = get_protocol(protocol)
     estimate = chosen.unbiased if unbiased is None else unbiased
     return {

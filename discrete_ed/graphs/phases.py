@@ -9,14 +9,14 @@ from typing import Any
 from tqdm import tqdm
 
 PhaseCache = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
-"""A function of a phase's name and its computation that returns the phase's result, computed now or kept from before.
+"""A function of the name and the computation of a phase that returns its result, either computed or cached.
 
-Results hold arrays and numbers only, and do not depend on when they are computed.
+Results contain only arrays and numbers, and do not depend on when they are computed.
 """
 
 
 def compute_phase(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG001
-    """The phase cache that keeps nothing: every phase is computed."""
+    """The phase cache that caches nothing: every phase is computed."""
     return compute()
 
 
@@ -41,7 +41,7 @@ class Phases:
         self._bar.close()
 
     def run(self, name: str, compute: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-        """The result of `compute(*arguments)`, or what the cache kept of it under this name."""
+        """The result of `compute(*arguments)`, or the cached result of this name."""
         self._bar.set_postfix_str(name)
         result = self._cache(name, partial(compute, *arguments))
         self._bar.update()

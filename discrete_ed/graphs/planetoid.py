@@ -1,7 +1,7 @@
 """Planetoid's graph file, which is a pickle, read without unpickling.
 
-A pickle is a program for a stack machine, and unpickling runs it. This reader carries out by hand the few instructions
-that a dictionary of lists of numbers needs, and refuses all others. Nothing can be called.
+A pickle is a program for a stack machine, and unpickling runs it. This reader interprets only the few instructions
+that a dictionary of lists of numbers needs, and refuses all others. It can't call anything.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import networkx as nx
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.single import MAX_BYTES, MAX_EDGES, MAX_NODES
 
+# names of pickle instructions
 NUMBERS = ("INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2")
 STRINGS = ("UNICODE", "SHORT_BINUNICODE", "BINUNICODE")  # the names of classes
 CLASSES = ("collections defaultdict", "builtins list", "__builtin__ list")
-MARK = object()
+MARK = object()  # the mark on the stack below the items of a container
 
 
 def read_planetoid_graph(path: Path) -> nx.Graph:
@@ -35,7 +36,7 @@ def read_planetoid_graph(path: Path) -> nx.Graph:
         if len(content) > MAX_BYTES:
             raise ValueError(f"it holds more than {MAX_BYTES} bytes")
         neighbours = _neighbours(content)
-        edges = sum(map(len, neighbours.values()))  # one list can stand in the dictionary many times
+        edges = sum(map(len, neighbours.values()))  # one list can occur in the dictionary many times
         numbers = {node for others in neighbours.values() for node in others} | neighbours.keys()
     except Exception as error:  # a hostile or broken pickle can raise anything
         reason = str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The power of a protocol: how often it notices that graphs were changed."""
+"""The power of a protocol: how often it detects that graphs were changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def p_values(
     permutations: int,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """P-values of comparisons between random sets of graphs and of changed graphs, without a graph in common.
+    """P-values of comparisons between disjoint random sets of graphs and of changed graphs.
 
     Args:
         graphs: the original graphs.
@@ -63,7 +63,7 @@ def _compared(
     permutations: int,
     seed: int,
 ) -> dict[str, float]:
-    """The p-values of one comparison between some rows of two described sets."""
+    """The p-values of one comparison between selected rows of two sets of features."""
     first, second = described
     tests = {
         name: two_sample_test(

@@ -1,6 +1,6 @@
-"""Protocols: how the lines of the literature, and this package, score a set of graphs.
+"""Protocols: how different strands of the literature, and this package, score a set of graphs.
 
-| protocol | degree | clustering | orbit | spectral | before that |
+| protocol | degree | clustering | orbit | spectral | cleaning |
 |---|---|---|---|---|---|
 | `edp` (GraphRNN, EDP-GNN, GDSS) | EMD, σ 1 | EMD, σ 0.1 | L2, σ 30 | EMD, σ 1 | isolated nodes are dropped |
 | `gran` (GRAN, SPECTRE, SwinGNN) | TV, σ 1 | TV, σ 0.1 | TV, σ 30 | TV, σ 1 | graphs without nodes are dropped |
@@ -13,9 +13,9 @@ over nodes of the 15 four-node orbit counts, divided by the number of nodes. EMD
 norms of the difference of cumulative histograms, over degrees, the clustering coefficient, and, for `spectral`, bins
 (`edp`) or the eigenvalue (`psd`).
 
-Know what you quote. The EMD- and TV-Gaussian kernels of `edp` and `gran` are not positive definite, so a score of zero
-or less need not mean that the laws are equal. If the two laws are equal, the V-statistic still has the expectation
-`(1/m + 1/n) (1 − E k)`, which is why a floor stands beside every score. Clustering in `gran` counts any two graphs
+Before you quote a score: the EMD- and TV-Gaussian kernels of `edp` and `gran` are not positive definite, so a score of
+zero or less need not mean that the laws are equal. If the two laws are equal, the V-statistic still has the expectation
+`(1/m + 1/n) (1 − E k)`, which is why every score is reported with a floor. Clustering in `gran` counts any two graphs
 whose histograms differ in more than .3 of their nodes as completely different (k < .011).
 
 `psd` avoids these defects. Its kernels are positive definite. Its estimate has expectation zero if the laws are equal,
@@ -40,13 +40,13 @@ from discrete_ed.graphs.statistics import GraphSet, degrees
 
 @dataclass(frozen=True)
 class Protocol:
-    """How graphs are cleaned and which estimate is used. The kernels stand beside each statistic in `STATISTICS`."""
+    """The cleaning and the estimate of a protocol. Its kernels are defined with each statistic in `STATISTICS`."""
 
     name: str
     clean: Callable[[GraphSet], GraphSet]
-    """removes what the protocol does not compare"""
+    """removes nodes and graphs that the protocol does not compare"""
     changes: Callable[[GraphSet], dict[str, int]] = lambda _: {}
-    """the number of graphs that the cleaning changes, by what happens to them"""
+    """the number of graphs that the cleaning changes, by the kind of change"""
     unbiased: bool = False
     """whether the score is the U-statistic"""
 

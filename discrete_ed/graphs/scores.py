@@ -1,4 +1,4 @@
-"""The scores of each statistic: MMD² of the generated graphs, its yardsticks, and how sure it is."""
+"""The scores of each statistic: MMD² of the generated graphs, values to judge it by, and its uncertainty."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from discrete_ed.graphs.mmd import compare
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.metrics.two_sample import TwoSampleTest, mean_test, two_sample_test
 
-MEAN = "mean"
+MEAN = "mean"  # name of the mean of three statistics
 Row = dict[str, float]
-"""A number for each statistic, and for the mean of three under the name `mean`."""
+"""a number for each statistic, and for the mean of three under the name `mean`"""
 
 
 @dataclass(frozen=True)
@@ -23,32 +23,32 @@ class StatisticScores:
     """The scores of one statistic, or of the mean of degree, clustering and orbit."""
 
     mmd2: float
-    """the score: MMD² of generated against reference graphs, by the estimate that the protocol uses"""
+    """the score: MMD² of generated against reference graphs, with the estimate that the protocol uses"""
     floor: float
-    """what real graphs score: the training graphs against the reference or, without training graphs, the mean over
+    """the score of real graphs: the training graphs against the reference or, without training graphs, the mean over
     random halves of the reference against each other"""
     resampled: float | None
     """mean over 10 sets of as many graphs as were generated, sampled with replacement from the training graphs: the
-    floor at matched ensemble size (None without training graphs)"""
+    floor for sets of the same size (None without training graphs)"""
     resampled_sd: float | None
     """standard deviation over these 10 sets"""
     bias: float | None
-    """how much of a perfect generator's score is due to the numbers of graphs, `(1/m + 1/n) (1 − mean k)` over pairs of
-    reference graphs (None if the estimate is unbiased, or with a single reference graph)"""
+    """the part of a perfect generator's score that is due to the numbers of graphs, `(1/m + 1/n) (1 − mean k)` over
+    pairs of reference graphs (None if the estimate is unbiased, or with a single reference graph)"""
     floor_bias: float | None
     """the same for the floor; score and floor are only comparable if the two are alike"""
     erdos_renyi: float
-    """what the trivial generator scores: random graphs with the numbers of nodes and edges of training graphs"""
+    """the score of the trivial generator: random graphs with the numbers of nodes and edges of training graphs"""
     mmd2_u: float | None
     """the U-statistic of the score, whose expectation is zero if the laws are equal (None for a single graph)"""
     p_value: float
-    """of the score, by 999 permutations"""
+    """p-value of the score, by 999 permutations"""
     interval: tuple[float, float] | None
-    """how far the score would scatter about its mean over other samples of both sets, centred on the observed score:
-    95% by bootstrap (None for a single graph); see `two_sample_test`"""
+    """how far the score would vary around its mean over other samples of both sets, centred on the observed score: the
+    95% interval by bootstrap (None for a single graph); see `two_sample_test`"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The scores for JSON. Yardsticks that do not exist for these sets are left out."""
+        """The scores as values that JSON can hold. Values that do not exist for these sets are left out."""
         optional = ("resampled", "resampled_sd", "bias", "floor_bias")
         return {
             name: list(value) if isinstance(value, tuple) else value

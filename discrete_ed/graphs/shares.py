@@ -18,12 +18,12 @@ from discrete_ed.graphs.validity import which_are
 
 @dataclass(frozen=True)
 class GraphShares:
-    """Fractions of the generated graphs and, as yardsticks, of the reference graphs."""
+    """Fractions of the generated graphs and, for comparison, of the reference graphs."""
 
     novel: float | None
     """not isomorphic to any training graph (None without training graphs)"""
     novel_reference: float | None
-    """the same of the reference graphs, which an honest generator comes near"""
+    """the same for the reference graphs, which a generator that doesn't memorise comes close to"""
     unique: float
     """the number of isomorphism classes over the number of graphs"""
     connected: float
@@ -31,11 +31,11 @@ class GraphShares:
     valid_property: str | None
     """the property that makes a graph valid; None if the user named none"""
     valid: float | None
-    """the fraction with this property"""
+    """the fraction of graphs with this property"""
     valid_reference: float | None
     """the same of the reference graphs"""
     vun_property: str | None
-    """the property that V.U.N. asks for: `valid_property` or, if there is none, `connected` where all training and
+    """the property that V.U.N. requires: `valid_property` or, if there is none, `connected` where all training and
     reference graphs are connected; None if there is neither, or if there are no training graphs"""
     vun: float | None
     """valid, unique and novel at once: a graph counts if it has the property `vun_property` (if there is one), is the
@@ -45,12 +45,12 @@ class GraphShares:
     """the same of the reference graphs"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The shares for JSON."""
+        """The shares as values that JSON can hold."""
         return asdict(self)
 
 
 def graph_shares(phases: Phases, sets: Mapping[str, Sequence[nx.Graph]], valid: str | None) -> GraphShares:
-    """Count the shares.
+    """Compute the shares.
 
     Args:
         phases: runs the computations.
@@ -79,7 +79,8 @@ def count_shares(
 
     Args:
         classes: for each graph the index of the first graph that is isomorphic to it, `(G,)`.
-        properties: which graphs have a property, `(G,)`: `connected`, and the one that makes a graph valid.
+        properties: for each property whether each graph has it, `(G,)`: `connected`, and the one that makes a graph
+            valid.
         train: the number of training graphs, which come first; None without training graphs.
         reference: the number of reference graphs, which come next.
         valid: the property that makes a graph valid, if one was named.

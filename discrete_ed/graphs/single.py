@@ -16,11 +16,12 @@ import networkx as nx
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import check_graph
 
+# limits of a file, which bound the memory for reading it
 MAX_NODES = 100_000
 MAX_EDGES = 5_000_000
 MAX_BYTES = 2**26
 TITLES = {("source", "target"), ("src", "dst"), ("from", "to"), ("u", "v"), ("node1", "node2")}
-"""Common column names in the first line of edge tables."""
+"""common column names in the first line of edge tables"""
 
 
 def read_text(path: Path) -> str:
@@ -35,7 +36,7 @@ def read_text(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected text in UTF-8, but byte {error.start} is none") from None
+        raise InputError(f"{path}: expected text in UTF-8, but byte {error.start} is not") from None
     if "\0" in text:
         raise InputError(f"{path}: expected text in UTF-8, got a null character")
     return text
@@ -47,7 +48,7 @@ def read_edge_list(path: Path) -> nx.Graph:
     A line with one name is a node, which may be isolated. Lines that begin with `#` or `%`, and blank lines, are
     skipped. The names may be followed by `{}`, as networkx writes it, or by the weight 1. Any other weight or attribute
     is refused, and so are self-loops and edges that the file already has, in either direction. A first line such as
-    `source target` is left out with a warning, unless the file has no other line or names one of the two again.
+    `source target` is skipped with a warning, unless the file has no other line or one of the two names occurs again.
 
     Raises:
         InputError: the file can't be read or holds no graph; the message names the line.
@@ -98,8 +99,8 @@ def _is_trivial(word: str) -> bool:
 def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
     """The graph of a GraphML file, which must hold one undirected graph without nested graphs.
 
-    Files with a document type are refused before they are parsed, since only these can define entities, which can grow
-    without bound or name other files. The encoding must be UTF-8, whatever the file declares.
+    Files with a document type are refused before they are parsed, since only these can define entities, which can
+    expand without bound or refer to other files. The encoding must be UTF-8, whatever the file declares.
 
     Args:
         path: the file.
@@ -111,7 +112,7 @@ def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
     text = read_text(path)
     if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise InputError(f"{path}: expected GraphML without a document type, got one with <!DOCTYPE or <!ENTITY")
-    text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text)  # the text is decoded: a declared encoding must not apply
+    text = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text)  # decoded already: a declared encoding must not apply
     try:
         names = [str(element.tag).rpartition("}")[2] for element in ElementTree.fromstring(text).iter()]
     except ElementTree.ParseError as error:
@@ -124,7 +125,7 @@ def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
         raise InputError(f"{path}: expected at most {MAX_NODES} nodes and {MAX_EDGES} edges, got {nodes} and {edges}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about attributes, of which only weights matter here
+            warnings.simplefilter("ignore")  # warnings about attributes, of which only weights matter here
             graph = nx.parse_graphml(text)
     except Exception as error:  # the parser of networkx raises several kinds on files that break the format
         reason = error if isinstance(error, nx.NetworkXError) else type(error).__name__
@@ -132,7 +133,7 @@ def read_graphml(path: Path, *, attributes: bool = False) -> nx.Graph:
     check_graph(graph, str(path))
     if (len(graph), graph.number_of_edges()) != (nodes, edges):
         raise InputError(
-            f"{path}: expected every node and edge once and edges between nodes that are there, got {nodes} nodes and "
+            f"{path}: expected every node and edge once and edges between existing nodes, got {nodes} nodes and "
             f"{edges} edges that make {len(graph)} and {graph.number_of_edges()}"
         )
     if attributes:

@@ -1,6 +1,6 @@
 """Counts and spectra of graphs, for all graphs of a set at once.
 
-A set of graphs is one block-diagonal sparse adjacency matrix. Every count then takes a few sparse products, whatever
+A set of graphs is one block-diagonal sparse adjacency matrix. Every count then needs a few sparse products, whatever
 the number of graphs. Large and dense graphs (`DENSE_NODES`, `DENSITY`) are counted one by one with dense products,
 which are faster for them.
 """
@@ -19,10 +19,10 @@ from scipy import sparse
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ORBITS = 15
-CHUNK = 2**16  # edges, and triangles, extended to larger cliques at once; bounds the memory
-CELLS = 2**23  # of dense matrices at once, unless a single graph has more
-DENSE_NODES, DENSITY = 64, 0.1  # from here on dense products are faster; sparse ones take (density n)² steps for n²
+ORBITS = 15  # of connected subgraphs of up to four nodes
+CHUNK = 2**16  # number of edges, or triangles, that are extended to larger cliques at once, which bounds the memory
+CELLS = 2**23  # number of cells of dense matrices at once, unless a single graph has more
+DENSE_NODES, DENSITY = 64, 0.1  # above both, dense products are faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,9 @@ class GraphSet:
     """Simple undirected graphs as one block-diagonal adjacency matrix."""
 
     adjacency: sparse.csr_array
-    """Zeros and ones, `(V, V)` over the `V` nodes of all graphs."""
+    """zeros and ones, `(V, V)` over the `V` nodes of all graphs"""
     sizes: Counts
-    """The number of nodes of each graph, `(G,)`; zero is allowed."""
+    """the number of nodes of each graph, `(G,)`; zero is allowed"""
 
     @staticmethod
     def of(graphs: Sequence[nx.Graph]) -> GraphSet:
@@ -69,7 +69,7 @@ class GraphSet:
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def without_isolated_nodes(self) -> GraphSet:
-        """Every graph without its nodes of degree zero; one that has no others becomes a single node."""
+        """Every graph without its nodes of degree zero; a graph without edges becomes a single node."""
         keep = degrees(self) > 0
         kept = np.bincount(self.owner[keep], minlength=len(self))
         sizes = np.maximum(kept, 1)
@@ -116,7 +116,8 @@ def triangles(graphs: GraphSet) -> Counts:
 def _by_density(
     graphs: GraphSet, rows: int, sparsely: Callable[[GraphSet], Counts], densely: Callable[[Floats], Floats]
 ) -> Counts:
-    """Integers for every node, `(rows, V)`, computed for the sparse graphs together and for each dense one alone."""
+    """Integers for every node, `(rows, V)`, computed for all sparse graphs together and for each dense one
+    separately."""
     ends = np.bincount(graphs.owner, weights=degrees(graphs), minlength=len(graphs))
     density = ends / np.maximum(graphs.sizes * (graphs.sizes - 1), 1)
     dense = (graphs.sizes >= DENSE_NODES) & (density >= DENSITY)
@@ -140,7 +141,8 @@ def _row_blocks(a: Floats) -> Iterator[Floats]:
 def spectra(graphs: GraphSet) -> Floats:
     """The eigenvalues of every graph's normalised Laplacian, `I − D^(−½) A D^(−½)`, one for each node; `(V,)`.
 
-    An isolated node's row is zero, as in networkx. Rounding is clipped away, so all lie in [0, 2].
+    The row of an isolated node is zero, as in networkx. The eigenvalues are clipped to [0, 2], which removes rounding
+    errors.
     """
     d = degrees(graphs)
     scale = sparse.diags_array(1 / np.sqrt(np.maximum(d, 1)))
@@ -177,11 +179,12 @@ def four_cliques(graphs: GraphSet) -> Counts:
 
 
 def _sparse_counts(graphs: GraphSet) -> Counts:
-    """What orbit counts are made of, `(6, V)`, from the adjacency `A`, the degrees `d`, `A²` and `C = A ∘ A²`.
+    """The six counts from which orbit counts follow, `(6, V)`, from the adjacency `A`, the degrees `d`, `A²` and `C = A
+    ∘ A²`.
 
-    `C` holds the triangles on every edge. Row sums of: `C / 2`; pairs of triangles on an edge, `C (C − 1) / 2`;
-    triangles on the edges opposite, `A ∘ (A C) / 2`; `C (d − 2)`; pairs of two-step walks, `A² (A² − 1) / 2`; and the
-    four-cliques.
+    `C` has the number of triangles on every edge. The counts are row sums of: `C / 2`; pairs of triangles on an edge,
+    `C (C − 1) / 2`; triangles on the opposite edges, `A ∘ (A C) / 2`; `C (d − 2)`; pairs of two-step walks, `A² (A² −
+    1) / 2`; and the four-cliques.
     """
     a = graphs.adjacency
     d = degrees(graphs)
@@ -204,7 +207,7 @@ def _sparse_counts(graphs: GraphSet) -> Counts:
 
 
 def _row_slices(graphs: GraphSet) -> list[slice]:
-    """Consecutive rows of which the two-step walks, that products of their rows consist of, number about `CELLS`."""
+    """Slices of consecutive rows, each with about `CELLS` two-step walks, which bounds the memory of their products."""
     walks = np.cumsum(graphs.adjacency @ degrees(graphs))
     ends = np.searchsorted(walks, np.arange(CELLS, int(walks[-1]) if len(walks) else 0, CELLS), side="right")
     edges = np.unique([0, *ends, len(walks)]).tolist()
@@ -245,14 +248,14 @@ def _dense_counts(a: Floats) -> Floats:
 
 
 def orbits(graphs: GraphSet) -> Counts:
-    """How often every node takes each of the 15 places in connected induced subgraphs of 2 to 4 nodes, `(V, 15)`.
+    """How often every node is in each of the 15 orbits of connected induced subgraphs of 2 to 4 nodes, `(V, 15)`.
 
     Numbered as in Pržulj (2007, Bioinformatics 23(2)): 0 an edge; 1, 2 end and middle of a path of three; 3 triangle;
     4, 5 end and middle of a path of four; 6, 7 leaf and centre of a star; 8 four-cycle; 9, 10, 11 the nodes of degree
     one, two and three of a triangle with a tail; 12, 13 the nodes of degree two and three of a diamond; 14 four-clique.
 
-    Copies are first counted whether induced or not, by products of matrices; then, from the densest subgraph down,
-    those inside denser ones are taken away.
+    All copies, induced or not, are counted first, by products of matrices; then, from the densest subgraph down, the
+    copies inside denser subgraphs are subtracted.
     """
     a = graphs.adjacency
     d = degrees(graphs)

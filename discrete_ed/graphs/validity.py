@@ -1,4 +1,4 @@
-"""Properties that can make a graph valid."""
+"""Properties by which a graph can count as valid."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def is_tree(graph: nx.Graph) -> bool:
 
 
 def is_planar(graph: nx.Graph) -> bool:
-    """Whether the graph can be drawn in the plane without crossings; a graph without nodes can."""
+    """Whether the graph is planar, as a graph without nodes is."""
     return bool(nx.check_planarity(graph)[0])
 
 
 def is_bipartite(graph: nx.Graph) -> bool:
-    """Whether two colours suffice to colour the nodes; they do for a graph without nodes."""
+    """Whether the nodes can be coloured with two colours, as in a graph without nodes."""
     return bool(nx.is_bipartite(graph))
 
 
@@ -45,7 +45,7 @@ def check_property(name: str) -> None:
 
 
 def which_are(graphs: Iterable[nx.Graph], valid: str) -> NDArray[np.bool_]:
-    """Which of the graphs are `connected`, `planar`, a `tree` or `bipartite`, `(G,)`.
+    """Whether each graph is `connected`, `planar`, a `tree` or `bipartite`, `(G,)`.
 
     >>> which_are([nx.path_graph(3), nx.cycle_graph(4)], "tree").tolist()
     [True, False]

@@ -1,4 +1,4 @@
-"""Yardsticks for a score: what real graphs score, what random graphs score, and the bias of the estimate."""
+"""Values to judge a score by: the scores of real graphs and of random graphs, and the bias of the estimate."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from discrete_ed.graphs.phases import Phases
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.graphs.scores import Row, graph_count, scores, with_mean
 
-RESAMPLES = 10
+RESAMPLES = 10  # number of resampled sets of training graphs
 
 
 def erdos_renyi_like(graphs: Iterable[nx.Graph], count: int, *, seed: int = 0) -> list[nx.Graph]:
-    """The trivial generator: `count` uniformly random graphs, each with the nodes and edges of one of `graphs`.
+    """The trivial generator: `count` uniformly random graphs, each with the numbers of nodes and edges of one of
+    `graphs`.
 
     >>> [(len(graph), graph.number_of_edges()) for graph in erdos_renyi_like([nx.path_graph(4)], 2)]
     [(4, 3), (4, 3)]
@@ -47,11 +48,11 @@ def yardsticks(
     Args:
         phases: runs the computations.
         sets: the graphs `reference`, `generated` and, if there are any, `train`.
-        described: their features.
+        described: the features of these sets.
         protocol: name of the protocol.
         seed: seed of halves, resamples and random graphs.
     """
-    rng = np.random.default_rng(seed)  # used the same way whether or not a phase is computed anew
+    rng = np.random.default_rng(seed)  # used in the same way whether or not a phase is cached
     reference, generated, count = described["reference"], described["generated"], len(sets["generated"])
     sizes = (graph_count(reference), graph_count(generated))
     if "train" in sets:
@@ -99,8 +100,8 @@ def bias(reference: Description, protocol: str, sizes: Mapping[str, tuple[int, i
     count = graph_count(reference)
     if get_protocol(protocol).unbiased or count < 2:
         return {}
-    # Of a set against itself the U-statistic is −(2 / count) (1 − mean k): the cross term holds each pair of a graph
-    # with itself, which the other two terms leave out.
+    # For a set against itself the U-statistic is −(2 / count) (1 − mean k): the cross term holds each pair of a graph
+    # with itself, which the other two terms exclude.
     against_itself = compare(reference, reference, protocol, unbiased=True)
     spread = {name: max(0.0, -count / 2 * value) for name, value in against_itself.items()}
     return {

@@ -1,4 +1,4 @@
-"""Ising models from observations: couplings, how sure they are, and how well the model reproduces the data."""
+"""Ising models from observations: couplings, their standard errors, and the goodness of fit."""
 
 from discrete_ed.ising.bounds import bound_for_edges, cramer_rao, cramer_rao_all_pairs, states_for_bound
 from discrete_ed.ising.comparison import Comparison, compare_with_truth, covered, neg_log_rmse

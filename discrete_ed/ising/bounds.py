@@ -1,4 +1,4 @@
-"""The bound that no unbiased estimator of couplings can beat (Cramér–Rao), from the Fisher information."""
+"""The Cramér–Rao bound on the error of unbiased estimators of couplings, from the Fisher information."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from scipy.fft import fftn
 from discrete_ed.ising.parameters import Array, Support
 
 CHUNK = 2**24
-"""numbers in a block of statistics that is computed at once"""
+"""number of entries in a block of statistics that is computed at once"""
 MOST_PARAMETERS = 4000
-"""parameters whose information is inverted"""
+"""largest number of parameters whose Fisher information is inverted"""
 
 
 def fisher_information(spins: Array, support: Support, law: Array | None = None) -> Array:
@@ -18,7 +18,7 @@ def fisher_information(spins: Array, support: Support, law: Array | None = None)
 
     Args:
         spins: `(N, D)`.
-        law: the probability of each row of `spins`; equal ones where not given.
+        law: the probability of each row of `spins`; by default all are equal.
     """
     n, d = spins.shape
     i, j = support.pairs.T
@@ -41,14 +41,14 @@ def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, t
     is estimated from samples of the truth.
 
     Args:
-        spins: samples of the truth, `(N, D)`; the more the better.
+        spins: samples of the truth, `(N, D)`; with more of them the bound is estimated better.
         pairs: the pairs whose couplings are to be estimated, `(P, 2)`.
-        samples: how many samples the estimator has.
-        with_fields: whether fields are estimated, too.
+        samples: number of samples that the estimator has.
+        with_fields: whether fields are estimated as well.
         tied: whether it is known that all couplings are equal.
 
     Returns:
-        The bound; infinite where the samples of the truth are too few, or too much alike, to determine every coupling.
+        The bound; infinite if the samples of the truth are too few, or too similar, to determine every coupling.
 
     Source: Cramér 1946, Mathematical Methods of Statistics, ch. 32.
 
@@ -69,16 +69,17 @@ def cramer_rao(spins: Array, pairs: Array, samples: int, *, with_fields: bool, t
 
 
 def cramer_rao_all_pairs(spins: Array, shape: tuple[int, ...], samples: int) -> float:
-    """`cramer_rao` of all `D (D − 1) / 2` pairs without fields, for a law that translations of a torus leave as it is.
+    """`cramer_rao` of all `D (D − 1) / 2` pairs without fields, for a law that is invariant under translations of a
+    torus.
 
-    Pairs with the same displacement δ are carried into each other by translations, so the Fisher information is block
+    Translations map pairs with the same displacement δ to each other, so the Fisher information is block
     diagonal in the Fourier transforms `Σ_x e^{−ikx} s_x s_{x+δ}`: for each wave vector `k` one small matrix over the
-    displacements, where the whole has `D⁴ / 4` entries.
+    displacements, while the full matrix has `D⁴ / 4` entries.
 
     Args:
         spins: samples of the truth, `(N, D)`.
-        shape: lengths of the torus, the last one running fastest; `D` is their product.
-        samples: how many samples the estimator has.
+        shape: lengths of the torus, the last index running fastest; `D` is their product.
+        samples: number of samples that the estimator has.
 
     >>> coins = np.where(np.random.default_rng(0).random((50_000, 9)) < 0.5, 1.0, -1.0)
     >>> round(cramer_rao_all_pairs(coins, (3, 3), 100), 3)  # √(2 · 36 / 100) / 9
@@ -98,7 +99,7 @@ def cramer_rao_all_pairs(spins: Array, shape: tuple[int, ...], samples: int) -> 
         information += waves.transpose(0, 2, 1) @ waves.conj()
         mean += waves[0].real.sum(0)
     information /= n * d
-    information[0] -= np.outer(mean / n, mean / n) / d  # of all waves only k = 0 has a mean
+    information[0] -= np.outer(mean / n, mean / n) / d  # only the wave k = 0 has a nonzero mean
     variance = 0.0
     for k, wave in enumerate(np.ndindex(shape)):
         phases = [sum(a * b / size for a, b, size in zip(wave, delta, shape, strict=True)) for delta in displacements]
@@ -114,15 +115,15 @@ def cramer_rao_all_pairs(spins: Array, shape: tuple[int, ...], samples: int) -> 
 
 
 def states_for_bound(edges: int) -> int:
-    """How many samples of the truth to estimate the bound from: 20,000, or ten for each edge."""
+    """The number of samples of the truth from which the bound is estimated: 20,000, or ten for each edge."""
     return max(20_000, 10 * edges)
 
 
 def bound_for_edges(spins: Array, edges: Array, samples: int, *, with_fields: bool) -> float | None:
-    """`cramer_rao` of the couplings of known edges, or `None` where it can't be estimated from these samples.
+    """`cramer_rao` of the couplings of known edges, or `None` if it can't be estimated from these samples.
 
-    It can't where there are no edges, fewer than ten samples of the truth for each, more than 4,000 parameters, or
-    samples that never left the ground states. Arguments are those of `cramer_rao`.
+    It can't be estimated if there are no edges, fewer than ten samples of the truth for each, more than 4,000
+    parameters, or samples that never left the ground states. The arguments are those of `cramer_rao`.
     """
     if not 0 < len(edges) <= len(spins) / 10:
         return None

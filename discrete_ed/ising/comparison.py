@@ -1,4 +1,4 @@
-"""Recovered couplings against the true ones."""
+"""Comparison of recovered couplings with the true ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from discrete_ed.names import Z_95
 def neg_log_rmse(learned: Array, true: Array) -> float:
     """`−log √(mean over D² entries of (J' − J'_true)²)` of the published couplings `J' = J / 2`; natural logarithm.
 
-    Infinite where nothing differs.
+    Infinite if the couplings are equal.
 
     >>> round(neg_log_rmse(np.zeros((2, 2)), 0.4 * (1 - np.eye(2))), 4)  # −log(0.2 / √2)
     1.956
@@ -38,42 +38,42 @@ def interval_95(value: Array | float, error: Array | float) -> tuple[Array | flo
 
 
 def covered(found: Recovery, true: Array) -> Array:
-    """Which true couplings lie in their 95% interval, `(D, D)`; that of a coupling left out holds zero alone."""
+    """Whether each true coupling lies in its 95% interval, `(D, D)`; for a pair left out the interval is zero alone."""
     return np.abs(found.couplings - true) <= Z_95 * found.standard_errors
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near recovered couplings are to the true ones.
+    """The errors of recovered couplings, and their edges, compared with the true ones.
 
     Errors are root mean squares over all `D²` entries; −log RMSE is that of published couplings, half the physics ones.
     """
 
     neg_log_rmse: float
-    """−log RMSE of the couplings, higher is better; infinite where nothing differs."""
+    """−log RMSE of the couplings, higher is better; infinite if they are equal"""
     zero_neg_log_rmse: float
-    """−log RMSE of J = 0: below it, nothing was learned."""
+    """−log RMSE of J = 0, which the estimate should exceed"""
     rmse: float
-    """RMSE of the couplings (physics)."""
+    """RMSE of the couplings (physics)"""
     fields_rmse: float | None
-    """RMSE of the fields (physics), where they were estimated."""
+    """RMSE of the fields (physics), if they were estimated"""
     true_edges: int
-    """Number of true edges."""
+    """number of true edges"""
     found_edges: int
-    """Number of pairs that were found to interact."""
+    """number of pairs that were found to interact"""
     right_edges: int
-    """How many of these are true edges."""
+    """number of these that are true edges"""
     covered_edges: int
-    """How many true edges have their coupling in its 95% interval."""
+    """number of true edges whose coupling lies in its 95% interval"""
 
     @property
     def false_edges(self) -> int:
-        """Pairs that were found to interact and do not."""
+        """Number of pairs that were found to interact but do not."""
         return self.found_edges - self.right_edges
 
 
 def compare_with_truth(found: Recovery, truth: Parameters, *, with_fields: bool) -> Comparison:
-    """Compare recovered couplings, and fields where they were estimated, with those of the model that was sampled."""
+    """Compare recovered couplings, and fields if they were estimated, with those of the model that was sampled."""
     true = truth.couplings
     edges = Support.of(true, with_fields).pairs
     return Comparison(

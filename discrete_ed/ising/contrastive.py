@@ -13,7 +13,7 @@ from discrete_ed.samplers import GibbsSweep
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 from discrete_ed.training.contrastive import ContrastiveDivergence
 
-STEPS, BATCH, CHAINS = 1000, 500, 500
+STEPS, BATCH, CHAINS = 1000, 500, 500  # training steps, samples in each, and persistent chains
 
 
 def by_contrastive_divergence(
@@ -21,7 +21,8 @@ def by_contrastive_divergence(
 ) -> Parameters:
     """Persistent contrastive divergence, a sweep of 500 chains for each of 1,000 steps of Adam, plus `λ Σ|J_ij|`.
 
-    Single precision. Couplings below .001 are set to zero, since a subgradient leaves them near zero, not at it.
+    Single precision. Couplings below .001 are set to zero, since subgradient steps lead close to zero, but not to zero
+    itself.
     """
     generator = torch.Generator().manual_seed(seed)
     d = len(start.fields)

@@ -1,4 +1,4 @@
-"""Which pairs interact: the search for the support whose pseudo-likelihood is worth its size."""
+"""Selection of the pairs that interact, by pseudo-likelihood with a price for each pair."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from discrete_ed.ising.parameters import Array, Support
 from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns, fit_at, refit
 
 ROUNDS = 60
+"""largest number of rounds of adding and leaving out pairs"""
 MANY = 10_000
-"""samples beyond which the search begins with every fourth"""
+"""number of samples above which the search begins with every fourth sample"""
 LARGE = 4e6
-"""spins × samples beyond which it does, too"""
+"""spins × samples above which it does so as well"""
 FEW = 64
-"""pairs up to which each is refitted on its own"""
+"""largest number of pairs that are refitted one by one"""
 
 
 def search_edges(
@@ -21,15 +22,15 @@ def search_edges(
 ) -> PseudoLikelihoodFit:
     """Search for the pairs that minimise `loss + price · (number of pairs)`, forwards and backwards.
 
-    Pairs whose score exceeds the price come in, each spin taking part in one of them at a time; pairs whose Wald
-    statistic has fallen below it go out. At a standstill all pairs above a third of the price are let in and pruned
-    again, which undoes detours; the search ends when that gains nothing. Of more than 10,000 samples, or four million
-    spins in all, every fourth sample is searched first.
+    In each round pairs whose score exceeds the price are added, at most one for each spin, and pairs whose Wald
+    statistic has fallen below it are removed. When nothing changes any more, all pairs above a third of the price are
+    added and pruned again, which corrects wrong turns; the search ends when this gains nothing. With more than 10,000
+    samples, or more than four million spins in total, the search begins with every fourth sample.
 
     Args:
         with_fields: whether the fields are free.
-        price: what a pair must gain in the (summed) loss to stay.
-        start: a fit to the same data to search on from.
+        price: the decrease of the (summed) loss that a pair must achieve to be kept.
+        start: a fit to the same data from which the search continues.
     """
     if start is not None:
         fit = start
@@ -63,7 +64,7 @@ def _cost(fit: PseudoLikelihoodFit, price: float) -> float:
 
 
 def _extended(fit: PseudoLikelihoodFit, entering: Array) -> PseudoLikelihoodFit:
-    """The fit with more pairs; those that it has already are not taken twice."""
+    """The fit with additional pairs; pairs that it already has are not added twice."""
     pairs = fit.support.pairs
     present = {tuple(pair) for pair in pairs.tolist()}
     entering = np.array([pair for pair in entering.tolist() if tuple(pair) not in present], dtype=int).reshape(-1, 2)
@@ -73,7 +74,7 @@ def _extended(fit: PseudoLikelihoodFit, entering: Array) -> PseudoLikelihoodFit:
 
 
 def _without(fit: PseudoLikelihoodFit, left_out: Array) -> tuple[Support, Array]:
-    """The support without the pairs of these numbers, and the values that are left."""
+    """The support without the pairs with these numbers, and the remaining values."""
     keep = np.ones(len(fit.values), dtype=bool)
     keep[left_out] = False
     pairs = fit.support.pairs
@@ -81,14 +82,14 @@ def _without(fit: PseudoLikelihoodFit, left_out: Array) -> tuple[Support, Array]
 
 
 def _prune(fit: PseudoLikelihoodFit, price: float, *, to_the_end: bool = True) -> PseudoLikelihoodFit:
-    """Leave out pairs that cost more than they gain, the worst half of those at a time.
+    """Remove pairs that cost more than they gain, the worst half of those at a time.
 
-    A step that raises the cost is taken back and tried with half as many pairs, less those that turn out to be worth
-    their price when each is refitted on its own. For the Wald statistic of a very strong coupling is small, since the
-    data hardly say how strong it is (Hauck and Donner 1977).
+    A step that raises the cost is undone and repeated with half as many pairs, without those that turn out to be worth
+    their price when they are refitted one by one. Such pairs exist because the Wald statistic of a very strong coupling
+    is small: the data hardly determine how strong it is (Hauck and Donner 1977).
 
     Args:
-        to_the_end: whether to go on until no pair is left out; else one step is tried.
+        to_the_end: whether to continue until no pair is removed; otherwise a single step is tried.
     """
     kept: set[tuple[int, int]] = set()
     most = len(fit.support.pairs)
@@ -113,7 +114,7 @@ def _prune(fit: PseudoLikelihoodFit, price: float, *, to_the_end: bool = True) -
 
 
 def _loss_without(fit: PseudoLikelihoodFit, k: int) -> float:
-    """What leaving out pair `k` adds to the loss if only the other parameters of its two spins are refitted."""
+    """The increase of the loss without pair `k` if only the other parameters of its two spins are refitted."""
     pairs, with_fields = fit.support.pairs, fit.support.with_fields
     touching = np.flatnonzero(np.isin(pairs, pairs[k]).any(1))
     sites, ends = np.unique(pairs[touching], return_inverse=True)
@@ -127,7 +128,8 @@ def _loss_without(fit: PseudoLikelihoodFit, k: int) -> float:
 
 
 def _matching(gain: Array, price: float) -> Array:
-    """Pairs above the price, the best first, no spin twice, none much worse than the best of its spins; `(P, 2)`."""
+    """Pairs above the price, best first, each spin at most once, none much worse than the best of its spins; `(P,
+    2)`."""
     best = np.maximum(gain.max(1), gain.max(0))
     candidates = np.argwhere(gain > np.maximum(price, 0.5 * np.maximum(best[:, None], best[None])))
     candidates = candidates[np.argsort(-gain[tuple(candidates.T)], kind="stable")]

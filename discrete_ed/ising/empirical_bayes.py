@@ -11,12 +11,12 @@ from discrete_ed.ising.parameters import Array
 
 @dataclass(frozen=True, eq=False)
 class CommonLaw:
-    """The law that the couplings of all edges have in common, and what it makes of each."""
+    """The common law of the couplings of all edges, and the posterior of each coupling."""
 
     couplings: Array
-    """Posterior means, `(D, D)`."""
+    """posterior means, `(D, D)`"""
     errors: Array
-    """Posterior standard deviations, `(D, D)`."""
+    """posterior standard deviations, `(D, D)`"""
     mean: float
     """`μ`."""
     sd: float
@@ -27,11 +27,11 @@ def common_law(couplings: Array, errors: Array) -> CommonLaw:
     """Fit `J_e ~ N(μ, τ²)` for every edge to estimates `Ĵ_e | J_e ~ N(J_e, se_e²)`.
 
     `μ` and `τ` maximise the likelihood of the estimates (expectation–maximisation). With `w = τ² / (τ² + se²)` the
-    posterior deviation is `√(w se² + (1 − w)² / Σ 1/(τ² + se²))`: its second term is what few edges leave open about
-    `μ`. That `τ` is learned, too, isn't counted.
+    posterior deviation is `√(w se² + (1 − w)² / Σ 1/(τ² + se²))`: its second term is the uncertainty of `μ`,
+    which matters if there are few edges. The uncertainty of `τ` is neglected.
 
     Args:
-        couplings: estimates, `(D, D)`; zero where there is no edge.
+        couplings: estimates, `(D, D)`; zero for pairs that are no edge.
         errors: their standard errors, `(D, D)`.
 
     Source: Morris 1983, Journal of the American Statistical Association 78, 47–55.

@@ -1,4 +1,4 @@
-"""Every estimator by name: what it minimises, how, and how sure its estimates are.
+"""Every estimator by name: its objective, its solver, and its standard errors.
 
 To add one: its name in `names.EstimatorName`, its objective in `objectives.py`, and its entry in `ESTIMATORS`.
 """
@@ -40,16 +40,16 @@ class EstimatorSettings:
     """Settings of the estimators `block` and `bernoulli`."""
 
     epsilon: float | None = None
-    """ε, the noise; .01 for `bernoulli`, .1 for `block` where not given"""
+    """ε, the probability that noise flips a spin; by default 0.01 for `bernoulli` and 0.1 for `block`"""
     m: int = 32
-    """M, copies of a sample (`bernoulli`)"""
+    """M, number of noisy copies of each sample (`bernoulli`)"""
     w: float = 1.0
-    """w, stabilisation (`bernoulli`)"""
+    """w, stabilisation of the loss (`bernoulli`)"""
     block: int = 6
-    """k, spins in a block (`block`)"""
+    """k, number of spins in a block (`block`)"""
 
     def noise(self, estimator: str) -> float | None:
-        """The ε that an estimator uses; `None` where it has none."""
+        """The ε that an estimator uses, or `None` if it has no noise."""
         usual = {"block": 0.1, "bernoulli": 0.01}
         return usual.get(estimator) if self.epsilon is None or estimator not in usual else self.epsilon
 
@@ -59,18 +59,18 @@ class Estimator:
     """One entry of `ESTIMATORS`."""
 
     objective: Callable[[Array, EstimatorSettings, np.random.Generator], Objective]
-    """From samples −1 and +1, `(N, D)`, to what is minimised."""
+    """a function of samples −1 and +1, `(N, D)`, to the objective"""
     errors: Callable[[ConfiguredEstimator, Array, Support, Parameters], Array]
-    """From the estimator, samples, support and estimate to the standard errors of the free parameters."""
+    """a function of estimator, samples, support and estimate to the standard errors of the free parameters"""
     solver: Callable[[ConfiguredEstimator, Array, Support, Parameters, float], Parameters]
-    """From the estimator, samples, support, start and λ to the estimate."""
+    """a function of estimator, samples, support, start and λ to the estimate"""
     is_pseudo_likelihood: bool = False
-    """Whether the minimum of pseudo-likelihood on a support is its estimate already."""
+    """whether the estimate on a support is the minimum of pseudo-likelihood, so that no further fit is needed"""
 
 
 @dataclass(frozen=True)
 class ConfiguredEstimator:
-    """An estimator with all that it needs besides samples."""
+    """An estimator with its settings and seed, which needs only samples."""
 
     name: EstimatorName
     settings: EstimatorSettings = field(default_factory=EstimatorSettings)
@@ -79,15 +79,15 @@ class ConfiguredEstimator:
 
     @property
     def entry(self) -> Estimator:
-        """What the name stands for."""
+        """The entry of `ESTIMATORS` for this name."""
         return ESTIMATORS[self.name]
 
     def objective(self, spins: Array) -> Objective:
-        """What is minimised, with its blocks or flips sampled; the same for the same samples and seed."""
+        """The objective, with its blocks or flips sampled; the same for the same samples and seed."""
         return self.entry.objective(spins, self.settings, np.random.default_rng(self.seed))
 
     def solve(self, spins: Array, support: Support, start: Parameters, *, penalty: float = 0.0) -> Parameters:
-        """The estimate on a support, with `λ Σ|J_ij|` where a penalty λ is given."""
+        """The estimate on a support, with `λ Σ|J_ij|` added to the objective if a penalty λ is given."""
         return self.entry.solver(self, spins, support, start, penalty)
 
     def refit(self, spins: Array, fit: PseudoLikelihoodFit) -> Parameters:
@@ -97,13 +97,13 @@ class ConfiguredEstimator:
         return self.solve(spins, fit.support, fit.parameters)
 
     def errors(self, spins: Array, parameters: Parameters) -> Parameters:
-        """Standard errors of an estimate; zero where a parameter is zero because it was left out."""
+        """Standard errors of an estimate; zero for a parameter that was left out."""
         support = Support.of(parameters.couplings, self.with_fields)
         return support.parameters(self.entry.errors(self, spins, support, parameters), spins.shape[1])
 
 
 def resolve_estimator(name: EstimatorName, spins: int) -> EstimatorName:
-    """The estimator that `auto` stands for: maximum likelihood up to 16 spins, else single-site; others themselves."""
+    """The name of an estimator; `auto` means maximum likelihood up to 16 spins, and single-site above."""
     if name != "auto":
         return name
     return "maximum-likelihood" if spins <= SMALL_BITS else "single-site"
@@ -169,4 +169,4 @@ ESTIMATORS: dict[EstimatorName, Estimator] = {
     "contrastive-divergence": Estimator(_likelihood, _by_information, _by_chains),
     "maximum-likelihood": Estimator(_likelihood, _by_information, _by_gradients),
 }
-"""Every estimator but `auto`, which stands for one of them."""
+"""every estimator except `auto`, which means one of them"""

@@ -1,4 +1,4 @@
-"""Compiled loops of energy discrepancy with copies and with blocks: which spins flip, and what that costs."""
+"""Compiled loops of energy discrepancy with noisy copies and with blocks: the flips and their energies."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ def sample_flips(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Perturbed spins `y = s + ξ`, and the flips `ξ'` that make the copies of each, `s' = y + ξ'`.
 
-    Each is a binomial number of sites, all different: flips are sampled one by one, instead of a coin for every spin.
+    Each is a binomial number of different sites; sampling only these is faster than a random number for every spin.
 
     Args:
         law: cumulated probabilities of 0, 1, … `D` flips.
-        seed: of the counter that random words are mixed from.
+        seed: start of the counter from which random words are mixed.
 
     Returns:
-        `y`, `(N, D)`; where flips of `y` begin, `(N (M + 1) + 1,)`; the flipped sites: for each sample those that
-        lead back to `s`, then one copy after another.
+        `y`, `(N, D)`; the start of each set of flips of `y`, `(N (M + 1) + 1,)`; the flipped sites: for each sample
+        those that lead back to `s`, then those of each copy.
     """
     golden, counter = np.uint64(0x9E3779B97F4A7C15), seed
     samples, d = spins.shape
     perturbed = spins.copy()
-    starts = np.zeros(samples * (copies + 1) + 1, np.uint64)  # unsigned indices need no check for a minus sign
+    starts = np.zeros(samples * (copies + 1) + 1, np.uint64)  # unsigned: numba skips checks for negative indices
     sites = np.empty(2 * d, np.uint32)
-    marks = np.zeros(d, np.int64)  # the last set of flips that a site was in
+    marks = np.zeros(d, np.int64)  # the last set of flips that contains each site
     count = 0
     for number_of_set in range(1, len(starts)):
         counter += golden
@@ -55,7 +55,7 @@ def sample_flips(
     return perturbed, starts, sites[:count].copy()
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})  # infinities keep their meaning
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})  # without the flags that assume finite numbers
 def bernoulli_slope(
     perturbed: np.ndarray,
     margins: np.ndarray,
@@ -65,13 +65,13 @@ def bernoulli_slope(
     copies: int,
     w: float,
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """The sum over samples of the loss, and what its gradient is made of.
+    """The sum over samples of the loss, and the sums from which its gradient follows.
 
-    Seen from `y`, the sample itself is one of the states that some flips lead to; its weight is minus that of all
+    The sample itself is one of the states that flips of `y` lead to; its weight is minus the sum of the weights of all
     copies.
 
     Args:
-        margins: of `y`, `(N, D)`.
+        margins: margins of `y`, `(N, D)`.
 
     Returns:
         The sum; `(N, D)`, the summed weight of the states that flip a spin of `y`; `(D, D)`, each pair once,
@@ -123,9 +123,9 @@ def bernoulli_slope(
 def block_slope(
     spins: np.ndarray, margins: np.ndarray, couplings: np.ndarray, blocks: np.ndarray, epsilon: float
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """The sum over samples and their blocks of the loss, and what its gradient is made of, as `bernoulli_slope`.
+    """The sum over samples and their blocks of the loss, and the sums for its gradient, as in `bernoulli_slope`.
 
-    A set of flipped spins is a number whose bits are the block's places. The sums over all sets run bit by bit.
+    A set of flipped spins is a number with one bit for each spin of the block. The sums over all sets run bit by bit.
 
     Args:
         blocks: `(N, B, k)`, sites.
@@ -146,7 +146,7 @@ def block_slope(
         s, m = spins[i], margins[i]
         for block in blocks[i]:
             gaps[0] = row[0] = 0.0
-            for a in range(k):  # the sets whose last place is a
+            for a in range(k):  # the sets whose last spin is a
                 u = block[a]
                 for b in range(a):
                     pair = 4 * couplings[u, block[b]] * s[u] * s[block[b]]
@@ -165,7 +165,7 @@ def block_slope(
             _flip(posterior, k, epsilon)
             for f in range(states):
                 posterior[f] *= boltzmann[f]
-            for a in range(k):  # of all sets that include the set
+            for a in range(k):  # sums over all sets that include the set
                 for f in range(states):
                     if not (f >> a) & 1:
                         posterior[f] += posterior[f + (1 << a)]

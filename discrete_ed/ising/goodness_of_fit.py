@@ -1,4 +1,4 @@
-"""How well a model reproduces its data: means, correlations of pairs and triples, numbers of spins up, likelihood."""
+"""Goodness of fit: means, covariances of pairs, moments of triples, numbers of spins up, likelihood."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from discrete_ed.ising.parameters import Array
 from discrete_ed.likelihood import log_law
 
 TRIPLES = 2000
-"""triples of spins that are compared, at most"""
+"""largest number of triples of spins that are compared"""
 BOOTSTRAP = 200
-"""simulated pairs of samples that show what noise alone does to the number of spins up"""
+"""number of simulated pairs of samples, which show how much noise alone changes the number of spins up"""
 FAILED = 3.0
-"""multiple of its noise beyond which a difference isn't noise"""
+"""multiple of the expected noise above which a difference counts as a failure of the model"""
 
 
 @dataclass(frozen=True)
 class GoodnessOfFit:
-    """The same statistics of the data and of samples of the model, and the differences that noise alone would make."""
+    """Statistics of the data and of samples of the model, and the differences expected from noise alone."""
 
     means: Array
-    """Mean of each spin, data and model, `(2, D)`."""
+    """mean of each spin, data and model, `(2, D)`"""
     pairs: Array
-    """Covariance of each pair of spins, data and model, `(2, D (D − 1) / 2)`."""
+    """covariance of each pair of spins, data and model, `(2, D (D − 1) / 2)`"""
     triples: Array
-    """Third central moment of triples of spins, at most 2,000 chosen at random, data and model, `(2, T)`."""
+    """third central moment of triples of spins, at most 2,000 chosen at random, data and model, `(2, T)`"""
     sums: Array
-    """Share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`."""
+    """share of samples with 0, 1, …, D spins up, data and model, `(2, D + 1)`"""
     mean_noise: float
-    """Root mean square difference that means would show if the data were samples of the model; where the model was
-    fitted to these means, that of the model's own samples."""
+    """root mean square difference of the means expected if the data were samples of the model; if the model was fitted
+    to these means, only from the noise of the model's samples"""
     pair_noise: float
-    """The same for pairs."""
+    """the same for pairs"""
     triple_noise: float
-    """The same for triples."""
+    """the same for triples"""
     sum_noise: float
-    """Total variation that the numbers of spins up would show, on average."""
+    """expected total variation of the numbers of spins up"""
 
     @property
     def mean_error(self) -> float:
@@ -66,7 +66,7 @@ class GoodnessOfFit:
 
     @property
     def measures(self) -> dict[str, tuple[float, float]]:
-        """By name each difference between data and model, and what noise alone would make it."""
+        """By name each difference between data and model, and the difference expected from noise alone."""
         return {
             "means": (self.mean_error, self.mean_noise),
             "covariances of pairs": (self.pair_error, self.pair_noise),
@@ -81,7 +81,8 @@ class GoodnessOfFit:
 
     @property
     def warnings(self) -> list[str]:
-        """A line where a difference is more than 3 times what noise explains; none where the model fits its data."""
+        """A warning if a difference is more than 3 times what noise explains; an empty list if the model fits its
+        data."""
         if not self.failed:
             return []
         lines = [
@@ -99,7 +100,7 @@ def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: in
         data, model: bits, `(N, D)` and `(N', D)`.
         fitted: whether the model has the means of these data, as maximum likelihood makes it. Then only its samples
             may differ: by `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
-        seed: of the choice of triples, and of the noise of the number of spins up, which is simulated.
+        seed: seed of the choice of triples, and of the simulated noise of the number of spins up.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))
     >>> found = goodness_of_fit(x[:2000], x[2000:])
@@ -150,9 +151,9 @@ class RowLogLikelihood:
     """Mean log-likelihood of the rows of a table, in nats."""
 
     mean: float
-    """Under the model."""
+    """mean under the model"""
     independent: float
-    """Under independent columns with the table's shares of ones: the yardstick."""
+    """mean under independent columns with the table's shares of ones, for comparison"""
 
 
 def row_log_likelihood(energy: IsingEnergy, bits: Array) -> RowLogLikelihood:
@@ -179,9 +180,9 @@ def _triples(d: int, rng: np.random.Generator) -> Array:
     return np.sort(np.array([rng.choice(d, 3, replace=False) for _ in range(TRIPLES)]), axis=1)
 
 
-def _total_variation(one: Array, two: Array) -> float:
-    """Between distributions along the last axis; the mean over the others."""
-    return 0.5 * float(np.abs(one - two).sum(-1).mean())
+def _total_variation(p: Array, q: Array) -> float:
+    """The total variation between distributions along the last axis; the mean over the other axes."""
+    return 0.5 * float(np.abs(p - q).sum(-1).mean())
 
 
 def _rms(values: Array) -> float:

@@ -1,4 +1,4 @@
-"""Any objective minimised over the parameters of a support, with or without an L1 penalty."""
+"""Minimisation of any objective over the parameters of a support, with or without an L1 penalty."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def minimise(
     """`argmin objective(J, h) + λ Σ_{i<j} |J_ij|` over the free parameters, the others zero; L-BFGS.
 
     With a penalty each coupling is written `J⁺ − J⁻` with both parts at least zero, which makes the problem smooth.
-    Without one, the normal prior of `pseudo_likelihood.refit` keeps separable data finite.
+    Without one, the normal prior of `pseudo_likelihood.refit` keeps the estimates from separable data finite.
 
     Args:
-        start: where to start.
-        samples: number of samples that the objective is a mean of, which the prior is weighed against.
+        start: initial parameters.
+        samples: number of samples over which the objective is a mean; the prior is divided by it.
         penalty: λ.
 
     Source: Byrd, Lu, Nocedal and Zhu 1995, SIAM Journal on Scientific Computing 16, 1190–1208 (L-BFGS-B, in scipy).

@@ -1,4 +1,4 @@
-"""What each estimator minimises, in closed form: value and gradient in the couplings and fields of an Ising model.
+"""The objectives of the estimators in closed form: value and gradient in the couplings and fields of an Ising model.
 
 Every objective here is a mean over samples and a function of spins `s`, couplings `J` and fields `h`; it needs no
 samples of the model. All but ratio matching are convex in `(J, h)`, since the energy is linear in them.
@@ -20,7 +20,7 @@ from discrete_ed.ising.parameters import Array, Parameters
 from discrete_ed.states import enumerate_states
 
 SiteLoss = Callable[[Array], tuple[Array, Array, Array]]
-"""`m ↦ (φ(m), φ'(m), φ''(m))`, elementwise: the loss of one spin as a function of its margin."""
+"""`m ↦ (φ(m), φ'(m), φ''(m))`, elementwise: the loss of one spin as a function of its margin"""
 
 
 class ObjectiveValue(NamedTuple):
@@ -28,18 +28,18 @@ class ObjectiveValue(NamedTuple):
 
     value: float
     gradient: Parameters
-    """`∂/∂J_ij` of a coupling that counts as one parameter, and `∂/∂h_i`."""
+    """`∂/∂J_ij`, where `J_ij = J_ji` is one parameter, and `∂/∂h_i`"""
 
 
 class Objective(Protocol):
     """A function of the parameters of an Ising model that is to be minimised."""
 
     def __call__(self, parameters: Parameters) -> ObjectiveValue:
-        """Value and gradient."""
+        """Value and gradient at these parameters."""
 
 
 def margins(spins: Array, parameters: Parameters) -> Array:
-    """`m_ni = s_ni (h_i + Σ_j J_ij s_nj)`, half the energy that flipping spin `i` costs; `(N, D)`."""
+    """`m_ni = s_ni (h_i + Σ_j J_ij s_nj)`, half the energy difference of flipping spin `i`; `(N, D)`."""
     return spins * (parameters.fields + spins @ parameters.couplings)
 
 
@@ -88,8 +88,8 @@ class BlockDiscrepancy:
     """Energy discrepancy over blocks of `k` spins, the `2^k` states of each enumerated.
 
     `mean_n Σ_B ( E(s_n) + Σ_y q(y|s_n) log Σ_{s'} q(y|s') e^{−E(s')} )`, with `s'` and `y` equal to `s_n` outside the
-    block `B`. The perturbation `Block` estimates the same with fresh blocks at every step. Chance decides only which
-    blocks there are, so there is no bias. Compiled with numba.
+    block `B`. The perturbation `Block` estimates the same with fresh blocks at every step. Only the choice of blocks
+    is random, so there is no bias. Compiled with numba.
 
     Args:
         spins: `s`, `(N, D)`.
@@ -105,7 +105,7 @@ class BlockDiscrepancy:
     def sampled(
         cls, spins: Array, rng: np.random.Generator, *, size: int = 6, epsilon: float = 0.1
     ) -> BlockDiscrepancy:
-        """Each sample's spins are divided at random into blocks, once: the objective is the same at every step.
+        """Divide the spins of each sample at random into blocks, once, so that the objective is deterministic.
 
         Up to `k − 1` spins of a sample are in no block; which ones differs from sample to sample.
         """
@@ -127,19 +127,19 @@ class BlockDiscrepancy:
 
 @dataclass(frozen=True, eq=False)
 class BernoulliDiscrepancy:
-    """Stabilised energy discrepancy with Bernoulli noise, whose flips are sampled once and kept:
+    """Stabilised energy discrepancy with Bernoulli noise, whose flips are sampled once:
 
     `mean_n log( w/M + (1/M) Σ_j exp(E(s_n) − E(s'_nj)) )`, where `s'_nj` is `s_n` with the set `F_nj` flipped.
 
-    The copies of a sample are `s'_nj = y_n + ξ'_nj`, so a copy costs what few flips cost,
-    `E(s') − E(y) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij y_i y_j`, with the margins `m` of `y`, and is never built. A
-    smaller ε is faster. Compiled with numba.
+    The copies of a sample are `s'_nj = y_n + ξ'_nj`, so the energy of a copy follows from its few flips,
+    `E(s') − E(y) = 2 Σ_F m_i − 2 Σ_{i,j ∈ F} J_ij y_i y_j`, with the margins `m` of `y`, and the copy itself is never
+    built. A smaller ε is faster. Compiled with numba.
 
     Args:
         perturbed: `y`, `(N, D)`.
-        starts: where flips begin in `sites`, `(N (M + 1) + 1,)`.
-        sites: the sites of `y` to flip: for each sample those that lead back to `s`, then one copy after another.
-        m: `M`, copies of a sample.
+        starts: start of each set of flips in `sites`, `(N (M + 1) + 1,)`.
+        sites: the sites of `y` to flip: for each sample those that lead back to `s`, then those of each copy.
+        m: `M`, number of copies of each sample.
         w: stabilisation.
 
     Source: Schröder et al. 2023, arXiv 2307.07595.
@@ -155,7 +155,7 @@ class BernoulliDiscrepancy:
     def sampled(
         cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
     ) -> BernoulliDiscrepancy:
-        """Flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy."""
+        """Sample the flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy."""
         from discrete_ed.ising.flips import sample_flips
 
         seed = rng.integers(2**64, dtype=np.uint64)
@@ -176,7 +176,7 @@ class BernoulliDiscrepancy:
 
     @property
     def least(self) -> float:
-        """What the loss falls to where all copies have far more energy than their sample: `log(w / M)`."""
+        """`log(w / M)`, the infimum of the loss, reached if all copies have far more energy than their sample."""
         return float(np.log(self.w / self.m)) if self.w > 0 else -np.inf
 
     def __call__(self, parameters: Parameters) -> ObjectiveValue:
@@ -210,17 +210,18 @@ class EnumeratedModel(NamedTuple):
     """An Ising model whose states were enumerated."""
 
     states: Array
-    """All states, −1 and +1, in the order of `enumerate_states`, `(2^D, D)`."""
+    """all states, −1 and +1, in the order of `enumerate_states`, `(2^D, D)`"""
     law: Array
-    """Their probabilities, `(2^D,)`."""
+    """their probabilities, `(2^D,)`"""
     log_z: float
-    """The log partition function."""
+    """the log partition function"""
 
 
 def enumerated(parameters: Parameters) -> EnumeratedModel:
-    """The law of an Ising model in numpy, which estimators need hundreds of times.
+    """The law of an Ising model in numpy, which estimators evaluate hundreds of times.
 
-    `likelihood.log_law` enumerates any energy; this one is a quadratic form of a matrix of states that is kept.
+    `likelihood.log_law` enumerates any energy; this function is faster, as a quadratic form of a cached matrix of
+    states.
     """
     states = _all_spins(len(parameters.fields))
     log_weight = 0.5 * ((states @ parameters.couplings) * states).sum(1) + states @ parameters.fields
@@ -234,14 +235,15 @@ def _all_spins(d: int) -> Array:
 
 
 def _value_of_flips(spins: Array, total: float, weight: Array, inside: Array) -> ObjectiveValue:
-    """Of a sum over samples in which spins flip with some weight, `(N, D)`, and pairs of them with some, `(D, D)`."""
+    """The mean and its gradient, from the sum `total`, the weight of each flip `(N, D)`, and of pairs of flips `(D,
+    D)`."""
     outer, n = -2 * weight * spins, len(spins)
     return ObjectiveValue(total / n, Parameters(_symmetric((outer.T @ spins + inside) / n), outer.mean(0)))
 
 
 @lru_cache(maxsize=16)
 def _flip_law(spins: int, epsilon: float) -> Array:
-    """Cumulated probabilities of 0, 1, … flips; the last one above every uniform."""
+    """Cumulated probabilities of 0, 1, … flips; the last entry is above every uniform."""
     law = binom.cdf(np.arange(spins + 1), spins, epsilon)
     law[-1] = 2.0
     return law

@@ -1,4 +1,4 @@
-"""Two values that everything here passes on: the parameters of an Ising model, and which of them are free."""
+"""The parameters of an Ising model, and the support, which says which of them are free."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 Array = np.ndarray
 
 PRIOR_SD = 3.0
-"""Standard deviation of the normal prior on every coupling and field, which keeps separable data finite."""
+"""standard deviation of the normal prior on every coupling and field, which keeps estimates from separable data
+finite"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +39,23 @@ class Support:
     """
 
     pairs: Array
-    """`(P, 2)`, `i < j`, no pair twice."""
+    """`(P, 2)`, `i < j`, no pair twice"""
     with_fields: bool
-    """Whether the fields are free."""
+    """whether the fields are free"""
 
     @classmethod
     def all_pairs(cls, spins: int, with_fields: bool) -> Support:
-        """All `D (D − 1) / 2` pairs."""
+        """The support of all `D (D − 1) / 2` pairs."""
         return cls(np.stack(np.triu_indices(spins, 1), 1), with_fields)
 
     @classmethod
     def no_pairs(cls, with_fields: bool) -> Support:
-        """The independent model."""
+        """The support of the independent model, without couplings."""
         return cls(np.zeros((0, 2), dtype=int), with_fields)
 
     @classmethod
     def of(cls, couplings: Array, with_fields: bool) -> Support:
-        """The pairs whose couplings are not zero."""
+        """The support of the couplings that are not zero."""
         return cls(np.argwhere(np.triu(couplings, 1)), with_fields)
 
     def size(self, spins: int) -> int:
@@ -62,12 +63,12 @@ class Support:
         return len(self.pairs) + (spins if self.with_fields else 0)
 
     def vector(self, parameters: Parameters) -> Array:
-        """The free ones of these parameters, `(P,)` or `(P + D,)`."""
+        """The free parameters as a vector, `(P,)` or `(P + D,)`."""
         couplings = parameters.couplings[tuple(self.pairs.T)]
         return np.concatenate([couplings, parameters.fields]) if self.with_fields else couplings
 
     def parameters(self, vector: Array, spins: int) -> Parameters:
-        """The parameters that have these free ones; the inverse of `vector`."""
+        """The parameters from the vector of the free ones; the inverse of `vector`."""
         couplings = np.zeros((spins, spins))
         i, j = self.pairs.T
         couplings[i, j] = couplings[j, i] = vector[: len(self.pairs)]

@@ -1,4 +1,4 @@
-"""What keeps noise out of the couplings: `Refit`, `Lasso`, `Free` and `Zero`, each with its way to estimate."""
+"""Penalties, which suppress couplings that are only noise: `Refit`, `Lasso`, `Free` and `Zero`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from discrete_ed.ising.pseudo_likelihood import DENSE, SpinColumns, refit
 
 
 class Penalty(Protocol):
-    """A way to keep noise out; as text it says what was done."""
+    """A way to suppress couplings that are only noise; `str` describes it for reports."""
 
     def estimate(
         self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
@@ -20,17 +20,17 @@ class Penalty(Protocol):
         """Estimate from samples `(N, D)`.
 
         Args:
-            start: something to begin from, which saves time: a support for a penalty that selects pairs, parameters
-                for one that doesn't. What a penalty can't use it ignores.
+            start: a starting point, which saves time: a support for a penalty that selects pairs, parameters for the
+                others. A penalty ignores a start of the other kind.
         """
 
 
 @dataclass(frozen=True)
 class Refit:
-    """Pairs are selected by pseudo-likelihood, then only their couplings are estimated."""
+    """Select pairs by pseudo-likelihood, then estimate only their couplings."""
 
     price: float
-    """What a pair must gain in the loss to be taken for an edge."""
+    """the decrease of the loss that a pair must achieve to be selected as an edge"""
 
     def __str__(self) -> str:
         return f"refit, price {self.price:g}"
@@ -38,7 +38,7 @@ class Refit:
     def estimate(
         self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
     ) -> Parameters:
-        """See `Penalty`; `start` is the support from which the search sets out."""
+        """See `Penalty`; `start` is the support from which the search starts."""
         columns = SpinColumns.of(spins)
         first = refit(columns, start) if isinstance(start, Support) else None
         return estimator.refit(spins, search_edges(columns, estimator.with_fields, self.price, first))
@@ -46,7 +46,7 @@ class Refit:
 
 @dataclass(frozen=True)
 class Free:
-    """All couplings are estimated."""
+    """Estimate all couplings, without a penalty."""
 
     def __str__(self) -> str:
         return "all pairs free"
@@ -65,7 +65,7 @@ class Free:
 
 @dataclass(frozen=True)
 class Lasso:
-    """All couplings are estimated, with `λ Σ|J_ij|` added to the objective."""
+    """Estimate all couplings, with `λ Σ|J_ij|` added to the objective."""
 
     strength: float
     """λ."""
@@ -84,7 +84,7 @@ class Lasso:
 
 @dataclass(frozen=True)
 class Zero:
-    """All couplings are zero; only fields are estimated, where they are free."""
+    """Set all couplings to zero; only the fields are estimated, if they are free."""
 
     def __str__(self) -> str:
         return "J = 0"
@@ -92,7 +92,7 @@ class Zero:
     def estimate(
         self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
     ) -> Parameters:
-        """See `Penalty`; there is nothing to begin from."""
+        """See `Penalty`; `start` is ignored."""
         del start
         return estimator.refit(spins, refit(SpinColumns.of(spins), Support.no_pairs(estimator.with_fields)))
 

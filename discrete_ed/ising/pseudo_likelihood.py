@@ -1,8 +1,8 @@
 """Pseudo-likelihood site by site: its minimum over the parameters of a support, and statistics of that minimum.
 
 With `θ_i = h_i + Σ_j J_ij s_j`, pseudo-likelihood is one logistic regression of each spin on its neighbours, tied by
-`J_ij = J_ji`. Everything second-order here is computed spin by spin, from matrices as small as the neighbourhood;
-standard errors use the same regressions. Arrays have a row for each spin, so that neighbours are whole rows.
+`J_ij = J_ji`. All second derivatives are computed spin by spin, from matrices of the size of the neighbourhood;
+standard errors use the same regressions. Arrays have a row for each spin, so that neighbours are contiguous rows.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from scipy.special import expit
 from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters, Support
 
 CANDIDATES = 64
-"""absent pairs of each spin whose score is computed in full"""
+"""number of absent pairs of each spin whose score is computed exactly"""
 DENSE = 2500
-"""parameters up to which the Newton step is solved densely"""
+"""largest number of parameters for which the Newton step is solved with a dense matrix"""
 
 
 class SiteRegression(NamedTuple):
     """The regression of one spin on its neighbours."""
 
     places: Array
-    """Where its parameters are in the vector of all free parameters, `(K,)`."""
+    """positions of its parameters in the vector of all free parameters, `(K,)`"""
     regressors: Array
-    """The spins of the neighbours and, with fields, a row of ones; `(K, N)`."""
+    """the spins of the neighbours and, with fields, a row of ones; `(K, N)`"""
 
     def curvature(self, weights: Array) -> Array:
         """Second derivatives of a sum over samples, `(K, K)`, where sample `n` has the second derivative `w_n` in θ."""
@@ -43,7 +43,7 @@ class SpinColumns:
 
     Args:
         spins: `(D, N)`, −1 and +1.
-        offset: a part of `θ` that is given, not estimated, `(D, N)`.
+        offset: a fixed part of `θ`, which is not estimated, `(D, N)`.
     """
 
     spins: Array
@@ -127,7 +127,8 @@ class PseudoLikelihoodFit:
         return self.support.parameters(self.values, len(self.columns.spins))
 
     def information(self) -> Array:
-        """For each pair the curvature of the loss in its coupling, all else of its two spins refitted; `(P,)`."""
+        """For each pair the curvature of the loss in its coupling, with all other parameters of its spins refitted;
+        `(P,)`."""
         found = np.zeros(len(self.support.pairs))
         for site, curvature in zip(self.regressions, self.curvatures, strict=True):
             edges = site.places < len(found)
@@ -136,14 +137,14 @@ class PseudoLikelihoodFit:
         return found
 
     def wald(self) -> Array:
-        """`z²`: what leaving out each pair would cost, to second order, in units of the loss; `(P,)`.
+        """`z²`: the increase of the loss without each pair, to second order; `(P,)`.
 
-        Both spins of a pair inform about its coupling, and about the same when couplings are weak; hence no factor ½.
+        Both spins of a pair give information on its coupling, about the same for weak couplings; hence no factor ½.
         """
         return self.values[: len(self.support.pairs)] ** 2 * self.information() / 2
 
     def scores(self) -> Array:
-        """`z²`: what taking in each absent pair would gain, to second order, in units of the loss; `(D, D)` upper."""
+        """`z²`: the decrease of the loss with each absent pair added, to second order; `(D, D)`, upper triangle."""
         spins, d, pairs = self.columns.spins, len(self.columns.spins), self.support.pairs
         gradient = (-2 * self.opposite * spins) @ spins.T
         gradient += gradient.T
@@ -171,11 +172,11 @@ def refit(
 ) -> PseudoLikelihoodFit:
     """Minimise pseudo-likelihood over the parameters of a support by Newton's method.
 
-    A normal prior of standard deviation 3 on every parameter keeps the answer finite where the data would not. The
+    A normal prior of standard deviation 3 on every parameter keeps the minimum finite if the data alone would not. The
     prior counts once, whatever the number of samples.
 
     Args:
-        start: the vector of free parameters to start from; zeros where not given.
+        start: the initial vector of free parameters; by default zeros.
     """
     count = support.size(len(columns.spins))
     fit = fit_at(columns, support, np.zeros(count) if start is None else start)
@@ -210,7 +211,7 @@ def fit_at(
     """The fit at these values of the free parameters, not minimised.
 
     Args:
-        same_support: a fit of the same data and support, whose regressions are used again.
+        same_support: a fit of the same data and support, whose regressions are reused.
     """
     d = len(columns.spins)
     i, j = support.pairs.T
@@ -225,7 +226,7 @@ def fit_at(
 
 
 def fields_given_couplings(spins: Array, couplings: Array) -> tuple[Array, Array]:
-    """The fields that fit the samples `(N, D)` best where the couplings are given, and their standard errors."""
+    """The fields that fit the samples `(N, D)` best for given couplings, and their standard errors."""
     columns = SpinColumns.of(spins, couplings @ spins.T)
     fit = refit(columns, Support.no_pairs(with_fields=True))
     errors = 1 / np.sqrt([curvature.item() + 1 / PRIOR_SD**2 for curvature in fit.curvatures])

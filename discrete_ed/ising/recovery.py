@@ -1,4 +1,4 @@
-"""Couplings from a table of spins: every estimator with every way to keep noise out, and a default that decides."""
+"""Couplings from a table of spins: every estimator with every penalty, and a default that chooses between them."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ class Recovery:
     fields: Array
     """`h`, `(D,)`."""
     standard_errors: Array
-    """Of `J`, `(D, D)`; zero where a coupling was set to zero, not estimated."""
+    """standard errors of `J`, `(D, D)`; zero for a coupling that was set to zero instead of estimated"""
     field_errors: Array
-    """Of `h`, `(D,)`."""
+    """standard errors of `h`, `(D,)`"""
     estimator: str
-    """What was minimised."""
+    """name of the estimator"""
     choice: str
-    """The penalty that was used: `refit, price 12`, `L1, λ = 0.02`, …"""
+    """the penalty that was used: `refit, price 12`, `L1, λ = 0.02`, …"""
     held_out: dict[str, float]
-    """Negative log pseudo-likelihood of held-out samples for each candidate, lower is better; empty if none."""
+    """negative log pseudo-likelihood of held-out samples for each candidate, lower is better; empty without
+    candidates"""
     reliability: float
-    """How well two halves of the data agree on the couplings (correlation, Spearman–Brown corrected); 1 at best."""
+    """agreement of the couplings from two halves of the data (correlation, Spearman–Brown corrected); at most 1"""
     shrinkage: float
-    """The factor that couplings were multiplied by, for a reliability below ½."""
+    """the factor by which couplings were multiplied because the reliability is below ½; otherwise 1"""
     common: tuple[float, float] | None = None
-    """Mean and standard deviation of the couplings' common law, where it was assumed."""
+    """mean and standard deviation of the common law of the couplings, if one was assumed"""
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -55,7 +56,7 @@ class Recovery:
 
     @property
     def parameters(self) -> Parameters:
-        """Couplings and fields as one value."""
+        """Couplings and fields as one object."""
         return Parameters(self.couplings, self.fields)
 
     @property
@@ -78,38 +79,38 @@ def recover_couplings(
 ) -> Recovery:
     """Recover the couplings of an Ising model from independent observations.
 
-    Estimators, each a convex objective in `(J, h)` (but ratio matching); `auto` is `maximum-likelihood` up to 16 spins
-    and `single-site` beyond:
+    Estimators, each a convex objective in `(J, h)` (except ratio matching); `auto` is `maximum-likelihood` up to 16
+    spins and `single-site` beyond:
 
     - `single-site`: exact single-site energy discrepancy, which is pseudo-likelihood. Nearly efficient and fast.
     - `block`: energy discrepancy over random blocks of `k` spins, enumerated. No bias at any ε.
     - `bernoulli`: Bernoulli energy discrepancy with `M` copies. Take ε ≈ .01: with few copies at large ε the finite
       sample inflates couplings.
     - `interaction-screening`, `ratio-matching`: as published.
-    - `contrastive-divergence`: maximum likelihood with persistent chains, 1,000 steps; slow and noisy, to compare.
-    - `maximum-likelihood`: by enumeration, at most 20 spins; the optimum that any pairwise model can reach.
+    - `contrastive-divergence`: maximum likelihood with persistent chains, 1,000 steps; slow and noisy; for comparison.
+    - `maximum-likelihood`: by enumeration, at most 20 spins; statistically the most efficient.
 
-    What keeps noise out:
+    Penalties, which suppress couplings that are only noise:
 
     - `refit`: pairs are selected forwards and backwards by pseudo-likelihood, then only their couplings are estimated.
     - `l1`: `λ Σ|J_ij|`, the largest λ within a standard error of the best on held-out data.
     - `auto`: held-out pseudo-likelihood (a fifth of the samples) decides between refit at up to three falling prices
-      of a pair (the first that predicts worse is the last), L1 and J = 0, then all samples are used. L1 must be better
-      than refit by a standard error, since it makes all couplings smaller. If two halves of the data agree so little
-      that J = 0 may well be nearer to the truth (reliability r < ½), the couplings are shrunk by 2 r, as little as
-      keeps the expected error from exceeding that of J = 0, and the fields fitted anew. L1 is not tried beyond
+      of a pair (stopping at the first that predicts worse), L1 and J = 0; then all samples are used. L1 must be better
+      than refit by a standard error, since it shrinks all couplings. If two halves of the data agree so little that
+      J = 0 may be closer to the truth (reliability r < ½), the couplings are multiplied by 2 r, the largest factor with
+      which the expected error does not exceed that of J = 0, and the fields are refitted. L1 is not tried above
       `N D² = 3·10⁸`, where it takes minutes.
     - `common`: refit, then empirical Bayes. It assumes that the couplings of all edges are samples of one normal law,
-      whose mean and spread it learns; right for lattices and wrong for networks of strong and weak edges.
+      whose mean and spread it learns; this is right for lattices, and wrong for networks with strong and weak edges.
     - `none`: all couplings free. `zero`: J = 0.
 
-    A normal prior of standard deviation 3, counted once, keeps separable data finite.
+    A normal prior of standard deviation 3, counted once, keeps estimates from separable data finite.
 
     Args:
         x: observations, `(N, D)`, zeros and ones.
-        fields: whether `h` is estimated; zero where not.
-        seed: of the split, of blocks and of flips.
-        names: what warnings call the columns; x1, x2, … where not given.
+        fields: whether `h` is estimated; otherwise it is zero.
+        seed: seed of the split, of blocks and of flips.
+        names: names of the columns in warnings; by default x1, x2, ….
         settings: ε, M, w and the size of blocks, for `block` and `bernoulli`.
         callback: called with a message at each stage.
 
@@ -172,7 +173,7 @@ def recover_couplings(
 def _choose(
     estimator: ConfiguredEstimator, spins: Array, penalty: PenaltyName, callback: Callable[[str], None]
 ) -> HeldOutChoice:
-    """The penalty to use: what was asked for, or what held-out samples choose where they have a choice."""
+    """The penalty to use: the one that was requested, or the choice of held-out samples."""
     if penalty in ("none", "zero"):
         return HeldOutChoice(Free() if penalty == "none" else Zero(), losses={}, support=None)
     return choose_penalty(
@@ -186,12 +187,11 @@ def _choose(
 
 
 def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float) -> list[str]:
-    """Warnings where couplings were made smaller."""
+    """Warnings if couplings were shrunk."""
     found = []
     if isinstance(penalty, Lasso):
         found.append(
-            "L1 makes all couplings smaller: their standard errors and intervals tell the noise, not how far they are "
-            "too small"
+            "L1 shrinks all couplings: their standard errors and intervals include the noise, but not this bias"
         )
     if shrinkage < 1:
         found.append(

@@ -1,4 +1,4 @@
-"""How held-out samples choose between penalties, and how well two halves of the samples agree."""
+"""The choice between penalties by held-out samples, and the agreement of two halves of the samples."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from discrete_ed.ising.penalties import Lasso, Penalty, Refit, Zero
 from discrete_ed.ising.pseudo_likelihood import SpinColumns
 
 PRICES = (17.0, 12.0, 8.0)
-"""What a pair must gain in the loss to be taken for an edge; held-out data choose.
+"""candidates for the decrease of the loss that a pair must achieve to be selected; held-out data choose between them
 
-Both spins of a pair inform about its coupling, so that by chance alone the gain is about χ²₁: 17 is p ≈ 4·10⁻⁵, 8 is
-p ≈ .005.
+Both spins of a pair give information on its coupling, so that by chance alone the decrease is about χ²₁: 17 is
+p ≈ 4·10⁻⁵, 8 is p ≈ .005.
 """
 STRENGTHS = (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)
-"""λ of L1 in units of what noise alone would reach, `√(log(pairs) / N)`."""
+"""candidates for λ of L1 in units of the largest gradient expected from noise alone, `√(log(pairs) / N)`"""
 LASSO_SIZE = 3e8
-"""samples × spins² up to which L1 is tried where there is something else"""
+"""largest samples × spins² for which L1 is tried if there are other candidates"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class HeldOutChoice:
 
     penalty: Penalty
     losses: dict[str, float]
-    """Negative log pseudo-likelihood of held-out samples, by candidate; lower is better."""
+    """negative log pseudo-likelihood of held-out samples, by candidate; lower is better"""
     support: Support | None
-    """The pairs that it selected, where it did."""
+    """the pairs that the penalty selected, if it selects pairs"""
 
 
 def choose_penalty(
@@ -48,9 +48,10 @@ def choose_penalty(
 ) -> HeldOutChoice:
     """The candidate that predicts a held-out fifth of the samples best, single spins given all others.
 
-    Candidates of one kind are tried in the order of falling prices or strengths, and the first that predicts worse is
-    the last. Where L1 is best, the best refit is taken instead, else the largest λ, that isn't worse by more than a
-    standard error of the difference: an advantage that may be chance is no reason to shrink couplings.
+    Candidates of one kind are tried in the order of falling prices or strengths, until one
+    predicts worse than the one before. If L1 is best, the best refit is chosen instead, or else the largest λ, provided
+    that it is not worse by more than a standard error of the difference: couplings should not be shrunk for an
+    advantage that may be due to chance.
 
     Args:
         with_zero, with_refit, with_lasso: which candidates are tried.
@@ -59,7 +60,7 @@ def choose_penalty(
     n, d = spins.shape
     order = np.random.default_rng(estimator.seed).permutation(n)
     kept, held = spins[order[n // 5 :]], spins[order[: n // 5]]
-    losses: dict[Penalty, Array] = {}  # of every held-out sample
+    losses: dict[Penalty, Array] = {}  # the loss of every held-out sample
     supports: dict[Penalty, Support] = {}
 
     def held_out_loss(penalty: Penalty, found: Parameters) -> float:
@@ -88,7 +89,7 @@ def choose_penalty(
                 break
             before = loss
     best = min(losses, key=lambda penalty: losses[penalty].mean())
-    if isinstance(best, Lasso):  # whose couplings are all too small
+    if isinstance(best, Lasso):  # L1 shrinks all couplings, so others are preferred
         refits = [penalty for penalty in losses if isinstance(penalty, Refit)]
         best_refit = sorted(refits, key=lambda penalty: float(losses[penalty].mean()))[:1]
         lassos = [penalty for penalty in losses if isinstance(penalty, Lasso)]  # the largest λ first
@@ -99,7 +100,7 @@ def choose_penalty(
 
 
 def is_tied(losses: Array, least: Array) -> bool:
-    """Whether a mean loss exceeds the least by no more than a standard error of their difference."""
+    """Whether a mean loss exceeds the smallest by no more than a standard error of their difference."""
     excess = losses - least
     return bool(excess.mean() <= excess.std() / np.sqrt(len(excess)))
 
@@ -107,7 +108,7 @@ def is_tied(losses: Array, least: Array) -> bool:
 def reliability(estimator: ConfiguredEstimator, penalty: Penalty, spins: Array) -> float:
     """Cosine `c` between the couplings from two halves of the samples, corrected to all: `2c / (1 + c)`.
 
-    Each half is estimated without a start: from a common one they would agree more than the data warrant.
+    Each half is estimated without a start, since estimates from a common start would agree too well.
 
     Source: Spearman 1910 and Brown 1910, British Journal of Psychology 3, 271–295 and 296–322.
     """

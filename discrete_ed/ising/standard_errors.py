@@ -1,7 +1,7 @@
-"""Standard errors of estimated parameters: sandwich, jackknife, Fisher information, and the least that data allow.
+"""Standard errors of estimated parameters: sandwich, jackknife, Fisher information, and a lower limit.
 
 Every function gives the errors of the free parameters as a vector: the couplings of the support's pairs, then the
-fields. None counts that pairs were selected, or that couplings were shrunk by a penalty.
+fields. None accounts for the selection of pairs, or for the shrinkage of couplings by a penalty.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from discrete_ed.ising.pseudo_likelihood import SiteRegression, SpinColumns
 from discrete_ed.names import ENUMERABLE_BITS
 
 TOGETHER = 1500
-"""parameters whose joint covariance is computed; beyond, each spin's regression is taken by itself"""
+"""largest number of parameters whose joint covariance is computed; above, each spin's regression is used separately"""
 
 
 def sandwich_errors(columns: SpinColumns, support: Support, parameters: Parameters, phi: SiteLoss) -> Array:
     """Godambe standard errors `√diag(H⁻¹ V H⁻¹ / N)` of the minimum of `mean_n Σ_i φ(m_ni)`.
 
-    `H` is the second derivative of the objective and `V` the covariance over samples of its first one. Beyond 1,500
-    parameters each spin's regression is taken by itself.
+    `H` is the second derivative of the objective and `V` the covariance over samples of the first derivative. Above
+    1,500 parameters the regression of each spin is used separately.
 
     Source: Godambe 1960, Annals of Mathematical Statistics 31, 1208–1211; Varin, Reid and Firth 2011, Statistica
     Sinica 21, 5–42.
@@ -58,13 +58,13 @@ def sandwich_errors(columns: SpinColumns, support: Support, parameters: Paramete
 
 
 def least_errors(columns: SpinColumns, support: Support, parameters: Parameters) -> Array:
-    """The least standard errors that are credible: `√diag(H⁻¹)`.
+    """A lower limit for credible standard errors: `√diag(H⁻¹)`.
 
-    `H` is the second derivative of `Σ_n Σ_i −log p(s_ni | the others)` and of the normal prior. Where the data set no
-    limit to a parameter, as where a cell of a pair's 2×2 table is empty, slopes hardly vary from sample to sample: to
-    take that for little noise would call certain what only the prior holds. Elsewhere errors are larger than this by
-    up to √2, since both spins inform about each coupling. Beyond 1,500 parameters each spin's regression is taken by
-    itself.
+    `H` is the second derivative of `Σ_n Σ_i −log p(s_ni | the others)` and of the normal prior. If the data set no
+    limit to a parameter, as with an empty cell in the 2×2 table of a pair, derivatives hardly vary between samples, and
+    the sandwich formula would give a small error for a parameter that only the prior determines. For other parameters
+    the errors are larger than this limit by up to √2, since both spins give information on each coupling. Above 1,500
+    parameters the regression of each spin is used separately.
     """
     d = len(columns.spins)
     second = log_logistic(columns.margins(parameters))[2]
@@ -79,7 +79,7 @@ def least_errors(columns: SpinColumns, support: Support, parameters: Parameters)
 
 
 class SampledObjective(Objective, Protocol):
-    """An objective with something random for each sample, which stays with the sample."""
+    """An objective with random blocks or flips for each sample, which a subset of samples keeps."""
 
     def rows(self, chosen: Array) -> SampledObjective:
         """The objective on the samples with these numbers."""
@@ -90,7 +90,7 @@ def jackknife_errors(
 ) -> Array:
     """`√((G−1)/G Σ_g (v_g − v̄)²)` over estimates on the same support that leave out one of `G` groups of samples.
 
-    The samples that stay keep their blocks or flips: new ones for each group would add noise of their own.
+    The remaining samples keep their blocks or flips, since new ones for each group would add noise.
     """
     order = np.random.default_rng(seed).permutation(samples)
     bounds = np.linspace(0, samples, groups + 1).astype(int)
@@ -105,8 +105,9 @@ def likelihood_errors(spins: Array, support: Support, parameters: Parameters) ->
     """Standard errors of maximum likelihood, `√diag(I⁻¹ V I⁻¹ / N)`.
 
     `I` is the covariance of the statistics under the model, enumerated, with the normal prior, and `V` that of the
-    samples: so the model needn't be true. At least `√diag(I⁻¹ / N)` where the samples vary less than the model, as
-    where the data set no limit to a coupling. Beyond 20 spins `V` stands for `I`, too.
+    samples, so the model need not be true. The errors are at least `√diag(I⁻¹ / N)`, which matters if the samples vary
+    less than the model, for instance if the data set no limit to a coupling. Above 20 spins `V` is used for `I` as
+    well.
 
     Source: White 1982, Econometrica 50, 1–25.
     """
@@ -120,7 +121,7 @@ def likelihood_errors(spins: Array, support: Support, parameters: Parameters) ->
 
 
 def _joint_curvature(regressions: Sequence[SiteRegression], second: Array, count: int) -> Array:
-    """The second derivative in all parameters, of the regressions of all spins."""
+    """The second derivative in all parameters, summed over the regressions of all spins."""
     curvature = np.zeros((count, count))
     for site, weights in zip(regressions, second, strict=True):
         curvature[np.ix_(site.places, site.places)] += site.curvature(weights)
@@ -128,12 +129,12 @@ def _joint_curvature(regressions: Sequence[SiteRegression], second: Array, count
 
 
 def _inverse(curvature: Array) -> Array:
-    """`H⁻¹` of a sum over the samples, with the normal prior in `H`."""
+    """`H⁻¹` of a sum over samples, where `H` includes the normal prior."""
     return np.linalg.inv(curvature + np.eye(len(curvature)) / PRIOR_SD**2)
 
 
 def _robust_variances(curvature: Array, scores: Array) -> Array:
-    """`diag(H⁻¹ V H⁻¹)` of sums over the samples, with the normal prior in `H`."""
+    """`diag(H⁻¹ V H⁻¹)` of sums over samples, where `H` includes the normal prior."""
     inverse = _inverse(curvature)
     return np.maximum((inverse @ scores @ inverse).diagonal(), 0)
 
@@ -141,7 +142,7 @@ def _robust_variances(curvature: Array, scores: Array) -> Array:
 def _of_both_spins(
     regressions: Sequence[SiteRegression], variances: Sequence[Array], support: Support, spins: int
 ) -> Array:
-    """Variances of all parameters: of the two that a coupling gets from its spins' regressions, the harmonic mean."""
+    """Variances of all parameters; for a coupling the harmonic mean of those from the regressions of its two spins."""
     precision = np.zeros(support.size(spins))
     for site, variance in zip(regressions, variances, strict=True):
         precision[site.places] += 1 / np.maximum(variance, 1e-12)

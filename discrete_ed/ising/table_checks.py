@@ -1,4 +1,4 @@
-"""What a table of observations cannot tell: checks before anything is estimated, and warnings about couplings."""
+"""Checks of a table of observations before anything is estimated, and warnings about couplings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from discrete_ed.names import ENUMERABLE_BITS, EstimatorName, PenaltyName
 from discrete_ed.states import check_states
 
 LISTED = 5
-"""columns or pairs that a warning names"""
+"""largest number of columns or pairs that a warning lists"""
 
 
 def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name: str = "x") -> Array:
-    """The samples as spins −1 and +1, `(N, D)`; raises what `recover_couplings` raises, naming `name`."""
+    """The samples as spins −1 and +1, `(N, D)`; raises the errors of `recover_couplings`, with `name` for the table."""
     bits = x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
     check_states(bits.float() if bits.dtype == torch.uint8 else bits, name=name)
     if bits.ndim != 2 or bits.shape[0] < 10 or bits.shape[1] < 2:
@@ -36,7 +36,7 @@ def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name
 
 
 def pair_counts(spins: Array, pairs: Array) -> Array:
-    """Of spins or bits: how often both of a pair are up, only the first, only the second, and neither; `(P, 4)`."""
+    """The 2×2 table of each pair of spins or bits: both up, only the first, only the second, neither; `(P, 4)`."""
     ups = (spins > 0).astype(float)
     i, j = pairs.T
     both = (ups.T @ ups)[i, j]
@@ -45,12 +45,12 @@ def pair_counts(spins: Array, pairs: Array) -> Array:
 
 
 def constant_columns(spins: Array) -> Array:
-    """Which columns never change, `(D,)`."""
+    """Whether each column is constant, `(D,)`."""
     return np.abs(spins.mean(0)) == 1
 
 
 def same_columns(spins: Array) -> Array:
-    """Which pairs of columns always agree or always differ, `(D, D)`; columns that never change aside."""
+    """Whether two columns always agree or always differ, `(D, D)`; False for constant columns."""
     same = np.abs(spins.T @ spins) == len(spins)
     constant = constant_columns(spins)
     same[constant] = same[:, constant] = False
@@ -58,10 +58,10 @@ def same_columns(spins: Array) -> Array:
 
 
 def unlimited_couplings(spins: Array, couplings: Array) -> Array:
-    """Which couplings, of pairs `i < j`, could grow without limit and the data be no less likely, `(D, D)`.
+    """Whether the coupling of a pair `i < j` could grow without limit without making the data less likely, `(D, D)`.
 
-    Those with an empty cell in their 2×2 table, since fields make up for the rest; those of columns that are the same
-    or never change aside.
+    This is so for an empty cell in the 2×2 table of the pair, since the fields can compensate the other cells. Pairs of
+    equal or constant columns are not included.
     """
     same, constant = same_columns(spins), constant_columns(spins)
     pairs = np.argwhere(np.triu(couplings, 1) * ~same * ~constant * ~constant[:, None])
@@ -77,12 +77,12 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
     constant, same = np.flatnonzero(constant_columns(spins)), same_columns(spins)
     if len(constant):
         found.append(
-            f"columns that never change tell nothing of couplings: {_listed([names[i] for i in constant.tolist()])}"
+            f"constant columns carry no information on couplings: {_listed([names[i] for i in constant.tolist()])}"
         )
     if same.any():
         found.append(
-            "columns that always agree or always differ: the data set no limit to their coupling and can't tell whose "
-            f"neighbours are whose; leave out one of each: {_listed_pairs(np.argwhere(np.triu(same)), names)}"
+            "columns that always agree or always differ: the data set no limit to their coupling and can't distinguish "
+            f"their neighbours; leave out one of each pair: {_listed_pairs(np.argwhere(np.triu(same)), names)}"
         )
     if n < d:
         found.append(f"fewer samples ({n}) than spins ({d}): only strong couplings can be found")
@@ -90,18 +90,18 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
 
 
 def coupling_warnings(spins: Array, couplings: Array, names: Sequence[str], *, with_fields: bool) -> list[str]:
-    """Warnings about estimated couplings that the prior holds rather than the data."""
+    """Warnings about estimated couplings that are limited by the prior instead of the data."""
     found = []
     same = same_columns(spins)
     unlimited = unlimited_couplings(spins, couplings) if with_fields else np.zeros_like(same)
     if unlimited.any():
         found.append(
-            "couplings of columns of which one combination never occurs: the data set no limit to them, and only the "
-            f"prior keeps them finite: {_listed_pairs(np.argwhere(unlimited), names)}"
+            "couplings of columns with a combination of values that never occurs: the data set no limit to them, and "
+            f"only the prior keeps them finite: {_listed_pairs(np.argwhere(unlimited), names)}"
         )
     large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same & ~unlimited))
     if len(large):
-        found.append(f"couplings above {PRIOR_SD:g}, which the prior makes smaller: {_listed_pairs(large, names)}")
+        found.append(f"couplings above {PRIOR_SD:g}, which the prior shrinks: {_listed_pairs(large, names)}")
     return found
 
 

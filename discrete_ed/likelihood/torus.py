@@ -46,9 +46,7 @@ class _Rows:
         self.site, self.rows, self.columns = site, rows, columns
         self.s = to_spins(enumerate_states(columns, dtype=torch.float64))
         self.inside = self.s @ fields[site].T
-        last = (
-            columns if columns > 2 else columns - 1
-        )  # the bond around the ring, unless the two sites are joined already
+        last = columns if columns > 2 else columns - 1  # the bond around the ring; two sites are joined already
         for c in range(last):
             bond = self.couplings[site[:, c], across[:, c]]
             self.inside += bond * self.s[:, c, None] * self.s[:, (c + 1) % columns, None]

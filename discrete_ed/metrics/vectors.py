@@ -41,8 +41,6 @@ def gaussian_mmd(a: Tensor, b: Tensor, scale: float) -> float:
         return (-torch.cdist(x, y).double().square() / (2 * scale**2)).exp()
 
     def within(x: Tensor) -> float:
-        return (
-            kernel(x, x).fill_diagonal_(1.0).sum().item()
-        )  # rounding errors can make the distance of a point to itself nonzero
+        return kernel(x, x).fill_diagonal_(1.0).sum().item()  # despite rounding errors
 
     return u_statistic(within(a), kernel(a, b).sum().item(), within(b), len(a), len(b))

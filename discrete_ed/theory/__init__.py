@@ -1,1 +1,1 @@
-"""The theory of energy discrepancy: identities by enumeration, and real vectors."""
+"""The theory of energy discrepancy: identities by enumeration, and energy discrepancy on real vectors."""

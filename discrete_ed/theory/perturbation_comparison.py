@@ -20,20 +20,20 @@ from discrete_ed.states import to_spins
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 GeneratorLoss = Callable[[Energy, Tensor, torch.Generator], Tensor]
-"""A loss of an energy and a batch whose noise comes from a generator."""
+"""a loss of an energy and a batch whose noise comes from a generator"""
 
 PROBE_BATCH, NEWTON_BATCH = 50, 500
-"""data points whose slope is one sample of the noise, and data points in a batch of Newton's method"""
-NEWTON_STEPS = 8
+"""number of data points for one sample of the noise of the slope, and in a batch of Newton's method"""
+NEWTON_STEPS = 8  # number of steps of Newton's method
 
 
 def losses_to_compare(side: int, *, m: int = 32, epsilon: float = 0.1) -> dict[str, GeneratorLoss]:
-    """Energy discrepancy with each perturbation, by a name that says its settings.
+    """Energy discrepancy with each perturbation, by a name that includes its settings.
 
     Args:
-        side: the side of the square lattice, which `MeanPool` averages in squares of four.
-        m: M, negatives of each data point.
-        epsilon: ε, the noise; a tenth of it is compared as well.
+        side: side of the square lattice, which `MeanPool` averages in squares of four.
+        m: M, number of negatives for each data point.
+        epsilon: ε, the probability that noise flips a spin; a tenth of it is compared as well.
 
     >>> len(losses_to_compare(4))
     9
@@ -61,7 +61,7 @@ class CommonCouplingEnergy(Energy):
 
     Args:
         lattice: the adjacency matrix `A`, `(D, D)`.
-        coupling: `c` at the start.
+        coupling: initial value of `c`.
         errors: `W`, fixed errors of the couplings, `(D, D)`, symmetric.
 
     >>> pair = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
@@ -92,32 +92,33 @@ class LossAtTruth:
     """A loss as a function of one common coupling, at the true one."""
 
     bias: float
-    """`−(mean slope) / curvature`, where one Newton step would lead, in units of σ."""
+    """`−(mean slope) / curvature`, the step of Newton's method from the truth, in units of σ"""
     bias_error: float
-    """The standard error of `bias`."""
+    """standard error of `bias`"""
     noise: float
-    """The standard error of σ that 1,000 data points give: the standard deviation of their slope over the curvature."""
+    """standard error of σ from 1,000 data points: the standard deviation of their slope divided by the curvature"""
     among_errors: float
-    """The σ that Newton's method finds where every pair's coupling is wrong by a normal error. Such errors act as noise
-    in the contest of data and negatives; a loss that sees only clear wins answers noise by a larger coupling."""
+    """the σ that Newton's method finds if the coupling of every pair has a normal error. Such errors add noise to the
+    comparison of data with negatives; a loss that compares only states of very different energy then finds a larger
+    σ"""
 
 
 @dataclass(frozen=True)
 class LearnedCouplings:
-    """The couplings that a loss learns where that of every pair is free, in units of σ."""
+    """The couplings that a loss learns if the coupling of every pair is free, in units of σ."""
 
     mean_edge: float
-    """The mean over the edges of the lattice."""
+    """mean over the edges of the lattice"""
     rmse_edges: float
-    """The root mean squared error over the edges."""
+    """root mean square error over the edges"""
     rmse_others: float
-    """The root mean squared coupling of the other pairs, whose truth is zero."""
+    """root mean square coupling of the other pairs, whose true coupling is zero"""
 
 
 def loss_at_truth(
     loss: GeneratorLoss, lattice: Tensor, x: Tensor, *, sigma: float, error: float, seed: int
 ) -> LossAtTruth:
-    """Bias and noise of a loss at the true coupling, and the coupling that it finds among errors.
+    """Bias and noise of a loss at the true coupling, and the coupling that it finds if all couplings have errors.
 
     Args:
         loss: the loss.
@@ -150,7 +151,7 @@ def loss_at_truth(
 def _slopes(
     loss: GeneratorLoss, energy: CommonCouplingEnergy, batches: Sequence[Tensor], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The slope of each batch's loss in the coupling, and the mean curvature."""
+    """The derivative of the loss of each batch in the coupling, and the mean second derivative."""
     slopes, curvatures = [], []
     for batch in batches:
         (slope,) = torch.autograd.grad(loss(energy, batch, generator), energy.coupling, create_graph=True)
@@ -171,7 +172,7 @@ def learn_couplings(
     seed: int,
     callback: Callable[[Record], None] | None = None,
 ) -> LearnedCouplings:
-    """What Adam learns in so many steps where the coupling of every pair is free.
+    """The couplings that Adam learns in `steps` steps if the coupling of every pair is free.
 
     Args:
         loss: the loss.
@@ -181,7 +182,7 @@ def learn_couplings(
         steps: training steps.
         batch_size: samples in a step.
         learning_rate: peak learning rate.
-        seed: seed of the loss's noise; the order of the samples has the next one.
+        seed: seed of the loss's noise; the order of the samples has the next seed.
         callback: called with the record of each step.
     """
     energy = IsingEnergy(len(lattice))
@@ -199,7 +200,8 @@ def learn_couplings(
 
 
 def seconds_per_step(losses: Mapping[str, GeneratorLoss], x: Tensor, rounds: int = 10) -> dict[str, float]:
-    """The shortest time of each loss and its gradient; the losses take turns, so that a busy machine is fair to all."""
+    """The shortest time of each loss and its gradient; the losses take turns, so that a busy machine slows all
+    alike."""
     energy, generator = IsingEnergy(x.shape[1]), torch.Generator().manual_seed(0)
     shortest = dict.fromkeys(losses, float("inf"))
     for _ in range(rounds):

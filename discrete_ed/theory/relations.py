@@ -1,4 +1,4 @@
-"""Energy discrepancy and its relatives, summed over all states of a small space: the theory, made checkable.
+"""Energy discrepancy and related losses, summed over all states of a small space, to check the theory.
 
 Everything is a function of the energies `E` of all `K` states, `(K,)`; the data's law `p`, `(K,)`; and the perturbation
 `q(y|x)`, a matrix `(K, Y)` with a row for each state and a column for each `y`, as `Perturbation.matrix` gives it. With
@@ -6,7 +6,7 @@ Everything is a function of the energies `E` of all `K` states, `(K,)`; the data
 
     ED(p, E) − min_E' ED(p, E') = KL(p ‖ p_E) − KL(Qp ‖ Qp_E)          (KL contraction)
     ED(p, E) = −E_p E_q log p_E(x|y) − H(y|x)                          (recovery likelihood)
-    ED(p, E) = E_p E − E_Qp E      if q keeps the model's law reversibly  (contrastive divergence)
+    ED(p, E) = E_p E − E_Qp E      if q is reversible for the model  (contrastive divergence)
     ED(p, E) / ε → E_p Σ_i e^{−Δ_i} − Δ_i − 1      as ε → 0            (`small_noise_limit`)
     ED(p, E) → −E_p log p_E − D log 2              as ε → ½            (maximum likelihood)
 
@@ -14,7 +14,7 @@ with ε the noise of `Bernoulli` on `D` bits. Energies must be finite, and every
 
 Source: Schröder et al. 2023, arXiv 2307.07595; KL contraction: Lyu 2011, "Unifying non-maximum likelihood learning
 objectives with minimum KL contraction"; recovery likelihood: Bengio et al. 2013, arXiv 1305.6663, and Gao et al. 2021,
-arXiv 2012.08125. The limit for small noise is ours.
+arXiv 2012.08125. The limit for small noise is derived here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def energy_discrepancy(energies: Tensor, law: Tensor, perturbation: Tensor) -> T
 
 
 def kl_contraction(energies: Tensor, law: Tensor, perturbation: Tensor) -> Tensor:
-    """`KL(p ‖ p_E) − KL(Qp ‖ Qp_E)`, what the perturbation takes from the divergence; at least 0, a scalar.
+    """`KL(p ‖ p_E) − KL(Qp ‖ Qp_E)`, the part of the divergence that the perturbation removes; at least 0, a scalar.
 
     >>> identity = torch.eye(2)  # forgets nothing
     >>> kl_contraction(torch.tensor([0.0, 1.0]), torch.tensor([0.5, 0.5]), identity).item()
@@ -77,7 +77,7 @@ def noise_entropy(law: Tensor, perturbation: Tensor) -> Tensor:
 def contrastive_divergence(energies: Tensor, law: Tensor, perturbation: Tensor) -> Tensor:
     """`Σ_x p(x) E(x) − Σ_y Qp(y) E(y)`: contrastive divergence after one step of `q`, a Markov kernel; a scalar.
 
-    Energy discrepancy has this value where `q` is reversible for the model, since then `U_q = E`.
+    Energy discrepancy has this value if `q` is reversible for the model, since then `U_q = E`.
 
     >>> contrastive_divergence(torch.tensor([0.0, 1.0]), torch.tensor([0.5, 0.5]), torch.eye(2)).item()
     0.0
@@ -98,8 +98,8 @@ def small_noise_limit(energies: Tensor, law: Tensor, states: Tensor) -> Tensor:
     """`lim ED / ε` for Bernoulli noise ε → 0: `E_p Σ_i e^{−Δ_i} − Δ_i − 1`, `Δ_i = E(x with bit i flipped) − E(x)`.
 
     To first order in ε at most one bit has flipped. It is pseudo-likelihood with another scale at each site: the
-    slope in `Δ_i` is that of `softplus(−Δ_i)`, pseudo-likelihood's term, times `2 + 2 cosh Δ_i`, the inverse variance
-    of bit `i` given the others. So both have the same minimiser, and where `Δ_i` is small the limit is four times
+    slope in `Δ_i` is that of `softplus(−Δ_i)`, the term of pseudo-likelihood, times `2 + 2 cosh Δ_i`, the inverse
+    variance of bit `i` given the others. So both have the same minimiser, and for small `Δ_i` the limit is four times
     pseudo-likelihood, up to a constant.
 
     Args:

@@ -1,4 +1,4 @@
-"""An experiment: a density with 25 modes is learned from its samples, and compared with the truth on a grid."""
+"""An experiment: learn a density with 25 modes from its samples, and compare it with the truth on a grid."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from discrete_ed.theory.continuous.losses import energy_discrepancy
 from discrete_ed.theory.continuous.minimise import Progress, minimise, sample_with_progress
 
 EXTENT, TICKS = 6.0, 301
-"""the grid covers `[−6, 6]²` with so many points on a side"""
+"""the grid covers `[−6, 6]²` with this number of points on a side"""
 
 
 @dataclass(frozen=True)
 class GridDistances:
-    """How far the learned density is from the truth, both normalised on the grid."""
+    """Distances between the learned density and the truth, both normalised on the grid."""
 
     total_variation: float
     kl_truth_to_model: float
     smallest_mode: float
-    """The learned mass of the mode that has the least; the true mass of each is 1/25."""
+    """smallest learned mass of a mode; the true mass of each is 1/25"""
     largest_mode: float
-    """The learned mass of the mode that has the most."""
+    """largest learned mass of a mode"""
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianGrid:
-    """A density with 25 modes, and the one learned from its samples."""
+    """A density with 25 modes, and the density learned from its samples."""
 
     distances: GridDistances
     truth: Tensor
-    """Its probabilities on the grid, `(301, 301)`, summing to one."""
+    """true probabilities on the grid, `(301, 301)`, which sum to one"""
     learned: Tensor
-    """Those of the learned density."""
+    """learned probabilities on the grid"""
     samples: Tensor
-    """Ends of chains on the learned energy, `(2000, 2)`."""
+    """ends of chains on the learned energy, `(2000, 2)`"""
     extent: float = EXTENT
-    """The grid covers the square from minus this to this."""
+    """the grid covers the square `[−extent, extent]²`"""
 
 
 def gaussian_grid(
@@ -55,8 +55,8 @@ def gaussian_grid(
 
     Args:
         steps: training steps.
-        learning_rate: learning rate of Adam, which falls to zero linearly.
-        sampler_steps: steps of MALA from a broad normal law to the samples.
+        learning_rate: initial learning rate of Adam; it falls to zero linearly.
+        sampler_steps: number of steps of MALA, from a broad normal law.
         seed: seed of everything random.
         callback: called after each step of training and sampling.
 

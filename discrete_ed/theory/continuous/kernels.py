@@ -12,11 +12,11 @@ from torch import Tensor
 from discrete_ed.errors import InputError, NumericalError
 
 Potential = Callable[[Tensor], Tensor]
-"""An energy: `(B, D)` to `(B,)`."""
+"""an energy: `(B, D)` to `(B,)`"""
 
 
 class VectorState(NamedTuple):
-    """What a chain on real vectors carries from step to step, without gradients."""
+    """The state of chains on real vectors between two steps, detached from autograd."""
 
     x: Tensor
     """`(B, D)`."""
@@ -25,7 +25,7 @@ class VectorState(NamedTuple):
     slope: Tensor
     """`∇E(x)`, `(B, D)`."""
     accepted: Tensor
-    """Whether the last proposal was accepted, `(B,)` bool."""
+    """whether the last proposal was accepted, `(B,)` bool"""
 
 
 def evaluate(energy: Potential, x: Tensor) -> VectorState:
@@ -38,7 +38,7 @@ def evaluate(energy: Potential, x: Tensor) -> VectorState:
 
 
 def langevin_mean(state: VectorState, step_size: float) -> Tensor:
-    """`x − η ∇E(x)`, where a Langevin step goes on average."""
+    """`x − η ∇E(x)`, the mean of a Langevin step."""
     return state.x - step_size * state.slope
 
 
@@ -46,7 +46,7 @@ def langevin_mean(state: VectorState, step_size: float) -> Tensor:
 class Langevin:
     """`x' = x − η ∇E(x) + √(2η) ξ`, with no accept step.
 
-    Its stationary law is the model's only as `η → 0`: on a normal law of variance σ² it has variance
+    Its stationary law is that of the energy only in the limit `η → 0`: on a normal law of variance σ² it has variance
     `σ² / (1 − η / 2σ²)`.
 
     Source: Roberts and Tweedie 1996, Bernoulli 2, 341–363.
@@ -129,14 +129,14 @@ def sample(
     Args:
         kernel: `Langevin` or `MALA`.
         energy: `(B, D)` to `(B,)`.
-        x: where the chains start, `(B, D)`.
+        x: the states at which the chains start, `(B, D)`.
         steps: number of steps.
         generator: the source of randomness.
         callback: called after each step with the number of steps done and the state.
 
     Raises:
         InputError: `x` isn't `(B, D)`, or `steps < 0`.
-        NumericalError: a chain, or its energy, has left for infinity or NaN.
+        NumericalError: a chain, or its energy, became infinite or NaN.
 
     >>> from discrete_ed.theory.continuous import GaussianEnergy
     >>> sample(MALA(0.5), GaussianEnergy(torch.zeros(2)), torch.zeros(5, 2), steps=10).shape
@@ -154,7 +154,7 @@ def sample(
     lost = int(((~state.x.isfinite()).any(-1) | ~state.energy.isfinite()).sum())
     if lost:
         raise NumericalError(
-            f"sample: {lost} of {len(x)} chains left for infinity or have no finite energy; try a smaller step size"
+            f"sample: {lost} of {len(x)} chains diverged or have no finite energy; try a smaller step size"
         )
     return state.x
 

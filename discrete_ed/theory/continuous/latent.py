@@ -46,14 +46,15 @@ class LatentModel(nn.Module):
     """`z ~ exp(−E(z))`, `x | z ~ N(g(z), σ²)` with a fully connected decoder `g`, whose outputs lie in `(0, 1)`.
 
     Given `x`, the posterior energy is `E(z) + ‖x − g(z)‖² / 2σ²`; it is sampled by Langevin chains, one for each data
-    point. Its samples teach the decoder to reconstruct, and are the data that the prior learns by energy discrepancy.
+    point. The decoder learns to reconstruct `x` from its samples, and the prior learns these samples by energy
+    discrepancy.
 
     Args:
         prior: the energy of `z`, `(..., dimensions) → (...)`.
         dimensions: number of coordinates of `z`.
         pixels: number of pixels of `x`.
         hidden: widths of the decoder's hidden layers.
-        sigma: σ, noise of a pixel.
+        sigma: σ, standard deviation of the noise of a pixel.
 
     Source: Pang et al. 2020, arXiv 2006.08205; with energy discrepancy: Schröder et al. 2023, arXiv 2307.06431.
 

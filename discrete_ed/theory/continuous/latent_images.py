@@ -1,4 +1,4 @@
-"""An experiment: images from a decoder whose prior is a normal law, or an energy trained beside it."""
+"""An experiment: images from a decoder whose prior is a normal law, or an energy trained together with it."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from discrete_ed.theory.continuous.losses import energy_discrepancy
 from discrete_ed.theory.continuous.minimise import Progress, minimise, sample_with_progress
 
 BATCH, CHAIN_STEPS, SAMPLES = 128, 5, 1000
+"""images in a training step, Langevin steps for each, and number of samples of each model"""
 
 
 @dataclass(frozen=True)
 class ImageDistances:
-    """How far images are from the held-out ones."""
+    """Distances between a set of images and the held-out images."""
 
     frechet: float
     """Fréchet distance of the pixels, see `frechet_distance`."""
     mmd2: float
-    """Unbiased MMD² with a Gaussian kernel, whose scale is the median distance of held-out images."""
+    """unbiased MMD² with a Gaussian kernel, whose scale is the median distance of held-out images"""
 
 
 @dataclass(frozen=True, eq=False)
 class LatentImages:
-    """Images of two models, and how far they are from held-out ones."""
+    """Images of two models, and their distances from held-out images."""
 
     images: int
-    """How many images there are, held-out ones among them."""
+    """number of images, including held-out ones"""
     held_out: Tensor
     """`(M, pixels)`."""
     samples: dict[str, Tensor]
-    """Images of each model, `(1000, pixels)`, by its name."""
+    """images of each model, `(1000, pixels)`, by its name"""
     distances: dict[str, ImageDistances]
-    """Of the training images, which are the floor, and of each model's."""
+    """distances of the training images (the floor) and of the images of each model"""
 
 
 def latent_images(
@@ -51,15 +52,15 @@ def latent_images(
     seed: int = 0,
     callback: Progress | None = None,
 ) -> LatentImages:
-    """Compare a decoder with a normal prior and one with an energy trained beside it, on held-out images.
+    """Compare a decoder with a normal prior and one whose prior is an energy trained together with it.
 
     Args:
         images: grey images with pixels in [0, 1], `(N, H, W)`.
         dimensions: dimensions of the latent vector.
-        most_images: images used at most; a fifth of them is held out.
+        most_images: largest number of images used; a fifth of them is held out.
         steps: training steps of each model.
-        learning_rate: learning rate of Adam, which falls to zero linearly.
-        sampler_steps: steps of MALA from a normal law to the samples of the prior.
+        learning_rate: initial learning rate of Adam; it falls to zero linearly.
+        sampler_steps: number of steps of MALA, from a normal law, that sample the prior.
         seed: seed of everything random.
         callback: called after each step of training and sampling.
 
@@ -83,7 +84,7 @@ def latent_images(
         )
         if learned:
             z = torch.randn(SAMPLES, dimensions, generator=generator)
-            samples["the same decoder, normal draws"] = model.decode(z)
+            samples["the same decoder, normal latent vectors"] = model.decode(z)
     scale = torch.pdist(test).median().item()
     compared = {"training images (the floor)": train, **samples}
     distances = {
@@ -103,7 +104,7 @@ def train_latent(
     phase: str = "train",
     callback: Progress | None = None,
 ) -> None:
-    """Train a decoder, and its prior where that is a `TiltedPrior`, on images `(N, pixels)`.
+    """Train a decoder, and its prior if that is a `TiltedPrior`, on images `(N, pixels)`.
 
     Latent vectors are sampled from the posterior by Langevin chains, one for each image. The decoder learns to
     reconstruct the images from them, and the prior learns them by energy discrepancy.

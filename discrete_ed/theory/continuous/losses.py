@@ -21,9 +21,9 @@ def energy_discrepancy(
 ) -> Tensor:
     """`L = mean_i log( w/M + (1/M) Σ_j exp(E(x_i) − E(x'_ij)) )`, `x'_ij = x_i + √t ξ_i + √t ξ'_ij`; a scalar.
 
-    The perturbation is Gaussian of variance `t`: `y = x + √t ξ`, and each of the `M` copies has noise of its own. As
+    The perturbation is Gaussian of variance `t`: `y = x + √t ξ`, and each of the `M` copies has independent noise. As
     `M → ∞` the loss tends to `ED_t = E_p[E(x)] − E_p E[U_t(y)]`, `U_t(y) = −log E exp(−E(y + √t ξ'))`. Small noise
-    compares slopes: `ED_t / t` tends to `score_matching` as `t → 0`. Large noise compares masses: with
+    compares gradients: `ED_t / t` tends to `score_matching` as `t → 0`. Large noise compares masses: with
     `c(t) = E log p_t(y)` of the noisy data, `|ED_t + E_p log p_E − c(t)| ≤ W₂²(p, p_E) / 2t`, so that the loss tends to
     maximum likelihood.
 
@@ -35,7 +35,7 @@ def energy_discrepancy(
         w: stabilisation; at `w = 1` the minimiser is the truth for every `M`.
 
     Raises:
-        InputError: `x` isn't `(B, D)`, the energies aren't `(B,)`, or a number is out of range.
+        InputError: `x` isn't `(B, D)`, the energies aren't `(B,)`, or an argument is out of range.
 
     Source: Schröder et al. 2023, arXiv 2307.06431.
 
@@ -69,7 +69,7 @@ def energy_discrepancy(
 def score_matching(energy: nn.Module, x: Tensor) -> Tensor:
     """`mean_i ½ ‖∇E(x_i)‖² − Tr ∇²E(x_i)`, a scalar; differentiable in the parameters.
 
-    The trace takes a backward pass for each of the `D` coordinates.
+    The trace needs a backward pass for each of the `D` coordinates.
 
     Source: Hyvärinen 2005, Journal of Machine Learning Research 6, 695–709.
 

@@ -1,4 +1,4 @@
-"""Training on real vectors, and the progress that experiments report."""
+"""Training on real vectors, and the callback by which experiments report progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discrete_ed.errors import NumericalError
 from discrete_ed.theory.continuous.kernels import MALA, sample
 
 Progress = Callable[[str, int, int], None]
-"""Called after each step with the name of the phase, the steps done, and the steps in all."""
+"""called after each step with the name of the phase, the number of steps done, and the total number of steps"""
 
 
 def minimise(
@@ -23,7 +23,7 @@ def minimise(
     phase: str = "train",
     callback: Progress | None = None,
 ) -> None:
-    """Adam, with a learning rate that falls to zero linearly.
+    """Minimise a loss with Adam, whose learning rate falls to zero linearly.
 
     Raises:
         NumericalError: the loss is not finite.

@@ -1,4 +1,4 @@
-"""An experiment: which loss sees the weight of a mixture whose modes are far apart?"""
+"""An experiment: which loss depends on the weight of a mixture whose modes are far apart?"""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class WeightCurve:
     """A loss as a function of the weight."""
 
     minimiser: float
-    """The weight where it is smallest."""
+    """the weight at which the loss is smallest"""
     spread: float
-    """Its largest value less its smallest."""
+    """largest value of the loss minus the smallest"""
     spread_of_likelihood: float
-    """That spread as a share of the spread of minus the log-likelihood."""
+    """that spread divided by the spread of the negative log-likelihood"""
     correlation_with_likelihood: float
-    """Its correlation with minus the log-likelihood over the weights."""
+    """correlation of the loss with the negative log-likelihood over the weights"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +40,16 @@ class MixtureWeights:
     """Losses as functions of the weight of a mixture."""
 
     weights: Values
-    """The weights at which each loss was computed, `(K,)`."""
+    """the weights at which each loss was computed, `(K,)`"""
     curves: dict[str, Values]
-    """The values `(K,)` of each loss, by its name; from score matching to maximum likelihood."""
+    """the values `(K,)` of each loss, by its name; from score matching to maximum likelihood"""
     samples: int
-    """The number of data points."""
+    """the number of data points"""
     truth: float = TRUE_WEIGHT
-    """The weight of the data."""
+    """the true weight, with which the data were sampled"""
 
     def summary(self) -> dict[str, WeightCurve]:
-        """What each curve says of the weight."""
+        """The minimiser, spread and correlation of each curve."""
         likelihood = self.curves[LIKELIHOOD]
         return {
             name: WeightCurve(
@@ -66,10 +66,10 @@ def mixture_weights(*, seed: int = 0, callback: Progress | None = None) -> Mixtu
     """Losses as functions of the weight ρ in `ρ N(−5, 1) + (1 − ρ) N(5, 1)`, for 4,096 data points with ρ = 0.2.
 
     Score matching hardly depends on the weight of modes that are far apart; with growing noise energy discrepancy
-    tends to maximum likelihood, which does.
+    tends to maximum likelihood, which depends on it.
 
     Args:
-        seed: seed of the data; the noise has the next one, and is the same for every weight.
+        seed: seed of the data; the noise has the next seed, and is the same for every weight.
         callback: called after each loss.
     """
     x = MixtureEnergy(torch.tensor([TRUE_WEIGHT, 1 - TRUE_WEIGHT]), MEANS).sample(
