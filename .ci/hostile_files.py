@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,7 @@ def npy(shape: object, descr: str = "'|u1'", content: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + content
 
 
+@cache
 def zipped(name: str, content: bytes, times: int = 1) -> bytes:
     """An archive with one file, its content repeated."""
     buffer = io.BytesIO()
@@ -79,11 +81,18 @@ def zipped(name: str, content: bytes, times: int = 1) -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def mat(times: int) -> bytes:
     """A MATLAB file with one compressed element that unpacks to so many megabytes."""
     pack = zlib.compressobj()
     packed = b"".join(pack.compress(bytes(10**6)) for _ in range(times)) + pack.flush()
     return b"MATLAB 5.0".ljust(124) + struct.pack("<H", 0x0100) + b"IM" + struct.pack("<II", 15, len(packed)) + packed
+
+
+@cache
+def gzipped(size: int) -> bytes:
+    """A gzip file of zeros, with more bytes behind it."""
+    return gzip.compress(bytes(size)) + bytes(10)
 
 
 def malicious(marker: Path) -> dict[str, bytes]:
@@ -116,7 +125,7 @@ def malicious(marker: Path) -> dict[str, bytes]:
         "outside.npz": zipped("../../outside.npy", npy((2, 2), content=b"\0\1\1\0")),
         "pickle.mat": evil,
         "bomb.mat": mat(100),
-        "bomb.gz": gzip.compress(bytes(10**8)) + bytes(10),
+        "bomb.gz": gzipped(10**8),
         "huge.idx": b"\0\0\x08\3" + struct.pack(">III", 2**31, 2**31, 2**31),
         "binary.csv": bytes(range(256)),
         "wide.csv": b'0,1\n"' + b"1" * 200_000,

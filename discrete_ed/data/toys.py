@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import log, pi, sqrt
 
 import numpy as np
@@ -120,9 +121,15 @@ def _along(curve: Points, weight: np.ndarray, spread: Callable[[np.ndarray], np.
     return density
 
 
+@cache
+def _legendre() -> tuple[np.ndarray, np.ndarray]:
+    """Gauss–Legendre nodes and weights on `[−1, 1]`, the eigenvalues of a matrix: computed once for all curves."""
+    return np.polynomial.legendre.leggauss(NODES)
+
+
 def _nodes(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Gauss–Legendre nodes and weights for a mean over an interval."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _legendre()
     return (low + high) / 2 + (high - low) / 2 * nodes, weights / 2
 
 

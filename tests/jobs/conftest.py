@@ -1,15 +1,25 @@
-"""What tests of several jobs share: a small run of `generate` that nothing disturbed."""
+"""What tests of several jobs share: small figures, and a small run of `generate` that nothing disturbed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_runs import TINY
 
+from discrete_ed.jobs import style
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_figures() -> Iterator[None]:
+    """Few dots per inch: most of the time of a small run would go into the pixels of its figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "DPI", 30)
+        yield
 
 
 @pytest.fixture(scope="session")

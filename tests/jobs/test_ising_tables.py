@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from small_runs import run_script
 
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.ising_tables import report
 from discrete_ed.jobs.ising_tables import run as ising_tables
 from discrete_ed.jobs.ising_tables.config import IsingTablesConfig
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_ising.py"
 
 
 class Killed(Exception):
@@ -132,9 +128,9 @@ def test_bad_arguments_exit_2(tmp_path, arguments):
         (["--bias", "--resume", "nowhere"], "resume: expected the folder of a run"),
     ],
 )
-def test_the_script_that_recovers_couplings_hands_its_tables_on(tmp_path, arguments, message):
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {message}")
+def test_the_script_that_recovers_couplings_hands_its_tables_on(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        run_script(monkeypatch, "train_ising.py", *arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")

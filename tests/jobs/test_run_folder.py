@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from small_runs import SCRIPTS, refused
+from small_runs import refused, run_script
 
 from discrete_ed import InputError
 from discrete_ed.jobs import run_folder
@@ -70,12 +68,12 @@ def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, monkeypatch)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 1
 
 
-def test_a_used_run_folder_is_refused_in_one_line_and_left_alone(tmp_path):
+def test_a_used_run_folder_is_refused_in_one_line_and_left_alone(tmp_path, monkeypatch, capsys):
     (tmp_path / "precious.txt").write_text("mine")
-    command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.strip().splitlines() == [
+    with pytest.raises(SystemExit) as stopped:
+        run_script(monkeypatch, "generate_ego_graphs.py", "--out", tmp_path)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.strip().splitlines() == [
         f"error: out: expected a new or empty folder, got {tmp_path}, which holds files"
     ]
     assert os.listdir(tmp_path) == ["precious.txt"]

@@ -21,7 +21,7 @@ from discrete_ed.states import enumerate_states
 DEVICE = torch.device("cpu")
 FLOAT = torch.float64
 """Of everything that is exact but for rounding; a test that names another type means it."""
-TESTS = os.path.dirname(__file__) + os.sep
+TESTS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def use(device: str, dtype: str) -> None:

@@ -1,8 +1,10 @@
-"""Settings of a run of `generate` that takes seconds, and the refusal of a job as one line."""
+"""Settings of a run of `generate` that takes seconds, the refusal of a job as one line, and scripts that run here."""
 
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,9 @@ def refused(capsys, job: str, *arguments: object) -> str:
         run_job(job, list(map(str, arguments)))
     assert caught.value.code == 2
     return re.sub(r"[│\s]+", " ", capsys.readouterr().err).strip()
+
+
+def run_script(monkeypatch: pytest.MonkeyPatch, script: str, *arguments: object) -> None:
+    """Run a script as Python does, but in this process: it saves the seconds that importing torch takes."""
+    monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+    runpy.run_path(str(SCRIPTS / script), run_name="__main__")
