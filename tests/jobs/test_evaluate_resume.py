@@ -18,7 +18,8 @@ from discrete_ed.jobs.evaluate import report
 from discrete_ed.jobs.evaluate import run as evaluate
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime import files as checkpoint_files
 
 FORMS = {
@@ -165,7 +166,7 @@ def test_input_that_was_changed_is_refused(monkeypatch, change, named):
         with pytest.raises(KeyboardInterrupt):
             evaluate.run(replace(FORMS["by option"], out=Path("RUN")))
     change()
-    with pytest.raises(InputError, match=f"resume: expected the input as it was, .* began {named} was changed"):
+    with pytest.raises(InputError, match=f"resume: expected unchanged inputs, but {named} was changed"):
         evaluate.run(EvaluateConfig(resume=Path("RUN")))
     assert not Path("RUN/result.json").exists()
 

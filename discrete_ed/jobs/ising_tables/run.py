@@ -33,7 +33,8 @@ from discrete_ed.ising.objectives import (
 from discrete_ed.jobs.ising_tables.config import IsingTablesConfig
 from discrete_ed.jobs.ising_tables.report import Table, bias_table, limits_table, published_table, write_table
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.lattices import KnownModel, known_lattice
 from discrete_ed.names import EstimatorName, PenaltyName
 

@@ -34,7 +34,8 @@ from discrete_ed.jobs.options import changed_options, refuse_options_without_eff
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.recover.files import write_couplings, write_edges, write_fields, write_matrix, write_network
 from discrete_ed.jobs.recover.report import report_known_model, report_table
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.lattices import KnownModel, known_graph, known_lattice, known_random_graph, sample_ising
 from discrete_ed.lattices.sampling import Callback
 from discrete_ed.names import SMALL_BITS

@@ -19,7 +19,8 @@ from discrete_ed.energies.base import dtype_of
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.sample.figures import mixing
 from discrete_ed.jobs.sample.report import summary_of, table_of
