@@ -22,6 +22,7 @@ from discrete_ed.ising import (
     GoodnessOfFit,
     Recovery,
     bound_for_edges,
+    check_estimator,
     check_samples,
     compare_with_truth,
     goodness_of_fit,
@@ -121,6 +122,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     known = known_model(config)
     truth, fields = known.parameters, bool(known.parameters.fields.any())
     spins = len(truth.fields)
+    check_estimator(config.estimator, config.penalty, spins)  # before the run folder is made
     config = used(config, spins)
     inputs = [] if config.graph is None else graph_files(config.graph)
     label = known.label if known.sigma is None else f"{known.label}-{known.sigma:g}"
