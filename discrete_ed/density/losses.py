@@ -57,6 +57,7 @@ def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
     if x.shape[1] > SMALL_BITS:
         raise InputError(f"loss: expected at most {SMALL_BITS} bits for ml, got {x.shape[1]}")
     check_free(energy, x)
+    # `log_law` at the rows of x has the same value, but its gradient differs in the last digits, and so would every fit
     states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
     return energy(x).mean() + (-energy(states)).logsumexp(0)
 

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood import log_law
+from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
-from discrete_ed.states import enumerate_states
 
 SNAPSHOTS = 10
 """number of samples of each chain, if chains start from noise"""
@@ -144,10 +143,7 @@ def sample_states(
         raise InputError(f"start: expected {count} / {snapshots} states, one for each chain, got {len(start)}")
     bits = start.shape[1]
     if bits <= SMALL_BITS and energy.free(start).all():
-        with torch.no_grad():
-            law = log_law(energy, dtype=start.dtype).double().exp()
-        rows = law.multinomial(count, replacement=True, generator=generator)
-        return enumerate_states(bits, dtype=start.dtype, device=rows.device)[rows]
+        return sample_law(energy, count, generator, dtype=start.dtype)
     kernel = suitable_kernel(energy, purpose="training")
     local = local_for(kernel, energy)
     x, samples = start, []

@@ -21,9 +21,10 @@ from discrete_ed.likelihood import (
     log_likelihood,
 )
 from discrete_ed.metrics import hamming_mmd_repeats, hamming_test
+from discrete_ed.metrics.hamming import PUBLISHED_SIZE
 
-MMD_SIZE, MMD_REPEATS = 4000, 10
-"""number of states in a set, and number of sets, of the published comparisons by MMD"""
+MMD_REPEATS = 10
+"""number of sets of the published comparisons by MMD"""
 FEWEST_REPEATS = 5
 """least number of sets whose standard deviation is used to estimate an error"""
 UNIFORM_SAMPLES = 1_000_000
@@ -202,8 +203,8 @@ def sample_distances(samples: Tensor, test: Tensor, train: Tensor) -> SampleDist
     such set, by permutation. They require independent states, so they use only the first sample of every chain, and
     random rows of a table.
     """
-    repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // MMD_SIZE)
-    one_set = min(MMD_SIZE, len(test), len(train), len(samples) // SNAPSHOTS)
+    repeats = min(MMD_REPEATS, min(len(test), len(samples), len(train)) // PUBLISHED_SIZE)
+    one_set = min(PUBLISHED_SIZE, len(test), len(train), len(samples) // SNAPSHOTS)
     several = repeats >= FEWEST_REPEATS
     some_test = _random_rows(test, one_set)
 
@@ -211,14 +212,14 @@ def sample_distances(samples: Tensor, test: Tensor, train: Tensor) -> SampleDist
         tested = hamming_test(some.float(), some_test)
         if not several:
             return SetDistance(tested.observed, None, tested.interval, tested.p_value)
-        rows = repeats * MMD_SIZE
-        sets = hamming_mmd_repeats(states[:rows].float(), test[:rows], MMD_SIZE)
+        rows = repeats * PUBLISHED_SIZE
+        sets = hamming_mmd_repeats(states[:rows].float(), test[:rows], PUBLISHED_SIZE)
         return SetDistance(sets.mean, sets.error, None, tested.p_value)
 
     return SampleDistances(
         samples=distance(samples, samples[:one_set]),
         floor=distance(train, _random_rows(train, one_set)),
-        size=MMD_SIZE if several else one_set,
+        size=PUBLISHED_SIZE if several else one_set,
         repeats=repeats if several else 1,
         p_value_size=one_set,
     )
@@ -232,7 +233,7 @@ def score_against_truth(toy: Toy, energy: Energy, test: Tensor, generator: torch
     """The entropy of the true law on the test states, and the published protocol's likelihood of 4,000 of them."""
     log_z, error = importance_log_z(energy, UNIFORM_SAMPLES, generator=generator)
     with torch.no_grad():
-        published = energy(test[:MMD_SIZE]).mean().item() + log_z
+        published = energy(test[:PUBLISHED_SIZE]).mean().item() + log_z
     truth = -toy.log_probability(test.to(torch.uint8).cpu().numpy())
     truth = truth[np.isfinite(truth)]  # the centre of a cell on an edge of the checkerboard may lie outside
     return ToyScores(float(truth.mean()), float(truth.std() / len(truth) ** 0.5), published, error)

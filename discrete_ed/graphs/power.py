@@ -53,7 +53,7 @@ def p_values(
         order, repeat_seed = rng.permutation(len(graphs)), int(rng.integers(2**32))
         rows = order[: sizes[0]], order[sizes[0] : sum(sizes)]
         found.append(_compared(chosen, described, rows, permutations, repeat_seed))
-    return {name: np.array([one[name] for one in found]) for name in found[0]}
+    return {name: np.array([p_values[name] for p_values in found]) for name in found[0]}
 
 
 def _compared(

@@ -81,6 +81,23 @@ def expect(config: object, expected: str, *names: str, low: float) -> None:
             raise InputError(f"{name}: expected {expected}, got {value}")
 
 
+def expect_positive(config: object, *names: str) -> None:
+    """Refuse options that are not positive and finite; None, an option left open, passes."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise InputError(f"{name}: expected a positive number, got {value}")
+
+
+def expect_noise(config: object, *names: str) -> None:
+    """Refuse options that are no ε in (0, ½], the probability that noise flips a bit; None, an option left open,
+    passes."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not 0 < value <= 0.5:
+            raise InputError(f"{name}: expected a probability in (0, 0.5], got {value}")
+
+
 def changed_options(config: ResumableConfig) -> list[str]:
     """The names of the options that differ from their defaults."""
     return [field.name for field in fields(config) if getattr(config, field.name) != field.default]
@@ -115,7 +132,7 @@ def refuse_options_without_effect(config: ResumableConfig, resolved: ResumableCo
         resolved: the same with defaults filled in where the user left an option open; conditions are checked on it.
 
     Raises:
-        InputError: an option without an effect was given; the message says when it has one.
+        InputError: an option without an effect was given; the message says when it has an effect.
     """
     known = vars(resolved or config)
     for name in changed_options(config):

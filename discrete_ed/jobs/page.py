@@ -22,7 +22,7 @@ class PageFigure:
 
     @property
     def source(self) -> str:
-        """The image as a data URI; a browser shows it without running any script that it contains."""
+        """The image as a data URI, in which a browser runs no script that the image may contain."""
         kind, content = ("png", self.png) if self.svg is None else ("svg+xml", self.svg.encode())
         return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 

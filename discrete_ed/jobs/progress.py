@@ -12,6 +12,38 @@ from discrete_ed.training import Record
 
 
 @contextmanager
+def counted_progress(desc: str, unit: str, *, transient: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar over steps; yields a callback of the number of steps done and the total number.
+
+    Args:
+        desc: the text before the bar.
+        unit: what is counted.
+        transient: whether the bar is shown on a terminal only, and removed at the end.
+    """
+    with tqdm(desc=desc, unit=unit, leave=not transient, disable=None if transient else False) as bar:
+
+        def callback(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield callback
+
+
+@contextmanager
+def phase_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar that starts again from zero with each phase; yields a callback of phase, steps done and total."""
+    with tqdm(leave=False) as bar:
+
+        def callback(phase: str, done: int, total: int) -> None:
+            if done == 1:
+                bar.set_description(phase, refresh=False)
+                bar.reset(total)
+            bar.update(done - bar.n)
+
+        yield callback
+
+
+@contextmanager
 def training_progress(folder: RunFolder, steps: int) -> Iterator[Callable[[Record], None]]:
     """A progress bar over training steps; yields a callback that shows each record and logs it in the folder."""
     with tqdm(total=steps, desc="train", unit="step") as bar:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from discrete_ed.energies import Energy
 from discrete_ed.energies.saving import save_energy
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.jobs.environment import environment
 from discrete_ed.jobs.inputs import expect_unchanged, sha256
 from discrete_ed.jobs.options import ResumableConfig, options_in_effect
@@ -116,6 +116,22 @@ class RunFolder:
         """Save an energy in a folder inside this one, see `discrete_ed.save_energy`."""
         if self.writes:
             save_energy(self.path / name, energy)
+
+    @contextmanager
+    def keeping_energy(self, name: str, energy: Energy | None = None) -> Iterator[None]:
+        """Say where the energy is kept if training is interrupted or diverges.
+
+        Args:
+            name: the folder of the energy inside this one.
+            energy: the energy to save there in that case; None if training saves it itself.
+        """
+        try:
+            yield
+        except (KeyboardInterrupt, NumericalError):
+            if energy is not None:
+                self.save_energy(name, energy)
+            print(f"\nstopped early; the energy so far is kept in {self.path / name}", file=sys.stderr)
+            raise
 
     def log(self, *records: Mapping[str, Any]) -> None:
         """Add records to `metrics.jsonl`, one line each; a resumed run overwrites the records after its checkpoint."""

@@ -71,6 +71,16 @@ def range_of(values: Sequence[float], include: float | None = None) -> tuple[flo
     return low - margin, high + margin
 
 
+def plot_loss(axes: Axes, loss: Sequence[float], title: str) -> None:
+    """The loss of each training step, and its moving average over a fiftieth of the steps."""
+    axes.plot(np.arange(1, len(loss) + 1), loss, color=QUIET, alpha=0.4, linewidth=0.7)
+    window = max(1, len(loss) // 50)
+    smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
+    axes.plot(np.arange(len(smooth)) + window, smooth, color=GENERATED)
+    axes.set_ylim(*range_of(loss))
+    style(axes, title, "training step", "loss")
+
+
 @contextmanager
 def _missing_glyphs_allowed() -> Iterator[None]:
     with warnings.catch_warnings():

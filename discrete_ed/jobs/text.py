@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+MISSING = "–"
+"""what a table shows in a cell that has no number"""
+
+
+def finite(value: float) -> float | None:
+    """The number, or None if it is infinite or NaN, which JSON can't hold."""
+    return value if math.isfinite(value) else None
+
+
+def number(value: float | None, form: str) -> str:
+    """A number in the given format, or a dash if there is none.
+
+    >>> number(1.25, ".1f"), number(None, ".1f")
+    ('1.2', '–')
+    """
+    return MISSING if value is None else format(value, form)
 
 
 def short(name: str, most: int = 24) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
-from discrete_ed.likelihood import log_law
+from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.likelihood.torus import torus_sample
 from discrete_ed.names import SMALL_BITS, TORUS_SIDE
 from discrete_ed.samplers import (
@@ -25,7 +25,6 @@ from discrete_ed.samplers import (
     colour_classes,
     sample,
 )
-from discrete_ed.states import enumerate_states
 
 SWEEPS = 300
 """sweeps of clusters, or of tempered single spins, from random states to the first sample"""
@@ -88,9 +87,7 @@ def sample_ising(
     if torus is not None and min(torus) <= TORUS_SIDE:
         return SampledStates(torus_sample(energy, count, torus, generator=generator), "exact, by transfer matrices")
     if d <= SMALL_BITS:
-        law = log_law(energy).detach().double().exp()
-        rows = law.multinomial(count, replacement=True, generator=generator)
-        return SampledStates(enumerate_states(d, device=law.device)[rows], "exact, by enumeration")
+        return SampledStates(sample_law(energy, count, generator), "exact, by enumeration")
     return _from_chains(energy, start, generator, callback)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import ENUMERABLE_BITS
-from discrete_ed.states import state_chunks
+from discrete_ed.states import enumerate_states, state_chunks
 
 
 def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
@@ -33,6 +33,32 @@ def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
     [0.25, 0.25, 0.25, 0.25]
     """
     return torch.cat([-value for _, value in _evaluated(energy, energy.bits, dtype)]).log_softmax(-1)
+
+
+def sample_law(
+    energy: Energy, count: int, generator: torch.Generator | None = None, *, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Independent samples from exactly the law of an energy, by enumeration, `(count, D)`.
+
+    Probabilities are normalised, and states are chosen, in float64.
+
+    Args:
+        energy: an energy of at most 20 bits, which knows their number (see `Energy.bits`).
+        count: number of samples.
+        generator: the source of randomness.
+        dtype: precision of the states; by default that of the energy's parameters.
+
+    Raises:
+        InputError: too many bits, or an unknown number of them.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> sample_law(BernoulliEnergy(torch.tensor([99.0, -99.0])), 2).tolist()
+    [[1.0, 0.0], [1.0, 0.0]]
+    """
+    with torch.no_grad():
+        law = log_law(energy, dtype=dtype).double().exp()
+    rows = law.multinomial(count, replacement=True, generator=generator)
+    return enumerate_states(energy.bits, dtype=dtype or dtype_of(energy), device=law.device)[rows]
 
 
 class Moments(NamedTuple):

@@ -14,6 +14,8 @@ from discrete_ed.metrics.two_sample import PERMUTATIONS, Floats, TwoSampleTest, 
 from discrete_ed.states import check_states
 
 ROWS = 1024  # number of rows of the kernel matrix that are computed at once
+PUBLISHED_SIZE = 4000
+"""number of states in each set that the published protocol compares"""
 
 
 class Repeats(NamedTuple):
@@ -56,7 +58,7 @@ def hamming_mmd(x: Tensor, y: Tensor, *, rate: float = 0.1) -> float:
     return u_statistic(_total(x, x, rate), _total(x, y, rate), _total(y, y, rate), m, n)
 
 
-def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = 4000, *, rate: float = 0.1) -> Repeats:
+def hamming_mmd_repeats(x: Tensor, y: Tensor, size: int = PUBLISHED_SIZE, *, rate: float = 0.1) -> Repeats:
     """`hamming_mmd` of consecutive sets of `size` states, `x` against `y`, for as many sets as both have rows.
 
     The published protocol takes the mean of 10 repeats of 4,000 against 4,000. Two independent samples of the true law

@@ -44,8 +44,8 @@ class Checkpoints:
     Args:
         folder: where to save; created when first needed. Inside `processes()` each rank saves its own state, rank
             `r > 0` in `FOLDER/rank-r`, and all ranks resume from the same step.
-        things: what to save and restore each time in addition to the arguments of `save` and `restore`: the random
-            generators of a loss, the run folder.
+        things: objects that every `save` saves and every `restore` restores, in addition to those in its arguments;
+            for example the random generators of a loss, or the run folder.
         every: seconds from one checkpoint to the next, see `due`.
         keep: number of checkpoints that are kept; older ones are removed.
 

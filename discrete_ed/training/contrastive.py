@@ -18,11 +18,12 @@ from discrete_ed.samplers import GibbsWithGradients, Kernel, local_for, sample
 class ContrastiveDivergence:
     """A loss for `fit` that samples its own negatives: CD-k, or persistent CD if it keeps a buffer.
 
-    `mean_i E(x_i) − mean_j E(x⁻_j)`, with `x⁻` the ends of chains of `k` steps under the current energy. In CD-k the
-    chains start at the batch. With a buffer they start at rows that are chosen from it without replacement, and their
-    ends replace those rows; a buffer as large as the batch is classic persistent CD. The buffer is filled with uniform
-    random states, or with data where these have probability zero. Only free bits move, so for energies with frozen bits
-    use CD-k, whose negatives share the frozen bits of the data.
+    The loss is `mean_i E(x_i) − mean_j E(x⁻_j)`, where the negatives `x⁻` are the last states of chains that make `k`
+    steps under the current energy. In CD-k the chains start at the batch. With a buffer they start at rows of the
+    buffer, chosen without replacement, and their last states replace these rows; a buffer as large as the batch gives
+    classic persistent CD. At first the buffer holds uniform random states, or data if a uniform random state has
+    probability zero. Only free bits change. For energies with frozen bits use CD-k, because its negatives have the
+    frozen bits of the data.
 
     Args:
         kernel: any kernel; by default Gibbs-with-gradients.

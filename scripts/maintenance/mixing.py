@@ -27,6 +27,7 @@ from discrete_ed import (
     ess_bulk,
 )
 from discrete_ed.energies.local import LocalEvaluation
+from discrete_ed.jobs.text import MISSING
 from discrete_ed.samplers import Kernel
 
 COUPLING = 0.44  # about critical
@@ -86,6 +87,6 @@ def mixing_of(kernel: Kernel, local: LocalEvaluation, bits: int, thin: int, seco
     energy, accepted = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
     rate, moved = f"{thin * len(kept) / took:,.0f}", f"{accepted.mean():.2f}"
     if len(kept) < 100:  # too few draws for an effective sample size
-        return [rate, "–", "–", moved]
+        return [rate, MISSING, MISSING, moved]
     ess = ess_bulk(energy).item()
     return [rate, f"{ess / took:,.1f}", f"{ess / energy.numel() / thin:.2g}", moved]

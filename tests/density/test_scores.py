@@ -20,7 +20,7 @@ def test_independent_columns_are_the_trivial_score(generator):
 
 def test_the_error_of_mmd_needs_five_sets(monkeypatch, generator):
     """With fewer sets there is an interval instead; the p-value takes no two states of a chain."""
-    monkeypatch.setattr(density_scores, "MMD_SIZE", 50)
+    monkeypatch.setattr(density_scores, "PUBLISHED_SIZE", 50)
     test, train = torch.rand(2, 250, 6, generator=generator).round()
     samples = test[:40].repeat(10, 1)  # ten states of each chain
     found = density_scores.sample_distances(samples, test, train.to(torch.uint8)).to_dict()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, expect, expect_noise, expect_positive
 from discrete_ed.names import TORUS_SIDE
 
 
@@ -59,7 +59,5 @@ class ComparePerturbationsConfig(ResumableConfig):
         expect(self, "at least 1", "m", "steps", "batch", low=1)
         expect(self, "at least 0", "sigma", "error", low=0)
         check_seed(self.seed)
-        if not 0 < self.epsilon <= 0.5:
-            raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        expect_noise(self, "epsilon")
+        expect_positive(self, "learning_rate")

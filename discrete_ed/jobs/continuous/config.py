@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
+from discrete_ed.errors import check_seed
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_positive
 
 # the conditions under which some of the options have an effect
 LATENT, TRAINED = When(part=("latent", "all")), When(part=("gaussians", "latent", "all"))
@@ -52,5 +52,4 @@ class ContinuousConfig(ResumableConfig):
         expect(self, "at least 10", "most_images", low=10)
         expect(self, "at least 0", "sampler_steps", low=0)
         check_seed(self.seed)
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        expect_positive(self, "learning_rate")

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from discrete_ed.data import grey_digits, read_grey
 from discrete_ed.jobs import page
 from discrete_ed.jobs.continuous import report
 from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.jobs.options import refuse_options_without_effect, reported_options
+from discrete_ed.jobs.progress import phase_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.theory.continuous.gaussian_grid import gaussian_grid
 from discrete_ed.theory.continuous.latent_images import latent_images
-from discrete_ed.theory.continuous.minimise import Progress
 from discrete_ed.theory.continuous.mixture_weight import mixture_weights
 
 JOB = "continuous"
@@ -83,13 +81,13 @@ def _run_part(folder: RunFolder, name: str, part: Callable[[], report.PartReport
 
 def mixture(config: ContinuousConfig) -> report.PartReport:
     """Losses as functions of the weight of a mixture."""
-    with _bar() as callback:
+    with phase_progress() as callback:
         return report.mixture_report(mixture_weights(seed=config.seed, callback=callback))
 
 
 def gaussians(config: ContinuousConfig) -> report.PartReport:
     """A density with 25 modes, learned from its samples."""
-    with _bar() as callback:
+    with phase_progress() as callback:
         found = gaussian_grid(
             steps=config.steps,
             learning_rate=config.learning_rate,
@@ -102,7 +100,7 @@ def gaussians(config: ContinuousConfig) -> report.PartReport:
 
 def latent(config: ContinuousConfig, images: Tensor) -> report.PartReport:
     """A decoder with a normal prior and one with a learned prior."""
-    with _bar() as callback:
+    with phase_progress() as callback:
         found = latent_images(
             images,
             dimensions=config.latent,
@@ -114,17 +112,3 @@ def latent(config: ContinuousConfig, images: Tensor) -> report.PartReport:
             callback=callback,
         )
     return report.latent_report(found, (images.shape[1], images.shape[2]), config.sampler_steps)
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """One progress bar, which starts again from zero with each phase of an experiment."""
-    with tqdm(leave=False) as bar:
-
-        def callback(phase: str, done: int, total: int) -> None:
-            if done == 1:
-                bar.set_description(phase, refresh=False)
-                bar.reset(total)
-            bar.update(done - bar.n)
-
-        yield callback

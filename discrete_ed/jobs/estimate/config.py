@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_noise, expect_positive
 from discrete_ed.names import EPSILON, SMALL_BITS, EnergyName, LossName, NetworkName
 
 if TYPE_CHECKING:
@@ -115,12 +115,10 @@ class EstimateConfig(CheckpointedConfig):
         expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
         expect(self, "at least 0", "w", "weight_decay", low=0)
         check_seed(self.seed)
-        if self.epsilon is not None and not 0 < self.epsilon <= 0.5:
-            raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
+        expect_noise(self, "epsilon")
         if not 0 <= self.ema < 1:
             raise InputError(f"ema: expected a decay in [0, 1), got {self.ema}")
-        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        expect_positive(self, "learning_rate")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from discrete_ed.data.tables import Bits
 from discrete_ed.data.toys import Points, Toy
 from discrete_ed.energies import Energy
 from discrete_ed.energies.base import device_of
-from discrete_ed.jobs.style import GENERATED, QUIET, REAL, range_of, style
+from discrete_ed.jobs.style import GENERATED, QUIET, REAL, plot_loss, range_of, style
 from discrete_ed.training.selection import Selected
 
 PIXELS, POINTS = 150, 4
@@ -107,12 +107,7 @@ def curves(selected: Sequence[Selected], score: str) -> Figure:
     loss = [record["loss"] for record in selected[0].records]
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(np.arange(1, len(loss) + 1), loss, color=QUIET, alpha=0.4, linewidth=0.7)
-    window = max(1, len(loss) // 50)
-    smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
-    left.plot(np.arange(len(smooth)) + window, smooth, color=GENERATED)
-    left.set_ylim(*range_of(loss))
-    style(left, "loss", "training step", "loss")
+    plot_loss(left, loss, "loss")
     shown: list[float] = []
     for fitted in selected:
         steps, scores = zip(*fitted.scores, strict=True)

@@ -10,18 +10,18 @@ from torch import Tensor
 
 from discrete_ed.data import TableData
 from discrete_ed.density.fitting import Ensemble
-from discrete_ed.density.scores import MMD_SIZE, DensityScores
+from discrete_ed.density.scores import DensityScores
 from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.text import MISSING
+from discrete_ed.metrics.hamming import PUBLISHED_SIZE
 from discrete_ed.names import SMALL_BITS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NONE = "–"
-"""what a cell without a number shows"""
 LEVEL = 0.05
 """p-values below it count as a difference in the verdict"""
 
@@ -57,23 +57,23 @@ def score_table(result: Mapping[str, Any]) -> list[list[str]]:
     rows = [
         ["", "value", "range or error"],
         ["test log-likelihood, nats for each state", f"{result['test_log_likelihood']:.4f}", bracket],
-        ["its standard error over the test states", f"{result['test_error']:.4f}", NONE],
-        ["valid log-likelihood", f"{result['valid_log_likelihood']:.4f}", NONE],
-        ["train log-likelihood", f"{result['train_log_likelihood']:.4f}", NONE],
+        ["its standard error over the test states", f"{result['test_error']:.4f}", MISSING],
+        ["valid log-likelihood", f"{result['valid_log_likelihood']:.4f}", MISSING],
+        ["train log-likelihood", f"{result['train_log_likelihood']:.4f}", MISSING],
         ["independent columns, same test states (trivial model)", f"{result['independent_columns']:.4f}", "exact"],
     ]
     if toy is not None:
-        rows.append(["log-likelihood of the truth, same states (the maximum)", f"{-toy['entropy']:.4f}", NONE])
+        rows.append(["log-likelihood of the truth, same states (the maximum)", f"{-toy['entropy']:.4f}", MISSING])
         for name, key in (("entropy of the truth", "entropy"), ("published protocol's NLL (biased)", "published_nll")):
             rows.append([name, f"{toy[key]:.4f}", f"±{toy[key + '_error']:.4f}"])
     sets = f"{result['mmd_repeats']} × {result['mmd_size']}"
     for name, key in (("samples", "mmd2"), ("training states (the floor)", "mmd2_floor")):
         error, interval = result[f"{key}_error"], result[f"{key}_interval"]
-        spread = NONE if error is None else f"±{1e4 * error:.3f}"
+        spread = MISSING if error is None else f"±{1e4 * error:.3f}"
         if interval is not None:
             spread = " to ".join(f"{1e4 * end:z.3f}" for end in interval)
         rows.append([f"MMD²·10⁴ of {name} ({sets})", f"{1e4 * result[key]:z.3f}", spread])
-        rows.append(["its p-value, by permutation", f"{result[f'{key}_p_value']:.3f}", NONE])
+        rows.append(["its p-value, by permutation", f"{result[f'{key}_p_value']:.3f}", MISSING])
     return rows
 
 
@@ -157,7 +157,7 @@ def _figures(
         )
         plots["samples"] = (
             "Samples and test states",
-            lambda: figures.points(toy.decode(states[:MMD_SIZE]), toy.decode(data.test[:MMD_SIZE]), toy),
+            lambda: figures.points(toy.decode(states[:PUBLISHED_SIZE]), toy.decode(data.test[:PUBLISHED_SIZE]), toy),
             "Samples of the learned law, and test states, as points in the plane.",
         )
     elif shape is not None:

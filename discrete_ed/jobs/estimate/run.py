@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
@@ -20,11 +19,10 @@ from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
 from discrete_ed.energies import Energy
-from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate import report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.progress import training_progress
+from discrete_ed.jobs.progress import counted_progress, training_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
@@ -109,7 +107,7 @@ def _fit(
     folder: RunFolder,
 ) -> Ensemble:
     """Fit the ensemble, and save its mean in the folder."""
-    try:
+    with folder.keeping_energy("checkpoint"):
         return fit_ensemble(
             partial(_build, train, shape, config),
             partial(fit_member, train=train, valid=valid, config=config, folder=folder),
@@ -117,9 +115,6 @@ def _fit(
             seed=config.seed,
             save=partial(folder.save_energy, "checkpoint"),
         )
-    except (KeyboardInterrupt, NumericalError):
-        print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
-        raise
 
 
 def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimateConfig, seed: int) -> Energy:
@@ -174,12 +169,7 @@ def _sample(
     """Sample the density, with a progress bar, and write `samples.npy`."""
 
     def sample() -> dict[str, Any]:
-        with tqdm(desc="sample", unit="step") as bar:
-
-            def callback(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with counted_progress("sample", "step") as callback:
             samples = sample_density(
                 energy,
                 train,

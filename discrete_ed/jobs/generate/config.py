@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_positive
 from discrete_ed.names import PerturbationName, ProtocolName
 
 # the condition under which some of the options have an effect
@@ -94,7 +94,4 @@ class GenerateConfig(CheckpointedConfig):
         low, high = self.flips
         if not 0 < low <= high < float("inf"):
             raise InputError(f"flips: expected 0 < low <= high, got {low} {high}")
-        if not 0 < self.cold < float("inf"):
-            raise InputError(f"cold: expected a positive number, got {self.cold}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        expect_positive(self, "cold", "learning_rate")

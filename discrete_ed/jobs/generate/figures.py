@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from discrete_ed.jobs.style import GENERATED, QUIET, REAL, range_of, style
+from discrete_ed.jobs.style import GENERATED, REAL, plot_loss, range_of, style
 
 
 def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[float], data_energy: float) -> Figure:
@@ -21,12 +21,7 @@ def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[
     """
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    left.plot(np.arange(1, len(loss) + 1), loss, color=QUIET, alpha=0.4, linewidth=0.7)
-    window = max(1, len(loss) // 50)
-    smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
-    left.plot(np.arange(len(smooth)) + window, smooth, color=GENERATED)
-    left.set_ylim(*range_of(loss))
-    style(left, "energy discrepancy", "training step", "loss")
+    plot_loss(left, loss, "energy discrepancy")
     steps = np.arange(1, len(energy) + 1)
     middle.plot(steps, energy, color=GENERATED, label="chains")
     middle.axhline(data_energy, color=REAL, linestyle="--", label="training graphs")

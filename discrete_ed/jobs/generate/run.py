@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from discrete_ed.energies.graph import GraphEnergy
-from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.datasets import GraphData, load_graph_data
 from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
@@ -23,7 +21,7 @@ from discrete_ed.jobs.evaluate import tables
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.report import write_report
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.progress import training_progress
+from discrete_ed.jobs.progress import counted_progress, training_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime.distributed import pick_device, rank_seed
@@ -45,13 +43,14 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     device = pick_device(config.device)
     data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
     _check_data(data, config)
-    config = replace(config, steps=config.steps or training_steps(len(data.train)))
+    steps = config.steps or training_steps(len(data.train))
+    config = replace(config, steps=steps)
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files) as folder:
         print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
         energy = _new_energy(config, max(map(len, data.train))).to(device)
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
-        records = _train_and_save(energy, states, config, generator, folder)
+        records = _train_and_save(energy, states, steps, config, generator, folder)
         trained = time.monotonic()
         generated = generate(energy, states, config, generator, folder)
         folder.log(*_trace(generated))
@@ -105,27 +104,32 @@ def _new_energy(config: GenerateConfig, max_nodes: int) -> GraphEnergy:
 
 
 def _train_and_save(
-    energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
+    energy: GraphEnergy,
+    states: Tensor,
+    steps: int,
+    config: GenerateConfig,
+    generator: torch.Generator,
+    folder: RunFolder,
 ) -> list[Record]:
     """Train the energy and save it, even if training stops early."""
-    try:
-        records = train(energy, states, config, generator, folder)
-    except (KeyboardInterrupt, NumericalError):
-        folder.save_energy("checkpoint", energy)
-        print(f"\nstopped early; the energy so far is kept in {folder.path / 'checkpoint'}", file=sys.stderr)
-        raise
+    with folder.keeping_energy("checkpoint", energy):
+        records = train(energy, states, steps, config, generator, folder)
     folder.save_energy("checkpoint", energy)
     return records
 
 
 def train(
-    energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
+    energy: GraphEnergy,
+    states: Tensor,
+    steps: int,
+    config: GenerateConfig,
+    generator: torch.Generator,
+    folder: RunFolder,
 ) -> list[Record]:
     """Fit the energy by energy discrepancy, with a progress bar."""
     perturbation = graph_perturbation(config.perturbation, config.flips)
     loss = graph_loss(perturbation, negatives=config.negatives, w=config.w, generator=generator)
     batches = shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed))
-    steps = config.steps or training_steps(len(states))
     fit_config = FitConfig(steps=steps, learning_rate=config.learning_rate)
     checkpoints = folder.checkpoints("train", {"noise": generator}, every=config.checkpoint_seconds)
     with training_progress(folder, steps) as callback:
@@ -136,12 +140,7 @@ def generate(
     energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
 ) -> GeneratedGraphs:
     """Sample graphs from the energy, with a progress bar."""
-    with tqdm(desc="sample", unit="step") as bar:
-
-        def callback(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with counted_progress("sample", "step") as callback:
         return sample_graphs(
             energy,
             states,

@@ -9,7 +9,7 @@ import numpy as np
 
 from discrete_ed.ising.bounds import BOUND_STATES
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.text import as_text
+from discrete_ed.jobs.text import as_text, finite, number
 
 PUBLISHED = {
     "published: Gibbs with CD": (4.8, 4.7, 3.4, 2.6, 2.3, 4.8, 4.7),
@@ -48,9 +48,7 @@ def published_table(
     for row, cells in scores.items():
         table.append([" ".join(row), *(f"{np.mean(cell):.2f} ±{np.std(cell):.2f}" for cell in cells)])
     table.append(["J = 0", *(f"{value:.2f}" for value in zeros)])
-    table.append(
-        ["bound, if the edges were known", *(f"{value:.2f}" if np.isfinite(value) else "–" for value in bounds)]
-    )
+    table.append(["bound, if the edges were known", *(number(finite(value), ".2f") for value in bounds)])
     table += [[name, *(f"{value:.1f}" for value in values)] for name, values in PUBLISHED.items()]
     note = (
         "Published convention (log p = sᵀJs, half the physics couplings), natural logarithm, all D² entries; mean ± sd "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_noise
 from discrete_ed.names import EstimatorName, PenaltyName
 
 # the conditions under which some of the options have an effect
@@ -91,8 +91,7 @@ class RecoverConfig(ResumableConfig):
         check_seed(self.seed)
         if not 1 <= self.block <= 10:
             raise InputError(f"block: expected 1 to 10 spins, got {self.block}")
-        if self.epsilon is not None and not 0 < self.epsilon <= 0.5:
-            raise InputError(f"epsilon: expected a probability in (0, 0.5], got {self.epsilon}")
+        expect_noise(self, "epsilon")
         for name in ("sigma", "field"):
             if not abs(getattr(self, name)) < 10:
                 raise InputError(f"{name}: expected a number between -10 and 10, got {getattr(self, name)}")

@@ -18,7 +18,7 @@ from discrete_ed.jobs.recover import figures
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.recover.files import Rows
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.text import as_text, short
+from discrete_ed.jobs.text import MISSING, as_text, short
 
 TABLED = 20
 """largest number of fields that the page shows as a table; more are shown as a figure"""
@@ -47,7 +47,7 @@ def report_known_model(
         table.append(["bound, if the edges were known", *_measure(result["bound"])])
     if result["rmse_fields"] is not None:
         cells = ["RMSE of h", f"{result['rmse_fields']:.4f}"]
-        table = [[*row, cell] for row, cell in zip_longest(table, cells, fillvalue="–")]
+        table = [[*row, cell] for row, cell in zip_longest(table, cells, fillvalue=MISSING)]
     print(f"{config.samples} samples of {label}: {method}\n\n{as_text(table)}\n")
     print(
         f"edges: {comparison.right_edges} of {comparison.true_edges} found, {comparison.covered_edges} with a 95% "
@@ -165,7 +165,7 @@ def verdict_on_table(found: Recovery, fit: GoodnessOfFit) -> str:
 
 def _measure(value: float | None) -> list[str]:
     """−log RMSE of the published couplings and RMSE of the physics ones; a dash for the logarithm of zero."""
-    return ["–", "–"] if value is None else [f"{value:.2f}", f"{2 * np.exp(-value):.4f}"]
+    return [MISSING, MISSING] if value is None else [f"{value:.2f}", f"{2 * np.exp(-value):.4f}"]
 
 
 def _strongest(found: Recovery, names: Sequence[str]) -> Rows:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -32,13 +31,14 @@ from discrete_ed.ising import (
     states_for_bound,
 )
 from discrete_ed.jobs.options import changed_options, refuse_options_without_effect
+from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.recover.files import write_couplings, write_edges, write_fields, write_matrix, write_network
 from discrete_ed.jobs.recover.report import report_known_model, report_table
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.text import finite
 from discrete_ed.lattices import KnownModel, known_graph, known_lattice, known_random_graph, sample_ising
-from discrete_ed.lattices.sampling import Callback
 from discrete_ed.names import SMALL_BITS
 
 JOB = "recover"
@@ -105,18 +105,6 @@ def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: S
         )
 
 
-@contextmanager
-def sweep_progress() -> Iterator[Callback]:
-    """A progress bar, which is shown if samples are made by sweeps."""
-    with tqdm(desc="sample", unit="sweep", leave=False, disable=None) as bar:
-
-        def callback(step: int, total: int) -> None:
-            bar.total = total
-            bar.update(step - bar.n)
-
-        yield callback
-
-
 def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     """Sample a known model, recover its couplings, and report their error."""
     known = known_model(config)
@@ -130,7 +118,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     with RunFolder(config.out, JOB, label, config, inputs) as folder:
         generator = torch.Generator().manual_seed(config.seed)
         started = time.monotonic()
-        with torch.no_grad(), sweep_progress() as callback:
+        with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
             sampled = known.sample(config.samples, sweeps=sweeps, generator=generator, callback=callback)
         sampled_at = time.monotonic()
         check_samples(sampled.states, config.estimator, config.penalty, name=f"samples of {known.label}")
@@ -140,7 +128,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
         more = sampled
         if not sampled.costly:
             count = states_for_bound(comparison.true_edges)
-            with torch.no_grad(), sweep_progress() as callback:
+            with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
                 more = known.sample(count, sweeps=sweeps, generator=generator, callback=callback)
         edges = np.argwhere(np.triu(truth.couplings, 1))
         bound = bound_for_edges(2 * more.states.double().numpy() - 1, edges, config.samples, with_fields=fields)
@@ -181,7 +169,7 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
         recovered_at = time.monotonic()
         generator = torch.Generator().manual_seed(config.seed)
         count = min(MODEL_SAMPLES, max(1000, 20 * n))
-        with torch.no_grad(), sweep_progress() as callback:
+        with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
             sampled = sample_ising(found.energy, count, sweeps=sweeps, generator=generator, callback=callback)
         has_its_means = found.estimator == "maximum-likelihood"
         fit = goodness_of_fit(table.values, sampled.states.numpy(), fitted=has_its_means, seed=config.seed)
@@ -231,9 +219,9 @@ def _recovery_results(config: RecoverConfig, found: Recovery) -> dict[str, Any]:
 def _comparison_results(comparison: Comparison, bound: float | None) -> dict[str, Any]:
     """The part of `result.json` that compares with the truth; null for the logarithm of zero."""
     return {
-        "neg_log_rmse": _finite(comparison.neg_log_rmse),
-        "all_zeros": _finite(comparison.zero_neg_log_rmse),
-        "bound": None if bound is None else _finite(-float(np.log(bound / 2))),
+        "neg_log_rmse": finite(comparison.neg_log_rmse),
+        "all_zeros": finite(comparison.zero_neg_log_rmse),
+        "bound": None if bound is None else finite(-float(np.log(bound / 2))),
         "rmse_physics": comparison.rmse,
         "rmse_fields": comparison.fields_rmse,
         "edges": {
@@ -253,7 +241,3 @@ def _goodness_results(fit: GoodnessOfFit) -> dict[str, Any]:
         "sum_total_variation": fit.sum_distance,
         "sum_total_variation_of_noise": fit.sum_noise,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Figures of Markov chains. Each function returns a matplotlib figure; none needs a display."""
+"""Figures of Markov chains. Each function returns a matplotlib figure and works without a display."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 from discrete_ed.metrics import Diagnosis
 
-TRACES = 16  # number of chains whose energies are plotted
+TRACES = 16
+"""number of chains whose energies are plotted"""
 
 
 def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
