@@ -16,7 +16,7 @@ from discrete_ed import (
     rbm_marginals,
 )
 from discrete_ed.energies import Energy
-from discrete_ed.likelihood.enumeration import log_law
+from discrete_ed.likelihood.enumeration import log_law, sample_law
 from discrete_ed.samplers import compiled
 
 pytestmark = pytest.mark.anywhere
@@ -37,6 +37,19 @@ def test_states_come_in_the_precision_of_the_energy(dtype):
     assert log_law(energy).dtype == dtype
     assert log_z(energy) == log_z(energy, dtype=dtype)
     assert torch.equal(moments(energy).pairs, moments(energy, dtype=dtype).pairs)
+
+
+def test_samples_of_the_enumerated_law_follow_it_and_have_the_precision_asked_for(generator):
+    energy = ising(4)
+    x = sample_law(energy, 20_000, generator)
+    law = log_law(energy).detach().exp()
+    seen = number_of(x).bincount(minlength=16) / len(x)
+    assert x.shape == (20_000, 4)
+    assert ((seen - law).abs() <= 5 * (law / len(x)) ** 0.5).all()
+    assert x.dtype == energy.couplings.dtype
+    assert sample_law(energy, 2, generator, dtype=torch.float64).dtype == torch.float64
+    with pytest.raises(InputError, match="21"):
+        sample_law(ising(21), 2)
 
 
 @pytest.mark.parametrize("make", [ising, mlp])
