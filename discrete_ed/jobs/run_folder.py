@@ -56,13 +56,22 @@ class RunFolder:
         config: the job's configuration, a dataclass; see `resumed`.
         inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run is
             resumed only if they are unchanged.
+        facts: what conditions on options are about besides other options; see `options_in_effect`.
 
     Raises:
         InputError: the folder is in use or can't be written; an input has changed since the run began.
     """
 
-    def __init__(self, out: Path | None, job: str, label: str, config: Any, inputs: Iterable[Path] = ()) -> None:
-        resume = getattr(config, "resume", None)
+    def __init__(
+        self,
+        out: Path | None,
+        job: str,
+        label: str,
+        config: ResumableConfig,
+        inputs: Iterable[Path] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        resume = config.resume
         self.writes = ranks().rank == 0
         self._logged = 0
         if resume is not None:
@@ -77,7 +86,7 @@ class RunFolder:
         self.write_json(ENVIRONMENT, _environment())
         if hashes:
             self.write_json(INPUTS, hashes)
-        self.write_json(CONFIG, {"job": job, **options_in_effect(config)})
+        self.write_json(CONFIG, {"job": job, **options_in_effect(config, **(facts or {}))})
 
     def __enter__(self) -> RunFolder:
         return self

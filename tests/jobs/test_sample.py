@@ -137,7 +137,10 @@ def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
     ("arguments", "message"),
     [
         (["rbm", "--kernel", "swendsen-wang"], "clusters expected an IsingEnergy, got RBMEnergy"),
-        (["mlp", "--nodes", "3"], "nodes: expected none, since MLPEnergy is no energy of graphs"),
+        (
+            ["mlp", "--nodes", "3"],
+            "nodes: expected only for an energy of graphs, since it has no effect otherwise, got 3",
+        ),
         (["graph", "--nodes", "9"], "nodes: expected at most 4"),
         (["nothing"], "expected a saved energy, but"),
         (["ising", "--device", "abacus"], "device: expected cpu"),

@@ -22,7 +22,7 @@ from discrete_ed.density.scores import score_density
 from discrete_ed.energies import Energy
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate import report
-from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
+from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import training_progress
 from discrete_ed.jobs.run_folder import RunFolder, resumed
@@ -47,9 +47,10 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     device = pick_device(config.device)
     data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
     resolved = resolve(config, data)
-    refuse_options_without_effect(config, resolved)
+    facts = facts_of(resolved, data)
+    refuse_options_without_effect(config, resolved, **facts)
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
-    with RunFolder(resolved.out, JOB, data.name, resolved, data.files) as folder:
+    with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
         energy = ensemble.energy

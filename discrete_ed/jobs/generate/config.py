@@ -36,7 +36,7 @@ class GenerateConfig(CheckpointedConfig):
     community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
     root: Annotated[Path, When(data=("ego-small", "ego-all"))] = Path("datasets")
     """folder that holds Citeseer in the layout of PyG's Planetoid; Citeseer is downloaded into it if it is missing"""
-    split_seed: int = 0
+    split_seed: Annotated[int, When("with data whose split is random", random_split=True)] = 0
     """seed of the random split into training and test graphs; data sets with an official split ignore it"""
     samples: int = 1024
     """number of graphs to generate"""

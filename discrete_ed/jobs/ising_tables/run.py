@@ -68,8 +68,7 @@ def run(config: IsingTablesConfig) -> dict[str, Any]:
         InputError: an option that has no effect on this table, or a run folder that can't be used.
     """
     config = resumed(config, JOB)
-    if config.resume is None:  # a resumed run has passed this check before
-        refuse_options_without_effect(config)
+    refuse_options_without_effect(config)
     make: dict[str, Callable[[IsingTablesConfig, RunFolder], tuple[Table, str]]] = {
         "published": published,
         "bias": bias,

@@ -53,8 +53,7 @@ def run(config: RecoverConfig) -> dict[str, Any]:
         InputError: a table, graph or run folder that can't be used; an option that has no effect.
     """
     config = resumed(config, JOB)
-    if config.resume is None:  # a resumed run has passed this check before
-        refuse_options_without_effect(config)
+    refuse_options_without_effect(config)
     return from_known_model(config) if config.data is None else from_table(config)
 
 
