@@ -46,7 +46,6 @@ from discrete_ed.runtime.distributed import (
     rank_seed,
     ranks,
     share,
-    summed,
     text_from_first,
 )
 
@@ -85,7 +84,7 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
     drawn = two_sample_test(x, y, kernel, permutations=20)
     part = spins(7)[share(7)]
     g = torch.Generator().manual_seed(rank_seed(5))
-    noise = summed(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
+    noise = rank_sum(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
     return {
         "energies": energies,
         "mmd2": [mmd2(x, y, kernel), mmd2(x, y, kernel, unbiased=True), drawn.p_value, *drawn.interval],
