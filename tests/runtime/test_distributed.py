@@ -44,6 +44,7 @@ from discrete_ed.runtime.distributed import (
     pick_device,
     processes,
     rank_seed,
+    rank_sum,
     ranks,
     share,
     text_from_first,

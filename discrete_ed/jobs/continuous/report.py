@@ -97,7 +97,7 @@ def latent_report(result: LatentImages, shape: tuple[int, int], sampler_steps: i
     table = [["against held-out images", "Fréchet", "MMD²·10³"]]
     table += [[name, f"{row.frechet:.3f}", f"{1e3 * row.mmd2:.2f}"] for name, row in result.distances.items()]
     panels = {
-        "images held out": result.held_out,
+        "held-out images": result.held_out,
         **{name: result.samples[name] for name in ("normal prior", "learned prior")},
     }
     distances = [f"{row.frechet:.2f} for {name}" for name, row in result.distances.items()]
@@ -109,6 +109,6 @@ def latent_report(result: LatentImages, shape: tuple[int, int], sampler_steps: i
         lambda: figures.image_grids(
             {name: panel[:SHOWN].reshape(-1, *shape).numpy() for name, panel in panels.items()}
         ),
-        f"The first {SHOWN} of {len(result.held_out)} held-out images, and unconditional samples: z is sampled from the "
-        f"prior by {sampler_steps} steps of MALA; the image is the mean of the decoder.",
+        f"The first {SHOWN} of {len(result.held_out)} held-out images, and unconditional samples: z is sampled from "
+        f"the prior by {sampler_steps} steps of MALA; the image is the mean of the decoder.",
     )

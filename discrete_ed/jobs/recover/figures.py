@@ -179,7 +179,7 @@ def fields(values: Array, errors: Array, names: Sequence[str]) -> Figure:
     return figure
 
 
-def goodness(fit: GoodnessOfFit) -> Figure:
+def goodness_of_fit(fit: GoodnessOfFit) -> Figure:
     """Model against data: means, covariances of pairs, third moments of triples, and how many spins are up at once."""
     figure = Figure(figsize=(10, 7.4), layout="constrained")
     (first, second), (third, last) = figure.subplots(2, 2)

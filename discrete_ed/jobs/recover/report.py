@@ -129,7 +129,7 @@ def report_table(
         ),
         "goodness": (
             "Goodness of fit",
-            lambda: figures.goodness(fit),
+            lambda: figures.goodness_of_fit(fit),
             f"Samples of the model: {method}. Points on the dashed lines are reproduced exactly; triples were not "
             "fitted.",
         ),
@@ -145,8 +145,8 @@ def report_table(
         )
     lead = (
         f"Learned from {n} observations of {d} binary columns by "
-        f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 and "
-        "+1 for 1, each pair counted once. The intervals treat the selected pairs as given; that they were "
+        f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 "
+        "and +1 for 1, each pair counted once. The intervals treat the selected pairs as given; that they were "
         "selected with the same data is not accounted for."
     )
     title = f"Ising model of {Path(result['data']).name}"
