@@ -1,4 +1,4 @@
-"""Feed broken files to every parser of what a stranger may send; prints a table of what happened.
+"""Feed broken files to every parser of untrusted files; prints a table of the outcomes.
 
     python scripts/maintenance/fuzz.py                                       everything, about a quarter of an hour
     python scripts/maintenance/fuzz.py fuzz --cases 500                      one part of it
@@ -151,7 +151,7 @@ def main() -> None:
     rest = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
     parser = parser_of(__doc__, PARTS)
     parser.add_argument("--cases", type=int, default=10_000, help="mutated files for each parser")
-    parser.add_argument("--seconds", type=int, default=600, help="of coverage-guided fuzzing in all")
+    parser.add_argument("--seconds", type=int, default=600, help="seconds of coverage-guided fuzzing in total")
     for hidden in ("--fuzz-one", "--guide-one", "--home"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parsed(parser, PARTS, arguments[: len(arguments) - len(rest) - bool(rest)])

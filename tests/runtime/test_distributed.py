@@ -188,7 +188,7 @@ def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
 def test_a_device_that_cannot_be_computed_on_is_refused_in_one_line(name):
     with pytest.raises(InputError) as caught:
         pick_device(name)
-    assert re.fullmatch(f"device: expected cpu, or a device that is there, got {name!r}: .+", str(caught.value))
+    assert re.fullmatch(f"device: expected cpu, or an available device, got {name!r}: .+", str(caught.value))
 
 
 def test_an_environment_that_is_not_torchruns_is_refused(monkeypatch):
