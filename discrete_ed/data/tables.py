@@ -180,7 +180,7 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
             raise InputError(f"{path}: expected numbers or truth values, got text with invalid characters")
         spellings = Spellings(CODES)
         codes = np.array([[spellings[str(cell)] for cell in row] for row in array.tolist()], np.uint8)
-        codes = codes.reshape(array.shape)  # where there are no rows
+        codes = codes.reshape(array.shape)  # keeps the columns of a table without rows
     else:
         codes = np.full(array.shape, OTHER, np.uint8)
         for value, code in ((0, ZERO), (1, ONE), (-1, MINUS)):

@@ -179,9 +179,7 @@ def test_an_interrupted_job_tells_how_to_go_on_and_does_so_with_the_same_files_o
             elif content is None:
                 assert Path(file).name in line
             else:
-                assert line == (
-                    f"error: resume: expected unchanged inputs, but {file} was changed since the run began"
-                )
+                assert line == (f"error: resume: expected unchanged inputs, but {file} was changed since the run began")
         Path(file).write_bytes(begun[file])
     code, error = told(job, "--resume", "RUN")
     assert (code, error.count("to go on: --resume RUN")) == (130, 1)
