@@ -145,7 +145,7 @@ def test_intervals_of_the_default_cover_strong_couplings():
         found = recover_couplings((states[rng.choice(4, 1000, p=law)] + 1) / 2, seed=seed)
         covered.append(abs(found.couplings[0, 1] - 0.8) < 1.96 * found.standard_errors[0, 1])
         shrunk = found.choice.startswith("L1")
-        assert shrunk == any(warning.startswith("L1 makes") for warning in found.warnings)
+        assert shrunk == any(warning.startswith("L1 shrinks") for warning in found.warnings)
         lassos += shrunk
     assert np.mean(covered) > 0.85
     assert lassos < 10  # L1 predicts best for 27 of them
