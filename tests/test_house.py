@@ -121,6 +121,78 @@ def test_no_two_public_classes_have_one_name():
     assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
+WHOLE = {
+    "do": "a verb that says what is done",
+    "on": "the name of the object or the condition",
+    "given": "positional, options",
+    "told": "options, settings",
+    "silent": "quiet, without_effect",
+    "mute": "without_effect",
+    "heard": "in_effect",
+    "unheard": "without_effect",
+    "one": "the name of the thing",
+    "two": "the name of the thing",
+    "what": "label, description",
+    "how": "method",
+    "here": "the name of the place",
+    "there": "the name of the place",
+    "now": "current",
+    "made": "steps_done, generated",
+    "goodness": "goodness_of_fit",
+    "found": "what was found, such as recovery or result",
+    "work": "size, steps",
+}
+"""What no function, class, parameter or constant is called, and names to use instead."""
+PARTS = {
+    "draw": "sample, plot, permute or resample",
+    "drawn": "sampled, plotted, permuted or resampled",
+    "draws": "samples",
+    "watch": "callback",
+    "normaliser": "log_z, LogPartition",
+}
+"""Words that are no part of such a name either."""
+ALLOWED = {
+    ("discrete_ed.metrics.diagnostics", "draws"),
+    ("discrete_ed.data.text_tables", "ONE"),
+    ("discrete_ed.samplers.loops", "_ONE"),
+}
+"""Names that are right where they are: the field calls samples of chains draws, and the others are the number 1."""
+
+
+def named(tree: ast.Module) -> Iterator[str]:
+    """The functions, classes, parameters and constants of a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+    for node in tree.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets:
+            yield from (name.id for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def breaches(tree: ast.Module) -> dict[str, str]:
+    """The names of a file that break the naming law, with what to use instead."""
+    words = {name: re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()) for name in named(tree)}
+    whole = {name: WHOLE[parts[0]] for name, parts in words.items() if len(parts) == 1 and parts[0] in WHOLE}
+    return whole | {name: PARTS[part] for name, parts in words.items() for part in parts if part in PARTS}
+
+
+def test_a_bad_name_would_be_seen():
+    tree = ast.parse("TOLD, A = 1, 2\nclass Work: pass\ndef _drawn_states(here, x=lambda how: 1): there = 1")
+    assert set(breaches(tree)) == {"TOLD", "Work", "_drawn_states", "here", "how"}
+    assert breaches(ast.parse("def founder(workload, withdraw, how_many): pass\ntwofold = 1")) == {}
+
+
+@pytest.mark.parametrize("module", NAMED)
+def test_names_keep_the_law(module):
+    bad = {name: instead for name, instead in breaches(NAMED[module]).items() if (module, name) not in ALLOWED}
+    assert bad == {}, f"{module}: expected other names; the values say which"
+
+
 LISTS = {name: frozenset(get_args(value)) for name, value in vars(names).items() if name.endswith("Name")}
 
 

@@ -25,7 +25,7 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
 
-CITESEER_FILE = "ind.citeseer.graph"
+CITESEER_FILE = "ind.citeseer.graph"  # in the layout of Planetoid
 EGO_SIZES = range(4, 19)
 """numbers of nodes of the ego graphs, as in GraphRNN"""
 

@@ -19,7 +19,7 @@ from discrete_ed.losses import energy_discrepancy
 from discrete_ed.names import PerturbationName
 from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
 from discrete_ed.runtime.checkpoints import Checkpoints
-from discrete_ed.runtime.distributed import from_first_, gathered, ranks, share, summed, wait_for_all
+from discrete_ed.runtime.distributed import from_first_, gathered, rank_sum, ranks, share, wait_for_all
 from discrete_ed.samplers import GibbsWithGradients, State, sample
 
 Start = Literal["density", "half"]
@@ -209,7 +209,7 @@ def sample_graphs(
         made += segment.steps
         if callback is not None:
             callback(made, total)
-    bits, totals = gathered(bits, count), torch.from_numpy(summed(totals.numpy()))
+    bits, totals = gathered(bits, count), torch.from_numpy(rank_sum(totals.numpy()))
     mean_energy, acceptance = (totals / count).T.tolist()
     return GeneratedGraphs(bits, tuple(mean_energy), tuple(acceptance))
 

@@ -33,6 +33,7 @@ from discrete_ed.runtime.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# names of the files and folders in a run folder, and packages whose versions env.json records
 PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
 ENVIRONMENT = "env.json"
@@ -80,7 +81,7 @@ class RunFolder:
             return
         hashes = _sha256(inputs) if self.writes else {}
         usual = Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
-        self.path = Path(text_from_first(str(_claimed(out, usual)) if self.writes else ""))
+        self.path = Path(text_from_first(str(_claim_folder(out, usual)) if self.writes else ""))
         if not self.writes:
             return
         self.write_json(ENVIRONMENT, _environment())
@@ -227,20 +228,20 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
     unknown = record.keys() - hints.keys() - {"job"}
     if unknown:
         raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
-    options = {name: _typed(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
+    options = {name: _as_type(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
     return type(config)(**{**options, "resume": config.resume})
 
 
-def _claimed(out: Path | None, usual: Path) -> Path:
+def _claim_folder(out: Path | None, usual: Path) -> Path:
     """A folder that only this run uses, even if other runs claim folders at the same time."""
     names = (usual if k == 1 else usual.with_name(f"{usual.name}-{k}") for k in count(1))
     path = out or usual
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path = out or next(name for name in names if _new(name.mkdir))
+        path = out or next(name for name in names if _is_new(name.mkdir))
         path.mkdir(exist_ok=True)
         # if two runs both find it empty, only one of them can create this file
-        free = not any(path.iterdir()) and _new(partial((path / ENVIRONMENT).touch, exist_ok=False))
+        free = not any(path.iterdir()) and _is_new(partial((path / ENVIRONMENT).touch, exist_ok=False))
     except OSError as error:
         raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
     if not free:
@@ -248,7 +249,7 @@ def _claimed(out: Path | None, usual: Path) -> Path:
     return path
 
 
-def _new(make: Callable[[], None]) -> bool:
+def _is_new(make: Callable[[], None]) -> bool:
     """Whether `make` could create its file or folder, which did not exist before."""
     try:
         make()
@@ -268,35 +269,35 @@ def _sha256(inputs: Iterable[Path]) -> dict[str, str]:
     return hashes
 
 
-def _expect_unchanged(path: Path, now: dict[str, str]) -> None:
+def _expect_unchanged(path: Path, current: dict[str, str]) -> None:
     """Refuse inputs that differ from those listed in `inputs.json`; a run without inputs has no such file."""
     try:
         before = json.loads(path.read_bytes()) if path.exists() else {}
-        changed = sorted(file for file in now.keys() | before.keys() if now.get(file) != before.get(file))
+        changed = sorted(file for file in current.keys() | before.keys() if current.get(file) != before.get(file))
     except (OSError, ValueError, RecursionError, AttributeError):  # AttributeError: JSON, but no object
         raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
     if changed:
         raise InputError(f"resume: expected unchanged inputs, but {changed[0]} was changed since the run began")
 
 
-def _typed(value: Any, hint: Any, where: str) -> Any:
+def _as_type(value: Any, hint: Any, where: str) -> Any:
     """A value of a JSON file, converted to the option's type; only values that the command line accepts pass."""
     kind, inner = get_origin(hint), get_args(hint)
     if kind in (Union, UnionType):
         for choice in inner:
             try:
-                return _typed(value, choice, where)
+                return _as_type(value, choice, where)
             except InputError:
                 continue
     elif kind is Literal:
         if value in inner:
             return value
     elif kind is Annotated:
-        return _typed(value, inner[0], where)
+        return _as_type(value, inner[0], where)
     elif kind is tuple and isinstance(value, list):
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
         if len(kinds) == len(value):
-            return tuple(_typed(item, each, where) for item, each in zip(value, kinds, strict=True))
+            return tuple(_as_type(item, each, where) for item, each in zip(value, kinds, strict=True))
     elif hint is float and type(value) is int:
         return float(value)
     elif hint is Path and isinstance(value, str):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.runtime.distributed import share, summed
+from discrete_ed.runtime.distributed import rank_sum, share
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -91,12 +91,12 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
     first, second = (_counts(places, len(rows)) for places in (place[: len(x)], place[len(x) :]))
     weight = first / len(x) - second / len(y)
     if not unbiased:
-        return float(summed(np.array(sum(weight[some] @ block @ weight for some, block in _blocks(rows, kernel)))))
+        return float(rank_sum(np.array(sum(weight[some] @ block @ weight for some, block in _blocks(rows, kernel)))))
     pairs = ((first, first), (first, second), (second, second))
     forms = np.zeros(3)
     for some, block in _blocks(rows, kernel):
         forms += [left[some] @ block @ right for left, right in pairs]
-    xx, xy, yy = summed(forms).tolist()
+    xx, xy, yy = rank_sum(forms).tolist()
     return u_statistic(xx, xy, yy, len(x), len(y))
 
 
@@ -225,8 +225,8 @@ def two_sample_test(
         tt += float(total[some] @ to_total)
         linear += 2 * change[:, some] @ (block @ weight)
         quadratic += np.einsum("pu,pu->p", change @ block.T, change[:, some])
-    xx, xt, tt = summed(xx), summed(xt), float(summed(np.array(tt)))
-    linear, quadratic = summed(linear), summed(quadratic)
+    xx, xt, tt = rank_sum(xx), rank_sum(xt), float(rank_sum(np.array(tt)))
+    linear, quadratic = rank_sum(linear), rank_sum(quadratic)
 
     estimate = u_statistic if unbiased else v_statistic
     yy = tt - 2 * xt + xx

@@ -243,7 +243,7 @@ def test_an_optimizer_of_other_parameters_is_refused():
     scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(energy.parameters(), lr=0.1), 1)
     with pytest.raises(InputError, match="scheduler: expected a scheduler of the optimizer"):
         fit(*arguments, optimizer=sgd, scheduler=scheduler)
-    with pytest.raises(InputError, match="scheduler: expected the optimizer that it is for"):
+    with pytest.raises(InputError, match="scheduler: expected its optimizer to be given"):
         fit(*arguments, scheduler=scheduler)
 
 

@@ -17,11 +17,13 @@ MISSING = "–"  # what a cell without a number shows
 ROUNDING = 1e-12  # rounding errors of scores can be this large where the exact value is zero
 SMALLEST_FLOOR = 1e-4  # a ratio to a smaller floor would be mostly noise
 Cell = Callable[[StatisticScores], str]
+"""how a cell is written from the scores of a statistic"""
 CLEANED = {
     "lost_isolated_nodes": "lost isolated nodes",
     "became_one_node": "had no edge and became a single node",
     "dropped_without_nodes": "had no node and were left out",
 }
+"""how a note describes each change that the cleaning of a protocol makes to graphs"""
 
 
 def score_table(evaluation: GraphEvaluation) -> list[list[str]]:
@@ -75,11 +77,11 @@ def comparison(evaluations: Mapping[str, GraphEvaluation]) -> list[list[str]]:
     header = [_caption(first), *_columns(first), *columns]
     rows = [
         [
-            f"{name} ({one.generated_graphs})",
-            *map(_score, _columns(one).values()),
-            *(cell(one) for cell in columns.values()),
+            f"{name} ({evaluation.generated_graphs})",
+            *map(_score, _columns(evaluation).values()),
+            *(cell(evaluation) for cell in columns.values()),
         ]
-        for name, one in evaluations.items()
+        for name, evaluation in evaluations.items()
     ]
     floor = ["floor", *map(_floor, _columns(first).values())]
     return [header, *rows, floor + [MISSING] * (len(header) - len(floor))]
@@ -89,31 +91,33 @@ def _comparison_columns(first: GraphEvaluation) -> dict[str, Callable[[GraphEval
     """The columns of a comparison that follow the scores, by their headers."""
     columns: dict[str, Callable[[GraphEvaluation], str]] = {}
     if not get_protocol(first.protocol).unbiased:
-        columns["ratio"] = lambda one: _ratio(one.mean)
-    columns["p-value"] = lambda one: f"{one.p_value:.3f}"
+        columns["ratio"] = lambda evaluation: _ratio(evaluation.mean)
+    columns["p-value"] = lambda evaluation: f"{evaluation.p_value:.3f}"
     if first.shares.novel is not None:
-        columns["novel"] = lambda one: f"{one.shares.novel:.1%}"
-    columns["unique"] = lambda one: f"{one.shares.unique:.1%}"
-    columns["connected"] = lambda one: f"{one.shares.connected:.1%}"
+        columns["novel"] = lambda evaluation: f"{evaluation.shares.novel:.1%}"
+    columns["unique"] = lambda evaluation: f"{evaluation.shares.unique:.1%}"
+    columns["connected"] = lambda evaluation: f"{evaluation.shares.connected:.1%}"
     if first.shares.valid_property not in (None, "connected"):
-        columns[str(first.shares.valid_property)] = lambda one: f"{one.shares.valid:.1%}"
+        columns[str(first.shares.valid_property)] = lambda evaluation: f"{evaluation.shares.valid:.1%}"
     if first.shares.vun is not None:
-        columns[_vun_names(first)[0]] = lambda one: f"{one.shares.vun:.1%}"
+        columns[_vun_names(first)[0]] = lambda evaluation: f"{evaluation.shares.vun:.1%}"
     return columns
 
 
 def verdict(evaluations: Mapping[str, GraphEvaluation]) -> str:
     """The result in one sentence, next to the scores of real and of random graphs."""
     first = next(iter(evaluations.values()))
-    scores = ", ".join(f"{name} {_score(one.mean)}" for name, one in evaluations.items())
+    scores = ", ".join(f"{name} {_score(evaluation.mean)}" for name, evaluation in evaluations.items())
     if len(evaluations) == 1:
         scores = _score(first.mean)
     real = "real training graphs score" if first.train_graphs is not None else "halves of the reference score"
     if get_protocol(first.protocol).unbiased:
         real = f"a perfect generator scores 0 on average, {real}"
     yardsticks = f"where {real} {_floor(first.mean)} and random graphs {_number(first.mean.erdos_renyi)}"
-    p_values = ", ".join(f"{one.p_value:.2g}" for one in evaluations.values())
-    novel = [f"{one.shares.novel:.0%}" for one in evaluations.values() if one.shares.novel is not None]
+    p_values = ", ".join(f"{evaluation.p_value:.2g}" for evaluation in evaluations.values())
+    novel = [
+        f"{evaluation.shares.novel:.0%}" for evaluation in evaluations.values() if evaluation.shares.novel is not None
+    ]
     parts = [
         f"Mean MMD² {scores}, {yardsticks}",
         f"p = {p_values} for all statistics",
@@ -172,7 +176,7 @@ def _bias_note(evaluation: GraphEvaluation) -> str:
 
 def common_notes(evaluations: Mapping[str, GraphEvaluation]) -> list[str]:
     """The notes on several evaluations: those common to all once, the others with the name of their generator."""
-    lines = {name: notes(one) for name, one in evaluations.items()}
+    lines = {name: notes(evaluation) for name, evaluation in evaluations.items()}
     shared = [note for note in next(iter(lines.values())) if all(note in some for some in lines.values())]
     own = [f"{name}: {note}" for name, some in lines.items() for note in some if note not in shared]
     return [*own, *shared]

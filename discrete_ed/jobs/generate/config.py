@@ -19,7 +19,7 @@ class GenerateConfig(CheckpointedConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from random graphs
-    (with the node counts and densities of training graphs), and compares degree, clustering, orbit and spectral
+    with the node counts and densities of training graphs, and compares degree, clustering, orbit and spectral
     statistics with those of test graphs. The saved energy, the graphs (samples.g6), the scores and the figures go into
     a run folder; open its report.html first.
 

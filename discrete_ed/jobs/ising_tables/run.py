@@ -53,6 +53,7 @@ ROWS: tuple[tuple[EstimatorName, PenaltyName], ...] = (
     ("contrastive-divergence", "refit"),
 )
 BIAS_SAMPLES, LIMIT_SAMPLES, COVER_SAMPLES = 30_000, 60_000, 5_000
+"""numbers of samples for the bias, for the errors against the bounds, and in a simulated data set"""
 COVER_SETS = 40
 """number of simulated data sets for each seed, on which the coverage of the intervals is measured"""
 BOUND_SEED = 1000

@@ -11,7 +11,7 @@ from discrete_ed.metrics import Diagnosis
 def summary_of(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis in numbers; None for a number that is not finite, such as R̂ if nothing moved."""
 
-    def known(value: float) -> float | None:
+    def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
     moving = diagnosis.rhat.isfinite()
@@ -22,15 +22,15 @@ def summary_of(diagnosis: Diagnosis) -> dict[str, Any]:
     }
     return {
         "bits_that_never_moved": int((~moving).sum()),
-        **{name: known(value) for name, value in worst.items()},
-        "energy_rhat": known(diagnosis.energy_rhat),
-        "energy_ess_bulk": known(diagnosis.energy_ess_bulk),
-        "energy_ess_tail": known(diagnosis.energy_ess_tail),
+        **{name: finite(value) for name, value in worst.items()},
+        "energy_rhat": finite(diagnosis.energy_rhat),
+        "energy_ess_bulk": finite(diagnosis.energy_ess_bulk),
+        "energy_ess_tail": finite(diagnosis.energy_ess_tail),
         "acceptance": diagnosis.acceptance.mean().item(),
         "jump": diagnosis.jump.mean().item(),
         "seconds": diagnosis.seconds,
-        "ess_per_second": known(diagnosis.ess_per_second),
-        "ess_per_evaluation": known(diagnosis.ess_per_evaluation),
+        "ess_per_second": finite(diagnosis.ess_per_second),
+        "ess_per_evaluation": finite(diagnosis.ess_per_evaluation),
     }
 
 
