@@ -165,7 +165,7 @@ def _recorded(cls: type[Energy], given: tuple[Any, ...], named: dict[str, Any]) 
 
 def _plain(value: Any) -> Any:
     """A copy of what JSON can hold, energies as they are, `_Unrecorded` for anything else."""
-    if isinstance(value, Energy):
+    if isinstance(value, Energy) or type(value) in (bool, int, float, str):  # a manifest may list millions of numbers
         return value
     if isinstance(value, list | tuple):
         parts = [_plain(each) for each in value]
