@@ -167,7 +167,7 @@ def _recorded(cls: type[Energy], positional: tuple[Any, ...], named: dict[str, A
 
 def _plain(value: Any) -> Any:
     """A copy of a value that JSON can hold, an energy itself, or `_Unrecorded` for anything else."""
-    if isinstance(value, Energy):
+    if isinstance(value, Energy) or type(value) in (bool, int, float, str):  # a manifest may list millions of numbers
         return value
     if isinstance(value, list | tuple):
         parts = [_plain(each) for each in value]

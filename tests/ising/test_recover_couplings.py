@@ -141,14 +141,14 @@ def test_intervals_of_the_default_cover_strong_couplings():
     states = 2.0 * enumerate_states(2).double().numpy() - 1
     law = law_of(couplings, np.array([0.5, -0.3]), states)
     rng, covered, lassos = np.random.default_rng(1), [], 0
-    for seed in range(60):
+    for seed in range(40):
         found = recover_couplings((states[rng.choice(4, 1000, p=law)] + 1) / 2, seed=seed)
         covered.append(abs(found.couplings[0, 1] - 0.8) < 1.96 * found.standard_errors[0, 1])
         shrunk = found.choice.startswith("L1")
         assert shrunk == any(warning.startswith("L1 shrinks") for warning in found.warnings)
         lassos += shrunk
     assert np.mean(covered) > 0.85
-    assert lassos < 10  # L1 predicts best for 27 of them
+    assert lassos < 7  # L1 predicts best for nearly half of them
 
 
 def test_losses_within_a_standard_error_areis_tied():

@@ -24,6 +24,7 @@ from discrete_ed.theory.continuous import (
     score_matching,
 )
 from discrete_ed.theory.continuous.kernels import evaluate
+from discrete_ed.theory.continuous.minimise import minimise
 
 DOUBLE = torch.float64
 GRID = torch.linspace(-40, 40, 16_001, dtype=DOUBLE)
@@ -252,3 +253,10 @@ def test_bad_arguments_are_refused(arguments, message):
 def test_impossible_models_are_refused(make):
     with pytest.raises(InputError, match="expected"):
         make()
+
+
+def test_a_loss_that_is_not_finite_is_refused_with_the_step_named():
+    x = torch.nn.Parameter(torch.tensor(1.0))
+    factors = iter([1.0, 1.0, torch.inf])
+    with pytest.raises(NumericalError, match="loss: not finite at step 3; try a smaller learning rate"):
+        minimise([x], lambda: next(factors) * x.square(), steps=5, learning_rate=0.1)
