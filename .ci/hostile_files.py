@@ -39,7 +39,8 @@ from discrete_ed.data import read_grey, read_images
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 
 
 class Parser(NamedTuple):

@@ -40,6 +40,8 @@ ENUMERABLE_BITS: Final = 20
 SMALL_BITS: Final = 16
 """The largest number of bits for which enumeration is the default: states are sampled from the enumerated law, fits
 are judged by it, and couplings are estimated by maximum likelihood."""
+TORUS_SIDE: Final = 10
+"""The longest side of a square torus, or shorter side of any torus, whose states transfer matrices sample exactly."""
 Z_95: Final = 1.96
 """Standard errors on either side of an estimate that make a 95% interval of a normal law."""
 

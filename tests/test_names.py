@@ -11,8 +11,14 @@ import pytest
 import torch
 
 from discrete_ed import InputError, density_energy, density_loss, names
+from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
+from discrete_ed.graphs.generation import graph_perturbation
+from discrete_ed.graphs.protocols import PROTOCOLS
+from discrete_ed.graphs.validity import PROPERTIES
+from discrete_ed.ising import ESTIMATORS, EstimatorSettings
+from discrete_ed.ising.selection import PENALTIES
 from discrete_ed.samplers import KERNELS
 
 
@@ -27,13 +33,18 @@ def accepted(make, offered: Collection[str]) -> list[str]:
 
 REGISTRIES = {  # what the command line offers, and the names that the library knows
     "KernelName": lambda _: ["auto", *KERNELS],
+    "EstimatorName": lambda _: ["auto", *ESTIMATORS],
+    "PenaltyName": lambda _: [*PENALTIES],
+    "PerturbationName": lambda offered: accepted(graph_perturbation, offered),
+    "PropertyName": lambda _: [*PROPERTIES],
+    "ProtocolName": lambda _: [*PROTOCOLS],
     "EnergyName": lambda offered: accepted(lambda name: density_energy(name, 4, width=2, shape=(2, 2)), offered),
     "NetworkName": lambda offered: accepted(lambda name: NetworkEnergy(4, name, width=2, shape=(2, 2)), offered),
-    "LossName": lambda offered: accepted(density_loss, offered),
+    "LossName": lambda offered: [*LOSSES, *accepted(density_loss, offered)],
 }
 
 
-@pytest.mark.parametrize("kind", REGISTRIES)
+@pytest.mark.parametrize("kind", [name for name in vars(names) if name.endswith("Name")])
 def test_the_command_line_offers_what_the_registry_knows(kind):
     offered = get_args(getattr(names, kind))
     assert len(set(offered)) == len(offered)
@@ -53,7 +64,10 @@ def test_default_noise_is_that_of_a_loss(loss, epsilon):
 
 
 def test_default_noise_of_ising_estimators_is_that_of_an_estimator():
-    assert set(names.ISING_EPSILON) <= set(get_args(names.EstimatorName))
+    used = {name: EstimatorSettings().noise(name) for name in get_args(names.EstimatorName)}
+    assert {name: epsilon for name, epsilon in used.items() if epsilon is not None} == names.ISING_EPSILON
+    assert EstimatorSettings(epsilon=0.3).noise("block") == 0.3
+    assert EstimatorSettings(epsilon=0.3).noise("single-site") is None
     assert all(0 < epsilon <= 0.5 for epsilon in (*names.EPSILON.values(), *names.ISING_EPSILON.values()))
 
 

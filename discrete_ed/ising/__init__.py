@@ -6,7 +6,7 @@ from discrete_ed.ising.estimators import ESTIMATORS, Estimator, EstimatorSetting
 from discrete_ed.ising.goodness_of_fit import GoodnessOfFit, RowLogLikelihood, goodness_of_fit, row_log_likelihood
 from discrete_ed.ising.parameters import Parameters, Support
 from discrete_ed.ising.recovery import Recovery, recover_couplings
-from discrete_ed.ising.table_checks import check_samples, pair_counts
+from discrete_ed.ising.table_checks import check_estimator, check_samples, pair_counts
 
 __all__ = [
     "ESTIMATORS",
@@ -19,6 +19,7 @@ __all__ = [
     "RowLogLikelihood",
     "Support",
     "bound_for_edges",
+    "check_estimator",
     "check_samples",
     "compare_with_truth",
     "covered",

@@ -11,6 +11,8 @@ CHUNK = 2**24
 """number of entries in a block of statistics that is computed at once"""
 MOST_PARAMETERS = 4000
 """largest number of parameters whose Fisher information is inverted"""
+BOUND_STATES = 20_000
+"""smallest number of samples of the truth from which a bound is estimated"""
 
 
 def fisher_information(spins: Array, support: Support, law: Array | None = None) -> Array:
@@ -115,8 +117,8 @@ def cramer_rao_all_pairs(spins: Array, shape: tuple[int, ...], samples: int) -> 
 
 
 def states_for_bound(edges: int) -> int:
-    """The number of samples of the truth from which the bound is estimated: 20,000, or ten for each edge."""
-    return max(20_000, 10 * edges)
+    """The number of samples of the truth from which the bound is estimated: 20,000, or ten for each edge if more."""
+    return max(BOUND_STATES, 10 * edges)
 
 
 def bound_for_edges(spins: Array, edges: Array, samples: int, *, with_fields: bool) -> float | None:

@@ -1,4 +1,4 @@
-"""Every estimator by name: its objective, its solver, and its standard errors.
+"""Every estimator by name: its solver and its standard errors.
 
 To add one: its name in `names.EstimatorName`, its objective in `objectives.py`, and its entry in `ESTIMATORS`.
 """
@@ -32,7 +32,7 @@ from discrete_ed.ising.standard_errors import (
     likelihood_errors,
     sandwich_errors,
 )
-from discrete_ed.names import SMALL_BITS, EstimatorName
+from discrete_ed.names import ISING_EPSILON, SMALL_BITS, EstimatorName
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class EstimatorSettings:
     """Settings of the estimators `block` and `bernoulli`."""
 
     epsilon: float | None = None
-    """ε, the probability that noise flips a spin; by default 0.01 for `bernoulli` and 0.1 for `block`"""
+    """ε, the probability that noise flips a spin; by default that of the estimator in `names.ISING_EPSILON`"""
     m: int = 32
     """M, number of noisy copies of each sample (`bernoulli`)"""
     w: float = 1.0
@@ -50,20 +50,18 @@ class EstimatorSettings:
 
     def noise(self, estimator: str) -> float | None:
         """The ε that an estimator uses, or `None` if it has no noise."""
-        usual = {"block": 0.1, "bernoulli": 0.01}
-        return usual.get(estimator) if self.epsilon is None or estimator not in usual else self.epsilon
+        usual = ISING_EPSILON.get(estimator)
+        return usual if usual is None or self.epsilon is None else self.epsilon
 
 
 @dataclass(frozen=True)
 class Estimator:
     """One entry of `ESTIMATORS`."""
 
-    objective: Callable[[Array, EstimatorSettings, np.random.Generator], Objective]
-    """a function of samples −1 and +1, `(N, D)`, to the objective"""
-    errors: Callable[[ConfiguredEstimator, Array, Support, Parameters], Array]
-    """a function of estimator, samples, support and estimate to the standard errors of the free parameters"""
-    solver: Callable[[ConfiguredEstimator, Array, Support, Parameters, float], Parameters]
+    solver: Solver
     """a function of estimator, samples, support, start and λ to the estimate"""
+    errors: Errors
+    """a function of estimator, samples, support and estimate to the standard errors of the free parameters"""
     is_pseudo_likelihood: bool = False
     """whether the estimate on a support is the minimum of pseudo-likelihood, so that no further fit is needed"""
 
@@ -81,10 +79,6 @@ class ConfiguredEstimator:
     def entry(self) -> Estimator:
         """The entry of `ESTIMATORS` for this name."""
         return ESTIMATORS[self.name]
-
-    def objective(self, spins: Array) -> Objective:
-        """The objective, with its blocks or flips sampled; the same for the same samples and seed."""
-        return self.entry.objective(spins, self.settings, np.random.default_rng(self.seed))
 
     def solve(self, spins: Array, support: Support, start: Parameters, *, penalty: float = 0.0) -> Parameters:
         """The estimate on a support, with `λ Σ|J_ij|` added to the objective if a penalty λ is given."""
@@ -109,24 +103,25 @@ def resolve_estimator(name: EstimatorName, spins: int) -> EstimatorName:
     return "maximum-likelihood" if spins <= SMALL_BITS else "single-site"
 
 
-def _by_gradients(
-    estimator: ConfiguredEstimator, spins: Array, support: Support, start: Parameters, penalty: float
-) -> Parameters:
-    return minimise(estimator.objective(spins), support, start, len(spins), penalty=penalty)
+Solver = Callable[[ConfiguredEstimator, Array, Support, Parameters, float], Parameters]
+Errors = Callable[[ConfiguredEstimator, Array, Support, Parameters], Array]
+
+
+def _by_gradients(objective: Callable[[ConfiguredEstimator, Array], Objective]) -> Solver:
+    """The solver that minimises an objective, a function of estimator and samples, by its gradient."""
+
+    def solver(
+        estimator: ConfiguredEstimator, spins: Array, support: Support, start: Parameters, penalty: float
+    ) -> Parameters:
+        return minimise(objective(estimator, spins), support, start, len(spins), penalty=penalty)
+
+    return solver
 
 
 def _by_chains(
     estimator: ConfiguredEstimator, spins: Array, support: Support, start: Parameters, penalty: float
 ) -> Parameters:
     return by_contrastive_divergence(spins, support, start, penalty=penalty, seed=estimator.seed)
-
-
-def _by_jackknife(estimator: ConfiguredEstimator, spins: Array, support: Support, parameters: Parameters) -> Array:
-    objective = estimator.objective(spins)
-    assert isinstance(objective, BlockDiscrepancy | BernoulliDiscrepancy)
-    sampled: SampledObjective = objective
-    values = jackknife_errors(sampled, len(spins), support, parameters, seed=estimator.seed)
-    return np.maximum(values, least_errors(SpinColumns.of(spins), support, parameters))
 
 
 def _by_information(_: ConfiguredEstimator, spins: Array, support: Support, parameters: Parameters) -> Array:
@@ -141,32 +136,47 @@ def _site_by_site(phi: SiteLoss, *, is_pseudo_likelihood: bool = False) -> Estim
         values = sandwich_errors(columns, support, parameters, phi)
         return np.maximum(values, least_errors(columns, support, parameters))
 
-    return Estimator(lambda spins, *_: SiteObjective(spins, phi), errors, _by_gradients, is_pseudo_likelihood)
+    return Estimator(_by_gradients(lambda _, spins: SiteObjective(spins, phi)), errors, is_pseudo_likelihood)
 
 
-def _blocks(spins: Array, settings: EstimatorSettings, rng: np.random.Generator) -> Objective:
+def _with_samples(
+    sample: Callable[[Array, EstimatorSettings, np.random.Generator], SampledObjective],
+) -> Estimator:
+    """The estimator whose objective has random blocks or flips for each sample, with jackknife errors.
+
+    Args:
+        sample: the function that samples them, the same for the same samples and seed.
+    """
+
+    def objective(estimator: ConfiguredEstimator, spins: Array) -> SampledObjective:
+        return sample(spins, estimator.settings, np.random.default_rng(estimator.seed))
+
+    def errors(estimator: ConfiguredEstimator, spins: Array, support: Support, parameters: Parameters) -> Array:
+        values = jackknife_errors(objective(estimator, spins), len(spins), support, parameters, seed=estimator.seed)
+        return np.maximum(values, least_errors(SpinColumns.of(spins), support, parameters))
+
+    return Estimator(_by_gradients(objective), errors)
+
+
+def _blocks(spins: Array, settings: EstimatorSettings, rng: np.random.Generator) -> SampledObjective:
     epsilon = settings.noise("block")
     assert epsilon is not None
-    return BlockDiscrepancy.sampled(spins, rng, size=settings.block, epsilon=epsilon)
+    return BlockDiscrepancy.sampled(spins, rng, epsilon=epsilon, size=settings.block)
 
 
-def _copies(spins: Array, settings: EstimatorSettings, rng: np.random.Generator) -> Objective:
+def _copies(spins: Array, settings: EstimatorSettings, rng: np.random.Generator) -> SampledObjective:
     epsilon = settings.noise("bernoulli")
     assert epsilon is not None
     return BernoulliDiscrepancy.sampled(spins, rng, epsilon=epsilon, m=settings.m, w=settings.w)
 
 
-def _likelihood(spins: Array, *_: object) -> Objective:
-    return NegativeLogLikelihood(spins)
-
-
 ESTIMATORS: dict[EstimatorName, Estimator] = {
     "single-site": _site_by_site(log_logistic, is_pseudo_likelihood=True),
-    "block": Estimator(_blocks, _by_jackknife, _by_gradients),
-    "bernoulli": Estimator(_copies, _by_jackknife, _by_gradients),
+    "block": _with_samples(_blocks),
+    "bernoulli": _with_samples(_copies),
     "interaction-screening": _site_by_site(screening),
     "ratio-matching": _site_by_site(squared_ratio),
-    "contrastive-divergence": Estimator(_likelihood, _by_information, _by_chains),
-    "maximum-likelihood": Estimator(_likelihood, _by_information, _by_gradients),
+    "contrastive-divergence": Estimator(_by_chains, _by_information),
+    "maximum-likelihood": Estimator(_by_gradients(lambda _, spins: NegativeLogLikelihood(spins)), _by_information),
 }
 """every estimator except `auto`, which means one of them"""

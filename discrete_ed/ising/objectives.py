@@ -64,7 +64,11 @@ class SiteObjective:
 
 
 def log_logistic(m: Array) -> tuple[Array, Array, Array]:
-    """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975."""
+    """`φ(m) = log(1 + e^{−2m})`: pseudo-likelihood, which is exact single-site energy discrepancy; Besag 1975.
+
+    `PseudoLikelihoodFit` computes the same loss for the search for edges, from rows of spins instead of rows of samples
+    and with `expit`; both formulas stay, since the last digits of couplings depend on each.
+    """
     small = np.exp(-2 * np.abs(m))
     both = 1 + small
     tanh = np.copysign((1 - small) / both, m)
@@ -102,9 +106,7 @@ class BlockDiscrepancy:
     epsilon: float
 
     @classmethod
-    def sampled(
-        cls, spins: Array, rng: np.random.Generator, *, size: int = 6, epsilon: float = 0.1
-    ) -> BlockDiscrepancy:
+    def sampled(cls, spins: Array, rng: np.random.Generator, *, epsilon: float, size: int = 6) -> BlockDiscrepancy:
         """Divide the spins of each sample at random into blocks, once, so that the objective is deterministic.
 
         Up to `k − 1` spins of a sample are in no block; which ones differs from sample to sample.
@@ -153,7 +155,7 @@ class BernoulliDiscrepancy:
 
     @classmethod
     def sampled(
-        cls, spins: Array, rng: np.random.Generator, *, epsilon: float = 0.01, m: int = 32, w: float = 1.0
+        cls, spins: Array, rng: np.random.Generator, *, epsilon: float, m: int = 32, w: float = 1.0
     ) -> BernoulliDiscrepancy:
         """Sample the flips of `y = s + ξ` and `s' = y + ξ'` for every sample and copy."""
         from discrete_ed.ising.flips import sample_flips

@@ -79,6 +79,10 @@ class SpinColumns:
 class PseudoLikelihoodFit:
     """Parameters of a support, with the pseudo-likelihood of the data there and its derivatives.
 
+    The loss is that of `objectives.SiteObjective` with `log_logistic`. It has a formula of its own because the search
+    for edges needs arrays `(D, N)`, in which the neighbours of a spin are contiguous rows, and needs only the
+    probability of the opposite spin, from which all derivatives follow.
+
     Args:
         columns: the data.
         support: which parameters are free.

@@ -12,9 +12,9 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.penalties import Free, Lasso, Penalty, Zero
+from discrete_ed.ising.penalties import Lasso, Penalty
 from discrete_ed.ising.pseudo_likelihood import fields_given_couplings
-from discrete_ed.ising.selection import HeldOutChoice, choose_penalty, reliability
+from discrete_ed.ising.selection import PENALTIES, choose_penalty, reliability
 from discrete_ed.ising.table_checks import check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
 
@@ -130,11 +130,12 @@ def recover_couplings(
     names = names or [f"x{i}" for i in range(1, d + 1)]
     progress = callback or (lambda _: None)
     chosen = ConfiguredEstimator(resolve_estimator(estimator, d), settings or EstimatorSettings(), fields, seed)
-    choice = _choose(chosen, spins, penalty, progress)
+    rule = PENALTIES[penalty]
+    choice = choose_penalty(chosen, spins, rule, progress)
     progress(f"fit all samples: {choice.penalty}")
     found = choice.penalty.estimate(chosen, spins, choice.support)
     agreement = 1.0
-    if penalty == "auto" and found.couplings.any():
+    if rule.tests_halves and found.couplings.any():
         progress("compare the two halves of the samples")
         agreement = reliability(chosen, choice.penalty, spins)
     shrinkage = min(1.0, max(0.0, 2 * agreement))
@@ -142,7 +143,7 @@ def recover_couplings(
     errors = chosen.errors(spins, found)
     couplings, coupling_errors = found.couplings, errors.couplings
     common = None
-    if penalty == "common" and couplings.any():
+    if rule.has_common_law and couplings.any():
         law = common_law(couplings, coupling_errors)
         couplings, coupling_errors, common = law.couplings, law.errors, (law.mean, law.sd)
     if shrinkage < 1:
@@ -167,22 +168,6 @@ def recover_couplings(
         shrinkage=shrinkage,
         common=common,
         warnings=tuple(warnings),
-    )
-
-
-def _choose(
-    estimator: ConfiguredEstimator, spins: Array, penalty: PenaltyName, callback: Callable[[str], None]
-) -> HeldOutChoice:
-    """The penalty to use: the one that was requested, or the choice of held-out samples."""
-    if penalty in ("none", "zero"):
-        return HeldOutChoice(Free() if penalty == "none" else Zero(), losses={}, support=None)
-    return choose_penalty(
-        estimator,
-        spins,
-        with_zero=penalty == "auto",
-        with_refit=penalty != "l1",
-        with_lasso=penalty in ("auto", "l1"),
-        callback=callback,
     )
 
 

@@ -11,8 +11,9 @@ from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.objectives import log_logistic, margins
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.penalties import Lasso, Penalty, Refit, Zero
+from discrete_ed.ising.penalties import Free, Lasso, Penalty, Refit, Zero
 from discrete_ed.ising.pseudo_likelihood import SpinColumns
+from discrete_ed.names import PenaltyName
 
 PRICES = (17.0, 12.0, 8.0)
 """candidates for the decrease of the loss that a pair must achieve to be selected; held-out data choose between them
@@ -24,6 +25,32 @@ STRENGTHS = (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)
 """candidates for λ of L1 in units of the largest gradient expected from noise alone, `√(log(pairs) / N)`"""
 LASSO_SIZE = 3e8
 """largest samples × spins² for which L1 is tried if there are other candidates"""
+
+
+@dataclass(frozen=True)
+class PenaltyRule:
+    """What the name of a penalty stands for: either one penalty, or candidates between which held-out data choose."""
+
+    fixed: Penalty | None = None
+    """the penalty, if no other is tried"""
+    tries_zero: bool = False
+    tries_refit: bool = False
+    tries_lasso: bool = False
+    tests_halves: bool = False
+    """whether two halves of the samples are compared, and couplings on which they disagree are shrunk"""
+    has_common_law: bool = False
+    """whether the couplings of all edges are taken as samples of one normal law, whose mean and spread are learned"""
+
+
+PENALTIES: dict[PenaltyName, PenaltyRule] = {
+    "auto": PenaltyRule(tries_zero=True, tries_refit=True, tries_lasso=True, tests_halves=True),
+    "refit": PenaltyRule(tries_refit=True),
+    "l1": PenaltyRule(tries_lasso=True),
+    "common": PenaltyRule(tries_refit=True, has_common_law=True),
+    "none": PenaltyRule(Free()),
+    "zero": PenaltyRule(Zero()),
+}
+"""for each name that `recover_couplings` and the command line offer, what it stands for"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +65,11 @@ class HeldOutChoice:
 
 
 def choose_penalty(
-    estimator: ConfiguredEstimator,
-    spins: Array,
-    *,
-    with_zero: bool,
-    with_refit: bool,
-    with_lasso: bool,
-    callback: Callable[[str], None],
+    estimator: ConfiguredEstimator, spins: Array, rule: PenaltyRule, callback: Callable[[str], None]
 ) -> HeldOutChoice:
-    """The candidate that predicts a held-out fifth of the samples best, single spins given all others.
+    """The fixed penalty of a rule, or its candidate that predicts a held-out fifth of the samples best.
+
+    A candidate predicts single spins given all others.
 
     Candidates of one kind are tried in the order of falling prices or strengths, until one
     predicts worse than the one before. If L1 is best, the best refit is chosen instead, or else the largest λ, provided
@@ -54,9 +77,11 @@ def choose_penalty(
     advantage that may be due to chance.
 
     Args:
-        with_zero, with_refit, with_lasso: which candidates are tried.
+        rule: an entry of `PENALTIES`.
         callback: called with a message before each candidate that takes long.
     """
+    if rule.fixed is not None:
+        return HeldOutChoice(rule.fixed, losses={}, support=None)
     n, d = spins.shape
     order = np.random.default_rng(estimator.seed).permutation(n)
     kept, held = spins[order[n // 5 :]], spins[order[: n // 5]]
@@ -67,10 +92,10 @@ def choose_penalty(
         losses[penalty] = log_logistic(margins(held, parameters))[0].sum(1)
         return float(losses[penalty].mean())
 
-    if with_zero:
+    if rule.tries_zero:
         held_out_loss(Zero(), Zero().estimate(estimator, kept))
     columns, fit, before = SpinColumns.of(kept), None, np.inf
-    for price in PRICES if with_refit else ():
+    for price in PRICES if rule.tries_refit else ():
         callback(f"select pairs, price {price:g}")
         fit = search_edges(columns, estimator.with_fields, price, fit)
         supports[Refit(price)] = fit.support
@@ -78,7 +103,7 @@ def choose_penalty(
         if loss > before:
             break
         before = loss
-    if with_lasso and (n * d * d <= LASSO_SIZE or not with_refit):
+    if rule.tries_lasso and (n * d * d <= LASSO_SIZE or not rule.tries_refit):
         before, found = np.inf, Parameters.zeros(d)
         for strength in _strengths(kept):
             lasso = Lasso(strength)

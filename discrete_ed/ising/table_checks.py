@@ -23,16 +23,21 @@ def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name
     check_states(bits.float() if bits.dtype == torch.uint8 else bits, name=name)
     if bits.ndim != 2 or bits.shape[0] < 10 or bits.shape[1] < 2:
         raise InputError(f"{name}: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}")
-    for option, value, known in (("estimator", estimator, EstimatorName), ("penalty", penalty, PenaltyName)):
-        if value not in get_args(known):
-            raise InputError(f"{option}: expected one of {', '.join(get_args(known))}, got {value!r}")
     d = bits.shape[1]
-    if estimator == "maximum-likelihood" and d > ENUMERABLE_BITS:
-        raise InputError(f"estimator: expected at most {ENUMERABLE_BITS} spins for maximum-likelihood, got {d}")
+    check_estimator(estimator, penalty, d)
     spins: Array = 2 * bits.double().cpu().numpy() - 1
     if constant_columns(spins).all():
         raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")
     return spins
+
+
+def check_estimator(estimator: str, penalty: str, spins: int) -> None:
+    """Refuse an unknown estimator or penalty, and maximum likelihood of too many spins to enumerate their states."""
+    for option, value, known in (("estimator", estimator, EstimatorName), ("penalty", penalty, PenaltyName)):
+        if value not in get_args(known):
+            raise InputError(f"{option}: expected one of {', '.join(get_args(known))}, got {value!r}")
+    if estimator == "maximum-likelihood" and spins > ENUMERABLE_BITS:
+        raise InputError(f"estimator: expected at most {ENUMERABLE_BITS} spins for maximum-likelihood, got {spins}")
 
 
 def pair_counts(spins: Array, pairs: Array) -> Array:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
-from types import UnionType
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import IO, TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from discrete_ed.energies import Energy
 from discrete_ed.energies.saving import save_energy
 from discrete_ed.errors import InputError
-from discrete_ed.jobs.options import ResumableConfig, changed_options, options_in_effect
+from discrete_ed.jobs.environment import environment
+from discrete_ed.jobs.inputs import expect_unchanged, sha256
+from discrete_ed.jobs.options import ResumableConfig, options_in_effect
 from discrete_ed.jobs.page import PageFigure
 from discrete_ed.jobs.style import page_figure
 from discrete_ed.runtime.checkpoints import Checkpoints
@@ -33,12 +31,9 @@ from discrete_ed.runtime.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# names of the files and folders in a run folder, and packages whose versions env.json records
-PACKAGES = ("discrete-ed", "torch", "torch-geometric", "networkx", "numpy", "scipy")
+# names of the files and folders in a run folder
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
 ENVIRONMENT = "env.json"
-
-AnyConfig = TypeVar("AnyConfig", bound=ResumableConfig)
 
 
 class RunFolder:
@@ -54,7 +49,7 @@ class RunFolder:
             if another run has claimed that name.
         job: name of the job.
         label: what distinguishes this run from others of the job, such as the name of the data.
-        config: the job's configuration, a dataclass; see `resumed`.
+        config: the job's configuration, see `resume.resumed`.
         inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run is
             resumed only if they are unchanged.
         facts: what conditions on options are about besides other options; see `options_in_effect`.
@@ -72,19 +67,18 @@ class RunFolder:
         inputs: Iterable[Path] = (),
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        resume = config.resume
         self.writes = ranks().rank == 0
         self._logged = 0
-        if resume is not None:
-            self.path = Path(text_from_first(str(resume)))
-            _expect_unchanged(self.path / INPUTS, _sha256(inputs))
+        if config.resume is not None:
+            self.path = Path(text_from_first(str(config.resume)))
+            expect_unchanged(self.path / INPUTS, sha256(inputs))
             return
-        hashes = _sha256(inputs) if self.writes else {}
+        hashes = sha256(inputs) if self.writes else {}
         usual = Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = Path(text_from_first(str(_claim_folder(out, usual)) if self.writes else ""))
         if not self.writes:
             return
-        self.write_json(ENVIRONMENT, _environment())
+        self.write_json(ENVIRONMENT, environment())
         if hashes:
             self.write_json(INPUTS, hashes)
         self.write_json(CONFIG, {"job": job, **options_in_effect(config, **(facts or {}))})
@@ -201,37 +195,6 @@ class RunFolder:
         self._logged = state["logged"]
 
 
-def resumed(config: AnyConfig, job: str) -> AnyConfig:
-    """The configuration of the run in `config.resume`, read from its `config.json`; without `resume`, `config` itself.
-
-    Raises:
-        InputError: another option was given as well, the folder holds no unfinished run of the job, or its
-            `config.json` doesn't hold options of the job.
-    """
-    if config.resume is None:
-        return config
-    others = [name for name in changed_options(config) if name != "resume"]
-    if others:
-        raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(others)}")
-    path = config.resume / CONFIG
-    try:
-        record = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"resume: expected the folder of a run, but {path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"resume: expected the configuration of a run in {path}, got no JSON") from None
-    if not isinstance(record, dict) or record.get("job") != job:
-        raise InputError(f"resume: expected a run of {job}, but {path} is of another job")
-    if (config.resume / RESULT).exists():
-        raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
-    hints = get_type_hints(type(config), include_extras=True)
-    unknown = record.keys() - hints.keys() - {"job"}
-    if unknown:
-        raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
-    options = {name: _as_type(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
-    return type(config)(**{**options, "resume": config.resume})
-
-
 def _claim_folder(out: Path | None, usual: Path) -> Path:
     """A folder that only this run uses, even if other runs claim folders at the same time."""
     names = (usual if k == 1 else usual.with_name(f"{usual.name}-{k}") for k in count(1))
@@ -256,75 +219,3 @@ def _is_new(make: Callable[[], None]) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _sha256(inputs: Iterable[Path]) -> dict[str, str]:
-    hashes = {}
-    for path in inputs:
-        try:
-            with path.open("rb") as file:
-                hashes[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InputError(f"{path}: expected a readable file, but {error.strerror or error}") from None
-    return hashes
-
-
-def _expect_unchanged(path: Path, current: dict[str, str]) -> None:
-    """Refuse inputs that differ from those listed in `inputs.json`; a run without inputs has no such file."""
-    try:
-        before = json.loads(path.read_bytes()) if path.exists() else {}
-        changed = sorted(file for file in current.keys() | before.keys() if current.get(file) != before.get(file))
-    except (OSError, ValueError, RecursionError, AttributeError):  # AttributeError: JSON, but no object
-        raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
-    if changed:
-        raise InputError(f"resume: expected unchanged inputs, but {changed[0]} was changed since the run began")
-
-
-def _as_type(value: Any, hint: Any, where: str) -> Any:
-    """A value of a JSON file, converted to the option's type; only values that the command line accepts pass."""
-    kind, inner = get_origin(hint), get_args(hint)
-    if kind in (Union, UnionType):
-        for choice in inner:
-            try:
-                return _as_type(value, choice, where)
-            except InputError:
-                continue
-    elif kind is Literal:
-        if value in inner:
-            return value
-    elif kind is Annotated:
-        return _as_type(value, inner[0], where)
-    elif kind is tuple and isinstance(value, list):
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-        if len(kinds) == len(value):
-            return tuple(_as_type(item, each, where) for item, each in zip(value, kinds, strict=True))
-    elif hint is float and type(value) is int:
-        return float(value)
-    elif hint is Path and isinstance(value, str):
-        return Path(value)
-    elif type(value) is hint:
-        return value
-    raise InputError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {str(value)[:60]}")
-
-
-def _environment() -> dict[str, Any]:
-    import torch
-
-    return {
-        "command": sys.argv,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "packages": {name: _version(name) for name in PACKAGES},
-    }
-
-
-def _version(package: str) -> str | None:
-    """The version of a package, or None if it isn't installed; nothing is imported."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -11,7 +11,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.parameters import Parameters
 from discrete_ed.lattices.builders import lattice
 from discrete_ed.lattices.sampling import Callback, SampledStates, sample_ising
-from discrete_ed.likelihood.torus import MAX_SAMPLED
+from discrete_ed.names import TORUS_SIDE
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def known_lattice(
     >>> known_lattice(4, sigma=0.2).label
     '4x4'
     """
-    torus = (side, side if dimension == 2 else 1) if dimension <= 2 and side <= MAX_SAMPLED else None
+    torus = (side, side if dimension == 2 else 1) if dimension <= 2 and side <= TORUS_SIDE else None
     graph = lattice(side, dimension, periodic=periodic)
     return KnownModel(
         IsingEnergy.from_graph(graph, 2 * sigma, field), "x".join([str(side)] * dimension), sigma, field, torus

@@ -13,8 +13,8 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood import log_law
-from discrete_ed.likelihood.torus import MAX_SAMPLED, torus_sample
-from discrete_ed.names import SMALL_BITS
+from discrete_ed.likelihood.torus import torus_sample
+from discrete_ed.names import SMALL_BITS, TORUS_SIDE
 from discrete_ed.samplers import (
     GibbsSweep,
     Kernel,
@@ -85,7 +85,7 @@ def sample_ising(
         step_callback = None if callback is None else _with_total(callback, sweeps)
         x = sample(GibbsSweep(), Exact(energy), start, sweeps, generator=generator, callback=step_callback)
         return SampledStates(x, f"{sweeps} sweeps of single spins from random states")
-    if torus is not None and min(torus) <= MAX_SAMPLED:
+    if torus is not None and min(torus) <= TORUS_SIDE:
         return SampledStates(torus_sample(energy, count, torus, generator=generator), "exact, by transfer matrices")
     if d <= SMALL_BITS:
         law = log_law(energy).detach().double().exp()

@@ -13,10 +13,10 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import check_kind
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.enumeration import number
+from discrete_ed.names import TORUS_SIDE
 from discrete_ed.states import enumerate_states, to_spins
 
 MAX_RING = 12  # the shorter side of a torus; its transfer matrix takes 4^12 float64, 134 megabytes
-MAX_SAMPLED = 10  # the same for sampling, which keeps a matrix for every row
 BLOCK = 2**12  # number of samples made at once
 
 
@@ -123,7 +123,7 @@ def torus_sample(
     """
     if count < 0:
         raise InputError(f"count: expected at least 0, got {count}")
-    lattice = _Rows(energy, shape, MAX_SAMPLED)
+    lattice = _Rows(energy, shape, TORUS_SIDE)  # sampling keeps a matrix for every row
     *until, closed = lattice.log_weights()
     x = torch.empty(count, shape[0] * shape[1], dtype=energy.fields.dtype)
     for start in range(0, count, BLOCK):

@@ -129,7 +129,7 @@ def test_a_block_is_energy_discrepancy_over_its_states():
 
 
 def test_each_samples_spins_are_cut_into_blocks_with_few_left_over():
-    blocks = BlockDiscrepancy.sampled(np.ones((200, 11)), np.random.default_rng(0), size=4).blocks
+    blocks = BlockDiscrepancy.sampled(np.ones((200, 11)), np.random.default_rng(0), epsilon=0.1, size=4).blocks
     assert blocks.shape == (200, 2, 4)
     assert all(len(set(sample.ravel())) == 8 for sample in blocks)
     assert np.bincount(blocks.ravel(), minlength=11) == pytest.approx(200 * 8 / 11, abs=4 * np.sqrt(200 * 8 * 3) / 11)
@@ -198,4 +198,4 @@ def test_the_loss_of_copies_falls_to_its_least_value_where_data_can_be_told_from
     assert objective.least == pytest.approx(np.log(0.5))
     assert strong.value >= objective.least
     assert objective(Parameters.zeros(D)).value > objective.least + 0.5
-    assert BernoulliDiscrepancy.sampled(spins, np.random.default_rng(0), w=0.0).least == -np.inf
+    assert BernoulliDiscrepancy.sampled(spins, np.random.default_rng(0), epsilon=0.5, w=0.0).least == -np.inf

@@ -22,7 +22,6 @@ from discrete_ed import (
 from discrete_ed.ising import EstimatorSettings, Support, pair_counts
 from discrete_ed.ising.bounds import fisher_information
 from discrete_ed.ising.empirical_bayes import common_law
-from discrete_ed.ising.estimators import ESTIMATORS
 from discrete_ed.ising.selection import is_tied
 from discrete_ed.names import EstimatorName as Estimator
 from discrete_ed.names import PenaltyName as Penalty
@@ -50,10 +49,6 @@ def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatc
     assert (found.standard_errors[edge] > 0.005).all()
     assert (np.abs(found.couplings - true)[edge] < 5 * found.standard_errors[edge]).all()
     assert (found.field_errors > 0.005).all()
-
-
-def test_every_estimator_that_the_command_line_offers_has_an_entry():
-    assert {*ESTIMATORS, "auto"} == set(get_args(Estimator))
 
 
 @pytest.mark.parametrize("penalty", get_args(Penalty))

@@ -53,7 +53,7 @@ def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epsilon": 0.0}, {"side": 2}, {"steps": 0}, {"learning_rate": 0.0}, {"sigma": -1.0}]
+    "wrong", [{"epsilon": 0.0}, {"side": 2}, {"side": 11}, {"steps": 0}, {"learning_rate": 0.0}, {"sigma": -1.0}]
 )
 def test_bad_settings_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

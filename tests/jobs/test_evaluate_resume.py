@@ -18,7 +18,8 @@ from discrete_ed.jobs.evaluate import report
 from discrete_ed.jobs.evaluate import run as evaluate
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime import files as checkpoint_files
 
 FORMS = {

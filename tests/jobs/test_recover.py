@@ -176,6 +176,14 @@ def test_attributes_that_are_no_numbers_are_one_line(tmp_path, capsys, attribute
     assert not (tmp_path / "run").exists()
 
 
+def test_too_many_spins_for_maximum_likelihood_are_refused_before_a_folder_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("discrete_ed.lattices.known_models.sample_ising", None)  # nothing is sampled either
+    with pytest.raises(SystemExit, match="2"):
+        run("--side", "5", "--estimator", "maximum-likelihood", "--out", str(tmp_path / "run"))
+    assert "estimator: expected at most 20 spins for maximum-likelihood, got 25" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def table_of(tmp_path, name="birds.csv") -> tuple[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     x = torus_sample(IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.2), 1500, (5, 1), generator=generator).int()

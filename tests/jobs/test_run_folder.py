@@ -13,7 +13,8 @@ from discrete_ed import InputError
 from discrete_ed.jobs import run_folder
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 
 
 @pytest.mark.parametrize(

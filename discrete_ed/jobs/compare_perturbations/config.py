@@ -8,6 +8,7 @@ from typing import Annotated
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, expect
+from discrete_ed.names import TORUS_SIDE
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ComparePerturbationsConfig(ResumableConfig):
     """
 
     side: int = 10
-    """side of the periodic square lattice, 3 to 12"""
+    """side of the periodic square lattice, 3 to 10"""
     sigma: float = 0.2
     """σ, coupling in the published convention, log p = σ sᵀAs; at least 0; the infinite lattice is critical at
     0.2203"""
@@ -52,8 +53,8 @@ class ComparePerturbationsConfig(ResumableConfig):
     """run folder, which must be new or empty; by default runs/compare-perturbations/SIZE-TIME"""
 
     def __post_init__(self) -> None:
-        if not 3 <= self.side <= 12:
-            raise InputError(f"side: expected 3 to 12, got {self.side}")
+        if not 3 <= self.side <= TORUS_SIDE:
+            raise InputError(f"side: expected 3 to {TORUS_SIDE}, got {self.side}")
         expect(self, "at least 100", "samples", "probe", low=100)
         expect(self, "at least 1", "m", "steps", "batch", low=1)
         expect(self, "at least 0", "sigma", "error", low=0)

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.jobs.compare_perturbations import report
 from discrete_ed.jobs.compare_perturbations.config import ComparePerturbationsConfig
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import lattice
 from discrete_ed.likelihood.torus import torus_sample

@@ -16,7 +16,8 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.continuous import report
 from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.jobs.options import refuse_options_without_effect, reported_options
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.theory.continuous.gaussian_grid import gaussian_grid
 from discrete_ed.theory.continuous.latent_images import latent_images

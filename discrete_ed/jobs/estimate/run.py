@@ -25,7 +25,8 @@ from discrete_ed.jobs.estimate import report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import training_progress
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.runtime.distributed import pick_device, rank_seed
 from discrete_ed.samplers import suitable_kernel

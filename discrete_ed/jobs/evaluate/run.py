@@ -16,7 +16,8 @@ from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.phases import compute_phase
 from discrete_ed.jobs.evaluate import report, tables
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime.distributed import ranks
 from discrete_ed.runtime.files import write_atomically
 

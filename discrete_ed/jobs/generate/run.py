@@ -24,7 +24,8 @@ from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.report import write_report
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import training_progress
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime.distributed import pick_device, rank_seed
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 

@@ -8,10 +8,7 @@ from typing import Annotated, Literal
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
-from discrete_ed.names import EstimatorName, PenaltyName
-
-MAX_SIDE = 10
-"""side of the largest torus that transfer matrices can sample exactly"""
+from discrete_ed.names import TORUS_SIDE, EstimatorName, PenaltyName
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class IsingTablesConfig(ResumableConfig):
         expect(self, "at least 10", "samples", low=10)
         expect(self, "at least 1", "seeds", low=1)
         check_seed(self.seed)
-        if not 2 <= self.side <= MAX_SIDE:
-            raise InputError(f"side: expected 2 to {MAX_SIDE}, got {self.side}")
+        if not 2 <= self.side <= TORUS_SIDE:
+            raise InputError(f"side: expected 2 to {TORUS_SIDE}, got {self.side}")
         if not abs(self.sigma) < 10:
             raise InputError(f"sigma: expected a number between -10 and 10, got {self.sigma}")

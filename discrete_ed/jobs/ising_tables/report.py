@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from discrete_ed.ising.bounds import BOUND_STATES
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 
@@ -101,7 +102,7 @@ def limits_table(
     )
     note = (
         f"{side}×{side} torus, σ = {sigma:g}; root mean square over {seeds} seeds and sd of their ratios; Fisher "
-        "information from 20,000 (all pairs, by wave vectors) and 100,000 exact samples; an edge that wasn't selected "
-        "counts as an interval that misses the truth."
+        f"information from {BOUND_STATES:,} (all pairs, by wave vectors) and 100,000 exact samples; an edge that "
+        "wasn't selected counts as an interval that misses the truth."
     )
     return table, note

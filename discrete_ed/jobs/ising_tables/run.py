@@ -21,6 +21,7 @@ from discrete_ed.ising import (
     neg_log_rmse,
     recover_couplings,
 )
+from discrete_ed.ising.bounds import BOUND_STATES
 from discrete_ed.ising.comparison import rmse
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import (
@@ -33,7 +34,8 @@ from discrete_ed.ising.objectives import (
 from discrete_ed.jobs.ising_tables.config import IsingTablesConfig
 from discrete_ed.jobs.ising_tables.report import Table, bias_table, limits_table, published_table, write_table
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.lattices import KnownModel, known_lattice
 from discrete_ed.names import EstimatorName, PenaltyName
 
@@ -106,7 +108,7 @@ def published(config: IsingTablesConfig, folder: RunFolder) -> tuple[Table, str]
             model = known_lattice(side, sigma=sigma)
             true = model.parameters.couplings
             zeros.append(neg_log_rmse(np.zeros_like(true), true))
-            many = spins_of(model, 20_000, config.seed + BOUND_SEED)
+            many = spins_of(model, BOUND_STATES, config.seed + BOUND_SEED)
             bound = cramer_rao(many, edges_of(model), config.samples, with_fields=False)
             bounds.append(-float(np.log(bound / 2)))
             for row in rows:
@@ -197,7 +199,7 @@ def limits(config: IsingTablesConfig, folder: RunFolder) -> tuple[Table, str]:
 
     seeds = range(config.seed, config.seed + config.seeds)
     many = spins_of(model, 100_000, config.seed + BOUND_SEED)
-    all_pairs = cramer_rao_all_pairs(many[:20_000], (side, side), LIMIT_SAMPLES)
+    all_pairs = cramer_rao_all_pairs(many[:BOUND_STATES], (side, side), LIMIT_SAMPLES)
     known_edges = cramer_rao(many, edges, LIMIT_SAMPLES, with_fields=False)
     names = ("all pairs free", "edges selected; known")
     measured = {

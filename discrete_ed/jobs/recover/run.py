@@ -22,6 +22,7 @@ from discrete_ed.ising import (
     GoodnessOfFit,
     Recovery,
     bound_for_edges,
+    check_estimator,
     check_samples,
     compare_with_truth,
     goodness_of_fit,
@@ -34,7 +35,8 @@ from discrete_ed.jobs.options import changed_options, refuse_options_without_eff
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.recover.files import write_couplings, write_edges, write_fields, write_matrix, write_network
 from discrete_ed.jobs.recover.report import report_known_model, report_table
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.lattices import KnownModel, known_graph, known_lattice, known_random_graph, sample_ising
 from discrete_ed.lattices.sampling import Callback
 from discrete_ed.names import SMALL_BITS
@@ -119,6 +121,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     known = known_model(config)
     truth, fields = known.parameters, bool(known.parameters.fields.any())
     spins = len(truth.fields)
+    check_estimator(config.estimator, config.penalty, spins)  # before the run folder is made
     config = resolved_options(config, spins)
     inputs = [] if config.graph is None else graph_files(config.graph)
     label = known.label if known.sigma is None else f"{known.label}-{known.sigma:g}"

@@ -20,7 +20,8 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.run_folder import RunFolder, resumed
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.sample.figures import mixing
 from discrete_ed.jobs.sample.report import summary_of, table_of

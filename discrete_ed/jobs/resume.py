@@ -1,0 +1,72 @@
+"""Resuming a run: its options are read from the `config.json` of its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from discrete_ed.errors import InputError
+from discrete_ed.jobs.options import ResumableConfig, changed_options
+from discrete_ed.jobs.run_folder import CONFIG, RESULT
+
+AnyConfig = TypeVar("AnyConfig", bound=ResumableConfig)
+
+
+def resumed(config: AnyConfig, job: str) -> AnyConfig:
+    """The configuration of the run in `config.resume`, read from its `config.json`; without `resume`, `config` itself.
+
+    Raises:
+        InputError: another option was given as well, the folder holds no unfinished run of the job, or its
+            `config.json` doesn't hold options of the job.
+    """
+    if config.resume is None:
+        return config
+    others = [name for name in changed_options(config) if name != "resume"]
+    if others:
+        raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(others)}")
+    path = config.resume / CONFIG
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"resume: expected the folder of a run, but {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"resume: expected the configuration of a run in {path}, got no JSON") from None
+    if not isinstance(record, dict) or record.get("job") != job:
+        raise InputError(f"resume: expected a run of {job}, but {path} is of another job")
+    if (config.resume / RESULT).exists():
+        raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
+    hints = get_type_hints(type(config), include_extras=True)
+    unknown = record.keys() - hints.keys() - {"job"}
+    if unknown:
+        raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
+    options = {name: _typed(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
+    return type(config)(**{**options, "resume": config.resume})
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """A value of a JSON file, converted to the option's type; only values that the command line accepts pass."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind in (Union, UnionType):
+        for choice in inner:
+            try:
+                return _typed(value, choice, where)
+            except InputError:
+                continue
+    elif kind is Literal:
+        if value in inner:
+            return value
+    elif kind is Annotated:
+        return _typed(value, inner[0], where)
+    elif kind is tuple and isinstance(value, list):
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        if len(kinds) == len(value):
+            return tuple(_typed(item, each, where) for item, each in zip(value, kinds, strict=True))
+    elif hint is float and type(value) is int:
+        return float(value)
+    elif hint is Path and isinstance(value, str):
+        return Path(value)
+    elif type(value) is hint:
+        return value
+    raise InputError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {str(value)[:60]}")
