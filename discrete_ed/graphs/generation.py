@@ -83,7 +83,12 @@ def graph_loss(
 
 @dataclass(frozen=True, eq=False)
 class GeneratedGraphs:
-    """Sampled graphs, with a trace of the chains that sampled them."""
+    """Sampled graphs, with a trace of the chains that sampled them.
+
+    >>> generated = GeneratedGraphs(torch.tensor([[1, 1, 1]]), mean_energy=(), acceptance=())
+    >>> generated.graphs()[0].edges
+    EdgeView([(0, 1)])
+    """
 
     states: Tensor
     """the bits of the graphs, `(count, D)`"""
