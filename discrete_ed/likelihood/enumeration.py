@@ -36,7 +36,12 @@ def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
 
 
 class Moments(NamedTuple):
-    """First and second moments of a law over bits, float64."""
+    """First and second moments of a law over bits, float64.
+
+    >>> from discrete_ed import IsingEnergy
+    >>> moments(IsingEnergy(2)).marginals.tolist()
+    [0.5, 0.5]
+    """
 
     marginals: Tensor
     """`p(x_i = 1)`, `(D,)`"""

@@ -102,7 +102,12 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
 
 @dataclass(frozen=True)
 class TwoSampleTest:
-    """An estimate of MMD², with its values for permuted and for resampled sets."""
+    """An estimate of MMD², with its values for permuted and for resampled sets.
+
+    >>> test = TwoSampleTest(0.3, permuted=np.array([0.0, 0.1, 0.4]), resampled=np.array([]))
+    >>> test.p_value, test.interval
+    (0.5, None)
+    """
 
     observed: float
     """the estimate for the two sets as they are"""
@@ -203,6 +208,11 @@ def two_sample_test(
 
     Source: Arcones and Giné 1992, Annals of Statistics 20, 655–674 (why `L` and `Q` need different treatment); `a` is
     derived here from the variance of a two-sample U-statistic.
+
+    >>> from discrete_ed import FeatureKernel
+    >>> test = two_sample_test(np.zeros((9, 1)), np.ones((9, 1)), FeatureKernel("l2", sigma=1.0), permutations=99)
+    >>> test.p_value < 0.05
+    True
     """
     m, n = len(x), len(y)
     rows, place = merge(x, y)

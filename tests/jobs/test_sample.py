@@ -231,6 +231,9 @@ def test_a_sampler_from_outside_shows_in_the_result_and_the_diagnostics(saved, t
     assert result["ess_per_evaluation"] == pytest.approx(result["energy_ess_bulk"] / (2 * 10 * 500 * 8))
     with np.load(tmp_path / "run" / "samples.npz", allow_pickle=False) as sampled:
         assert sampled["bits"][:, -1].mean(0) == pytest.approx([0.5, 1.0, 0.269], abs=0.1)
+    options = ["--chains", "4", "--steps", "8", "--warmup", "2", "--out", str(tmp_path / "by-name")]
+    run_job("sample", [str(saved / "coins"), "--kernel", "two-flips", *options])
+    assert json.loads((tmp_path / "by-name" / "result.json").read_text())["kernel"] == "TwoFlips()"
     with pytest.raises(InputError, match=r"kernel: expected auto or one of gibbs, .*, two-flips, got 'three-flips'"):
         sampling.run(replace(config, kernel="three-flips", out=tmp_path / "other"))
     assert not (tmp_path / "other").exists()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from discrete_ed.errors import check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
 from discrete_ed.names import KernelName
+
+KERNEL_HELP = (
+    f"the transition kernel of the chains: {', '.join(get_args(KernelName))}, or a name that your program added to "
+    "discrete_ed.KERNELS. auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, and gibbs-with-gradients for "
+    "other energies"
+)
 
 
 @dataclass(frozen=True)
@@ -29,9 +35,7 @@ class SampleConfig(ResumableConfig):
 
     energy: Positional[Path | None] = None
     """folder of a saved energy, such as the checkpoint of a run of another job"""
-    kernel: KernelName = "auto"
-    """the transition kernel of the chains; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, and
-    gibbs-with-gradients for other energies"""
+    kernel: Annotated[str, arg(help=KERNEL_HELP, metavar="NAME")] = "auto"
     chains: int = 16
     """number of chains, each started at different random bits"""
     steps: int = 1000
