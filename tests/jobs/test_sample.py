@@ -137,7 +137,7 @@ def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
     ("arguments", "message"),
     [
         (["rbm", "--kernel", "swendsen-wang"], "clusters expected an IsingEnergy, got RBMEnergy"),
-        (["mlp", "--nodes", "3"], "nodes: expected none, since MLPEnergy is no energy of graphs"),
+        (["mlp", "--nodes", "3"], "nodes: expected none, since MLPEnergy has no graphs as states"),
         (["graph", "--nodes", "9"], "nodes: expected at most 4"),
         (["nothing"], "expected a saved energy, but"),
         (["ising", "--device", "abacus"], "device: expected cpu"),
@@ -232,7 +232,7 @@ def test_without_an_energy_there_is_one_line(capsys):
         run_job("sample", [])
     assert stop.value.code == 2
     assert capsys.readouterr().err == (
-        "error: energy: expected the folder of a saved energy, or --resume with that of a run, got none\n"
+        "error: energy: expected the folder of a saved energy, or --resume with a run folder, got none\n"
     )
 
 
