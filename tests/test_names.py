@@ -8,14 +8,16 @@ import sys
 from collections.abc import Collection
 from typing import get_args
 
+import networkx as nx
 import pytest
 import torch
 
-from discrete_ed import Block, InputError, density_energy, density_loss, names
+from discrete_ed import Block, GraphEnergy, InputError, density_energy, density_loss, graphs_to_states, names
 from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
+from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
 from discrete_ed.ising import ESTIMATORS, EstimatorSettings
@@ -34,6 +36,12 @@ def accepted(make, offered: Collection[str]) -> list[str]:
     return [*offered]
 
 
+def start(name: str) -> None:
+    """Starts are known to `initial_graphs`."""
+    states = graphs_to_states([nx.path_graph(3)])
+    initial_graphs(GraphEnergy(3, width=2, layers=1), states, 2, start=name)
+
+
 REGISTRIES = {  # what the command line offers, and the names that the library knows
     "KernelName": lambda _: ["auto", *KERNELS],
     "EstimatorName": lambda _: ["auto", *ESTIMATORS],
@@ -44,6 +52,7 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "NetworkName": lambda offered: accepted(lambda name: NetworkEnergy(4, name, width=2, shape=(2, 2)), offered),
     "LossName": lambda offered: [*LOSSES, *accepted(density_loss, offered)],
     "PerturbationName": lambda _: [*PERTURBATIONS],
+    "StartName": lambda offered: accepted(start, offered),
 }
 
 

@@ -244,7 +244,7 @@ def test_without_an_energy_there_is_one_line(capsys):
         run_job("sample", [])
     assert stop.value.code == 2
     assert capsys.readouterr().err == (
-        "error: energy: expected the folder of a saved energy, or --resume with that of a run, got none\n"
+        "error: energy: expected the folder of a saved energy, or --resume with a run folder, got none\n"
     )
 
 

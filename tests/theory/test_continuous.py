@@ -202,7 +202,7 @@ def test_a_model_keeps_its_own_means_and_energies_of_another_shape_are_refused()
 
 
 def test_a_chain_that_leaves_for_infinity_is_told():
-    with pytest.raises(NumericalError, match="3 of 3 chains left for infinity or have no finite energy"):
+    with pytest.raises(NumericalError, match="3 of 3 chains diverged or have no finite energy"):
         sample(MALA(0.1), lambda x: x.sum(-1) * torch.nan, torch.zeros(3, 2), 5)
     with pytest.raises(NumericalError, match="smaller step size"):
         sample(Langevin(1e3), GaussianEnergy(torch.zeros(1), 1e-3), torch.ones(2, 1), 200)
