@@ -62,6 +62,7 @@ def test_the_report_needs_nothing_from_outside(small_run):
     assert "@import" not in page
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_graphs(small_run, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
     generate.run(GenerateConfig(out=again, **TINY))
