@@ -1,5 +1,5 @@
 from .data import Table, load_table_data, read_table
-from .density import density_energy, density_loss
+from .density import density_energy, density_loss, fit_density, sample_density, score_density
 from .density.estimator import DensityEstimator
 from .energies import (
     BernoulliEnergy,
@@ -22,21 +22,43 @@ from .energies import (
 )
 from .errors import DiscreteEDError, InputError, NumericalError
 from .graphs import (
+    PROTOCOLS,
+    STATISTICS,
+    FeatureKernel,
+    GeneratedGraphs,
+    GraphEvaluation,
+    Statistic,
     evaluate_graphs,
     from_adjacency,
     from_dense,
     from_pyg,
+    graph_loss,
     graph_mmd,
+    graph_perturbation,
     graphs_to_states,
     load_graph_data,
     read_graphs,
+    sample_graphs,
     states_to_graphs,
     to_pyg,
     write_graphs,
 )
-from .ising import cramer_rao, cramer_rao_all_pairs, goodness_of_fit, recover_couplings
-from .lattices import lattice, sample_ising
+from .ising import (
+    EstimatorSettings,
+    GoodnessOfFit,
+    Parameters,
+    Recovery,
+    cramer_rao,
+    cramer_rao_all_pairs,
+    goodness_of_fit,
+    recover_couplings,
+)
+from .lattices import SampledStates, lattice, sample_ising
 from .likelihood import (
+    Bracket,
+    LogLikelihood,
+    LogPartition,
+    Moments,
     ais,
     estimate_log_z,
     importance_log_z,
@@ -59,6 +81,7 @@ from .losses import (
     single_site_discrepancy,
 )
 from .metrics import (
+    TwoSampleTest,
     diagnose,
     ess_bulk,
     ess_tail,
@@ -68,12 +91,14 @@ from .metrics import (
     hamming_test,
     rhat,
     to_arviz,
+    two_sample_test,
 )
-from .perturbations import Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .perturbations import PERTURBATIONS, Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
 from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
     DULA,
+    KERNELS,
     BlockGibbs,
     Gibbs,
     GibbsSweep,
@@ -94,17 +119,22 @@ from .samplers import (
     suitable_kernel,
 )
 from .states import enumerate_states, to_spins
-from .training import ContrastiveDivergence, FitConfig, fit, fit_selected, fit_steps, shuffled_batches
+from .training import ContrastiveDivergence, FitConfig, Record, Selected, fit, fit_selected, fit_steps, shuffled_batches
 
 __version__: str
 
 __all__ = [
     "DMALA",
     "DULA",
+    "KERNELS",
+    "PERTURBATIONS",
+    "PROTOCOLS",
+    "STATISTICS",
     "Bernoulli",
     "BernoulliEnergy",
     "Block",
     "BlockGibbs",
+    "Bracket",
     "Checkpoints",
     "Clamped",
     "ContrastiveDivergence",
@@ -112,34 +142,49 @@ __all__ = [
     "DensityEstimator",
     "DiscreteEDError",
     "Energy",
+    "EstimatorSettings",
     "Evaluation",
     "Exact",
+    "FeatureKernel",
     "FitConfig",
+    "GeneratedGraphs",
     "Gibbs",
     "GibbsSweep",
     "GibbsWithGradients",
+    "GoodnessOfFit",
     "GraphEnergy",
+    "GraphEvaluation",
     "Grid",
     "Informed",
     "InputError",
     "IsingEnergy",
     "Kernel",
     "LocalEvaluation",
+    "LogLikelihood",
+    "LogPartition",
     "MLPEnergy",
     "MeanPool",
+    "Moments",
     "NetworkEnergy",
     "NodeBlock",
     "NumericalError",
     "ParallelTempering",
+    "Parameters",
     "PathAuxiliary",
     "Perturbation",
     "RBMEnergy",
+    "Record",
+    "Recovery",
     "ResidualMLPEnergy",
+    "SampledStates",
+    "Selected",
     "State",
+    "Statistic",
     "SumEnergy",
     "SwendsenWang",
     "Table",
     "Taylor",
+    "TwoSampleTest",
     "adapt_step_size",
     "ais",
     "anneal",
@@ -158,13 +203,16 @@ __all__ = [
     "estimate_log_z",
     "evaluate_graphs",
     "fit",
+    "fit_density",
     "fit_selected",
     "fit_steps",
     "from_adjacency",
     "from_dense",
     "from_pyg",
     "goodness_of_fit",
+    "graph_loss",
     "graph_mmd",
+    "graph_perturbation",
     "graphs_to_states",
     "hamming_jump",
     "hamming_mmd",
@@ -193,8 +241,11 @@ __all__ = [
     "recover_couplings",
     "rhat",
     "sample",
+    "sample_density",
+    "sample_graphs",
     "sample_ising",
     "save_energy",
+    "score_density",
     "shuffled_batches",
     "single_site_discrepancy",
     "states_to_graphs",
@@ -204,5 +255,6 @@ __all__ = [
     "to_spins",
     "torus_log_z",
     "torus_sample",
+    "two_sample_test",
     "write_graphs",
 ]

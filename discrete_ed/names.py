@@ -34,6 +34,17 @@ PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "bipartite"]
 ProtocolName = Literal["edp", "gran", "psd"]
+StartName = Literal["density", "half"]
+
+PERTURBATIONS_IN_WORDS: Final[dict[PerturbationName, str]] = {
+    "bernoulli": "noise on any edges",
+    "informed": "the same noise, then a second noise that follows the differences of the energy",
+    "block": "all states of six random edges",
+    "node-block": "all states of the edges among four random nodes",
+}
+"""What each perturbation does to a graph; the help text of the job `generate` says it."""
+SAMPLED_PERTURBATIONS: Final[tuple[PerturbationName, ...]] = ("bernoulli", "informed")
+"""The perturbations whose negatives are sampled. The others enumerate theirs, without M, w and a noise level."""
 
 ENUMERABLE_BITS: Final = 20
 """The largest number of bits for which sums over all states (log Z, the law, its moments) are made by enumeration."""

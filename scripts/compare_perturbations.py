@@ -1,4 +1,4 @@
-"""Compare the perturbations on an Ising lattice: bias, noise, time; see --help."""
+"""Compare the perturbations on an Ising lattice: bias, noise, error, time: see --help."""
 
 from discrete_ed.jobs.cli import run_job
 

@@ -1,4 +1,4 @@
-"""Energy discrepancy on real vectors: mixtures, densities, images; see --help."""
+"""Energy discrepancy on real vectors: mixtures, densities, images: see --help."""
 
 from discrete_ed.jobs.cli import run_job
 

@@ -1,4 +1,4 @@
-"""Learn an energy over binary states, and say how likely it finds held-out data: see --help."""
+"""Learn an energy over binary states, and report the log-likelihood of held-out data: see --help."""
 
 from discrete_ed.jobs.cli import run_job
 

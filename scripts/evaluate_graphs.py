@@ -1,4 +1,4 @@
-"""Score anybody's generated graphs against reference graphs: see --help."""
+"""Score graphs of any generator against reference graphs: see --help."""
 
 from discrete_ed.jobs.cli import run_job
 

@@ -1,4 +1,4 @@
-"""Make the tables of Ising estimators: published models, bias, and the limits; see --help."""
+"""Make the tables of Ising estimators: published models, bias, limits: see --help."""
 
 from discrete_ed.jobs.cli import run_job
 

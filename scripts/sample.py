@@ -1,4 +1,4 @@
-"""Sample a saved energy, and say whether the chains have mixed: see --help."""
+"""Sample from a saved energy, and report whether the chains have mixed: see --help."""
 
 from discrete_ed.jobs.cli import run_job
 

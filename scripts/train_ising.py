@@ -1,6 +1,6 @@
 """Recover the couplings of an Ising model from observations or from samples of a known model: see --help.
 
-`--table`, `--bias` and `--limits` make the tables of `ising_tables.py`.
+With `--table`, `--bias` or `--limits` it makes a table of `ising_tables.py`.
 """
 
 import sys

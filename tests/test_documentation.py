@@ -25,7 +25,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (RO
 PLACEHOLDERS = {"N": "0"}  # what a reader puts in place of a letter, where any word would not do
 INSTALLING = ("pip install ", "python3 -m venv ", ". .venv/bin/activate")
 CHECKING = ("ruff check .", "ruff format --check .", "mypy")
-LARGEST_README, LARGEST_FIGURE = 9_000, 100_000
+LARGEST_README, LARGEST_FIGURE = 9_000, 60_000
 
 
 class Block(NamedTuple):
@@ -120,11 +120,11 @@ def check_pytest(arguments: list[str], config: pytest.Config) -> None:
 
 def check_command(command: str, config: pytest.Config) -> None:
     """Check one command of a shell block, as far as that goes without running it."""
-    words = [PLACEHOLDERS.get(word, word) for word in shlex.split(command)]
+    words = [PLACEHOLDERS.get(word, word) for word in shlex.split(command, comments=True)]
     while re.fullmatch(r"[A-Z_]+=\S*", words[0]):
         del words[0]
     match words:
-        case ["discrete-ed", "--help"] | ["python", "-m", "discrete_ed"]:
+        case ["discrete-ed", "--help" | "--version"] | ["python", "-m", "discrete_ed"]:
             pass
         case ["discrete-ed", job, *arguments] | ["python", "-m", "discrete_ed", job, *arguments]:
             check_options(job, arguments)
@@ -202,12 +202,12 @@ def test_commands_in_the_text_parse(page, pytestconfig):
 def test_options_in_the_text_exist(page):
     options = {"--" + field.name.replace("_", "-") for job in JOBS.values() for field in fields(job.config_type())}
     elsewhere = "\n".join(map(text_of, [*(ROOT / "scripts").rglob("*.py"), ROOT / "tests" / "conftest.py"]))
-    pip = {"--help", "--extra-index-url"}
+    always = {"--help", "--version", "--extra-index-url"}
     for code in code_in_prose(page):
         if code.startswith(CHECKING):
             continue
         for option in re.findall(r"(?:^|\s)(--[a-z][a-z-]*)", code):
-            known = options | pip | {option.replace("--", "--no-") for option in options}
+            known = options | always | {option.replace("--", "--no-") for option in options}
             assert option in known or f'"{option}"' in elsewhere, f"no option is called {option}"
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Collection
 from typing import get_args
 
+import networkx as nx
 import pytest
 import torch
 
-from discrete_ed import InputError, density_energy, density_loss, names
+from discrete_ed import Block, GraphEnergy, InputError, density_energy, density_loss, graphs_to_states, names
 from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
-from discrete_ed.graphs.generation import graph_perturbation
+from discrete_ed.graphs import graph_perturbation
+from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
 from discrete_ed.ising import ESTIMATORS, EstimatorSettings
 from discrete_ed.ising.selection import PENALTIES
+from discrete_ed.jobs.cli import run_job
+from discrete_ed.perturbations import PERTURBATIONS
 from discrete_ed.samplers import KERNELS
 
 
@@ -31,16 +36,23 @@ def accepted(make, offered: Collection[str]) -> list[str]:
     return [*offered]
 
 
+def start(name: str) -> None:
+    """Starts are known to `initial_graphs`."""
+    states = graphs_to_states([nx.path_graph(3)])
+    initial_graphs(GraphEnergy(3, width=2, layers=1), states, 2, start=name)
+
+
 REGISTRIES = {  # what the command line offers, and the names that the library knows
     "KernelName": lambda _: ["auto", *KERNELS],
     "EstimatorName": lambda _: ["auto", *ESTIMATORS],
     "PenaltyName": lambda _: [*PENALTIES],
-    "PerturbationName": lambda offered: accepted(graph_perturbation, offered),
     "PropertyName": lambda _: [*PROPERTIES],
     "ProtocolName": lambda _: [*PROTOCOLS],
     "EnergyName": lambda offered: accepted(lambda name: density_energy(name, 4, width=2, shape=(2, 2)), offered),
     "NetworkName": lambda offered: accepted(lambda name: NetworkEnergy(4, name, width=2, shape=(2, 2)), offered),
     "LossName": lambda offered: [*LOSSES, *accepted(density_loss, offered)],
+    "PerturbationName": lambda _: [*PERTURBATIONS],
+    "StartName": lambda offered: accepted(start, offered),
 }
 
 
@@ -54,6 +66,50 @@ def test_the_command_line_offers_what_the_registry_knows(kind):
 def test_every_energy_names_a_kernel_of_the_registry():
     for kind in (Energy, *loadable().values()):
         assert kind.kernel_name in KERNELS
+
+
+def test_perturbations_are_described_and_those_that_enumerate_are_known():
+    assert tuple(names.PERTURBATIONS_IN_WORDS) == get_args(names.PerturbationName)
+    sampled = [name for name in PERTURBATIONS if not isinstance(graph_perturbation(name), Block)]
+    assert tuple(sampled) == names.SAMPLED_PERTURBATIONS
+
+
+EXPLAINED = [  # options whose help text says what each name means
+    ("estimate", "energy", "EnergyName"),
+    ("estimate", "loss", "LossName"),
+    ("evaluate", "protocol", "ProtocolName"),
+    ("generate", "perturbation", "PerturbationName"),
+    ("generate", "protocol", "ProtocolName"),
+    ("generate", "start", "StartName"),
+    ("recover", "estimator", "EstimatorName"),
+    ("recover", "penalty", "PenaltyName"),
+    ("sample", "kernel", "KernelName"),
+]
+LISTED = [  # options that only list their choices: the names are plain words, or explained by another job
+    ("evaluate", "valid", "PropertyName"),
+    ("ising-tables", "estimator", "EstimatorName"),
+    ("ising-tables", "penalty", "PenaltyName"),
+]
+
+
+@pytest.mark.parametrize(("job", "option", "kind"), [*EXPLAINED, *LISTED])
+def test_the_help_of_an_option_has_every_name_that_it_offers(job, option, kind, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        run_job(job, ["--help"])
+    lines = [line.strip("│╭╰╮╯─ ") for line in capsys.readouterr().out.splitlines()]
+    text = re.split(r"(?m)^--", "\n".join(lines))
+    (words,) = [part for part in text if part.startswith(f"{option} ")]
+    if (job, option, kind) in EXPLAINED:
+        words = re.sub(r"\{.*?\}|\(default: .*?\)", "", words)
+    for name in get_args(getattr(names, kind)):
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", words), f"--{option} of {job} doesn't mention {name}"
+
+
+def test_every_list_of_names_is_offered_by_an_option_that_is_tested():
+    kinds = {name for name in vars(names) if name.endswith("Name")}
+    assert {kind for _, _, kind in (*EXPLAINED, *LISTED)} == kinds - {"NetworkName"}  # its names are among EnergyName
+    assert set(get_args(names.NetworkName)) < set(get_args(names.EnergyName))
 
 
 @pytest.mark.parametrize(("loss", "epsilon"), names.EPSILON.items())

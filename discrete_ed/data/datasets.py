@@ -24,7 +24,7 @@ from discrete_ed.data.tables import Bits, Table, read_table
 from discrete_ed.data.toys import TOYS, Toy
 from discrete_ed.errors import InputError
 
-TOY_SIZES = {"train": 400_000, "valid": 10_000, "test": 40_000}
+TOY_SIZES = {"train": 400_000, "valid": 10_000, "test": 40_000}  # numbers of samples of a density in the plane
 SPLITS = ("train", "valid", "test")  # in the names of files
 
 
@@ -117,9 +117,9 @@ def _omniglot(root: Path, seed: int) -> TableData:
     return _split("omniglot", "characters, thresholded", train, None, test, _pixels(shape), seed, shape, (file,))
 
 
-def _expect_shape(file: Path, found: tuple[int, int], shape: tuple[int, int]) -> None:
-    if found != shape:
-        expected, got = ("{} × {}".format(*size) for size in (shape, found))
+def _expect_shape(file: Path, size: tuple[int, int], shape: tuple[int, int]) -> None:
+    if size != shape:
+        expected, got = ("{} × {}".format(*each) for each in (shape, size))
         raise InputError(f"{file}: expected images of {expected} pixels, like the training images, got {got}")
 
 

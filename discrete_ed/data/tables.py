@@ -30,15 +30,15 @@ from discrete_ed.data.text_tables import (
     TRUE,
     ZERO,
     Spellings,
+    cell_error,
     read_text,
-    refuse,
 )
 from discrete_ed.errors import InputError
 
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 MAX_CELLS = 2**27  # of a Parquet table, whose file can be far smaller than its cells
-PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")
+PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")  # endings of files that are refused, since a pickle can run code
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
                     raise InputError(f"{path}, column {name!r}: expected {rows} rows, got {len(column)}")
                 if column.null_count:
                     row = column.is_null().to_pylist().index(True)
-                    raise refuse(path, row + 1, name, "null", missing=True)
+                    raise cell_error(path, row + 1, name, "null", missing=True)
                 columns.append(_array_codes(column.to_numpy().reshape(-1, 1), (name,), path)[:, 0])
     except (InputError, OSError):
         raise
@@ -180,7 +180,7 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
             raise InputError(f"{path}: expected numbers or truth values, got text with invalid characters")
         spellings = Spellings(CODES)
         codes = np.array([[spellings[str(cell)] for cell in row] for row in array.tolist()], np.uint8)
-        codes = codes.reshape(array.shape)  # where there are no rows
+        codes = codes.reshape(array.shape)  # keeps the columns of a table without rows
     else:
         codes = np.full(array.shape, OTHER, np.uint8)
         for value, code in ((0, ZERO), (1, ONE), (-1, MINUS)):
@@ -190,5 +190,5 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
     bad = np.argwhere(codes >= MISSING)
     if len(bad):
         row, column = bad[0]
-        raise refuse(path, row + 1, names[column], array[row, column], missing=codes[row, column] == MISSING)
+        raise cell_error(path, row + 1, names[column], array[row, column], missing=codes[row, column] == MISSING)
     return codes

@@ -20,7 +20,7 @@ import numpy as np
 
 from discrete_ed.errors import InputError
 
-KINDS = ("0 or 1", "-1 or +1", "true or false")
+KINDS = ("0 or 1", "-1 or +1", "true or false")  # kinds of binary cells, as error messages name them
 ZERO, ONE, MINUS, FALSE, TRUE, MISSING, OTHER, TEXT = range(8)  # what a cell can be; OTHER is another number
 BINARY = bytes(range(MISSING))  # the codes of binary cells
 CODES = {
@@ -67,7 +67,7 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
     if len(wrong):
         row, column = wrong[0]
         cell = labels[row] if column == 0 and not labelled else cells[column]  # the last row that was read
-        raise refuse(path, rows[row], names[column], cell.strip(), missing=table[row, column] == MISSING)
+        raise cell_error(path, rows[row], names[column], cell.strip(), missing=table[row, column] == MISSING)
     if [cell.strip() for cell in first_cells] == ["0", "1"]:
         warnings.warn(
             f"{path}: the first row, 0 and 1, is read as data, though it may be meant to number the columns",
@@ -152,7 +152,7 @@ def _code(cell: str) -> int:
     return next((code for value, code in ((0, ZERO), (1, ONE), (-1, MINUS)) if number == value), OTHER)
 
 
-def refuse(path: Path, row: int, name: str, cell: object, *, missing: bool) -> InputError:
+def cell_error(path: Path, row: int, name: str, cell: object, *, missing: bool) -> InputError:
     """The error that names a cell."""
     got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
     return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS[:2])}, {KINDS[2]}, got {got}")

@@ -108,7 +108,9 @@ def _gauss(x: np.ndarray, sd: float) -> np.ndarray:
     return np.exp(-0.5 * (x / sd) ** 2) / (sd * sqrt(2 * pi))
 
 
-def _along(curve: Points, weight: np.ndarray, spread: Callable[[np.ndarray], np.ndarray]) -> Callable[[Points], Values]:
+def _curve_density(
+    curve: Points, weight: np.ndarray, spread: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[Points], Values]:
     """The density `Σ_k weight_k s(x − a_k) s(y − b_k)`: the points of a curve `(K, 2)`, each convolved with `s`."""
 
     def density(points: Points) -> Values:
@@ -140,7 +142,7 @@ def _eight_gaussians() -> Toy:
     def sample(n: int, rng: Rng) -> Points:
         return centres[rng.integers(8, size=n)] + sd * rng.standard_normal((n, 2))
 
-    return Toy("8gaussians", 4.195, sample, _along(centres, np.full(8, 1 / 8), lambda d: _gauss(d, sd)))
+    return Toy("8gaussians", 4.195, sample, _curve_density(centres, np.full(8, 1 / 8), lambda d: _gauss(d, sd)))
 
 
 def _circles() -> Toy:
@@ -153,7 +155,7 @@ def _circles() -> Toy:
 
     angle, weight = _nodes(0, 2 * pi)
     both = np.concatenate([curve(np.full(NODES, radius), angle) for radius in (3.0, 1.5)])
-    return Toy("circles", 3.781, sample, _along(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.24)))
+    return Toy("circles", 3.781, sample, _curve_density(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.24)))
 
 
 def _moons() -> Toy:
@@ -167,7 +169,7 @@ def _moons() -> Toy:
 
     angle, weight = _nodes(0, pi)
     both = np.concatenate([curve(np.full(NODES, upper), angle) for upper in (True, False)])
-    return Toy("moons", 3.669, sample, _along(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.2)))
+    return Toy("moons", 3.669, sample, _curve_density(both, np.tile(weight / 2, 2), lambda d: _gauss(d, 0.2)))
 
 
 def _swissroll() -> Toy:
@@ -179,7 +181,7 @@ def _swissroll() -> Toy:
         return curve(rng.random(n)) + 0.2 * rng.standard_normal((n, 2))
 
     u, weight = _nodes(0, 1)
-    return Toy("swissroll", 3.266, sample, _along(curve(u), weight, lambda d: _gauss(d, 0.2)))
+    return Toy("swissroll", 3.266, sample, _curve_density(curve(u), weight, lambda d: _gauss(d, 0.2)))
 
 
 def _two_spirals() -> Toy:
@@ -194,7 +196,7 @@ def _two_spirals() -> Toy:
         return 6 * (ndtr(d / 0.1) - ndtr((d - 1 / 6) / 0.1))
 
     t, weight = _nodes(0, 3 * pi)
-    arm = _along(curve(t), weight * 2 * t / (3 * pi), spread)
+    arm = _curve_density(curve(t), weight * 2 * t / (3 * pi), spread)
     return Toy("2spirals", 3.481, sample, lambda points: (arm(points) + arm(-points)) / 2)
 
 

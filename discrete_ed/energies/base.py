@@ -167,7 +167,7 @@ def _recorded(cls: type[Energy], positional: tuple[Any, ...], named: dict[str, A
 
 def _plain(value: Any) -> Any:
     """A copy of a value that JSON can hold, an energy itself, or `_Unrecorded` for anything else."""
-    if isinstance(value, Energy):
+    if isinstance(value, Energy) or type(value) in (bool, int, float, str):  # a manifest may list millions of numbers
         return value
     if isinstance(value, list | tuple):
         parts = [_plain(each) for each in value]
@@ -248,7 +248,7 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
         )
 
 
-def explain(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
+def raise_explained(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
     """Raise `InputError` if shape, precision or device explain why torch refused to evaluate an energy at `x`."""
     explained = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
     if explained and not isinstance(error, torch.OutOfMemoryError):
@@ -276,7 +276,7 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
         with torch.set_grad_enabled(trainable):
             value = energy(rows)
     except RuntimeError as error:
-        explain(energy, rows, error)
+        raise_explained(energy, rows, error)
         raise
     if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
         got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__

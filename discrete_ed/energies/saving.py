@@ -24,7 +24,7 @@ from discrete_ed.energies.base import AnyEnergy, Energy, check_type, describe
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.files import read_verified, write_verified
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS = "weights.safetensors"  # name of the file with the weights
 SMALL = 2**22  # number of parameters that the arguments of any saved energy may build
 
 Build = Callable[..., Energy]

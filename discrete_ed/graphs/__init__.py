@@ -15,8 +15,10 @@ from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_per
 from discrete_ed.graphs.io import read_graphs, write_graphs
 from discrete_ed.graphs.kernels import FeatureKernel
 from discrete_ed.graphs.mmd import graph_mmd
+from discrete_ed.graphs.protocols import PROTOCOLS
 
 __all__ = [
+    "PROTOCOLS",
     "STATISTICS",
     "FeatureKernel",
     "GeneratedGraphs",

@@ -25,7 +25,7 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
 
-CITESEER_FILE = "ind.citeseer.graph"
+CITESEER_FILE = "ind.citeseer.graph"  # in the layout of Planetoid
 EGO_SIZES = range(4, 19)
 """numbers of nodes of the ego graphs, as in GraphRNN"""
 
@@ -40,6 +40,8 @@ class GraphData:
     test: list[nx.Graph]
     files: tuple[Path, ...] = ()
     """the files from which the data set was read"""
+    random_split: bool = True
+    """whether a seed decides which graphs are test graphs"""
 
 
 def ego_graphs(graph: nx.Graph) -> list[nx.Graph]:
@@ -166,7 +168,7 @@ def _ego_all(root: Path, seed: int) -> GraphData:
 def _ego_small(root: Path, seed: int) -> GraphData:
     egos = ego_graphs(citeseer(root))[:200]
     description = "the first 200 ego graphs of Citeseer, official split"
-    return GraphData("ego-small", description, egos[40:], egos[:40], (citeseer_file(root),))
+    return GraphData("ego-small", description, egos[40:], egos[:40], (citeseer_file(root),), random_split=False)
 
 
 def _community_small(root: Path, seed: int) -> GraphData:

@@ -64,7 +64,12 @@ def spectral_histograms(graphs: GraphSet) -> Floats:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A statistic by which sets of graphs are compared: its features, and a kernel for each protocol that uses it."""
+    """A statistic by which sets of graphs are compared: its features, and a kernel for each protocol that uses it.
+
+    >>> edges = Statistic(lambda graphs: graphs.sizes[:, None] / 1.0, {"edp": FeatureKernel("l2", sigma=1.0)})
+    >>> sorted(edges.kernels)
+    ['edp']
+    """
 
     describe: Callable[[GraphSet], Floats]
     """a function of a set of `G` graphs to rows of features, `(G, K)`"""

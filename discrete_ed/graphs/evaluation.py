@@ -24,7 +24,13 @@ from discrete_ed.metrics.two_sample import TwoSampleTest, joint_p_value
 
 @dataclass(frozen=True)
 class GraphEvaluation:
-    """The result of `evaluate_graphs`."""
+    """The result of `evaluate_graphs`.
+
+    >>> paths = [nx.path_graph(n) for n in range(3, 9)]
+    >>> evaluation = evaluate_graphs(paths[:3], paths[3:])
+    >>> list(evaluation.statistics), evaluation.train_graphs
+    (['degree', 'clustering', 'orbit', 'spectral'], None)
+    """
 
     protocol: str
     """name of the protocol, see `discrete_ed.graphs.protocols`"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import networkx as nx
 import torch
@@ -16,13 +16,12 @@ from discrete_ed.energies.local import Taylor
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import states_to_graphs
 from discrete_ed.losses import energy_discrepancy
-from discrete_ed.names import PerturbationName
-from discrete_ed.perturbations import Bernoulli, Block, Informed, NodeBlock, Perturbation
+from discrete_ed.names import PerturbationName, StartName
+from discrete_ed.perturbations import PERTURBATIONS, Perturbation
 from discrete_ed.runtime.checkpoints import Checkpoints
-from discrete_ed.runtime.distributed import from_first_, gathered, ranks, share, summed, wait_for_all
+from discrete_ed.runtime.distributed import from_first_, gathered, rank_sum, ranks, share, wait_for_all
 from discrete_ed.samplers import GibbsWithGradients, State, sample
 
-Start = Literal["density", "half"]
 SEGMENT = 100  # number of steps of a chain between two checkpoints
 STAGES = (0.25, 0.5, 0.75, 1.0, 0.0, 0.0)
 """the inverse temperature in each sixth of a chain, as a fraction of the way from 1 to `cold`; the last third is at
@@ -44,9 +43,9 @@ def graph_perturbation(name: PerturbationName, flips: tuple[float, float] = (1.0
     """The perturbation of that name, with settings that suit graphs.
 
     Args:
-        name: `bernoulli` (noise on any edges), `informed` (the same noise, with negatives that follow the energy),
-            `block` (all states of six random edges) or `node-block` (all states of the edges among four random nodes).
-        flips: range of the expected number of flipped edges, for `bernoulli` and `informed`.
+        name: a name in `discrete_ed.perturbations.PERTURBATIONS`; `discrete_ed.names.PERTURBATIONS_IN_WORDS` says what
+            each does.
+        flips: range of the expected number of flipped edges, for perturbations whose negatives are sampled.
 
     Raises:
         InputError: there is no such perturbation, or a range that is not positive and increasing.
@@ -54,15 +53,9 @@ def graph_perturbation(name: PerturbationName, flips: tuple[float, float] = (1.0
     >>> graph_perturbation("node-block")
     NodeBlock(size=4, epsilon=0.5)
     """
-    choices: dict[str, Callable[[], Perturbation]] = {
-        "bernoulli": lambda: Bernoulli(flips=flips),
-        "informed": lambda: Informed(Bernoulli(flips=flips), local=Taylor),
-        "block": lambda: Block(6, epsilon=0.5),
-        "node-block": lambda: NodeBlock(4, epsilon=0.5),
-    }
-    if name not in choices:
-        raise InputError(f"perturbation: expected one of {', '.join(choices)}, got {name!r}")
-    return choices[name]()
+    if name not in PERTURBATIONS:
+        raise InputError(f"perturbation: expected one of {', '.join(PERTURBATIONS)}, got {name!r}")
+    return PERTURBATIONS[name](flips)
 
 
 def graph_loss(
@@ -75,6 +68,11 @@ def graph_loss(
         negatives: the number `M` of negatives of each training graph; blocks enumerate theirs and ignore it.
         w: stabilisation of the loss; blocks ignore it.
         generator: source of the perturbation's noise.
+
+    >>> from discrete_ed import GraphEnergy, graphs_to_states
+    >>> loss = graph_loss(graph_perturbation("block"))
+    >>> loss(GraphEnergy(4, width=8, layers=1), graphs_to_states([nx.path_graph(3)], 4).float()).shape
+    torch.Size([])
     """
 
     def loss(energy: Energy, x: Tensor) -> Tensor:
@@ -85,7 +83,12 @@ def graph_loss(
 
 @dataclass(frozen=True, eq=False)
 class GeneratedGraphs:
-    """Sampled graphs, with a trace of the chains that sampled them."""
+    """Sampled graphs, with a trace of the chains that sampled them.
+
+    >>> generated = GeneratedGraphs(torch.tensor([[1, 1, 1]]), mean_energy=(), acceptance=())
+    >>> generated.graphs()[0].edges
+    EdgeView([(0, 1)])
+    """
 
     states: Tensor
     """the bits of the graphs, `(count, D)`"""
@@ -104,7 +107,7 @@ def initial_graphs(
     training_states: Tensor,
     count: int,
     *,
-    start: Start = "density",
+    start: StartName = "density",
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Random graphs for chains to start from, `(count, D)`, with the numbers of nodes of training graphs.
@@ -124,8 +127,8 @@ def initial_graphs(
     """
     if count < 1:
         raise InputError(f"count: expected at least one graph, got {count}")
-    if start not in get_args(Start):
-        raise InputError(f"start: expected one of {', '.join(get_args(Start))}, got {start!r}")
+    if start not in get_args(StartName):
+        raise InputError(f"start: expected one of {', '.join(get_args(StartName))}, got {start!r}")
     if training_states.ndim != 2 or not len(training_states):
         raise InputError(f"training_states: expected bits of shape (G, D), got {tuple(training_states.shape)}")
     rounds = -(-count // len(training_states))
@@ -145,7 +148,7 @@ def sample_graphs(
     count: int,
     *,
     steps: int = 600,
-    start: Start = "density",
+    start: StartName = "density",
     cold: float = 1.0,
     chains: int = 1024,
     generator: torch.Generator | None = None,
@@ -209,7 +212,7 @@ def sample_graphs(
         made += segment.steps
         if callback is not None:
             callback(made, total)
-    bits, totals = gathered(bits, count), torch.from_numpy(summed(totals.numpy()))
+    bits, totals = gathered(bits, count), torch.from_numpy(rank_sum(totals.numpy()))
     mean_energy, acceptance = (totals / count).T.tolist()
     return GeneratedGraphs(bits, tuple(mean_energy), tuple(acceptance))
 

@@ -39,7 +39,7 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
     """
     path = Path(path)
     if path.is_dir():
-        files, others = _sorted_out(path)
+        files, others = _split_folder(path)
         if others:
             warnings.warn(f"{path}: skipped files without a graph file's ending: {_first_of(others)}", stacklevel=2)
         return [graph for file in files for graph in read_graphs(file)]
@@ -72,10 +72,10 @@ def graph_files(path: Path) -> list[Path]:
     """The files that `read_graphs` reads, in the same order: the file itself, or the graph files of a folder."""
     if not path.is_dir():
         return [path]
-    return [inner for file in _sorted_out(path)[0] for inner in graph_files(file)]
+    return [inner for file in _split_folder(path)[0] for inner in graph_files(file)]
 
 
-def _sorted_out(folder: Path) -> tuple[list[Path], list[str]]:
+def _split_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """The graph files of a folder, and the names of its other files except hidden ones; no graph file is an error."""
     try:
         seen = sorted(file for file in folder.iterdir() if not file.name.startswith("."))

@@ -90,12 +90,12 @@ def count_shares(
     needed = valid or ("connected" if properties["connected"][: generated.start].all() else None)
     novel = classes >= start
 
-    def first_of_class(some: slice) -> NDArray[np.bool_]:
-        among = classes[some]
+    def first_of_class(part: slice) -> NDArray[np.bool_]:
+        among = classes[part]
         return np.isin(np.arange(len(among)), np.unique(among, return_index=True)[1])
 
-    def vun(some: slice) -> float:
-        return float(np.mean(novel[some] & first_of_class(some) & (properties[needed][some] if needed else True)))
+    def vun(part: slice) -> float:
+        return float(np.mean(novel[part] & first_of_class(part) & (properties[needed][part] if needed else True)))
 
     return GraphShares(
         novel=None if train is None else float(novel[generated].mean()),

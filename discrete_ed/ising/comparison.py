@@ -37,9 +37,9 @@ def interval_95(value: Array | float, error: Array | float) -> tuple[Array | flo
     return value - Z_95 * error, value + Z_95 * error
 
 
-def covered(found: Recovery, true: Array) -> Array:
+def covered(recovery: Recovery, true: Array) -> Array:
     """Whether each true coupling lies in its 95% interval, `(D, D)`; for a pair left out the interval is zero alone."""
-    return np.abs(found.couplings - true) <= Z_95 * found.standard_errors
+    return np.abs(recovery.couplings - true) <= Z_95 * recovery.standard_errors
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,17 @@ class Comparison:
         return self.found_edges - self.right_edges
 
 
-def compare_with_truth(found: Recovery, truth: Parameters, *, with_fields: bool) -> Comparison:
+def compare_with_truth(recovery: Recovery, truth: Parameters, *, with_fields: bool) -> Comparison:
     """Compare recovered couplings, and fields if they were estimated, with those of the model that was sampled."""
     true = truth.couplings
     edges = Support.of(true, with_fields).pairs
     return Comparison(
-        neg_log_rmse=neg_log_rmse(found.couplings, true),
+        neg_log_rmse=neg_log_rmse(recovery.couplings, true),
         zero_neg_log_rmse=neg_log_rmse(np.zeros_like(true), true),
-        rmse=rmse(found.couplings, true),
-        fields_rmse=rmse(found.fields, truth.fields) if with_fields else None,
+        rmse=rmse(recovery.couplings, true),
+        fields_rmse=rmse(recovery.fields, truth.fields) if with_fields else None,
         true_edges=len(edges),
-        found_edges=len(found.edges),
-        right_edges=int((true[tuple(found.edges.T)] != 0).sum()),
-        covered_edges=int(covered(found, true)[tuple(edges.T)].sum()),
+        found_edges=len(recovery.edges),
+        right_edges=int((true[tuple(recovery.edges.T)] != 0).sum()),
+        covered_edges=int(covered(recovery, true)[tuple(edges.T)].sum()),
     )

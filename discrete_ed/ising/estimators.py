@@ -37,7 +37,11 @@ from discrete_ed.names import ISING_EPSILON, SMALL_BITS, EstimatorName
 
 @dataclass(frozen=True)
 class EstimatorSettings:
-    """Settings of the estimators `block` and `bernoulli`."""
+    """Settings of the estimators `block` and `bernoulli`.
+
+    >>> EstimatorSettings(epsilon=0.05).epsilon, EstimatorSettings().block
+    (0.05, 6)
+    """
 
     epsilon: float | None = None
     """ε, the probability that noise flips a spin; by default that of the estimator in `names.ISING_EPSILON`"""

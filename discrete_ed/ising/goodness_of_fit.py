@@ -25,7 +25,13 @@ FAILED = 3.0
 
 @dataclass(frozen=True)
 class GoodnessOfFit:
-    """Statistics of the data and of samples of the model, and the differences expected from noise alone."""
+    """Statistics of the data and of samples of the model, and the differences expected from noise alone.
+
+    >>> coins = np.random.default_rng(0).integers(0, 2, (2000, 5))
+    >>> found = goodness_of_fit(coins, model=np.ones_like(coins))
+    >>> found.mean_error > 10 * found.mean_noise
+    True
+    """
 
     means: Array
     """mean of each spin, data and model, `(2, D)`"""

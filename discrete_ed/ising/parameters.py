@@ -18,6 +18,9 @@ class Parameters:
     """Couplings and fields of an Ising model, or one number for each of them, such as a gradient or standard errors.
 
     Physics convention: `E(s) = −½ sᵀJs − hᵀs` with spins −1 and +1, each pair counted once.
+
+    >>> Parameters.zeros(3).couplings.shape
+    (3, 3)
     """
 
     couplings: Array

@@ -24,6 +24,11 @@ class Recovery:
     """Recovered couplings with their standard errors.
 
     All in the physics convention `E(s) = −½ sᵀJs − hᵀs`, each pair counted once.
+
+    >>> states = np.random.default_rng(0).integers(0, 2, (200, 4))
+    >>> found = recover_couplings(states, "single-site", "none")
+    >>> found.couplings.shape, found.estimator
+    ((4, 4), 'single-site')
     """
 
     couplings: Array

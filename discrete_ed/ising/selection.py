@@ -88,8 +88,8 @@ def choose_penalty(
     losses: dict[Penalty, Array] = {}  # the loss of every held-out sample
     supports: dict[Penalty, Support] = {}
 
-    def held_out_loss(penalty: Penalty, found: Parameters) -> float:
-        losses[penalty] = log_logistic(margins(held, found))[0].sum(1)
+    def held_out_loss(penalty: Penalty, parameters: Parameters) -> float:
+        losses[penalty] = log_logistic(margins(held, parameters))[0].sum(1)
         return float(losses[penalty].mean())
 
     if rule.tries_zero:
@@ -124,9 +124,9 @@ def choose_penalty(
     return HeldOutChoice(best, means, supports.get(best))
 
 
-def is_tied(losses: Array, least: Array) -> bool:
+def is_tied(losses: Array, smallest: Array) -> bool:
     """Whether a mean loss exceeds the smallest by no more than a standard error of their difference."""
-    excess = losses - least
+    excess = losses - smallest
     return bool(excess.mean() <= excess.std() / np.sqrt(len(excess)))
 
 

@@ -22,11 +22,11 @@ def sha256(inputs: Iterable[Path]) -> dict[str, str]:
     return hashes
 
 
-def expect_unchanged(path: Path, now: dict[str, str]) -> None:
+def expect_unchanged(path: Path, current: dict[str, str]) -> None:
     """Refuse inputs that differ from those listed in `inputs.json`; a run without inputs has no such file."""
     try:
         before = json.loads(path.read_bytes()) if path.exists() else {}
-        changed = sorted(file for file in now.keys() | before.keys() if now.get(file) != before.get(file))
+        changed = sorted(file for file in current.keys() | before.keys() if current.get(file) != before.get(file))
     except (OSError, ValueError, RecursionError, AttributeError):  # AttributeError: JSON, but no object
         raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
     if changed:

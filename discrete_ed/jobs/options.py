@@ -19,27 +19,31 @@ from discrete_ed.errors import InputError
 
 
 class When:
-    """Metadata of an option that has an effect only if other options have certain values.
+    """Metadata of an option that has an effect only where other options, or facts of the run, have certain values.
 
     Args:
-        values: for each option (or fact of the run, such as the number of bits) the value, or a tuple of the values,
-            that it must have. All of the conditions must hold.
+        words: the condition in words, as in "expected only WORDS". Needed where it is about facts of the run, such as
+            the number of bits; a condition on options is put into words by itself.
+        values: for each option or fact the value, or a tuple of the values, that it must have. All of them must hold.
 
     >>> When(loss=("ed", "block-ed")).holds({"loss": "pl"})
     False
     >>> str(When(loss=("ed", "block-ed"), data=None))
     'with --loss ed or block-ed and without --data'
+    >>> str(When("for more than 16 bits", enumerated=False))
+    'for more than 16 bits'
     """
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, words: str = "", **values: Any) -> None:
+        self.words = words
         self.values = {name: value if isinstance(value, tuple) else (value,) for name, value in values.items()}
 
     def holds(self, known: Mapping[str, Any]) -> bool:
-        """Whether the option has an effect; a condition on a value that isn't known yet counts as met."""
+        """Whether the option has an effect; a value that isn't known yet doesn't speak against it."""
         return all(known[name] in allowed for name, allowed in self.values.items() if name in known)
 
     def __str__(self) -> str:
-        return " and ".join(
+        return self.words or " and ".join(
             f"without {_flag(name)}" if allowed == (None,) else f"with {_flag(name)} {' or '.join(map(str, allowed))}"
             for name, allowed in self.values.items()
         )
@@ -124,22 +128,27 @@ def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
     }
 
 
-def refuse_options_without_effect(config: ResumableConfig, resolved: ResumableConfig | None = None) -> None:
-    """Refuse an option that the user gave and that has no effect in this run.
+def refuse_options_without_effect(
+    config: ResumableConfig, resolved: ResumableConfig | None = None, **facts: Any
+) -> None:
+    """Refuse an option that the user set and that has no effect in this run.
 
     Args:
         config: the options as the user gave them.
-        resolved: the same with defaults filled in where the user left an option open; conditions are checked on it.
+        resolved: the same with what the user left open filled in, which conditions are judged by.
+        facts: what is known of the run besides the options, as in `options_in_effect`.
 
     Raises:
         InputError: an option without an effect was given; the message says when it has an effect.
     """
-    known = vars(resolved or config)
+    known = {**vars(resolved or config), **facts}
+    conditions = _conditions(config)
     for name in changed_options(config):
-        when = _conditions(config)[name]
-        if not when.holds(known):
-            value = getattr(config, name)
-            raise InputError(f"{name}: expected only {when}, since it has no effect otherwise, got {value}")
+        if not conditions[name].holds(known):
+            raise InputError(
+                f"{name}: expected only {conditions[name]}, since it has no effect otherwise, got "
+                f"{getattr(config, name)}"
+            )
 
 
 def _conditions(config: ResumableConfig) -> dict[str, When]:

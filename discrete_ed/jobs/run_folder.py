@@ -31,6 +31,7 @@ from discrete_ed.runtime.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# names of the files and folders in a run folder
 CONFIG, INPUTS, METRICS, RESULT, PROGRESS = "config.json", "inputs.json", "metrics.jsonl", "result.json", "progress"
 ENVIRONMENT = "env.json"
 
@@ -51,13 +52,20 @@ class RunFolder:
         config: the job's configuration, see `resume.resumed`.
         inputs: every file of the user's that the job reads; `inputs.json` holds the SHA-256 of each, and a run is
             resumed only if they are unchanged.
+        facts: what conditions on options are about besides other options; see `options_in_effect`.
 
     Raises:
         InputError: the folder is in use or can't be written; an input has changed since the run began.
     """
 
     def __init__(
-        self, out: Path | None, job: str, label: str, config: ResumableConfig, inputs: Iterable[Path] = ()
+        self,
+        out: Path | None,
+        job: str,
+        label: str,
+        config: ResumableConfig,
+        inputs: Iterable[Path] = (),
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self.writes = ranks().rank == 0
         self._logged = 0
@@ -67,13 +75,13 @@ class RunFolder:
             return
         hashes = sha256(inputs) if self.writes else {}
         usual = Path("runs") / job / f"{label}-{time.strftime('%Y%m%d-%H%M%S')}"
-        self.path = Path(text_from_first(str(_claimed(out, usual)) if self.writes else ""))
+        self.path = Path(text_from_first(str(_claim_folder(out, usual)) if self.writes else ""))
         if not self.writes:
             return
         self.write_json(ENVIRONMENT, environment())
         if hashes:
             self.write_json(INPUTS, hashes)
-        self.write_json(CONFIG, {"job": job, **options_in_effect(config)})
+        self.write_json(CONFIG, {"job": job, **options_in_effect(config, **(facts or {}))})
 
     def __enter__(self) -> RunFolder:
         return self
@@ -203,16 +211,16 @@ class RunFolder:
         self._logged = state["logged"]
 
 
-def _claimed(out: Path | None, usual: Path) -> Path:
+def _claim_folder(out: Path | None, usual: Path) -> Path:
     """A folder that only this run uses, even if other runs claim folders at the same time."""
     names = (usual if k == 1 else usual.with_name(f"{usual.name}-{k}") for k in count(1))
     path = out or usual
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path = out or next(name for name in names if _new(name.mkdir))
+        path = out or next(name for name in names if _is_new(name.mkdir))
         path.mkdir(exist_ok=True)
         # if two runs both find it empty, only one of them can create this file
-        free = not any(path.iterdir()) and _new(partial((path / ENVIRONMENT).touch, exist_ok=False))
+        free = not any(path.iterdir()) and _is_new(partial((path / ENVIRONMENT).touch, exist_ok=False))
     except OSError as error:
         raise InputError(f"out: expected a folder to write to, but {path}: {error.strerror}") from None
     if not free:
@@ -220,7 +228,7 @@ def _claimed(out: Path | None, usual: Path) -> Path:
     return path
 
 
-def _new(make: Callable[[], None]) -> bool:
+def _is_new(make: Callable[[], None]) -> bool:
     """Whether `make` could create its file or folder, which did not exist before."""
     try:
         make()

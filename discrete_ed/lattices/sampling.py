@@ -39,7 +39,12 @@ Callback = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class SampledStates:
-    """Samples of a model, and the method that made them."""
+    """Samples of a model, and the method that made them.
+
+    >>> sampled = sample_ising(IsingEnergy(4), 5)
+    >>> sampled.states.shape, sampled.costly
+    (torch.Size([5, 4]), False)
+    """
 
     states: Tensor
     """zeros and ones, `(N, D)`"""

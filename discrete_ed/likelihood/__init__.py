@@ -2,7 +2,7 @@
 
 from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.data_likelihood import LogLikelihood, log_likelihood
-from discrete_ed.likelihood.enumeration import log_law, moments
+from discrete_ed.likelihood.enumeration import Moments, log_law, moments
 from discrete_ed.likelihood.layers import rbm_log_z, rbm_marginals
 from discrete_ed.likelihood.partition import LogPartition, estimate_log_z, importance_log_z, log_z
 from discrete_ed.likelihood.torus import kaufman_log_z, torus_log_z, torus_sample
@@ -11,6 +11,7 @@ __all__ = [
     "Bracket",
     "LogLikelihood",
     "LogPartition",
+    "Moments",
     "ais",
     "estimate_log_z",
     "importance_log_z",

@@ -20,7 +20,11 @@ from discrete_ed.states import check_states
 
 @dataclass(frozen=True)
 class Bracket:
-    """A lower and an upper estimate of log Z, which bracket it in expectation."""
+    """A lower and an upper estimate of log Z, which bracket it in expectation.
+
+    >>> Bracket(lower=1.0, upper=1.2, lower_error=0.01, upper_error=0.01).contains(1.1)
+    True
+    """
 
     lower: float
     """from the forward runs: `E[lower] <= log Z`"""

@@ -32,7 +32,7 @@ def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
     >>> log_law(IsingEnergy(2)).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    return torch.cat([-value for _, value in _evaluated(energy, energy.bits, dtype)]).log_softmax(-1)
+    return torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)]).log_softmax(-1)
 
 
 def sample_law(
@@ -62,7 +62,12 @@ def sample_law(
 
 
 class Moments(NamedTuple):
-    """First and second moments of a law over bits, float64."""
+    """First and second moments of a law over bits, float64.
+
+    >>> from discrete_ed import IsingEnergy
+    >>> moments(IsingEnergy(2)).marginals.tolist()
+    [0.5, 0.5]
+    """
 
     marginals: Tensor
     """`p(x_i = 1)`, `(D,)`"""
@@ -89,7 +94,7 @@ def moments(energy: Energy, *, dtype: torch.dtype | None = None) -> Moments:
     log_z = enumerated_log_z(energy, bits, dtype)
     pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device_of(energy))
     with torch.no_grad():
-        for x, value in _evaluated(energy, bits, dtype):
+        for x, value in _evaluate_all(energy, bits, dtype):
             weight = (-value.double() - log_z).exp().unsqueeze(-1)
             pairs += x.double().T @ (weight * x.double())
     return Moments(pairs.diagonal().clone(), pairs)
@@ -103,7 +108,7 @@ def enumerated_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None
         NumericalError: an energy is NaN.
     """
     with torch.no_grad():
-        parts = [(-value.double()).logsumexp(-1) for _, value in _evaluated(energy, bits, dtype)]
+        parts = [(-value.double()).logsumexp(-1) for _, value in _evaluate_all(energy, bits, dtype)]
     return number(torch.stack(parts).logsumexp(-1))
 
 
@@ -118,7 +123,7 @@ def too_many_bits(bits: int, name: str = "bits") -> InputError:
     return InputError(f"{name}: expected 0 to {ENUMERABLE_BITS} bits to enumerate, got {bits}")
 
 
-def _evaluated(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
+def _evaluate_all(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """All states with their energies, in chunks; in the energy's precision unless another is given."""
     check_enumerable(bits)
     for x in state_chunks(bits, dtype=dtype or dtype_of(energy), device=device_of(energy)):

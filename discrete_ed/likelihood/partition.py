@@ -60,7 +60,12 @@ def exact_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None) -> 
 
 @dataclass(frozen=True)
 class LogPartition:
-    """`log Z`, exact or in a bracket."""
+    """`log Z`, exact or in a bracket.
+
+    >>> exact = LogPartition(Bracket(1.5, 1.5, 0.0, 0.0), exact=True)
+    >>> exact.low == exact.value == exact.high
+    True
+    """
 
     bracket: Bracket
     """estimates from below and above; if `log Z` is exact, both are its value, with errors of zero"""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.runtime.distributed import share, summed
+from discrete_ed.runtime.distributed import rank_sum, share
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -91,18 +91,23 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
     first, second = (_counts(places, len(rows)) for places in (place[: len(x)], place[len(x) :]))
     weight = first / len(x) - second / len(y)
     if not unbiased:
-        return float(summed(np.array(sum(weight[some] @ block @ weight for some, block in _blocks(rows, kernel)))))
+        return float(rank_sum(np.array(sum(weight[some] @ block @ weight for some, block in _blocks(rows, kernel)))))
     pairs = ((first, first), (first, second), (second, second))
     forms = np.zeros(3)
     for some, block in _blocks(rows, kernel):
         forms += [left[some] @ block @ right for left, right in pairs]
-    xx, xy, yy = summed(forms).tolist()
+    xx, xy, yy = rank_sum(forms).tolist()
     return u_statistic(xx, xy, yy, len(x), len(y))
 
 
 @dataclass(frozen=True)
 class TwoSampleTest:
-    """An estimate of MMD², with its values for permuted and for resampled sets."""
+    """An estimate of MMD², with its values for permuted and for resampled sets.
+
+    >>> test = TwoSampleTest(0.3, permuted=np.array([0.0, 0.1, 0.4]), resampled=np.array([]))
+    >>> test.p_value, test.interval
+    (0.5, None)
+    """
 
     observed: float
     """the estimate for the two sets as they are"""
@@ -203,6 +208,11 @@ def two_sample_test(
 
     Source: Arcones and Giné 1992, Annals of Statistics 20, 655–674 (why `L` and `Q` need different treatment); `a` is
     derived here from the variance of a two-sample U-statistic.
+
+    >>> from discrete_ed import FeatureKernel
+    >>> test = two_sample_test(np.zeros((9, 1)), np.ones((9, 1)), FeatureKernel("l2", sigma=1.0), permutations=99)
+    >>> test.p_value < 0.05
+    True
     """
     m, n = len(x), len(y)
     rows, place = merge(x, y)
@@ -225,8 +235,8 @@ def two_sample_test(
         tt += float(total[some] @ to_total)
         linear += 2 * change[:, some] @ (block @ weight)
         quadratic += np.einsum("pu,pu->p", change @ block.T, change[:, some])
-    xx, xt, tt = summed(xx), summed(xt), float(summed(np.array(tt)))
-    linear, quadratic = summed(linear), summed(quadratic)
+    xx, xt, tt = rank_sum(xx), rank_sum(xt), float(rank_sum(np.array(tt)))
+    linear, quadratic = rank_sum(linear), rank_sum(quadratic)
 
     estimate = u_statistic if unbiased else v_statistic
     yy = tt - 2 * xt + xx

@@ -12,14 +12,39 @@ of a state ever change.
 | `Grid` | one bit at an unknown position | 1 + M | all but the ratio of odd to even states |
 | `MeanPool` | where the ones of a window are | 1 + M | all but the law of the windows' counts |
 
-To add a perturbation, touch four places: its module with a subclass of `Perturbation` that defines `negatives` (and
-`matrix`, by which the tests compare it with enumeration), the list below, `discrete_ed/__init__.pyi`, and an entry in
-`tests/perturbations/test_contract.py`. In your own program the class is enough.
+In your own program a subclass of `Perturbation` that defines `negatives` is enough. To add one to the package, touch
+four places: its module with the class (and with `matrix`, by which the tests compare it with enumeration), the list
+below, `discrete_ed/__init__.pyi`, and an entry in `tests/perturbations/test_contract.py`. If the job `generate` should
+offer it, it also gets an entry in `PERTURBATIONS` below, and `discrete_ed/names.py`, with its name and a line of help,
+is the fifth place.
 """
 
+from collections.abc import Callable
+
+from discrete_ed.energies import Taylor
+from discrete_ed.names import PerturbationName
 from discrete_ed.perturbations.base import Contrast, Perturbation
 from discrete_ed.perturbations.bernoulli import Bernoulli, Informed
 from discrete_ed.perturbations.blocks import Block, NodeBlock
 from discrete_ed.perturbations.transforms import Grid, MeanPool
 
-__all__ = ["Bernoulli", "Block", "Contrast", "Grid", "Informed", "MeanPool", "NodeBlock", "Perturbation"]
+__all__ = [
+    "PERTURBATIONS",
+    "Bernoulli",
+    "Block",
+    "Contrast",
+    "Grid",
+    "Informed",
+    "MeanPool",
+    "NodeBlock",
+    "Perturbation",
+]
+
+PERTURBATIONS: dict[PerturbationName, Callable[[tuple[float, float]], Perturbation]] = {
+    "bernoulli": lambda flips: Bernoulli(flips=flips),
+    "informed": lambda flips: Informed(Bernoulli(flips=flips), local=Taylor),
+    "block": lambda _: Block(6, epsilon=0.5),
+    "node-block": lambda _: NodeBlock(4, epsilon=0.5),
+}
+"""For each name that the job `generate` offers, a function that makes the perturbation, with settings that suit graphs,
+from the range of the expected number of flipped edges."""

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from discrete_ed.errors import InputError
-from discrete_ed.runtime.distributed import ranks, smallest
+from discrete_ed.runtime.distributed import rank_minimum, ranks
 from discrete_ed.runtime.files import MANIFEST, manifest_of, read_verified, write_folder
 
-STATE, TENSORS = "state.json", "tensors.safetensors"
+STATE, TENSORS = "state.json", "tensors.safetensors"  # names of the files of a checkpoint
 
 
 class Saved(NamedTuple):
@@ -111,7 +111,7 @@ class Checkpoints:
             InputError: all checkpoints are damaged, or the checkpoint doesn't fit the things.
         """
         saved = self._newest()
-        while (step := smallest(_reached(saved))) < -smallest(-_reached(saved)):
+        while (step := rank_minimum(_step_reached(saved))) < -rank_minimum(-_step_reached(saved)):
             saved = self._newest(step)  # another rank was stopped before it saved the newest one
         if saved is None:
             return None
@@ -175,7 +175,7 @@ def _read(path: Path) -> Saved:
     return Saved(manifest["step"], state)
 
 
-def _reached(saved: Saved | None) -> int:
+def _step_reached(saved: Saved | None) -> int:
     return 0 if saved is None else saved.step
 
 

@@ -113,49 +113,49 @@ def weighted_mean_(tensors: Sequence[Tensor], weight: float) -> None:
     if ranks().size > 1:
         flat = torch.cat([tensor.flatten() for tensor in tensors] + [torch.ones_like(tensors[0].flatten()[:1])])
         flat *= weight
-        _together(dist.all_reduce, flat)
+        _run_collective(dist.all_reduce, flat)
         flat /= flat[-1].clone()
         for tensor, mean in zip(tensors, flat.split([*(tensor.numel() for tensor in tensors), 1]), strict=False):
             tensor.copy_(mean.view_as(tensor))
 
 
-def summed(array: NDArray[Any]) -> NDArray[Any]:
+def rank_sum(array: NDArray[Any]) -> NDArray[Any]:
     """The sum of the ranks' arrays."""
     if ranks().size == 1:
         return array
     tensor = torch.from_numpy(np.array(array))
-    _together(dist.all_reduce, tensor)
+    _run_collective(dist.all_reduce, tensor)
     return tensor.numpy()
 
 
-def smallest(number: int) -> int:
+def rank_minimum(number: int) -> int:
     """The smallest of the ranks' numbers."""
-    return -_largest([-number])[0]
+    return -_rank_maximum([-number])[0]
 
 
-def anywhere(*flags: bool) -> list[bool]:
+def any_rank(*flags: bool) -> list[bool]:
     """Whether each flag is set on any rank."""
-    return [bool(flag) for flag in _largest(list(flags))]
+    return [bool(flag) for flag in _rank_maximum(list(flags))]
 
 
-def _largest(numbers: Sequence[int]) -> list[int]:
+def _rank_maximum(numbers: Sequence[int]) -> list[int]:
     if ranks().size == 1:
         return list(numbers)
     tensor = torch.tensor(numbers, dtype=torch.int64)
-    _together(dist.all_reduce, tensor, dist.ReduceOp.MAX)
+    _run_collective(dist.all_reduce, tensor, dist.ReduceOp.MAX)
     return tensor.tolist()
 
 
 def wait_for_all() -> None:
     """Wait until every rank has made this call, so that no rank gets far ahead of the others' checkpoints."""
     if ranks().size > 1:
-        _together(dist.barrier)
+        _run_collective(dist.barrier)
 
 
 def from_first_(tensor: Tensor) -> Tensor:
     """Replace a tensor by that of rank 0."""
     if ranks().size > 1:
-        _together(dist.broadcast, tensor, 0)
+        _run_collective(dist.broadcast, tensor, 0)
     return tensor
 
 
@@ -173,11 +173,11 @@ def gathered(rows: Tensor, count: int) -> Tensor:
         return rows
     whole = rows.new_zeros(count, *rows.shape[1:])
     whole[share(count)] = rows
-    _together(dist.all_reduce, whole)
+    _run_collective(dist.all_reduce, whole)
     return whole
 
 
-def _together(collective: Callable[..., Any], *arguments: Any) -> None:
+def _run_collective(collective: Callable[..., Any], *arguments: Any) -> None:
     try:
         collective(*arguments)
     except RuntimeError as error:

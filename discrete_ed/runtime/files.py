@@ -13,7 +13,7 @@ from typing import Any
 from discrete_ed.errors import InputError
 
 SCHEMA = 1  # version of the manifest's format
-MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"  # name of the file with the checksums of the others
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -61,15 +61,15 @@ def write_verified(folder: Path, files: Mapping[str, bytes], **facts: Any) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        _write(_waiting(folder / name), content)
+        _write(_replacement_of(folder / name), content)
     _sync_folder(folder)
     write_atomically(folder / MANIFEST, manifest_of(files, **facts))
     for name in files:
-        _waiting(folder / name).replace(folder / name)
+        _replacement_of(folder / name).replace(folder / name)
     _sync_folder(folder)
 
 
-def _waiting(path: Path) -> Path:
+def _replacement_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
 
 
@@ -96,7 +96,7 @@ def manifest_of(files: Mapping[str, bytes], **facts: Any) -> bytes:
 
 
 def read_verified(
-    folder: Path, names: Iterable[str], facts: Iterable[str], what: str
+    folder: Path, names: Iterable[str], facts: Iterable[str], label: str
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest of a folder and the files of these names, after checking each of them.
 
@@ -110,13 +110,13 @@ def read_verified(
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        files = {name: _found(folder / name) for name in names}
+        files = {name: _versions_of(folder / name) for name in names}
     except OSError as error:
-        raise InputError(f"{folder}: expected {what}, but {error.filename}: {error.strerror}") from None
+        raise InputError(f"{folder}: expected {label}, but {error.filename}: {error.strerror}") from None
     except (ValueError, RecursionError):
         manifest, files = None, {}
     if not isinstance(manifest, dict) or "schema" not in manifest:
-        raise InputError(f"{folder / MANIFEST}: expected the manifest of {what}, got something else")
+        raise InputError(f"{folder / MANIFEST}: expected the manifest of {label}, got something else")
     if manifest["schema"] != SCHEMA or isinstance(manifest["schema"], bool):
         raise InputError(f"{folder / MANIFEST}: expected schema {SCHEMA}, got {str(manifest['schema'])[:40]}")
     digests = manifest.get("sha256")
@@ -125,20 +125,20 @@ def read_verified(
         or digests.keys() != files.keys()
         or manifest.keys() != {"schema", "sha256", *facts}
     ):
-        raise InputError(f"{folder / MANIFEST}: expected the manifest of {what}, got something else")
-    return manifest, {name: _verified(folder / name, digests[name], found) for name, found in files.items()}
+        raise InputError(f"{folder / MANIFEST}: expected the manifest of {label}, got something else")
+    return manifest, {name: _verified(folder / name, digests[name], versions) for name, versions in files.items()}
 
 
-def _found(path: Path) -> list[bytes]:
+def _versions_of(path: Path) -> list[bytes]:
     """The content of a file, and of its replacement that a stopped writer left under a temporary name."""
-    waiting = _waiting(path)
+    waiting = _replacement_of(path)
     if waiting.is_file():
         return [*([path.read_bytes()] if path.exists() else []), waiting.read_bytes()]
     return [path.read_bytes()]
 
 
-def _verified(path: Path, digest: object, found: list[bytes]) -> bytes:
-    for content in found:
+def _verified(path: Path, digest: object, versions: list[bytes]) -> bytes:
+    for content in versions:
         if hashlib.sha256(content).hexdigest() == digest:
             return content
     raise InputError(f"{path}: expected the SHA-256 of the manifest; the file was changed or damaged")

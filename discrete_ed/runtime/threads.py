@@ -17,7 +17,7 @@ more than that. The rule looks at sizes only, so that a seed gives the same numb
 """
 
 
-def threads_for(work: float) -> int:
+def threads_for(size: float) -> int:
     """The number of threads for an operation of this size: one, or torch's own number for a large operation.
 
     A number that the user set with `OMP_NUM_THREADS` or `MKL_NUM_THREADS` is kept; one that was set with
@@ -27,22 +27,22 @@ def threads_for(work: float) -> int:
     1
     """
     chosen = any(name in os.environ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
-    return torch.get_num_threads() if chosen or work >= LARGE_OPERATION else 1
+    return torch.get_num_threads() if chosen or size >= LARGE_OPERATION else 1
 
 
 @contextmanager
-def suitable_threads(work: float) -> Iterator[None]:
+def suitable_threads(size: float) -> Iterator[None]:
     """A block in which torch uses the number of threads that suits the size of its operations, see `threads_for`.
 
     Args:
-        work: numbers in the input × numbers in the model.
+        size: numbers in the input × numbers in the model.
 
     >>> with suitable_threads(1e3):
     ...     torch.get_num_threads()
     1
     """
     before = torch.get_num_threads()
-    suitable = threads_for(work)
+    suitable = threads_for(size)
     if suitable == before:
         yield
         return

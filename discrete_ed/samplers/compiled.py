@@ -121,10 +121,12 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     order = np.arange(len(model.fields)) if kernel.classes is None else np.concatenate(kernel.classes).astype(np.int64)
     degree = int(np.diff(model.couplings.indptr).max())
     if chains >= PACKED and degree <= MOST_COUNTED and len(np.unique(abs(model.couplings.data))) <= 1:
-        return partial(_sweeps, partial(run.sweep_packed, order=order, **_counted(model, degree)), _pack, _unpack)
+        return partial(
+            _sweeps, partial(run.sweep_packed, order=order, **_thresholds_by_count(model, degree)), _pack, _unpack
+        )
     if degree > MOST_TABLED:
         return partial(_sweeps, partial(_resample_in_turn, model, order), _spins, _bits)
-    return partial(_sweeps, partial(run.sweep_each, **_tabled(model, order, degree)), np.copy, np.asarray)
+    return partial(_sweeps, partial(run.sweep_each, **_thresholds_by_state(model, order, degree)), np.copy, np.asarray)
 
 
 def couple_from_the_past(
@@ -139,7 +141,7 @@ def couple_from_the_past(
     degree = int(np.diff(model.couplings.indptr).max(initial=0))
     if degree > MOST_TABLED:
         return None
-    tables = _tabled(model, np.arange(len(fields)), degree)
+    tables = _thresholds_by_state(model, np.arange(len(fields)), degree)
     first = torch.randint(2**63 - 1, (), generator=generator).item()
     stretch = (most + 1) * len(fields) * int(loops().STEP)  # values of the counter reserved for each sample
     samples = [
@@ -199,18 +201,18 @@ def _bits(s: Array) -> Array:
     return (s > 0).astype(np.uint8)
 
 
-def _turn(bits: Array) -> Array:
+def _transposed(bits: Array) -> Array:
     return np.ascontiguousarray(bits.T)
 
 
 def _pack(bits: Array) -> Array:
     """Bits `(B, D)` to words `(D, W)` that hold 64 chains each; the last word may be padded with zeros."""
     padded = np.pad(bits, ((0, -len(bits) % 64), (0, 0)))
-    return np.packbits(_turn(padded), axis=1).view(np.uint64)
+    return np.packbits(_transposed(padded), axis=1).view(np.uint64)
 
 
 def _unpack(words: Array) -> Array:
-    return _turn(np.unpackbits(words.view(np.uint8), axis=1))
+    return _transposed(np.unpackbits(words.view(np.uint8), axis=1))
 
 
 def _threshold(field: Array) -> Array:
@@ -220,7 +222,7 @@ def _threshold(field: Array) -> Array:
     return np.where(sure, np.uint64(2**64 - 1), (np.where(sure, 0, p) * 2.0**64).astype(np.uint64))
 
 
-def _counted(model: Interactions, degree: int) -> dict[str, Array]:
+def _thresholds_by_count(model: Interactions, degree: int) -> dict[str, Array]:
     """Thresholds by the number of neighbours that favour spin up, if all couplings have the same magnitude."""
     start, neighbour, value = model.rows
     pull = abs(value).max(initial=0) * (2 * np.arange(degree + 1) - np.diff(start)[:, None])
@@ -230,7 +232,7 @@ def _counted(model: Interactions, degree: int) -> dict[str, Array]:
     return {"start": start, "neighbour": neighbour, "negative": negative, "row": row.ravel(), "threshold": threshold}
 
 
-def _tabled(model: Interactions, order: Array, degree: int) -> dict[str, Any]:
+def _thresholds_by_state(model: Interactions, order: Array, degree: int) -> dict[str, Any]:
     """Thresholds by the states of the neighbours, in the order of a sweep; bits of one kind share them."""
     start, column, value = model.rows
     bits = np.arange(len(model.fields))

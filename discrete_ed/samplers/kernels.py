@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import check_shape, explain
+from discrete_ed.energies.base import check_shape, raise_explained
 from discrete_ed.energies.local import Evaluation, LocalEvaluation
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.states import check_states
@@ -104,7 +104,7 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
     try:
         state = kernel.init(local, x)
     except RuntimeError as error:
-        explain(local.energy, x, error)
+        raise_explained(local.energy, x, error)
         raise
     check_numbers(state, 0)
     return state

@@ -75,5 +75,5 @@ def perfect_sample(
     raise _not_met(int((down != up).any(-1).sum()) if sweeps else count, count, sweeps)
 
 
-def _not_met(apart: int, count: int, sweeps: int) -> NumericalError:
-    return NumericalError(f"perfect_sample: {apart} of {count} pairs of chains have not met after {sweeps} sweeps")
+def _not_met(unmet: int, count: int, sweeps: int) -> NumericalError:
+    return NumericalError(f"perfect_sample: {unmet} of {count} pairs of chains have not met after {sweeps} sweeps")

@@ -9,28 +9,11 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.block import BlockGibbs
-from discrete_ed.samplers.cluster import SwendsenWang
-from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep, colour_classes
-from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
 from discrete_ed.samplers.kernels import Kernel
-from discrete_ed.samplers.langevin import DMALA
 
-
-def _sweep(energy: Energy) -> GibbsSweep:
-    return GibbsSweep(None if of_kind(energy, IsingEnergy) is None else colour_classes(energy))
-
-
-KERNELS: dict[str, Callable[[Energy], Kernel]] = {
-    "gibbs": lambda _: Gibbs(),
-    "gibbs-sweep": _sweep,
-    "gibbs-with-gradients": lambda _: GibbsWithGradients(),
-    "path-auxiliary": lambda _: PathAuxiliary(),
-    "dmala": lambda _: DMALA(),
-    "block-gibbs": lambda _: BlockGibbs(),
-    "swendsen-wang": lambda _: SwendsenWang(),
-}
-"""For each name the function that makes the kernel for an energy. The job `sample` offers every entry."""
+KERNELS: dict[str, Callable[[Energy], Kernel]] = {}
+"""For each name the function that makes the kernel for an energy. The front file of `discrete_ed.samplers` has the
+entries of the package; the job `sample` offers every entry, also one that your program adds."""
 
 Purpose = Literal["sampling", "training", "annealing"]
 UNSUITABLE: dict[Purpose, tuple[str, ...]] = {
@@ -80,7 +63,7 @@ def local_for(kernel: Kernel, energy: Energy) -> LocalEvaluation:
     It is `Exact` if the kernel needs it, and for an `IsingEnergy`, whose exact differences cost no more than a
     gradient; otherwise `Taylor`.
 
-    >>> from discrete_ed import MLPEnergy
+    >>> from discrete_ed import Gibbs, GibbsWithGradients, MLPEnergy
     >>> type(local_for(Gibbs(), MLPEnergy(4))).__name__, type(local_for(GibbsWithGradients(), MLPEnergy(4))).__name__
     ('Exact', 'Taylor')
     """

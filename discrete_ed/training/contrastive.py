@@ -93,8 +93,8 @@ class ContrastiveDivergence:
     def _walk(self, local: LocalEvaluation, x: Tensor) -> Tensor:
         return sample(self.kernel, local, x, self.steps, generator=self.generator)
 
-    def _uniform_states(self, like: Tensor) -> Tensor:
-        return (torch.rand(like.shape, generator=self.generator, device=like.device) < 0.5).to(like.dtype)
+    def _uniform_states(self, x: Tensor) -> Tensor:
+        return (torch.rand(x.shape, generator=self.generator, device=x.device) < 0.5).to(x.dtype)
 
     def state_dict(self) -> dict[str, Any]:
         """The buffer, uint8 `(size, D)` or None, and the generator's state: what a resumed training needs."""

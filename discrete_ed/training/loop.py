@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from discrete_ed.energies.base import AnyEnergy, Energy, check_energy, check_type, device_of, dtype_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.checkpoints import Checkpoints
-from discrete_ed.runtime.distributed import anywhere, from_first_, ranks, weighted_mean_
+from discrete_ed.runtime.distributed import any_rank, from_first_, ranks, weighted_mean_
 from discrete_ed.runtime.interrupts import Interrupted, deferred
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.training.config import FitConfig
@@ -84,7 +84,7 @@ class Training:
                             raise Interrupted(pending.signal) from None
                         raise
                     due = self.checkpoints is not None and self.checkpoints.due()
-                    stop, due = anywhere(pending.signal is not None, due)
+                    stop, due = any_rank(pending.signal is not None, due)
                     if stop or due:
                         self._save()
                     if stop:

@@ -24,7 +24,16 @@ from discrete_ed.training.records import Record
 
 @dataclass(frozen=True)
 class Selected:
-    """The result of a fit with early stopping."""
+    """The result of a fit with early stopping.
+
+    >>> from discrete_ed import BernoulliEnergy, pseudo_likelihood
+    >>> states = torch.eye(4)
+    >>> judge = lambda energy: -pseudo_likelihood(energy, states).item()
+    >>> config = FitConfig(steps=4)
+    >>> found = fit_selected(BernoulliEnergy(4), pseudo_likelihood, [states] * 4, config, score=judge, every=2)
+    >>> [step for step, _ in found.scores], len(found.records)
+    ([2, 4], 4)
+    """
 
     step: int
     """the step whose averaged weights the energy now holds"""

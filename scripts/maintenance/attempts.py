@@ -1,4 +1,4 @@
-"""What the scripts that try to break things have in common: their parts, and one table of what happened."""
+"""Shared by the scripts that try to break things: their parts, and a table of the outcomes."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Row(NamedTuple):
 
 
 Part = Callable[[Path, argparse.Namespace], Iterable[Row]]
-"""Tries something in a folder of its own, and tells what happened."""
+"""a function that tries something in its own folder, and yields the rows of the outcome"""
 
 
 def parser_of(description: str | None, parts: Mapping[str, Part]) -> argparse.ArgumentParser:
     """A command line on which parts are named."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help=f"{', '.join(parts)}; all where none is named")
+    parser.add_argument("parts", nargs="*", help=f"{', '.join(parts)}; by default all")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 
 
 def parsed(parser: argparse.ArgumentParser, parts: Mapping[str, Part], arguments: list[str]) -> argparse.Namespace:
-    """The options; an unknown part is a mistake."""
+    """The options; an unknown part is an error."""
     options = parser.parse_args(arguments)
     unknown = set(options.parts) - parts.keys()
     if unknown:
@@ -50,10 +50,10 @@ def parsed(parser: argparse.ArgumentParser, parts: Mapping[str, Part], arguments
 def try_parts(
     parts: Mapping[str, Part], options: argparse.Namespace, prepare: Callable[[], None] = lambda: None
 ) -> NoReturn:
-    """Do the parts in a temporary folder, print their table, and exit with 0 where all went well.
+    """Run the parts in a temporary folder, print their table, and exit with 0 if all went well.
 
     Args:
-        prepare: makes what the parts need, in that folder.
+        prepare: called first, to create the files that the parts need in that folder.
     """
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)

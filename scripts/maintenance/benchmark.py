@@ -55,7 +55,7 @@ from discrete_ed.samplers import Kernel, compiled
 
 @contextmanager
 def settings(**values: Any) -> Iterator[None]:
-    """Other constants for the compiled backend, for a while."""
+    """A block in which the constants of the compiled backend have these values."""
     old = {name: getattr(compiled, name) for name in values}
     try:
         for name, value in values.items():
@@ -73,7 +73,7 @@ def checkerboard(side: int) -> GibbsSweep:
 
 
 def sampling(kernel: Kernel, local: LocalEvaluation, x: torch.Tensor) -> Run:
-    """`sample`, as a user calls it."""
+    """`sample`, called as users call it."""
 
     def run(repetitions: int) -> None:
         sample(kernel, local, x, repetitions)
@@ -258,8 +258,8 @@ RACES: list[Callable[[], Iterator[Race]]] = [sweeps_of_a_lattice, informed_flips
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each race; the best one counts")
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long each contestant runs in a round")
-    parser.add_argument("--only", default="", help="only races whose name has this word")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds that each contestant runs in a round")
+    parser.add_argument("--only", default="", help="run only races whose name contains this word")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

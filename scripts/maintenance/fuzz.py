@@ -1,4 +1,4 @@
-"""Feed broken files to every parser of what a stranger may send; prints a table of what happened.
+"""Feed broken files to every parser of untrusted files; prints a table of the outcomes.
 
     python scripts/maintenance/fuzz.py                                       everything, about a quarter of an hour
     python scripts/maintenance/fuzz.py fuzz --cases 500                      one part of it
@@ -37,7 +37,7 @@ def fuzz(home: Path, options: argparse.Namespace) -> list[Row]:
     from hostile_files import parsers
 
     rows = []
-    for name in parsers(_made(home / "fuzz")):
+    for name in parsers(_prepared(home / "fuzz")):
         done = subprocess.run(
             [sys.executable, __file__, "--fuzz-one", name, "--cases", str(options.cases), "--seed", str(options.seed)],
             capture_output=True,
@@ -64,7 +64,7 @@ def fuzz_one(home: Path, options: argparse.Namespace) -> None:
 
     warnings.simplefilter("ignore")
     parser = parsers(home)[options.fuzz_one]
-    path = _made(home / "files") / parser.name
+    path = _prepared(home / "files") / parser.name
     rng = random.Random(f"{options.seed} {parser.name}")
 
     def hang(*_: object) -> None:
@@ -98,10 +98,10 @@ def guided(home: Path, options: argparse.Namespace) -> list[Row]:
         import atheris  # noqa: F401
     except ImportError:
         return [Row("coverage-guided fuzzing", 0, "not done: needs pip install atheris", True)]
-    found = parsers(_made(home / "guided"))
+    found = parsers(_prepared(home / "guided"))
     rows = []
     for name, parser in found.items():
-        corpus = _made(home / "corpus" / name)
+        corpus = _prepared(home / "corpus" / name)
         for k, seed in enumerate(parser.seeds):
             (corpus / str(k)).write_bytes(seed)
         limits = [f"-max_total_time={options.seconds // len(found)}", "-rss_limit_mb=500", f"-timeout={HANG}"]
@@ -126,8 +126,8 @@ def guide_one(home: Path, options: argparse.Namespace) -> None:
 
         from discrete_ed.errors import DiscreteEDError
     warnings.simplefilter("ignore")
-    parser = parsers(_made(home))[options.guide_one]
-    path = _made(home / "files") / parser.name
+    parser = parsers(_prepared(home))[options.guide_one]
+    path = _prepared(home / "files") / parser.name
 
     def attempt(content: bytes) -> None:
         path.write_bytes(content)
@@ -138,7 +138,7 @@ def guide_one(home: Path, options: argparse.Namespace) -> None:
     atheris.Fuzz()
 
 
-def _made(folder: Path) -> Path:
+def _prepared(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -151,7 +151,7 @@ def main() -> None:
     rest = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
     parser = parser_of(__doc__, PARTS)
     parser.add_argument("--cases", type=int, default=10_000, help="mutated files for each parser")
-    parser.add_argument("--seconds", type=int, default=600, help="of coverage-guided fuzzing in all")
+    parser.add_argument("--seconds", type=int, default=600, help="seconds of coverage-guided fuzzing in total")
     for hidden in ("--fuzz-one", "--guide-one", "--home"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parsed(parser, PARTS, arguments[: len(arguments) - len(rest) - bool(rest)])

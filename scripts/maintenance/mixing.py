@@ -30,7 +30,7 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.jobs.text import MISSING
 from discrete_ed.samplers import Kernel
 
-COUPLING = 0.44  # about critical
+COUPLING = 0.44  # close to the critical coupling
 
 
 def random_bits(chains: int, bits: int) -> torch.Tensor:
@@ -52,9 +52,9 @@ def torus(side: int) -> IsingEnergy:
 
 
 def mixing(seconds: float) -> list[list[str]]:
-    """Steps and effective draws of the energy a second, of every kernel on every model; 8 chains from random bits.
+    """Steps and effective sample size of the energy per second, for every kernel and model; 8 chains from random bits.
 
-    A dash stands where the time allowed fewer than a hundred draws of each chain.
+    A dash means that the time allowed fewer than a hundred samples of each chain.
     """
     rows = [["model, 8 chains", "kernel", "steps/s", "ESS/s of the energy", "ESS per step", "moved"]]
     models: dict[str, tuple[Any, int]] = {f"Ising {side}×{side}": (torus(side), side**2) for side in (10, 25, 64)}
@@ -86,7 +86,7 @@ def mixing_of(kernel: Kernel, local: LocalEvaluation, bits: int, thin: int, seco
     took = time.process_time() - start
     energy, accepted = (torch.stack(parts, 1) for parts in zip(*kept, strict=True))
     rate, moved = f"{thin * len(kept) / took:,.0f}", f"{accepted.mean():.2f}"
-    if len(kept) < 100:  # too few draws for an effective sample size
+    if len(kept) < 100:  # too few samples for an effective sample size
         return [rate, MISSING, MISSING, moved]
     ess = ess_bulk(energy).item()
     return [rate, f"{ess / took:,.1f}", f"{ess / energy.numel() / thin:.2g}", moved]

@@ -1,4 +1,4 @@
-"""What the benchmark needs of other packages; each is imported only where it runs."""
+"""Samplers of other packages for the benchmark; each package is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 Run = Callable[[int], int | None]
-"""Does the work as often as told; returns how often it did where that is something else."""
+"""repeats its work for a number of times; returns the actual number if that differs"""
 Bonds = tuple[np.ndarray, np.ndarray]
-"""The pairs of spins that are coupled."""
+"""the pairs of spins that are coupled"""
 
 MODULES = {"thrml": "thrml", "dwave-samplers": "dwave.samplers", "ebmkit": "ebm"}
 
@@ -77,14 +77,14 @@ def dwave_sweeps(bonds: Bonds, coupling: float, chains: int) -> Run:
 
 
 def ebmkit_lattice(coupling: float) -> Any:
-    """Its Ising model of a square lattice with open ends, states `(B, L, L)`."""
+    """The Ising model of ebmkit on a square lattice with open ends, states `(B, L, L)`."""
     from ebm.nets.lattice import IsingEnergy as Lattice
 
     return Lattice(coupling)
 
 
 def ebmkit_flips(energy: Any, x: torch.Tensor) -> Run:
-    """Its Gibbs-with-gradients; `energy` is any function."""
+    """Gibbs-with-gradients of ebmkit; `energy` is any function."""
     from ebm.samplers.discrete import GibbsWithGradients as Theirs
 
     sampler = Theirs()

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--graphs", type=int, nargs="+", default=[200, 400], help="graphs in each set")
     parser.add_argument("--repeats", type=int, default=200, help="comparisons")
     parser.add_argument("--seed", type=int, default=0, help="seed of sets, flips and permutations")
-    parser.add_argument("--draws", type=int, default=199, help="permutations of each")
+    parser.add_argument("--permutations", type=int, default=199, help="permutations of each")
     arguments = parser.parse_args()
     sources = {"synthetic": ego_graphs(synthetic_citations())}
     if arguments.root is not None:
@@ -45,7 +45,7 @@ def main() -> None:
             changed = [flip_pairs(graph, share, rng) for graph in graphs]
             for protocol in PROTOCOLS:
                 p = p_values(
-                    graphs, changed, protocol, (count, count), arguments.repeats, arguments.draws, arguments.seed
+                    graphs, changed, protocol, (count, count), arguments.repeats, arguments.permutations, arguments.seed
                 )
                 found = [f"{np.mean(values <= LEVEL):.2f}" for values in p.values()]
                 rows.append([f"{name}, {share:.0%} flipped, {count} v {count}", protocol, *found])
@@ -53,7 +53,7 @@ def main() -> None:
                     uniform = [f"{kstest(values, 'uniform').pvalue:.2f}" for values in p.values()]
                     rows.append(["  Kolmogorov–Smirnov p of uniform p-values", protocol, *uniform])
     print(as_text(rows))
-    print(f"\nShare of {arguments.repeats} comparisons with p ≤ {LEVEL}; {arguments.draws} permutations each.")
+    print(f"\nShare of {arguments.repeats} comparisons with p ≤ {LEVEL}; {arguments.permutations} permutations each.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Contestants that do the same work in turn, and how fast each of them was."""
+"""Contestants that do the same work in turn, and their rates."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from peers import Run
 
 @dataclass
 class Race:
-    """Some ways to do the same work; the first one is ours."""
+    """Several implementations of the same work; the first is that of this package."""
 
     name: str
     unit: str
     """What is counted, such as "steps/s"."""
     work: float
-    """How many of them one repetition is."""
+    """number of these in one repetition"""
     runs: Mapping[str, Run]
     targets: Mapping[str, float] = field(default_factory=dict)
-    """The ratio to be reached against some of the others."""
+    """the ratio that must be reached against some of the others"""
 
 
 def rate_of(race: Race, name: str, repetitions: int) -> tuple[float, float]:
-    """What a contestant does in a second of processor time, and the seconds that it took."""
+    """The rate of a contestant in processor time, and the seconds that it took."""
     start = time.process_time()
     done = race.runs[name](repetitions) or repetitions
     took = time.process_time() - start

@@ -1,4 +1,4 @@
-"""Jobs that are small enough to be killed often: started, waited for, and compared by what they leave behind."""
+"""Jobs that are small enough to be killed often: start them, wait for them, compare their files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from attempts import ROOT
 
 
 class Job(NamedTuple):
-    """A job, and the files that tell whether it came out the same."""
+    """A job, and the files by which two runs are compared."""
 
     script: str
     arguments: list[str]
     compared: list[str]
     steps: int = 0
-    """Training steps that are logged; 0 where none are, and the job is killed after random times."""
+    """number of training steps that are logged; 0 for a job without a log, which is killed after random times"""
 
     @property
     def often(self) -> list[str]:
-        """The arguments that make it save after every step, where it has steps."""
+        """The arguments with which it saves after every step, if it has steps."""
         return [*self.arguments, *(["--checkpoint-seconds", "0"] if self.steps else [])]
 
 
@@ -67,7 +67,7 @@ def finish(job: Job, *more: object, ranks: int = 1, **options: Any) -> subproces
 
 
 def begin(job: Job, *more: object, ranks: int = 1) -> subprocess.Popen[bytes]:
-    """Start a job, silently."""
+    """Start a job without showing its output."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command(job, *more, ranks=ranks), **quiet)  # type: ignore[call-overload]
 

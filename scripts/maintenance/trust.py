@@ -1,4 +1,4 @@
-"""Try to lose runs, to let strangers in, and to tell several processes from one; prints a table of what happened.
+"""Try to lose runs, to attack with files, and to find differences between processes; prints a table of the outcomes.
 
     python scripts/maintenance/trust.py                          everything, most of an hour on two cores
     python scripts/maintenance/trust.py kills --kills 6          one part of it
@@ -163,7 +163,7 @@ def storage(home: Path, options: argparse.Namespace) -> list[Row]:  # noqa: ARG0
 
 
 def _saved_by_nobody(home: Path, folder: Path) -> str:
-    """What a user without rights is told who saves a checkpoint in the folder (to root nothing is read-only)."""
+    """The error of a user without rights who saves a checkpoint in the folder (for root no folder is read-only)."""
     from discrete_ed import Checkpoints, InputError
 
     Checkpoints(home / "first").save(1, {"a": 1})  # imports what it needs while it may
@@ -281,8 +281,8 @@ PARTS = {part.__name__: part for part in (kills, damage, storage, strangers, ran
 
 def main() -> None:
     parser = parser_of(__doc__, PARTS)
-    parser.add_argument("--kills", type=int, default=50, help="over all jobs")
-    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="of kills and ranks")
+    parser.add_argument("--kills", type=int, default=50, help="number of kills, over all jobs")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="jobs of the parts kills and ranks")
     try_parts(PARTS, parsed(parser, PARTS, sys.argv[1:]), write_graph_files)
 
 

@@ -337,7 +337,7 @@ def test_a_manifest_that_does_not_fit_is_refused(saved, change, message):
     ("kind", "arguments", "message"),
     [
         ("IsingEnergy", {"couplings": 60_000}, "3600000000 numbers are asked for, and 43"),
-        ("NetworkEnergy", {"bits": 2, "width": 1, "layers": 3_000_000}, "at least 1061 tensors are asked for, and 6"),
+        ("NetworkEnergy", {"bits": 2, "width": 1, "layers": 300_000}, "at least 1061 tensors are asked for, and 6"),
         (
             "SumEnergy",
             {"scale": 1, "terms": [{"energy": "BernoulliEnergy", "arguments": {"logits": 4_000_000}}] * 9},

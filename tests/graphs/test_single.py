@@ -118,7 +118,7 @@ REFUSED = {
     "loop": (f"{HEAD}{UNDIRECTED}{NODES}<edge source='a' target='a'/></graph></graphml>", "no self-loops"),
     "unknown node": (
         f"{HEAD}{UNDIRECTED}{NODES}<edge source='a' target='z'/></graph></graphml>",
-        "nodes that are there",
+        "existing nodes",
     ),
     "same node": (f"{HEAD}{UNDIRECTED}{NODES}<node id='a'/></graph></graphml>", "every node and edge once"),
     "weighted": (

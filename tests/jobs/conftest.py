@@ -12,6 +12,7 @@ from small_runs import TINY
 from discrete_ed.jobs import style
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.run_folder import RunFolder
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,6 +21,12 @@ def _small_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(style, "DPI", 30)
         yield
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs whose figures nobody looks at: plotting would take longer than all else."""
+    monkeypatch.setattr(RunFolder, "plot", lambda *_: [])
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from discrete_ed import (
+    InputError,
     IsingEnergy,
     NetworkEnergy,
     RBMEnergy,
@@ -26,11 +27,12 @@ from discrete_ed.jobs.estimate import figures as density_figures
 from discrete_ed.jobs.estimate import report
 from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig, resolve
-from discrete_ed.jobs.options import options_in_effect, reported_options
+from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.sample import run as sampling
 from discrete_ed.jobs.sample.config import SampleConfig
 
-TINY = {"steps": 40, "samples": 40, "sampler_steps": 4, "temperatures": 5, "batch": 32}
+TINY = {"steps": 40, "samples": 40, "batch": 32}
+CHAINS = {"sampler_steps": 4, "temperatures": 5}  # for data that can't be enumerated
 SMALL = {**TINY, "width": 8, "layers": 1}
 FILES = {"config.json", "env.json", "metrics.jsonl", "checkpoint", "result.json", "report.html", "samples.npy"}
 FIGURES = {"marginals.png", "curves.png"}
@@ -87,7 +89,7 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
 
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     out = tmp_path / "run"
-    result = estimate.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **SMALL))
+    result = estimate.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **SMALL, **CHAINS))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"density.png", "samples.png"}
     assert not result["exact"]
     assert result["lower"] < result["test_log_likelihood"] < result["upper"]
@@ -149,7 +151,9 @@ def test_images_are_shown_as_such(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 2000)
     out = tmp_path / "run"
-    estimate.run(EstimateConfig(data="digits", energy="conv", loss="ed", out=out, **{**SMALL, "steps": 3, "width": 2}))
+    estimate.run(
+        EstimateConfig(data="digits", energy="conv", loss="ed", out=out, **{**SMALL, **CHAINS, "steps": 3, "width": 2})
+    )
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"samples.png"}
 
 
@@ -211,10 +215,12 @@ def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, withou
     assert None not in shown.values()
 
 
-def test_facts_that_only_the_data_show_leave_options_in_the_configuration_of_the_run():
-    """Before the energy is known, nobody can say whether its likelihood is exact."""
-    assert {"temperatures", "runs", "sampler_steps"} <= options_in_effect(resolved()).keys()
-    assert "buffer" not in options_in_effect(resolved())
+def test_options_of_chains_and_annealing_have_no_effect_where_states_are_enumerated(table, tmp_path):
+    for option in ("sampler_steps", "temperatures", "runs", "root"):
+        value = Path("elsewhere") if option == "root" else 7
+        with pytest.raises(InputError, match=f"^{option}: expected only .*, since it has no effect otherwise"):
+            estimate.run(EstimateConfig(data=str(table), out=tmp_path / "run", **{option: value}, **TINY))
+        assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import json
 import pytest
 
 from discrete_ed.density import sampling as density_sampling
+from discrete_ed.jobs.estimate import config as estimate_config
 from discrete_ed.jobs.estimate import report
 from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.run_folder import RunFolder
 
-TINY = {"steps": 20, "samples": 20, "sampler_steps": 10, "width": 8, "layers": 1, "temperatures": 5, "loss": "pcd"}
+TINY = {"steps": 20, "samples": 20, "sampler_steps": 10, "width": 8, "layers": 1, "loss": "pcd"}
 
 
 class Killed(Exception):
@@ -22,7 +23,8 @@ class Killed(Exception):
 def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatch):
     table = tmp_path / "table.csv"
     table.write_text("\n".join(f"{k % 2},{k % 3 % 2},{k * k % 5 % 2},{k // 4 % 2}" for k in range(200)))
-    monkeypatch.setattr(density_sampling, "SMALL_BITS", 0)  # chains, as with more bits
+    for module in (density_sampling, estimate_config):  # chains, as with more bits
+        monkeypatch.setattr(module, "SMALL_BITS", 0)
     monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 1000)
 
     def killed(real, when):

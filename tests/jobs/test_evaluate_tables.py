@@ -52,7 +52,7 @@ def test_defects_are_said_under_the_table_where_they_matter(results):
     assert "saturated" not in text["edp"]
     assert "not positive definite" not in text["psd"]
     assert "unbiased" in text["psd"]
-    assert all("The interval is as wide as" in said for said in text.values())
+    assert all("The interval shows" in said for said in text.values())
 
 
 def test_cleaned_graphs_are_counted_under_the_table(results):
@@ -65,7 +65,7 @@ def test_cleaned_graphs_are_counted_under_the_table(results):
 def test_single_graphs_leave_dashes():
     text = tables.summary(evaluate_graphs(REFERENCE, GENERATED[:1]))
     assert "–" in text
-    assert "The interval is" not in text
+    assert "The interval shows" not in text
 
 
 def test_validity_stands_among_the_shares():

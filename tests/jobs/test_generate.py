@@ -62,6 +62,7 @@ def test_the_report_needs_nothing_from_outside(small_run):
     assert "@import" not in page
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_graphs(small_run, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
     generate.run(GenerateConfig(out=again, **TINY))
@@ -125,7 +126,7 @@ MISTAKES = {
     "unknown data set": (["--data", "nonsense"], "expected one of citation-egos"),
     "no training step": (["--steps", "0"], "steps: expected at least 1, got 0"),
     "no such device": (["--device", "abacus"], "device: expected cpu"),
-    "a device without numbers": (["--device", "meta"], "device: expected cpu, or a device that is there, got 'meta'"),
+    "a device without numbers": (["--device", "meta"], "device: expected cpu, or an available device, got 'meta'"),
     "one sample of a U-statistic": (["--samples", "1", "--protocol", "psd"], "samples: expected at least 2"),
     "no temperature": (["--cold", "0"], "cold: expected a positive number, got 0"),
     "impossible flips": (["--flips", "3", "1"], "flips: expected 0 < low <= high"),

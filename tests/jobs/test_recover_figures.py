@@ -93,7 +93,7 @@ def test_counts_and_indices_have_whole_ticks():
     assert whole(right.get_yticks())
     assert whole(ising_figures.coupling_matrices({"truth": ring(3)}).axes[0].get_xticks())
     fit = goodness_of_fit(np.eye(3), np.eye(3))
-    assert whole(ising_figures.goodness(fit).axes[3].get_xticks())
+    assert whole(ising_figures.goodness_of_fit(fit).axes[3].get_xticks())
 
 
 def test_the_legend_names_only_what_has_points():
@@ -107,7 +107,7 @@ def test_the_legend_names_only_what_has_points():
 
 def test_goodness_of_fit_has_means_and_few_ticks():
     rng = np.random.default_rng(0)
-    figure = ising_figures.goodness(goodness_of_fit(rng.integers(0, 2, (90, 8)), rng.integers(0, 2, (90, 8))))
+    figure = ising_figures.goodness_of_fit(goodness_of_fit(rng.integers(0, 2, (90, 8)), rng.integers(0, 2, (90, 8))))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["means", "pairs", "triples", "how many are up"]
     for axes in figure.axes[:3]:
         axes.set(xlim=(-0.4, 0.4), ylim=(-0.4, 0.4))  # for which matplotlib's own choice is nine

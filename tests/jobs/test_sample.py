@@ -90,6 +90,7 @@ CHOICES = [
 ]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("energy", "kernel"), [*CHOICES, ("mlp", "path-auxiliary"), ("mlp", "auto")])
 def test_draws_follow_the_law(saved, energy, kernel, tmp_path):
     thin = 25 if kernel in ("gibbs", "auto") else 10
@@ -101,6 +102,7 @@ def test_draws_follow_the_law(saved, energy, kernel, tmp_path):
     assert chi_square(last, law) > 1e-5 / FREQUENCY_TESTS
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_draws(saved, tmp_path):
     files = []
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
@@ -109,6 +111,7 @@ def test_the_same_seed_gives_the_same_draws(saved, tmp_path):
     assert files[0] == files[1] != files[2]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_graphs_keep_their_nodes_and_bits_that_never_move_are_told(saved, tmp_path):
     settings = {"chains": 3, "steps": 30, "warmup": 0}
     result = sampling.run(SampleConfig(energy=saved / "graph", nodes=3, out=tmp_path / "graph", **settings))
@@ -124,6 +127,7 @@ def test_graphs_keep_their_nodes_and_bits_that_never_move_are_told(saved, tmp_pa
     assert result["bits_that_never_moved"] == 1
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
     save_energy(tmp_path / "cold", IsingEnergy(torch.zeros(3, 3), torch.full((3,), 40.0)))
     result = sampling.run(SampleConfig(energy=tmp_path / "cold", chains=2, steps=20, warmup=5, out=tmp_path / "run"))
@@ -137,7 +141,10 @@ def test_what_is_not_known_is_not_a_number_that_looks_good(tmp_path):
     ("arguments", "message"),
     [
         (["rbm", "--kernel", "swendsen-wang"], "clusters expected an IsingEnergy, got RBMEnergy"),
-        (["mlp", "--nodes", "3"], "nodes: expected none, since MLPEnergy is no energy of graphs"),
+        (
+            ["mlp", "--nodes", "3"],
+            "nodes: expected only for an energy of graphs, since it has no effect",
+        ),
         (["graph", "--nodes", "9"], "nodes: expected at most 4"),
         (["nothing"], "expected a saved energy, but"),
         (["ising", "--device", "abacus"], "device: expected cpu"),
@@ -165,6 +172,7 @@ def test_an_energy_of_an_unknown_class_is_refused(saved, tmp_path):
         SampleConfig(energy=saved / "ising", steps=3)
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("kernel", ["auto", "dmala"])
 def test_killed_and_resumed_is_uninterrupted(saved, tmp_path, monkeypatch, kernel):
     options = {"energy": saved / "ising", "chains": 3, "steps": 50, "warmup": 13, "kernel": kernel}
@@ -209,6 +217,7 @@ class TwoFlips(Kernel):
         return state
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_sampler_from_outside_shows_in_the_result_and_the_diagnostics(saved, tmp_path, monkeypatch, capsys):
     """How to add a sampler: a kernel class, and its name in the registry."""
     monkeypatch.setitem(KERNELS, "two-flips", lambda _: TwoFlips())
@@ -222,6 +231,9 @@ def test_a_sampler_from_outside_shows_in_the_result_and_the_diagnostics(saved, t
     assert result["ess_per_evaluation"] == pytest.approx(result["energy_ess_bulk"] / (2 * 10 * 500 * 8))
     with np.load(tmp_path / "run" / "samples.npz", allow_pickle=False) as sampled:
         assert sampled["bits"][:, -1].mean(0) == pytest.approx([0.5, 1.0, 0.269], abs=0.1)
+    options = ["--chains", "4", "--steps", "8", "--warmup", "2", "--out", str(tmp_path / "by-name")]
+    run_job("sample", [str(saved / "coins"), "--kernel", "two-flips", *options])
+    assert json.loads((tmp_path / "by-name" / "result.json").read_text())["kernel"] == "TwoFlips()"
     with pytest.raises(InputError, match=r"kernel: expected auto or one of gibbs, .*, two-flips, got 'three-flips'"):
         sampling.run(replace(config, kernel="three-flips", out=tmp_path / "other"))
     assert not (tmp_path / "other").exists()
@@ -232,10 +244,11 @@ def test_without_an_energy_there_is_one_line(capsys):
         run_job("sample", [])
     assert stop.value.code == 2
     assert capsys.readouterr().err == (
-        "error: energy: expected the folder of a saved energy, or --resume with that of a run, got none\n"
+        "error: energy: expected the folder of a saved energy, or --resume with a run folder, got none\n"
     )
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("energy", "kernel"), [("mlp", "gibbs-with-gradients"), ("rbm", "auto")])
 def test_pieces_of_chains_fit_together(saved, tmp_path, monkeypatch, energy, kernel):
     drawn = []

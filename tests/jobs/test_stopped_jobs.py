@@ -179,9 +179,7 @@ def test_an_interrupted_job_tells_how_to_go_on_and_does_so_with_the_same_files_o
             elif content is None:
                 assert Path(file).name in line
             else:
-                assert line == (
-                    f"error: resume: expected the input as it was, but since the run began {file} was changed"
-                )
+                assert line == (f"error: resume: expected unchanged inputs, but {file} was changed since the run began")
         Path(file).write_bytes(begun[file])
     code, error = told(job, "--resume", "RUN")
     assert (code, error.count("to go on: --resume RUN")) == (130, 1)
@@ -195,7 +193,7 @@ def test_another_energy_in_the_same_folder_is_refused(told, tmp_path, monkeypatc
     energy(1)
     code, error = told("sample", "--resume", "RUN")
     assert code == 2
-    assert error.endswith("since the run began energy/manifest.json was changed\n")
+    assert error.endswith("energy/manifest.json was changed since the run began\n")
 
 
 @pytest.mark.parametrize("content", ["[", "[" * 9999, "[]", "7"])

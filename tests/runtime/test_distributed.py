@@ -44,9 +44,9 @@ from discrete_ed.runtime.distributed import (
     pick_device,
     processes,
     rank_seed,
+    rank_sum,
     ranks,
     share,
-    summed,
     text_from_first,
 )
 
@@ -85,7 +85,7 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
     drawn = two_sample_test(x, y, kernel, permutations=20)
     part = spins(7)[share(7)]
     g = torch.Generator().manual_seed(rank_seed(5))
-    noise = summed(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
+    noise = rank_sum(np.eye(ranks().size)[ranks().rank] * torch.rand(1, generator=g).item())
     return {
         "energies": energies,
         "mmd2": [mmd2(x, y, kernel), mmd2(x, y, kernel, unbiased=True), drawn.p_value, *drawn.interval],
@@ -188,7 +188,7 @@ def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
 def test_a_device_that_cannot_be_computed_on_is_refused_in_one_line(name):
     with pytest.raises(InputError) as caught:
         pick_device(name)
-    assert re.fullmatch(f"device: expected cpu, or a device that is there, got {name!r}: .+", str(caught.value))
+    assert re.fullmatch(f"device: expected cpu, or an available device, got {name!r}: .+", str(caught.value))
 
 
 def test_an_environment_that_is_not_torchruns_is_refused(monkeypatch):

@@ -378,7 +378,7 @@ def test_every_flipped_bit_and_every_truncation_is_noticed(two):
 
 def test_the_damaged_one_goes_with_the_next_save(two):
     (two.folder / "step-000003" / "tensors.safetensors").write_bytes(b"rotten")
-    with pytest.warns(UserWarning, match="SHA-256 is not the manifest's.*; going on from step 2"):
+    with pytest.warns(UserWarning, match="expected the SHA-256 of the manifest.*; resuming from step 2"):
         two.restore()
     two.save(4, STATE)
     assert sorted(os.listdir(two.folder)) == ["step-000002", "step-000004"]
@@ -396,7 +396,7 @@ def test_the_damaged_one_goes_with_the_next_save(two):
 def test_none_that_is_whole_is_a_clear_error(two, name, content, message):
     for folder in two.folder.iterdir():
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
-    with pytest.raises(InputError, match=f"expected a checkpoint that is whole, got none.*{message}"):
+    with pytest.raises(InputError, match=f"expected an undamaged checkpoint, got none.*{message}"):
         two.restore()
 
 

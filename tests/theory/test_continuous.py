@@ -24,6 +24,7 @@ from discrete_ed.theory.continuous import (
     score_matching,
 )
 from discrete_ed.theory.continuous.kernels import evaluate
+from discrete_ed.theory.continuous.minimise import minimise
 
 DOUBLE = torch.float64
 GRID = torch.linspace(-40, 40, 16_001, dtype=DOUBLE)
@@ -201,7 +202,7 @@ def test_a_model_keeps_its_own_means_and_energies_of_another_shape_are_refused()
 
 
 def test_a_chain_that_leaves_for_infinity_is_told():
-    with pytest.raises(NumericalError, match="3 of 3 chains left for infinity or have no finite energy"):
+    with pytest.raises(NumericalError, match="3 of 3 chains diverged or have no finite energy"):
         sample(MALA(0.1), lambda x: x.sum(-1) * torch.nan, torch.zeros(3, 2), 5)
     with pytest.raises(NumericalError, match="smaller step size"):
         sample(Langevin(1e3), GaussianEnergy(torch.zeros(1), 1e-3), torch.ones(2, 1), 200)
@@ -252,3 +253,10 @@ def test_bad_arguments_are_refused(arguments, message):
 def test_impossible_models_are_refused(make):
     with pytest.raises(InputError, match="expected"):
         make()
+
+
+def test_a_loss_that_is_not_finite_is_refused_with_the_step_named():
+    x = torch.nn.Parameter(torch.tensor(1.0))
+    factors = iter([1.0, 1.0, torch.inf])
+    with pytest.raises(NumericalError, match="loss: not finite at step 3; try a smaller learning rate"):
+        minimise([x], lambda: next(factors) * x.square(), steps=5, learning_rate=0.1)

@@ -243,7 +243,7 @@ def test_an_optimizer_of_other_parameters_is_refused():
     scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD(energy.parameters(), lr=0.1), 1)
     with pytest.raises(InputError, match="scheduler: expected a scheduler of the optimizer"):
         fit(*arguments, optimizer=sgd, scheduler=scheduler)
-    with pytest.raises(InputError, match="scheduler: expected the optimizer that it is for"):
+    with pytest.raises(InputError, match="scheduler: expected its optimizer to be given"):
         fit(*arguments, scheduler=scheduler)
 
 
@@ -285,7 +285,7 @@ def test_batches_of_any_kind_come_to_the_energy(dtype):
 def test_what_cannot_be_trained_is_refused():
     with pytest.raises(InputError, match=r"got shape \(2,\); shuffled_batches\(data, size\) makes them"):
         fit(IsingEnergy(2).to(DEVICE), pseudo_likelihood, torch.ones(5, 2), FitConfig(steps=1))
-    with pytest.raises(InputError, match="energy: expected IsingEnergy to have parameters to be trained, got none"):
+    with pytest.raises(InputError, match="energy: expected IsingEnergy to have trainable parameters, got none"):
         fit(IsingEnergy(2).to(DEVICE).requires_grad_(False), pseudo_likelihood, [torch.ones(5, 2)], FitConfig(steps=1))
     with pytest.raises(InputError, match=r"loss: expected .* to a scalar, got shape \(5,\)"):
         fit(IsingEnergy(2).to(DEVICE), lambda e, x: e(x), [torch.ones(5, 2)], FitConfig(steps=1))

@@ -32,11 +32,11 @@ class PartReport:
     caption: str
 
 
-def mixture_report(found: MixtureWeights) -> PartReport:
+def mixture_report(result: MixtureWeights) -> PartReport:
     """The report on the losses as functions of a mixture's weight."""
     from discrete_ed.jobs.continuous import figures  # matplotlib is needed only where something is plotted
 
-    summary = found.summary()
+    summary = result.summary()
     table = [["loss", "best ρ", "spread", "of ML's", "corr. ML"]]
     for name, curve in summary.items():
         cells = (f"{curve.minimiser:.2f}", f"{curve.spread:.3g}", f"{curve.spread_of_likelihood:.2%}")
@@ -49,18 +49,18 @@ def mixture_report(found: MixtureWeights) -> PartReport:
         f"the weight of a mixture moves energy discrepancy at t = {max(VARIANCES):g} by "
         f"{noisiest.spread_of_likelihood:.0%} of what it moves the likelihood, and score matching by "
         f"{matching.spread_of_likelihood:.2%}",
-        lambda: figures.mixture_weights(found.weights, found.curves, found.truth),
-        f"Each loss above its minimum, for {found.samples:,} samples with ρ = {found.truth}. Score matching hardly "
+        lambda: figures.mixture_weights(result.weights, result.curves, result.truth),
+        f"Each loss above its minimum, for {result.samples:,} samples with ρ = {result.truth}. Score matching hardly "
         "depends on the weight of modes that are far apart; with growing noise t energy discrepancy tends to maximum "
         "likelihood.",
     )
 
 
-def gaussians_report(found: GaussianGrid, sampler_steps: int) -> PartReport:
+def gaussians_report(result: GaussianGrid, sampler_steps: int) -> PartReport:
     """The report on the density with 25 modes."""
     from discrete_ed.jobs.continuous import figures
 
-    distances = found.distances
+    distances = result.distances
     return PartReport(
         "Twenty-five Gaussians",
         asdict(distances),
@@ -74,38 +74,41 @@ def gaussians_report(found: GaussianGrid, sampler_steps: int) -> PartReport:
         f"the learned density of 25 modes has total variation {distances.total_variation:.3f} from the truth, and its "
         f"modes have masses of {distances.smallest_mode:.3f} to {distances.largest_mode:.3f}, where the truth has 0.04",
         lambda: figures.densities(
-            found.truth.T.numpy(), found.learned.T.numpy(), found.samples.numpy(), extent=found.extent
+            result.truth.T.numpy(),
+            result.learned.T.numpy(),
+            result.samples.numpy(),
+            extent=result.extent,
         ),
         f"The law, the learned density normalised on the grid, and {sampler_steps} steps of MALA from a broad normal "
         "start. Chains seldom cross between modes, so that how many end in each mode depends on where they started.",
     )
 
 
-def latent_report(found: LatentImages, shape: tuple[int, int], sampler_steps: int) -> PartReport:
+def latent_report(result: LatentImages, shape: tuple[int, int], sampler_steps: int) -> PartReport:
     """The report on images from a latent energy.
 
     Args:
-        found: the result.
+        result: the result of the experiment.
         shape: rows and columns of pixels.
         sampler_steps: steps of the chains that sampled the prior.
     """
     from discrete_ed.jobs.continuous import figures
 
     table = [["against held-out images", "Fréchet", "MMD²·10³"]]
-    table += [[name, f"{row.frechet:.3f}", f"{1e3 * row.mmd2:.2f}"] for name, row in found.distances.items()]
+    table += [[name, f"{row.frechet:.3f}", f"{1e3 * row.mmd2:.2f}"] for name, row in result.distances.items()]
     panels = {
-        "images held out": found.held_out,
-        **{name: found.samples[name] for name in ("normal prior", "learned prior")},
+        "held-out images": result.held_out,
+        **{name: result.samples[name] for name in ("normal prior", "learned prior")},
     }
-    distances = [f"{row.frechet:.2f} for {name}" for name, row in found.distances.items()]
+    distances = [f"{row.frechet:.2f} for {name}" for name, row in result.distances.items()]
     return PartReport(
         "Images from a latent energy",
-        {"images": found.images, **{name: asdict(row) for name, row in found.distances.items()}},
+        {"images": result.images, **{name: asdict(row) for name, row in result.distances.items()}},
         table,
         f"the Fréchet distance from held-out images is {', '.join(distances)}",
         lambda: figures.image_grids(
             {name: panel[:SHOWN].reshape(-1, *shape).numpy() for name, panel in panels.items()}
         ),
-        f"The first {SHOWN} of {len(found.held_out)} held-out images, and unconditional samples: z is sampled from the "
-        f"prior by {sampler_steps} steps of MALA; the image is the mean of the decoder.",
+        f"The first {SHOWN} of {len(result.held_out)} held-out images, and unconditional samples: z is sampled from "
+        f"the prior by {sampler_steps} steps of MALA; the image is the mean of the decoder.",
     )

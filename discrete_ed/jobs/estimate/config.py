@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_noise, expect_positive
-from discrete_ed.names import EPSILON, SMALL_BITS, EnergyName, LossName, NetworkName
+from discrete_ed.names import ENUMERABLE_BITS, EPSILON, SMALL_BITS, EnergyName, LossName, NetworkName
 
 if TYPE_CHECKING:
     from discrete_ed.data import TableData
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NETWORK = When(energy=get_args(NetworkName))
 HIDDEN_UNITS = When(energy=(*get_args(NetworkName), "rbm"))
 NOISE = When(loss=("ed", "block-ed"))
+CHAINS = When(f"for data of more than {SMALL_BITS} bits", enumerated=False)
+ANNEALED = When("where the log-likelihood can't be computed exactly", exact=False)
+ROOT = When("with the name of a data set that is read from files", from_root=True)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class EstimateConfig(CheckpointedConfig):
     """2spirals, 8gaussians, circles, moons, pinwheel, swissroll, checkerboard (densities in the plane, 32 bits);
     digits (needs scikit-learn), mnist, omniglot (from files in --root); the name of a table in --root (NAME.train.data,
     .valid.data, .test.data); or the path of a table (.csv, .data, .npy, .npz, .parquet)"""
-    root: Path = Path("datasets")
+    root: Annotated[Path, ROOT] = Path("datasets")
     """folder that holds the data sets given by name"""
     valid: Path | None = None
     """validation table; by default a random tenth of the training rows"""
@@ -90,14 +93,14 @@ class EstimateConfig(CheckpointedConfig):
     default training never stops early"""
     samples: int = 4000
     """number of chains that generate samples; each yields ten samples"""
-    sampler_steps: Annotated[int, When(enumerated=False)] = 400
+    sampler_steps: Annotated[int, CHAINS] = 400
     """steps of each chain (Gibbs-with-gradients; block Gibbs for rbm) from noise to its first sample; between two
     samples it makes a tenth of them. Where importance sampling from uniform states works, each sample comes from a
     separate chain of a tenth of the steps instead. With up to 16 bits, all states are enumerated and no chain runs"""
-    temperatures: Annotated[int, When(exact=False)] = 1000
+    temperatures: Annotated[int, ANNEALED] = 1000
     """number of inverse temperatures of annealed importance sampling, which estimates the log-likelihood where it can't
     be computed exactly; also the number of steps of the chains from which its reverse runs start"""
-    runs: Annotated[int, When(exact=False)] = 256
+    runs: Annotated[int, ANNEALED] = 256
     """number of runs of annealed importance sampling, in each direction"""
     seed: int = 0
     """seed of everything random"""
@@ -158,3 +161,14 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     if values["loss"] == "pcd":
         values["buffer"] = max(values["buffer"], values["batch"])
     return ResolvedEstimateConfig(**values)
+
+
+def facts_of(config: ResolvedEstimateConfig, data: TableData) -> dict[str, Any]:
+    """What conditions on options are about besides other options: sizes of the data, and where they are read from."""
+    bits = data.train.shape[1]
+    smaller_layer = min(bits, config.width) if config.energy == "rbm" and config.members == 1 else bits
+    return {
+        "enumerated": bits <= SMALL_BITS,
+        "exact": smaller_layer <= ENUMERABLE_BITS,
+        "from_root": any(path.is_relative_to(config.root) for path in data.files),
+    }

@@ -22,7 +22,7 @@ CHUNK = 2**14
 
 
 def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
-    """The learned density in the plane beside the true one."""
+    """The learned density in the plane and the true one, side by side."""
     reach = min(toy.half_width, toy.reach + 0.5)
     rng = np.random.default_rng(0)
     side = 2 * reach / PIXELS

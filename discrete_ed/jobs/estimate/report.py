@@ -12,7 +12,7 @@ from discrete_ed.data import TableData
 from discrete_ed.density.fitting import Ensemble
 from discrete_ed.density.scores import DensityScores
 from discrete_ed.jobs import page
-from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig
+from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig, facts_of
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import MISSING
@@ -133,7 +133,7 @@ def write_report(
         {"Scores": score_table(result)},
         images,
         {
-            **reported_options(config, exact=result["exact"], enumerated=enumerated),
+            **reported_options(config, **facts_of(config, data)),
             **{f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()},
         },
         score_notes(result),

@@ -20,7 +20,7 @@ from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_densi
 from discrete_ed.density.scores import score_density
 from discrete_ed.energies import Energy
 from discrete_ed.jobs.estimate import report
-from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
+from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, training_progress
 from discrete_ed.jobs.resume import resumed
@@ -46,9 +46,10 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     device = pick_device(config.device)
     data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
     resolved = resolve(config, data)
-    refuse_options_without_effect(config, resolved)
+    facts = facts_of(resolved, data)
+    refuse_options_without_effect(config, resolved, **facts)
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
-    with RunFolder(resolved.out, JOB, data.name, resolved, data.files) as folder:
+    with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
         energy = ensemble.energy

@@ -17,6 +17,7 @@ from discrete_ed.jobs.style import page_figure
 POOLED = (
     "Distributions of the sets of graphs. The scores above compare graph by graph; these histograms pool all graphs."
 )
+"""caption of the histograms"""
 NAMED_BY_CONFIG = ("files", "reference", "generated")
 """options that the page shows only once, as the files that were read"""
 

@@ -16,11 +16,13 @@ from discrete_ed.jobs.text import MISSING, as_text
 ROUNDING = 1e-12  # rounding errors of scores can be this large where the exact value is zero
 SMALLEST_FLOOR = 1e-4  # a ratio to a smaller floor would be mostly noise
 Cell = Callable[[StatisticScores], str]
+"""how a cell is written from the scores of a statistic"""
 CLEANED = {
     "lost_isolated_nodes": "lost isolated nodes",
     "became_one_node": "had no edge and became a single node",
     "dropped_without_nodes": "had no node and were left out",
 }
+"""how a note describes each change that the cleaning of a protocol makes to graphs"""
 
 
 def score_table(evaluation: GraphEvaluation) -> list[list[str]]:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
+
+from tyro.conf import arg
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_positive
-from discrete_ed.names import PerturbationName, ProtocolName
+from discrete_ed.names import (
+    PERTURBATIONS_IN_WORDS,
+    SAMPLED_PERTURBATIONS,
+    PerturbationName,
+    ProtocolName,
+    StartName,
+)
 
 # the condition under which some of the options have an effect
-SAMPLED_NEGATIVES = When(perturbation=("bernoulli", "informed"))  # blocks enumerate their negatives
+SAMPLED_NEGATIVES = When(perturbation=SAMPLED_PERTURBATIONS)
+PERTURBATIONS_HELP = "how training graphs become negatives. " + "; ".join(
+    f"{name}: {words}" for name, words in PERTURBATIONS_IN_WORDS.items()
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class GenerateConfig(CheckpointedConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from random graphs
-    (with the node counts and densities of training graphs), and compares degree, clustering, orbit and spectral
+    with the node counts and densities of training graphs, and compares degree, clustering, orbit and spectral
     statistics with those of test graphs. The saved energy, the graphs (samples.g6), the scores and the figures go into
     a run folder; open its report.html first.
 
@@ -36,7 +47,7 @@ class GenerateConfig(CheckpointedConfig):
     community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
     root: Annotated[Path, When(data=("ego-small", "ego-all"))] = Path("datasets")
     """folder that holds Citeseer in the layout of PyG's Planetoid; Citeseer is downloaded into it if it is missing"""
-    split_seed: int = 0
+    split_seed: Annotated[int, When("with data whose split is random", random_split=True)] = 0
     """seed of the random split into training and test graphs; data sets with an official split ignore it"""
     samples: int = 1024
     """number of graphs to generate"""
@@ -44,7 +55,7 @@ class GenerateConfig(CheckpointedConfig):
     """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised)"""
     sampler_steps: int = 600
     """Gibbs-with-gradients steps of every chain"""
-    start: Literal["density", "half"] = "density"
+    start: StartName = "density"
     """the random graphs that chains start from: density (each is as dense as a training graph) or half (each edge with
     probability 1/2; large graphs then fall into cliques and need many more steps to leave them)"""
     cold: float = 1.0
@@ -59,10 +70,7 @@ class GenerateConfig(CheckpointedConfig):
     negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
     """M, number of perturbed copies of each training graph in a step; not for blocks, which enumerate their
     negatives"""
-    perturbation: PerturbationName = "bernoulli"
-    """how training graphs become negatives. bernoulli: noise on any edges; informed: the same noise, then a second
-    noise that follows the differences of the energy; block: all states of six random edges; node-block: all states of
-    the edges among four random nodes"""
+    perturbation: Annotated[PerturbationName, arg(help=PERTURBATIONS_HELP)] = "bernoulli"
     flips: Annotated[tuple[float, float], SAMPLED_NEGATIVES] = (1.0, 6.0)
     """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; not for
     blocks"""

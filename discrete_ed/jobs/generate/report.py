@@ -25,6 +25,7 @@ from discrete_ed.jobs.run_folder import RunFolder
 def write_report(
     folder: RunFolder,
     config: GenerateConfig,
+    known: Mapping[str, Any],
     data: GraphData,
     generated: GeneratedGraphs,
     losses: Sequence[float],
@@ -36,6 +37,7 @@ def write_report(
     Args:
         folder: the run folder.
         config: the options, with the number of training steps that was used.
+        known: facts of the run that conditions on options are about.
         data: training and test graphs.
         generated: generated graphs and the trace of their chains.
         losses: the loss in each training step.
@@ -53,7 +55,7 @@ def write_report(
         "The generated graphs": [["", "value"], *map(list, tables.overall(evaluation))],
     }
     seconds = {f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()}
-    facts = {**reported_options(config), **seconds}
+    facts = {**reported_options(config, **known), **seconds}
     title, verdict, notes = f"Generated graphs: {data.name}", tables.verdict({"": evaluation}), tables.notes(evaluation)
     html = page.render_page(title, verdict, lead, scores, images, facts, notes)
     folder.write("report.html", html.encode())

@@ -39,14 +39,15 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     """
     started = time.monotonic()
     config = resumed(config, JOB)
-    refuse_options_without_effect(config)
     device = pick_device(config.device)
     data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
+    facts: dict[str, Any] = {"random_split": data.random_split}
+    refuse_options_without_effect(config, **facts)
     _check_data(data, config)
     steps = config.steps or training_steps(len(data.train))
     config = replace(config, steps=steps)
     states = graphs_to_states(data.train).to(device)
-    with RunFolder(config.out, JOB, data.name, config, data.files) as folder:
+    with RunFolder(config.out, JOB, data.name, config, data.files, facts) as folder:
         print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
         energy = _new_energy(config, max(map(len, data.train))).to(device)
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
@@ -80,7 +81,7 @@ def run(config: GenerateConfig) -> dict[str, Any]:
         }
         if folder.writes:
             losses = [record["loss"] for record in records]
-            write_report(folder, config, data, generated, losses, evaluation, result)
+            write_report(folder, config, facts, data, generated, losses, evaluation, result)
         folder.finish(result)
         print(f"\n{tables.verdict({'': evaluation})}\n")
         print(tables.summary(evaluation))

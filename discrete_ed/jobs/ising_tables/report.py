@@ -58,10 +58,10 @@ def published_table(
     return table, note
 
 
-def bias_table(found: Mapping[str, Mapping[str, Any]], *, side: int, sigma: float, samples: int) -> tuple[Table, str]:
+def bias_table(results: Mapping[str, Mapping[str, Any]], *, side: int, sigma: float, samples: int) -> tuple[Table, str]:
     """Mean learned coupling of edges and of other pairs by estimator, where all pairs are free."""
     table = [["estimator, all pairs free", "mean edge", "sd of edges", "mean non-edge", "seconds", ""]]
-    for name, result in found.items():
+    for name, result in results.items():
         numbers = [f"{result[key]:.4f}" for key in ("mean_edge", "sd_edge", "mean_other")]
         table.append([name, *numbers, f"{result['seconds']:.0f}", "separable" if result["separable"] else ""])
     note = (

@@ -55,6 +55,7 @@ ROWS: tuple[tuple[EstimatorName, PenaltyName], ...] = (
     ("contrastive-divergence", "refit"),
 )
 BIAS_SAMPLES, LIMIT_SAMPLES, COVER_SAMPLES = 30_000, 60_000, 5_000
+"""numbers of samples for the bias, for the errors against the bounds, and in a simulated data set"""
 COVER_SETS = 40
 """number of simulated data sets for each seed, on which the coverage of the intervals is measured"""
 BOUND_SEED = 1000
@@ -70,8 +71,7 @@ def run(config: IsingTablesConfig) -> dict[str, Any]:
         InputError: an option that has no effect on this table, or a run folder that can't be used.
     """
     config = resumed(config, JOB)
-    if config.resume is None:  # a resumed run has passed this check before
-        refuse_options_without_effect(config)
+    refuse_options_without_effect(config)
     make: dict[str, Callable[[IsingTablesConfig, RunFolder], tuple[Table, str]]] = {
         "published": published,
         "bias": bias,

@@ -24,9 +24,9 @@ class RecoverConfig(ResumableConfig):
     reports the error next to that of J = 0 and to the smallest error possible. The couplings (couplings.npz, tables of
     edges and fields) and the figures go into a run folder; open its report.html first.
 
-    Couplings are those of E(s) = -1/2 s'Js - h's, with s = -1 for 0 and s = +1 for 1, each pair counted once
-    ("physics"). The literature on energy discrepancy writes log p = s'Js ("published"); its couplings are half as
-    large. --sigma is in the published convention.
+    Couplings are in the physics convention, E(s) = -1/2 s'Js - h's with s = -1 for 0 and s = +1 for 1, each pair
+    counted once. The literature on energy discrepancy uses the published convention, log p = s'Js, whose couplings are
+    half as large; so does --sigma.
 
     Examples:
       discrete-ed recover --data observations.csv

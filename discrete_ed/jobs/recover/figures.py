@@ -179,14 +179,14 @@ def fields(values: Array, errors: Array, names: Sequence[str]) -> Figure:
     return figure
 
 
-def goodness(found: GoodnessOfFit) -> Figure:
+def goodness_of_fit(fit: GoodnessOfFit) -> Figure:
     """Model against data: means, covariances of pairs, third moments of triples, and how many spins are up at once."""
     figure = Figure(figsize=(10, 7.4), layout="constrained")
     (first, second), (third, last) = figure.subplots(2, 2)
     for axes, (data, model), title, label in (
-        (first, found.means, "means", "mean of a spin"),
-        (second, found.pairs, "pairs", "covariance of two spins"),
-        (third, found.triples, "triples", "third moment of three spins"),
+        (first, fit.means, "means", "mean of a spin"),
+        (second, fit.pairs, "pairs", "covariance of two spins"),
+        (third, fit.triples, "triples", "third moment of three spins"),
     ):
         axes.scatter(data, model, s=8 if data.size > 200 else 20, color=REAL, alpha=0.5, linewidths=0)
         if data.size:
@@ -195,9 +195,9 @@ def goodness(found: GoodnessOfFit) -> Figure:
         style(axes, title, f"data: {label}", "model")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
-    up = np.arange(found.sums.shape[1])
-    last.plot(up, found.sums[0], color=REAL, marker="o", ms=3, label="data")
-    last.plot(up, found.sums[1], color=GENERATED, label="model")
+    up = np.arange(fit.sums.shape[1])
+    last.plot(up, fit.sums[0], color=REAL, marker="o", ms=3, label="data")
+    last.plot(up, fit.sums[1], color=GENERATED, label="model")
     last.legend(frameon=False)
     last.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     last.yaxis.set_major_locator(MaxNLocator(5))

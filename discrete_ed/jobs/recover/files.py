@@ -21,7 +21,7 @@ Rows = list[list[str]]
 
 def write_couplings(
     folder: RunFolder,
-    found: Recovery,
+    recovery: Recovery,
     truth: Parameters | None = None,
     *,
     with_fields: bool = False,
@@ -35,10 +35,10 @@ def write_couplings(
         names: names of the columns, if they have names.
     """
     arrays = {
-        "couplings": found.couplings,
-        "fields": found.fields,
-        "standard_errors": found.standard_errors,
-        "field_errors": found.field_errors,
+        "couplings": recovery.couplings,
+        "fields": recovery.fields,
+        "standard_errors": recovery.standard_errors,
+        "field_errors": recovery.field_errors,
     }
     if truth is not None:
         arrays["true_couplings"] = truth.couplings
@@ -51,14 +51,14 @@ def write_couplings(
     folder.write("couplings.npz", buffer.getvalue())
 
 
-def write_matrix(folder: RunFolder, found: Recovery, names: Sequence[str]) -> None:
+def write_matrix(folder: RunFolder, recovery: Recovery, names: Sequence[str]) -> None:
     """`couplings.csv`: the matrix `J`, its rows and columns named."""
     rows = [["", *names]]
-    rows += [[name, *(f"{value:.6g}" for value in row)] for name, row in zip(names, found.couplings, strict=True)]
+    rows += [[name, *(f"{value:.6g}" for value in row)] for name, row in zip(names, recovery.couplings, strict=True)]
     _write_rows(folder, "couplings.csv", rows)
 
 
-def write_network(folder: RunFolder, found: Recovery, names: Sequence[str]) -> None:
+def write_network(folder: RunFolder, recovery: Recovery, names: Sequence[str]) -> None:
     """`network.graphml`: nodes named, with `field`; edges with `coupling` and `standard_error`.
 
     `interaction_graph` reads it as a known model.
@@ -67,27 +67,27 @@ def write_network(folder: RunFolder, found: Recovery, names: Sequence[str]) -> N
     if len(set(labels)) < len(labels):
         labels = [f"{number} {name}" for number, name in enumerate(labels, 1)]
     graph = nx.Graph()
-    graph.add_nodes_from((name, {"field": value}) for name, value in zip(labels, found.fields.tolist(), strict=True))
-    for i, j in found.edges.tolist():
-        value, error = found.couplings[i, j].item(), found.standard_errors[i, j].item()
+    graph.add_nodes_from((name, {"field": value}) for name, value in zip(labels, recovery.fields.tolist(), strict=True))
+    for i, j in recovery.edges.tolist():
+        value, error = recovery.couplings[i, j].item(), recovery.standard_errors[i, j].item()
         graph.add_edge(labels[i], labels[j], coupling=value, standard_error=error)
     folder.write("network.graphml", "\n".join(nx.generate_graphml(graph)).encode())
 
 
-def write_edges(folder: RunFolder, found: Recovery, names: Sequence[str], bits: np.ndarray) -> None:
+def write_edges(folder: RunFolder, recovery: Recovery, names: Sequence[str], bits: np.ndarray) -> None:
     """`edges.csv`: every coupling that was kept, with its standard error, interval and z, and the pair's 2×2 table."""
     rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z", "n11", "n10", "n01", "n00"]]
-    for (i, j), counts in zip(found.edges.tolist(), pair_counts(bits, found.edges).tolist(), strict=True):
-        value, error = found.couplings[i, j], found.standard_errors[i, j]
+    for (i, j), counts in zip(recovery.edges.tolist(), pair_counts(bits, recovery.edges).tolist(), strict=True):
+        value, error = recovery.couplings[i, j], recovery.standard_errors[i, j]
         numbers = (value, error, *interval_95(value, error), value / error)
         rows.append([names[i], names[j], *(f"{number:.6g}" for number in numbers), *map(str, counts)])
     _write_rows(folder, "edges.csv", rows)
 
 
-def write_fields(folder: RunFolder, found: Recovery, names: Sequence[str], ones: np.ndarray) -> None:
+def write_fields(folder: RunFolder, recovery: Recovery, names: Sequence[str], ones: np.ndarray) -> None:
     """`fields.csv`: the field of every column, with its standard error and interval, and the column's share of ones."""
     rows = [["name", "field", "standard_error", "low_95", "high_95", "share_of_ones"]]
-    for name, value, error, share in zip(names, found.fields, found.field_errors, ones, strict=True):
+    for name, value, error, share in zip(names, recovery.fields, recovery.field_errors, ones, strict=True):
         rows.append([name, *(f"{number:.6g}" for number in (value, error, *interval_95(value, error), share))])
     _write_rows(folder, "fields.csv", rows)
 

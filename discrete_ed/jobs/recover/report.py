@@ -30,7 +30,7 @@ Plots = dict[str, tuple[str, Callable[[], Figure], str]]
 def report_known_model(
     folder: RunFolder,
     config: RecoverConfig,
-    found: Recovery,
+    recovery: Recovery,
     truth: Parameters,
     comparison: Comparison,
     result: dict[str, Any],
@@ -40,7 +40,7 @@ def report_known_model(
     model = label if result["sigma"] is None else f"{label}, σ = {result['sigma']:g}"
     table = [
         [f"{model}, {config.samples} samples", "−log RMSE (published)", "RMSE of J (physics)"],
-        [f"{found.estimator}: {found.choice}", *_measure(result["neg_log_rmse"])],
+        [f"{recovery.estimator}: {recovery.choice}", *_measure(result["neg_log_rmse"])],
         ["J = 0", *_measure(result["all_zeros"])],
     ]
     if result["bound"] is not None:
@@ -57,24 +57,24 @@ def report_known_model(
     plots: Plots = {
         "couplings": (
             "Couplings",
-            lambda: figures.coupling_matrices({"truth": truth.couplings, "learned": found.couplings}),
+            lambda: figures.coupling_matrices({"truth": truth.couplings, "learned": recovery.couplings}),
             "Both on one colour scale. Published couplings are half as large.",
         ),
         "recovery": (
             "Learned against true",
-            lambda: figures.recovery(truth.couplings, found.couplings, found.standard_errors),
+            lambda: figures.recovery(truth.couplings, recovery.couplings, recovery.standard_errors),
             "Pairs that are no edge and were left out aren't shown. Where blue points lie on the dashed line, the "
             "coupling is exact. Red points are pairs that are no edge.",
         ),
     }
     lead = (
-        f"Learned from {config.samples} samples of {label} ({method}) by {found.estimator}: {found.choice}. The "
+        f"Learned from {config.samples} samples of {label} ({method}) by {recovery.estimator}: {recovery.choice}. The "
         "measure is −log of the root mean square error over all D² entries of the published couplings (half the "
         "physics ones); higher is better, and below the value of J = 0 nothing was learned."
     )
     verdict = verdict_on_known_model(comparison, result["bound"])
     title = f"Ising couplings: {label}"
-    _write_page(folder, config, title, verdict, lead, {"How near": table}, plots, found, result)
+    _write_page(folder, config, title, verdict, lead, {"How near": table}, plots, recovery, result)
 
 
 def verdict_on_known_model(comparison: Comparison, bound: float | None) -> str:
@@ -91,7 +91,7 @@ def verdict_on_known_model(comparison: Comparison, bound: float | None) -> str:
 def report_table(
     folder: RunFolder,
     config: RecoverConfig,
-    found: Recovery,
+    recovery: Recovery,
     names: Sequence[str],
     fit: GoodnessOfFit,
     result: dict[str, Any],
@@ -103,10 +103,10 @@ def report_table(
         measure = "total variation" if name == "numbers of spins up" else "root mean square"
         quality.append([f"{name}, {measure}", f"{error:.4f}", f"{noise:.4f}"])
     print(
-        f"{n} rows, {d} columns: {found.estimator}, {found.choice}; "
-        f"{len(found.edges)} couplings of {d * (d - 1) // 2} pairs\n"
+        f"{n} rows, {d} columns: {recovery.estimator}, {recovery.choice}; "
+        f"{len(recovery.edges)} couplings of {d * (d - 1) // 2} pairs\n"
     )
-    print(f"{as_text(_strongest(found, [short(name) for name in names]))}\n\n{as_text(quality)}")
+    print(f"{as_text(_strongest(recovery, [short(name) for name in names]))}\n\n{as_text(quality)}")
     likelihood = result["log_likelihood"]
     if likelihood is not None:
         print(
@@ -118,45 +118,45 @@ def report_table(
         "Blue: the two columns tend to be equal; red: they tend to differ; wide lines are strong couplings. Positions "
         "have no meaning."
     )
-    if len(found.edges) > figures.STRONGEST:
-        network += f" The {figures.STRONGEST} strongest of {len(found.edges)} couplings; edges.csv has all."
+    if len(recovery.edges) > figures.STRONGEST:
+        network += f" The {figures.STRONGEST} strongest of {len(recovery.edges)} couplings; edges.csv has all."
     plots: Plots = {
-        "network": ("Who interacts with whom", lambda: figures.network(found.couplings, names), network),
+        "network": ("Who interacts with whom", lambda: figures.network(recovery.couplings, names), network),
         "couplings": (
             "All couplings",
-            lambda: figures.coupling_matrices({"learned": found.couplings}, names),
+            lambda: figures.coupling_matrices({"learned": recovery.couplings}, names),
             "Rows and columns in the order of the table.",
         ),
         "goodness": (
             "Goodness of fit",
-            lambda: figures.goodness(fit),
+            lambda: figures.goodness_of_fit(fit),
             f"Samples of the model: {method}. Points on the dashed lines are reproduced exactly; triples were not "
             "fitted.",
         ),
     }
-    tables = {"Strongest couplings": _strongest(found, names), "Data against the model": quality}
+    tables = {"Strongest couplings": _strongest(recovery, names), "Data against the model": quality}
     if d <= TABLED:
-        tables["Fields"] = _fields(found, names)
+        tables["Fields"] = _fields(recovery, names)
     else:
         plots["fields"] = (
             "Fields",
-            lambda: figures.fields(found.fields, found.field_errors, names),
+            lambda: figures.fields(recovery.fields, recovery.field_errors, names),
             "With a field above 0, a column tends to 1 if all others are balanced. fields.csv has the numbers.",
         )
     lead = (
         f"Learned from {n} observations of {d} binary columns by "
-        f"{found.estimator}: {found.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 and +1 "
-        "for 1, each pair counted once. The intervals treat the selected pairs as given; that they were "
+        f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 "
+        "and +1 for 1, each pair counted once. The intervals treat the selected pairs as given; that they were "
         "selected with the same data is not accounted for."
     )
     title = f"Ising model of {Path(result['data']).name}"
-    _write_page(folder, config, title, verdict_on_table(found, fit), lead, tables, plots, found, result)
+    _write_page(folder, config, title, verdict_on_table(recovery, fit), lead, tables, plots, recovery, result)
 
 
-def verdict_on_table(found: Recovery, fit: GoodnessOfFit) -> str:
+def verdict_on_table(recovery: Recovery, fit: GoodnessOfFit) -> str:
     """One sentence: the number of pairs that interact, and whether the model reproduces the data."""
-    d = len(found.fields)
-    count, pairs = len(found.edges), d * (d - 1) // 2
+    d = len(recovery.fields)
+    count, pairs = len(recovery.edges), d * (d - 1) // 2
     edges = f"{count} of {pairs} pairs {'interacts' if count == 1 else 'interact'}"
     if fit.failed:
         return f"{edges}, but the model does not reproduce the data: {', '.join(fit.failed)} differ by more than noise."
@@ -168,19 +168,19 @@ def _measure(value: float | None) -> list[str]:
     return [MISSING, MISSING] if value is None else [f"{value:.2f}", f"{2 * np.exp(-value):.4f}"]
 
 
-def _strongest(found: Recovery, names: Sequence[str]) -> Rows:
+def _strongest(recovery: Recovery, names: Sequence[str]) -> Rows:
     rows = [["the strongest couplings", "J", "95% interval", "z"]]
-    for i, j in found.edges[:STRONGEST].tolist():
-        value, error = found.couplings[i, j], found.standard_errors[i, j]
+    for i, j in recovery.edges[:STRONGEST].tolist():
+        value, error = recovery.couplings[i, j], recovery.standard_errors[i, j]
         low, high = interval_95(value, error)
         z = f"{value / error:.1f}"
         rows.append([f"{names[i]} – {names[j]}", f"{value:.3f}", f"{low:.3f} … {high:.3f}", z])
     return rows
 
 
-def _fields(found: Recovery, names: Sequence[str]) -> Rows:
+def _fields(recovery: Recovery, names: Sequence[str]) -> Rows:
     rows = [["column", "h", "95% interval"]]
-    for name, value, error in zip(names, found.fields, found.field_errors, strict=True):
+    for name, value, error in zip(names, recovery.fields, recovery.field_errors, strict=True):
         low, high = interval_95(value, error)
         rows.append([name, f"{value:.3f}", f"{low:.3f} … {high:.3f}"])
     return rows
@@ -199,7 +199,7 @@ def _write_page(
     lead: str,
     tables: dict[str, Rows],
     plots: Plots,
-    found: Recovery,
+    recovery: Recovery,
     result: dict[str, Any],
 ) -> None:
     """Write the figures as PNG files, and `report.html` with all of them inside."""
@@ -209,9 +209,9 @@ def _write_page(
         **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
     }
-    if found.held_out:
+    if recovery.held_out:
         rows = [["candidate", "negative log pseudo-likelihood of held-out rows"]]
-        rows += [[name, f"{loss:.4f}"] for name, loss in found.held_out.items()]
+        rows += [[name, f"{loss:.4f}"] for name, loss in recovery.held_out.items()]
         tables = {**tables, "Candidates on held-out data": rows}
     html = page.render_page(title, verdict, lead, tables, images, facts, warnings=result["warnings"], marked=False)
     folder.write("report.html", html.encode())

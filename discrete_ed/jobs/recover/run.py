@@ -55,8 +55,7 @@ def run(config: RecoverConfig) -> dict[str, Any]:
         InputError: a table, graph or run folder that can't be used; an option that has no effect.
     """
     config = resumed(config, JOB)
-    if config.resume is None:  # a resumed run has passed this check before
-        refuse_options_without_effect(config)
+    refuse_options_without_effect(config)
     return from_known_model(config) if config.data is None else from_table(config)
 
 
@@ -111,7 +110,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     truth, fields = known.parameters, bool(known.parameters.fields.any())
     spins = len(truth.fields)
     check_estimator(config.estimator, config.penalty, spins)  # before the run folder is made
-    config = used(config, spins)
+    config = resolved_options(config, spins)
     inputs = [] if config.graph is None else graph_files(config.graph)
     label = known.label if known.sigma is None else f"{known.label}-{known.sigma:g}"
     sweeps = config.sweeps if config.sampler == "single-site" else None
@@ -122,9 +121,9 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
             sampled = known.sample(config.samples, sweeps=sweeps, generator=generator, callback=callback)
         sampled_at = time.monotonic()
         check_samples(sampled.states, config.estimator, config.penalty, name=f"samples of {known.label}")
-        found = Recovery(**folder.cached("recover", lambda: asdict(recover(config, sampled.states, fields=fields))))
+        recovery = Recovery(**folder.cached("recover", lambda: asdict(recover(config, sampled.states, fields=fields))))
         recovered_at = time.monotonic()
-        comparison = compare_with_truth(found, truth, with_fields=fields)
+        comparison = compare_with_truth(recovery, truth, with_fields=fields)
         more = sampled
         if not sampled.costly:
             count = states_for_bound(comparison.true_edges)
@@ -138,15 +137,15 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
             "field": known.field,
             "samples": config.samples,
             "drawn": sampled.method,
-            **_recovery_results(config, found),
+            **_recovery_results(config, recovery),
             **_comparison_results(comparison, bound),
-            "warnings": list(found.warnings),
+            "warnings": list(recovery.warnings),
             "seconds": {"draw": sampled_at - started, "recover": recovered_at - sampled_at},
         }
-        write_couplings(folder, found, truth, with_fields=fields)
-        write_network(folder, found, [str(site) for site in range(spins)])
-        folder.save_energy("model", found.energy)
-        report_known_model(folder, config, found, truth, comparison, result)
+        write_couplings(folder, recovery, truth, with_fields=fields)
+        write_network(folder, recovery, [str(site) for site in range(spins)])
+        folder.save_energy("model", recovery.energy)
+        report_known_model(folder, config, recovery, truth, comparison, result)
         folder.finish(result)
     return result
 
@@ -158,61 +157,61 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
     table = read_table(data)
     n, d = table.values.shape
     check_samples(table.values, config.estimator, config.penalty, name=str(data))  # before the run folder is made
-    config = used(config, d)
+    config = resolved_options(config, d)
     sweeps = config.sweeps if config.sampler == "single-site" else None
     with RunFolder(config.out, JOB, data.stem, config, [data]) as folder:
         started = time.monotonic()
         bits = torch.from_numpy(table.values).float()
-        found = Recovery(
+        recovery = Recovery(
             **folder.cached("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names)))
         )
         recovered_at = time.monotonic()
         generator = torch.Generator().manual_seed(config.seed)
         count = min(MODEL_SAMPLES, max(1000, 20 * n))
         with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
-            sampled = sample_ising(found.energy, count, sweeps=sweeps, generator=generator, callback=callback)
-        has_its_means = found.estimator == "maximum-likelihood"
+            sampled = sample_ising(recovery.energy, count, sweeps=sweeps, generator=generator, callback=callback)
+        has_its_means = recovery.estimator == "maximum-likelihood"
         fit = goodness_of_fit(table.values, sampled.states.numpy(), fitted=has_its_means, seed=config.seed)
-        likelihood = row_log_likelihood(found.energy, table.values) if d <= SMALL_BITS else None
+        likelihood = row_log_likelihood(recovery.energy, table.values) if d <= SMALL_BITS else None
         result: dict[str, Any] = {
             "data": str(data),
             "samples": n,
             "spins": d,
-            **_recovery_results(config, found),
-            "edges": {"found": len(found.edges)},
-            "warnings": [*found.warnings, *fit.warnings],
+            **_recovery_results(config, recovery),
+            "edges": {"found": len(recovery.edges)},
+            "warnings": [*recovery.warnings, *fit.warnings],
             "goodness": {**_goodness_results(fit), "model_draws": sampled.method},
             "log_likelihood": None if likelihood is None else asdict(likelihood),
             "seconds": {"recover": recovered_at - started},
         }
-        write_couplings(folder, found, names=table.names)
-        write_matrix(folder, found, table.names)
-        write_network(folder, found, table.names)
-        write_edges(folder, found, table.names, table.values)
-        write_fields(folder, found, table.names, table.values.mean(0))
-        folder.save_energy("model", found.energy)
-        report_table(folder, config, found, table.names, fit, result)
+        write_couplings(folder, recovery, names=table.names)
+        write_matrix(folder, recovery, table.names)
+        write_network(folder, recovery, table.names)
+        write_edges(folder, recovery, table.names, table.values)
+        write_fields(folder, recovery, table.names, table.values.mean(0))
+        folder.save_energy("model", recovery.energy)
+        report_table(folder, config, recovery, table.names, fit, result)
         folder.finish(result)
     return result
 
 
-def used(config: RecoverConfig, spins: int) -> RecoverConfig:
+def resolved_options(config: RecoverConfig, spins: int) -> RecoverConfig:
     """The options, with the values that the run uses where the user left an option open."""
     estimator = resolve_estimator(config.estimator, spins)
     return replace(config, estimator=estimator, epsilon=EstimatorSettings(config.epsilon).noise(estimator))
 
 
-def _recovery_results(config: RecoverConfig, found: Recovery) -> dict[str, Any]:
+def _recovery_results(config: RecoverConfig, recovery: Recovery) -> dict[str, Any]:
     """The part of `result.json` that every recovery has."""
     return {
-        "estimator": found.estimator,
+        "estimator": recovery.estimator,
         "penalty": config.penalty,
-        "choice": found.choice,
+        "choice": recovery.choice,
         "seed": config.seed,
-        "reliability": found.reliability,
-        "shrinkage": found.shrinkage,
-        "common_law": None if found.common is None else {"mean": found.common[0], "sd": found.common[1]},
-        "held_out": found.held_out,
+        "reliability": recovery.reliability,
+        "shrinkage": recovery.shrinkage,
+        "common_law": None if recovery.common is None else {"mean": recovery.common[0], "sd": recovery.common[1]},
+        "held_out": recovery.held_out,
     }
 
 

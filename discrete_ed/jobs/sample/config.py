@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, get_args
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from discrete_ed.errors import check_seed
-from discrete_ed.jobs.options import ResumableConfig, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
 from discrete_ed.names import KernelName
+
+KERNEL_HELP = (
+    f"the transition kernel of the chains: {', '.join(get_args(KernelName))}, or a name that your program added to "
+    "discrete_ed.KERNELS. auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, and gibbs-with-gradients for "
+    "other energies"
+)
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,7 @@ class SampleConfig(ResumableConfig):
 
     energy: Positional[Path | None] = None
     """folder of a saved energy, such as the checkpoint of a run of another job"""
-    kernel: KernelName = "auto"
-    """the transition kernel of the chains; auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, and
-    gibbs-with-gradients for other energies"""
+    kernel: Annotated[str, arg(help=KERNEL_HELP, metavar="NAME")] = "auto"
     chains: int = 16
     """number of chains, each started at different random bits"""
     steps: int = 1000
@@ -39,13 +44,13 @@ class SampleConfig(ResumableConfig):
     """number of samples at the start of each chain that are dropped"""
     thin: int = 1
     """number of kernel steps from one sample to the next"""
-    nodes: int | None = None
+    nodes: Annotated[int | None, When("for an energy of graphs", graph_energy=True)] = None
     """number of nodes of the random graphs that chains start from, for a GraphEnergy; by default its maximum"""
     seed: int = 0
     """seed of the random bits and of the chains"""
     device: str = "cpu"
     """cpu, cuda, or cuda:1; chains of Ising models run fastest on the cpu, in compiled loops"""
-    out: Path | None = None
+    out: Annotated[Path | None, HOUSEKEEPING] = None
     """run folder, which must be new or empty; by default runs/sample/ENERGY-TIME"""
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from discrete_ed.energies.base import dtype_of
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
+from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
@@ -47,13 +48,15 @@ def run(config: SampleConfig) -> dict[str, Any]:
         raise InputError("energy: expected the folder of a saved energy, or --resume with a run folder, got none")
     device = pick_device(config.device)
     energy = load_energy(config.energy).to(device)
+    facts: dict[str, Any] = {"graph_energy": _graph_energy(energy) is not None}
+    refuse_options_without_effect(config, **facts)
     generator = torch.Generator(device).manual_seed(config.seed)
     x = random_states(energy, config.chains, config.nodes, generator)
     kernel = kernel_by_name(config.kernel, energy)
     local = local_for(kernel, energy)
     kernel.init(local, x[:1])  # refuses an energy that doesn't fit, before the run folder is made
     inputs = [path for file in (MANIFEST, WEIGHTS) if (path := config.energy / file).exists()]
-    with RunFolder(config.out, JOB, config.energy.name, config, inputs) as folder:
+    with RunFolder(config.out, JOB, config.energy.name, config, inputs, facts) as folder:
         if isinstance(kernel, DMALA):
             steps = max(config.warmup * config.thin, SHORTEST_ADAPTATION)
             fit = partial(adapted, kernel, local, x, steps, generator)
@@ -132,17 +135,18 @@ def sample_in_pieces(
 def random_states(energy: Energy, chains: int, nodes: int | None, generator: torch.Generator) -> Tensor:
     """Uniform random bits `(chains, D)`; for a graph energy, uniform random graphs over its first `nodes` nodes."""
     x = torch.rand(chains, energy.bits, generator=generator, device=generator.device).round().to(dtype_of(energy))
-    graphs = [term for term in energy.modules() if isinstance(term, GraphEnergy)]
-    if not graphs:
-        if nodes is not None:
-            raise InputError(
-                f"nodes: expected none, since {type(energy).__name__} has no graphs as states, got {nodes}"
-            )
+    graph_energy = _graph_energy(energy)
+    if graph_energy is None:
         return x
-    most = graphs[0].max_nodes
+    most = graph_energy.max_nodes
     nodes = most if nodes is None else nodes
     if nodes > most:
         raise InputError(f"nodes: expected at most {most}, which the energy allows, got {nodes}")
     rows, columns = torch.triu_indices(most, most, device=x.device)
     exists = columns < nodes
     return torch.where(rows == columns, exists.to(x.dtype), x * exists)
+
+
+def _graph_energy(energy: Energy) -> GraphEnergy | None:
+    """The energy of graphs among the terms of an energy, if there is one."""
+    return next((term for term in energy.modules() if isinstance(term, GraphEnergy)), None)

@@ -17,8 +17,9 @@ from discrete_ed.theory.continuous.minimise import Progress
 Values = np.ndarray[Any, np.dtype[np.float64]]
 
 TRUE_WEIGHT, VARIANCES, SAMPLES = 0.2, (2.0, 4.0, 8.0, 32.0), 4096
-MEANS = torch.tensor([[-5.0], [5.0]])
-LIKELIHOOD = "maximum likelihood"
+"""true weight of the mixture, variances t of the noise, number of data points"""
+MEANS = torch.tensor([[-5.0], [5.0]])  # of the two modes
+LIKELIHOOD = "maximum likelihood"  # name of its curve
 
 
 @dataclass(frozen=True)
