@@ -29,7 +29,8 @@ class Selected:
     >>> from discrete_ed import BernoulliEnergy, pseudo_likelihood
     >>> states = torch.eye(4)
     >>> judge = lambda energy: -pseudo_likelihood(energy, states).item()
-    >>> found = fit_selected(BernoulliEnergy(4), pseudo_likelihood, [states] * 4, FitConfig(steps=4), score=judge, every=2)
+    >>> config = FitConfig(steps=4)
+    >>> found = fit_selected(BernoulliEnergy(4), pseudo_likelihood, [states] * 4, config, score=judge, every=2)
     >>> [step for step, _ in found.scores], len(found.records)
     ([2, 4], 4)
     """

@@ -21,7 +21,6 @@ from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.run_folder import RunFolder, resumed
 from discrete_ed.jobs.sample.config import SampleConfig
-from discrete_ed.jobs.sample.figures import mixing
 from discrete_ed.jobs.sample.report import summary_of, table_of
 from discrete_ed.jobs.text import as_text
 from discrete_ed.metrics import diagnose
@@ -77,6 +76,8 @@ def run(config: SampleConfig) -> dict[str, Any]:
             "thin": config.thin,
             **summary_of(diagnosis),
         }
+        from discrete_ed.jobs.sample.figures import mixing  # matplotlib is needed only where something is plotted
+
         folder.plot({"chains": ("Chains", lambda: mixing(energies, diagnosis), "")})
         text = as_text(table_of(diagnosis, result))
         folder.write("diagnostics.txt", (text + "\n").encode())
