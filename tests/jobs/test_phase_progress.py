@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
+from tqdm import tqdm
 
+from discrete_ed.jobs import progress
 from discrete_ed.jobs.progress import phase_progress
 
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_the_bar_counts_phases_and_stays_off_stdout(capsys, monkeypatch, shown):
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr(progress, "tqdm", partial(tqdm, mininterval=0, ncols=80))  # shows every change
     with phase_progress("score", shown=shown) as callback:
         for done, name in enumerate(("first", "second")):
             callback(name, done, 2)
