@@ -283,3 +283,20 @@ def test_the_command_line_helps_without_importing_what_a_job_needs(arguments):
         print([name for name in {HEAVY} if name in sys.modules])"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_job_loads_matplotlib_only_when_it_plots():
+    code = """if True:
+        import importlib, sys
+        from discrete_ed.jobs.cli import JOBS
+        for job in JOBS.values():
+            importlib.import_module(f"discrete_ed.jobs.{job.folder}.run")
+            assert "matplotlib" not in sys.modules, job.folder
+        assert len(JOBS) >= 8"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_library_shows_no_progress_bar_and_no_figure_by_itself():
+    for module, tree in NAMED.items():
+        if room_of(module) != "jobs":
+            assert not {"tqdm", "matplotlib"} & {name.split(".")[0] for name in imports(tree)}, module

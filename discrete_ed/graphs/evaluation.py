@@ -12,7 +12,7 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.descriptors import STATISTICS
 from discrete_ed.graphs.mmd import count_cleaned, describe
-from discrete_ed.graphs.phases import PhaseCache, Phases, compute_phase
+from discrete_ed.graphs.phases import PhaseCache, PhaseCallback, Phases, compute_phase
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.graphs.scores import MEAN, StatisticScores, collect_scores, permutation_test, scores, unbiased_scores
 from discrete_ed.graphs.shares import GraphShares, graph_shares
@@ -74,7 +74,7 @@ def evaluate_graphs(
     protocol: str = "edp",
     valid: str | None = None,
     seed: int = 0,
-    progress: bool = False,
+    callback: PhaseCallback | None = None,
     phase_cache: PhaseCache = compute_phase,
 ) -> GraphEvaluation:
     """Score generated graphs against reference (test) graphs.
@@ -88,7 +88,8 @@ def evaluate_graphs(
         valid: the property that makes a graph valid: `connected`, `planar`, `tree` or `bipartite`; see
             `discrete_ed.graphs.validity`.
         seed: seed of the random graphs, the permutations and the bootstrap.
-        progress: whether to show a progress bar.
+        callback: called as each phase of the computation begins and as it ends, with the name of the phase, the number
+            of phases done, and their total number.
         phase_cache: called with the name of each phase of the computation and a function that computes it; returns
             the result of the phase. With a cache that keeps results, a stopped evaluation can continue, and its result
             is the same bit for bit.
@@ -111,17 +112,17 @@ def evaluate_graphs(
     lists = check_sets(sets, protocol)
     statistics = tuple(get_protocol(protocol).kernels)
     total = len(lists) + RESAMPLES + ("train" in lists) + len(statistics) + 6
-    with Phases(total, phase_cache, progress=progress) as phases:
-        described = {name: phases.run(name, describe, graphs, protocol) for name, graphs in lists.items()}
-        pair = described["reference"], described["generated"]
-        rows = {"mmd2": phases.run("mmd2", scores, *pair, protocol)}
-        rows |= yardsticks(phases, lists, described, protocol, seed)
-        tests = {
-            name: TwoSampleTest(**phases.run(f"test-{name}", permutation_test, *pair, protocol, name, seed))
-            for name in statistics
-        }
-        unbiased = phases.run("mmd2_u", unbiased_scores, *pair, protocol)
-        shares = graph_shares(phases, lists, valid)
+    phases = Phases(total, phase_cache, callback)
+    described = {name: phases.run(name, describe, graphs, protocol) for name, graphs in lists.items()}
+    pair = described["reference"], described["generated"]
+    rows = {"mmd2": phases.run("mmd2", scores, *pair, protocol)}
+    rows |= yardsticks(phases, lists, described, protocol, seed)
+    tests = {
+        name: TwoSampleTest(**phases.run(f"test-{name}", permutation_test, *pair, protocol, name, seed))
+        for name in statistics
+    }
+    unbiased = phases.run("mmd2_u", unbiased_scores, *pair, protocol)
+    shares = graph_shares(phases, lists, valid)
     found = collect_scores(rows, tests, unbiased)
     return GraphEvaluation(
         protocol=protocol,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import networkx as nx
 import numpy as np
-from tqdm import tqdm
 
 from discrete_ed.graphs.descriptors import AVERAGED, Description
 from discrete_ed.graphs.mmd import describe
@@ -29,6 +28,7 @@ def p_values(
     repeats: int,
     permutations: int,
     seed: int = 0,
+    callback: Callable[[int, int], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """P-values of comparisons between disjoint random sets of graphs and of changed graphs.
 
@@ -40,6 +40,7 @@ def p_values(
         repeats: the number of comparisons.
         permutations: permutations for each p-value.
         seed: seed of the sets and the permutations.
+        callback: called after each comparison with the number of comparisons done and the total number.
 
     Returns:
         P-values `(repeats,)` for each statistic of the protocol, for `mean of 3` (degree, clustering and orbit), and
@@ -49,10 +50,12 @@ def p_values(
     described = describe(graphs, protocol), describe(changed, protocol)
     rng = np.random.default_rng(seed)
     found = []
-    for _ in tqdm(range(repeats), desc=protocol, leave=False):
+    for done in range(1, repeats + 1):
         order, repeat_seed = rng.permutation(len(graphs)), int(rng.integers(2**32))
         rows = order[: sizes[0]], order[sizes[0] : sum(sizes)]
         found.append(_compared(chosen, described, rows, permutations, repeat_seed))
+        if callback is not None:
+            callback(done, repeats)
     return {name: np.array([p_values[name] for p_values in found]) for name in found[0]}
 
 

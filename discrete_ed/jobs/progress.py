@@ -20,7 +20,8 @@ def counted_progress(desc: str, unit: str, *, transient: bool = False) -> Iterat
         unit: what is counted.
         transient: whether the bar is shown on a terminal only, and removed at the end.
     """
-    with tqdm(desc=desc, unit=unit, leave=not transient, disable=None if transient else False) as bar:
+    hidden = {"disable": None} if transient else {}  # `disable=False` would overrule TQDM_DISABLE
+    with tqdm(desc=desc, unit=unit, leave=not transient, **hidden) as bar:
 
         def callback(done: int, total: int) -> None:
             bar.total = total
@@ -30,7 +31,7 @@ def counted_progress(desc: str, unit: str, *, transient: bool = False) -> Iterat
 
 
 @contextmanager
-def phase_progress() -> Iterator[Callable[[str, int, int], None]]:
+def restarting_progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar that starts again from zero with each phase; yields a callback of phase, steps done and total."""
     with tqdm(leave=False) as bar:
 
@@ -38,6 +39,20 @@ def phase_progress() -> Iterator[Callable[[str, int, int], None]]:
             if done == 1:
                 bar.set_description(phase, refresh=False)
                 bar.reset(total)
+            bar.update(done - bar.n)
+
+        yield callback
+
+
+@contextmanager
+def phase_progress(description: str, *, shown: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over the phases of a computation; yields a callback of a phase's name, the phases done, and their total."""
+    hidden = {} if shown else {"disable": True}  # `disable=False` would overrule TQDM_DISABLE
+    with tqdm(desc=description, leave=False, **hidden) as bar:
+
+        def callback(phase: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.set_postfix_str(phase)
             bar.update(done - bar.n)
 
         yield callback

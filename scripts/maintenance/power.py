@@ -4,8 +4,8 @@
 
 Two disjoint random sets of ego graphs are compared; in the second every pair of nodes was flipped, edge to none and
 back, with a small probability. Printed is the share of comparisons with a permutation p-value of at most .05: for each
-statistic, the mean of degree, clustering and orbit, and all four together. With --share 0 nothing is flipped, and each
-should be .05, with p-values spread evenly.
+statistic, the mean of degree, clustering and orbit, and all statistics together. With --share 0 nothing is flipped, and
+each should be .05, with p-values spread evenly.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import kstest
+from tqdm import tqdm
 
 from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
+from discrete_ed.graphs.descriptors import STATISTICS
 from discrete_ed.graphs.power import flip_pairs, p_values
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.jobs.text import as_text
 
-STATISTICS = ("degree", "clustering", "orbit", "spectral")
 LEVEL = 0.05
 
 
@@ -44,9 +45,17 @@ def main() -> None:
             rng = np.random.default_rng(arguments.seed)
             changed = [flip_pairs(graph, share, rng) for graph in graphs]
             for protocol in PROTOCOLS:
-                p = p_values(
-                    graphs, changed, protocol, (count, count), arguments.repeats, arguments.permutations, arguments.seed
-                )
+                with tqdm(total=arguments.repeats, desc=protocol, leave=False) as bar:
+                    p = p_values(
+                        graphs,
+                        changed,
+                        protocol,
+                        (count, count),
+                        arguments.repeats,
+                        arguments.permutations,
+                        arguments.seed,
+                        callback=lambda done, _, bar=bar: bar.update(done - bar.n),
+                    )
                 found = [f"{np.mean(values <= LEVEL):.2f}" for values in p.values()]
                 rows.append([f"{name}, {share:.0%} flipped, {count} v {count}", protocol, *found])
                 if share == 0:

@@ -19,8 +19,8 @@ from discrete_ed.graphs import STATISTICS, FeatureKernel, Statistic, evaluate_gr
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.statistics import Floats, GraphSet
 from discrete_ed.graphs.validity import PROPERTIES
+from discrete_ed.jobs import graph_tables as tables
 from discrete_ed.jobs.cli import run_job
-from discrete_ed.jobs.evaluate import tables
 from discrete_ed.names import PropertyName, ProtocolName
 
 PATHS, STARS = [nx.path_graph(n) for n in range(3, 9)], [nx.star_graph(n) for n in range(2, 8)]

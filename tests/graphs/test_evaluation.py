@@ -1,15 +1,11 @@
 import json
-import os
-import subprocess
-import sys
 
 import networkx as nx
 import numpy as np
 import pytest
-from tqdm import tqdm
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs import evaluate_graphs, graph_mmd, load_graph_data, phases
+from discrete_ed.graphs import evaluate_graphs, graph_mmd, load_graph_data
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.yardsticks import erdos_renyi_like
 from discrete_ed.metrics.two_sample import two_sample_test
@@ -128,28 +124,20 @@ def test_any_phases_may_be_known_already(data, learned):
         assert resumed == whole
 
 
-def test_the_bar_can_be_switched_off_from_outside():
-    code = (
-        "import networkx as nx; from discrete_ed.graphs import evaluate_graphs; "
-        "p = [nx.path_graph(3)] * 2; evaluate_graphs(p, p, progress=True)"
-    )
-    usual = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
-    for environment in (usual, {**usual, "TQDM_DISABLE": "1"}):
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-        assert ("score" in done.stderr) == (environment is usual)
-
-
-def test_progress_changes_nothing_and_stays_off_stdout(data, capsys, monkeypatch):
-    class Bar(tqdm):
-        def close(self):
-            assert self.disable or self.n == self.total
-            super().close()
-
-    monkeypatch.setattr(phases, "tqdm", Bar)
+def test_progress_is_reported_as_each_phase_begins_and_ends_and_changes_nothing(data, capsys):
     for train in (data.train[:9], None):
-        quiet, shown = (evaluate_graphs(data.test[:9], data.train[:9], train, progress=p) for p in (False, True))
-        assert quiet == shown
-    assert capsys.readouterr().out == ""
+        seen, names = [], []
+
+        def keep(name, phase, names=names):
+            names.append(name)
+            return phase()
+
+        sets = data.test[:9], data.train[:9], train
+        followed = evaluate_graphs(*sets, callback=lambda *event, seen=seen: seen.append(event), phase_cache=keep)
+        assert followed == evaluate_graphs(*sets)
+        total = len(names)
+        assert seen == [(name, done + k, total) for done, name in enumerate(names) for k in (0, 1)]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_one_reference_graph_needs_training_graphs():

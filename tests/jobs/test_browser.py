@@ -13,8 +13,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from discrete_ed.jobs import graph_figures as figures
 from discrete_ed.jobs import page
-from discrete_ed.jobs.evaluate import figures
 from discrete_ed.jobs.style import page_figure
 
 CHROMIUM = next(

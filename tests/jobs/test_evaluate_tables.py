@@ -8,7 +8,7 @@ import pytest
 from discrete_ed.graphs import evaluate_graphs
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.yardsticks import erdos_renyi_like
-from discrete_ed.jobs.evaluate import tables
+from discrete_ed.jobs import graph_tables as tables
 
 REFERENCE = [nx.star_graph(2 + k % 5) for k in range(20)] + [nx.cycle_graph(3 + k % 4) for k in range(20)]
 GENERATED = [*erdos_renyi_like(REFERENCE, 30), nx.empty_graph(3), nx.null_graph()]

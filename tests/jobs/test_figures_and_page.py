@@ -4,9 +4,10 @@ import io
 import networkx as nx
 
 from discrete_ed import evaluate_graphs
+from discrete_ed.jobs import graph_figures as figures
+from discrete_ed.jobs import graph_tables as tables
 from discrete_ed.jobs import page
 from discrete_ed.jobs import style as jobs_style
-from discrete_ed.jobs.evaluate import figures, tables
 from discrete_ed.jobs.generate.figures import curves
 from discrete_ed.jobs.style import as_png, page_figure
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from discrete_ed.jobs.evaluate import figures
-from discrete_ed.jobs.evaluate.figures import layout
+from discrete_ed.jobs import graph_figures as figures
+from discrete_ed.jobs.graph_figures import layout
 
 
 @pytest.mark.parametrize("nodes", [1, 5, figures.KAMADA_KAWAI_NODES, figures.KAMADA_KAWAI_NODES + 1])

@@ -229,7 +229,10 @@ def test_p_values_are_uniform_under_equality(data_root, protocol):
 def test_flipped_pairs_are_found(data_root, protocol):
     graphs, rng = egos(data_root), np.random.default_rng(0)
     changed = [flip_pairs(graph, 0.2, rng) for graph in graphs]
-    for name, p in p_values(graphs, changed, protocol, (100, 100), 5, 199).items():
+    done = []
+    found = p_values(graphs, changed, protocol, (100, 100), 5, 199, callback=lambda *count: done.append(count))
+    assert done == [(k, 5) for k in range(1, 6)]
+    for name, p in found.items():
         assert name == "clustering" or np.median(p) < 0.05, name
 
 

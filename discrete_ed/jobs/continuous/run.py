@@ -14,7 +14,7 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.continuous import report
 from discrete_ed.jobs.continuous.config import ContinuousConfig
 from discrete_ed.jobs.options import refuse_options_without_effect, reported_options
-from discrete_ed.jobs.progress import phase_progress
+from discrete_ed.jobs.progress import restarting_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
@@ -81,13 +81,13 @@ def _run_part(folder: RunFolder, name: str, part: Callable[[], report.PartReport
 
 def mixture(config: ContinuousConfig) -> report.PartReport:
     """Losses as functions of the weight of a mixture."""
-    with phase_progress() as callback:
+    with restarting_progress() as callback:
         return report.mixture_report(mixture_weights(seed=config.seed, callback=callback))
 
 
 def gaussians(config: ContinuousConfig) -> report.PartReport:
     """A density with 25 modes, learned from its samples."""
-    with phase_progress() as callback:
+    with restarting_progress() as callback:
         found = gaussian_grid(
             steps=config.steps,
             learning_rate=config.learning_rate,
@@ -100,7 +100,7 @@ def gaussians(config: ContinuousConfig) -> report.PartReport:
 
 def latent(config: ContinuousConfig, images: Tensor) -> report.PartReport:
     """A decoder with a normal prior and one with a learned prior."""
-    with phase_progress() as callback:
+    with restarting_progress() as callback:
         found = latent_images(
             images,
             dimensions=config.latent,

@@ -14,8 +14,10 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs.evaluation import GraphEvaluation, check_sets, evaluate_graphs
 from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.phases import compute_phase
-from discrete_ed.jobs.evaluate import report, tables
+from discrete_ed.jobs import graph_tables
+from discrete_ed.jobs.evaluate import report
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
+from discrete_ed.jobs.progress import phase_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime.distributed import ranks
@@ -51,7 +53,11 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     with nullcontext() if config.out is None else RunFolder(config.out, JOB, "", config, inputs) as folder:
         evaluations = _evaluate(config, reference, train, generated, folder)
         result = _result(evaluations)
-        print(tables.summary(*evaluations.values()) if len(files) == 1 else tables.comparison_summary(evaluations))
+        print(
+            graph_tables.summary(*evaluations.values())
+            if len(files) == 1
+            else graph_tables.comparison_summary(evaluations)
+        )
         if config.json is not None:
             _write("json", config.json, json.dumps(result, indent=2, allow_nan=False) + "\n")
         reports = [config.report, None if folder is None else folder.path / "report.html"]
@@ -72,19 +78,20 @@ def _evaluate(
     generated: Mapping[str, list[nx.Graph]],
     folder: RunFolder | None,
 ) -> dict[str, GraphEvaluation]:
-    return {
-        label: evaluate_graphs(
-            reference,
-            graphs,
-            train,
-            protocol=config.protocol,
-            valid=config.valid,
-            seed=config.seed,
-            progress=True,
-            phase_cache=compute_phase if folder is None else folder.cached_in(str(number)),
-        )
-        for number, (label, graphs) in enumerate(generated.items())
-    }
+    evaluations = {}
+    for number, (label, graphs) in enumerate(generated.items()):
+        with phase_progress("score") as callback:
+            evaluations[label] = evaluate_graphs(
+                reference,
+                graphs,
+                train,
+                protocol=config.protocol,
+                valid=config.valid,
+                seed=config.seed,
+                callback=callback,
+                phase_cache=compute_phase if folder is None else folder.cached_in(str(number)),
+            )
+    return evaluations
 
 
 def _result(evaluations: Mapping[str, GraphEvaluation]) -> dict[str, Any]:

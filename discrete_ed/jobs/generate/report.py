@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
-from matplotlib.figure import Figure
 
 from discrete_ed.graphs.datasets import GraphData
 from discrete_ed.graphs.evaluation import GraphEvaluation
 from discrete_ed.graphs.generation import GeneratedGraphs
-from discrete_ed.jobs import page
-from discrete_ed.jobs.evaluate import figures as graph_figures
-from discrete_ed.jobs.evaluate import tables
-from discrete_ed.jobs.evaluate.report import POOLED
-from discrete_ed.jobs.generate import figures
+from discrete_ed.jobs import graph_tables, page
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_report(
@@ -51,12 +49,16 @@ def write_report(
         "differences are noise or memorised graphs."
     )
     scores = {
-        "Scores": tables.score_table(evaluation),
-        "The generated graphs": [["", "value"], *map(list, tables.overall(evaluation))],
+        "Scores": graph_tables.score_table(evaluation),
+        "The generated graphs": [["", "value"], *map(list, graph_tables.overall(evaluation))],
     }
     seconds = {f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()}
     facts = {**reported_options(config, **known), **seconds}
-    title, verdict, notes = f"Generated graphs: {data.name}", tables.verdict({"": evaluation}), tables.notes(evaluation)
+    title, verdict, notes = (
+        f"Generated graphs: {data.name}",
+        graph_tables.verdict({"": evaluation}),
+        graph_tables.notes(evaluation),
+    )
     html = page.render_page(title, verdict, lead, scores, images, facts, notes)
     folder.write("report.html", html.encode())
 
@@ -70,6 +72,9 @@ def _figures(
     result: Mapping[str, Any],
 ) -> dict[str, tuple[str, Callable[[], Figure], str]]:
     """Title, function and caption of each figure, by the name of its file."""
+    from discrete_ed.jobs import graph_figures  # matplotlib is needed only where something is plotted
+    from discrete_ed.jobs.generate import figures
+
     rng = np.random.default_rng(config.seed)
     training = [data.train[k] for k in rng.permutation(len(data.train))]
     return {
@@ -81,7 +86,7 @@ def _figures(
         "statistics": (
             "Statistics of training, test and generated graphs",
             lambda: graph_figures.statistics({"training": data.train, "test": data.test, "generated": graphs}),
-            POOLED,
+            graph_figures.POOLED,
         ),
         "curves": (
             "Training and sampling",

@@ -17,11 +17,11 @@ from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs, training_steps
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.protocols import get_protocol
-from discrete_ed.jobs.evaluate import tables
+from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.report import write_report
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.progress import counted_progress, training_progress
+from discrete_ed.jobs.progress import counted_progress, phase_progress, training_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.runtime.distributed import pick_device, rank_seed
@@ -58,15 +58,16 @@ def run(config: GenerateConfig) -> dict[str, Any]:
         graphs = generated.graphs()
         folder.write("samples.g6", encode_graphs(".g6", graphs))
         sampled = time.monotonic()
-        evaluation = evaluate_graphs(
-            data.test,
-            graphs,
-            data.train,
-            protocol=config.protocol,
-            seed=config.seed,
-            progress=folder.writes,
-            phase_cache=folder.cached_in("score"),
-        )
+        with phase_progress("score", shown=folder.writes) as callback:
+            evaluation = evaluate_graphs(
+                data.test,
+                graphs,
+                data.train,
+                protocol=config.protocol,
+                seed=config.seed,
+                callback=callback,
+                phase_cache=folder.cached_in("score"),
+            )
         with torch.no_grad():
             data_energy = energy(states.float()).mean().item()
         last_energy, last_acceptance = generated.mean_energy[-1:], generated.acceptance[-1:]
@@ -83,8 +84,8 @@ def run(config: GenerateConfig) -> dict[str, Any]:
             losses = [record["loss"] for record in records]
             write_report(folder, config, facts, data, generated, losses, evaluation, result)
         folder.finish(result)
-        print(f"\n{tables.verdict({'': evaluation})}\n")
-        print(tables.summary(evaluation))
+        print(f"\n{graph_tables.verdict({'': evaluation})}\n")
+        print(graph_tables.summary(evaluation))
         print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
         return result
 

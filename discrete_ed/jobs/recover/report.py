@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from discrete_ed.ising import Comparison, GoodnessOfFit, Parameters, Recovery
 from discrete_ed.ising.comparison import interval_95
 from discrete_ed.jobs import page
 from discrete_ed.jobs.options import reported_options
-from discrete_ed.jobs.recover import figures
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.recover.files import Rows
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import MISSING, as_text, short
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 TABLED = 20
 """largest number of fields that the page shows as a table; more are shown as a figure"""
 STRONGEST = 12
 """number of couplings in the table of the strongest ones"""
-Plots = dict[str, tuple[str, Callable[[], Figure], str]]
+Plots: TypeAlias = "dict[str, tuple[str, Callable[[], Figure], str]]"
 
 
 def report_known_model(
@@ -36,6 +37,8 @@ def report_known_model(
     result: dict[str, Any],
 ) -> None:
     """Report how close the learned couplings are to the true ones: a table on the terminal, and the page."""
+    from discrete_ed.jobs.recover import figures  # matplotlib is needed only where something is plotted
+
     label, method = result["model"], result["drawn"]
     model = label if result["sigma"] is None else f"{label}, σ = {result['sigma']:g}"
     table = [
@@ -97,6 +100,8 @@ def report_table(
     result: dict[str, Any],
 ) -> None:
     """Report the couplings of a user's table with their errors, and the goodness of fit: tables, and the page."""
+    from discrete_ed.jobs.recover import figures
+
     n, d, method = result["samples"], result["spins"], result["goodness"]["model_draws"]
     quality = [["data against samples of the model", "difference", "expected from noise alone"]]
     for name, (error, noise) in fit.measures.items():

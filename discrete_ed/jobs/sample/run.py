@@ -23,7 +23,6 @@ from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
-from discrete_ed.jobs.sample.figures import mixing
 from discrete_ed.jobs.sample.report import summary_of, table_of
 from discrete_ed.jobs.text import as_text
 from discrete_ed.metrics import diagnose
@@ -81,6 +80,8 @@ def run(config: SampleConfig) -> dict[str, Any]:
             "thin": config.thin,
             **summary_of(diagnosis),
         }
+        from discrete_ed.jobs.sample.figures import mixing  # matplotlib is needed only where something is plotted
+
         folder.plot({"chains": ("Chains", lambda: mixing(energies, diagnosis), "")})
         text = as_text(table_of(diagnosis, result))
         folder.write("diagnostics.txt", (text + "\n").encode())

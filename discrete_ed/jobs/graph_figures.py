@@ -18,6 +18,10 @@ from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 KAMADA_KAWAI_NODES = 64  # largest graph with the Kamada–Kawai layout
 LARGEST = 500  # largest graph whose nodes and edges are plotted
 MOST_EDGES = 4000  # of a graph with more edges, this many are plotted, chosen at random
+POOLED = (
+    "Distributions of the sets of graphs. The scores above compare graph by graph; these histograms pool all graphs."
+)
+"""caption of the figure of statistics"""
 
 
 def layout(graph: nx.Graph) -> np.ndarray:
