@@ -13,7 +13,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.likelihood import log_law
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
-from discrete_ed.states import enumerate_states
+from discrete_ed.states import CHUNK_STATES, enumerate_states
 
 SNAPSHOTS = 10
 """number of samples of each chain, if chains start from noise"""
@@ -148,7 +148,7 @@ def sample_states(
             law = log_law(energy, dtype=start.dtype).double().exp()
         rows = law.multinomial(count, replacement=True, generator=generator)
         return enumerate_states(bits, dtype=start.dtype, device=rows.device)[rows]
-    kernel = suitable_kernel(energy, purpose="training")
+    kernel = suitable_kernel(energy, purpose="learned")
     local = local_for(kernel, energy)
     x, samples = start, []
     for k in range(snapshots):
@@ -163,7 +163,7 @@ def weighted_uniform(
     """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
     x = torch.randint(2, (count, bits), generator=generator, device=device, dtype=torch.uint8)
     with torch.no_grad():
-        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(2**14)])
+        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(CHUNK_STATES)])
     w = (log_w - log_w.max()).exp()
     return x, w, float(w.sum() ** 2 / w.square().sum())
 
