@@ -17,7 +17,7 @@ from torch import Tensor
 from discrete_ed.errors import InputError
 
 MAX_TABLE_BITS = 24  # a table of 2^24 states takes 1.6 gigabytes of float32
-CHUNK = 2**14  # number of states that `state_chunks` yields at once
+CHUNK_STATES = 2**14  # number of states that are evaluated at once wherever there are many, which bounds the memory
 
 
 def enumerate_states(d: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
@@ -39,7 +39,7 @@ def state_chunks(
     >>> [x.shape for x in state_chunks(3, size=6)]
     [torch.Size([6, 3]), torch.Size([2, 3])]
     """
-    size = size or CHUNK
+    size = size or CHUNK_STATES
     for start in range(0, 2**d, size):
         yield _states(start, min(start + size, 2**d), d, dtype, device)
 

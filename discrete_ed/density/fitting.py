@@ -10,11 +10,13 @@ from torch import Tensor
 
 from discrete_ed.density.losses import Loss
 from discrete_ed.energies import Energy, SumEnergy
+from discrete_ed.energies.base import work_of
 from discrete_ed.errors import NumericalError
 from discrete_ed.likelihood import log_likelihood
 from discrete_ed.losses import pseudo_likelihood
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.training import FitConfig, Record, shuffled_batches
 from discrete_ed.training.selection import Selected, fit_selected
 
@@ -35,7 +37,7 @@ def validation_score(energy: Energy, x: Tensor) -> float:
     """
     if x.shape[1] <= SMALL_BITS:
         return log_likelihood(energy, x).mean
-    with torch.no_grad():
+    with torch.no_grad(), suitable_threads(work_of(energy, x.numel())):
         return -pseudo_likelihood(energy, x).item()
 
 

@@ -13,6 +13,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
+from discrete_ed.states import CHUNK_STATES
 
 SNAPSHOTS = 10
 """number of samples of each chain, if chains start from noise"""
@@ -144,7 +145,7 @@ def sample_states(
     bits = start.shape[1]
     if bits <= SMALL_BITS and energy.free(start).all():
         return sample_law(energy, count, generator, dtype=start.dtype)
-    kernel = suitable_kernel(energy, purpose="training")
+    kernel = suitable_kernel(energy, purpose="learned")
     local = local_for(kernel, energy)
     x, samples = start, []
     for k in range(snapshots):
@@ -159,7 +160,7 @@ def weighted_uniform(
     """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
     x = torch.randint(2, (count, bits), generator=generator, device=device, dtype=torch.uint8)
     with torch.no_grad():
-        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(2**14)])
+        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(CHUNK_STATES)])
     w = (log_w - log_w.max()).exp()
     return x, w, float(w.sum() ** 2 / w.square().sum())
 

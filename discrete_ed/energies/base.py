@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import KernelName
+from discrete_ed.states import CHUNK_STATES
 
 AnyEnergy = TypeVar("AnyEnergy", bound="Energy")
-
-CHUNK = 2**14  # number of states that the default `flip_delta` evaluates at once, which bounds its memory
 
 
 class Energy(nn.Module):
@@ -109,12 +108,12 @@ class Energy(nn.Module):
     def flip_delta(self, x: Tensor) -> Tensor:
         """`Δ_i(x) = E(x with bit i flipped) − E(x)`, exact, for all bits: `(B, D)` to `(B, D)`.
 
-        This default evaluates all `B D` neighbours, some `CHUNK` of them at a time.
+        This default evaluates all `B D` neighbours, some `CHUNK_STATES` of them at a time.
         """
         batch, bits = x.shape
         energy = self(x)
         eye = torch.eye(bits, dtype=x.dtype, device=x.device)
-        rows = max(1, CHUNK // max(bits, 1))
+        rows = max(1, CHUNK_STATES // max(bits, 1))
         parts = [self((x[i : i + rows, None, :] - eye).abs()) for i in range(0, batch, rows)]
         if not parts:
             return x.new_zeros(batch, bits)
@@ -169,15 +168,27 @@ def _plain(value: Any) -> Any:
     """A copy of a value that JSON can hold, an energy itself, or `_Unrecorded` for anything else."""
     if isinstance(value, Energy) or type(value) in (bool, int, float, str):  # a manifest may list millions of numbers
         return value
-    if isinstance(value, list | tuple):
-        parts = [_plain(each) for each in value]
-        return next((part for part in parts if isinstance(part, _Unrecorded)), parts)
     if isinstance(value, np.integer):
         return int(value)
     try:
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError):
+        text = json.dumps(value)  # all of it at once, since element by element long lists take seconds
+    except TypeError:
+        if not isinstance(value, list | tuple):
+            return _Unrecorded(value)
+        parts = [_plain(each) for each in value]
+        return next((part for part in parts if isinstance(part, _Unrecorded)), parts)
+    except ValueError:
         return _Unrecorded(value)
+    if "{" in text and not _has_text_keys(value):
+        return _Unrecorded(value)
+    return json.loads(text)
+
+
+def _has_text_keys(value: Any) -> bool:
+    """Whether all keys of dictionaries in it are strings; JSON would turn other keys into strings."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _has_text_keys(each) for key, each in value.items())
+    return not isinstance(value, list | tuple) or all(_has_text_keys(each) for each in value)
 
 
 def _described(value: Any) -> Any:
@@ -198,6 +209,11 @@ def describe(energy: Energy) -> dict[str, Any]:
 def device_of(energy: nn.Module) -> torch.device:
     """The device of the parameters; the CPU if there are none."""
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
+
+
+def work_of(energy: nn.Module, numbers: int) -> int:
+    """The size of an evaluation, by which `suitable_threads` chooses: numbers in the states × parameters."""
+    return numbers * sum(parameter.numel() for parameter in energy.parameters())
 
 
 def of_kind(energy: Energy, kind: type[AnyEnergy]) -> AnyEnergy | None:

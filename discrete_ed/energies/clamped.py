@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -46,11 +45,8 @@ class Clamped(Energy):
         if known.dtype != torch.bool or known.ndim not in (1, 2):
             raise InputError(f"known: expected bools of shape (D,) or (B, D), got {known.dtype}, {tuple(known.shape)}")
         self.energy = energy
+        self.bits = known.shape[-1]
         self.register_buffer("known", known, persistent=False)
-
-    @cached_property
-    def bits(self) -> int:
-        return self.known.shape[-1]
 
     def arguments(self) -> dict[str, Any]:
         return {"energy": describe(self.energy), "known": self.known.tolist()}

@@ -26,6 +26,7 @@ class MLPEnergy(Energy):
 
     def __init__(self, bits: int, hidden: Sequence[int] = (256, 256, 256)) -> None:
         super().__init__()
+        self.bits = bits
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise((bits, *hidden)):
             layers += [nn.Linear(fan_in, fan_out), nn.SiLU()]
@@ -52,6 +53,7 @@ class ResidualMLPEnergy(Energy):
 
     def __init__(self, bits: int, width: int = 128, blocks: int = 2) -> None:
         super().__init__()
+        self.bits = bits
         self.enter = nn.Linear(bits, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(blocks)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from discrete_ed.energies.base import CHUNK, Energy
+from discrete_ed.energies.base import Energy
 from discrete_ed.names import KernelName
+from discrete_ed.states import CHUNK_STATES
 
 
 class RBMEnergy(Energy):
@@ -49,7 +50,7 @@ class RBMEnergy(Energy):
         times."""
         inputs = self.hidden_bias + x @ self.weight
         sign = 1 - 2 * x
-        rows = max(1, CHUNK // max(x.shape[-1], 1))
+        rows = max(1, CHUNK_STATES // max(x.shape[-1], 1))
         deltas = [
             softplus(a).sum(-1, keepdim=True)
             - softplus(a.unsqueeze(1) + s.unsqueeze(-1) * self.weight).sum(-1)

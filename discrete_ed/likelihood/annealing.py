@@ -11,11 +11,16 @@ from math import log
 import torch
 from torch import Tensor
 
+from discrete_ed.energies.base import work_of
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError, NumericalError
-from discrete_ed.samplers.kernels import Kernel, start
+from discrete_ed.runtime.threads import suitable_threads
+from discrete_ed.samplers.kernels import Kernel, check_kernel, start
 from discrete_ed.samplers.tempering import rescale
 from discrete_ed.states import check_states
+
+STANDARD_ERRORS = 4.5
+"""number of standard errors by which an estimate may miss its value by chance: once in 150,000 times, if normal"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Bracket:
     upper_error: float
     """standard error of `upper`, as above"""
 
-    def contains(self, value: float, *, errors: float = 4.5) -> bool:
+    def contains(self, value: float, *, errors: float = STANDARD_ERRORS) -> bool:
         """Whether `value` lies between the estimates, each moved outwards by this number of standard errors."""
         return self.lower - errors * self.lower_error <= value <= self.upper + errors * self.upper_error
 
@@ -99,6 +104,7 @@ def ais(
         raise InputError(f"betas: expected a schedule rising from 0 to 1, got {betas[:2]} to {betas[-2:]}")
     if steps < 1:
         raise InputError(f"steps: expected at least 1, got {steps}")
+    check_kernel(kernel)
     if not kernel.keeps_law:
         raise InputError(
             f"kernel: expected one that keeps the energy's law, got {type(kernel).__name__}, which is biased"
@@ -130,7 +136,7 @@ def ais(
             RuntimeWarning,
             stacklevel=2,
         )
-    elif gap < -4.5 * (lower_error**2 + upper_error**2) ** 0.5:
+    elif gap < -STANDARD_ERRORS * (lower_error**2 + upper_error**2) ** 0.5:
         warnings.warn(
             f"ais: the bracket of log Z is inverted ({bracket.lower:.6g} above {bracket.upper:.6g}): do the targets "
             "follow the energy's law?",
@@ -153,12 +159,13 @@ def _run(
     state = start(kernel, local.at_beta(now), x)
     log_w = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     last = len(betas) - 2
-    for t, (old, new) in enumerate(pairwise(betas)):
-        log_w -= (new - old) * (state.energy.double() / now)
-        if t < last:  # a step at the last law would not change the weight
-            state, now = rescale(state, new / now), new
-            for _ in range(steps):
-                state = kernel.step(local.at_beta(now), state, generator=generator)
+    with suitable_threads(work_of(local.energy, x.numel())):
+        for t, (old, new) in enumerate(pairwise(betas)):
+            log_w -= (new - old) * (state.energy.double() / now)
+            if t < last:  # a step at the last law would not change the weight
+                state, now = rescale(state, new / now), new
+                for _ in range(steps):
+                    state = kernel.step(local.at_beta(now), state, generator=generator)
     return log_w
 
 

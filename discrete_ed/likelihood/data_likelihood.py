@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy
-from discrete_ed.energies.base import CHUNK
+from discrete_ed.energies.base import work_of
 from discrete_ed.errors import NumericalError
 from discrete_ed.likelihood.partition import LogPartition, check_batch, estimate_log_z
+from discrete_ed.runtime.threads import suitable_threads
+from discrete_ed.states import CHUNK_STATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +58,14 @@ class LogLikelihood:
 
 
 def log_likelihood(
-    energy: Energy, x: Tensor, z: LogPartition | None = None, *, generator: torch.Generator | None = None
+    energy: Energy, x: Tensor, log_partition: LogPartition | None = None, *, generator: torch.Generator | None = None
 ) -> LogLikelihood:
     """The log-likelihood of states under an energy, of each and on average: exact, or a bracket; `exact` says which.
 
     Args:
         x: states `(N, D)`.
-        z: the result of `estimate_log_z`, to reuse it or for other settings; by default `log Z` is estimated with
-            default settings, and its chains start at `x`.
+        log_partition: the result of `estimate_log_z`, to reuse it or for other settings; by default `log Z` is
+            estimated with default settings, and its chains start at `x`.
         generator: source of randomness of the estimate.
 
     Raises:
@@ -78,11 +80,11 @@ def log_likelihood(
     torch.Size([10])
     """
     check_batch(energy, x)
-    if z is None:
-        z = estimate_log_z(energy, x, generator=generator)
-    with torch.no_grad():
-        energies = torch.cat([energy(rows).double() for rows in x.split(CHUNK)])
+    if log_partition is None:
+        log_partition = estimate_log_z(energy, x, generator=generator)
+    with torch.no_grad(), suitable_threads(work_of(energy, min(CHUNK_STATES, len(x)) * x.shape[1])):
+        energies = torch.cat([energy(rows).double() for rows in x.split(CHUNK_STATES)])
     if energies.isnan().any() or energies.isneginf().any():
         bad = int((energies.isnan() | energies.isneginf()).sum())
         raise NumericalError(f"energy: expected numbers, got NaN or -inf at {bad} of {len(x)} states")
-    return LogLikelihood(-energies - z.value, z)
+    return LogLikelihood(-energies - log_partition.value, log_partition)

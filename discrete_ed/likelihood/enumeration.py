@@ -9,10 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of
+from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of, work_of
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import ENUMERABLE_BITS
-from discrete_ed.states import enumerate_states, state_chunks
+from discrete_ed.runtime.threads import suitable_threads
+from discrete_ed.states import CHUNK_STATES, enumerate_states, state_chunks
 
 
 def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
@@ -126,8 +127,10 @@ def too_many_bits(bits: int, name: str = "bits") -> InputError:
 def _evaluate_all(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """All states with their energies, in chunks; in the energy's precision unless another is given."""
     check_enumerable(bits)
+    threads = suitable_threads(work_of(energy, min(CHUNK_STATES, 2**bits) * bits))
     for x in state_chunks(bits, dtype=dtype or dtype_of(energy), device=device_of(energy)):
-        value = energy(x)
+        with threads:
+            value = energy(x)
         check_shape(energy, value, (len(x),))
         yield x, value
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy, RBMEnergy
-from discrete_ed.energies.base import CHUNK, check_energy, check_free, device_of, dtype_of, of_kind
+from discrete_ed.energies.base import check_energy, check_free, device_of, dtype_of, of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.annealing import Bracket, ais
@@ -18,7 +18,7 @@ from discrete_ed.likelihood.enumeration import enumerated_log_z, too_many_bits
 from discrete_ed.likelihood.layers import rbm_log_z
 from discrete_ed.names import ENUMERABLE_BITS
 from discrete_ed.samplers import Kernel, local_for, sample, suitable_kernel
-from discrete_ed.states import check_states
+from discrete_ed.states import CHUNK_STATES, check_states
 
 
 def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
@@ -167,8 +167,8 @@ def importance_log_z(
     bits, device = energy.bits, device_of(energy)
     parts: list[Tensor] = []
     with torch.no_grad():
-        for start in range(0, samples, CHUNK):
-            shape = (min(CHUNK, samples - start), bits)
+        for start in range(0, samples, CHUNK_STATES):
+            shape = (min(CHUNK_STATES, samples - start), bits)
             x = torch.randint(2, shape, generator=generator, device=device).to(dtype_of(energy))
             if not parts:
                 check_free(energy, x)

@@ -86,7 +86,7 @@ def mmd2(x: Floats, y: Floats, kernel: KernelFunction, *, unbiased: bool = False
         InputError: the U-statistic of a set with fewer than two rows.
     """
     if unbiased and min(len(x), len(y)) < 2:
-        raise InputError(f"graphs: expected at least two in each set for a U-statistic, got {len(x)} and {len(y)}")
+        raise InputError(f"x, y: expected at least two rows in each set for a U-statistic, got {len(x)} and {len(y)}")
     rows, place = merge(x, y)
     first, second = (_counts(places, len(rows)) for places in (place[: len(x)], place[len(x) :]))
     weight = first / len(x) - second / len(y)

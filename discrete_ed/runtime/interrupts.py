@@ -24,13 +24,20 @@ class Pending:
 
     signal: int | None = None
 
+    def check(self) -> None:
+        """Raise `Interrupted` if a signal has arrived."""
+        if self.signal is not None:
+            raise Interrupted(self.signal)
+
 
 @contextmanager
 def deferred() -> Iterator[Pending]:
     """A block in which a first SIGINT or SIGTERM is only recorded; a second one ends the program at once.
 
-    The block checks `signal` where it can stop, and raises `Interrupted` itself. A signal that the program ignores
-    stays ignored. Handlers can be set in the main thread only, so in other threads nothing changes.
+    The block calls `check` where it can stop. A generator must not yield in such a block, since the handlers would then
+    stay while it waits, and two generators that end in another order than they began would leave a wrong one. A signal
+    that the program ignores stays ignored. Handlers can be set in the main thread only, so in other threads nothing
+    changes.
 
     >>> import os
     >>> with deferred() as pending:

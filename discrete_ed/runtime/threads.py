@@ -1,53 +1,56 @@
-"""The number of threads of torch: one for small operations, in which threads mostly wait for each other."""
+"""The number of threads of torch: one for small operations, in which threads mostly wait for each other.
+
+How threads wait is decided when they start, by the variable `OMP_WAIT_POLICY`. The command line sets it to `passive`,
+so that waiting threads leave their cores to other programs; in other programs it is left to the user.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import torch
 
 LARGE_OPERATION = 1e9
-"""numbers in the input × numbers in the model from which more than one thread pays off
+"""numbers in the input × numbers in the model from which torch's own number of threads is used
 
-On two cores a training step of the default graph model (9e8) takes 1.3 times as long with one thread as with two when
-both cores are idle, and 0.7 times as long when other programs keep them busy. With larger operations two threads gain
-more than that. The rule looks at sizes only, so that a seed gives the same numbers however busy the machine is.
+This is a rough rule. It comes from training steps of the default graph model (9e8) on two cores, whose times varied
+from run to run: with both cores idle, two threads were somewhat faster than one; with other programs on the cores, one
+thread was faster. Other machines and larger operations were not measured. The rule looks at sizes only, so that a seed
+gives the same numbers however busy the machine is.
 """
 
 
-def threads_for(size: float) -> int:
-    """The number of threads for an operation of this size: one, or torch's own number for a large operation.
+class suitable_threads:
+    """A block in which torch uses the number of threads that suits the size of its operations.
 
-    A number that the user set with `OMP_NUM_THREADS` or `MKL_NUM_THREADS` is kept; one that was set with
-    `torch.set_num_threads` is never exceeded.
+    That is one thread, or torch's own number for operations of at least `LARGE_OPERATION`. A number that the user set
+    with `OMP_NUM_THREADS` or `MKL_NUM_THREADS` is kept; one that was set with `torch.set_num_threads` is never
+    exceeded.
 
-    >>> threads_for(1e3)
-    1
-    """
-    chosen = any(name in os.environ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
-    return torch.get_num_threads() if chosen or size >= LARGE_OPERATION else 1
-
-
-@contextmanager
-def suitable_threads(size: float) -> Iterator[None]:
-    """A block in which torch uses the number of threads that suits the size of its operations, see `threads_for`.
+    The block must not contain a `yield`, since the number would then stay while a generator waits. The same object may
+    be entered again, one block after the other; to enter it takes less than a microsecond if the number suits already.
 
     Args:
-        size: numbers in the input × numbers in the model.
+        work: numbers in the input × numbers in the model, see `work_of` of `discrete_ed.energies.base`.
 
     >>> with suitable_threads(1e3):
     ...     torch.get_num_threads()
     1
     """
-    before = torch.get_num_threads()
-    suitable = threads_for(size)
-    if suitable == before:
-        yield
-        return
-    torch.set_num_threads(suitable)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+
+    def __init__(self, work: float) -> None:
+        chosen = any(name in os.environ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
+        self.one = work < LARGE_OPERATION and not chosen
+        self.before = 1
+
+    def __enter__(self) -> None:
+        self.before = torch.get_num_threads() if self.one else 1
+        if self.before > 1:
+            torch.set_num_threads(1)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.before > 1:
+            torch.set_num_threads(self.before)

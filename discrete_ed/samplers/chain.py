@@ -8,8 +8,10 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from discrete_ed.energies.base import work_of
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
 
@@ -62,12 +64,14 @@ def _states(
     kernel: Kernel, local: LocalEvaluation, state: State, thin: int, generator: torch.Generator | None
 ) -> Iterator[State]:
     advance = compiled(kernel, local, state.x)
+    threads = suitable_threads(work_of(local.energy, state.x.numel()))
     for step in count(thin, thin):
         if advance is not None:
             state = advance(state, thin, generator)
         else:
-            for _ in range(thin):
-                state = kernel.step(local, state, generator=generator)
+            with threads:
+                for _ in range(thin):
+                    state = kernel.step(local, state, generator=generator)
         if step % CHECKED < thin:
             check_numbers(state, step)
         yield state

@@ -70,6 +70,21 @@ class Kernel(Protocol):
         """One step of every chain."""
 
 
+MEMBERS = ("init", "step", "needs_exact", "keeps_law", "evaluations")
+
+
+def check_kernel(kernel: object) -> None:
+    """Raise `InputError` unless it is an object, not a class, with all members of `Kernel`."""
+    if isinstance(kernel, type):
+        raise InputError(f"kernel: expected a kernel, such as {kernel.__name__}(), got the class {kernel.__name__}")
+    missing = [name for name in MEMBERS if not hasattr(kernel, name)]
+    if missing:
+        raise InputError(
+            f"kernel: expected one with {', '.join(MEMBERS)}, as any class that inherits from discrete_ed.Kernel has, "
+            f"got {type(kernel).__name__} without {', '.join(missing)}"
+        )
+
+
 def check_exact(kernel: Kernel, local: LocalEvaluation) -> None:
     """Raise `InputError` if the kernel needs exact differences and the local evaluation only estimates them."""
     if kernel.needs_exact and not local.exact:
@@ -90,12 +105,11 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
     """`kernel.init`, after the checks that are common to all ways to run chains.
 
     Raises:
-        InputError: a class in place of a kernel, or an energy in place of a local evaluation; `x` isn't a `(B, D)`
-            float tensor of bits, or not one that the energy takes.
+        InputError: a class in place of a kernel, or a kernel that lacks a member of `Kernel`; an energy in place of a
+            local evaluation; `x` isn't a `(B, D)` float tensor of bits, or not one that the energy takes.
         NumericalError: an energy is NaN or −∞, or a difference is NaN.
     """
-    if isinstance(kernel, type):
-        raise InputError(f"kernel: expected a kernel, such as {kernel.__name__}(), got the class {kernel.__name__}")
+    check_kernel(kernel)
     if isinstance(local, nn.Module):
         raise InputError(f"local: expected Taylor(energy) or Exact(energy), got the {type(local).__name__} itself")
     check_states(x)

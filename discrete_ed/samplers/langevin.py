@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from discrete_ed.energies.base import work_of
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_numbers, evaluate, start, uniforms
 
 
@@ -154,12 +156,13 @@ def adapt_step_size(
     log_alpha = log(kernel.step_size)
     kept = []
     state = start(kernel, local, x)
-    for t in range(1, steps + 1):
-        state = replace(kernel, step_size=exp(log_alpha)).step(local, state, generator=generator)
-        share = state.accepted.double().mean().item()
-        log_alpha += 2 * t**-0.6 * (share - target)
-        log_alpha = min(max(log_alpha, log(1e-3)), log(1e3))
-        kept.append(log_alpha)
+    with suitable_threads(work_of(local.energy, x.numel())):
+        for t in range(1, steps + 1):
+            state = replace(kernel, step_size=exp(log_alpha)).step(local, state, generator=generator)
+            share = state.accepted.double().mean().item()
+            log_alpha += 2 * t**-0.6 * (share - target)
+            log_alpha = min(max(log_alpha, log(1e-3)), log(1e3))
+            kept.append(log_alpha)
     check_numbers(state, steps)
     kept = kept[len(kept) // 2 :]
     return replace(kernel, step_size=exp(sum(kept) / len(kept))), state.x

@@ -9,17 +9,18 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import Kernel
+from discrete_ed.samplers.kernels import Kernel, check_kernel
 
 KERNELS: dict[str, Callable[[Energy], Kernel]] = {}
 """For each name the function that makes the kernel for an energy. The front file of `discrete_ed.samplers` has the
 entries of the package; the job `sample` offers every entry, also one that your program adds."""
 
-Purpose = Literal["sampling", "training", "annealing"]
+Purpose = Literal["sampling", "learned", "annealing"]
 UNSUITABLE: dict[Purpose, tuple[str, ...]] = {
     "sampling": (),
-    # While all couplings are learned, there are as many colour classes as bits, and a sweep evaluates each of them.
-    "training": ("gibbs-sweep",),
+    # If all couplings are learned, few are zero: there are then as many colour classes as bits, and a sweep evaluates
+    # each of them.
+    "learned": ("gibbs-sweep",),
     # An RBM at another inverse temperature is not an RBM, so block Gibbs would sample another law.
     "annealing": ("gibbs-sweep", "block-gibbs"),
 }
@@ -46,11 +47,12 @@ def suitable_kernel(energy: Energy, *, purpose: Purpose = "sampling") -> Kernel:
     """The kernel that suits an energy, by the name that the energy gives (`Energy.kernel_name`).
 
     For `sampling` that is block Gibbs for an `RBMEnergy`, a sweep over colour classes for an `IsingEnergy`, and
-    Gibbs-with-gradients for any other energy. For `training`, where an energy changes from step to step, and for
-    `annealing`, which uses other inverse temperatures, Gibbs-with-gradients replaces kernels that don't suit.
+    Gibbs-with-gradients for any other energy. Gibbs-with-gradients replaces kernels that don't suit the other purposes:
+    `learned`, an energy that is being trained or was trained without a known structure, and `annealing`, which uses
+    other inverse temperatures.
 
     >>> from discrete_ed import IsingEnergy
-    >>> suitable_kernel(IsingEnergy(3), purpose="training")
+    >>> suitable_kernel(IsingEnergy(3), purpose="learned")
     GibbsWithGradients(balance='sqrt')
     """
     name = energy.unclamped.kernel_name
@@ -63,9 +65,13 @@ def local_for(kernel: Kernel, energy: Energy) -> LocalEvaluation:
     It is `Exact` if the kernel needs it, and for an `IsingEnergy`, whose exact differences cost no more than a
     gradient; otherwise `Taylor`.
 
+    Raises:
+        InputError: the kernel is a class, or it lacks a member of `Kernel`.
+
     >>> from discrete_ed import Gibbs, GibbsWithGradients, MLPEnergy
     >>> type(local_for(Gibbs(), MLPEnergy(4))).__name__, type(local_for(GibbsWithGradients(), MLPEnergy(4))).__name__
     ('Exact', 'Taylor')
     """
+    check_kernel(kernel)
     exact = kernel.needs_exact or of_kind(energy, IsingEnergy) is not None
     return Exact(energy) if exact else Taylor(energy)

@@ -74,6 +74,7 @@ class CommonCouplingEnergy(Energy):
 
     def __init__(self, lattice: Tensor, coupling: float, errors: Tensor) -> None:
         super().__init__()
+        self.bits = len(lattice)
         self.register_buffer("lattice", lattice)
         self.register_buffer("errors", errors)
         self.coupling = nn.Parameter(torch.tensor(coupling))

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from discrete_ed.energies.base import AnyEnergy
 from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.interrupts import deferred
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.loop import Training
 from discrete_ed.training.records import Record
@@ -89,10 +90,12 @@ def fit(
         checkpoints=checkpoints,
         things={"callback": callback},
     )
-    with closing(training.steps()) as steps:
-        for record in steps:
-            if callback is not None:
-                callback(record)
+    with deferred() as pending:
+        with closing(training.steps(pending)) as steps:
+            for record in steps:
+                if callback is not None:
+                    callback(record)
+        pending.check()
     return training.records
 
 
@@ -110,8 +113,10 @@ def fit_steps(
 
     Between two steps `energy` holds the current weights and is in training mode. At the end, and when the loop is left
     early or the iterator is closed, it holds the averaged weights and is in evaluation mode. A checkpoint is written
-    when the next record is asked for, so that it includes what the loop did with the last one. While the iterator is
-    open, SIGINT and SIGTERM are recorded and raise `Interrupted` there.
+    when the next record is asked for, so that it includes what the loop did with the last one.
+
+    A SIGINT or SIGTERM during a step raises `Interrupted` when the step is finished and saved. The loop is not given
+    the record of that step, so a resumed training begins with it. Between two steps signals have their usual effect.
 
     The arguments and errors are those of `fit`; errors in the arguments are raised by the call itself.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
@@ -18,7 +19,7 @@ from discrete_ed.energies.base import AnyEnergy, Energy, check_energy, check_typ
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import any_rank, from_first_, ranks, weighted_mean_
-from discrete_ed.runtime.interrupts import Interrupted, deferred
+from discrete_ed.runtime.interrupts import Interrupted, Pending, deferred
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.records import Record, columns_of, records_of
@@ -63,38 +64,52 @@ class Training:
         self.averaged = AveragedModel(energy, multi_avg_fn=_moving_average(self.config.ema)).eval()
         self.stream = iter(batches)
         self.records: list[Record] = []
+        self.unseen = False  # whether the last record still has to be yielded, since a signal came during its step
 
-    def steps(self) -> Generator[Record]:
-        """Train; yields the record of each step of this call, see `fit_steps`."""
+    def steps(self, pending: Pending | None = None) -> Generator[Record]:
+        """Train; yields the record of each step of this call, see `fit_steps`.
+
+        Args:
+            pending: the signal that has arrived, if the caller defers signals until the iterator ends. A step whose
+                record was yielded is then saved before `Interrupted` is raised. Without it signals are deferred during
+                each step only, so that no handler of this package is installed while the iterator waits.
+        """
         for tensor in self.energy.state_dict().values():
             from_first_(tensor)
         self._restore()
-        resumed = len(self.records)
+        resumed, changed = len(self.records), False
         self.energy.train()
         try:
-            with deferred() as pending:
-                while len(self.records) < self.config.steps:
-                    record = self._step(first=len(self.records) == resumed)
-                    self.averaged.update_parameters(self.energy)
-                    self.records.append(record)
-                    try:
-                        yield record
-                    except GeneratorExit:
-                        if pending.signal is not None:
-                            raise Interrupted(pending.signal) from None
-                        raise
-                    due = self.checkpoints is not None and self.checkpoints.due()
-                    stop, due = any_rank(pending.signal is not None, due)
-                    if stop or due:
-                        self._save()
-                    if stop:
-                        raise Interrupted(pending.signal or signal.SIGTERM)
-                if len(self.records) > resumed:
+            while self.unseen or len(self.records) < self.config.steps:
+                if not self.unseen:
+                    self._deferred_step(pending, first=len(self.records) == resumed)
+                self.unseen, changed = False, True
+                yield self.records[-1]
+                due = self.checkpoints is not None and self.checkpoints.due()
+                stop, due = any_rank(pending is not None and pending.signal is not None, due)
+                if stop or due:
                     self._save()
+                if stop:
+                    raise _interrupted(pending)
+            if changed:
+                self._save()
         finally:
             self.energy.eval()
             if self.records:
                 self.energy.load_state_dict(self.averaged.module.state_dict())
+
+    def _deferred_step(self, pending: Pending | None, *, first: bool) -> None:
+        """One step, not cut short by a signal; if signals are not deferred elsewhere, `Interrupted` follows it."""
+        with nullcontext(pending) if pending else deferred() as during_step:
+            record = self._step(first=first)
+            self.averaged.update_parameters(self.energy)
+            self.records.append(record)
+        if pending is None:
+            (stop,) = any_rank(during_step.signal is not None)
+            if stop:
+                self.unseen = True
+                self._save()
+                raise _interrupted(during_step)
 
     def _step(self, *, first: bool) -> Record:
         """One step of the optimizer, or an error that leaves the weights as they are."""
@@ -152,11 +167,12 @@ class Training:
     def _settings(self) -> dict[str, Any]:
         """The settings that must equal those of a checkpoint."""
         names = {name: type(getattr(self, name)).__name__ for name in ("optimizer", "scheduler")}
-        return {**asdict(self.config), **names}
+        return {**asdict(self.config), **names, **_constants(self.optimizer)}
 
     def _save(self) -> None:
         if self.checkpoints is not None:
             state = {**self._stateful(), "records": columns_of(self.records), "config": self._settings()}
+            state["unseen"] = self.unseen
             self.checkpoints.save(len(self.records), state)
 
     def _restore(self) -> None:
@@ -166,7 +182,7 @@ class Training:
         things = self._stateful()
         saved = self.checkpoints.restore({"config": Unchanged("config", self._settings()), **things})
         if saved is not None:
-            self.records = records_of(saved.state["records"])
+            self.records, self.unseen = records_of(saved.state["records"]), saved.state["unseen"]
         if "batches" not in things:
             for _ in zip(range(len(self.records)), self.stream, strict=False):
                 pass
@@ -182,8 +198,14 @@ class Unchanged:
         return self.value
 
     def load_state_dict(self, state: Any) -> None:
-        if state != self.value:
-            raise InputError(f"{self.name}: expected that of the checkpoint, {state}, got {self.value}")
+        if state == self.value:
+            return
+        expected, got = state, self.value
+        if isinstance(expected, dict) and isinstance(got, dict):
+            missing = object()
+            differ = [key for key in {**expected, **got} if expected.get(key, missing) != got.get(key, missing)]
+            expected, got = ({key: part[key] for key in differ if key in part} for part in (expected, got))
+        raise InputError(f"{self.name}: expected that of the checkpoint, {expected}, got {got}")
 
 
 def _check_optimizer(energy: Energy, optimizer: Optimizer | None, scheduler: LRScheduler | None) -> None:
@@ -203,6 +225,24 @@ def _check_optimizer(energy: Energy, optimizer: Optimizer | None, scheduler: LRS
         )
     if scheduler is not None and scheduler.optimizer is not optimizer:
         raise InputError("scheduler: expected a scheduler of the optimizer that was given, got one of another")
+
+
+def _constants(optimizer: Optimizer) -> dict[str, Any]:
+    """The settings with which an optimizer was made, such as `optimizer.lr`; a scheduler does not change them."""
+    return {f"optimizer.{name}": _constant(value) for name, value in optimizer.defaults.items()}
+
+
+def _constant(value: Any) -> Any:
+    """A setting of an optimizer in the form that it has in a checkpoint; the type's name for a tensor, which a
+    scheduler changes in place."""
+    if isinstance(value, list | tuple):
+        return [_constant(part) for part in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else type(value).__name__
+
+
+def _interrupted(pending: Pending | None) -> Interrupted:
+    """The error for the signal that arrived in this process or, if it has none, in another one."""
+    return Interrupted((pending and pending.signal) or signal.SIGTERM)
 
 
 def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:

@@ -17,6 +17,7 @@ from discrete_ed.energies.base import AnyEnergy
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import from_first_
+from discrete_ed.runtime.interrupts import deferred
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.loop import Training
 from discrete_ed.training.records import Record
@@ -106,17 +107,19 @@ def fit_selected(
     )
     judged = cast(Callable[[nn.Module], float], score)
     try:
-        with closing(training.steps()) as steps:
-            for record in steps:
-                number = int(record["step"])
-                if number % every == 0 or number == training.config.steps:
-                    model = training.averaged.module
-                    with torch.no_grad():
-                        record = {**record, "score": scores.add(number, judged(model), model)}
-                if callback is not None:
-                    callback(record)
-                if scores.exhausted():
-                    break
+        with deferred() as pending:
+            with closing(training.steps(pending)) as steps:
+                for record in steps:
+                    number = int(record["step"])
+                    if number % every == 0 or number == training.config.steps:
+                        model = training.averaged.module
+                        with torch.no_grad():
+                            record = {**record, "score": scores.add(number, judged(model), model)}
+                    if callback is not None:
+                        callback(record)
+                    if scores.exhausted():
+                        break
+            pending.check()
     finally:
         if scores.best_weights is not None:
             energy.load_state_dict(scores.best_weights)

@@ -77,8 +77,8 @@ def test_every_loss_learns_the_same_law(name):
 
 
 def test_chains_suit_the_energy():
-    assert isinstance(suitable_kernel(RBMEnergy(3, 2).to(DEVICE), purpose="training"), BlockGibbs)
-    assert isinstance(suitable_kernel(IsingEnergy(3).to(DEVICE), purpose="training"), GibbsWithGradients)
+    assert isinstance(suitable_kernel(RBMEnergy(3, 2).to(DEVICE), purpose="learned"), BlockGibbs)
+    assert isinstance(suitable_kernel(IsingEnergy(3).to(DEVICE), purpose="learned"), GibbsWithGradients)
     loss = density_loss("pcd", buffer=7, steps=3)
     assert isinstance(loss, ContrastiveDivergence)
     assert (loss.size, loss.steps) == (7, 3)

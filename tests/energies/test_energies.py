@@ -126,8 +126,8 @@ def test_exact_differences_are_the_energys_own(name):
 def test_flip_differences_do_not_depend_on_the_chunk(name, monkeypatch):
     energy, x = CASES[name]
     whole = energy.flip_delta(x)
-    for module in (base, __import__("discrete_ed.energies.rbm", fromlist=["CHUNK"])):
-        monkeypatch.setattr(module, "CHUNK", 8)
+    for module in (base, __import__("discrete_ed.energies.rbm", fromlist=["CHUNK_STATES"])):
+        monkeypatch.setattr(module, "CHUNK_STATES", 8)
     assert torch.allclose(energy.flip_delta(x), whole, atol=rounding(1e-8))
 
 

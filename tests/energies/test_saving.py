@@ -82,6 +82,40 @@ class Mine(Energy):
         return x @ self.start
 
 
+def test_subclasses_with_other_constructors_know_their_bits():
+    class Many(MLPEnergy):
+        def __init__(self, *sizes: int) -> None:
+            super().__init__(sizes[0], sizes[1:])
+
+    class Renamed(ResidualMLPEnergy):
+        def __init__(self, columns: int) -> None:
+            super().__init__(columns, width=3)
+
+    class Half(Clamped):
+        def __init__(self, energy: Energy) -> None:
+            super().__init__(energy, [True, False])
+
+    assert (Many(5, 3).bits, Renamed(4).bits, Half(IsingEnergy(2)).bits) == (5, 4, 2)
+
+
+def test_long_arguments_are_recorded_at_once_and_keys_that_are_not_text_refused(monkeypatch):
+    class Table(Energy):
+        def __init__(self, rows: object) -> None:
+            super().__init__()
+            self.rows = rows
+
+    calls, dumps = [], json.dumps
+    monkeypatch.setattr(json, "dumps", lambda value: calls.append(value) or dumps(value))
+    energy = Table([(True, False)] * 5000)
+    assert len(calls) == 1  # one by one they took seconds
+    assert energy.arguments() == {"rows": [[True, False]] * 5000}
+    assert Table([(1, np.int64(2)), 3]).arguments() == {"rows": [[1, 2], 3]}
+    assert Table([{"a": {"b": [1]}}]).arguments() == {"rows": [{"a": {"b": [1]}}]}
+    for odd in ({1: 2}, [{"a": ({None: 1},)}]):
+        with pytest.raises(InputError, match="arguments: expected Table to be built from values that JSON can hold"):
+            Table(odd).arguments()
+
+
 def test_a_sum_is_saved_as_one(tmp_path):
     terms = [Mine([1.0, 2.0]), MLPEnergy(2, hidden=[3])]
     energy = SumEnergy(SumEnergy(*terms, scale=0.25), BernoulliEnergy(2), scale=-2.0)

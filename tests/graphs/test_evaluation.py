@@ -160,7 +160,7 @@ def test_single_graphs_have_no_u_statistic():
             evaluate_graphs(*sets, protocol="psd")
     with pytest.raises(InputError, match="reference: expected at least four graphs to split"):
         evaluate_graphs(paths, paths, protocol="psd")
-    with pytest.raises(InputError, match="at least two in each set for a U-statistic, got 1 and 3"):
+    with pytest.raises(InputError, match="at least two rows in each set for a U-statistic, got 1 and 3"):
         graph_mmd(one, paths, "psd")
 
 

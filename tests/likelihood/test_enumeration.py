@@ -56,7 +56,7 @@ def test_samples_of_the_enumerated_law_follow_it_and_have_the_precision_asked_fo
 def test_chunks_do_not_change_the_answer(make, monkeypatch):
     energy, states = make(6), all_states(6)
     law = (-energy(states)).double().softmax(0).detach()
-    monkeypatch.setattr("discrete_ed.states.CHUNK", 10)
+    monkeypatch.setattr("discrete_ed.states.CHUNK_STATES", 10)
     assert log_z(energy, dtype=FLOAT) == pytest.approx((-energy(states)).logsumexp(0).item(), abs=rounding(1e-12))
     assert torch.allclose(log_law(energy, dtype=FLOAT).exp().double(), law, atol=rounding(1e-15))
     marginals, pairs = moments(energy, dtype=FLOAT)
@@ -89,7 +89,7 @@ def test_an_energy_of_nan_has_no_partition_function():
 def test_the_smaller_layer_of_an_rbm_gives_what_enumeration_gives(visible, hidden, monkeypatch):
     energy = rbm(visible, hidden)
     wanted, marginals = log_z(energy, dtype=FLOAT), moments(energy, dtype=FLOAT).marginals
-    monkeypatch.setattr("discrete_ed.states.CHUNK", 10)
+    monkeypatch.setattr("discrete_ed.states.CHUNK_STATES", 10)
     assert rbm_log_z(energy) == pytest.approx(wanted, abs=rounding(1e-10))
     assert torch.allclose(rbm_marginals(energy), marginals, atol=rounding(1e-12))
 

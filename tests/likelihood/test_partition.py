@@ -96,7 +96,7 @@ def test_the_bracket_contains_the_enumerated_normaliser(seed, monkeypatch):
     assert not found.exact
     assert found.bracket.contains(enumerated_log_z(energy, energy.bits, FLOAT))
     assert found.bracket.upper - found.bracket.lower < 1.0
-    result = log_likelihood(energy, x, found)
+    result = log_likelihood(energy, x, log_partition=found)
     truth = -energy(x).mean().item() - enumerated_log_z(energy, energy.bits, FLOAT)
     assert result.lower < result.mean < result.upper
     assert result.lower < truth < result.upper

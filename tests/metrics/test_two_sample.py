@@ -176,7 +176,7 @@ def test_a_single_row_has_a_p_value_but_neither_u_statistic_nor_interval():
     tested = two_sample_test(rows(1, 0), rows(9, 1), KERNEL)
     assert 0 < tested.p_value <= 1
     assert tested.interval is None
-    with pytest.raises(InputError, match="at least two in each set for a U-statistic, got 1 and 9"):
+    with pytest.raises(InputError, match="x, y: expected at least two rows in each set for a U-statistic, got 1 and 9"):
         mmd2(rows(1, 0), rows(9, 1), KERNEL, unbiased=True)
 
 

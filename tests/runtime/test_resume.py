@@ -7,7 +7,8 @@ import random
 import resource
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 from discrete_ed import (
     Bernoulli,
     Checkpoints,
+    Energy,
     FitConfig,
     InputError,
     IsingEnergy,
@@ -259,8 +261,28 @@ def test_another_optimizer_or_scheduler_than_that_of_the_checkpoint_is_refused(t
     train(torch.optim.SGD, scheduled=True)
     train(torch.optim.SGD, scheduled=True)
     for kind, scheduled in ((torch.optim.Adagrad, True), (torch.optim.SGD, False)):
-        with pytest.raises(InputError, match=r"config: expected that of .*'SGD', 'scheduler': 'StepLR'"):
+        with pytest.raises(InputError, match=r"config: expected that of the checkpoint, .*'(SGD|StepLR)'.*, got {'"):
             train(kind, scheduled=scheduled)
+
+
+def test_another_setting_of_the_optimizer_than_that_of_the_checkpoint_is_refused(tmp_path):
+    def train(kind: type[torch.optim.Optimizer], **settings: Any) -> None:
+        energy = IsingEnergy(2)
+        checkpoints = Checkpoints(tmp_path / kind.__name__)
+        optimizer = kind(energy.parameters(), **settings)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        arguments = (energy, pseudo_likelihood, [torch.ones(4, 2)] * 3, FitConfig(steps=3))
+        fit(*arguments, optimizer=optimizer, scheduler=scheduler, checkpoints=checkpoints)
+
+    train(torch.optim.SGD, lr=0.1)
+    train(torch.optim.SGD, lr=0.1)
+    found = r"config: expected that of the checkpoint, {'optimizer.lr': 0.1}, got {'optimizer.lr': 0.5}$"
+    with pytest.raises(InputError, match=found):
+        train(torch.optim.SGD, lr=0.5)
+    for _ in range(2):  # the scheduler changes this rate in place
+        train(torch.optim.Adam, lr=torch.tensor(0.1), betas=(0.9, 0.99))
+    with pytest.raises(InputError, match=r"{'optimizer.betas': \[0.9, 0.99\]}, got {'optimizer.betas': \[0.9, 0.5\]}$"):
+        train(torch.optim.Adam, lr=torch.tensor(0.1), betas=(0.9, 0.5))
 
 
 def test_a_loop_over_steps_that_was_left_goes_on_from_its_last_checkpoint(tmp_path):
@@ -283,12 +305,83 @@ def test_a_loop_over_steps_that_was_left_goes_on_from_its_last_checkpoint(tmp_pa
     assert all(torch.equal(p, q) for p, q in zip(energy.parameters(), resumed.parameters(), strict=True))
 
 
-def test_a_signal_while_a_loop_over_steps_is_left_is_not_lost():
-    steps = fit_steps(IsingEnergy(2), pseudo_likelihood, [torch.ones(4, 2)] * 9, FitConfig(steps=9))
-    next(steps)
-    os.kill(os.getpid(), signal.SIGTERM)
+def signalling_loss(calls: Iterator[int], number: int) -> Callable[[Energy, Tensor], Tensor]:
+    """Pseudo-likelihood that sends this process a signal in its third call."""
+
+    def loss(energy: Energy, x: Tensor) -> Tensor:
+        if next(calls) == 3:
+            os.kill(os.getpid(), number)
+        return pseudo_likelihood(energy, x)
+
+    return loss
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_step_of_a_loop_over_steps_is_raised_there_and_the_record_comes_after_resuming(tmp_path, number):
+    def steps(loss: Callable[[Energy, Tensor], Tensor]) -> Iterator[dict[str, float]]:
+        batches = [torch.ones(4, 2)] * 3
+        return fit_steps(IsingEnergy(2), loss, batches, FitConfig(steps=3), checkpoints=Checkpoints(tmp_path))
+
+    seen: list[float] = []
+
+    def loop() -> None:
+        for record in steps(signalling_loss(count(1), number)):
+            seen.append(record["step"])
+            if len(seen) == 3:
+                break  # in the finaliser of the iterator an error would be ignored
+
+    with pytest.raises(Interrupted) as raised:
+        loop()
+    assert raised.value.signal == number
+    assert seen == [1, 2]
+    assert [record["step"] for record in steps(pseudo_likelihood)] == [3]  # finished, but not given to the loop
+    assert list(steps(pseudo_likelihood)) == []
+
+
+def test_no_handler_is_left_while_a_loop_over_steps_waits():
+    def steps() -> Iterator[dict[str, float]]:
+        return fit_steps(IsingEnergy(2), pseudo_likelihood, [torch.ones(4, 2)] * 2, FitConfig(steps=2))
+
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    left, right = steps(), steps()
+    for _ in zip(left, right, strict=False):
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    left.close()
+    right.close()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_signal_while_the_last_checkpoint_is_written_is_not_lost(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+
+    def save(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(checkpoints, "save", save)
+    batches, config = [torch.ones(4, 2)] * 2, FitConfig(steps=2)
     with pytest.raises(Interrupted):
-        steps.close()
+        fit(IsingEnergy(2), pseudo_likelihood, batches, config, checkpoints=checkpoints)
+    with pytest.raises(Interrupted):
+        fit_selected(
+            IsingEnergy(2), pseudo_likelihood, batches, config, score=lambda _: 0.0, every=1, checkpoints=checkpoints
+        )
+
+
+def test_a_signal_in_a_fit_that_stops_early_is_not_lost():
+    def callback(_: dict[str, float]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        fit_selected(
+            IsingEnergy(2),
+            pseudo_likelihood,
+            [torch.ones(4, 2)] * 9,
+            FitConfig(steps=9),
+            score=lambda _: 0.0,
+            every=1,
+            patience=1,
+            callback=lambda record: callback(record) if record["step"] == 2 else None,
+        )
 
 
 def test_a_finished_training_is_not_done_again(whole, tmp_path):

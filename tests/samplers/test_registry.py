@@ -53,15 +53,15 @@ class Mine(Energy):
     ("energy", "purpose", "expected"),
     [
         (rbm(4, 2), "sampling", BlockGibbs()),
-        (rbm(4, 2), "training", BlockGibbs()),
+        (rbm(4, 2), "learned", BlockGibbs()),
         (rbm(4, 2), "annealing", GibbsWithGradients()),
         (Clamped(rbm(4, 2), KNOWN), "sampling", BlockGibbs()),
         (IsingEnergy(4), "sampling", GibbsSweep(((0, 1, 2, 3),))),
         (Clamped(IsingEnergy(4), KNOWN), "sampling", GibbsSweep(((0, 1, 2, 3),))),
-        (IsingEnergy(4), "training", GibbsWithGradients()),
+        (IsingEnergy(4), "learned", GibbsWithGradients()),
         (IsingEnergy(4), "annealing", GibbsWithGradients()),
         (mlp(4), "sampling", GibbsWithGradients()),
-        (BernoulliEnergy(4), "training", GibbsWithGradients()),
+        (BernoulliEnergy(4), "learned", GibbsWithGradients()),
         (Mine(), "annealing", Gibbs()),
     ],
 )
@@ -108,6 +108,33 @@ def test_a_kernel_says_what_it_needs_and_costs(kernel, exact, keeps, evaluations
     if exact:
         with pytest.raises(InputError, match="expected exact differences"):
             kernel.init(Taylor(mlp(4)), x)
+
+
+class Incomplete:
+    """A kernel from outside that steps, but doesn't say what it needs."""
+
+    keeps_law = True
+
+    def init(self, local, x):
+        return Gibbs().init(local, x)
+
+    def step(self, local, state, *, generator=None):
+        return Gibbs().step(local, state, generator=generator)
+
+
+@pytest.mark.parametrize("kernel", [Incomplete(), ParallelTempering(Incomplete(), (1.0, 0.5))])
+def test_a_kernel_that_lacks_a_member_is_refused_everywhere(kernel):
+    x, local = torch.zeros(2, 4, dtype=FLOAT), Exact(mlp(4))
+    found = r"kernel: expected one with init, step, .* got \w+ without needs_exact"
+    for use in (
+        lambda: local_for(kernel, mlp(4)),
+        lambda: sample(kernel, local, x, 1),
+        lambda: ais(kernel, local, x, x, [0.0, 1.0]),
+    ):
+        with pytest.raises(InputError, match=found):
+            use()
+    with pytest.raises(InputError, match=r"kernel: expected a kernel, such as Gibbs\(\), got the class"):
+        local_for(Gibbs, mlp(4))
 
 
 def test_a_sweep_counts_its_classes_when_it_is_written():

@@ -27,6 +27,7 @@ def test_a_common_coupling_is_an_ising_model_and_its_differences_are_exact():
     errors = torch.randn(9, 9, generator=torch.Generator().manual_seed(1)).triu(1)
     errors = errors + errors.T
     energy = CommonCouplingEnergy(ADJACENCY, 0.3, errors)
+    assert energy.bits == 9
     same = IsingEnergy(0.3 * ADJACENCY + errors)
     x = samples(50)
     assert torch.allclose(energy(x), same(x), atol=1e-5)

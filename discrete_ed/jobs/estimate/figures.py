@@ -13,12 +13,11 @@ from discrete_ed.data.toys import Points, Toy
 from discrete_ed.energies import Energy
 from discrete_ed.energies.base import device_of
 from discrete_ed.jobs.style import GENERATED, QUIET, REAL, plot_loss, range_of, style
+from discrete_ed.states import CHUNK_STATES
 from discrete_ed.training.selection import Selected
 
 PIXELS, POINTS = 150, 4
 """pixels on a side of a heat map, and points in each pixel, over which the density is averaged"""
-CHUNK = 2**14
-"""number of states whose energies are computed at once, which bounds the memory"""
 
 
 def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
@@ -33,7 +32,8 @@ def heat_maps(toy: Toy, energy: Energy, log_z: float) -> Figure:
         points = corners + side * rng.random(corners.shape)
         states = torch.from_numpy(toy.encode(points))
         with torch.no_grad():
-            energies = torch.cat([energy(rows.float().to(device)).cpu() for rows in states.split(CHUNK)]).double()
+            parts = [energy(rows.float().to(device)).cpu() for rows in states.split(CHUNK_STATES)]
+        energies = torch.cat(parts).double()
         learned += np.exp(-energies.numpy() - log_z - toy.log_cell) / POINTS
         true += toy.density(points) / POINTS
     figure = Figure(figsize=(11, 5.4), layout="constrained")

@@ -143,7 +143,7 @@ def fit_member(
         block=config.block,
         steps=config.chain_steps,
         buffer=config.buffer,
-        kernel=suitable_kernel(energy, purpose="training"),
+        kernel=suitable_kernel(energy, purpose="learned"),
         generator=generator,
     )
     fit_config = FitConfig(
