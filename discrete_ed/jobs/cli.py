@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, TextIO, Union, cast, get_args
+from typing import Any, NamedTuple, TextIO, TypeVar, Union, cast, get_args
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -20,6 +20,8 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, Pri
 import discrete_ed
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.runtime.interrupts import Interrupted, interrupt
+
+AnyConfig = TypeVar("AnyConfig")
 
 
 class Job(NamedTuple):
@@ -125,6 +127,18 @@ def pipe_tolerant_output() -> Iterator[None]:
         raise SystemExit(128 + signal.SIGPIPE)
 
 
+@contextmanager
+def _values_unchecked(config_type: type[AnyConfig]) -> Iterator[type[AnyConfig]]:
+    """A block in which options may have any value, so that a bad value is not reported in the parser's box of several
+    lines but, by the check that follows, in the one line that all other mistakes get."""
+    check = config_type.__post_init__  # type: ignore[attr-defined]
+    config_type.__post_init__ = lambda _: None  # type: ignore[attr-defined]
+    try:
+        yield config_type
+    finally:
+        config_type.__post_init__ = check  # type: ignore[attr-defined]
+
+
 @pipe_tolerant_output()
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then run it.
@@ -134,7 +148,8 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     job is completed nevertheless.
     """
     job = JOBS[name]
-    config = tyro.cli(job.config_type(), args=arguments, prog=prog, registry=OPTION_TYPES)
+    with _values_unchecked(job.config_type()) as config_type:
+        parsed = tyro.cli(config_type, args=arguments, prog=prog, registry=OPTION_TYPES)
     signal.signal(signal.SIGTERM, interrupt)
     first = int(os.environ.get("RANK", 0)) == 0  # torchrun sets RANK; only rank 0 prints, but every rank prints errors
     if not first:
@@ -144,7 +159,8 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     # another program keeps a core busy. The setting is read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        processes = importlib.import_module("discrete_ed.runtime.distributed").processes  # imports torch
+        config = replace(parsed)  # this checks the values, before torch is imported
+        processes = importlib.import_module("discrete_ed.runtime.distributed").processes
         with warnings.catch_warnings(), processes():
             warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr) if first else None
             job.run(config)

@@ -116,10 +116,13 @@ def verdict(evaluations: Mapping[str, GraphEvaluation]) -> str:
     p_values = ", ".join(f"{evaluation.p_value:.2g}" for evaluation in evaluations.values())
     shares = [evaluation.shares.novel for evaluation in evaluations.values()]
     novel = [f"{share:.0%}" for share in shares if share is not None]
+    counted = [evaluation.shares for evaluation in evaluations.values() if evaluation.shares.vun is not None]
+    vun = ", ".join(f"{shares.vun:.0%}" for shares in counted)
     parts = [
         f"Mean MMD² {scores}, {yardsticks}",
         f"p = {p_values} for all statistics",
         *([f"{', '.join(novel)} novel"] if novel else []),
+        *([f"{vun} {_vun_names(first)[1]} (reference graphs: {counted[0].vun_reference:.0%})"] if counted else []),
     ]
     return "; ".join(parts) + "."
 

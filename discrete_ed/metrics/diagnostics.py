@@ -20,6 +20,9 @@ from discrete_ed.samplers import State
 CHUNK = 2**22
 """number of draws that are processed at once"""
 
+RHAT_OF_MIXED = 1.01
+"""the largest R̂ of chains that have mixed, as Vehtari et al. 2021 propose"""
+
 
 def rhat(draws: Tensor) -> Tensor:
     """Rank-normalised split R̂: the larger of R̂ of the draws and R̂ of their distances from the median.

@@ -27,6 +27,16 @@ def test_seeds_that_some_source_of_randomness_refuses_are_mistakes(job, seed, to
         assert told in message
 
 
+@pytest.mark.parametrize(
+    ("job", "option", "value"), [("recover", "--sigma", "nan"), ("generate", "--epsilon", "2"), ("estimate", "--width", "0")]
+)
+def test_a_value_that_an_option_cannot_have_is_told_in_one_line(job, option, value, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    message = refused(capsys, job, option, value)
+    assert message.startswith(f"error: {option[2:]}: expected")
+    assert message.strip().count("\n") == 0
+
+
 @pytest.mark.parametrize("job", ["recover", "compare-perturbations", "evaluate"])
 def test_the_largest_seed_is_taken(job, tmp_path, monkeypatch):
     """By the jobs that draw from several seeds made of it, too."""

@@ -87,6 +87,11 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
         assert row in page
 
 
+def test_held_out_rows_that_are_the_training_rows_bring_a_warning(table, tmp_path):
+    with pytest.warns(UserWarning, match="test: the rows are the training rows"):
+        estimate.run(EstimateConfig(data=str(table), test=table, out=tmp_path / "run", **SMALL))
+
+
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **SMALL, **CHAINS))

@@ -131,3 +131,10 @@ def test_the_page_shows_what_was_scored_and_nothing_of_where_it_is_kept(files, t
     facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", (tmp_path / "a.html").read_text()))
     expected = {"reference": "reference.g6", "generated": "mine.g6", "train": "theirs.g6", "protocol": "edp"}
     assert facts == {**expected, "seed": "0"}
+
+
+def test_training_graphs_that_are_the_reference_graphs_bring_a_warning(files, monkeypatch):
+    monkeypatch.chdir(files)
+    config = EvaluateConfig(reference="reference.g6", generated=(files / "mine.g6",), train=files / "reference.g6")
+    with pytest.warns(UserWarning, match="train: the training graphs are the reference graphs"):
+        evaluate.run(config)

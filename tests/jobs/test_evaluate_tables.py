@@ -126,7 +126,8 @@ def test_the_verdict_is_one_sentence_with_its_yardsticks(results):
     edp, psd = results["edp"], results["psd"]
     assert tables.verdict({"mine": edp}) == (
         f"Mean MMD² {edp.mean.mmd2:.4f}, where real training graphs score {edp.mean.floor:.4f} and random graphs "
-        f"{edp.mean.erdos_renyi:.4f}; p = {edp.p_value:.2g} for all statistics; {edp.shares.novel:.0%} novel."
+        f"{edp.mean.erdos_renyi:.4f}; p = {edp.p_value:.2g} for all statistics; {edp.shares.novel:.0%} novel; "
+        f"{edp.shares.vun:.0%} {tables._vun_names(edp)[1]} (reference graphs: {edp.shares.vun_reference:.0%})."
     )
     assert "where a perfect generator scores 0 on average, real training graphs score" in tables.verdict({"": psd})
     both = tables.verdict({"mine": edp, "theirs": replace(edp, p_value=0.5)})

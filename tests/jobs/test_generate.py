@@ -206,6 +206,6 @@ def test_the_page_begins_with_the_verdict_and_its_yardsticks(small_run):
     verdict = (
         f'<p class="verdict">Mean MMD² {mean["mmd2"]:.4f}, where real training graphs score {mean["floor"]:.4f} and '
         f"random graphs {mean['erdos_renyi']:.4f}; p = {result['p_value']:.2g} for all statistics; "
-        f"{result['novel']:.0%} novel."
+        f"{result['novel']:.0%} novel; "
     )
     assert verdict in (folder / "report.html").read_text()

@@ -216,8 +216,9 @@ def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, 
     assert all(float(edge["low_95"]) < float(edge["coupling"]) < float(edge["high_95"]) for edge in edges)
     assert (tmp_path / "run" / "network.png").exists()
     page = (tmp_path / "run" / "report.html").read_text()
-    verdict = f"{len(edges)} of 10 pairs interact; the model reproduces the data within noise."
+    verdict = f"{len(edges)} of 10 pairs interact; no measure of the data differs from the model by more than "
     assert page.index(verdict) < page.index("<table>")
+    assert float(page.split(verdict)[1].split(" × what noise explains.")[0]) < 4.5
     assert "owl" in capsys.readouterr().out
 
 

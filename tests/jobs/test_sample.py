@@ -60,6 +60,7 @@ def test_a_run_leaves_draws_diagnostics_and_a_figure(saved, tmp_path, capsys):
         "inputs.json",
         "result.json",
         "diagnostics.txt",
+        "report.html",
         "chains.png",
         "samples.npz",
         "metrics.jsonl",

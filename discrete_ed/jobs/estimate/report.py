@@ -58,8 +58,8 @@ def score_table(result: Mapping[str, Any]) -> list[list[str]]:
         ["", "value", "range or error"],
         ["test log-likelihood, nats for each state", f"{result['test_log_likelihood']:.4f}", bracket],
         ["its standard error over the test states", f"{result['test_error']:.4f}", MISSING],
-        ["valid log-likelihood", f"{result['valid_log_likelihood']:.4f}", MISSING],
-        ["train log-likelihood", f"{result['train_log_likelihood']:.4f}", MISSING],
+        ["validation log-likelihood", f"{result['valid_log_likelihood']:.4f}", MISSING],
+        ["training log-likelihood", f"{result['train_log_likelihood']:.4f}", MISSING],
         ["independent columns, same test states (trivial model)", f"{result['independent_columns']:.4f}", "exact"],
     ]
     if toy is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+import warnings
 from functools import partial
 from typing import Any
 
@@ -51,6 +52,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
     with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
+        _warn_of_equal_sets(data)
         ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
         energy = ensemble.energy
         trained = time.monotonic()
@@ -90,6 +92,23 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     print("", *report.score_notes(result), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
+
+
+def _warn_of_equal_sets(data: TableData) -> None:
+    """Warn if held-out rows are the training rows, whose likelihood says nothing about new rows."""
+    fitted = np.concatenate([data.train, data.valid])  # a table given twice: its validation rows are split off once
+    for name, rows in (("validation", data.valid), ("test", data.test)):
+        if any(_same_rows(rows, others) for others in (data.train, fitted)):
+            warnings.warn(
+                f"{name}: the rows are the training rows, so scores on them don't tell how new rows score", stacklevel=2
+            )
+
+
+def _same_rows(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two tables have the same rows, in any order."""
+    if first.shape != second.shape:
+        return False
+    return all(map(np.array_equal, *(np.unique(rows, axis=0, return_counts=True) for rows in (first, second))))
 
 
 def _print_data(data: TableData) -> None:

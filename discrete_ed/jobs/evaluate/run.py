@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ import networkx as nx
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.evaluation import GraphEvaluation, check_sets, evaluate_graphs
-from discrete_ed.graphs.io import graph_files, read_graphs
+from discrete_ed.graphs.io import encode_graphs, graph_files, read_graphs
 from discrete_ed.graphs.phases import compute_phase
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.evaluate import report
@@ -47,6 +48,10 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     generated = dict(zip(_labels(files), map(read_graphs, files), strict=True))
     sets = {"reference": reference, **({} if train is None else {"train": train})}
     sets |= {f"generated {label}": graphs for label, graphs in generated.items()}
+    if train is not None and encode_graphs(".g6", train) == encode_graphs(".g6", reference):
+        warnings.warn(
+            "train: the training graphs are the reference graphs, so floor and novelty say nothing", stacklevel=2
+        )
     check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
     sources = [path, *files, *([] if config.train is None else [config.train])]
     inputs = [file for source in sources for file in graph_files(source)]

@@ -68,14 +68,14 @@ class GenerateConfig(CheckpointedConfig):
     batch: int = 64
     """training graphs in a step"""
     negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
-    """M, number of perturbed copies of each training graph in a step; not for blocks, which enumerate their
-    negatives"""
+    """M, number of perturbed copies of each training graph in a step; only for perturbations that sample their
+    negatives (blocks enumerate all of theirs)"""
     perturbation: Annotated[PerturbationName, arg(help=PERTURBATIONS_HELP)] = "bernoulli"
     flips: Annotated[tuple[float, float], SAMPLED_NEGATIVES] = (1.0, 6.0)
-    """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; not for
-    blocks"""
+    """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; only
+    for perturbations that sample their negatives"""
     w: Annotated[float, SAMPLED_NEGATIVES] = 1.0
-    """w, stabilisation of the loss; not for blocks"""
+    """w, stabilisation of the loss; only for perturbations that sample their negatives"""
     learning_rate: float = 1e-3
     """peak learning rate of Adam"""
     width: int = 64

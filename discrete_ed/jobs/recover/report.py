@@ -163,9 +163,11 @@ def verdict_on_table(recovery: Recovery, fit: GoodnessOfFit) -> str:
     d = len(recovery.fields)
     count, pairs = len(recovery.edges), d * (d - 1) // 2
     edges = f"{count} of {pairs} pairs {'interacts' if count == 1 else 'interact'}"
+    largest = max((error / noise for error, noise in fit.measures.values() if noise > 0), default=0.0)
     if fit.failed:
-        return f"{edges}, but the model does not reproduce the data: {', '.join(fit.failed)} differ by more than noise."
-    return f"{edges}; the model reproduces the data within noise."
+        names = ", ".join(fit.failed)
+        return f"{edges}, but the model does not reproduce the data: {names} differ by up to {largest:.1f} × the noise."
+    return f"{edges}; no measure of the data differs from the model by more than {largest:.1f} × what noise explains."
 
 
 def _measure(value: float | None) -> list[str]:

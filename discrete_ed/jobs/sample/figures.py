@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from discrete_ed.jobs.style import GENERATED, QUIET, REAL, style
 from discrete_ed.metrics import Diagnosis
+from discrete_ed.metrics.diagnostics import RHAT_OF_MIXED
 
 TRACES = 16
 """number of chains whose energies are plotted"""
@@ -24,7 +25,7 @@ def mixing(energy: NDArray[np.float64], diagnosis: Diagnosis) -> Figure:
         left.plot(np.arange(1, len(trace) + 1), trace, linewidth=0.6, alpha=0.7)
     style(left, "energy", "draw", "E(x) of each chain")
     marked = (
-        (middle, diagnosis.rhat, 1.01, "1.01"),
+        (middle, diagnosis.rhat, RHAT_OF_MIXED, str(RHAT_OF_MIXED)),
         (right, diagnosis.ess_bulk, diagnosis.energy_ess_bulk, "the energy"),
     )
     for axes, values, mark, label in marked:

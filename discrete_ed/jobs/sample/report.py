@@ -1,12 +1,19 @@
-"""The diagnosis of a sampling run, in numbers for `result.json` and as a table."""
+"""The diagnosis of a sampling run: in numbers for `result.json`, as a table, and on a page."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+
+from discrete_ed.jobs import page
+from discrete_ed.jobs.options import reported_options
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.text import finite, number
 from discrete_ed.metrics import Diagnosis
+from discrete_ed.metrics.diagnostics import RHAT_OF_MIXED
 
 
 def summary_of(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -50,7 +57,59 @@ def table_of(diagnosis: Diagnosis, result: dict[str, Any]) -> list[list[str]]:
         ("ESS of the energy, per evaluation", "ess_per_evaluation", ".2g"),
     ):
         rows.append([label, cell(name, form), "", ""])
-    high = (diagnosis.rhat > 1.01).sum().item()
-    if high or not diagnosis.energy_rhat <= 1.01:
-        rows.append(["not mixed: bits whose R̂ is above 1.01", f"{high}", "", ""])
+    high = (diagnosis.rhat > RHAT_OF_MIXED).sum().item()
+    if high or not diagnosis.energy_rhat <= RHAT_OF_MIXED:
+        rows.append([f"not mixed: bits whose R̂ is above {RHAT_OF_MIXED}", f"{high}", "", ""])
     return rows
+
+
+def verdict(diagnosis: Diagnosis, result: dict[str, Any]) -> str:
+    """The diagnosis in one sentence, with its yardstick, the largest R̂ of mixed chains."""
+    chains = f"{result['chains']} chains of {result['draws']:,} samples"
+    moving = diagnosis.rhat[diagnosis.rhat.isfinite()]
+    if not len(moving):
+        return f"No bit moved in any of the {chains}: they say nothing about the energy's law."
+    worst = max(moving.max().item(), diagnosis.energy_rhat if math.isfinite(diagnosis.energy_rhat) else 0.0)
+    mixed = "have mixed" if worst <= RHAT_OF_MIXED else "have not mixed: run them longer, or take another kernel"
+    still = f"{len(diagnosis.rhat) - len(moving)} of {len(diagnosis.rhat)} bits never moved; "
+    still = still if len(moving) < len(diagnosis.rhat) else ""
+    size = f"the energy has an effective sample size of {number(result['energy_ess_bulk'], ',.0f')}"
+    return (
+        f"The {chains} {mixed} (largest R̂ {worst:.3f}, where mixed chains have at most {RHAT_OF_MIXED}); {still}{size}."
+    )
+
+
+def write_report(
+    folder: RunFolder,
+    config: SampleConfig,
+    facts: dict[str, Any],
+    diagnosis: Diagnosis,
+    result: dict[str, Any],
+    energies: np.ndarray,
+) -> None:
+    """Write the figure, and `report.html` with the verdict, the table and the figure.
+
+    Args:
+        folder: the run folder.
+        config: the options.
+        facts: facts of the run that conditions on options are about.
+        diagnosis: the diagnosis of the chains.
+        result: the content of `result.json`.
+        energies: the energy of each sample, `(chain, draw)`.
+    """
+    from discrete_ed.jobs.sample.figures import mixing  # matplotlib is needed only where something is plotted
+
+    caption = (
+        "Left: the energies of the chains, one line for each. Middle and right: R̂ and the effective sample size of "
+        f"each bit that moved; the dashed lines mark R̂ = {RHAT_OF_MIXED}, above which chains have not mixed, and the "
+        "effective sample size of the energy."
+    )
+    figures = folder.plot({"chains": ("Chains", lambda: mixing(energies, diagnosis), caption)})
+    lead = (
+        f"Samples of {result['energy']}, {result['bits']} bits, by {result['kernel']}. Chains start at random bits; "
+        "their first samples are dropped as warm-up. R̂ compares the spread between chains with that within them."
+    )
+    title, tables = f"Samples of {result['energy']}", {"Diagnostics": table_of(diagnosis, result)}
+    facts = {**reported_options(config, **facts), "seconds": f"{result['seconds']:.1f}"}
+    html = page.render_page(title, verdict(diagnosis, result), lead, tables, figures, facts, marked=False)
+    folder.write("report.html", html.encode())

@@ -23,7 +23,7 @@ from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
-from discrete_ed.jobs.sample.report import summary_of, table_of
+from discrete_ed.jobs.sample.report import summary_of, table_of, verdict, write_report
 from discrete_ed.jobs.text import as_text
 from discrete_ed.metrics import diagnose
 from discrete_ed.runtime.distributed import pick_device
@@ -80,13 +80,12 @@ def run(config: SampleConfig) -> dict[str, Any]:
             "thin": config.thin,
             **summary_of(diagnosis),
         }
-        from discrete_ed.jobs.sample.figures import mixing  # matplotlib is needed only where something is plotted
-
-        folder.plot({"chains": ("Chains", lambda: mixing(energies, diagnosis), "")})
+        write_report(folder, config, facts, diagnosis, result, energies)
         text = as_text(table_of(diagnosis, result))
         folder.write("diagnostics.txt", (text + "\n").encode())
         folder.finish(result)
-    print(f"\n{text}\n\nwritten to {folder.path}: samples.npz has bits (chain, draw, D), chains.png the traces")
+    print(f"\n{verdict(diagnosis, result)}\n\n{text}\n")
+    print(f"written to {folder.path}: open {folder.path / 'report.html'}; samples.npz has bits (chain, draw, D)")
     return result
 
 
