@@ -10,7 +10,7 @@ from torch import Tensor
 
 from discrete_ed.density.losses import Loss
 from discrete_ed.energies import Energy, SumEnergy
-from discrete_ed.energies.base import work_of
+from discrete_ed.energies.base import evaluation_size
 from discrete_ed.errors import NumericalError
 from discrete_ed.likelihood import log_likelihood
 from discrete_ed.losses import pseudo_likelihood
@@ -37,7 +37,7 @@ def validation_score(energy: Energy, x: Tensor) -> float:
     """
     if x.shape[1] <= SMALL_BITS:
         return log_likelihood(energy, x).mean
-    with torch.no_grad(), suitable_threads(work_of(energy, x.numel())):
+    with torch.no_grad(), suitable_threads(evaluation_size(energy, x.numel())):
         return -pseudo_likelihood(energy, x).item()
 
 

@@ -211,7 +211,7 @@ def device_of(energy: nn.Module) -> torch.device:
     return next((parameter.device for parameter in energy.parameters()), torch.device("cpu"))
 
 
-def work_of(energy: nn.Module, numbers: int) -> int:
+def evaluation_size(energy: nn.Module, numbers: int) -> int:
     """The size of an evaluation, by which `suitable_threads` chooses: numbers in the states × parameters."""
     return numbers * sum(parameter.numel() for parameter in energy.parameters())
 

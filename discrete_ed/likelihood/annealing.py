@@ -11,7 +11,7 @@ from math import log
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import work_of
+from discrete_ed.energies.base import evaluation_size
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.threads import suitable_threads
@@ -159,7 +159,7 @@ def _run(
     state = start(kernel, local.at_beta(now), x)
     log_w = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     last = len(betas) - 2
-    with suitable_threads(work_of(local.energy, x.numel())):
+    with suitable_threads(evaluation_size(local.energy, x.numel())):
         for t, (old, new) in enumerate(pairwise(betas)):
             log_w -= (new - old) * (state.energy.double() / now)
             if t < last:  # a step at the last law would not change the weight

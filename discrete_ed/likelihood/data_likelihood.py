@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy
-from discrete_ed.energies.base import work_of
+from discrete_ed.energies.base import evaluation_size
 from discrete_ed.errors import NumericalError
 from discrete_ed.likelihood.partition import LogPartition, check_batch, estimate_log_z
 from discrete_ed.runtime.threads import suitable_threads
@@ -82,7 +82,7 @@ def log_likelihood(
     check_batch(energy, x)
     if log_partition is None:
         log_partition = estimate_log_z(energy, x, generator=generator)
-    with torch.no_grad(), suitable_threads(work_of(energy, min(CHUNK_STATES, len(x)) * x.shape[1])):
+    with torch.no_grad(), suitable_threads(evaluation_size(energy, min(CHUNK_STATES, len(x)) * x.shape[1])):
         energies = torch.cat([energy(rows).double() for rows in x.split(CHUNK_STATES)])
     if energies.isnan().any() or energies.isneginf().any():
         bad = int((energies.isnan() | energies.isneginf()).sum())

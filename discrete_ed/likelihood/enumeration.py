@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of, work_of
+from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of, evaluation_size
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import ENUMERABLE_BITS
 from discrete_ed.runtime.threads import suitable_threads
@@ -127,7 +127,7 @@ def too_many_bits(bits: int, name: str = "bits") -> InputError:
 def _evaluate_all(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """All states with their energies, in chunks; in the energy's precision unless another is given."""
     check_enumerable(bits)
-    threads = suitable_threads(work_of(energy, min(CHUNK_STATES, 2**bits) * bits))
+    threads = suitable_threads(evaluation_size(energy, min(CHUNK_STATES, 2**bits) * bits))
     for x in state_chunks(bits, dtype=dtype or dtype_of(energy), device=device_of(energy)):
         with threads:
             value = energy(x)

@@ -32,16 +32,16 @@ class suitable_threads:
     be entered again, one block after the other; to enter it takes less than a microsecond if the number suits already.
 
     Args:
-        work: numbers in the input × numbers in the model, see `work_of` of `discrete_ed.energies.base`.
+        size: numbers in the input × numbers in the model, see `evaluation_size` of `discrete_ed.energies.base`.
 
     >>> with suitable_threads(1e3):
     ...     torch.get_num_threads()
     1
     """
 
-    def __init__(self, work: float) -> None:
+    def __init__(self, size: float) -> None:
         chosen = any(name in os.environ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
-        self.one = work < LARGE_OPERATION and not chosen
+        self.one = size < LARGE_OPERATION and not chosen
         self.before = 1
 
     def __enter__(self) -> None:

@@ -8,7 +8,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import work_of
+from discrete_ed.energies.base import evaluation_size
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
@@ -64,7 +64,7 @@ def _states(
     kernel: Kernel, local: LocalEvaluation, state: State, thin: int, generator: torch.Generator | None
 ) -> Iterator[State]:
     advance = compiled(kernel, local, state.x)
-    threads = suitable_threads(work_of(local.energy, state.x.numel()))
+    threads = suitable_threads(evaluation_size(local.energy, state.x.numel()))
     for step in count(thin, thin):
         if advance is not None:
             state = advance(state, thin, generator)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from discrete_ed.energies.base import work_of
+from discrete_ed.energies.base import evaluation_size
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
@@ -156,7 +156,7 @@ def adapt_step_size(
     log_alpha = log(kernel.step_size)
     kept = []
     state = start(kernel, local, x)
-    with suitable_threads(work_of(local.energy, x.numel())):
+    with suitable_threads(evaluation_size(local.energy, x.numel())):
         for t in range(1, steps + 1):
             state = replace(kernel, step_size=exp(log_alpha)).step(local, state, generator=generator)
             share = state.accepted.double().mean().item()
