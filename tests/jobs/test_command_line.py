@@ -28,7 +28,8 @@ def test_seeds_that_some_source_of_randomness_refuses_are_mistakes(job, seed, to
 
 
 @pytest.mark.parametrize(
-    ("job", "option", "value"), [("recover", "--sigma", "nan"), ("generate", "--epsilon", "2"), ("estimate", "--width", "0")]
+    ("job", "option", "value"),
+    [("recover", "--sigma", "nan"), ("generate", "--samples", "0"), ("estimate", "--width", "0")],
 )
 def test_a_value_that_an_option_cannot_have_is_told_in_one_line(job, option, value, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

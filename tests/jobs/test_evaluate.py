@@ -135,6 +135,8 @@ def test_the_page_shows_what_was_scored_and_nothing_of_where_it_is_kept(files, t
 
 def test_training_graphs_that_are_the_reference_graphs_bring_a_warning(files, monkeypatch):
     monkeypatch.chdir(files)
-    config = EvaluateConfig(reference="reference.g6", generated=(files / "mine.g6",), train=files / "reference.g6")
+    config = EvaluateConfig(
+        reference=files / "reference.g6", generated=(files / "mine.g6",), train=files / "reference.g6"
+    )
     with pytest.warns(UserWarning, match="train: the training graphs are the reference graphs"):
         evaluate.run(config)

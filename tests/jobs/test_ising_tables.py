@@ -56,7 +56,7 @@ def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
     rows = json.loads((tmp_path / "limits" / "result.json").read_text())["table"]
     assert 0.7 < float(rows[2][1].split()[0]) < 1.6  # of all pairs free
     assert 0.7 < float(rows[4][1].split()[0]) < 3  # of edges selected
-    assert "cover" in capsys.readouterr().out
+    assert "intervals of edges that hold the truth" in capsys.readouterr().out
 
 
 def test_a_table_goes_on_cell_by_cell(tmp_path, monkeypatch):
