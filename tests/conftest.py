@@ -26,7 +26,7 @@ FAST = (
     "ising/test_frozen.py",
     "ising/test_objectives.py",
     "jobs/test_evaluate_tables.py",
-    "jobs/test_recover_resume.py",
+    "jobs/test_run_folder.py",
     "lattices/",
     "likelihood/test_enumeration.py",
     "metrics/test_two_sample.py",
@@ -62,7 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark the fast tests; elsewhere than on the CPU, or less precise, run only the tests that say they can."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and str(item.path.relative_to(here)).startswith(FAST):
+        listed = item.path.is_relative_to(here) and str(item.path.relative_to(here)).startswith(FAST)
+        if listed and "thorough" not in item.keywords:
             item.add_marker("fast")
     device, dtype = config.getoption("--device"), config.getoption("--dtype")
     if (device, dtype) == ("cpu", "float64"):

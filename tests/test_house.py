@@ -285,6 +285,7 @@ def test_the_command_line_helps_without_importing_what_a_job_needs(arguments):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.thorough
 def test_a_job_loads_matplotlib_only_when_it_plots():
     code = """if True:
         import importlib, sys

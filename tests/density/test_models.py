@@ -56,6 +56,7 @@ def test_a_network_can_be_saved_and_loaded(tmp_path):
     assert torch.equal(load_energy(tmp_path / "saved", NetworkEnergy).to(DEVICE)(x), energy(x))
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("name", ["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"])
 def test_every_loss_learns_the_same_law(name):

@@ -41,6 +41,7 @@ def check(energy: IsingEnergy, x: torch.Tensor) -> None:
     assert ((seen - wanted.pairs).abs() < 4.5 * error + 1e-9).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("energy", "arguments", "method"),
     [

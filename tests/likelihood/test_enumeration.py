@@ -103,6 +103,7 @@ def within(seen, wanted, count):
     return ((seen - wanted).abs() <= 4.5 * (wanted * (1 - wanted) / count).sqrt()).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("backend", ["compiled", "torch"])
 @pytest.mark.parametrize("coupling", [0.2, 0.4406867935097715])
@@ -132,6 +133,7 @@ def test_perfect_samples_have_the_enumerated_moments(generator):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("side", "coupling", "count"), [(12, 0.38, 200), (32, 0.3, 100), (32, 0.4407, 20), (32, 0.45, 8)]
 )

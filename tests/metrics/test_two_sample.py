@@ -131,6 +131,7 @@ LAW = np.full(27, 1 / 27)
 OTHERS = {"equal": LAW, "near": LAW * np.linspace(0.5, 1.5, 27), "far": np.arange(1, 28) / np.arange(1, 28).sum()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("other", OTHERS)
 def test_the_interval_covers_the_true_value_and_is_hardly_wider_than_it_must_be(other):
     population, law = rows(27, 5), OTHERS[other]
@@ -218,6 +219,7 @@ def test_psd_compares_graphs_without_nodes_as_they_are():
     assert all(not row.any() for row in (features[0] for features in describe([nx.null_graph()], "psd").values()))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_p_values_are_uniform_under_equality(data_root, protocol):
     graphs = egos(data_root)

@@ -126,12 +126,14 @@ SPECIAL = [(GibbsSweep(colour_classes(RING)), RING), (BlockGibbs(), rbm(6, 4))]
 SPECIAL += [(kernel, make(6)) for kernel in ALL for make in (mlp, lambda bits: rbm(bits, 4))]
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize(("kernel", "energy"), SPECIAL, ids=names)
 def test_one_step_on_other_energies_ends_where_the_matrix_says(kernel, energy):
     check_frequencies(kernel, Exact(energy), all_states(6), 11)
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("start", ["random", "exact"])
 @pytest.mark.parametrize("kernel", [*ALL, BlockGibbs()], ids=str)
