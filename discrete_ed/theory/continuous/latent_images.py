@@ -84,7 +84,7 @@ def latent_images(
         )
         if learned:
             z = torch.randn(SAMPLES, dimensions, generator=generator)
-            samples["the same decoder, normal latent vectors"] = model.decode(z)
+            samples["the same decoder, normal draws"] = model.decode(z)  # its key in result.json since 0.1
     scale = torch.pdist(test).median().item()
     compared = {"training images (the floor)": train, **samples}
     distances = {
