@@ -9,7 +9,8 @@ from discrete_ed import BernoulliEnergy, FitConfig, NumericalError, SumEnergy, l
 from discrete_ed.density import Ensemble, fit_density, fit_ensemble, validation_score
 from discrete_ed.density import fitting as density_fitting
 
-STATES = (torch.rand(300, 4, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.9, 0.1, 0.5, 0.7])).float()
+PROBABILITIES = torch.tensor([0.9, 0.1, 0.5, 0.7], device="cpu")
+STATES = (torch.rand(300, 4, generator=torch.Generator().manual_seed(0), device="cpu") < PROBABILITIES).float()
 CONFIG = FitConfig(steps=60, learning_rate=0.1, ema=0.5)
 
 

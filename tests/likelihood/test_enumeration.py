@@ -47,7 +47,7 @@ def test_samples_of_the_enumerated_law_follow_it_and_have_the_precision_asked_fo
     assert x.shape == (20_000, 4)
     assert ((seen - law).abs() <= 5 * (law / len(x)) ** 0.5).all()
     assert x.dtype == energy.couplings.dtype
-    assert sample_law(energy, 2, generator, dtype=torch.float64).dtype == torch.float64
+    assert sample_law(energy, 2, generator, dtype=FLOAT).dtype == FLOAT
     with pytest.raises(InputError, match="21"):
         sample_law(ising(21), 2)
 
