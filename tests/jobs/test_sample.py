@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from discrete_ed import (
     save_energy,
 )
 from discrete_ed.jobs.cli import run_job
+from discrete_ed.jobs.sample import report
 from discrete_ed.jobs.sample import run as sampling
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.samplers import KERNELS, Kernel
@@ -260,3 +263,19 @@ def test_pieces_of_chains_fit_together(saved, tmp_path, monkeypatch, energy, ker
         with np.load(out / "samples.npz", allow_pickle=False) as file:
             drawn.append(file["bits"])
     assert np.array_equal(*drawn)
+
+
+@pytest.mark.parametrize(
+    ("bits", "sentence"),
+    [
+        ([1.0, 1.002], "The 4 chains of 60 samples have mixed (largest R̂ 1.004"),
+        ([1.0, math.nan], "agree on the bits that moved, which does not show that they have mixed (largest R̂ 1.004"),
+        ([1.2, math.nan], "have not mixed: run them longer, or take another kernel (largest R̂ 1.200"),
+        ([math.nan, math.nan], "No bit moved in any of the 4 chains of 60 samples"),
+    ],
+)
+def test_the_verdict_never_calls_stuck_chains_mixed(bits, sentence):
+    diagnosis = SimpleNamespace(rhat=torch.tensor(bits, dtype=torch.float64), energy_rhat=1.004)
+    verdict = report.verdict(diagnosis, {"chains": 4, "draws": 60, "energy_ess_bulk": 45.0})
+    assert sentence in verdict
+    assert ("1 of 2 bits never moved" in verdict) == (sum(map(math.isnan, bits)) == 1)

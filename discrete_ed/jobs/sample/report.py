@@ -52,7 +52,7 @@ def table_of(diagnosis: Diagnosis, result: dict[str, Any]) -> list[list[str]]:
     for label, name, form in (
         ("bits that never moved", "bits_that_never_moved", "d"),
         ("acceptance", "acceptance", ".3f"),
-        ("bits that differ between draws", "jump", ".2f"),
+        ("bits that differ between successive samples", "jump", ".2f"),
         ("ESS of the energy, per second", "ess_per_second", ",.1f"),
         ("ESS of the energy, per evaluation", "ess_per_evaluation", ".2g"),
     ):
@@ -70,9 +70,11 @@ def verdict(diagnosis: Diagnosis, result: dict[str, Any]) -> str:
     if not len(moving):
         return f"No bit moved in any of the {chains}: they say nothing about the energy's law."
     worst = max(moving.max().item(), diagnosis.energy_rhat if math.isfinite(diagnosis.energy_rhat) else 0.0)
-    mixed = "have mixed" if worst <= RHAT_OF_MIXED else "have not mixed: run them longer, or take another kernel"
     still = f"{len(diagnosis.rhat) - len(moving)} of {len(diagnosis.rhat)} bits never moved; "
     still = still if len(moving) < len(diagnosis.rhat) else ""
+    mixed = "agree on the bits that moved, which does not show that they have mixed" if still else "have mixed"
+    if worst > RHAT_OF_MIXED:
+        mixed = "have not mixed: run them longer, or take another kernel"
     size = f"the energy has an effective sample size of {number(result['energy_ess_bulk'], ',.0f')}"
     return (
         f"The {chains} {mixed} (largest R̂ {worst:.3f}, where mixed chains have at most {RHAT_OF_MIXED}); {still}{size}."
