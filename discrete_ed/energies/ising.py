@@ -37,7 +37,7 @@ class IsingEnergy(Energy):
     def __init__(self, couplings: Tensor | int, fields: Tensor | None = None) -> None:
         super().__init__()
         if isinstance(couplings, int):
-            couplings = torch.zeros(couplings, couplings)
+            pairs = couplings = torch.zeros(couplings, couplings)
         elif not isinstance(couplings, Tensor) or not couplings.is_floating_point():
             got = couplings.dtype if isinstance(couplings, Tensor) else type(couplings).__name__
             raise InputError(f"couplings: expected a float tensor (D, D) or a number of spins, got {got}")
@@ -45,12 +45,14 @@ class IsingEnergy(Energy):
             raise InputError(f"couplings: expected shape (D, D), got {tuple(couplings.shape)}")
         elif not torch.equal(couplings, couplings.T) or couplings.diagonal().any():
             raise InputError("couplings: expected a symmetric matrix with zero diagonal")
+        else:
+            pairs = couplings.detach().clone().triu(1)  # the diagonal and the lower triangle stay unused
         d = len(couplings)
         if fields is None:
             fields = couplings.new_zeros(d)
         if fields.shape != (d,):
             raise InputError(f"fields: expected shape ({d},), got {tuple(fields.shape)}")
-        self.pairs = nn.Parameter(couplings.detach().clone().triu(1))  # the diagonal and the lower triangle stay unused
+        self.pairs = nn.Parameter(pairs)
         self.fields = nn.Parameter(fields.detach().clone())
         self.bits = d
 

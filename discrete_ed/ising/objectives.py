@@ -14,7 +14,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from scipy.special import expit, logsumexp
-from scipy.stats import binom
 
 from discrete_ed.ising.parameters import Array, Parameters
 from discrete_ed.states import enumerate_states
@@ -246,6 +245,8 @@ def _value_of_flips(spins: Array, total: float, weight: Array, inside: Array) ->
 @lru_cache(maxsize=16)
 def _flip_law(spins: int, epsilon: float) -> Array:
     """Cumulated probabilities of 0, 1, … flips; the last entry is above every uniform."""
+    from scipy.stats import binom  # half a second to import
+
     law = binom.cdf(np.arange(spins + 1), spins, epsilon)
     law[-1] = 2.0
     return law

@@ -2,6 +2,7 @@ import base64
 import io
 
 import networkx as nx
+import pytest
 
 from discrete_ed import evaluate_graphs
 from discrete_ed.jobs import graph_figures as figures
@@ -10,6 +11,8 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs import style as jobs_style
 from discrete_ed.jobs.generate.figures import curves
 from discrete_ed.jobs.style import as_png, page_figure
+
+pytestmark = pytest.mark.drawn
 
 ODD = [
     nx.empty_graph(0),

@@ -81,6 +81,7 @@ def test_a_set_of_few_graphs_fills_its_half(count, cells):
     assert len(many.axes) == 36
 
 
+@pytest.mark.drawn
 def test_no_panel_is_covered_by_the_legend():
     figure = figures.statistics({"reference": [nx.path_graph(2)], "mine": [nx.path_graph(2)]})
     figure.draw_without_rendering()
