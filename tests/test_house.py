@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import GenericAlias
 from typing import get_args
 
+import forked
 import pytest
 
 import discrete_ed
@@ -195,6 +197,14 @@ def test_names_keep_the_law(module):
     assert bad == {}, f"{module}: expected other names; the values say which"
 
 
+WRITTEN = {
+    frozenset(item.value for item in node.elts if isinstance(item, ast.Constant)): f"{module}, line {node.lineno}"
+    for module, tree in NAMED.items()
+    if module != "discrete_ed.names"
+    for node in ast.walk(tree)
+    if isinstance(node, ast.Tuple | ast.List | ast.Set)
+}
+"""The constants of every list, with a place where it is written."""
 LISTS = {name: frozenset(get_args(value)) for name, value in vars(names).items() if name.endswith("Name")}
 
 
@@ -202,12 +212,7 @@ LISTS = {name: frozenset(get_args(value)) for name, value in vars(names).items()
 def test_no_list_of_names_is_written_twice(name):
     """A registry, which maps each name to what it names, is no list of names; other tests compare the two."""
     assert len(LISTS[name]) >= 2
-    for module, tree in NAMED.items():
-        if module != "discrete_ed.names":
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Tuple | ast.List | ast.Set):
-                    words = {item.value for item in node.elts if isinstance(item, ast.Constant)}
-                    assert words != LISTS[name], f"{module}, line {node.lineno}: {name} again"
+    assert LISTS[name] not in WRITTEN, f"{WRITTEN.get(LISTS[name])}: {name} again"
 
 
 def test_no_file_names_a_place_on_one_machine():
@@ -286,15 +291,16 @@ def test_the_command_line_helps_without_importing_what_a_job_needs(arguments):
 
 
 @pytest.mark.thorough
-def test_a_job_loads_matplotlib_only_when_it_plots():
-    code = """if True:
-        import importlib, sys
-        from discrete_ed.jobs.cli import JOBS
-        for job in JOBS.values():
+def test_a_job_loads_matplotlib_only_when_it_plots(tmp_path):
+    def program() -> None:
+        forked.forget("discrete_ed", "matplotlib")
+        jobs = importlib.import_module("discrete_ed.jobs.cli").JOBS
+        for job in jobs.values():
             importlib.import_module(f"discrete_ed.jobs.{job.folder}.run")
             assert "matplotlib" not in sys.modules, job.folder
-        assert len(JOBS) >= 8"""
-    subprocess.run([sys.executable, "-c", code], check=True)
+        assert len(jobs) >= 8
+
+    assert forked.run(program, tmp_path) == (0, "", "")
 
 
 def test_the_library_shows_no_progress_bar_and_no_figure_by_itself():

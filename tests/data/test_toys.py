@@ -49,7 +49,7 @@ def test_the_code_is_sign_and_gray_as_published():
 def test_the_density_is_that_of_the_draws(name):
     """Integrates to one; its integrals over a coarse grid are the draws' shares (chi-square, 4.5 standard errors)."""
     toy = TOYS[name]
-    fine, coarse, n = 240, 12, 40_000
+    fine, coarse, n = 168, 12, 40_000
     edges = np.linspace(-toy.half_width, toy.half_width, fine + 1)
     middles = (edges[1:] + edges[:-1]) / 2
     grid = np.stack(np.meshgrid(middles, middles, indexing="ij"), -1).reshape(-1, 2)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -135,27 +138,26 @@ def test_many_columns_are_bracketed_and_sampled_by_chains():
     assert model.sample(3, random_state=0, steps=5).shape == (3, 22)
 
 
-def test_without_scikit_learn_it_still_fits_and_refuses():
-    program = """
-import sys
-for name in ("sklearn", "sklearn.base", "sklearn.utils", "sklearn.utils.validation"):
-    sys.modules[name] = None
-import numpy as np
-from discrete_ed import DensityEstimator, InputError
-rows = (np.random.default_rng(0).random((30, 3)) < .5).astype(int)
-model = DensityEstimator(steps=3, random_state=0)
-def refused(act):
-    try:
-        act()
-    except InputError as error:
-        return str(error)
-    raise SystemExit("not refused")
-assert "call fit first" in refused(lambda: model.score(rows))
-assert model.get_params()["steps"] == 3
-assert model.set_params(steps=2).fit(rows).score_samples(rows).shape == (30,)
-assert "expected 3 features, got 2" in refused(lambda: model.score(rows[:, :2]))
-assert "N >= 2" in refused(lambda: model.fit(rows[:1]))
-assert "N >= 2" in refused(lambda: model.fit([[0.0, float("nan")], [1, 1]]))
-assert "nonsense: expected one of" in refused(lambda: model.set_params(nonsense=1))
-"""
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def test_without_scikit_learn_it_still_fits_and_refuses(tmp_path):
+    def refused(error: type[Exception], action: Callable[[], object]) -> str:
+        with pytest.raises(error) as caught:
+            action()
+        return str(caught.value)
+
+    def program() -> None:
+        forked.forget("discrete_ed", "sklearn")
+        for name in ("sklearn", "sklearn.base", "sklearn.utils", "sklearn.utils.validation"):
+            sys.modules[name] = None  # type: ignore[assignment]
+        package = importlib.import_module("discrete_ed")
+        rows = (np.random.default_rng(0).random((30, 3)) < 0.5).astype(int)
+        model = package.DensityEstimator(steps=3, random_state=0)
+        message = partial(refused, package.InputError)
+        assert "call fit first" in message(lambda: model.score(rows))
+        assert model.get_params()["steps"] == 3
+        assert model.set_params(steps=2).fit(rows).score_samples(rows).shape == (30,)
+        assert "expected 3 features, got 2" in message(lambda: model.score(rows[:, :2]))
+        assert "N >= 2" in message(lambda: model.fit(rows[:1]))
+        assert "N >= 2" in message(lambda: model.fit([[0.0, float("nan")], [1, 1]]))
+        assert "nonsense: expected one of" in message(lambda: model.set_params(nonsense=1))
+
+    assert forked.run(program, tmp_path) == (0, "", "")

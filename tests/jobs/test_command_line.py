@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import forked
 import networkx as nx
 import pytest
 from small_runs import TINY, refused
@@ -38,19 +39,21 @@ def test_a_value_that_an_option_cannot_have_is_told_in_one_line(job, option, val
     assert message.strip().count("\n") == 0
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("job", ["recover", "compare-perturbations", "evaluate"])
 def test_the_largest_seed_is_taken(job, tmp_path, monkeypatch):
     """By the jobs that draw from several seeds made of it, too."""
     monkeypatch.chdir(tmp_path)
     write_graphs("mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
     arguments = {
-        "recover": ["--side", "3", "--samples", "50"],
+        "recover": ["--side", "3", "--samples", "50", "--estimator", "bernoulli", "--penalty", "refit"],
         "compare-perturbations": ["--side", "3", "--samples", "100", "--probe", "100", "--steps", "1", "--batch", "8"],
         "evaluate": ["mine.g6", "mine.g6"],
     }[job]
     run_job(job, [*arguments, "--seed", str(2**32 - 1)])
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("job", ["generate", "evaluate"])
 def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, capsys, job):
     folder = tmp_path / "graphs"
@@ -69,10 +72,22 @@ def test_what_is_skipped_in_a_folder_is_told_in_one_line(tmp_path, capsys, job):
     assert told == [f"warning: {folder}: skipped files without a graph file's ending: 1 (notes.txt)"]
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_job_without_streams_is_done(tmp_path, closed):
-    job = f"{sys.executable} -m discrete_ed recover --side 3 --samples 50 --penalty zero --out {tmp_path / 'run'}"
-    assert subprocess.run(f"{job} {closed}", shell=True, capture_output=True, check=False).returncode == 0
+ARGUMENTS = "--side 3 --samples 50 --penalty zero --out"
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_job_without_a_stream_is_done(tmp_path, closed):
+    job = lambda: run_job("recover", [*ARGUMENTS.split(), str(tmp_path / "run")])  # noqa: E731
+    with (tmp_path / "rest").open("wb") as rest:
+        streams = {"stdout": rest.fileno(), "stderr": rest.fileno(), closed: forked.CLOSED}
+        assert forked.wait(forked.start(job, **streams)) == 0
+    assert (tmp_path / "run" / "report.html").exists()
+    assert ("written to" in (tmp_path / "rest").read_text()) == (closed == "stderr")
+
+
+def test_a_fresh_program_without_streams_does_its_job(tmp_path):
+    job = f"{sys.executable} -m discrete_ed recover {ARGUMENTS} {tmp_path / 'run'} >&- 2>&-"
+    assert subprocess.run(job, shell=True, check=False).returncode == 0
     assert (tmp_path / "run" / "report.html").exists()
 
 

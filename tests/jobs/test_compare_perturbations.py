@@ -60,6 +60,7 @@ def test_bad_settings_are_refused(wrong):
         ComparePerturbationsConfig(**wrong)
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", ["informed", "block", "node-block"])
 def test_the_main_job_trains_with_other_perturbations(tmp_path, name):
     graphs = [nx.cycle_graph(n) for n in range(3, 7)] + [nx.path_graph(2)]

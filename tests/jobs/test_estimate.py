@@ -87,6 +87,7 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
         assert row in page
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_held_out_rows_that_are_the_training_rows_bring_a_warning(table, tmp_path):
     with pytest.warns(UserWarning, match="test: the rows are the training rows"):
         estimate.run(EstimateConfig(data=str(table), test=table, out=tmp_path / "run", **SMALL))
@@ -143,6 +144,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
     assert [torch.equal(a.pairs, b[0].pairs) for a, b in zip(energy.terms, calls, strict=False)] == [True, True]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_result(table, tmp_path):
     def result(name: str, seed: int) -> dict:
         found = estimate.run(EstimateConfig(data=str(table), out=tmp_path / name, seed=seed, **SMALL))
@@ -300,6 +302,7 @@ def test_the_help_lists_every_named_data_set(capsys):
     assert not datasets.NAMED.keys() - set(words)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_two_test_rows_are_enough(table, tmp_path):
     (tmp_path / "two.csv").write_text("a,b,c,d,e\n1,1,1,0,1\n0,0,0,0,0\n")
     config = EstimateConfig(data=str(table), test=tmp_path / "two.csv", out=tmp_path / "run", **SMALL)

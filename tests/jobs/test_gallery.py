@@ -75,10 +75,11 @@ def test_a_graph_has_a_square_to_itself_however_flat_it_is(graph):
 
 @pytest.mark.parametrize(("count", "cells"), [(0, 1), (1, 1), (3, 4), (5, 6), (12, 12), (36, 36), (50, 36)])
 def test_a_set_of_few_graphs_fills_its_half(count, cells):
-    few, many = figures.gallery([nx.path_graph(3)] * count, [nx.path_graph(3)] * 40).subfigs
+    more = 40 if count == 50 else 1  # each graph takes a while
+    few, many = figures.gallery([nx.path_graph(3)] * count, [nx.path_graph(3)] * more).subfigs
     assert len(few.axes) == cells
     assert sum(bool(axes.collections) for axes in few.axes) == min(count, 36)
-    assert len(many.axes) == 36
+    assert len(many.axes) == min(more, 36)
 
 
 @pytest.mark.drawn

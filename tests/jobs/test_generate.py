@@ -73,6 +73,7 @@ def test_the_same_seed_gives_the_same_graphs(small_run, tmp_path):
     assert samples[0] == samples[1] != samples[2]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_users_own_graphs_can_be_learned(tmp_path):
     write_graphs(tmp_path / "mine.jsonl", [nx.cycle_graph(n) for n in range(3, 9)])
     result = generate.run(GenerateConfig(data=str(tmp_path / "mine.jsonl"), out=tmp_path / "run", **TINY))
@@ -80,9 +81,10 @@ def test_a_users_own_graphs_can_be_learned(tmp_path):
     assert len(read_graphs(tmp_path / "run" / "samples.g6")) == 20
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("start", ["density", "half"])
 def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_path, start):
-    write_graphs(tmp_path / "mine.g6", [nx.complete_graph(n) for n in range(10, 20)] * 2)
+    write_graphs(tmp_path / "mine.g6", [nx.complete_graph(n) for n in range(8, 16)] * 2)
     settings = {**TINY, "samples": 32, "sampler_steps": 0, "steps": 1, "start": start}
     generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     made = read_graphs(tmp_path / "run" / "samples.g6")
@@ -93,6 +95,7 @@ def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_pat
     assert density == (1 if start == "density" else pytest.approx(0.5, abs=0.05))
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("cold", "segment"), [(1.0, 100), (3.0, 2)])
 def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, monkeypatch, cold, segment):
     betas, energies = [], []
@@ -105,7 +108,9 @@ def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, 
 
     monkeypatch.setattr(generation, "sample", spied)
     monkeypatch.setattr(generation, "SEGMENT", segment)
-    generate.run(GenerateConfig(out=tmp_path / "run", **{**TINY, "sampler_steps": 18, "cold": cold}))
+    write_graphs(tmp_path / "mine.g6", [nx.cycle_graph(n) for n in range(3, 19)])
+    settings = {**TINY, "sampler_steps": 18, "cold": cold}
+    generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     rise = (cold - 1) / 4
     assert betas == [1 + rise * k for k in (1, 2, 3, 4, 0, 0) for _ in range(3)]
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -115,6 +120,7 @@ def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, 
     assert all(a == pytest.approx(b, abs=1e-4) for a, b in ends)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_chains_in_chunks_and_no_sampler_steps_work(tmp_path):
     settings = {**TINY, "chains": 7, "sampler_steps": 0}
     result = generate.run(GenerateConfig(out=tmp_path / "run", **settings))
@@ -180,6 +186,7 @@ def test_a_folder_of_citeseer_is_refused_with_another_data_set(tmp_path, capsys)
     assert "root: expected only with --data ego-small or ego-all" in message
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("perturbation", ["bernoulli", "block"])
 def test_the_page_and_the_configuration_show_the_options_in_effect_with_their_values(tmp_path, perturbation):
     write_graphs(tmp_path / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])

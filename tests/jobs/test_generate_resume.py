@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 
+import forked
 import pytest
-from small_runs import SCRIPTS, TINY
+from small_runs import TINY, run_script
 
 from discrete_ed import GraphEnergy, InputError, load_energy
 from discrete_ed.graphs import evaluation, generation
@@ -18,20 +18,24 @@ from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.run_folder import RunFolder
 
 
-def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path):
-    folder, started = tmp_path / "run", 0
+def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path, monkeypatch):
+    folder, started, told = tmp_path / "run", 0, tmp_path / "told"
     arguments = ["--steps", "100000", "--width", "8", "--out", str(folder)]
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        command = [sys.executable, str(SCRIPTS / "generate_ego_graphs.py"), *arguments]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        with told.open("wb") as file:
+            program = forked.start(
+                lambda arguments=arguments: run_script(monkeypatch, "generate_ego_graphs.py", *arguments),
+                stdout=file.fileno(),
+                stderr=file.fileno(),
+            )
         metrics = folder / "metrics.jsonl"
         for _ in range(600):
             if metrics.exists() and metrics.stat().st_size > started:
                 break
             time.sleep(0.1)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == code
+        os.kill(program, number)
+        assert forked.wait(program) == code
+        errors = told.read_text()
         assert "interrupted" in errors
         assert f"the energy so far is kept in {folder / 'checkpoint'}" in errors
         assert f"to go on: --resume {folder}" in errors

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import importlib
 from functools import partial
 
+import forked
 import pytest
 from tqdm import tqdm
 
@@ -26,12 +25,15 @@ def test_the_bar_counts_phases_and_stays_off_stdout(capsys, monkeypatch, shown):
     assert all((part in err) == shown for part in ("score", "2/2", "second"))
 
 
-def test_the_bar_can_be_switched_off_from_outside():
-    code = (
-        "from discrete_ed.jobs.progress import phase_progress\n"
-        "with phase_progress('score') as callback:\n    callback('all', 1, 1)"
-    )
-    usual = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
-    for environment in (usual, {**usual, "TQDM_DISABLE": "1"}):
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-        assert ("score" in done.stderr) == (environment is usual)
+@pytest.mark.parametrize("disabled", [False, True])
+def test_the_bar_can_be_switched_off_from_outside(tmp_path, monkeypatch, disabled):
+    def program() -> None:
+        forked.forget("discrete_ed", "tqdm")  # which reads the variable when it is imported
+        with importlib.import_module("discrete_ed.jobs.progress").phase_progress("score") as callback:
+            callback("all", 1, 1)
+
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    if disabled:
+        monkeypatch.setenv("TQDM_DISABLE", "1")
+    code, _, errors = forked.run(program, tmp_path)
+    assert (code, "score" in errors) == (0, not disabled)

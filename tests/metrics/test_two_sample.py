@@ -138,10 +138,10 @@ def test_the_interval_covers_the_true_value_and_is_hardly_wider_than_it_must_be(
     truth = (LAW - law) @ KERNEL(population, population) @ (LAW - law)
     rng = np.random.default_rng(0)
     found = []
-    for _ in range(200):
+    for _ in range(100):
         x, y = (population[rng.choice(27, size=60, p=p)] for p in (LAW, law))
         found.append(two_sample_test(x, y, KERNEL, unbiased=True, permutations=200))
-    assert sum(one.interval[0] <= truth <= one.interval[1] for one in found) >= 180
+    assert sum(one.interval[0] <= truth <= one.interval[1] for one in found) >= 89
     spread = np.mean([one.resampled.var() for one in found]) ** 0.5
     assert 0.9 < spread / np.std([one.observed for one in found]) < 1.35
 
@@ -223,7 +223,7 @@ def test_psd_compares_graphs_without_nodes_as_they_are():
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_p_values_are_uniform_under_equality(data_root, protocol):
     graphs = egos(data_root)
-    for name, p in p_values(graphs, graphs, protocol, (40, 60), 60, 199).items():
+    for name, p in p_values(graphs, graphs, protocol, (40, 60), 40, 199).items():
         assert kstest(p, "uniform").pvalue > 0.01, name
 
 

@@ -76,13 +76,10 @@ def states_of(energy: IsingEnergy) -> Tensor:
 
 def worst_p(kernel, local, states: Tensor, rows: int = 3, draws: int = 100_000) -> float:
     """The smallest p-value of draws of one step from some states."""
-    matrix = transition_matrix(kernel, local, states)
     g = torch.Generator().manual_seed(0)
-    worst = 1.0
-    for row in range(0, len(states), max(1, len(states) // rows)):
-        ends = sample(kernel, local, states[[row]].expand(draws, -1), 1, generator=g)
-        worst = min(worst, chi_square(ends, matrix[row]))
-    return worst
+    start = range(0, len(states), max(1, len(states) // rows))
+    ends = (sample(kernel, local, states[[row]].expand(draws, -1), 1, generator=g) for row in start)
+    return min(map(chi_square, ends, transition_matrix(kernel, local, states, start)))
 
 
 def test_one_step_ends_where_the_matrix_of_the_kernel_says(case):
