@@ -73,7 +73,7 @@ def zipped(name: str, content: bytes, times: int = 1) -> bytes:
     """An archive with one file, its content repeated."""
     buffer = io.BytesIO()
     with (
-        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open(name, "w", force_zip64=True) as file,
     ):
         file.write(content)
@@ -85,7 +85,7 @@ def zipped(name: str, content: bytes, times: int = 1) -> bytes:
 @cache
 def mat(times: int) -> bytes:
     """A MATLAB file with one compressed element that unpacks to so many megabytes."""
-    pack = zlib.compressobj()
+    pack = zlib.compressobj(1)
     packed = b"".join(pack.compress(bytes(10**6)) for _ in range(times)) + pack.flush()
     return b"MATLAB 5.0".ljust(124) + struct.pack("<H", 0x0100) + b"IM" + struct.pack("<II", 15, len(packed)) + packed
 
@@ -93,7 +93,7 @@ def mat(times: int) -> bytes:
 @cache
 def gzipped(size: int) -> bytes:
     """A gzip file of zeros, with more bytes behind it."""
-    return gzip.compress(bytes(size)) + bytes(10)
+    return gzip.compress(bytes(size), 1) + bytes(10)
 
 
 def malicious(marker: Path) -> dict[str, bytes]:

@@ -22,19 +22,25 @@ def test_the_mixture_figure_shows_what_it_claims(tmp_path):
     assert json.loads((tmp_path / "run" / "result.json").read_text())["mixture"] == numbers
 
 
-def test_all_parts_leave_a_page_behind(tmp_path):
-    images = np.random.default_rng(0).random((60, 4, 4))
-    np.save(tmp_path / "mine.npy", images)
-    config = ContinuousConfig(images=tmp_path / "mine.npy", steps=3, sampler_steps=2, latent=2, out=tmp_path / "run")
-    result = continuous.run(config)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The options, the result and the folder of a run of all parts that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    np.save(folder / "mine.npy", np.random.default_rng(0).random((60, 4, 4)))
+    options = {"images": folder / "mine.npy", "steps": 3, "sampler_steps": 2, "latent": 2}
+    return options, continuous.run(ContinuousConfig(**options, out=folder / "run")), folder / "run"
+
+
+def test_all_parts_leave_a_page_behind(whole):
+    _, result, folder = whole
     assert {"mixture", "gaussians", "latent"} <= result.keys()
     assert result["latent"]["images"] == 60
-    assert (tmp_path / "run" / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
+    assert (folder / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
 
 
-def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):
-    options = {"steps": 3, "sampler_steps": 2}
-    whole = continuous.run(ContinuousConfig(**options, out=tmp_path / "whole"))
+@pytest.mark.drawn
+def test_a_run_goes_on_part_by_part(whole, tmp_path, monkeypatch):
+    options, result, folder = whole
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -44,9 +50,9 @@ def test_a_run_goes_on_part_by_part(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             continuous.run(ContinuousConfig(**options, out=tmp_path / "run"))
     monkeypatch.setattr(continuous, "mixture", killed)  # it is not done again
-    assert continuous.run(ContinuousConfig(resume=tmp_path / "run")) == whole
+    assert continuous.run(ContinuousConfig(resume=tmp_path / "run")) == result
     for name in ("mixture.png", "gaussians.png", "latent.png"):
-        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "run" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_a_missing_file_of_images_is_told_before_anything_is_made(tmp_path, capsys):

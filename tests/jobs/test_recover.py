@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -201,10 +205,26 @@ def table_of(tmp_path, name="birds.csv") -> tuple[str, torch.Tensor]:
     return str(path), x
 
 
-def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, capsys):
-    path, x = table_of(tmp_path)
-    run("--data", path, "--out", str(tmp_path / "run"))
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
+class Birds(NamedTuple):
+    """A run on a user's table: its folder, the table, and what it printed."""
+
+    out: Path
+    x: torch.Tensor
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def birds(tmp_path_factory) -> Birds:
+    folder = tmp_path_factory.mktemp("birds")
+    path, x = table_of(folder)
+    with redirect_stdout(StringIO()) as printed:
+        run("--data", path, "--out", str(folder / "run"))
+    return Birds(folder / "run", x, printed.getvalue())
+
+
+def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(birds):
+    out, x, printed = birds
+    result = json.loads((out / "result.json").read_text())
     assert result["samples"] == 1500
     assert result["spins"] == 5
     assert result["goodness"]["pairs"]["rms_difference"] < 3 * result["goodness"]["pairs"]["expected_of_noise"]
@@ -212,7 +232,7 @@ def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, 
     p = x.double().mean(0)
     assert independent == pytest.approx((p * p.log() + (1 - p) * (1 - p).log()).sum().item())
     assert mean > independent + 0.3
-    with (tmp_path / "run" / "edges.csv").open() as file:
+    with (out / "edges.csv").open() as file:
         edges = list(csv.DictReader(file))
     strong = {frozenset((edge["first"], edge["second"])) for edge in edges[:5]}
     assert strong == {
@@ -220,19 +240,17 @@ def test_a_users_table_gives_edges_with_intervals_and_goodness_of_fit(tmp_path, 
         for pair in zip(["owl", "jay", "tit", "wren", "kite"], ["jay", "tit", "wren", "kite", "owl"], strict=True)
     }
     assert all(float(edge["low_95"]) < float(edge["coupling"]) < float(edge["high_95"]) for edge in edges)
-    assert (tmp_path / "run" / "network.png").exists()
-    page = (tmp_path / "run" / "report.html").read_text()
+    assert (out / "network.png").exists()
+    page = (out / "report.html").read_text()
     verdict = f"{len(edges)} of 10 pairs interact; no measure of the data differs from the model by more than "
     assert page.index(verdict) < page.index("<table>")
     assert float(page.split(verdict)[1].split(" × what noise explains.")[0]) < 4.5
-    assert "owl" in capsys.readouterr().out
+    assert "owl" in printed
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_other_tools_read_the_matrix_and_the_network(tmp_path):
-    path, x = table_of(tmp_path)
-    out = tmp_path / "run"
-    run("--data", path, "--out", str(out))
+def test_other_tools_read_the_matrix_and_the_network(birds, tmp_path):
+    out, x, _ = birds
     arrays = np.load(out / "couplings.npz")
     with (out / "couplings.csv").open() as file:
         head, *rows = csv.reader(file)
@@ -302,11 +320,8 @@ def test_a_table_of_constants_is_one_line(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.usefixtures("no_figures")
-def test_a_users_table_gives_fields_and_names(tmp_path):
-    path, x = table_of(tmp_path)
-    out = tmp_path / "run"
-    run("--data", path, "--out", str(out))
+def test_a_users_table_gives_fields_and_names(birds):
+    out, x, _ = birds
     arrays = np.load(out / "couplings.npz")  # without pickle
     assert arrays["names"].tolist() == ["owl", "jay", "tit", "wren", "kite"]
     with (out / "fields.csv").open() as file:

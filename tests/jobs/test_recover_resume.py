@@ -18,9 +18,17 @@ def killed(*_: object, **__: object) -> None:
     raise Killed
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    recover.run(RecoverConfig(out=folder, **TINY))
+    return folder
+
+
+@pytest.mark.drawn
 @pytest.mark.parametrize("where", ["recover", "report_known_model"])
-def test_killed_and_resumed_is_uninterrupted(tmp_path, monkeypatch, where):
-    recover.run(RecoverConfig(out=tmp_path / "whole", **TINY))
+def test_killed_and_resumed_is_uninterrupted(whole, tmp_path, monkeypatch, where):
     with monkeypatch.context() as patch:
         patch.setattr(recover, where, killed)
         with pytest.raises(Killed):
@@ -30,5 +38,5 @@ def test_killed_and_resumed_is_uninterrupted(tmp_path, monkeypatch, where):
         monkeypatch.setattr(recover, "recover", killed)  # it is not done again
     recover.run(RecoverConfig(resume=tmp_path / "run"))
     for name in ("couplings.npz", "model/weights.safetensors", "couplings.png"):
-        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
     assert not (tmp_path / "run" / "progress").exists()
