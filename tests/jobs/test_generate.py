@@ -84,7 +84,7 @@ def test_a_users_own_graphs_can_be_learned(tmp_path):
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("start", ["density", "half"])
 def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_path, start):
-    write_graphs(tmp_path / "mine.g6", [nx.complete_graph(n) for n in range(8, 16)] * 2)
+    write_graphs(tmp_path / "mine.g6", [nx.complete_graph(n) for n in range(8, 18)] * 2)
     settings = {**TINY, "samples": 32, "sampler_steps": 0, "steps": 1, "start": start}
     generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     made = read_graphs(tmp_path / "run" / "samples.g6")

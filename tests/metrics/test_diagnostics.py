@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -120,7 +120,10 @@ def test_the_diagnosis_of_a_chain(generator):
     assert (diagnosis.jump > 0).all()
 
 
-def test_effective_draws_are_weighed_against_time_and_evaluations(generator):
+def test_effective_draws_are_weighed_against_time_and_evaluations(generator, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("discrete_ed.metrics.diagnostics.time", SimpleNamespace(perf_counter=lambda: now))
+
     class Slow:
         """Yields the states of a chain with a pause before each, and a long one before the first."""
 
@@ -132,7 +135,8 @@ def test_effective_draws_are_weighed_against_time_and_evaluations(generator):
             return self
 
         def __next__(self):
-            time.sleep(self.pause)
+            nonlocal now
+            now += self.pause
             self.pause = self.next_pause
             return next(self.states)
 
@@ -141,7 +145,7 @@ def test_effective_draws_are_weighed_against_time_and_evaluations(generator):
     there, timed = diagnose(states), diagnose(Slow(states, 0.004), evaluations=6)
     assert torch.tensor(there.seconds).isnan()
     assert torch.tensor(there.ess_per_second).isnan()
-    assert 50 * 0.004 <= timed.seconds < 50 * 0.004 + 0.5
+    assert timed.seconds == pytest.approx(50 * 0.004)
     assert timed.ess_per_second == timed.energy_ess_bulk / timed.seconds
     assert timed.energy_ess_bulk == there.energy_ess_bulk
     assert there.ess_per_evaluation == there.energy_ess_bulk / (4 * 50)

@@ -130,7 +130,7 @@ SPECIAL += [(kernel, make(6)) for kernel in ALL for make in (mlp, lambda bits: r
 @pytest.mark.many_steps
 @pytest.mark.parametrize(("kernel", "energy"), SPECIAL, ids=names)
 def test_one_step_on_other_energies_ends_where_the_matrix_says(kernel, energy):
-    check_frequencies(kernel, Exact(energy), all_states(6), 11)
+    check_frequencies(kernel, Exact(energy), all_states(6), 11, draws=40_000)
 
 
 @pytest.mark.thorough
