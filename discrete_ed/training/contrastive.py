@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +16,9 @@ from discrete_ed.errors import InputError
 from discrete_ed.losses import contrastive_divergence
 from discrete_ed.samplers import GibbsWithGradients, Kernel, local_for, sample
 
+STILL = 10
+"""number of calls in a row without a chain that moves, after which a warning is given"""
+
 
 class ContrastiveDivergence:
     """A loss for `fit` that samples its own negatives: CD-k, or persistent CD if it keeps a buffer.
@@ -22,8 +27,8 @@ class ContrastiveDivergence:
     steps under the current energy. In CD-k the chains start at the batch. With a buffer they start at rows of the
     buffer, chosen without replacement, and their last states replace these rows; a buffer as large as the batch gives
     classic persistent CD. At first the buffer holds uniform random states, or data if a uniform random state has
-    probability zero. Only free bits change. For energies with frozen bits use CD-k, because its negatives have the
-    frozen bits of the data.
+    probability zero. Only free bits change. During the chains the energy is in evaluation mode. For energies with
+    frozen bits use CD-k, because its negatives have the frozen bits of the data.
 
     Args:
         kernel: any kernel; by default Gibbs-with-gradients.
@@ -36,6 +41,9 @@ class ContrastiveDivergence:
     Raises:
         InputError: an argument out of its range; when called with a buffer, an energy that freezes bits, or states of
             another length than those in the buffer.
+
+    Warns:
+        RuntimeWarning: no chain moved in ten calls in a row.
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800; Tieleman 2008, ICML; the replay buffer from Du and Mordatch
     2019, arXiv 1903.08689.
@@ -68,6 +76,7 @@ class ContrastiveDivergence:
         self.kernel, self.steps, self.local = kernel or GibbsWithGradients(), steps, local
         self.size, self.restart, self.generator = buffer, restart, generator
         self.buffer: Tensor | None = None
+        self.still = 0
 
     def __call__(self, energy: Energy, x: Tensor) -> Tensor:
         """The loss of a batch `(B, D)`, a scalar."""
@@ -91,7 +100,17 @@ class ContrastiveDivergence:
         return contrastive_divergence(energy, x, negatives)
 
     def _walk(self, local: LocalEvaluation, x: Tensor) -> Tensor:
-        return sample(self.kernel, local, x, self.steps, generator=self.generator)
+        with _for_evaluation(local.energy, x.device):
+            negatives = sample(self.kernel, local, x, self.steps, generator=self.generator)
+        self.still = 0 if (negatives != x).any() else self.still + 1
+        if self.still == STILL:
+            warnings.warn(
+                f"loss: no chain moved in {STILL} calls of contrastive divergence, so its gradient says nothing: is "
+                "any flip of one bit possible? One-hot data allow none; otherwise take more steps or another kernel",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return negatives
 
     def _uniform_states(self, x: Tensor) -> Tensor:
         return (torch.rand(x.shape, generator=self.generator, device=x.device) < 0.5).to(x.dtype)
@@ -113,6 +132,20 @@ class ContrastiveDivergence:
         self.buffer = None if buffer is None else buffer.clone()
         if self.generator is not None and state["generator"] is not None:
             self.generator.set_state(state["generator"])
+
+
+@contextmanager
+def _for_evaluation(energy: Energy, device: torch.device) -> Iterator[None]:
+    """A block in which the energy is a function of the state alone: dropout and autocast are off."""
+    training = [part for part in energy.modules() if part.training]
+    try:
+        for part in training:
+            part.training = False
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _possible(energy: Energy, states: Tensor, x: Tensor) -> Tensor:
