@@ -187,8 +187,8 @@ def _check_precision(energy: Energy, values: Tensor) -> None:
 def _warn_of_no_neighbour(energy: Energy, compared: str, *, stacklevel: int) -> None:
     warnings.warn(
         f"loss: none of the {compared} of this batch has a finite energy under {type(energy).__name__}, so the "
-        "gradient is zero and nothing is learned, as with one-hot data and flips of single bits; compare with states that are "
-        "possible, by a perturbation that keeps what the energy demands",
+        "gradient is zero and nothing is learned, as with one-hot data and flips of single bits; compare with states "
+        "that are possible, by a perturbation that keeps what the energy demands",
         RuntimeWarning,
         stacklevel=stacklevel,
     )

@@ -52,8 +52,9 @@ def check_function(energy: Energy, x: Tensor, *, random: bool = False) -> None:
     """
     check_type(energy)
     autocast = torch.is_autocast_enabled(x.device.type)
-    key = (energy.training, autocast, x.dtype, random)
-    probed: set[tuple[object, ...]] = energy.__dict__.setdefault("_probed", set())
+    inner = energy.unclamped  # a clamped energy may be made for each batch
+    key = (inner.training, autocast, x.dtype, random)
+    probed: set[tuple[object, ...]] = inner.__dict__.setdefault("_probed", set())
     if key not in probed and x.numel():
         _refuse_batch_statistics(energy)
         with _leaving_no_trace(energy, x.device):
@@ -70,6 +71,20 @@ def check_bits(energy: Energy, x: Tensor) -> None:
         return
     if x.shape[-1] != bits:
         raise InputError(f"x: expected states of {bits} bits, which {type(energy).__name__} has, got {x.shape[-1]}")
+
+
+@contextmanager
+def evaluating(energy: nn.Module, device: torch.device) -> Iterator[None]:
+    """A block in which the energy is a function of the state alone: dropout and autocast are off."""
+    training = [part for part in energy.modules() if part.training]
+    try:
+        for part in training:
+            part.training = False
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _probe(energy: Energy, x: Tensor, *, autocast: bool, random: bool) -> bool:

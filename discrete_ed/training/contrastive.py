@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from discrete_ed.energies.base import Energy, check_free
 from discrete_ed.energies.local import LocalEvaluation
+from discrete_ed.energies.probe import evaluating
 from discrete_ed.errors import InputError
 from discrete_ed.losses import contrastive_divergence
 from discrete_ed.samplers import GibbsWithGradients, Kernel, local_for, sample
@@ -100,7 +100,7 @@ class ContrastiveDivergence:
         return contrastive_divergence(energy, x, negatives)
 
     def _walk(self, local: LocalEvaluation, x: Tensor) -> Tensor:
-        with _for_evaluation(local.energy, x.device):
+        with evaluating(local.energy, x.device):
             negatives = sample(self.kernel, local, x, self.steps, generator=self.generator)
         self.still = 0 if (negatives != x).any() else self.still + 1
         if self.still == STILL:
@@ -132,20 +132,6 @@ class ContrastiveDivergence:
         self.buffer = None if buffer is None else buffer.clone()
         if self.generator is not None and state["generator"] is not None:
             self.generator.set_state(state["generator"])
-
-
-@contextmanager
-def _for_evaluation(energy: Energy, device: torch.device) -> Iterator[None]:
-    """A block in which the energy is a function of the state alone: dropout and autocast are off."""
-    training = [part for part in energy.modules() if part.training]
-    try:
-        for part in training:
-            part.training = False
-        with torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def _possible(energy: Energy, states: Tensor, x: Tensor) -> Tensor:
