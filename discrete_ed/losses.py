@@ -71,7 +71,7 @@ def energy_discrepancy(
     _check_precision(energy, energies)
     gaps = energies[:, :1] - energies
     with torch.no_grad():
-        if energies.isposinf().any() and not (gaps.isfinite() & (gaps != 0)).any():
+        if energies.isposinf().any() and not (gaps.isfinite() & (states != states[:, :1]).any(-1)).any():
             _warn_of_no_neighbour(energy, "negatives", stacklevel=3)
     return (law * (log_weight + gaps.unsqueeze(1)).logsumexp(-1)).sum(-1).mean()
 

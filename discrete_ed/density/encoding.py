@@ -55,7 +55,8 @@ def check_encoding(values: Cells, threshold: float | None) -> None:
                 f"X: all numbers, from {low:g} to {high:g}, are on one side of binarize={threshold:g}, so all cells "
                 f"become {int(high > threshold)}"
             )
-        elif threshold == 0 and low >= 0 and len(numbers) > 2:
+            return
+        if threshold == 0 and low >= 0 and len(numbers) > 2:
             _warn(
                 f"X: numbers from {low:g} to {high:g} are cut at binarize=0, so that all positive ones become 1; for "
                 f"grey values set binarize, such as {(low + high) / 2:g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,7 @@ def check_function(energy: Energy, x: Tensor, *, random: bool = False) -> None:
 
 def check_bits(energy: Energy, x: Tensor) -> None:
     """Raise `InputError` if the energy knows its number of bits and the states have another one."""
+    energy = energy.unclamped  # what is known of other bits is the concern of `Clamped`
     try:
         bits = energy.bits
     except InputError:
@@ -80,7 +81,8 @@ def evaluating(energy: nn.Module, device: torch.device) -> Iterator[None]:
     try:
         for part in training:
             part.training = False
-        with torch.autocast(device.type, enabled=False):
+        rounded = torch.is_autocast_enabled(device.type)
+        with torch.autocast(device.type, enabled=False) if rounded else nullcontext():
             yield
     finally:
         for part in training:

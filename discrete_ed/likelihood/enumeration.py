@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of, evaluation_size
+from discrete_ed.energies.base import Energy, check_shape, check_type, device_of, dtype_of, evaluation_size
 from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import ENUMERABLE_BITS
@@ -35,6 +35,7 @@ def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
     >>> log_law(IsingEnergy(2)).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
+    check_type(energy)
     return torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)]).log_softmax(-1)
 
 
@@ -95,6 +96,7 @@ def moments(energy: Energy, *, dtype: torch.dtype | None = None) -> Moments:
     >>> moments(IsingEnergy(2)).pairs.tolist()
     [[0.5, 0.25], [0.25, 0.5]]
     """
+    check_type(energy)
     bits = energy.bits
     log_z = enumerated_log_z(energy, bits, dtype)
     pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device_of(energy))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy, RBMEnergy
-from discrete_ed.energies.base import check_free, device_of, dtype_of, of_kind
+from discrete_ed.energies.base import check_free, check_type, device_of, dtype_of, of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
@@ -44,6 +44,7 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     >>> round(log_z(RBMEnergy(30, 2, scale=0.0)), 6)  # 32 log 2
     22.18071
     """
+    check_type(energy)
     value = exact_log_z(energy, energy.bits, dtype)
     if value is None:
         raise too_many_bits(energy.bits)
@@ -167,6 +168,7 @@ def importance_log_z(
     """
     if samples < 1:
         raise InputError(f"samples: expected at least 1, got {samples}")
+    check_type(energy)
     bits, device = energy.bits, device_of(energy)
     parts: list[Tensor] = []
     with torch.no_grad():
