@@ -3,7 +3,7 @@
 `DensityEstimator` is in `discrete_ed.density.estimator`, since it imports scikit-learn if that is installed.
 """
 
-from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
+from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal, log_sites
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble, validation_score
 from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import completed_batches
@@ -25,6 +25,7 @@ __all__ = [
     "fit_ensemble",
     "independent_columns",
     "log_marginal",
+    "log_sites",
     "sample_density",
     "sample_states",
     "score_density",

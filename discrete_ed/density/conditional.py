@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from discrete_ed.energies import Clamped, Energy
 from discrete_ed.energies.base import evaluation_size
@@ -80,6 +81,24 @@ def conditional_law(energy: Energy, x: Tensor, targets: Sequence[int]) -> Condit
     places = torch.tensor(list(targets), device=x.device)
     values = enumerate_states(len(targets), dtype=x.dtype, device=x.device)
     return ConditionalLaw(values, _possible(_log_weights(energy, x, places, values)).log_softmax(-1))
+
+
+def log_sites(energy: Energy, x: Tensor) -> Tensor:
+    """`log p(x_i | all other bits) = −log(1 + exp(−Δ_i(x)))` of each bit of each state, `(N, D)`; exact, without log Z.
+
+    A low value names the column that makes a row improbable.
+
+    Raises:
+        InputError: states or an energy that can't be used.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> log_sites(BernoulliEnergy(torch.tensor([0.0, 9.0])), torch.zeros(1, 2))
+    tensor([[-0.6931, -9.0001]])
+    """
+    check_batch(energy, x)
+    size = max(1, CHUNK_STATES // x.shape[1])
+    with torch.no_grad(), suitable_threads(evaluation_size(energy, min(CHUNK_STATES, x.numel()) * x.shape[1])):
+        return torch.cat([-softplus(-energy.flip_delta(rows)) for rows in x.split(size)])
 
 
 def log_marginal(
