@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -18,49 +17,20 @@ from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import completed_batches, filled
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import sample_states
+from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, available_if, check_is_fitted, validate_data
 from discrete_ed.density.scores import warn_if_useless
-from discrete_ed.energies import Energy
+from discrete_ed.energies import Energy, RBMEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood import estimate_log_z, log_likelihood
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 
-try:
-    from sklearn.base import BaseEstimator, DensityMixin
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:  # replacements for the few parts of scikit-learn that are needed
 
-    class BaseEstimator:  # type: ignore[no-redef]
-        """Replacement for scikit-learn's class: parameters are the arguments of the constructor."""
-
-        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 part of the interface
-            """The constructor's arguments, by name."""
-            return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-        def set_params(self, **params: Any) -> BaseEstimator:
-            """Set some of the constructor's arguments."""
-            for name, value in params.items():
-                if name not in self.get_params():
-                    raise InputError(f"{name}: expected one of {', '.join(self.get_params())}")
-                setattr(self, name, value)
-            return self
-
-    class DensityMixin:  # type: ignore[no-redef]
-        """Replacement for scikit-learn's class, without content."""
-
-    def check_is_fitted(estimator: Any) -> None:
-        if not hasattr(estimator, "energy_"):
-            raise InputError("estimator: expected a fitted one; call fit first")
-
-    def validate_data(estimator: Any, X: Any, *, reset: bool, ensure_min_samples: int = 1, **_: Any) -> Any:
-        values = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=float)
-        if values.ndim != 2 or len(values) < ensure_min_samples or np.isinf(values).any():
-            raise InputError(f"X: expected finite numbers (N, D), N >= {ensure_min_samples}, got shape {values.shape}")
-        if not reset and values.shape[1] != estimator.n_features_in_:
-            raise InputError(f"X: expected {estimator.n_features_in_} features, got {values.shape[1]}")
-        if reset:
-            estimator.n_features_in_ = values.shape[1]
-        return values
+def _has_hidden_bits(estimator: DensityEstimator) -> bool:
+    """Whether it fits a restricted Boltzmann machine, the only energy with features; an error otherwise."""
+    if estimator.energy == "rbm" or isinstance(getattr(estimator, "energy_", None), RBMEnergy):
+        return True
+    raise AttributeError("transform, reconstruct: expected energy='rbm', the only one with hidden bits")
 
 
 class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -229,6 +199,20 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         start = self._start[rows].double()
         return sample_states(self.energy_, n_samples, start, steps=steps, generator=g).numpy().astype(int)
 
+    @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
+    def transform(self, X: Any) -> np.ndarray[Any, Any]:
+        """Features of each row under a restricted Boltzmann machine, `p(h_j = 1|x)`, `(N, H)`; with `energy="rbm"`."""
+        check_is_fitted(self)
+        assert isinstance(self.energy_, RBMEnergy)
+        return self.energy_.transform(self._whole(X)).detach().numpy()
+
+    @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
+    def reconstruct(self, X: Any) -> np.ndarray[Any, Any]:
+        """The probability of a one in each cell, as the features of its row suggest, `(N, D)`; with `energy="rbm"`."""
+        check_is_fitted(self)
+        assert isinstance(self.energy_, RBMEnergy)
+        return self.energy_.reconstruct(self._whole(X)).detach().numpy()
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -276,6 +260,12 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         elif self._coded_as_bits and self.binarize is not None:
             check_same_code(values)
         return torch.from_numpy(encode(values, self.binarize).astype(np.float32))
+
+    def _whole(self, X: Any) -> Tensor:
+        data = self._bits(X, reset=False).double()
+        if data.isnan().any():
+            raise InputError("X: expected no missing cells here; impute fills them in")
+        return data
 
     @contextmanager
     def _seeded(self, seed: int) -> Iterator[torch.Generator]:
