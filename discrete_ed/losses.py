@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from math import log
 
@@ -11,7 +12,7 @@ from torch.nn.functional import softplus
 
 from discrete_ed.energies.base import Energy, check_shape, check_type
 from discrete_ed.errors import InputError
-from discrete_ed.perturbations.base import Perturbation, check_perturbation
+from discrete_ed.perturbations.base import Perturbation, check_contrast, check_perturbation
 from discrete_ed.states import check_states
 
 
@@ -62,10 +63,16 @@ def energy_discrepancy(
         raise InputError(f"m: expected at least one negative for each data point, got {m}")
     if w < 0:
         raise InputError(f"w: expected a stabilisation of at least 0, got {w}")
-    states, log_weight, law = perturbation.contrast(energy, x, m, w, generator=generator)
+    contrast = perturbation.contrast(energy, x, m, w, generator=generator)
+    check_contrast(perturbation, energy, x, contrast)
+    states, log_weight, law = contrast
     energies = energy(states)
     check_shape(energy, energies, tuple(states.shape[:-1]))
+    _check_precision(energy, energies)
     gaps = energies[:, :1] - energies
+    with torch.no_grad():
+        if energies.isposinf().any() and not (gaps.isfinite() & (states != states[:, :1]).any(-1)).any():
+            _warn_of_no_neighbour(energy, "negatives", stacklevel=3)
     return (law * (log_weight + gaps.unsqueeze(1)).logsumexp(-1)).sum(-1).mean()
 
 
@@ -161,7 +168,30 @@ def _over_sites(energy: Energy, x: Tensor, local: Callable[[Tensor], Tensor]) ->
     _check_batch(x)
     check_type(energy)
     free = energy.free(x)
-    return torch.where(free, local(energy.flip_delta(x).where(free, 0.0)), 0.0).sum(-1).mean()
+    delta = energy.flip_delta(x)
+    _check_precision(energy, delta)
+    with torch.no_grad():
+        if delta.isposinf().any() and not (delta.isfinite() & free).any():
+            _warn_of_no_neighbour(energy, "neighbours", stacklevel=4)
+    return torch.where(free, local(delta.where(free, 0.0)), 0.0).sum(-1).mean()
+
+
+def _check_precision(energy: Energy, values: Tensor) -> None:
+    if values.element_size() < 4:
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to give single or double precision, got {values.dtype}, in "
+            "which differences are rounding errors; use autocast inside forward only, and end it with .float()"
+        )
+
+
+def _warn_of_no_neighbour(energy: Energy, compared: str, *, stacklevel: int) -> None:
+    warnings.warn(
+        f"loss: none of the {compared} of this batch has a finite energy under {type(energy).__name__}, so the "
+        "gradient is zero and nothing is learned, as with one-hot data and flips of single bits; compare with states "
+        "that are possible, by a perturbation that keeps what the energy demands",
+        RuntimeWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def _check_batch(x: Tensor, name: str = "x") -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -11,55 +11,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
+from discrete_ed.density.encoding import check_encoding, check_same_code, encode
 from discrete_ed.density.losses import density_loss
+from discrete_ed.density.missing import completed_batches, filled
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import sample_states
-from discrete_ed.energies import Energy
+from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, available_if, check_is_fitted, validate_data
+from discrete_ed.density.scores import warn_if_useless
+from discrete_ed.energies import Energy, RBMEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood import estimate_log_z, log_likelihood
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 
-try:
-    from sklearn.base import BaseEstimator, DensityMixin
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:  # replacements for the few parts of scikit-learn that are needed
 
-    class BaseEstimator:  # type: ignore[no-redef]
-        """Replacement for scikit-learn's class: parameters are the arguments of the constructor."""
-
-        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 part of the interface
-            """The constructor's arguments, by name."""
-            return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-        def set_params(self, **params: Any) -> BaseEstimator:
-            """Set some of the constructor's arguments."""
-            for name, value in params.items():
-                if name not in self.get_params():
-                    raise InputError(f"{name}: expected one of {', '.join(self.get_params())}")
-                setattr(self, name, value)
-            return self
-
-    class DensityMixin:  # type: ignore[no-redef]
-        """Replacement for scikit-learn's class, without content."""
-
-    def check_is_fitted(estimator: Any) -> None:
-        if not hasattr(estimator, "energy_"):
-            raise InputError("estimator: expected a fitted one; call fit first")
-
-    def validate_data(estimator: Any, X: Any, *, reset: bool, ensure_min_samples: int = 1) -> Any:
-        values = np.asarray(X, dtype=float)
-        if values.ndim != 2 or len(values) < ensure_min_samples or not np.isfinite(values).all():
-            raise InputError(f"X: expected finite numbers (N, D), N >= {ensure_min_samples}, got shape {values.shape}")
-        if not reset and values.shape[1] != estimator.n_features_in_:
-            raise InputError(f"X: expected {estimator.n_features_in_} features, got {values.shape[1]}")
-        if reset:
-            estimator.n_features_in_ = values.shape[1]
-        return values
+def _has_hidden_bits(estimator: DensityEstimator) -> bool:
+    """Whether it fits a restricted Boltzmann machine, the only energy with features; an error otherwise."""
+    if estimator.energy == "rbm" or isinstance(getattr(estimator, "energy_", None), RBMEnergy):
+        return True
+    raise AttributeError("transform, reconstruct: expected energy='rbm', the only one with hidden bits")
 
 
 class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """An energy-based model of a binary table, as a scikit-learn density estimator.
+
+    Tables are arrays, data frames or sparse matrices `(N, D)`; cells may be missing (NaN).
 
     Args:
         energy: a name that `density_energy` accepts, or a function from the number of bits to an `Energy`.
@@ -80,6 +57,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         energy_: the fitted energy, in float64.
         log_z_: its log partition function, a `LogPartition`: exact up to 20 bits and for small restricted Boltzmann
             machines, otherwise a bracket.
+        loss_curve_: the loss in each training step, `(steps,)`.
         n_features_in_: number of columns.
 
     >>> X = (np.random.default_rng(0).random((200, 4)) < [0.9, 0.5, 0.1, 0.5]).astype(int)
@@ -118,39 +96,91 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None) -> DensityEstimator:  # noqa: ARG002 part of the interface
         """Fit the energy to a table `(N, D)`; `y` is ignored.
 
+        Missing cells are sampled again and again from the model that is being fitted (see `completed_batches`).
+
         Raises:
-            InputError: fewer than two rows, or cells that are not numbers (or not bits, with `binarize=None`).
+            InputError: fewer than two rows; cells that are not numbers (or not bits, with `binarize=None`); two
+                different numbers on one side of `binarize`; a column without any cell.
             NumericalError: training diverged.
+
+        Warns:
+            UserWarning: `binarize` doesn't seem to suit the numbers, or a column is constant.
+            RuntimeWarning: training diverged, or learned nothing; `log_z_` is uncertain.
         """
         data = self._bits(X, reset=True)
-        seed = self._seed(self.random_state)
-        g = torch.Generator().manual_seed(seed)
-        bits = data.shape[1]
-        config = FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
-        with torch.random.fork_rng(devices=[]):  # an energy or loss of the user may use torch's generator
-            torch.default_generator.manual_seed(seed)
-            if callable(self.energy):
-                energy = self.energy(bits)
-            else:
-                energy = density_energy(self.energy, bits, width=self.width, layers=self.layers, data=data, seed=seed)
-            if callable(self.loss):
-                loss = deepcopy(self.loss)  # every fit starts with a fresh state of the loss
-            else:
-                loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
-            fit(energy, loss, shuffled_batches(data, self.batch_size, generator=g), config)
-        self.energy_ = energy.double().eval()
-        self.log_z_ = estimate_log_z(self.energy_, data.double(), generator=g)
-        self._start = data[torch.randperm(len(data), generator=g)[:1000]].to(torch.uint8)
+        self._seed_of_fit = self._seed(self.random_state)
+        with self._seeded(self._seed_of_fit) as g:
+            table = filled(data, generator=g) if data.isnan().any() else data
+            self._train(self._build(table), data, g)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> DensityEstimator:  # noqa: ARG002 part of the interface
+        """Train the fitted energy for `steps` more steps, on these rows; the first call is `fit`.
+
+        The optimizer starts anew, and rows of earlier calls are not seen again.
+
+        Raises, Warns: as `fit`.
+        """
+        if not hasattr(self, "energy_"):
+            return self.fit(X)
+        data = self._bits(X, reset=False, least=2)
+        self._seed_of_fit += 1
+        with self._seeded(self._seed_of_fit) as g:
+            self._train(self.energy_.float(), data, g)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray[Any, Any]:
-        """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket if `log Z` is estimated."""
+        """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket if `log Z` is estimated.
+
+        A row with missing cells (NaN, at most 16 in a row) has the marginal probability of the others.
+        """
         check_is_fitted(self)
-        return log_likelihood(self.energy_, self._bits(X, reset=False).double(), self.log_z_).values.numpy()
+        data = self._bits(X, reset=False).double()
+        if not data.isnan().any():
+            return log_likelihood(self.energy_, data, self.log_z_).values.numpy()
+        return log_marginal(self.energy_, data.nan_to_num(), ~data.isnan(), self.log_z_).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002 part of the interface
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean())
+
+    def conditional(self, X: Any, columns: Sequence[int]) -> ConditionalLaw:
+        """`p(columns | the other columns)` of each row, exact: `most_probable` predicts them as a classifier does.
+
+        Args:
+            X: rows with all columns; what they hold in `columns` is ignored, and may be NaN.
+            columns: positions of at most 16 columns, such as `[-1]` for the last one.
+
+        Raises:
+            InputError: positions that repeat or don't exist; missing cells in other columns.
+
+        >>> X = np.repeat([[0, 0], [1, 1]], 100, axis=0)
+        >>> model = DensityEstimator(steps=100, random_state=0).fit(X)
+        >>> model.conditional([[0, np.nan], [1, np.nan]], columns=[-1]).most_probable.tolist()
+        [[0.0], [1.0]]
+        """
+        check_is_fitted(self)
+        data = self._bits(X, reset=False).double()
+        places = [place + data.shape[1] if place < 0 else place for place in columns]
+        others = torch.ones(data.shape[1], dtype=torch.bool)
+        others[[place for place in places if 0 <= place < data.shape[1]]] = False
+        if data[:, others].isnan().any():
+            raise InputError("X: expected missing cells in the columns that are asked for only; impute fills in others")
+        return conditional_law(self.energy_, data.nan_to_num(), places)
+
+    def impute(self, X: Any, *, random_state: Any = None, steps: int = 1000) -> np.ndarray[Any, Any]:
+        """The rows with missing cells (NaN) sampled from their law given the other cells, `(N, D)` zeros and ones.
+
+        Args:
+            X: rows, with any number of missing cells; up to 10 in a row are sampled exactly, more by chains.
+            random_state: as in the constructor.
+            steps: steps of the chains.
+        """
+        check_is_fitted(self)
+        data = self._bits(X, reset=False).double()
+        g = torch.Generator().manual_seed(self._seed(random_state))
+        found = complete(self.energy_, data.nan_to_num(), ~data.isnan(), steps=steps, generator=g)
+        return found.numpy().astype(int)
 
     def sample(self, n_samples: int = 1, *, random_state: Any = None, steps: int = 1000) -> np.ndarray[Any, Any]:
         """Sample rows of zeros and ones, `(n_samples, D)`: independent up to 16 bits, ends of chains above.
@@ -159,6 +189,9 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             n_samples: number of rows.
             random_state: as in the constructor.
             steps: steps of the chains, which start at rows of the training data.
+
+        Warns:
+            RuntimeWarning: most chains are still at the training row at which they started.
         """
         check_is_fitted(self)
         g = torch.Generator().manual_seed(self._seed(random_state))
@@ -166,13 +199,80 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         start = self._start[rows].double()
         return sample_states(self.energy_, n_samples, start, steps=steps, generator=g).numpy().astype(int)
 
-    def _bits(self, X: Any, *, reset: bool) -> Tensor:
-        values = np.asarray(validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1))
-        if self.binarize is not None:
-            values = values > self.binarize
-        elif not ((values == 0) | (values == 1)).all():
-            raise InputError("X: expected zeros and ones; set binarize to a threshold for other numbers")
-        return torch.from_numpy(values.astype(np.float32))
+    @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
+    def transform(self, X: Any) -> np.ndarray[Any, Any]:
+        """Features of each row under a restricted Boltzmann machine, `p(h_j = 1|x)`, `(N, H)`; with `energy="rbm"`."""
+        check_is_fitted(self)
+        assert isinstance(self.energy_, RBMEnergy)
+        return self.energy_.transform(self._whole(X)).detach().numpy()
+
+    @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
+    def reconstruct(self, X: Any) -> np.ndarray[Any, Any]:
+        """The probability of a one in each cell, as the features of its row suggest, `(N, D)`; with `energy="rbm"`."""
+        check_is_fitted(self)
+        assert isinstance(self.energy_, RBMEnergy)
+        return self.energy_.reconstruct(self._whole(X)).detach().numpy()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags
+
+    def _build(self, data: Tensor) -> Energy:
+        """An untrained energy for a table of bits."""
+        if callable(self.energy):
+            return self.energy(data.shape[1])
+        seed = self._seed_of_fit
+        return density_energy(self.energy, data.shape[1], width=self.width, layers=self.layers, data=data, seed=seed)
+
+    def _train(self, energy: Energy, data: Tensor, g: torch.Generator) -> None:
+        """Train an energy on a table of bits and NaN, and estimate its log Z."""
+        config = FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay)
+        if callable(self.loss):
+            loss = deepcopy(self.loss)  # every fit starts with a fresh state of the loss
+        else:
+            loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
+        batches: Iterator[Tensor]
+        if data.isnan().any():
+            batches = completed_batches(energy, data, self.batch_size, generator=g)
+        else:
+            batches = shuffled_batches(data, self.batch_size, generator=g)
+        records = fit(energy, loss, batches, config)
+        self.loss_curve_ = np.array([record["loss"] for record in records])
+        if data.isnan().any():
+            data = complete(energy, data.nan_to_num(), ~data.isnan(), generator=g)
+        self.energy_ = energy.double().eval()
+        self.log_z_ = estimate_log_z(self.energy_, data.double(), generator=g)
+        self._start = data[torch.randperm(len(data), generator=g)[:1000]].to(torch.uint8)
+        warn_if_useless(self.energy_, self._start.double(), self.log_z_)
+
+    def _bits(self, X: Any, *, reset: bool, least: int | None = None) -> Tensor:
+        """The table as bits, float32 with NaN for missing cells."""
+        least = least or (2 if reset else 1)
+        given = validate_data(
+            self, X, reset=reset, ensure_min_samples=least, accept_sparse=True, ensure_all_finite="allow-nan"
+        )
+        values = np.asarray(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
+        if reset:
+            check_encoding(values, self.binarize)
+            self._coded_as_bits = bool(np.isin(values[~np.isnan(values)], (0, 1)).all())
+        elif self._coded_as_bits and self.binarize is not None:
+            check_same_code(values)
+        return torch.from_numpy(encode(values, self.binarize).astype(np.float32))
+
+    def _whole(self, X: Any) -> Tensor:
+        data = self._bits(X, reset=False).double()
+        if data.isnan().any():
+            raise InputError("X: expected no missing cells here; impute fills them in")
+        return data
+
+    @contextmanager
+    def _seeded(self, seed: int) -> Iterator[torch.Generator]:
+        """A block with a generator of that seed, in which torch's own generator has it too."""
+        with torch.random.fork_rng(devices=[]):  # an energy or loss of the user may use torch's generator
+            torch.default_generator.manual_seed(seed)
+            yield torch.Generator().manual_seed(seed)
 
     def _seed(self, random_state: Any) -> int:
         if isinstance(random_state, np.random.RandomState):

@@ -11,7 +11,7 @@ from torch import Tensor
 from discrete_ed.density.losses import Loss
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.energies.base import evaluation_size
-from discrete_ed.errors import NumericalError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.likelihood import log_likelihood
 from discrete_ed.losses import pseudo_likelihood
 from discrete_ed.names import SMALL_BITS
@@ -71,6 +71,7 @@ def fit_density(
         checkpoints: where the state of the fit is saved, and from where it is restored.
 
     Raises:
+        InputError: no validation state, or one of another number of bits.
         NumericalError: training diverged.
 
     >>> from discrete_ed import BernoulliEnergy, pseudo_likelihood
@@ -81,6 +82,8 @@ def fit_density(
     """
     config = config or FitConfig()
     bits = train.shape[1]
+    if valid.ndim != 2 or not len(valid) or valid.shape[1] != bits:
+        raise InputError(f"valid: expected at least one state of {bits} bits, got shape {tuple(valid.shape)}")
     scored = valid if bits <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
     return fit_selected(
         energy,

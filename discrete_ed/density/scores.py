@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -193,6 +194,18 @@ def independent_columns(train: Tensor, x: Tensor) -> float:
     """
     logits = BernoulliEnergy.from_data(train).logits.detach().double()
     return (x.double() @ logits - torch.nn.functional.softplus(logits).sum()).mean().item()
+
+
+def warn_if_useless(energy: Energy, x: Tensor, log_partition: LogPartition) -> None:
+    """Warn if training states `(N, D)` are less probable under a fitted energy than under fair coins."""
+    found, coins = log_likelihood(energy, x, log_partition).upper, -x.shape[1] * math.log(2)
+    if found < coins:
+        warnings.warn(
+            f"energy: training rows have a mean log-likelihood of {found:.4g} nats, less than fair coins give them "
+            f"({coins:.4g}), so training diverged or has hardly begun; take a smaller learning rate or more steps",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def sample_distances(samples: Tensor, test: Tensor, train: Tensor) -> SampleDistances:

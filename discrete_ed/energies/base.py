@@ -240,10 +240,10 @@ def dtype_of(energy: nn.Module) -> torch.dtype:
 def check_type(energy: object, name: str = "energy") -> None:
     """Raise `InputError` unless it is an `Energy`."""
     if not isinstance(energy, Energy):
-        raise InputError(
-            f"{name}: expected a discrete_ed.Energy, got {type(energy).__name__}; subclass Energy, and to compile a "
-            "model do it in place: energy.compile()"
-        )
+        way = "subclass Energy, and to compile a model do it in place: energy.compile()"
+        if isinstance(getattr(energy, "module", None), Energy):  # DataParallel, AveragedModel, Fabric and others
+            way = "pass its .module; to train with several processes, call fit inside processes(), under torchrun"
+        raise InputError(f"{name}: expected a discrete_ed.Energy, got {type(energy).__name__}; {way}")
 
 
 def check_free(energy: Energy, x: Tensor) -> None:

@@ -45,6 +45,23 @@ class RBMEnergy(Energy):
     def forward(self, x: Tensor) -> Tensor:
         return -x @ self.visible_bias - softplus(self.hidden_bias + x @ self.weight).sum(-1)
 
+    def transform(self, x: Tensor) -> Tensor:
+        """`p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)`: states `(..., D)` to features `(..., H)`.
+
+        >>> RBMEnergy(visible=4, hidden=2, scale=0.0).transform(torch.ones(1, 4)).tolist()
+        [[0.5, 0.5]]
+        """
+        return (self.hidden_bias + x @ self.weight).sigmoid()
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """`σ(b_i + (W p(h|x))_i)`: the bits `(..., D)` that the expected hidden bits of a state suggest, one
+        mean-field step of the two layers.
+
+        >>> RBMEnergy(visible=4, hidden=2, scale=0.0).reconstruct(torch.ones(1, 4)).tolist()
+        [[0.5, 0.5, 0.5, 0.5]]
+        """
+        return (self.visible_bias + self.transform(x) @ self.weight.T).sigmoid()
+
     def flip_delta(self, x: Tensor) -> Tensor:
         """A flip of bit `i` shifts every hidden input by `±W_ij`, so the matrix product is computed once, not `D`
         times."""

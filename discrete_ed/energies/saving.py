@@ -101,7 +101,7 @@ def load_energy(folder: str | Path, build: Callable[..., AnyEnergy], *terms: Bui
 @overload
 def load_energy(folder: str | Path) -> Energy: ...
 def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -> Energy:
-    """Load an energy that `save_energy` saved, in its original precision.
+    """Load an energy that `save_energy` saved, in its original precision and in evaluation mode.
 
     Args:
         build: the class of the energy, which may be left out for the energies of this package and sums of them; or a
@@ -136,7 +136,7 @@ def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -
     if build is not None:
         known[kind] = build
     try:
-        return _build(manifest, known, safetensors.torch.load(files[WEIGHTS]))
+        return _build(manifest, known, safetensors.torch.load(files[WEIGHTS])).eval()
     except Exception as error:  # a constructor with untrusted arguments may raise anything
         raise InputError(f"{folder}: expected arguments and weights that fit {kind}, but {_reason(error)}") from None
 

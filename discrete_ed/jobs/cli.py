@@ -48,6 +48,7 @@ JOBS = {
     "evaluate": Job("evaluate", "EvaluateConfig", "score graphs of any generator against reference graphs"),
     "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
+    "score": Job("score", "ScoreConfig", "score new rows under a fitted distribution, and write the scores as CSV"),
     "sample": Job("sample", "SampleConfig", "sample from a saved energy, and report whether the chains have mixed"),
     "compare-perturbations": Job(
         "compare_perturbations",

@@ -173,6 +173,12 @@ def _log_mean(log_w: Tensor) -> tuple[float, float]:
     """The log of the mean weight, and its standard error: the relative standard error of the mean."""
     top = log_w.max()
     if not top.isfinite():
-        raise NumericalError(f"ais: expected finite weights, got a largest log weight of {top.item()}")
+        hint = ""
+        if top.isneginf():
+            hint = (
+                "; every run met an energy of +inf only: take more runs, start at states that are possible, or sum "
+                "over them, which is exact"
+            )
+        raise NumericalError(f"ais: expected finite weights, got a largest log weight of {top.item()}{hint}")
     w = (log_w - top).exp()
     return (top + w.mean().log()).item(), (w.std() / w.mean() / len(w) ** 0.5).item()

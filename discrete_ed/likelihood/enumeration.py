@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, check_shape, device_of, dtype_of, evaluation_size
+from discrete_ed.energies.base import Energy, check_shape, check_type, device_of, dtype_of, evaluation_size
+from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import ENUMERABLE_BITS
 from discrete_ed.runtime.threads import suitable_threads
@@ -19,20 +20,22 @@ from discrete_ed.states import CHUNK_STATES, enumerate_states, state_chunks
 def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
     """`log p(x) = −E(x) − log Z` of all `2^D` states in the order of `enumerate_states`, `(2^D,)`; differentiable.
 
-    All bits are enumerated, including frozen ones. Under `torch.no_grad` the memory is bounded, since states are
-    evaluated in chunks.
+    All bits are enumerated, including frozen ones of a graph; an energy with known bits is refused. Under
+    `torch.no_grad` the memory is bounded, since states are evaluated in chunks.
 
     Args:
         energy: an energy of at most 20 bits, which knows their number (see `Energy.bits`).
         dtype: precision of the states, hence of the arithmetic; by default that of the energy's parameters.
 
     Raises:
-        InputError: too many bits, or an unknown number of them.
+        InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, or whose value doesn't
+            depend on the state alone.
 
     >>> from discrete_ed import IsingEnergy
     >>> log_law(IsingEnergy(2)).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
+    check_type(energy)
     return torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)]).log_softmax(-1)
 
 
@@ -50,7 +53,8 @@ def sample_law(
         dtype: precision of the states; by default that of the energy's parameters.
 
     Raises:
-        InputError: too many bits, or an unknown number of them.
+        InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, or whose value doesn't
+            depend on the state alone.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_law(BernoulliEnergy(torch.tensor([99.0, -99.0])), 2).tolist()
@@ -84,13 +88,15 @@ def moments(energy: Energy, *, dtype: torch.dtype | None = None) -> Moments:
         dtype: precision of the states; by default that of the energy's parameters.
 
     Raises:
-        InputError: too many bits, or an unknown number of them.
+        InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, or whose value doesn't
+            depend on the state alone.
         NumericalError: an energy is NaN.
 
     >>> from discrete_ed import IsingEnergy
     >>> moments(IsingEnergy(2)).pairs.tolist()
     [[0.5, 0.25], [0.25, 0.5]]
     """
+    check_type(energy)
     bits = energy.bits
     log_z = enumerated_log_z(energy, bits, dtype)
     pairs = torch.zeros(bits, bits, dtype=torch.float64, device=device_of(energy))
@@ -127,12 +133,28 @@ def too_many_bits(bits: int, name: str = "bits") -> InputError:
 def _evaluate_all(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """All states with their energies, in chunks; in the energy's precision unless another is given."""
     check_enumerable(bits)
+    check_unconditional(energy)
+    dtype = dtype or dtype_of(energy)
+    if dtype.itemsize < 4:
+        raise InputError(f"energy: expected single or double precision, got {dtype}; call energy.float()")
     threads = suitable_threads(evaluation_size(energy, min(CHUNK_STATES, 2**bits) * bits))
-    for x in state_chunks(bits, dtype=dtype or dtype_of(energy), device=device_of(energy)):
+    for k, x in enumerate(state_chunks(bits, dtype=dtype, device=device_of(energy))):
+        if k == 0:
+            check_function(energy, x)
         with threads:
             value = energy(x)
         check_shape(energy, value, (len(x),))
         yield x, value
+
+
+def check_unconditional(energy: Energy) -> None:
+    """Raise `InputError` for an energy that is clamped, or contains one that is: its law depends on the known bits."""
+    for part in energy.modules():
+        if isinstance(part, Energy) and part.unclamped is not part:
+            raise InputError(
+                f"energy: expected one without known bits, whose law depends on their values, got {type(part).__name__}"
+                "; energy.unclamped is the energy without conditions"
+            )
 
 
 def number(value: Tensor) -> float:

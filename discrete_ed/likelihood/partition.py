@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy, RBMEnergy
-from discrete_ed.energies.base import check_energy, check_free, device_of, dtype_of, of_kind
+from discrete_ed.energies.base import check_free, check_type, device_of, dtype_of, of_kind
 from discrete_ed.energies.local import LocalEvaluation
+from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.annealing import Bracket, ais
-from discrete_ed.likelihood.enumeration import enumerated_log_z, too_many_bits
+from discrete_ed.likelihood.enumeration import check_unconditional, enumerated_log_z, too_many_bits
 from discrete_ed.likelihood.layers import rbm_log_z
 from discrete_ed.names import ENUMERABLE_BITS
 from discrete_ed.samplers import Kernel, local_for, sample, suitable_kernel
@@ -33,7 +34,8 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
         dtype: precision of the enumerated states; by default that of the energy's parameters.
 
     Raises:
-        InputError: too many bits, or an unknown number of them.
+        InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, or whose value doesn't
+            depend on the state alone.
         NumericalError: an energy is NaN.
 
     >>> from discrete_ed import IsingEnergy, RBMEnergy
@@ -42,6 +44,7 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     >>> round(log_z(RBMEnergy(30, 2, scale=0.0)), 6)  # 32 log 2
     22.18071
     """
+    check_type(energy)
     value = exact_log_z(energy, energy.bits, dtype)
     if value is None:
         raise too_many_bits(energy.bits)
@@ -50,6 +53,7 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
 
 def exact_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None) -> float | None:
     """`log Z` by the method of `log_z` that can sum it, or None if none can."""
+    check_unconditional(energy)
     if bits <= ENUMERABLE_BITS:
         return enumerated_log_z(energy, bits, dtype)
     machine = of_kind(energy, RBMEnergy)
@@ -164,6 +168,7 @@ def importance_log_z(
     """
     if samples < 1:
         raise InputError(f"samples: expected at least 1, got {samples}")
+    check_type(energy)
     bits, device = energy.bits, device_of(energy)
     parts: list[Tensor] = []
     with torch.no_grad():
@@ -171,6 +176,7 @@ def importance_log_z(
             shape = (min(CHUNK_STATES, samples - start), bits)
             x = torch.randint(2, shape, generator=generator, device=device).to(dtype_of(energy))
             if not parts:
+                check_function(energy, x)
                 check_free(energy, x)
             parts.append(-energy(x).double())
     log_w = torch.cat(parts)
@@ -184,5 +190,5 @@ def check_batch(energy: Energy, x: Tensor) -> None:
     check_states(x)
     if x.ndim != 2 or len(x) < 1:
         raise InputError(f"x: expected states of shape (N, D), at least one, got shape {tuple(x.shape)}")
-    check_energy(energy, x)
+    check_model(energy, x)
     check_free(energy, x)

@@ -140,6 +140,11 @@ class Diagnosis:
     """number of local evaluations of all chains together for these draws"""
 
     @property
+    def moved(self) -> float:
+        """Share of the chains in which any bit changed; those that stand still say nothing about the law."""
+        return (self.jump > 0).double().mean().item()
+
+    @property
     def ess_per_second(self) -> float:
         """Bulk effective sample size of the energy for each second."""
         return self.energy_ess_bulk / self.seconds

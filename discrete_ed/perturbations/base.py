@@ -10,6 +10,7 @@ from torch import Tensor
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
+from discrete_ed.states import check_states
 
 
 class Contrast(NamedTuple):
@@ -26,7 +27,8 @@ class Contrast(NamedTuple):
 class Perturbation:
     """A perturbation whose contrastive potential is estimated from `M` samples `x'_j ~ ρ_y`, `ρ_y(x') ∝ q(y|x')`.
 
-    Subclasses define `negatives`. Those that know weights or a finite sum define `contrast` instead.
+    Subclasses define `negatives`. Those that know weights or a finite sum define `contrast` instead. What they return
+    is checked at the first call.
 
     >>> class Shuffle(Perturbation):  # forgets all but the number of ones
     ...     def negatives(self, x, free, m, *, generator=None):
@@ -45,7 +47,9 @@ class Perturbation:
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
         """The data point with weight `w / M`, and `M` negatives with weight `1 / M` each, for one sampled `y`."""
-        negatives = self.negatives(x, energy.free(x), m, generator=generator)
+        free = energy.free(x)
+        check_negatives(self, x, free)
+        negatives = self.negatives(x, free, m, generator=generator)
         return weighted_contrast(x, negatives, w, x.new_zeros(len(x), m + 1))
 
     def matrix(self, states: Tensor) -> Tensor:
@@ -62,6 +66,66 @@ def weighted_contrast(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor
     own = share[:, :1] + (log(w) if w > 0 else -torch.inf)
     states = torch.cat([x.unsqueeze(1), negatives], dim=1)
     return Contrast(states, torch.cat([own, share[:, 1:]], dim=1).unsqueeze(1), x.new_ones(len(x), 1))
+
+
+PROBED = 3
+"""number of negatives of the first call, which differs from its number of states"""
+
+
+def check_negatives(perturbation: Perturbation, x: Tensor, free: Tensor) -> None:
+    """Raise `InputError` unless `negatives` returns `(B, M, D)`; checked at the first call, with two states, M = 3.
+
+    If the numbers of states and negatives were equal, swapped axes would go unnoticed. No random numbers are consumed.
+    """
+    made = _checks_made(perturbation)
+    if "negatives" in made or not len(x):
+        return
+    few, generator = x[:2], torch.Generator(x.device).manual_seed(0)
+    devices = [] if x.device.type == "cpu" else [x.device]
+    with torch.random.fork_rng(devices, device_type="cuda" if x.device.type == "cpu" else x.device.type):
+        found = perturbation.negatives(few, free[:2], PROBED, generator=generator)
+    expected = (len(few), PROBED, x.shape[1])
+    if not isinstance(found, Tensor) or found.shape != expected:
+        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise InputError(
+            f"negatives: expected {type(perturbation).__name__} to map {tuple(few.shape)} states and M = {PROBED} to "
+            f"shape (B, M, D) = {expected}, got {got}"
+        )
+    made.add("negatives")
+
+
+def check_contrast(perturbation: Perturbation, energy: Energy, x: Tensor, contrast: Contrast) -> None:
+    """Raise `InputError` unless the states of a contrast are bits in the type of `x`, the first is the data point, and
+    frozen bits are those of the data point; checked at the first call with a kind of energy, shapes always."""
+    name, states = type(perturbation).__name__, contrast.states
+    count = states.shape[1] if states.ndim == 3 else 0
+    if states.shape != (len(x), count, x.shape[1]) or contrast.log_weight.shape[-1] != count:
+        raise InputError(
+            f"perturbation: expected {name} to give states (B, K, D) with log weights (B, Y, K) for data "
+            f"{tuple(x.shape)}, got {tuple(states.shape)} and {tuple(contrast.log_weight.shape)}"
+        )
+    if states.dtype != x.dtype:
+        raise InputError(f"perturbation: expected {name} to keep the type {x.dtype} of the data, got {states.dtype}")
+    made = _checks_made(perturbation)
+    if type(energy) in made:
+        return
+    check_states(states, name=f"states of {name}")
+    moved = states != x.unsqueeze(1)
+    if moved[:, 0].any():
+        raise InputError(f"perturbation: expected the first state of {name} to be the data point, got another one")
+    frozen = int((moved & ~energy.free(x).unsqueeze(1)).any(-1).sum())
+    if frozen:
+        raise InputError(
+            f"perturbation: expected {name} to change free bits only, got {frozen} of {len(x) * count} states with a "
+            "changed frozen bit; `free` marks the bits that may change"
+        )
+    made.add(type(energy))
+
+
+def _checks_made(perturbation: Perturbation) -> set[object]:
+    """The checks that a perturbation has passed, which it remembers (unless its class has `__slots__`)."""
+    made: set[object] = getattr(perturbation, "__dict__", {}).setdefault("_checks", set())
+    return made
 
 
 def distances(states: Tensor) -> Tensor:

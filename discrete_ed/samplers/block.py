@@ -57,7 +57,7 @@ class BlockGibbs(Kernel):
 
     def hidden(self, energy: RBMEnergy, x: Tensor) -> Tensor:
         """`p(h_j = 1|x)`: `(B, D)` to `(B, H)`."""
-        return (energy.hidden_bias + x @ energy.weight).sigmoid()
+        return energy.transform(x)
 
     def visible(self, energy: RBMEnergy, h: Tensor) -> Tensor:
         """`p(x_i = 1|h)`: `(B, H)` to `(B, D)`."""

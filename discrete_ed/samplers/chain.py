@@ -14,6 +14,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
+from discrete_ed.samplers.still import STEPS, warn_if_still
 
 CHECKED = 100  # steps between two checks for NaN energies, since each check waits for the device
 
@@ -34,9 +35,14 @@ def chain(
 
     Raises:
         InputError: `x` is not a `(B, D)` float tensor of bits that the energy takes, or one of the states has
-            probability zero; `thin` below 1.
+            probability zero; the value of the energy depends on more than the state (active dropout, other rows);
+            `thin` below 1.
         NumericalError: an energy is NaN or −∞, or a difference is NaN; this is checked at the start and every 100
             steps.
+
+    Warns:
+        RuntimeWarning: after at least 100 steps most chains are where they started, and it isn't because the law has so
+            few states.
 
     >>> from itertools import islice
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
@@ -47,15 +53,17 @@ def chain(
     """
     if thin < 1:
         raise InputError(f"thin: expected at least 1, got {thin}")
-    state = _possible(start(kernel, local, x))
+    state = possible(start(kernel, local, x))
     return _states(kernel, local, state, thin, generator)
 
 
-def _possible(state: State) -> State:
+def possible(state: State) -> State:
+    """The state, or `InputError` if one of the chains starts at a state of probability zero."""
     impossible = int(state.energy.isposinf().sum())
     if impossible:
         raise InputError(
-            f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(state.x)}"
+            f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(state.x)}; "
+            "start at states that are possible, such as rows of data"
         )
     return state
 
@@ -65,6 +73,7 @@ def _states(
 ) -> Iterator[State]:
     advance = compiled(kernel, local, state.x)
     threads = suitable_threads(evaluation_size(local.energy, state.x.numel()))
+    first = state.x
     for step in count(thin, thin):
         if advance is not None:
             state = advance(state, thin, generator)
@@ -74,6 +83,8 @@ def _states(
                     state = kernel.step(local, state, generator=generator)
         if step % CHECKED < thin:
             check_numbers(state, step)
+        if step - thin < STEPS <= step:  # once
+            warn_if_still(local.energy, first, state.x, step)
         yield state
 
 
@@ -99,6 +110,9 @@ def sample(
     Raises:
         InputError, NumericalError: as `chain`; energies are also checked after the last step.
 
+    Warns:
+        RuntimeWarning: as `chain`.
+
     >>> from discrete_ed import Exact, GibbsWithGradients, IsingEnergy
     >>> g = torch.Generator().manual_seed(0)
     >>> up = IsingEnergy(torch.zeros(3, 3), fields=torch.full((3,), 9.0))
@@ -108,7 +122,7 @@ def sample(
     if steps < 0:
         raise InputError(f"steps: expected at least 0, got {steps}")
     if steps == 0:
-        return _possible(start(kernel, local, x)).x
+        return possible(start(kernel, local, x)).x
     states = chain(kernel, local, x, thin=1 if callback else steps, generator=generator)
     if callback is None:
         state = next(states)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from discrete_ed.energies.base import check_shape, raise_explained
 from discrete_ed.energies.local import Evaluation, LocalEvaluation
+from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.states import check_states
 
@@ -106,7 +107,8 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
 
     Raises:
         InputError: a class in place of a kernel, or a kernel that lacks a member of `Kernel`; an energy in place of a
-            local evaluation; `x` isn't a `(B, D)` float tensor of bits, or not one that the energy takes.
+            local evaluation; `x` isn't a `(B, D)` float tensor of bits, or not one that the energy takes; an energy
+            whose value doesn't depend on the state alone, such as one with active dropout.
         NumericalError: an energy is NaN or −∞, or a difference is NaN.
     """
     check_kernel(kernel)
@@ -116,6 +118,7 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
     if x.ndim != 2:
         raise InputError(f"x: expected a batch of shape (B, D), got {tuple(x.shape)}")
     try:
+        check_function(local.energy, x)
         state = kernel.init(local, x)
     except RuntimeError as error:
         raise_explained(local.energy, x, error)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.samplers.chain import possible
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start, uniforms
 
 
@@ -38,7 +39,7 @@ def anneal(
 
     Raises:
         InputError: an empty schedule, or a value that isn't positive; `x` isn't a `(B, D)` float tensor of bits that
-            the energy takes.
+            the energy takes, or one of the states has probability zero.
         NumericalError: as `chain`; energies are checked at the start and at the end.
 
     Source: Kirkpatrick, Gelatt and Vecchi 1983, Science 220, 671–680.
@@ -52,7 +53,7 @@ def anneal(
     betas = [float(beta) for beta in betas]
     check_positive(betas)
     now = betas[0]
-    state = start(kernel, local.at_beta(now), x)
+    state = possible(start(kernel, local.at_beta(now), x))
     for beta in betas:
         state = kernel.step(local.at_beta(beta), rescale(state, beta / now), generator=generator)
         now = beta

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, SequentialSampler
 
+from discrete_ed.energies.base import Energy, device_of, dtype_of
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.distributed import ranks, share
 
@@ -71,3 +75,38 @@ class Batches:
         self._shuffle()
         self.generator.set_state(state["now"])
         self.place = state["place"]
+
+
+def states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
+    """The states of a batch, on the device of the energy; the `DataLoader` of a `TensorDataset` wraps them in a
+    list.
+
+    Raises:
+        InputError: anything but states `(B, D)`.
+    """
+    x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
+    if not isinstance(x, Tensor):
+        got, way = type(x).__name__, ""
+        if isinstance(x, list | tuple):
+            got, way = f"{got} of {len(x)}", "; pass the states only, such as (x for x, label in loader)"
+        raise InputError(f"batches: expected tensors of states (B, D), got {got}{way}")
+    if x.ndim != 2:
+        raise InputError(
+            f"batches: expected tensors of states (B, D), got shape {tuple(x.shape)}; shuffled_batches(data, size) "
+            "makes them of a data set"
+        )
+    return x.to(device_of(energy), dtype_of(energy))
+
+
+def warn_of_random_order(batches: object) -> None:
+    """Warn if the order of a loader is random and can't be saved, so that a resumed training would not continue it."""
+    if not isinstance(batches, DataLoader) or hasattr(batches, "state_dict"):
+        return
+    if isinstance(batches.sampler, SequentialSampler):
+        return
+    warnings.warn(
+        "batches: a training that is resumed will see the rows in another order, since the position in a shuffled "
+        "DataLoader can't be saved; shuffled_batches(data, size) can be resumed",
+        RuntimeWarning,
+        stacklevel=4,
+    )

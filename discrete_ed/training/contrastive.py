@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,13 @@ from torch import Tensor
 
 from discrete_ed.energies.base import Energy, check_free
 from discrete_ed.energies.local import LocalEvaluation
+from discrete_ed.energies.probe import evaluating
 from discrete_ed.errors import InputError
 from discrete_ed.losses import contrastive_divergence
 from discrete_ed.samplers import GibbsWithGradients, Kernel, local_for, sample
+
+STILL = 10
+"""number of calls in a row without a chain that moves, after which a warning is given"""
 
 
 class ContrastiveDivergence:
@@ -22,8 +27,8 @@ class ContrastiveDivergence:
     steps under the current energy. In CD-k the chains start at the batch. With a buffer they start at rows of the
     buffer, chosen without replacement, and their last states replace these rows; a buffer as large as the batch gives
     classic persistent CD. At first the buffer holds uniform random states, or data if a uniform random state has
-    probability zero. Only free bits change. For energies with frozen bits use CD-k, because its negatives have the
-    frozen bits of the data.
+    probability zero. Only free bits change. During the chains the energy is in evaluation mode. For energies with
+    frozen bits use CD-k, because its negatives have the frozen bits of the data.
 
     Args:
         kernel: any kernel; by default Gibbs-with-gradients.
@@ -36,6 +41,9 @@ class ContrastiveDivergence:
     Raises:
         InputError: an argument out of its range; when called with a buffer, an energy that freezes bits, or states of
             another length than those in the buffer.
+
+    Warns:
+        RuntimeWarning: no chain moved in ten calls in a row.
 
     Source: Hinton 2002, Neural Computation 14, 1771–1800; Tieleman 2008, ICML; the replay buffer from Du and Mordatch
     2019, arXiv 1903.08689.
@@ -68,6 +76,7 @@ class ContrastiveDivergence:
         self.kernel, self.steps, self.local = kernel or GibbsWithGradients(), steps, local
         self.size, self.restart, self.generator = buffer, restart, generator
         self.buffer: Tensor | None = None
+        self.still = 0
 
     def __call__(self, energy: Energy, x: Tensor) -> Tensor:
         """The loss of a batch `(B, D)`, a scalar."""
@@ -91,7 +100,17 @@ class ContrastiveDivergence:
         return contrastive_divergence(energy, x, negatives)
 
     def _walk(self, local: LocalEvaluation, x: Tensor) -> Tensor:
-        return sample(self.kernel, local, x, self.steps, generator=self.generator)
+        with evaluating(local.energy, x.device):
+            negatives = sample(self.kernel, local, x, self.steps, generator=self.generator)
+        self.still = 0 if (negatives != x).any() else self.still + 1
+        if self.still == STILL:
+            warnings.warn(
+                f"loss: no chain moved in {STILL} calls of contrastive divergence, so its gradient says nothing: is "
+                "any flip of one bit possible? One-hot data allow none; otherwise take more steps or another kernel",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return negatives
 
     def _uniform_states(self, x: Tensor) -> Tensor:
         return (torch.rand(x.shape, generator=self.generator, device=x.device) < 0.5).to(x.dtype)

@@ -15,14 +15,17 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 
-from discrete_ed.energies.base import AnyEnergy, Energy, check_energy, check_type, device_of, dtype_of
+from discrete_ed.energies.base import AnyEnergy, Energy, check_type
+from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import any_rank, from_first_, ranks, weighted_mean_
 from discrete_ed.runtime.interrupts import Interrupted, Pending, deferred
 from discrete_ed.runtime.threads import suitable_threads
+from discrete_ed.training.batches import states_of, warn_of_random_order
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.records import Record, columns_of, records_of
+from discrete_ed.training.watch import warn_of_divergence, warn_of_silence
 
 
 class Training:
@@ -62,6 +65,8 @@ class Training:
             scheduler = LambdaLR(optimizer, self.config.schedule)
         self.optimizer, self.scheduler = optimizer, scheduler
         self.averaged = AveragedModel(energy, multi_avg_fn=_moving_average(self.config.ema)).eval()
+        if checkpoints is not None:
+            warn_of_random_order(batches)
         self.stream = iter(batches)
         self.records: list[Record] = []
         self.unseen = False  # whether the last record still has to be yielded, since a signal came during its step
@@ -104,6 +109,8 @@ class Training:
             record = self._step(first=first)
             self.averaged.update_parameters(self.energy)
             self.records.append(record)
+        warn_of_silence(self.records)
+        warn_of_divergence(self.records)
         if pending is None:
             (stop,) = any_rank(during_step.signal is not None)
             if stop:
@@ -115,10 +122,15 @@ class Training:
         """One step of the optimizer, or an error that leaves the weights as they are."""
         batch = next(self.stream, None)
         if batch is None:
-            raise InputError(f"batches: expected at least {self.config.steps} batches, got {len(self.records)}")
-        x = _states_of(batch, self.energy)
+            raise InputError(
+                f"batches: expected at least {self.config.steps} batches, got {len(self.records)}; a DataLoader or a "
+                "list ends after one epoch, while shuffled_batches(data, size) is endless"
+            )
+        x = states_of(batch, self.energy)
         if first:
-            check_energy(self.energy, x, trainable=True)
+            check_model(self.energy, x, trainable=True)
+        else:  # at once, unless the energy was constant so far
+            check_function(self.energy, x, random=True)
         with suitable_threads(x.numel() * sum(p.numel() for p in self.parameters)):
             return self._update(x)
 
@@ -243,21 +255,6 @@ def _constant(value: Any) -> Any:
 def _interrupted(pending: Pending | None) -> Interrupted:
     """The error for the signal that arrived in this process or, if it has none, in another one."""
     return Interrupted((pending and pending.signal) or signal.SIGTERM)
-
-
-def _states_of(batch: Tensor | Sequence[Tensor], energy: Energy) -> Tensor:
-    """The states of a batch, on the device of the energy; the `DataLoader` of a `TensorDataset` wraps them in a
-    list."""
-    x = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
-    if not isinstance(x, Tensor):
-        got = f"{type(x).__name__} of {len(x)}" if isinstance(x, list | tuple) else type(x).__name__
-        raise InputError(f"batches: expected tensors of states (B, D), got {got}")
-    if x.ndim != 2:
-        raise InputError(
-            f"batches: expected tensors of states (B, D), got shape {tuple(x.shape)}; shuffled_batches(data, size) "
-            "makes them of a data set"
-        )
-    return x.to(device_of(energy), dtype_of(energy))
 
 
 def _not_finite(record: Record, energy: Energy, x: Tensor) -> NumericalError:

@@ -39,6 +39,37 @@ if importlib.util.find_spec("sklearn") is not None:
         search = GridSearchCV(DensityEstimator(steps=5, random_state=0), {"width": [2, 4]}, cv=2).fit(rows)
         assert search.best_params_["width"] in (2, 4)
 
+    def test_features_of_a_machine_serve_a_classifier():
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        label = np.arange(200) % 2
+        rows = label[:, None] ^ (np.random.default_rng(0).random((200, 6)) < 0.2)
+        machine = DensityEstimator("rbm", "pl", width=3, steps=60, learning_rate=0.05, random_state=0)
+        scored = make_pipeline(machine, LogisticRegression()).fit(rows, label).score(rows, label)
+        assert scored > 0.85
+        assert not hasattr(DensityEstimator("ising"), "transform")
+
+
+def test_a_machine_transforms_and_reconstructs():
+    rows = np.repeat([[1, 1, 0, 0], [0, 0, 1, 1]], 100, axis=0)
+    model = DensityEstimator("rbm", "pl", width=4, steps=300, learning_rate=0.05, random_state=0).fit(rows)
+    features, again = model.transform(rows), model.reconstruct(rows)
+    weight, c, b = (getattr(model.energy_, name).detach().numpy() for name in ("weight", "hidden_bias", "visible_bias"))
+    assert features == pytest.approx(1 / (1 + np.exp(-(c + rows @ weight))))
+    assert again == pytest.approx(1 / (1 + np.exp(-(b + features @ weight.T))))
+    assert np.array_equal(again > 0.5, rows)
+    with pytest.raises(InputError, match="no missing cells here; impute fills them in"):
+        model.transform(np.where(rows, np.nan, 0))
+
+
+def test_a_fit_that_is_worse_than_coins_says_so():
+    def broken(bits: int) -> BernoulliEnergy:
+        return BernoulliEnergy(torch.full((bits,), -20.0))
+
+    with pytest.warns(RuntimeWarning, match=r"training rows have a mean .* less than fair coins give them \(-2.773\)"):
+        DensityEstimator(broken, "pl", steps=2, learning_rate=1e-6, random_state=0).fit(table())
+
 
 def table(n: int = 300) -> np.ndarray:
     rng = np.random.default_rng(0)
@@ -157,7 +188,7 @@ def test_without_scikit_learn_it_still_fits_and_refuses(tmp_path):
         assert model.set_params(steps=2).fit(rows).score_samples(rows).shape == (30,)
         assert "expected 3 features, got 2" in message(lambda: model.score(rows[:, :2]))
         assert "N >= 2" in message(lambda: model.fit(rows[:1]))
-        assert "N >= 2" in message(lambda: model.fit([[0.0, float("nan")], [1, 1]]))
+        assert "N >= 2" in message(lambda: model.fit([[0.0, float("inf")], [1, 0]]))
         assert "nonsense: expected one of" in message(lambda: model.set_params(nonsense=1))
 
     assert forked.run(program, tmp_path) == (0, "", "")

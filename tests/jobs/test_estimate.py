@@ -60,7 +60,7 @@ def quick(monkeypatch):
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data=str(table), out=out, **SMALL))
-    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json"}
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json", "samples.csv"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
     assert result["lower"] == result["upper"] == result["test_log_likelihood"]

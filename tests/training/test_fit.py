@@ -290,7 +290,7 @@ def test_what_cannot_be_trained_is_refused():
     with pytest.raises(InputError, match=r"loss: expected .* to a scalar, got shape \(5,\)"):
         fit(IsingEnergy(2).to(DEVICE), lambda e, x: e(x), [torch.ones(5, 2)], FitConfig(steps=1))
     fit(IsingEnergy(2).to(DEVICE), lambda e, x: e(x)[:1], [torch.ones(5, 2)], FitConfig(steps=1))  # one number is one
-    with pytest.raises(InputError, match="x: expected single or double precision, got dtype torch"):
+    with pytest.raises(InputError, match="energy: expected IsingEnergy to give single or double precision, got torch"):
         fit(IsingEnergy(2).to(DEVICE, torch.bfloat16), pseudo_likelihood, [torch.ones(5, 2)], FitConfig(steps=1))
     with pytest.raises(InputError, match=r"x: expected states that MLPEnergy takes, got shape \(2, 3\)"):
         fit(MLPEnergy(2).to(DEVICE), pseudo_likelihood, [torch.ones(5, 3)], FitConfig(steps=1))

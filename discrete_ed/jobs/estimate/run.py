@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import sys
 import time
@@ -57,7 +58,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
         energy = ensemble.energy
         trained = time.monotonic()
         generator = torch.Generator(device).manual_seed(resolved.seed)
-        samples = _sample(energy, train, resolved, generator, folder)
+        names = data.names if data.toy is None and data.shape is None else ()
+        samples = _sample(energy, train, names, resolved, generator, folder)
         sampled = time.monotonic()
         scores = score_density(
             energy,
@@ -72,6 +74,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
         )
         result = {
             "data": data.name,
+            "columns": list(names) or None,
             "seed": resolved.seed,
             "loss": resolved.loss,
             "energy": resolved.energy,
@@ -184,9 +187,14 @@ def fit_member(
 
 
 def _sample(
-    energy: Energy, train: Tensor, config: ResolvedEstimateConfig, generator: torch.Generator, folder: RunFolder
+    energy: Energy,
+    train: Tensor,
+    names: tuple[str, ...],
+    config: ResolvedEstimateConfig,
+    generator: torch.Generator,
+    folder: RunFolder,
 ) -> DensitySamples:
-    """Sample the density, with a progress bar, and write `samples.npy`."""
+    """Sample the density, with a progress bar; write `samples.npy` and, of a table with these names, `samples.csv`."""
 
     def sample() -> dict[str, Any]:
         with counted_progress("sample", "step") as callback:
@@ -202,7 +210,19 @@ def _sample(
         return dict(vars(samples))
 
     samples = DensitySamples(**folder.cached("sample", sample, {"noise": generator}))
+    if names:
+        folder.write("samples.csv", states_as_csv(samples.states, names))
     buffer = io.BytesIO()
     np.save(buffer, samples.states.to(torch.uint8).cpu().numpy())
     folder.write("samples.npy", buffer.getvalue())
     return DensitySamples(samples.states.to(train.device), samples.effective_starts)
+
+
+def states_as_csv(states: Tensor, names: tuple[str, ...]) -> bytes:
+    """States `(N, D)` as CSV with the names of the columns."""
+    head = io.StringIO()
+    csv.writer(head, lineterminator="\n").writerow(names)
+    cells = np.full((len(states), 2 * len(names)), ord(","), np.uint8)
+    cells[:, 0::2] = states.to(torch.uint8).cpu().numpy() + ord("0")
+    cells[:, -1] = ord("\n")
+    return head.getvalue().encode() + cells.tobytes()

@@ -1,0 +1,68 @@
+"""Batches of a table with missing cells, which chains of the model that is being trained fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies import Clamped, Energy
+from discrete_ed.energies.probe import evaluating
+from discrete_ed.errors import InputError
+from discrete_ed.samplers import local_for, sample, suitable_kernel
+from discrete_ed.training import shuffled_batches
+
+CHAIN_STEPS = 10
+"""steps that the chains of the missing cells of a row make each time the row is in a batch"""
+
+
+def filled(table: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """A table `(N, D)` in which missing cells (NaN) are replaced by random bits with the frequency of their column.
+
+    Raises:
+        InputError: a column without any cell.
+
+    >>> filled(torch.tensor([[1.0, 0.0], [1.0, torch.nan]]))
+    tensor([[1., 0.],
+            [1., 0.]])
+    """
+    missing = table.isnan()
+    empty = int(missing.all(0).sum())
+    if empty:
+        raise InputError(f"X: expected columns with at least one cell, got {empty} in which all are missing")
+    rates = table.nanmean(0)
+    coins = torch.rand(table.shape, generator=generator, device=table.device)
+    return torch.where(missing, (coins < rates).to(table.dtype), table)
+
+
+def completed_batches(
+    energy: Energy, table: Tensor, size: int, *, steps: int = CHAIN_STEPS, generator: torch.Generator | None = None
+) -> Iterator[Tensor]:
+    """Endless batches `(B, D)` of a table `(N, D)` whose missing cells (NaN) are sampled from the model as it is.
+
+    Each row has a chain over its missing cells given the others, `p(x_missing | x_known)`, which makes some steps
+    whenever the row is in a batch. Fitting to these batches is the stochastic form of the EM algorithm; its result is
+    right if which cells are missing doesn't depend on their values, given the known cells.
+
+    Args:
+        energy: the energy that is trained with these batches.
+        table: zeros, ones and NaN.
+        size: rows in a batch.
+        steps: steps of the chains of a batch.
+        generator: the source of randomness.
+
+    Source: Celeux and Diebolt 1985, Computational Statistics Quarterly 2, 73–82.
+    """
+    known = ~table.isnan()
+    current = filled(table, generator=generator)
+    for rows in shuffled_batches(torch.arange(len(table), dtype=torch.float64).unsqueeze(1), size, generator=generator):
+        places = rows.squeeze(1).long().to(table.device)
+        gaps = ~known[places].all(1)
+        some = places[gaps]
+        if len(some):
+            clamped = Clamped(energy, known[some])
+            kernel = suitable_kernel(clamped, purpose="learned")
+            with evaluating(clamped, table.device):
+                current[some] = sample(kernel, local_for(kernel, clamped), current[some], steps, generator=generator)
+        yield current[places].float()

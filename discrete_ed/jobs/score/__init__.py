@@ -1,0 +1,1 @@
+"""Score new rows under a fitted density."""

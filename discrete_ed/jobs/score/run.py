@@ -1,0 +1,121 @@
+"""The job that scores new rows under a fitted density."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from discrete_ed.data import Table, read_table
+from discrete_ed.density.conditional import log_sites
+from discrete_ed.energies.saving import load_energy
+from discrete_ed.errors import InputError
+from discrete_ed.jobs.score.config import ScoreConfig
+from discrete_ed.jobs.text import as_text
+from discrete_ed.likelihood import Bracket, LogLikelihood, LogPartition, log_likelihood
+from discrete_ed.runtime.files import write_atomically
+
+LEAST_PROBABLE = 5
+"""number of rows that the terminal lists"""
+HEADER = ("row", "log_likelihood", "least_expected_column", "its_log_probability")
+
+
+@dataclass(frozen=True)
+class _FittedRun:
+    columns: tuple[str, ...]
+    log_partition: LogPartition
+    test_log_likelihood: float
+
+
+def run(config: ScoreConfig) -> dict[str, Any]:
+    """Score the rows and write the CSV file; returns what is printed.
+
+    Raises:
+        InputError: the run isn't finished or wasn't on a table, the table has other columns, or the file exists.
+    """
+    fitted = read_run(config.run)
+    table = read_table(config.table)
+    path = config.out or config.table.with_name(f"{config.table.stem}.scores.csv")
+    if path.exists():
+        raise InputError(f"out: expected a new file, got {path}, which exists")
+    energy = load_energy(config.run / "checkpoint").double()
+    x = torch.from_numpy(table.values[:, _order(table, config.table, fitted.columns)]).double()
+    found, sites = log_likelihood(energy, x, fitted.log_partition), log_sites(energy, x)
+    try:
+        write_atomically(path, _as_csv(found, sites, fitted.columns))
+    except OSError as error:
+        raise InputError(f"out: expected a file that can be written, got {path}: {error.strerror or error}") from None
+    result = {
+        "rows": len(x),
+        "log_likelihood": found.mean,
+        "error": found.error,
+        "lower": found.lower,
+        "upper": found.upper,
+        "exact": found.exact,
+        "test_log_likelihood": fitted.test_log_likelihood,
+    }
+    certainty = "exact" if found.exact else f"between {found.lower:.3f} and {found.upper:.3f}"
+    print(
+        f"{len(x)} rows have a mean log-likelihood of {found.mean:.3f} ± {found.error:.3f} nats ({certainty}); the "
+        f"test rows of the run have {fitted.test_log_likelihood:.3f}.\n\nThe least probable rows:\n"
+    )
+    lines = list(csv.reader(io.StringIO(_as_csv(found, sites, fitted.columns).decode())))
+    order = found.values.argsort()[:LEAST_PROBABLE].tolist()
+    print(as_text([list(HEADER), *(lines[1 + k] for k in order)]))
+    print(f"\nwritten to {path}")
+    return result
+
+
+def read_run(folder: Path) -> _FittedRun:
+    """What a finished run of the job estimate says about its columns and its log Z.
+
+    Raises:
+        InputError: there is no such run, or it was on data that are no table.
+    """
+    path = folder / "result.json"
+    try:
+        result = json.loads(path.read_bytes())
+        log_z = result["log_z"]
+        ends = [float(log_z[name]) for name in ("forward", "reverse", "forward_error", "reverse_error")]
+        test = float(result["test_log_likelihood"])
+        exact = bool(result["exact"])
+        columns = result.get("columns")
+    except OSError:
+        raise InputError(f"{folder}: expected the run folder of a finished job estimate, got no result.json") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(f"{path}: expected the result of the job estimate, got something else") from None
+    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+        raise InputError(f"{path}: expected a run on a table, whose columns have names, got none")
+    return _FittedRun(tuple(columns), LogPartition(Bracket(*ends), exact=exact), test)
+
+
+def _order(table: Table, path: Path, columns: tuple[str, ...]) -> list[int]:
+    """The position in the table of each column of the run: by name, or by position if the table has no names."""
+    if set(table.names) == set(columns):
+        return [table.names.index(name) for name in columns]
+    unnamed = table.names == tuple(f"x{k}" for k in range(1, len(table.names) + 1))
+    if unnamed and len(table.names) == len(columns):
+        print(f"note: {path} names no columns, so they are taken in the order of the run", file=sys.stderr)
+        return list(range(len(columns)))
+    missing = [name for name in columns if name not in table.names]
+    more = [name for name in table.names if name not in columns]
+    got = f"no {missing[0]!r}" if missing else f"{more[0]!r} as well"
+    raise InputError(f"{path}: expected the {len(columns)} columns of the run, got {len(table.names)}: {got}")
+
+
+def _as_csv(found: LogLikelihood, sites: Tensor, columns: tuple[str, ...]) -> bytes:
+    """A line for each row of the table, in its order."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(HEADER)
+    least, place = sites.min(1)
+    numbers = zip(found.values.tolist(), place.tolist(), least.tolist(), strict=True)
+    lines.writerows((k, f"{value:.6f}", columns[i], f"{log_p:.6f}") for k, (value, i, log_p) in enumerate(numbers, 1))
+    return text.getvalue().encode()
