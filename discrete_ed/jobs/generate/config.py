@@ -54,7 +54,9 @@ class GenerateConfig(CheckpointedConfig):
     root: Annotated[Path, When(data=GRAPH_DATA_FROM_FILES)] = Path("datasets")
     """folder that holds the files of the data set: Citeseer in the layout of PyG's Planetoid (it is downloaded into the
     folder if it is missing), planar/planar.train.g6 and the like, or TU data sets in the layout of PyG's TUDataset"""
-    graphs: Annotated[int | None, When("with --data planar-64 or another data set that a recipe makes", recipe=True)] = None
+    graphs: Annotated[
+        int | None, When("with --data planar-64 or another data set that a recipe makes", recipe=True)
+    ] = None
     """number of graphs that the recipe makes, a fifth of them for test; by default 200"""
     test: Annotated[Path | None, When("with --data of your own graphs", own=True)] = None
     """graph file or folder of your own test graphs; all graphs of --data are then trained on. By default a random fifth
