@@ -73,8 +73,9 @@ def _figures(
 
     images = {}
     if places is not None:
-        curve = figures.score_curve(places, list(evaluations.values()))
-        images["curve"] = page_figure("Scores over the numbers in the names, such as training steps", curve, CURVE)
+        x = "training step" if sources.facts["snapshots"] else "number in the name"
+        curve = figures.score_curve(places, list(evaluations.values()), x)
+        images["curve"] = page_figure(f"Scores over the {x}", curve, CURVE)
     for label, graphs in tqdm(_shown(generated, places).items(), desc="plot", leave=False):
         suffix = f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}" if len(generated) > 1 else ""
         gallery = graph_figures.gallery(sources.reference, graphs, left="reference graphs", right=label)
