@@ -54,7 +54,7 @@ class PastRun:
         if not self.file(part).is_file():
             raise InputError(
                 f"{self.path}: expected the graphs of the run's split in {part}.g6, got no such file, as in runs of "
-                "versions before 0.3"
+                "earlier versions"
             )
         return read_graphs(self.file(part))
 
