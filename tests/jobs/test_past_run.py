@@ -133,7 +133,10 @@ def test_mistakes_of_sampling_a_run_get_one_line(run, tmp_path, monkeypatch, cap
     ("change", "message"),
     [
         (lambda path: (path / "train.g6").unlink(), r"split in train\.g6, got no such file"),
-        (lambda path: (path / "config.json").write_text('{"job": "recover"}'), "expected a run of generate"),
+        (
+            lambda path: (path / "config.json").write_text('{"job": "recover"}'),
+            "expected a run of generate, .*; its energy is in .*checkpoint",
+        ),
         (lambda path: (path / "config.json").write_text('{"job": "generate", "cold": "x"}'), "cold: expected float"),
         (lambda path: (path / "config.json").write_text("{"), "got no JSON"),
         (lambda path: shutil.rmtree(path / "checkpoint"), "expected a saved energy"),
@@ -197,6 +200,14 @@ def test_without_snapshots_the_runs_own_samples_are_scored(run, tmp_path):
     assert {name: result[name] for name in found} == found
 
 
+def test_a_run_among_generated_graphs_stands_for_its_samples_and_nowhere_for_all_its_files(run, capsys, tmp_path):
+    found = [evaluate.run(EvaluateConfig(files=(run / "test.g6", path))) for path in (run, run / "samples.g6")]
+    assert found[0] == found[1]
+    assert found[0]["generated_graphs"] == 12
+    for arguments in (["--data", run], ["--data", run / "train.g6", "--test", run]):
+        assert "got the run folder" in refused(capsys, "generate", *arguments, "--out", tmp_path / "run")
+
+
 def test_figures_and_tables_lie_beside_a_page(run, tmp_path, monkeypatch):
     monkeypatch.setattr(style, "as_svg", lambda _: "<svg/>")
     kept = []
@@ -238,6 +249,11 @@ def test_a_data_set_by_name_is_judged_by_its_split_and_by_trivial_generators(tmp
         (["--data", "tree-6", "--root", "elsewhere"], "root: expected only with --data ego"),
         (["--data", "lobster", "--split-seed", "1"], "split_seed: expected only with --data whose split is random"),
         (["RUN/test.g6", "RUN/samples.g6", "--samples", "3"], "samples: expected only with a run of generate"),
+        (["RUN/test.g6", "RUN/samples.g6", "--device", "cuda"], "device: expected only with a run of generate"),
+        (
+            ["RUN/test.g6", "RUN/samples.g6", "--train", "RUN"],
+            "train: expected a file or folder of graphs, got the run",
+        ),
     ],
 )
 def test_mistakes_of_evaluating_runs_and_data_sets_get_one_line(run, capsys, arguments, message):

@@ -43,7 +43,7 @@ class EvaluateConfig(ResumableConfig):
     reference: Path | None = None
     """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml), a folder of them, or a run of generate"""
     generated: tuple[Path, ...] = ()
-    """generated graphs: a graph file or folder for each generator"""
+    """generated graphs: a graph file, a folder or a run of generate for each generator"""
     data: str | None = None
     """data set of generate whose test and training graphs are used, such as planar-64 (not a file)"""
     root: Annotated[Path, When(data=GRAPH_DATA_FROM_FILES)] = Path("datasets")
@@ -56,6 +56,8 @@ class EvaluateConfig(ResumableConfig):
     """number of graphs that the recipe makes; by default 200"""
     samples: Annotated[int | None, When("with a run of generate that kept snapshots", snapshots=True)] = None
     """number of graphs that are sampled from each snapshot; by default as many as the run generated"""
+    device: Annotated[str, When("with a run of generate that kept snapshots", snapshots=True)] = "cpu"
+    """where snapshots are sampled: cpu, cuda, or cuda:1"""
     train: Annotated[Path | None, When("with a file of reference graphs", split=False)] = None
     """graphs that the generators were trained on, a graph file or folder; they are needed for the score of training
     graphs (the floor) and for novelty"""

@@ -21,9 +21,9 @@ from discrete_ed.graphs.io import graph_files, read_graphs
 from discrete_ed.graphs.power import flip_pairs
 from discrete_ed.graphs.yardsticks import erdos_renyi_like
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
-from discrete_ed.jobs.generate.past_run import PastRun
+from discrete_ed.jobs.generate.past_run import PastRun, refuse_run
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.runtime.distributed import rank_seed
+from discrete_ed.runtime.distributed import pick_device, rank_seed
 
 FLIPPED = 0.02
 """share of the pairs of nodes that a trivial generator flips in training graphs"""
@@ -67,8 +67,10 @@ def find_sources(config: EvaluateConfig) -> Sources:
             "of generate, or --data), or --resume with the folder of a run, got "
             f"{f'only {listed(named)}' if named else 'none'}"
         )
+    refuse_run(config.train, "train")
     train = None if config.train is None else read_graphs(config.train)
-    inputs = [file for path in (reference, *generated, *filter(None, [config.train])) for file in graph_files(path)]
+    inputs = [file for path in (reference, *filter(None, [config.train])) for file in graph_files(path)]
+    inputs += _files(generated)
     tested, read = read_graphs(reference), _read(generated)
     return Sources(config, reference.name, tested, train, lambda _: read, inputs, _facts(split=False))
 
@@ -78,10 +80,20 @@ def _facts(**known: bool) -> dict[str, Any]:
 
 
 def _read(files: tuple[Path, ...]) -> dict[str, Graphs]:
-    """The graphs of each file or folder by its name, or by its whole path if two names are the same."""
+    """The graphs of each file or folder by its name, or by its whole path if two names are the same; of a run of
+    `generate`, those that it generated."""
     names = [path.name for path in files]
     labels = names if len(set(names)) == len(names) else [str(path) for path in files]
-    return dict(zip(labels, map(read_graphs, files), strict=True))
+    return {label: read_graphs(_samples(path)) for label, path in zip(labels, files, strict=True)}
+
+
+def _files(generated: tuple[Path, ...]) -> list[Path]:
+    return [file for path in generated for file in graph_files(_samples(path))]
+
+
+def _samples(path: Path) -> Path:
+    """The file with what a run generated, or the path itself if it isn't the folder of a run."""
+    return PastRun.open(path, "generated").file("samples") if PastRun.is_at(path) else path
 
 
 def _of_data_set(config: EvaluateConfig, generated: tuple[Path, ...]) -> Sources:
@@ -94,7 +106,7 @@ def _of_data_set(config: EvaluateConfig, generated: tuple[Path, ...]) -> Sources
         found: Callable[[RunFolder | None], dict[str, Graphs]] = lambda _: read  # noqa: E731
     else:
         found = lambda _: trivial_generators(data.train, config.seed)  # noqa: E731
-    inputs = [*data.files, *(file for path in generated for file in graph_files(path))]
+    inputs = [*data.files, *_files(generated)]
     facts = _facts(random_split=data.random_split, recipe=data.origin == "recipe")
     config = replace(config, valid=config.valid or data.valid)
     return Sources(config, data.name, data.test, data.train, found, inputs, facts)
@@ -118,7 +130,7 @@ def _of_run(config: EvaluateConfig, run: PastRun, generated: tuple[Path, ...]) -
         found: Callable[[RunFolder | None], dict[str, Graphs]] = partial(_sampled, run, snapshots, config)
     else:
         files = generated or (run.file("samples"),)
-        inputs += [file for path in files for file in graph_files(path)]
+        inputs += _files(files)
         read = _read(files)
         found = lambda _: read  # noqa: E731
     config = replace(config, valid=config.valid or run.config.valid)
@@ -133,7 +145,7 @@ def _sampled(
     run: PastRun, snapshots: dict[int, Path], config: EvaluateConfig, folder: RunFolder | None
 ) -> dict[str, Graphs]:
     """Graphs of each snapshot by the same random numbers, so that two differ by what was learned between them."""
-    device = torch.device("cpu")
+    device = pick_device(config.device)
 
     def states(energy: Path) -> dict[str, Tensor]:
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))

@@ -47,7 +47,12 @@ class PastRun:
         Raises:
             InputError: it is not the folder of a run of `generate`; the message names the option that named it.
         """
-        return cls(path, read_config(GenerateConfig, path, "generate", option))
+        try:
+            return cls(path, read_config(GenerateConfig, path, "generate", option))
+        except InputError as error:
+            energies = [path / name for name in (CHECKPOINT, "model") if (path / name / MANIFEST).exists()]
+            hint = f"; its energy is in {energies[0]}" if energies else ""
+            raise InputError(f"{error}{hint}") from None
 
     def graphs(self, part: str) -> list[nx.Graph]:
         """The graphs of one part of the split, `train` or `test`."""
@@ -114,3 +119,12 @@ class PastRun:
                 checkpoints=checkpoints,
             )
         return generated, training
+
+
+def refuse_run(path: Path | None, option: str) -> None:
+    """Refuse a run folder where graphs are expected: all its files together would be read as one set of graphs."""
+    if path is not None and PastRun.is_at(path):
+        raise InputError(
+            f"{option}: expected a file or folder of graphs, got the run folder {path}; name one of its files, such as "
+            f"{path / 'train.g6'}"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -21,7 +22,7 @@ from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.generate.past_run import CHECKPOINT, SNAPSHOTS
+from discrete_ed.jobs.generate.past_run import CHECKPOINT, SNAPSHOTS, refuse_run
 from discrete_ed.jobs.generate.report import write_report
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, phase_progress, training_progress
@@ -46,6 +47,8 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     started = time.monotonic()
     config = resumed(config, JOB)
     device = pick_device(config.device)
+    refuse_run(Path(config.data), "data")
+    refuse_run(config.test, "test")
     data = load_graph_data(
         config.data, config.root, split_seed=config.split_seed, graphs=config.graphs, test=config.test
     )
