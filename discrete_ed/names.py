@@ -32,7 +32,7 @@ LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 NetworkName = Literal["mlp", "residual", "conv"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
-PropertyName = Literal["connected", "planar", "tree", "bipartite"]
+PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]
 ProtocolName = Literal["edp", "gran", "psd"]
 StartName = Literal["density", "half"]
 
@@ -45,6 +45,19 @@ PERTURBATIONS_IN_WORDS: Final[dict[PerturbationName, str]] = {
 """What each perturbation does to a graph; the help text of the job `generate` says it."""
 SAMPLED_PERTURBATIONS: Final[tuple[PerturbationName, ...]] = ("bernoulli", "informed")
 """The perturbations whose negatives are sampled. The others enumerate theirs, without M, w and a noise level."""
+
+GRAPH_DATA_FROM_FILES: Final = (
+    "ego",
+    "ego-all",
+    "ego-small",
+    "ego-small-polygraph",
+    "enzymes",
+    "planar",
+    "proteins",
+    "sbm",
+    "tree",
+)
+"""The data sets of graphs that are read from files below `--root`."""
 
 ENUMERABLE_BITS: Final = 20
 """The largest number of bits for which sums over all states (log Z, the law, its moments) are made by enumeration."""

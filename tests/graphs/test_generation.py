@@ -146,3 +146,20 @@ def test_the_loss_is_energy_discrepancy_and_blocks_ignore_negatives_and_w(energy
 @pytest.mark.parametrize(("graphs", "steps"), [(1, 6), (333, 1998), (334, 2000), (10**6, 2000)])
 def test_more_graphs_get_more_training_steps_up_to_a_limit(graphs, steps):
     assert training_steps(graphs) == steps
+
+
+@pytest.mark.parametrize("start", ["density", "half"])
+def test_initial_graphs_of_other_sizes_are_as_dense_as_the_training_graphs_nearest_in_size(energy, start):
+    states = graphs_to_states([*GRAPHS, nx.empty_graph(4)])  # one graph of four nodes has density 2/3, the other 0
+    settings = {"start": start, "nodes": [3, 6, 5], "generator": seeded()}
+    found = generation.states_to_graphs(initial_graphs(energy, states, 1200, **settings))
+    assert list(map(len, found)) == [3, 6, 5] * 400
+    densities = {n: sum(nx.density(graph) for graph in found if len(graph) == n) / 400 for n in (3, 6, 5)}
+    nearest = {3: (1 + 2 / 3 + 0) / 3, 6: 1.0, 5: (1 + 2 / 3 + 0) / 3}
+    assert densities == pytest.approx(nearest if start == "density" else dict.fromkeys(nearest, 0.5), abs=0.06)
+
+
+@pytest.mark.parametrize("nodes", [[], [0], [7], [3, -1]])
+def test_impossible_numbers_of_nodes_are_refused(energy, nodes):
+    with pytest.raises(InputError, match="nodes: expected numbers from 1 to 6, which the energy allows"):
+        initial_graphs(energy, STATES, 4, nodes=nodes)

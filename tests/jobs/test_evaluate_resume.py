@@ -64,7 +64,7 @@ def files(tmp_path, monkeypatch):
 
 def prepare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(report, "render", lambda config, *_: str(config.protocol))  # plotting takes seconds
+    monkeypatch.setattr(report, "render", lambda sources, *_: (sources.config.protocol, {}))  # plotting takes seconds
     write_graphs("reference.g6", [nx.cycle_graph(n) for n in range(3, 11)])
     write_graphs("mine.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])
     write_graphs("theirs.g6", [nx.path_graph(n) for n in range(3, 8)])
@@ -172,8 +172,8 @@ def test_input_that_was_changed_is_refused(monkeypatch, change, named):
 
 
 NEITHER = (
-    "error: reference, generated: expected at least one file of generated graphs beside one of test graphs, or "
-    "--resume with the folder of a run, got "
+    "error: reference, generated: expected at least one file of generated graphs beside one of test graphs (or a "
+    "run of generate, or --data), or --resume with the folder of a run, got "
 )
 
 

@@ -10,7 +10,15 @@ import pytest
 import torch
 from small_runs import TINY, refused
 
-from discrete_ed import GraphEnergy, load_energy, load_graph_data, read_graphs, write_graphs
+from discrete_ed import (
+    GraphEnergy,
+    InputError,
+    graphs_to_states,
+    load_energy,
+    load_graph_data,
+    read_graphs,
+    write_graphs,
+)
 from discrete_ed.graphs import generation
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
@@ -26,6 +34,8 @@ def test_a_run_leaves_everything_behind(small_run):
         "metrics.jsonl",
         "checkpoint",
         "samples.g6",
+        "train.g6",
+        "test.g6",
         "gallery.png",
         "statistics.png",
         "curves.png",
@@ -183,7 +193,7 @@ def test_options_of_noise_are_refused_with_blocks(perturbation, option, tmp_path
 
 def test_a_folder_of_citeseer_is_refused_with_another_data_set(tmp_path, capsys):
     message = refused(capsys, "generate", "--root", tmp_path, "--out", tmp_path / "run")
-    assert "root: expected only with --data ego-small or ego-all" in message
+    assert "root: expected only with --data ego or ego-all or ego-small" in message
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -216,3 +226,57 @@ def test_the_page_begins_with_the_verdict_and_its_yardsticks(small_run):
         f"{result['novel']:.0%} novel; "
     )
     assert verdict in (folder / "report.html").read_text()
+
+
+def saved_bytes(energy: GraphEnergy, x: torch.Tensor) -> int:
+    """Bytes of the tensors that one evaluation keeps for its gradient, without the weights."""
+    storages, weights = {}, {p.untyped_storage().data_ptr() for p in energy.parameters()}
+
+    def pack(tensor):
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        energy(x)
+    return sum(storage.nbytes() for place, storage in storages.items() if place not in weights)
+
+
+@pytest.mark.parametrize("of_states", [False, True])
+@pytest.mark.parametrize(("nodes", "width", "layers"), [(20, 64, 4), (64, 16, 2), (120, 8, 1)])
+def test_the_estimate_of_memory_covers_what_a_gradient_keeps_and_is_not_far_above(nodes, width, layers, of_states):
+    energy = GraphEnergy(nodes, width=width, layers=layers)
+    x = graphs_to_states([nx.gnm_random_graph(nodes, 3 * nodes, seed=k) for k in range(4)]).float()
+    kept = saved_bytes(energy, x.requires_grad_(of_states)) / 4
+    estimate = energy.memory(torch.tensor(nodes), with_gradient_of_states=of_states).item()
+    assert kept < estimate < 6 * kept
+
+
+@pytest.mark.parametrize("option", [{"batch": 64}, {"chains": 1024, "samples": 1024, "batch": 1}])
+def test_what_does_not_fit_into_memory_is_refused_with_its_size_and_the_way_on(option):
+    energy, graphs = GraphEnergy(361), 80 * [nx.empty_graph(361)]
+    config = GenerateConfig(**option)
+    with pytest.raises(
+        InputError, match=r"expected what fits into 1\.0 GB .* of up to 361 nodes a training .*--chains"
+    ):
+        generate.check_memory(energy, graphs, config, 10**9)
+    assert "GB of memory" in generate.check_memory(energy, graphs, config, None)
+    assert generate.check_memory(energy, graphs[:2], GenerateConfig(samples=3), 10**12) == ""
+    blocks = GenerateConfig(**option, perturbation="node-block")
+    assert "GB of memory" in generate.check_memory(energy, graphs, blocks, 10**12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "tree-8", "--test", "mine.g6"], "test: expected only with training graphs of your own"),
+        (["--data", "lobster", "--graphs", "9"], "graphs: expected only with data made by a recipe"),
+        (["--data", "mine.g6", "--test", "mine.g6", "--split-seed", "3"], "split_seed: expected only with data whose"),
+        (["--data", "mine.g6", "--snapshots", "-1"], "snapshots: expected at least 0, got -1"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:test. the test graphs")
+def test_options_of_data_that_do_not_apply_are_refused(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    write_graphs("mine.g6", [nx.path_graph(n) for n in range(2, 9)])
+    monkeypatch.setattr(generate, "train", lambda *_: pytest.fail("trained"))
+    assert message in refused(capsys, "generate", *arguments, "--out", "run")

@@ -320,3 +320,30 @@ def test_parameters_that_need_no_gradient_stay():
     before = energy.net[0].weight.clone()
     fit(energy, lambda energy, x: energy(x).square().mean(), itertools.repeat(torch.ones(1, 2)), FitConfig(steps=3))
     assert torch.equal(energy.net[0].weight, before)
+
+
+def test_snapshots_are_the_averaged_weights_and_the_last_is_the_result():
+    kept = {}
+    energy, records = train(
+        FitConfig(steps=4, learning_rate=0.05),
+        snapshot=lambda step, averaged: kept.update({step: averaged.couplings.detach().clone()}),
+    )
+    assert list(kept) == [1, 2, 3, 4]
+    assert torch.equal(kept[4], energy.couplings)
+    assert not any(torch.equal(kept[step], kept[step + 1]) for step in (1, 2, 3))
+    assert len(records) == 4
+
+
+def test_a_snapshot_is_what_a_training_that_stops_there_ends_with():
+    kept = []
+
+    def loss(energy, x):
+        return pseudo_likelihood(energy, x)
+
+    data = aligned_spins(400)
+    energy, stopped = IsingEnergy(2).to(DEVICE), IsingEnergy(2).to(DEVICE)
+    fit(energy, loss, [data] * 4, FitConfig(steps=4), snapshot=lambda _, averaged: kept.append(averaged.couplings + 0))
+    for record in fit_steps(stopped, loss, [data] * 4, FitConfig(steps=4)):
+        if record["step"] == 2:
+            break
+    assert torch.equal(kept[1], stopped.couplings)
