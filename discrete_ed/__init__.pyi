@@ -53,7 +53,16 @@ from .ising import (
     goodness_of_fit,
     recover_couplings,
 )
-from .lattices import SampledStates, lattice, sample_ising
+from .lattices import (
+    Lattice,
+    SampledStates,
+    diluted,
+    gaussian_couplings,
+    lattice,
+    plus_minus_couplings,
+    random_fields,
+    sample_ising,
+)
 from .likelihood import (
     Bracket,
     LogLikelihood,
@@ -159,6 +168,7 @@ __all__ = [
     "InputError",
     "IsingEnergy",
     "Kernel",
+    "Lattice",
     "LocalEvaluation",
     "LogLikelihood",
     "LogPartition",
@@ -196,6 +206,7 @@ __all__ = [
     "density_energy",
     "density_loss",
     "diagnose",
+    "diluted",
     "energy_discrepancy",
     "enumerate_states",
     "ess_bulk",
@@ -209,6 +220,7 @@ __all__ = [
     "from_adjacency",
     "from_dense",
     "from_pyg",
+    "gaussian_couplings",
     "goodness_of_fit",
     "graph_loss",
     "graph_mmd",
@@ -232,7 +244,9 @@ __all__ = [
     "log_z",
     "moments",
     "perfect_sample",
+    "plus_minus_couplings",
     "pseudo_likelihood",
+    "random_fields",
     "ratio_matching",
     "rbm_log_z",
     "rbm_marginals",

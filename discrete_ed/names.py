@@ -28,6 +28,7 @@ KernelName = Literal[
     "block-gibbs",
     "swendsen-wang",
 ]
+LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "honeycomb", "kagome", "bcc", "fcc"]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 NetworkName = Literal["mlp", "residual", "conv"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]

@@ -106,11 +106,11 @@ def find_bonds(local: LocalEvaluation) -> Bonds:
     energy = of_kind(local.energy, IsingEnergy)
     if energy is None:
         raise InputError(f"local: clusters expected an IsingEnergy, got {type(local.energy).__name__}")
-    couplings, fields = energy.couplings.detach().triu(1), energy.fields.detach()
-    i, j = couplings.nonzero(as_tuple=True)
+    i, j, couplings = energy.coupled_pairs()
+    fields = energy.fields.detach()
     (k,) = fields.nonzero(as_tuple=True)
     ghost = torch.full_like(k, len(fields))
-    return Bonds(torch.cat([i, k]), torch.cat([j, ghost]), torch.cat([couplings[i, j], fields[k]]))
+    return Bonds(torch.cat([i, k]), torch.cat([j, ghost]), torch.cat([couplings, fields[k]]))
 
 
 def frustrated_bond(bonds: Bonds, bits: int) -> tuple[int, int] | None:

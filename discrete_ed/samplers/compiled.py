@@ -47,6 +47,15 @@ class Interactions(NamedTuple):
     fields: Array
     """`β h`, `(D,)`."""
 
+    @classmethod
+    def of(cls, energy: IsingEnergy, beta: float = 1.0) -> Interactions:
+        """Those of an energy, dense or sparse."""
+        return cls(energy.to_scipy(), energy.fields.detach().double().numpy()).at_beta(beta)
+
+    def at_beta(self, beta: float) -> Interactions:
+        """The same at `beta` times the inverse temperature."""
+        return self if beta == 1 else Interactions(self.couplings * beta, self.fields * beta)
+
     def local_fields(self, s: Array) -> Array:
         """`β (h_i + Σ_j J_ij s_j)` of spins `(B, D)`."""
         return np.ascontiguousarray((self.couplings @ s.T).T + self.fields)
@@ -80,8 +89,7 @@ def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | Non
         return None
     if type(kernel) not in (Gibbs, GibbsSweep, GibbsWithGradients, SwendsenWang) or loops() is None:
         return None
-    couplings, fields = (local.beta * part.detach().double().numpy() for part in (energy.couplings, energy.fields))
-    model = Interactions(csr_array(couplings), fields)
+    model = Interactions.of(energy, local.beta)
     steepest = (abs(model.fields) + abs(model.couplings).sum(1)).max()
     if not steepest < (STEEPEST if isinstance(kernel, GibbsWithGradients) else np.inf):
         return None
@@ -134,13 +142,13 @@ def couple_from_the_past(
 ) -> tuple[Tensor, int] | None:
     """Perfect samples `(count, D)` of a ferromagnet, and the number of chain pairs that had not met; None if there is
     no loop for the model."""
-    couplings, fields = (part.detach().double() for part in (energy.couplings, energy.fields))
-    if couplings.device.type != "cpu" or loops() is None:
+    if energy.fields.device.type != "cpu" or loops() is None:
         return None
-    model = Interactions(csr_array(couplings.numpy()), fields.numpy())
+    model = Interactions.of(energy)
     degree = int(np.diff(model.couplings.indptr).max(initial=0))
     if degree > MOST_TABLED:
         return None
+    fields = model.fields
     tables = _thresholds_by_state(model, np.arange(len(fields)), degree)
     first = torch.randint(2**63 - 1, (), generator=generator).item()
     stretch = (most + 1) * len(fields) * int(loops().STEP)  # values of the counter reserved for each sample
