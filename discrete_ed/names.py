@@ -27,6 +27,9 @@ KernelName = Literal[
     "dmala",
     "block-gibbs",
     "swendsen-wang",
+    "wolff",
+    "metropolis",
+    "kawasaki",
 ]
 LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "honeycomb", "kagome", "bcc", "fcc"]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
