@@ -11,7 +11,7 @@ from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix, unit
 _ONE = np.uint64(1)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def clusters(
     x: Bits,
     first: Places,
@@ -32,7 +32,7 @@ def clusters(
     flipped a bit.
     """
     chains, bits = x.shape
-    root = np.empty(bits + 1, np.int32)
+    root = np.empty(bits + 1, np.uint32)  # unsigned, so that numba does not look for negative indices
     flips = np.empty(bits + 1, np.uint8)
     moved = np.zeros(chains, np.bool_)
     for b in range(chains):
@@ -40,12 +40,10 @@ def clusters(
         for _ in range(steps):
             for k in range(bits + 1):
                 root[k] = k
-            for e in range(len(first)):
-                i, j = first[e], second[e]
-                if y[i] ^ y[j] == unlike[e]:
-                    counter += STEP
-                    if mix(counter) < join[e]:
-                        _unite(root, i, j)
+            for e in range(np.uint64(len(first))):
+                counter += STEP
+                if (y[first[e]] ^ y[second[e]] == unlike[e]) & (mix(counter) < join[e]):
+                    _unite(root, first[e], second[e])
             for e in range(len(held)):
                 if y[held[e]] == up[e]:
                     counter += STEP
@@ -53,35 +51,41 @@ def clusters(
                         _unite(root, held[e], bits)
             flips[bits] = 0
             moved[b] = False
-            for k in range(bits - 1, -1, -1):  # downwards, so that a root is visited before the bits that point to it
-                root[k] = root[root[k]]
-                if root[k] == k:
+            changed = np.uint8(0)
+            for back in range(np.uint64(bits)):  # downwards, so that a root is visited before those that point to it
+                k = np.uint64(bits) - _ONE - back
+                parent = root[k]
+                if parent == k:
                     counter += STEP
                     flips[k] = mix(counter) & _ONE
                 else:
-                    flips[k] = flips[root[k]]
+                    flips[k] = flips[parent]
                 y[k] ^= flips[k]
-                moved[b] |= flips[k] == 1
+                changed |= flips[k]
+            moved[b] = changed == 1
     return moved, counter
 
 
 @njit(cache=True)
 def _unite(root: Places, i: int, j: int) -> None:
     """Join two trees; the larger of their roots stays one, so the ghost, which is the last, does."""
-    one, other = _find(root, i), _find(root, j)
+    one, other = _find(root, np.uint32(i)), _find(root, np.uint32(j))
     root[min(one, other)] = max(one, other)
 
 
 @njit(cache=True)
-def _find(root: Places, k: int) -> int:
+def _find(root: Places, k: np.uint32) -> np.uint32:
     """The root of the tree of bit `k`, with path halving, which makes later searches shorter."""
-    while root[k] != k:
-        root[k] = root[root[k]]
-        k = root[k]
+    parent = root[k]
+    while parent != k:
+        above = root[parent]
+        root[k] = above
+        k = above
+        parent = root[k]
     return k
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def wolff(
     x: Bits,
     start: Places,

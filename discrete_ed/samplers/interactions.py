@@ -54,6 +54,13 @@ class Interactions(NamedTuple):
         return not len(value) or bool((abs(value) == abs(value[0])).all())
 
     @property
+    def is_uniform(self) -> bool:
+        """Whether all spins have the same field and as many neighbours, by equal couplings."""
+        value, count = self.couplings.data, np.diff(self.couplings.indptr)
+        parts = (value, count, self.fields)
+        return all(bool((part == part[:1]).all()) for part in parts)
+
+    @property
     def rows(self) -> tuple[Array, Array, Array]:
         """The arrays of the sparse couplings: the start of each row, the neighbours, the values."""
         j = self.couplings

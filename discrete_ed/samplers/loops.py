@@ -38,7 +38,7 @@ def unit(word: np.uint64) -> float:
     return (np.float64(word >> _S12) + 0.5) * 2.0**-52
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sweep_each(
     x: Bits,
     order: Places,
@@ -68,7 +68,7 @@ def sweep_each(
     return counter
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sweep_packed(
     x: Words,
     order: Places,
@@ -117,7 +117,7 @@ def sweep_packed(
     return counter
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def resample_spins(
     s: Reals,
     field: Reals,

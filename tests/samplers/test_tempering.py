@@ -180,7 +180,7 @@ def test_annealing_ends_near_the_lowest_energy_and_one_temperature_is_a_chain(ke
     bits = anneal(kernel, Exact(energy), x, torch.logspace(-1, 1, 400).tolist(), generator=generator)
     assert (energy(bits) < energy(states).min() + 0.5).to(FLOAT).mean() > 0.9
     one, other = seeded(1), seeded(1)
-    monkeypatch.setattr(compiled, "loops", lambda: None)  # the steps in torch, one by one
+    monkeypatch.setattr("discrete_ed.samplers.compiled.loops", lambda: None)  # the steps in torch, one by one
     local = Exact(energy, beta=0.5)
     state = kernel.init(local, x)
     for _ in range(5):
