@@ -49,6 +49,7 @@ JOBS = {
     "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
     "sample": Job("sample", "SampleConfig", "sample from a saved energy, and report whether the chains have mixed"),
+    "simulate": Job("simulate", "SimulateConfig", "simulate an Ising model on a lattice at many temperatures"),
     "compare-perturbations": Job(
         "compare_perturbations",
         "ComparePerturbationsConfig",

@@ -80,14 +80,23 @@ def _log_z(rows: int, columns: int, k: Tensor) -> Tensor:
     half = rows / 2 * torch.acosh(base - angle.cos())  # m γ/2 of γ_1, …, γ_{2n−1}
     first = rows / 2 * (2 * k + torch.tanh(k).log())
     odd, even = half[0::2], half[1::2]
-    plus, minus = (lambda a: (a + torch.log1p(torch.exp(-2 * a))).sum()), (lambda a: (a + torch.log(-torch.expm1(-2 * a))).sum())  # fmt: skip
     size = first.detach().abs()
     up, down = torch.exp(first - size), torch.exp(-first - size)
-    logs = torch.stack([plus(odd), minus(odd), plus(even) + size, minus(even) + size])
+    logs = torch.stack([_log_cosh(odd), _log_sinh(odd), _log_cosh(even) + size, _log_sinh(even) + size])
     factors = torch.stack([torch.ones_like(up), torch.ones_like(up), up + down, up - down])
     top = logs.detach().max()
     brackets = top + (factors * (logs - top).exp()).sum().log()
     return -math.log(2) + rows * columns / 2 * (math.log(2) + torch.sinh(2 * k).log()) + brackets
+
+
+def _log_cosh(a: Tensor) -> Tensor:
+    """`Σ log(2 cosh a)`."""
+    return (a + torch.log1p(torch.exp(-2 * a))).sum()
+
+
+def _log_sinh(a: Tensor) -> Tensor:
+    """`Σ log(2 sinh a)` of positive numbers."""
+    return (a + torch.log(-torch.expm1(-2 * a))).sum()
 
 
 def onsager_magnetisation(temperature: float) -> float:

@@ -105,9 +105,7 @@ class Measured:
 
         def advance(bits: Array, out: Array, counter: int) -> int:
             energy = self.unit.energies(bits)
-            counter = run(
-                bits, *tables.values(), table, pull, energy, self.sizes, self.steps, out, np.uint64(counter)
-            )
+            counter = run(bits, *tables.values(), table, pull, energy, self.sizes, self.steps, out, np.uint64(counter))
             return int(counter)
 
         return advance
@@ -152,4 +150,3 @@ def chosen_update(energy: IsingEnergy) -> UpdateName:
 def check_clusters(energy: IsingEnergy) -> None:
     """Raise `InputError` if the model is frustrated, so that clusters don't help."""
     SwendsenWang().init(Exact(energy), energy.fields.new_zeros(1, energy.bits))
-

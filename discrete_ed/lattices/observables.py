@@ -89,8 +89,9 @@ QUANTITIES: dict[str, Quantity] = {
         "χ",
         lambda mean, s: s.sites * (mean[..., 4] - mean[..., 3] ** 2) / s.temperature,
     ),
-    "square_magnetisation": Quantity("N ⟨m²⟩ / T, the susceptibility above T_c", "N⟨m²⟩/T", lambda mean, s: s.sites
-        * mean[..., 4] / s.temperature),  # fmt: skip
+    "square_magnetisation": Quantity(
+        "N ⟨m²⟩ / T, the susceptibility above T_c", "N⟨m²⟩/T", lambda mean, s: s.sites * mean[..., 4] / s.temperature
+    ),
     "binder": Quantity("Binder cumulant 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²)", "U₄", _binder),
     "correlation_length": Quantity(
         "second-moment correlation length √(⟨m²⟩/⟨|m_k|²⟩ − 1) / (2 sin k/2)", "ξ", _correlation_length, needs_wave=True

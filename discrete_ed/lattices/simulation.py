@@ -244,9 +244,7 @@ def _at_temperature(model: Measured, graph: Lattice | None, found: dict[str, Any
         smallest = np.isclose(lengths, lengths.min())
         wave, number = series[..., 2:][..., smallest].mean(-1) / sites**2, float(lengths.min())
     measured = Series(series[..., 0] / sites, 2 * series[..., 1] / sites - 1, sites, model.temperature, wave, number)
-    return AtTemperature(
-        measured, found["states"], model.update, found["steps"], found["dropped"], found["difference"]
-    )
+    return AtTemperature(measured, found["states"], model.update, found["steps"], found["dropped"], found["difference"])
 
 
 def wave_numbers(graph: Lattice) -> Array:
@@ -298,4 +296,3 @@ def _from_rank(mine: AtTemperature | None, temperature: float) -> AtTemperature:
     measured = Series(series[0], series[1], sites, temperature, *((series[2], float(head[8])) if head[7] else ()))
     update = ["sweeps", "swendsen-wang", "wolff"][int(head[9])]
     return AtTemperature(measured, states, update, steps, dropped, float(head[6]))
-

@@ -38,8 +38,7 @@ def clusters(
     for b in range(chains):
         y = x[b]
         for _ in range(steps):
-            for k in range(bits + 1):
-                root[k] = k
+            root[:] = np.arange(bits + 1)
             for e in range(np.uint64(len(first))):
                 counter += STEP
                 if (y[first[e]] ^ y[second[e]] == unlike[e]) & (mix(counter) < join[e]):
@@ -53,7 +52,7 @@ def clusters(
             moved[b] = False
             changed = np.uint8(0)
             for back in range(np.uint64(bits)):  # downwards, so that a root is visited before those that point to it
-                k = np.uint64(bits) - _ONE - back
+                k = np.uint64(np.uint64(bits) - _ONE - back)
                 parent = root[k]
                 if parent == k:
                     counter += STEP
