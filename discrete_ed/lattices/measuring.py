@@ -124,15 +124,14 @@ class Measured:
 
     def _one_by_one(self, loop: Loop) -> Callable[[Array, Array, int], int]:
         """Each measurement after a call of the loop."""
-        structure = loops("measured_loops").structure
+        structures = loops("measured_loops").structures
 
         def advance(bits: Array, out: Array, counter: int) -> int:
             word = np.uint64(counter)
             for row in out:
                 bits[:], _, word = loop(bits, self.steps, np.uint64(word))
                 row[:, 0] = self.unit.energies(bits)
-                for chain, measured in zip(bits, row, strict=True):
-                    structure(chain, self.sizes, measured)
+                structures(bits, self.sizes, row)
             return int(word)
 
         return advance

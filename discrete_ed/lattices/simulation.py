@@ -232,8 +232,8 @@ def _difference(energy: Array) -> float:
     half = energy.shape[1] // 2
     parts = energy[:, :half], energy[:, half:]
     errors = [part.std() / autocorrelation_time(part - part.mean(0)).ess ** 0.5 for part in parts]
-    size = float(np.hypot(*errors))
-    return float(parts[0].mean() - parts[1].mean()) / size if size else 0.0
+    apart, size = float(parts[0].mean() - parts[1].mean()), float(np.hypot(*errors))
+    return apart / size if size else float(np.copysign(np.inf, apart)) if apart else 0.0
 
 
 def _at_temperature(model: Measured, graph: Lattice | None, found: dict[str, Any]) -> AtTemperature:

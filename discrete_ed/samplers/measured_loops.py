@@ -54,6 +54,13 @@ def measured_sweeps(
 
 
 @njit(cache=True, nogil=True)
+def structures(x: Bits, sizes: Places, out: Reals) -> None:
+    """`structure` of all chains, `(B, D)`: rows of `out`, `(B, K)`."""
+    for b in range(len(x)):
+        structure(x[b], sizes, out[b])
+
+
+@njit(cache=True, nogil=True)
 def structure(y: Bits, sizes: Places, out: Reals) -> None:
     """The number of ones, `out[1]`, and for each direction `a` the squared amplitude of the magnetisation's smallest
     wave, `out[2 + a] = |Σ_i s_i exp(2πi c_a / L_a)|²`, where `c_a` is the cell of bit `i` in that direction.
