@@ -27,7 +27,11 @@ KernelName = Literal[
     "dmala",
     "block-gibbs",
     "swendsen-wang",
+    "wolff",
+    "metropolis",
+    "kawasaki",
 ]
+LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "honeycomb", "kagome", "bcc", "fcc"]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 NetworkName = Literal["mlp", "residual", "conv"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]

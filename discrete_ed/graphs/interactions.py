@@ -19,7 +19,7 @@ LARGEST = 20
 def interaction_graph(path: Path) -> nx.Graph:
     """Read a file with one graph, in any format that graphs are read from.
 
-    In GraphML (`.graphml`) edges keep their attribute `coupling` and nodes their attribute `field`, as
+    In GraphML (`.graphml`) edges keep their attribute `coupling` or `weight`, and nodes their attribute `field`, as
     `IsingEnergy.to_networkx` writes them and `IsingEnergy.from_graph` reads them.
 
     Raises:
@@ -34,6 +34,7 @@ def interaction_graph(path: Path) -> nx.Graph:
         )
     graph = nx.convert_node_labels_to_integers(graphs[0], ordering="sorted")
     _check_attribute(graph.edges(data="coupling"), f"{path}: expected a number 'coupling' on every edge or on none")
+    _check_attribute(graph.edges(data="weight"), f"{path}: expected a number 'weight' on every edge or on none")
     _check_attribute(graph.nodes(data="field"), f"{path}: expected a number 'field' on every node or on none")
     return graph
 

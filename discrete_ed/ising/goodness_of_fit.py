@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -172,7 +173,7 @@ def row_log_likelihood(energy: IsingEnergy, bits: Array) -> RowLogLikelihood:
     (-1.3863, -1.3863)
     """
     check_enumerable(bits.shape[1])  # log Z is a sum then, never an estimate
-    exact = IsingEnergy(energy.couplings.detach().double(), energy.fields.detach().double()).double()
+    exact = copy.deepcopy(energy).double()
     rows = torch.from_numpy(bits).to(exact.fields)
     p = np.clip(bits.mean(0), 1e-12, 1 - 1e-12)
     independent = float((p * np.log(p) + (1 - p) * np.log(1 - p)).sum())

@@ -50,6 +50,7 @@ JOBS = {
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
     "score": Job("score", "ScoreConfig", "score new rows under a fitted distribution, and write the scores as CSV"),
     "sample": Job("sample", "SampleConfig", "sample from a saved energy, and report whether the chains have mixed"),
+    "simulate": Job("simulate", "SimulateConfig", "simulate an Ising model on a lattice at many temperatures"),
     "compare-perturbations": Job(
         "compare_perturbations",
         "ComparePerturbationsConfig",

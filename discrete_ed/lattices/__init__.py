@@ -1,15 +1,48 @@
-"""Ising models on lattices and graphs: builders, known models, and samples that are exact where possible."""
+"""Ising models on lattices and graphs: builders, samples that are exact where possible, simulation, scaling."""
 
-from discrete_ed.lattices.builders import lattice
+from discrete_ed.lattices.builders import Lattice, lattice
+from discrete_ed.lattices.disorder import diluted, gaussian_couplings, plus_minus_couplings, random_fields
+from discrete_ed.lattices.exact import (
+    CRITICAL_BINDER,
+    CRITICAL_ENERGIES,
+    CRITICAL_TEMPERATURES,
+    TorusExact,
+    kaufman,
+    onsager_magnetisation,
+)
 from discrete_ed.lattices.known_models import KnownModel, known_graph, known_lattice, known_random_graph
+from discrete_ed.lattices.observables import QUANTITIES, Estimate, Series, estimates, magnetisation, overlap
 from discrete_ed.lattices.sampling import SampledStates, sample_ising
+from discrete_ed.lattices.scaling import Scaling, scale
+from discrete_ed.lattices.simulation import AtTemperature, simulate
 
 __all__ = [
+    "CRITICAL_BINDER",
+    "CRITICAL_ENERGIES",
+    "CRITICAL_TEMPERATURES",
+    "QUANTITIES",
+    "AtTemperature",
+    "Estimate",
     "KnownModel",
+    "Lattice",
     "SampledStates",
+    "Scaling",
+    "Series",
+    "TorusExact",
+    "diluted",
+    "estimates",
+    "gaussian_couplings",
+    "kaufman",
     "known_graph",
     "known_lattice",
     "known_random_graph",
     "lattice",
+    "magnetisation",
+    "onsager_magnetisation",
+    "overlap",
+    "plus_minus_couplings",
+    "random_fields",
     "sample_ising",
+    "scale",
+    "simulate",
 ]

@@ -8,6 +8,7 @@ import networkx as nx
 import torch
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies.coupling_graphs import has_couplings
 from discrete_ed.ising.parameters import Parameters
 from discrete_ed.lattices.builders import lattice
 from discrete_ed.lattices.sampling import Callback, SampledStates, sample_ising
@@ -72,7 +73,7 @@ def known_random_graph(nodes: int, degree: float, *, sigma: float, field: float 
 
 
 def known_graph(graph: nx.Graph, label: str, *, sigma: float, field: float = 0.0) -> KnownModel:
-    """A graph whose edges may have a number `coupling` and whose nodes a number `field` (physics).
+    """A graph whose edges may have a number `coupling` or `weight` and whose nodes a number `field` (physics).
 
     If they have, these numbers replace `sigma` and `field`.
 
@@ -80,6 +81,7 @@ def known_graph(graph: nx.Graph, label: str, *, sigma: float, field: float = 0.0
     >>> known_graph(networkx.path_graph(3), "path", sigma=0.2).sigma
     0.2
     """
-    own_sigma = None if nx.get_edge_attributes(graph, "coupling") else sigma
+    own_sigma = None if has_couplings(graph) else sigma
     own_field = None if nx.get_node_attributes(graph, "field") else field
-    return KnownModel(IsingEnergy.from_graph(graph, 2 * sigma, field), label, own_sigma, own_field)
+    energy = IsingEnergy.from_graph(graph, None if own_sigma is None else 2 * sigma, field)
+    return KnownModel(energy, label, own_sigma, own_field)

@@ -6,7 +6,9 @@ import math
 from collections import deque
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from scipy.sparse import coo_array
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
@@ -33,22 +35,23 @@ class _Rows:
             raise InputError(f"shape: expected rows × columns = {len(energy.fields)} spins, got {shape}")
         if min(shape) > most:
             raise InputError(f"shape: expected a shorter side of at most {most}, got {shape}")
-        self.couplings, fields = energy.couplings.detach().double().cpu(), energy.fields.detach().double().cpu()
+        self.couplings, fields = energy.to_scipy(), energy.fields.detach().double().cpu()
         site = torch.arange(rows * columns).view(rows, columns)
         if columns > rows:
             site, rows, columns = site.T, columns, rows
         across, self.down = site.roll(-1, 1), site.roll(-1, 0)
-        bonds = torch.zeros_like(self.couplings, dtype=torch.bool)
-        for neighbour in (across, self.down):
-            bonds[site, neighbour] = bonds[neighbour, site] = True
-        if self.couplings[~bonds].any():
+        pairs = [torch.stack([site.flatten(), neighbour.flatten()]).numpy() for neighbour in (across, self.down)]
+        i, j = np.concatenate([*pairs, *(pair[::-1] for pair in pairs)], 1)
+        bonds = coo_array((np.ones(len(i)), (i, j)), shape=self.couplings.shape).tocsr()
+        inside = self.couplings.multiply(bonds > 0)
+        if abs(self.couplings - inside).sum() > 0:
             raise InputError(f"energy: expected couplings between neighbours on a torus of shape {shape} only")
         self.site, self.rows, self.columns = site, rows, columns
         self.s = to_spins(enumerate_states(columns, dtype=torch.float64))
         self.inside = self.s @ fields[site].T
         last = columns if columns > 2 else columns - 1  # the bond around the ring; two sites are joined already
         for c in range(last):
-            bond = self.couplings[site[:, c], across[:, c]]
+            bond = self._between(site[:, c], across[:, c])
             self.inside += bond * self.s[:, c, None] * self.s[:, (c + 1) % columns, None]
 
     def between(self, r: int) -> Tensor:
@@ -56,7 +59,11 @@ class _Rows:
         before."""
         if r == self.rows - 1 and self.rows <= 2:
             return torch.zeros(self.columns, dtype=torch.float64)
-        return self.couplings[self.site[r], self.down[r]]
+        return self._between(self.site[r], self.down[r])
+
+    def _between(self, i: Tensor, j: Tensor) -> Tensor:
+        """The coupling of each pair of sites."""
+        return torch.from_numpy(np.asarray(self.couplings[i.tolist(), j.tolist()], float).reshape(-1))
 
     def log_weights(self) -> Iterator[Tensor]:
         """For each row, the log weight `(2^L, 2^L)` of the states of the first row and of this row, summed over all

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from discrete_ed.errors import InputError
+
 MEMINFO = Path("/proc/meminfo")
 LIMIT, USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
 """the limit of a container on Linux, and what of it is used"""
@@ -25,3 +27,16 @@ def available_bytes(device: torch.device) -> int | None:
         return min(filter(None, (free, int(LIMIT.read_text()) - int(USED.read_text()))), default=free)
     except (OSError, ValueError):  # no container, or one without a limit
         return free
+
+
+def check_fits(size: int, name: str, what: str, way_on: str) -> None:
+    """Raise `InputError` if an array of `size` bytes can't be allocated on this machine.
+
+    >>> check_fits(8, "couplings", "a matrix", "take a sparse one")
+    """
+    available = available_bytes(torch.device("cpu"))
+    if available is not None and size > available:
+        raise InputError(
+            f"{name}: expected {what} that fits into memory, got one of {size / 1e9:,.1f} GB where "
+            f"{available / 1e9:,.1f} GB are available; {way_on}"
+        )

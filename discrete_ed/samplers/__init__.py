@@ -10,11 +10,12 @@ from discrete_ed.energies import Energy, IsingEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.samplers.block import BlockGibbs
 from discrete_ed.samplers.chain import chain, sample
-from discrete_ed.samplers.cluster import SwendsenWang
+from discrete_ed.samplers.cluster import SwendsenWang, Wolff
 from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep, colour_classes
 from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 from discrete_ed.samplers.langevin import DMALA, DULA, adapt_step_size
+from discrete_ed.samplers.metropolis import Kawasaki, Metropolis
 from discrete_ed.samplers.perfect import perfect_sample
 from discrete_ed.samplers.registry import KERNELS, kernel_by_name, local_for, suitable_kernel
 from discrete_ed.samplers.tempering import ParallelTempering, anneal
@@ -27,11 +28,14 @@ __all__ = [
     "Gibbs",
     "GibbsSweep",
     "GibbsWithGradients",
+    "Kawasaki",
     "Kernel",
+    "Metropolis",
     "ParallelTempering",
     "PathAuxiliary",
     "State",
     "SwendsenWang",
+    "Wolff",
     "accept",
     "adapt_step_size",
     "anneal",
@@ -60,4 +64,7 @@ KERNELS |= {
     "dmala": lambda _: DMALA(),
     "block-gibbs": lambda _: BlockGibbs(),
     "swendsen-wang": lambda _: SwendsenWang(),
+    "wolff": lambda _: Wolff(),
+    "metropolis": lambda _: Metropolis(),
+    "kawasaki": lambda _: Kawasaki(),
 }

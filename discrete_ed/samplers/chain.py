@@ -13,6 +13,7 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.compiled import compiled
+from discrete_ed.samplers.compiled_tempering import tempered
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
 from discrete_ed.samplers.still import STEPS, warn_if_still
 
@@ -71,7 +72,7 @@ def possible(state: State) -> State:
 def _states(
     kernel: Kernel, local: LocalEvaluation, state: State, thin: int, generator: torch.Generator | None
 ) -> Iterator[State]:
-    advance = compiled(kernel, local, state.x)
+    advance = compiled(kernel, local, state.x) or tempered(kernel, local, state.x)
     threads = suitable_threads(evaluation_size(local.energy, state.x.numel()))
     first = state.x
     for step in count(thin, thin):

@@ -86,15 +86,57 @@ class SwendsenWang(Kernel):
 
     def flip(self, local: LocalEvaluation, state: State, bonds: Bonds, joined: Tensor, u: Tensor) -> State:
         """Flip each cluster whose first spin has a uniform below ½ in `u`, `(B, D + 1)`, unless it must not change."""
-        bits = state.x.shape[-1]
-        first = _first_of_cluster(bonds, joined, bits + 1)
-        stays = torch.cat([~local.energy.free(state.x), joined.new_ones(len(joined), 1)], -1)
-        held = torch.zeros_like(stays).flatten()
-        held[first[stays]] = True
-        flips = ((u.flatten()[first] < 0.5) & ~held[first])[:, :bits]
-        x = torch.where(flips, 1 - state.x, state.x)
-        with torch.no_grad():
-            return State(x, local.beta * local.energy(x), state.delta, flips.any(-1))
+        first = _first_of_cluster(bonds, joined, state.x.shape[-1] + 1)
+        return _flip_clusters(local, state, bonds, joined, u.flatten()[first] < 0.5)
+
+
+@dataclass(frozen=True)
+class Wolff(Kernel):
+    """One cluster: join coupled spins at random as `SwendsenWang` does, and flip the cluster of a random spin.
+
+    A cluster that contains a frozen bit, or the ghost spin of the fields, is not flipped. Large clusters are found more
+    often than small ones, so at and below the critical temperature a step moves more spins than it visits in vain.
+    Reversible; refuses frustrated models as `SwendsenWang` does, and its `delta` has shape `(B, 0)` as well.
+
+    Raises:
+        InputError: from `init`, an energy other than an `IsingEnergy`, or a frustrated one.
+
+    Source: Wolff 1989, Physical Review Letters 62, 361–364; the ghost spin as in Wang 1989, Physica A 161, 249–268.
+
+    >>> from discrete_ed import Exact, IsingEnergy, sample
+    >>> ring = 20.0 * (torch.eye(6).roll(1, 0) + torch.eye(6).roll(-1, 0))
+    >>> sample(Wolff(), Exact(IsingEnergy(ring)), torch.zeros(1, 6), steps=1)  # all spins form one cluster
+    tensor([[1., 1., 1., 1., 1., 1.]])
+    """
+
+    def init(self, local: LocalEvaluation, x: Tensor) -> State:
+        return SwendsenWang().init(local, x)
+
+    def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
+        bonds = find_bonds(local)
+        u_join = uniforms(state, len(state.x), len(bonds.i), generator=generator)
+        u_site = uniforms(state, len(state.x), generator=generator, dtype=torch.float64)
+        site = (u_site * state.x.shape[-1]).long().clamp(max=state.x.shape[-1] - 1)
+        return self.flip(local, state, bonds, SwendsenWang().join(local, state, bonds, u_join), site)
+
+    def flip(self, local: LocalEvaluation, state: State, bonds: Bonds, joined: Tensor, site: Tensor) -> State:
+        """Flip the cluster of bit `site` of each chain, `(B,)`, unless it must not change."""
+        chosen = torch.zeros(len(joined), state.x.shape[-1] + 1, dtype=state.x.dtype, device=state.x.device)
+        return _flip_clusters(local, state, bonds, joined, chosen.scatter(-1, site.unsqueeze(-1), 1) > 0)
+
+
+def _flip_clusters(local: LocalEvaluation, state: State, bonds: Bonds, joined: Tensor, chosen: Tensor) -> State:
+    """Flip each cluster with a chosen spin, `(B, D + 1)`, unless it holds a frozen bit or the ghost."""
+    bits = state.x.shape[-1]
+    first = _first_of_cluster(bonds, joined, bits + 1)
+    stays = torch.cat([~local.energy.free(state.x), joined.new_ones(len(joined), 1)], -1)
+    flips, held = torch.zeros_like(stays).flatten(), torch.zeros_like(stays).flatten()
+    flips[first[chosen]] = True
+    held[first[stays]] = True
+    moves = (flips & ~held)[first][:, :bits]
+    x = torch.where(moves, 1 - state.x, state.x)
+    with torch.no_grad():
+        return State(x, local.beta * local.energy(x), state.delta, moves.any(-1))
 
 
 def find_bonds(local: LocalEvaluation) -> Bonds:
@@ -106,11 +148,11 @@ def find_bonds(local: LocalEvaluation) -> Bonds:
     energy = of_kind(local.energy, IsingEnergy)
     if energy is None:
         raise InputError(f"local: clusters expected an IsingEnergy, got {type(local.energy).__name__}")
-    couplings, fields = energy.couplings.detach().triu(1), energy.fields.detach()
-    i, j = couplings.nonzero(as_tuple=True)
+    i, j, couplings = energy.coupled_pairs()
+    fields = energy.fields.detach()
     (k,) = fields.nonzero(as_tuple=True)
     ghost = torch.full_like(k, len(fields))
-    return Bonds(torch.cat([i, k]), torch.cat([j, ghost]), torch.cat([couplings[i, j], fields[k]]))
+    return Bonds(torch.cat([i, k]), torch.cat([j, ghost]), torch.cat([couplings, fields[k]]))
 
 
 def frustrated_bond(bonds: Bonds, bits: int) -> tuple[int, int] | None:

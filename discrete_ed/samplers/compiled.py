@@ -1,71 +1,50 @@
 """The compiled backend: `chain` and `sample` run some kernels in loops that numba compiles.
 
-They do so on the CPU, for an `IsingEnergy` at one inverse temperature, and for the kernels `Gibbs`, `GibbsSweep`,
-`SwendsenWang` and `GibbsWithGradients` (whose differences are then exact even with `Taylor`). Everywhere else, and if
+They do so on the CPU, for an `IsingEnergy`, and for the kernels in `COMPILED` (whose differences are then exact
+even with `Taylor`), also inside `ParallelTempering` and in `anneal`. Everywhere else, and if
 numba can't be imported, the kernel's `step` runs. Both sample the same law; the random numbers differ, and so do the
 bits. The loops compute in float64. The first use compiles, which takes seconds, and caches the result on disk.
 """
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable
-from functools import cache, partial
-from typing import Any, NamedTuple, get_args
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, triu
-from scipy.special import expit
+from scipy.sparse import triu
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
-from discrete_ed.samplers.cluster import SwendsenWang
+from discrete_ed.samplers.cluster import SwendsenWang, Wolff
+from discrete_ed.samplers.compiled_clusters import swendsen_wang, wolff
 from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
 from discrete_ed.samplers.gradients import Balance, GibbsWithGradients
+from discrete_ed.samplers.interactions import Array, Interactions, loops
 from discrete_ed.samplers.kernels import Kernel, State
+from discrete_ed.samplers.metropolis import Kawasaki, Metropolis
+from discrete_ed.samplers.thresholds import pack, thresholds_by_count, thresholds_by_state, unpack
 
 UPDATES = 2**26  # spin updates between two checks for an interrupt: a second or less
 STEEPEST = 300.0  # largest |β field| for which no weight of a flip overflows or underflows
 MOST_TABLED = 6  # largest number of neighbours for which thresholds are tabulated for all their states
 MOST_COUNTED = 12  # largest number of neighbours whose spins up are counted bit by bit
+COMPILED: tuple[type[Kernel], ...] = (
+    Gibbs,
+    GibbsSweep,
+    GibbsWithGradients,
+    Kawasaki,
+    Metropolis,
+    SwendsenWang,
+    Wolff,
+)
 PACKED = 32  # smallest number of chains for which packing them into words pays off
 
-Array = NDArray[Any]
 Advance = Callable[[State, int, torch.Generator | None], State]
 Loop = Callable[[Array, int, np.uint64], tuple[Array, Array, np.uint64]]
-
-
-class Interactions(NamedTuple):
-    """The couplings and fields of an Ising model, times the inverse temperature, as the loops take them."""
-
-    couplings: csr_array
-    """`β J`, symmetric."""
-    fields: Array
-    """`β h`, `(D,)`."""
-
-    def local_fields(self, s: Array) -> Array:
-        """`β (h_i + Σ_j J_ij s_j)` of spins `(B, D)`."""
-        return np.ascontiguousarray((self.couplings @ s.T).T + self.fields)
-
-    @property
-    def rows(self) -> tuple[Array, Array, Array]:
-        """The arrays of the sparse couplings: the start of each row, the neighbours, the values."""
-        j = self.couplings
-        return j.indptr.astype(np.int64), j.indices.astype(np.int64), j.data
-
-
-@cache
-def loops() -> Any:
-    """The module of compiled loops; None, after a warning, if numba can't be imported or can't write its cache."""
-    try:
-        return importlib.import_module("discrete_ed.samplers.loops")
-    except (ImportError, RuntimeError) as error:
-        warnings.warn(f"no compiled loops, chains of Ising models will be slow: {error}", RuntimeWarning, stacklevel=2)
-        return None
 
 
 def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | None:
@@ -73,20 +52,29 @@ def compiled(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advance | Non
 
     The energy is read only here, so later changes of it have no effect.
     """
+    model = model_for(kernel, local, x)
+    if model is None:
+        return None
+    return partial(_advance, model, loop_for(kernel, model, len(x)), most_steps(kernel, x))
+
+
+def model_for(kernel: Kernel, local: LocalEvaluation, x: Tensor, steepest: float = 1.0) -> Interactions | None:
+    """The model of chains like `x` if there is a loop for it and the kernel, up to `steepest` times its `β`."""
     energy = local.energy
     if type(energy) is not IsingEnergy or type(local) not in (Exact, Taylor):  # another evaluation may differ
         return None
     if isinstance(local.beta, Tensor) or x.device.type != "cpu" or not x.numel():
         return None
-    if type(kernel) not in (Gibbs, GibbsSweep, GibbsWithGradients, SwendsenWang) or loops() is None:
+    if type(kernel) not in COMPILED or loops() is None:
         return None
-    couplings, fields = (local.beta * part.detach().double().numpy() for part in (energy.couplings, energy.fields))
-    model = Interactions(csr_array(couplings), fields)
-    steepest = (abs(model.fields) + abs(model.couplings).sum(1)).max()
-    if not steepest < (STEEPEST if isinstance(kernel, GibbsWithGradients) else np.inf):
-        return None
-    work = x.numel() if isinstance(kernel, GibbsSweep | SwendsenWang) else len(x)
-    return partial(_advance, model, loop_for(kernel, model, len(x)), max(1, UPDATES // work))
+    model = Interactions.of(energy, local.beta)
+    largest = steepest * (abs(model.fields) + abs(model.couplings).sum(1)).max()
+    return model if largest < (STEEPEST if isinstance(kernel, GibbsWithGradients) else np.inf) else None
+
+
+def most_steps(kernel: Kernel, x: Tensor) -> int:
+    """The number of steps between two checks for an interrupt."""
+    return max(1, UPDATES // (x.numel() if isinstance(kernel, GibbsSweep | SwendsenWang) else len(x)))
 
 
 def _advance(
@@ -112,21 +100,40 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     """
     run = loops()
     if isinstance(kernel, GibbsWithGradients):
-        return partial(_flips, model, run.informed, get_args(Balance).index(kernel.balance))
+        return partial(_flips, model, loops("informed_loops").informed, (get_args(Balance).index(kernel.balance),))
     if isinstance(kernel, Gibbs):
-        return partial(_flips, model, run.resample_spins, np.empty(0, np.int64))
-    if isinstance(kernel, SwendsenWang):
-        return partial(_clusters, model)
+        return partial(_flips, model, run.resample_spins, (np.empty(0, np.int64),))
+    if isinstance(kernel, Metropolis):
+        return partial(_flips, model, run.metropolis, ())
+    if isinstance(kernel, Kawasaki):
+        pairs = triu(model.couplings, 1)
+        ends = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
+        return partial(_flips, model, run.exchanges, (*ends, pairs.data))
+    if isinstance(kernel, SwendsenWang | Wolff):
+        return swendsen_wang(model) if isinstance(kernel, SwendsenWang) else wolff(model)
     assert isinstance(kernel, GibbsSweep)
-    order = np.arange(len(model.fields)) if kernel.classes is None else np.concatenate(kernel.classes).astype(np.int64)
-    degree = int(np.diff(model.couplings.indptr).max())
-    if chains >= PACKED and degree <= MOST_COUNTED and len(np.unique(abs(model.couplings.data))) <= 1:
-        return partial(
-            _sweeps, partial(run.sweep_packed, order=order, **_thresholds_by_count(model, degree)), _pack, _unpack
-        )
+    return sweep_loop(model, order_of(kernel, len(model.fields)), chains)
+
+
+def order_of(kernel: GibbsSweep, bits: int) -> Array:
+    """The order in which a sweep visits the bits."""
+    return np.arange(bits) if kernel.classes is None else np.concatenate(kernel.classes).astype(np.int64)
+
+
+def sweep_loop(model: Interactions, order: Array, chains: int) -> Loop:
+    """The fastest loop for sweeps over the bits in the given order."""
+    run, degree = loops(), model.degree
+    if is_packed(model, chains):
+        tables = thresholds_by_count(model, degree)
+        return partial(_sweeps, partial(run.sweep_packed, order=order, **tables), pack, unpack)
     if degree > MOST_TABLED:
         return partial(_sweeps, partial(_resample_in_turn, model, order), _spins, _bits)
-    return partial(_sweeps, partial(run.sweep_each, **_thresholds_by_state(model, order, degree)), np.copy, np.asarray)
+    return partial(_sweeps, partial(run.sweep_each, **thresholds_by_state(model, order, degree)), np.copy, np.asarray)
+
+
+def is_packed(model: Interactions, chains: int) -> bool:
+    """Whether sweeps hold 64 chains in a word: there are many, and all couplings have one strength."""
+    return chains >= PACKED and model.degree <= MOST_COUNTED and model.has_one_strength
 
 
 def couple_from_the_past(
@@ -134,14 +141,13 @@ def couple_from_the_past(
 ) -> tuple[Tensor, int] | None:
     """Perfect samples `(count, D)` of a ferromagnet, and the number of chain pairs that had not met; None if there is
     no loop for the model."""
-    couplings, fields = (part.detach().double() for part in (energy.couplings, energy.fields))
-    if couplings.device.type != "cpu" or loops() is None:
+    if energy.fields.device.type != "cpu" or loops() is None:
         return None
-    model = Interactions(csr_array(couplings.numpy()), fields.numpy())
-    degree = int(np.diff(model.couplings.indptr).max(initial=0))
+    model = Interactions.of(energy)
+    fields, degree = model.fields, model.degree
     if degree > MOST_TABLED:
         return None
-    tables = _thresholds_by_state(model, np.arange(len(fields)), degree)
+    tables = thresholds_by_state(model, np.arange(len(fields)), degree)
     first = torch.randint(2**63 - 1, (), generator=generator).item()
     stretch = (most + 1) * len(fields) * int(loops().STEP)  # values of the counter reserved for each sample
     samples = [
@@ -152,23 +158,12 @@ def couple_from_the_past(
 
 
 def _flips(
-    model: Interactions, run: Any, choice: Any, bits: Array, steps: int, counter: np.uint64
+    model: Interactions, run: Any, choice: tuple[Any, ...], bits: Array, steps: int, counter: np.uint64
 ) -> tuple[Array, Array, np.uint64]:
     """Steps that flip at most one spin, with all local fields kept up to date."""
     s = _spins(bits)
-    moved, counter = run(s, model.local_fields(s), *model.rows, choice, steps, counter)
+    moved, counter = run(s, model.local_fields(s), *model.rows, *choice, steps, counter)
     return _bits(s), moved, counter
-
-
-def _clusters(model: Interactions, bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
-    """Cluster steps; a field is a coupling to an additional last spin that is up."""
-    pairs = triu(model.couplings)
-    (k,) = model.fields.nonzero()
-    i, j = np.concatenate([pairs.row, k]), np.concatenate([pairs.col, np.full_like(k, len(model.fields))])
-    coupling = np.concatenate([pairs.data, model.fields[k]])
-    s = np.column_stack([_spins(bits), np.ones(len(bits))])
-    moved, counter = loops().clusters(s, i, j, np.sign(coupling), -np.expm1(-2 * abs(coupling)), steps, counter)
-    return _bits(s[:, :-1]), moved, counter
 
 
 def _sweeps(
@@ -199,55 +194,3 @@ def _spins(bits: Array) -> Array:
 
 def _bits(s: Array) -> Array:
     return (s > 0).astype(np.uint8)
-
-
-def _transposed(bits: Array) -> Array:
-    return np.ascontiguousarray(bits.T)
-
-
-def _pack(bits: Array) -> Array:
-    """Bits `(B, D)` to words `(D, W)` that hold 64 chains each; the last word may be padded with zeros."""
-    padded = np.pad(bits, ((0, -len(bits) % 64), (0, 0)))
-    return np.packbits(_transposed(padded), axis=1).view(np.uint64)
-
-
-def _unpack(words: Array) -> Array:
-    return _transposed(np.unpackbits(words.view(np.uint8), axis=1))
-
-
-def _threshold(field: Array) -> Array:
-    """`p(s = 1) = σ(2 f)` in units of 2^-64."""
-    p = expit(2 * field)
-    sure = p >= 1 - 2.0**-53
-    return np.where(sure, np.uint64(2**64 - 1), (np.where(sure, 0, p) * 2.0**64).astype(np.uint64))
-
-
-def _thresholds_by_count(model: Interactions, degree: int) -> dict[str, Array]:
-    """Thresholds by the number of neighbours that favour spin up, if all couplings have the same magnitude."""
-    start, neighbour, value = model.rows
-    pull = abs(value).max(initial=0) * (2 * np.arange(degree + 1) - np.diff(start)[:, None])
-    kinds, row = np.unique(model.fields[:, None] + pull, axis=0, return_inverse=True)
-    negative = np.where(value < 0, np.uint64(2**64 - 1), np.uint64(0))
-    threshold = _threshold(kinds)
-    return {"start": start, "neighbour": neighbour, "negative": negative, "row": row.ravel(), "threshold": threshold}
-
-
-def _thresholds_by_state(model: Interactions, order: Array, degree: int) -> dict[str, Any]:
-    """Thresholds by the states of the neighbours, in the order of a sweep; bits of one kind share them."""
-    start, column, value = model.rows
-    bits = np.arange(len(model.fields))
-    bit = np.repeat(bits, np.diff(start))
-    place = np.arange(len(column)) - start[bit]
-    width = max(degree, 1)
-    neighbour = np.repeat(bits[:, None], width, 1)  # padded with the bit itself, whose coupling is zero
-    coupling = np.zeros((len(bits), width))
-    neighbour[bit, place], coupling[bit, place] = column, value
-    kinds, row = np.unique(np.column_stack([model.fields, coupling]), axis=0, return_inverse=True)
-    spins = 2.0 * (np.arange(2**width) >> np.arange(width)[:, None] & 1) - 1
-    threshold = _threshold(kinds[:, :1] + kinds[:, 1:] @ spins)
-    return {
-        "order": order.astype(np.uint32),
-        "neighbours": tuple(np.ascontiguousarray(part) for part in neighbour[order].astype(np.uint32).T),
-        "row": (row.ravel()[order] * threshold.shape[1]).astype(np.uint64),
-        "threshold": threshold.ravel(),
-    }

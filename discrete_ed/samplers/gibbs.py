@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -134,21 +138,42 @@ def colour_classes(energy: Energy) -> tuple[tuple[int, ...], ...]:
     >>> colour_classes(IsingEnergy(square + square.T))
     ((0, 2), (1, 3))
     """
-    import networkx as nx
-
     model = of_kind(energy, IsingEnergy)
     if model is None:
         raise InputError(f"energy: expected an IsingEnergy, whose interactions are known, got {type(energy).__name__}")
-    couplings = model.couplings.detach()
-    graph = nx.Graph()
-    graph.add_nodes_from(range(len(couplings)))
-    graph.add_edges_from(couplings.triu(1).nonzero().tolist())
-    colours = nx.greedy_color(graph, strategy="connected_sequential_bfs")
-    classes = [
-        tuple(sorted(bit for bit, colour in colours.items() if colour == c)) for c in range(len(set(colours.values())))
-    ]
-    check_classes(tuple(classes), energy, len(couplings))
-    return tuple(classes)
+    i, j, _ = model.coupled_pairs()
+    colour = colouring(i.cpu().numpy(), j.cpu().numpy(), model.bits)
+    return tuple(tuple(np.flatnonzero(colour == c).tolist()) for c in range(colour.max(initial=-1) + 1))
+
+
+def colouring(i: NDArray[np.integer], j: NDArray[np.integer], nodes: int) -> NDArray[np.int32]:
+    """A colour for each node of a graph with the edges `(i, j)` such that the ends of no edge share one, `(nodes,)`.
+
+    If two colours suffice, two are used. Otherwise every node gets the smallest colour that its neighbours leave, in
+    the order of a search through the graph, breadth first.
+    """
+    edges = np.ones(len(i), np.int8)
+    graph = coo_array((edges, (i, j)), shape=(nodes, nodes)).tocsr()
+    # Two copies of each node, one for each colour, and edges between unequal copies: where two colours suffice, the
+    # copies of a node are in different components.
+    copies = coo_array((np.tile(edges, 2), (np.r_[i, i + nodes], np.r_[j + nodes, j])), shape=(2 * nodes, 2 * nodes))
+    label = connected_components(copies, directed=False)[1]
+    if (label[:nodes] != label[nodes:]).all():
+        return (label[:nodes] > label[nodes:]).astype(np.int32)
+    # One more node is joined to the first node of each component, so that a single search reaches all of them.
+    first = np.unique(connected_components(graph, directed=False)[1], return_index=True)[1]
+    reached = coo_array(
+        (np.ones(len(i) + len(first), np.int8), (np.r_[i, np.full(len(first), nodes)], np.r_[j, first])),
+        shape=(nodes + 1, nodes + 1),
+    ).tocsr()
+    order = breadth_first_order(reached, nodes, directed=False, return_predecessors=False)[1:]
+    graph = (graph + graph.T).tocsr()
+    start, neighbours = graph.indptr.tolist(), graph.indices.tolist()
+    colour = [-1] * nodes
+    for node in order.tolist():
+        taken = {colour[k] for k in neighbours[start[node] : start[node + 1]]}
+        colour[node] = next(c for c in range(len(taken) + 1) if c not in taken)
+    return np.array(colour, np.int32)
 
 
 def check_classes(classes: tuple[tuple[int, ...], ...], energy: Energy, bits: int) -> None:
@@ -162,9 +187,14 @@ def check_classes(classes: tuple[tuple[int, ...], ...], energy: Energy, bits: in
         raise InputError(
             f"classes: expected single bits, since the interactions of {type(energy).__name__} aren't known"
         )
-    couplings = model.couplings.detach()
-    for members in classes:
-        inside = couplings[list(members)][:, list(members)].nonzero()
-        if len(inside):
-            i, j = (members[k] for k in inside[0].tolist())
-            raise InputError(f"classes: expected no interaction inside a class, got one between bits {i} and {j}")
+    i, j, _ = model.coupled_pairs()
+    label = torch.empty(bits, dtype=torch.int32)
+    for k, members in enumerate(classes):
+        label[torch.tensor(members)] = k
+    label = label.to(i.device)
+    inside = (label[i] == label[j]).nonzero()
+    if len(inside):
+        pair = int(i[inside[0]]), int(j[inside[0]])
+        raise InputError(
+            f"classes: expected no interaction inside a class, got one between bits {pair[0]} and {pair[1]}"
+        )

@@ -38,7 +38,7 @@ def unit(word: np.uint64) -> float:
     return (np.float64(word >> _S12) + 0.5) * 2.0**-52
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sweep_each(
     x: Bits,
     order: Places,
@@ -59,7 +59,7 @@ def sweep_each(
         y = x[b]
         for _ in range(sweeps):
             for t in range(np.uint64(bits)):
-                place, k = row[t], _NONE
+                place, k = np.uint64(row[t]), _NONE
                 for neighbour in neighbours:
                     place += np.uint64(y[neighbour[t]]) << k
                     k += _ONE
@@ -68,7 +68,7 @@ def sweep_each(
     return counter
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sweep_packed(
     x: Words,
     order: Places,
@@ -117,7 +117,7 @@ def sweep_packed(
     return counter
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def resample_spins(
     s: Reals,
     field: Reals,
@@ -155,132 +155,64 @@ def resample_spins(
 
 
 @njit(cache=True)
-def balanced(delta: float, balance: int) -> float:
-    """`g(exp(−Δ))` of the balancing functions sqrt, barker, min, max, numbered in this order."""
-    if balance == 0:
-        return math.exp(-delta / 2)
-    if balance == 1:
-        return 1 / (1 + math.exp(delta))
-    if balance == 2:
-        return math.exp(-delta) if delta > 0 else 1.0
-    return math.exp(-delta) if delta < 0 else 1.0
-
-
-@njit(cache=True)
-def informed(
+def metropolis(
     s: Reals,
     field: Reals,
     start: Places,
     neighbour: Places,
     coupling: Reals,
-    balance: int,
     steps: int,
     counter: np.uint64,
 ) -> tuple[NDArray[np.bool_], np.uint64]:
-    """Gibbs-with-gradients: bit `i` is proposed in proportion to its weight `w_i = g(exp(−Δ_i))`, from a sum tree.
-
-    As `g(t) = t g(1/t)`, the acceptance ratio `exp(−Δ_i) (w_i' / W') / (w_i / W)` is `W / W'` with `W` the sum of the
-    weights, and a flip changes only the weights of the spin and its neighbours. Every node of the tree is recomputed as
-    the sum of its children, so rounding errors don't accumulate. Returns for each chain whether its last proposal was
-    accepted.
-    """
+    """Flip a random spin with probability `min(1, exp(−Δ))`, as `resample_spins` does with another probability."""
     chains, bits = s.shape
-    leaves = 1
-    while leaves < bits:
-        leaves *= 2
-    tree = np.zeros(2 * leaves)
-    weight = np.empty(bits)
-    accepted = np.zeros(chains, np.bool_)
-    for b in range(chains):
-        for i in range(bits):
-            tree[leaves + i] = balanced(2 * s[b, i] * field[b, i], balance)
-        for node in range(leaves - 1, 0, -1):
-            tree[node] = tree[2 * node] + tree[2 * node + 1]
-        for _ in range(steps):
-            counter += STEP
-            rest = unit(mix(counter)) * tree[1]
-            node = 1
-            while node < leaves:
-                node *= 2
-                if rest >= tree[node] and tree[node + 1] > 0:  # a rounding error must not lead to a leaf of weight zero
-                    rest -= tree[node]
-                    node += 1
-            i = node - leaves
-            spin = s[b, i]
-            own = balanced(-2 * spin * field[b, i], balance)
-            change = own - tree[node]
-            for e in range(start[i], start[i + 1]):
-                j = neighbour[e]
-                weight[j] = balanced(2 * s[b, j] * (field[b, j] - 2 * coupling[e] * spin), balance)
-                change += weight[j] - tree[leaves + j]
-            counter += STEP
-            accepted[b] = unit(mix(counter)) * (tree[1] + change) < tree[1]
-            if accepted[b]:
-                s[b, i] = -spin
-                tree[node] = own
-                _rise(tree, node)
-                for e in range(start[i], start[i + 1]):
-                    j = neighbour[e]
-                    field[b, j] -= 2 * coupling[e] * spin
-                    tree[leaves + j] = weight[j]
-                    _rise(tree, leaves + j)
-    return accepted, counter
-
-
-@njit(cache=True)
-def _rise(tree: Reals, node: int) -> None:
-    """Recompute the sums on the way from a leaf to the root."""
-    while node > 1:
-        node //= 2
-        tree[node] = tree[2 * node] + tree[2 * node + 1]
-
-
-@njit(cache=True)
-def clusters(
-    s: Reals, i: Places, j: Places, sign: Reals, join: Reals, steps: int, counter: np.uint64
-) -> tuple[NDArray[np.bool_], np.uint64]:
-    """Swendsen–Wang: join pairs `(i, j)` whose spins satisfy the sign with probability `join`, then flip clusters.
-
-    Each cluster flips with probability ½. Spins are `(B, D + 1)`; the last one is the ghost, whose cluster never flips.
-    Returns for each chain whether its last step flipped a spin.
-    """
-    chains, spins = s.shape
-    root = np.empty(spins, np.int64)
-    flips = np.empty(spins, np.bool_)
     moved = np.zeros(chains, np.bool_)
     for b in range(chains):
-        y = s[b]
         for _ in range(steps):
-            for k in range(spins):
-                root[k] = k
-            for e in range(len(i)):
-                if y[i[e]] * y[j[e]] == sign[e]:
-                    counter += STEP
-                    if unit(mix(counter)) < join[e]:
-                        one, other = _find(root, i[e]), _find(root, j[e])
-                        root[min(one, other)] = max(one, other)  # so the ghost, which is the last spin, stays a root
-            flips[spins - 1] = False
-            moved[b] = False
-            for k in range(spins - 2, -1, -1):  # downwards, so that a root is visited before the spins that point to it
-                root[k] = root[root[k]]
-                if root[k] == k:
-                    counter += STEP
-                    flips[k] = mix(counter) & _ONE == _ONE
-                else:
-                    flips[k] = flips[root[k]]
-                if flips[k]:
-                    y[k] = -y[k]
-                    moved[b] = True
+            counter += STEP
+            i = int(unit(mix(counter)) * bits)
+            counter += STEP
+            delta = 2 * s[b, i] * field[b, i]
+            moved[b] = delta <= 0 or unit(mix(counter)) < math.exp(-delta)
+            if moved[b]:
+                s[b, i] = -s[b, i]
+                for e in range(start[i], start[i + 1]):
+                    field[b, neighbour[e]] += 2 * coupling[e] * s[b, i]
     return moved, counter
 
 
 @njit(cache=True)
-def _find(root: Places, k: int) -> int:
-    """The root of the tree of spin `k`, with path halving, which makes later searches shorter."""
-    while root[k] != k:
-        root[k] = root[root[k]]
-        k = root[k]
-    return k
+def exchanges(
+    s: Reals,
+    field: Reals,
+    start: Places,
+    neighbour: Places,
+    coupling: Reals,
+    first: Places,
+    second: Places,
+    between: Reals,
+    steps: int,
+    counter: np.uint64,
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Kawasaki: exchange the spins of a random pair `(first, second)`, coupled by `between`, with probability `min(1,
+    exp(−Δ))`."""
+    moved = np.zeros(len(s), np.bool_)
+    for b in range(len(s)):
+        for _ in range(steps):
+            counter += STEP
+            k = int(unit(mix(counter)) * len(first))
+            i, j = first[k], second[k]
+            counter += STEP
+            moved[b] = False
+            if s[b, i] != s[b, j]:  # flipping both does not change their own term, which both differences contain
+                delta = 2 * s[b, i] * field[b, i] + 2 * s[b, j] * field[b, j] + 4 * between[k]
+                moved[b] = delta <= 0 or unit(mix(counter)) < math.exp(-delta)
+            if moved[b]:
+                for site in (i, j):
+                    s[b, site] = -s[b, site]
+                    for e in range(start[site], start[site + 1]):
+                        field[b, neighbour[e]] += 2 * coupling[e] * s[b, site]
+    return moved, counter
 
 
 @njit(cache=True)
@@ -304,7 +236,7 @@ def couple(
         for ago in range(length, 0, -1):
             word = counter + np.uint64(ago * bits) * STEP
             for t in range(np.uint64(bits)):
-                below, above, k = row[t], row[t], _NONE
+                below, above, k = np.uint64(row[t]), np.uint64(row[t]), _NONE
                 for neighbour in neighbours:
                     below += np.uint64(low[neighbour[t]]) << k
                     above += np.uint64(high[neighbour[t]]) << k

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -40,7 +42,7 @@ def perfect_sample(
     torch.Size([5, 8])
     """
     check_kind(energy, IsingEnergy)
-    couplings, fields = energy.couplings.detach().double(), energy.fields.detach().double()
+    couplings = energy.coupled_pairs()[2]
     if (couplings < 0).any():
         raise InputError(f"energy: expected couplings of at least 0 (ferromagnetic), got {couplings.min():g}")
     if count < 0:
@@ -51,7 +53,8 @@ def perfect_sample(
         if apart:
             raise _not_met(apart, count, max_sweeps)
         return bits
-    d, device = len(fields), fields.device
+    exact = copy.deepcopy(energy).double()
+    d, device = exact.bits, exact.fields.device
     classes = [torch.tensor(members, device=device) for members in colour_classes(energy)]
     own = torch.Generator(device)
     past: list[tuple[int, int]] = []  # blocks of sweeps with the seeds of their uniforms, the latest first
@@ -67,7 +70,8 @@ def perfect_sample(
             for _ in range(length):
                 u = torch.rand(count, d, generator=own, device=device, dtype=torch.float64).repeat(2, 1)
                 for members in classes:
-                    p_up = (2 * (fields[members] + s @ couplings[:, members])).sigmoid()
+                    with torch.no_grad():
+                        p_up = (2 * exact.local_fields(s)[:, members]).sigmoid()
                     s[:, members] = to_spins((u[:, members] < p_up).double())
         down, up = s.chunk(2)
         if torch.equal(down, up):

@@ -12,6 +12,7 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
 from discrete_ed.samplers.chain import possible
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start, uniforms
+from discrete_ed.samplers.schedules import annealed
 
 
 def rescale(state: State, ratio: float | Tensor) -> State:
@@ -31,8 +32,8 @@ def anneal(
     """Run chains through a schedule of inverse temperatures, one step at each: bits `(B, D)` in, bits `(B, D)` out.
 
     At step `t` the kernel sees `β_t E`, on top of the inverse temperature that `local` has. The differences are
-    rescaled, not evaluated again. Repeat a value for several steps at it. The result follows no exact law; use it
-    to find states of low energy, or good starts for a chain.
+    rescaled, not evaluated again. Ising models run in compiled loops, as in `chain`. Repeat a value for several steps
+    at it. The result follows no exact law; use it to find states of low energy, or good starts for a chain.
 
     Args:
         betas: the schedule, positive numbers.
@@ -54,6 +55,9 @@ def anneal(
     check_positive(betas)
     now = betas[0]
     state = possible(start(kernel, local.at_beta(now), x))
+    found = annealed(kernel, local, x, betas, generator)
+    if found is not None:
+        return found
     for beta in betas:
         state = kernel.step(local.at_beta(beta), rescale(state, beta / now), generator=generator)
         now = beta

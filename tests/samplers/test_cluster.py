@@ -28,6 +28,7 @@ from discrete_ed import (
     ParallelTempering,
     SwendsenWang,
     Taylor,
+    Wolff,
     chain,
     kaufman_log_z,
     sample,
@@ -52,20 +53,25 @@ def states_of(local):
     return all_states(len(local.energy.fields))
 
 
+KERNELS = pytest.mark.parametrize("kernel", [SwendsenWang(), Wolff()], ids=["swendsen-wang", "wolff"])
+
+
+@KERNELS
 @pytest.mark.parametrize("model", MODELS)
-def test_clusters_balance_every_flow_and_reach_every_state(model):
+def test_clusters_balance_every_flow_and_reach_every_state(model, kernel):
     local = MODELS[model]
     states = states_of(local)
-    matrix, law = transition_matrix(SwendsenWang(), local, states), law_of(local, states)
+    matrix, law = transition_matrix(kernel, local, states), law_of(local, states)
     assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=FLOAT), atol=rounding(1e-12))
     assert (law @ matrix - law).abs().max() < rounding(1e-12)
     assert detailed_balance_residual(matrix, law) < rounding(1e-10)
-    assert (matrix > 0).all()
+    assert (torch.linalg.matrix_power(matrix, 8 if kernel == Wolff() else 1) > 0).all()
 
 
+@KERNELS
 @pytest.mark.parametrize("model", MODELS)
-def test_one_step_ends_where_the_matrix_says(model):
-    check_frequencies(SwendsenWang(), MODELS[model], states_of(MODELS[model]), 5)
+def test_one_step_ends_where_the_matrix_says(model, kernel):
+    check_frequencies(kernel, MODELS[model], states_of(MODELS[model]), 5)
 
 
 class HalfTheCoupling(SwendsenWang):

@@ -18,14 +18,20 @@ from discrete_ed import (
     GibbsSweep,
     GibbsWithGradients,
     IsingEnergy,
+    Kawasaki,
+    Metropolis,
+    ParallelTempering,
     SwendsenWang,
     Taylor,
+    Wolff,
+    anneal,
     chain,
     colour_classes,
     enumerate_states,
     sample,
 )
-from discrete_ed.samplers import compiled
+from discrete_ed.samplers import compiled, schedules, thresholds
+from discrete_ed.samplers.compiled_tempering import tempered
 
 pytest.importorskip("numba")
 DOUBLE = torch.float64
@@ -53,6 +59,9 @@ CASES = {
     "random scan, tempered": (Gibbs(), GLASS, 0.4, {}),
     "clusters": (SwendsenWang(), torus(2, 3, 0.4), 1.0, {}),
     "clusters, antiferromagnet in a field": (SwendsenWang(), ring(6, -0.6, [0.5, 0, 0.3, -0.2, 0, 0]), 0.8, {}),
+    "one cluster": (Wolff(), torus(2, 3, 0.4), 1.0, {}),
+    "one cluster, antiferromagnet in a field": (Wolff(), ring(6, -0.6, [0.5, 0, 0.3, -0.2, 0, 0]), 0.8, {}),
+    "metropolis": (Metropolis(), GLASS, 1.0, {}),
     **{
         f"informed, {balance}": (GibbsWithGradients(balance), ising(6), 1.0, {}) for balance in ("barker", "min", "max")
     },
@@ -98,6 +107,50 @@ def test_chains_reach_and_keep_the_law(case, start, generator):
     x = states[weights.multinomial(10_000, replacement=True, generator=generator)]
     steps = 20 if isinstance(kernel, GibbsSweep | SwendsenWang) else 20 * states.shape[1]
     assert chi_square(sample(kernel, local, x, steps, generator=generator), law) > SMALLEST
+
+
+SCHEDULED = {name: case for name, case in CASES.items() if isinstance(case[0], GibbsSweep | SwendsenWang | Wolff)}
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_annealing_at_one_temperature_is_sampling(name, monkeypatch, generator):
+    """Two temperatures, so that tables are made anew; the first of them leaves no trace after 25 sweeps."""
+    kernel, energy, beta, settings = SCHEDULED[name]
+    for key, value in settings.items():
+        monkeypatch.setattr(compiled, key, value)
+    local, states = Exact(energy.double(), 0.3), states_of(energy)
+    x = torch.zeros(10_000, states.shape[1], dtype=DOUBLE)
+    betas = [2.0 * beta] + [beta] * 25
+    assert schedules.annealed(kernel, local, x, betas, generator) is not None
+    bits = anneal(kernel, local, x, betas, generator=generator)
+    assert chi_square(bits, law_of(replace(local, beta=0.3 * beta), states)) > SMALLEST
+
+
+@pytest.mark.parametrize("inner", [GibbsSweep(), Metropolis(), GibbsWithGradients()], ids=str)
+def test_every_rung_of_compiled_tempering_has_its_law(inner, generator):
+    kernel, energy, betas = ParallelTempering(inner, (1.0, 0.3)), GLASS.double(), (1.0, 0.3)
+    local, states = Exact(energy, 0.8), states_of(energy)
+    assert tempered(kernel, local, torch.zeros(4, 6, dtype=DOUBLE)) is not None
+    x, steps = torch.zeros(10_000, 6, dtype=DOUBLE), 60 if inner == GibbsSweep() else 500
+    *_, state = itertools.islice(chain(kernel, local, x, thin=steps, generator=generator), 1)
+    for rung, beta in zip(state.x.chunk(2), betas, strict=True):
+        assert chi_square(rung, law_of(replace(local, beta=0.8 * beta), states)) > SMALLEST
+    ladder = local.at_beta(kernel.ladder(state.x))
+    assert torch.allclose(state.energy, ladder(state.x).energy)
+    assert torch.allclose(state.delta, ladder(state.x).delta)
+    start, betas = states[[7, 50]], (1.0, 1.0)  # equal rungs always swap when it is their turn, and halves of steps
+    frozen = Exact(IsingEnergy(torch.zeros(6, 6, dtype=DOUBLE), torch.full((6,), 60.0, dtype=DOUBLE)))
+    *_, state = itertools.islice(chain(ParallelTempering(Metropolis(), betas), frozen, start, generator=generator), 1)
+    assert state.energy.tolist() == frozen(state.x).energy.tolist()
+
+
+def test_compiled_exchanges_end_where_the_matrix_says(generator):
+    local, states = Exact(GLASS.double(), 0.7), enumerate_states(6, dtype=DOUBLE)
+    assert worst_p(Kawasaki(), local, states) > SMALLEST
+    half = states[states.sum(-1) == 3]
+    bits = sample(Kawasaki(), local, half[:1].expand(10_000, -1), 200, generator=generator)
+    law = torch.where(states.sum(-1) == 3, law_of(local, states), 0)
+    assert chi_square(bits, law / law.sum()) > SMALLEST
 
 
 def test_one_long_chain_has_the_law(generator):
@@ -154,8 +207,8 @@ def test_chains_are_independent_of_each_other(case, generator):
 
 
 def test_mistakes_in_thresholds_and_fields_are_seen(monkeypatch):
-    states, threshold = enumerate_states(6, dtype=DOUBLE), compiled._threshold
-    monkeypatch.setattr(compiled, "_threshold", lambda field: threshold(1.1 * field))
+    states, threshold = enumerate_states(6, dtype=DOUBLE), thresholds.threshold
+    monkeypatch.setattr(thresholds, "threshold", lambda field: threshold(1.1 * field))
     for kernel, energy in ((COLOURS, GLASS), (GibbsSweep(), ONE_STRENGTH)):
         assert worst_p(kernel, Exact(energy), states) < SMALLEST
     fields = compiled.Interactions.local_fields

@@ -33,6 +33,8 @@ from discrete_ed import (
     GraphEnergy,
     InputError,
     IsingEnergy,
+    Kawasaki,
+    Metropolis,
     MLPEnergy,
     PathAuxiliary,
     Taylor,
@@ -52,6 +54,7 @@ RING = torus(2, 3)  # sparse enough to be coloured, on six bits
 PAIRS = itertools.product((ising, mlp), (Exact, Taylor))
 REVERSIBLE = [(kernel, local(make(6))) for make, local in PAIRS for kernel in (PathAuxiliary(2), DMALA(0.7))]
 REVERSIBLE += [(Gibbs(), Exact(make(bits))) for make in (ising, mlp) for bits in (6, 10)]
+REVERSIBLE += [(Metropolis(), Exact(make(6))) for make in (ising, mlp)]
 REVERSIBLE += [(PathAuxiliary(1, "min"), Taylor(mlp(10))), (PathAuxiliary(2, "max"), Exact(ising(6)))]
 REVERSIBLE += [(kernel, Exact(rbm(6, 4))) for kernel in (BlockGibbs(), Gibbs(), DMALA(0.7), PathAuxiliary(2))]
 REVERSIBLE += [(kernel, Taylor(rbm(6, 4))) for kernel in (DMALA(0.7), PathAuxiliary(2, "barker"))]
@@ -62,7 +65,7 @@ SWEEPS += [(GibbsSweep(), Exact(rbm(bits, 4))) for bits in (6, 10)]
 LONG = torus(2, 5)  # two odd rings
 SWEEPS += [(GibbsSweep(colour_classes(LONG)), Exact(LONG))]
 SWEEPS += [(GibbsSweep(colour_classes(RING)), Exact(RING)), (GibbsSweep(colour_classes(RING)), Exact(RING, beta=0.3))]
-ALL = [Gibbs(), GibbsSweep(), GibbsWithGradients(), PathAuxiliary(2), DMALA(0.7)]
+ALL = [Gibbs(), Metropolis(), GibbsSweep(), GibbsWithGradients(), PathAuxiliary(2), DMALA(0.7)]
 
 
 def names(value: object) -> str:
@@ -99,6 +102,19 @@ def test_sweeps_keep_the_law_but_are_not_reversible(kernel, local):
     assert (law @ matrix - law).abs().max() < rounding(1e-12)
     assert detailed_balance_residual(matrix, law) > 1e-3
     assert (matrix > 0).all()
+
+
+@pytest.mark.parametrize("local", [Exact(ising(6)), Exact(RING, beta=0.4), Taylor(RING)], ids=names)
+def test_exchanges_balance_every_flow_and_keep_the_number_of_ones(local):
+    states = states_of(local)
+    law, ones = law_of(local, states), states.sum(-1)
+    matrix = transition_matrix(Kawasaki(), local, states)
+    assert (matrix >= -rounding(1e-12)).all()
+    assert torch.allclose(matrix.sum(1), torch.ones(len(states), dtype=FLOAT), atol=rounding(1e-12))
+    assert detailed_balance_residual(matrix, law) < rounding(1e-10)
+    reached = torch.linalg.matrix_power(matrix, 16) > 0
+    assert torch.equal(reached, ones[:, None] == ones)
+    check_frequencies(Kawasaki(), local, states, 11)
 
 
 def test_dula_is_biased_and_its_bias_falls_with_the_step_size():
@@ -245,7 +261,7 @@ def test_a_uniform_of_zero_does_not_buy_a_costly_move(kernel, monkeypatch):
 
 
 def test_gibbs_refuses_estimated_differences():
-    for kernel in (Gibbs(), GibbsSweep()):
+    for kernel in (Gibbs(), GibbsSweep(), Metropolis()):
         with pytest.raises(InputError, match=r"exact differences \(Exact\), got Taylor"):
             sample(kernel, Taylor(ising(3)), torch.zeros(1, 3, dtype=FLOAT), 1)
 

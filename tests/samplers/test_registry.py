@@ -22,10 +22,13 @@ from discrete_ed import (
     GibbsWithGradients,
     InputError,
     IsingEnergy,
+    Kawasaki,
+    Metropolis,
     ParallelTempering,
     PathAuxiliary,
     SwendsenWang,
     Taylor,
+    Wolff,
     ais,
     colour_classes,
     kernel_by_name,
@@ -81,10 +84,13 @@ def test_kernels_are_made_by_name():
         "dmala": DMALA(),
         "block-gibbs": BlockGibbs(),
         "swendsen-wang": SwendsenWang(),
+        "wolff": Wolff(),
+        "metropolis": Metropolis(),
+        "kawasaki": Kawasaki(),
     }
     assert kernel_by_name("gibbs-sweep", mlp(4)) == GibbsSweep()
-    with pytest.raises(InputError, match=r"kernel: expected auto or one of gibbs, gibbs-sweep, .* got 'metropolis'"):
-        kernel_by_name("metropolis", energy)
+    with pytest.raises(InputError, match=r"kernel: expected auto or one of gibbs, gibbs-sweep, .* got 'heat-bath'"):
+        kernel_by_name("heat-bath", energy)
 
 
 @pytest.mark.parametrize(

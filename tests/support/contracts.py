@@ -20,10 +20,13 @@ from discrete_ed.samplers import (
     Gibbs,
     GibbsSweep,
     GibbsWithGradients,
+    Kawasaki,
     Kernel,
+    Metropolis,
     PathAuxiliary,
     State,
     SwendsenWang,
+    Wolff,
 )
 from discrete_ed.samplers.cluster import find_bonds
 
@@ -123,7 +126,7 @@ def transition_matrix(
     chosen = slice(None) if start is None else list(start)
     if isinstance(kernel, BlockGibbs):
         return _block_matrix(kernel, local, states)[chosen]
-    if isinstance(kernel, SwendsenWang):
+    if isinstance(kernel, SwendsenWang | Wolff):
         return _cluster_matrix(kernel, local, states[chosen])
     kernel.init(local, states)
     table = Table(local, states)
@@ -152,11 +155,18 @@ def _branches(kernel: Kernel, table: Table, here: State) -> tuple[Tensor, Callab
         start = State(*(part.repeat(len(choices), *[1] * (part.ndim - 1)) for part in here))
         return start, torch.tensor(choices).repeat_interleave(count, 0)
 
-    if isinstance(kernel, Gibbs | GibbsWithGradients):
+    if isinstance(kernel, Kawasaki):
+        energy = table.energy
+        assert isinstance(energy, IsingEnergy)
+        pairs = energy.coupled_pairs()[:2]
+        start, k = every(list(range(len(pairs[0]))))
+        probability = torch.full((len(k),), 1 / len(pairs[0]), dtype=FLOAT)
+        return probability, lambda log_u: kernel.exchange(table, start, pairs[0][k], pairs[1][k], log_u)
+    if isinstance(kernel, Gibbs | GibbsWithGradients | Metropolis):
         start, i = every(list(range(bits)))
-        if isinstance(kernel, Gibbs):
+        if not isinstance(kernel, GibbsWithGradients):
             free = table.energy.free(start.x)
-            choice = (free / free.sum(-1, keepdim=True)).to(FLOAT)
+            choice = free.to(FLOAT) / free.sum(-1, keepdim=True)
         else:
             choice = kernel.log_proposal(start.delta).exp()
         probability = choice.gather(-1, i[:, None])[:, 0]
@@ -225,25 +235,27 @@ def _block_matrix(kernel: BlockGibbs, local: LocalEvaluation, states: Tensor) ->
     return to_hidden @ to_visible
 
 
-def _cluster_matrix(kernel: SwendsenWang, local: LocalEvaluation, states: Tensor) -> Tensor:
-    """All sets of joined pairs, whose probabilities are found by bisection, and all coins of all spins."""
+def _cluster_matrix(kernel: SwendsenWang | Wolff, local: LocalEvaluation, states: Tensor) -> Tensor:
+    """All sets of joined pairs, whose probabilities are found by bisection, and all coins of all spins, or all spins
+    whose cluster may be flipped."""
     count, bits = states.shape
     bonds = find_bonds(local)
     here = kernel.init(local, states)
     low, high = torch.zeros(count, len(bonds.i), dtype=FLOAT), torch.ones(count, len(bonds.i)).to(FLOAT)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        joined = kernel.join(local, here, bonds, middle)
+        joined = (kernel if isinstance(kernel, SwendsenWang) else SwendsenWang()).join(local, here, bonds, middle)
         low, high = torch.where(joined, middle, low), torch.where(joined, high, middle)
     joins = all_states(len(bonds.i)).bool()
     probability = torch.where(joins, low[:, None], 1 - low[:, None]).prod(-1)
     row, which = (probability > 1e-15).nonzero(as_tuple=True)
-    coins = all_states(bits + 1).repeat(len(row), 1)
-    row, which = row.repeat_interleave(2 ** (bits + 1)), which.repeat_interleave(2 ** (bits + 1))
+    every = all_states(bits + 1) if isinstance(kernel, SwendsenWang) else torch.arange(bits)
+    coins = every.repeat(len(row), *[1] * (every.ndim - 1))
+    row, which = row.repeat_interleave(len(every)), which.repeat_interleave(len(every))
     start = State(*(part[row] for part in here))
     there = number_of(kernel.flip(local, start, bonds, joins[which], coins).x)
     matrix = torch.zeros(count, 2**bits, dtype=FLOAT)
-    return matrix.index_put_((row, there), probability[row, which] / 2 ** (bits + 1), accumulate=True)
+    return matrix.index_put_((row, there), probability[row, which] / len(every), accumulate=True)
 
 
 def check_frequencies(kernel: Kernel, local: LocalEvaluation, states: Tensor, row: int, draws: int = 100_000) -> None:

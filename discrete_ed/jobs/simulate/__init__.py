@@ -1,0 +1,1 @@
+"""Simulate an Ising model on a lattice at many temperatures."""

@@ -1,0 +1,86 @@
+"""The options of the simulation job."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from discrete_ed.errors import InputError, check_seed
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_positive
+from discrete_ed.names import LatticeName
+
+DISORDERED = ("plus-minus", "gaussian")
+
+
+@dataclass(frozen=True)
+class SimulateConfig(ResumableConfig):
+    """Simulate an Ising model on a lattice at many temperatures.
+
+    Chains start from order and from disorder, are thermalised by a rule, and are measured after every sweep, without
+    keeping states. The run folder has a table of energy, magnetisation, specific heat, susceptibility, Binder cumulant
+    and correlation length, each with its error, with autocorrelation times and effective sample sizes; curves, beside
+    the exact solution where there is one; pictures of the lattice; and the last states. With several sizes, it also has
+    the crossings of the Binder cumulant, the critical temperature and exponents.
+
+    Examples:
+      discrete-ed simulate
+      discrete-ed simulate --lattice triangular --size 48 --temperatures 3 4.5 11
+      discrete-ed simulate --size 16 32 64 --temperatures 2.22 2.32 9 --sweeps 20000
+      python scripts/simulate_lattice.py --lattice cubic --size 16
+    """
+
+    lattice: LatticeName = "square"
+    """kind of the lattice; hypercubic has any --dimension"""
+    size: tuple[int, ...] = (64,)
+    """cells along each direction; several numbers: several lattices, from which the critical point is found"""
+    dimension: Annotated[int, When(lattice="hypercubic")] = 2
+    """number of directions"""
+    open: bool = False
+    """open boundaries instead of periodic ones"""
+    temperatures: tuple[float, float, int] | None = None
+    """lowest and highest temperature, in units of the coupling, and how many, equally spaced; by default 13 around the
+    known critical temperature, or from 0.5 to 5"""
+    coupling: float = 1.0
+    """coupling of every pair of neighbours (positive: ferromagnet), or the strength of random couplings"""
+    field: float = 0.0
+    """field on every spin"""
+    disorder: Literal["none", "plus-minus", "gaussian"] = "none"
+    """random couplings: plus or minus the coupling, or normal with mean 0 and this standard deviation"""
+    update: Literal["auto", "sweeps", "swendsen-wang", "wolff"] = "auto"
+    """how spins change: sweeps of single spins, or clusters; auto: swendsen-wang where no coupling is frustrated"""
+    chains: int = 4
+    """number of chains at each temperature; half start with all spins up, half at random"""
+    sweeps: int = 2000
+    """number of measurements of each chain at each temperature, at most"""
+    error: float | None = None
+    """stop at a temperature where the standard error of the energy of a site is below this"""
+    seed: int = 0
+    """seed of couplings, starts and chains"""
+    threads: Annotated[int | None, HOUSEKEEPING] = None
+    """number of threads; by default one for each processor; the results do not depend on it"""
+    out: Annotated[Path | None, HOUSEKEEPING] = None
+    """run folder, which must be new or empty; by default runs/simulate/LATTICE-TIME"""
+
+    def __post_init__(self) -> None:
+        if not self.size:
+            raise InputError("size: expected at least one, got none")
+        if len(set(self.size)) != len(self.size):
+            raise InputError(f"size: expected different sizes, got {' '.join(map(str, self.size))}")
+        if self.temperatures is not None:
+            low, high, count = self.temperatures
+            if not 0 < low < math.inf or not low <= high < math.inf or count < 1 or (count == 1) != (low == high):
+                raise InputError(
+                    "temperatures: expected the lowest and the highest, positive, and their number (1 if they are "
+                    f"equal, else at least 2), got {low:g} {high:g} {count}"
+                )
+        if not math.isfinite(self.coupling) or self.coupling == 0:
+            raise InputError(f"coupling: expected a number other than 0, got {self.coupling}")
+        if not math.isfinite(self.field):
+            raise InputError(f"field: expected a number, got {self.field}")
+        expect(self, "at least 2", "chains", low=2)
+        expect(self, "at least 20", "sweeps", low=20)
+        expect(self, "at least 1", "dimension", low=1)
+        expect_positive(self, "error", "threads")
+        check_seed(self.seed)

@@ -1,0 +1,253 @@
+"""The results of a simulation: for programs, as a table, and on a page."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from discrete_ed.jobs import page
+from discrete_ed.jobs.options import reported_options
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.simulate import figures
+from discrete_ed.jobs.simulate.config import SimulateConfig
+from discrete_ed.jobs.text import MISSING, finite
+from discrete_ed.lattices import CRITICAL_TEMPERATURES, QUANTITIES, AtTemperature, Lattice, Scaling, kaufman
+from discrete_ed.lattices.observables import Estimate
+
+FEW = 50  # effective draws below which a row is warned of
+PICTURED = 2**20  # largest number of sites of which pictures are drawn
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """All that a run found."""
+
+    config: SimulateConfig
+    graphs: dict[int, Lattice]
+    temperatures: list[float]
+    found: dict[int, list[AtTemperature]]
+    scaling: Scaling | str | None
+
+
+def critical_temperature(config: SimulateConfig) -> float | None:
+    """The known critical temperature of the model, in the units of the options; None if none is known."""
+    kind = config.lattice
+    if kind == "hypercubic":
+        kind = {2: "square", 3: "cubic"}.get(config.dimension, kind)  # type: ignore[assignment]
+    known = CRITICAL_TEMPERATURES.get(kind)
+    bipartite = kind in ("square", "cubic", "honeycomb", "bcc")
+    ordered = config.coupling > 0 or (bipartite and all(size % 2 == 0 for size in config.size))
+    if known is None or config.disorder != "none" or config.field or not ordered:
+        return None
+    return known * abs(config.coupling)
+
+
+def exact_of(done: Simulated, size: int, temperature: float) -> dict[str, float]:
+    """Exact values of some quantities on this finite lattice, where they are known."""
+    config, graph = done.config, done.graphs[size]
+    flat = config.lattice in ("square", "hypercubic") and len(graph.shape) == 2
+    plain = config.disorder == "none" and not config.field and not config.open
+    unit = temperature / abs(config.coupling)
+    if not flat or not plain or size < 3 or unit < 0.05 or (config.coupling < 0 and size % 2):
+        return {}
+    exact = kaufman(size, size, unit)
+    return {"energy": exact.energy * abs(config.coupling), "specific_heat": exact.specific_heat}
+
+
+def result_of(done: Simulated) -> dict[str, Any]:
+    """The content of `result.json`."""
+    rows = []
+    for size, ats in done.found.items():
+        for at in ats:
+            values, times = at.estimates(), at.autocorrelation()
+            row: dict[str, Any] = {"size": size, "temperature": at.temperature}
+            for name, each in values.items():
+                row |= {name: finite(each.value), f"{name}_error": finite(each.error)}
+            row |= {f"{name}_exact": value for name, value in exact_of(done, size, at.temperature).items()}
+            for name, (time, ess) in times.items():
+                row |= {f"{name}_autocorrelation_time": time, f"{name}_ess": ess}
+            row |= {
+                "draws": at.series.energy.size,
+                "dropped": at.dropped,
+                "starts_differ_by": finite(at.difference),
+                "update": at.update,
+                "steps_of_a_draw": at.steps,
+            }
+            rows.append(row)
+    result: dict[str, Any] = {
+        "lattice": done.config.lattice,
+        "sizes": list(done.config.size),
+        "known_critical_temperature": critical_temperature(done.config),
+        "rows": rows,
+        "scaling": None,
+    }
+    if isinstance(done.scaling, Scaling):
+        s = done.scaling
+        result["scaling"] = {
+            "critical_temperature": _pair(s.critical_temperature),
+            "binder": _pair(s.binder),
+            "crossings": {f"{a}, {b}": _pair(each) for (a, b), each in s.crossings.items()},
+            "exponents": {name: _pair(each) for name, each in s.exponents.items()},
+        }
+    return result
+
+
+def _pair(each: Estimate) -> list[float | None]:
+    return [finite(each.value), finite(each.error)]
+
+
+def with_error(each: Estimate) -> str:
+    """The value with its error in units of the last digits, such as 2.2690(12).
+
+    >>> with_error(Estimate(2.26901, 0.00123)), with_error(Estimate(2.0, 0.0))
+    ('2.2690(12)', '2')
+    """
+    if not math.isfinite(each.value):
+        return MISSING
+    if not math.isfinite(each.error) or each.error == 0:
+        return f"{each.value:.6g}"
+    places = max(0, 1 - math.floor(math.log10(each.error)))
+    error = round(each.error * 10**places) if places else round(each.error)
+    return f"{each.value:.{places}f}({error})"
+
+
+def table_of(done: Simulated) -> dict[str, list[list[str]]]:
+    """Tables by their titles; the first row of each is the header."""
+    tables = {}
+    for size, ats in done.found.items():
+        names = list(ats[0].estimates())
+        known = exact_of(done, size, ats[0].temperature)
+        header = ["T", *(QUANTITIES[name].symbol for name in names), *(f"{QUANTITIES[n].symbol} exact" for n in known)]
+        rows = [[*header, "τ(E)", "ESS(E)", "τ(|m|)", "ESS(|m|)"]]
+        for at in ats:
+            values, times = at.estimates(), at.autocorrelation()
+            exact = exact_of(done, size, at.temperature)
+            measured = [f"{number:.1f}" if k % 2 == 0 else f"{number:,.0f}" for pair in times.values() for k, number in
+                        enumerate(pair)]  # fmt: skip
+            rows.append(
+                [
+                    f"{at.temperature:.4f}",
+                    *(with_error(values[name]) for name in names),
+                    *(f"{exact[name]:.5f}" for name in known),
+                    *measured,
+                ]
+            )
+        tables[f"{done.config.lattice}, {' × '.join(map(str, done.graphs[size].shape))}"] = rows
+    if isinstance(done.scaling, Scaling):
+        s = done.scaling
+        rows = [["critical point", "value"], ["T_c", with_error(s.critical_temperature)]]
+        rows += [[f"crossing of {a} and {b}", with_error(each)] for (a, b), each in s.crossings.items()]
+        rows += [["U₄ there (largest two)", with_error(s.binder)]]
+        rows += [[name, with_error(each)] for name, each in s.exponents.items()]
+        tables["Critical point from Binder crossings"] = rows
+    return tables
+
+
+def verdict(done: Simulated) -> str:
+    """The result in one sentence, with its yardstick."""
+    known = critical_temperature(done.config)
+    if isinstance(done.scaling, Scaling):
+        yardstick = "" if known is None else f" (known: {known:.5f})"
+        return f"The Binder cumulants cross at T_c = {with_error(done.scaling.critical_temperature)}{yardstick}."
+    misses = []
+    for size, ats in done.found.items():
+        for at in ats:
+            values = at.estimates()
+            misses += [
+                abs(values[name].value - value) / values[name].error
+                for name, value in exact_of(done, size, at.temperature).items()
+                if values[name].error > 0
+            ]
+    if misses:
+        return (
+            f"Energies and specific heats are within {max(misses):.1f} standard errors of Kaufman's exact values "
+            f"({len(misses)} comparisons; about {_expected_largest(len(misses)):.1f} is expected)."
+        )
+    relative = max(at.estimates()["energy"].error for ats in done.found.values() for at in ats)
+    return f"The energy of a site is known to {relative:.2g} or better at all {len(done.temperatures)} temperatures."
+
+
+def _expected_largest(count: int) -> float:
+    """The median of the largest size of so many normal numbers."""
+    from scipy.stats import norm
+
+    return float(norm.isf((1 - 0.5 ** (1 / count)) / 2))
+
+
+def warnings_of(done: Simulated) -> list[str]:
+    """What a reader must know: chains that have not forgotten their start, and too few independent draws."""
+    found = []
+    for size, ats in done.found.items():
+        bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
+        few = [f"{at.temperature:.3g}" for at in ats if min(ess for _, ess in at.autocorrelation().values()) < FEW]
+        if bad:
+            found.append(
+                f"Size {size}: chains from order and from disorder have different mean energies at T = "
+                f"{', '.join(bad)}; they have not thermalised, and no error there is to be trusted."
+            )
+        if few:
+            found.append(
+                f"Size {size}: fewer than {FEW} independent draws at T = {', '.join(few)}; errors there are too small. "
+                "More --sweeps, or clusters, help."
+            )
+    if isinstance(done.scaling, str):
+        found.append(f"No critical point was found: {done.scaling}.")
+    return found
+
+
+def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
+    """`report.html` with tables and figures, and each figure as PNG."""
+    exact = {
+        size: {t: exact_of(done, size, t) for t in np.linspace(min(done.temperatures), max(done.temperatures), 200)}
+        for size in done.found
+    }
+    critical = critical_temperature(done.config)
+    lines = " Lines are Kaufman's exact values." if any(any(v) for e in exact.values() for v in e.values()) else ""
+    plots = {
+        "curves": (
+            "Measured quantities",
+            lambda: figures.curves(done.found, exact, critical),
+            f"Points are measurements with their standard errors.{lines} The dashed line is the known critical "
+            "temperature.",
+        )
+    }
+    largest = max(done.found)
+    graph = done.graphs[largest]
+    if graph.sites <= PICTURED and len(graph.shape) >= 2:
+        plots["states"] = (
+            "The lattice",
+            lambda: figures.states(done.found[largest], graph, critical),
+            "The last state of one chain at a low, a middle (the critical one, where it is known) and a high "
+            "temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
+        )
+    if isinstance(done.scaling, Scaling):
+        scaling = done.scaling
+        plots["collapse"] = (
+            "Data collapse",
+            lambda: figures.collapse(done.found, scaling),
+            "Left: Binder cumulants cross at the critical temperature. Right: with the measured T_c and exponents, the "
+            "curves of all sizes fall on one.",
+        )
+    drawn = folder.plot(plots)
+    config, facts = done.config, {"seconds": f"{seconds:.1f}"}
+    sites = ", ".join(f"{graph.sites:,}" for graph in done.graphs.values())
+    updates = sorted({at.update for ats in done.found.values() for at in ats})
+    lead = (
+        f"The Ising model with {sites} spins at {len(done.temperatures)} temperatures, by {', '.join(updates)}. "
+        "Errors are standard errors by the jackknife over blocks; numbers in brackets are errors in the last digits. τ "
+        "is the integrated autocorrelation time in sweeps, ESS the number of independent draws."
+    )
+    html = page.render_page(
+        f"Ising model on the {config.lattice} lattice",
+        verdict(done),
+        lead,
+        table_of(done),
+        drawn,
+        {**reported_options(config), **facts},
+        warnings=warnings_of(done),
+        marked=False,
+    )
+    folder.write("report.html", html.encode())

@@ -1,0 +1,155 @@
+"""The simulation job: lattices at many temperatures, measured on the fly."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.errors import InputError
+from discrete_ed.jobs.options import refuse_options_without_effect
+from discrete_ed.jobs.progress import counted_progress
+from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.simulate.config import SimulateConfig
+from discrete_ed.jobs.simulate.report import Simulated, critical_temperature, result_of, table_of, verdict, write_report
+from discrete_ed.jobs.text import as_text
+from discrete_ed.lattices import (
+    AtTemperature,
+    Lattice,
+    Scaling,
+    gaussian_couplings,
+    lattice,
+    plus_minus_couplings,
+    scale,
+    simulate,
+)
+
+JOB = "simulate"
+
+
+def run(config: SimulateConfig) -> dict[str, Any]:
+    """Simulate, and write everything to a run folder; returns the content of `result.json`.
+
+    Raises:
+        InputError: options that can't be used, a lattice that doesn't fit into memory, clusters for a frustrated model.
+    """
+    config = resumed(config, JOB)
+    refuse_options_without_effect(config)
+    graphs = {size: lattice_of(config, size) for size in config.size}
+    config = replace(config, temperatures=config.temperatures or usual_temperatures(config))
+    temperatures = temperatures_of(config)
+    started = time.monotonic()
+    with RunFolder(config.out, JOB, config.lattice, config) as folder:
+        found: dict[int, list[AtTemperature]] = {}
+        for size, graph in graphs.items():
+            energy = energy_of(config, graph)
+            print(f"{config.lattice}, {' × '.join(map(str, graph.shape))}: {graph.sites:,} spins, "
+                  f"{graph.number_of_edges():,} couplings, {len(temperatures)} temperatures")  # fmt: skip
+            with counted_progress(f"simulate {size}", "draw") as callback:
+                found[size] = simulate(
+                    energy,
+                    temperatures,
+                    graph=graph,
+                    update=config.update,
+                    chains=config.chains,
+                    draws=config.sweeps,
+                    error=config.error,
+                    seed=config.seed,
+                    threads=config.threads,
+                    cache=folder.cached_in(f"size-{size}"),
+                    callback=callback,
+                )
+            folder.write(f"states-{size}.npz", states_file(found[size]))
+            folder.write(f"series-{size}.npz", series_file(found[size]))
+        done = Simulated(config, graphs, temperatures, found, scaling_of(config, temperatures, found))
+        seconds = time.monotonic() - started
+        result = {**result_of(done), "seconds": seconds}
+        text = "\n\n".join(f"{title}\n\n{as_text(rows)}" for title, rows in table_of(done).items())
+        folder.write("table.txt", (text + "\n").encode())
+        folder.write("table.csv", csv_of(result).encode())
+        write_report(folder, done, seconds)
+        folder.finish(result)
+    print(f"\n{verdict(done)}\n\n{text}\n")
+    print(f"written to {folder.path}: open {folder.path / 'report.html'}; table.csv, states and series for programs")
+    return result
+
+
+def lattice_of(config: SimulateConfig, size: int) -> Lattice:
+    """The lattice of one size."""
+    dimension = config.dimension if config.lattice == "hypercubic" else None
+    return lattice(size, dimension, kind=config.lattice, periodic=not config.open)
+
+
+def energy_of(config: SimulateConfig, graph: Lattice) -> IsingEnergy:
+    """The model: one coupling, or random ones."""
+    makers: dict[str, Callable[..., Any]] = {
+        "none": lambda _, **__: config.coupling,
+        "plus-minus": partial(plus_minus_couplings, strength=config.coupling),
+        "gaussian": partial(gaussian_couplings, deviation=abs(config.coupling)),
+    }
+    return IsingEnergy.from_graph(graph, makers[config.disorder](graph, seed=config.seed), config.field)
+
+
+def usual_temperatures(config: SimulateConfig) -> tuple[float, float, int]:
+    """13 temperatures from 15% below to 15% above the critical one, or from 0.5 to 5, in units of the coupling."""
+    critical = critical_temperature(config)
+    return (0.5 * abs(config.coupling), 5.0 * abs(config.coupling), 10) if critical is None else (
+        round(0.85 * critical, 3), round(1.15 * critical, 3), 13)  # fmt: skip
+
+
+def temperatures_of(config: SimulateConfig) -> list[float]:
+    """The temperatures that the options ask for."""
+    assert config.temperatures is not None
+    low, high, count = config.temperatures
+    return np.linspace(low, high, count).tolist()
+
+
+def scaling_of(
+    config: SimulateConfig, temperatures: list[float], found: dict[int, list[AtTemperature]]
+) -> Scaling | str | None:
+    """The critical point, if there are several sizes; text that says why there is none, if the curves don't cross."""
+    if len(config.size) < 2:
+        return None
+    estimates = {size: [each.estimates() for each in ats] for size, ats in found.items()}
+    names = ("binder", "abs_magnetisation", "square_magnetisation")
+    curves = {size: {name: [each[name] for each in all_] for name in names} for size, all_ in estimates.items()}
+    try:
+        return scale(temperatures, curves, seed=config.seed)
+    except InputError as error:
+        return str(error)
+
+
+def states_file(found: list[AtTemperature]) -> bytes:
+    """The last states of all chains, exact: `bits`, `(T, chain, D)`, and `temperature`."""
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        bits=np.stack([each.states for each in found]),
+        temperature=np.array([each.temperature for each in found]),
+    )
+    return file.getvalue()
+
+
+def series_file(found: list[AtTemperature]) -> bytes:
+    """The time series of all temperatures: `energy_k` and `magnetisation_k`, `(draw, chain)`, of temperature `k`."""
+    arrays = {"temperature": np.array([each.temperature for each in found])}
+    for k, each in enumerate(found):
+        arrays |= {f"energy_{k}": each.series.energy, f"magnetisation_{k}": each.series.magnetisation}
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def csv_of(result: dict[str, Any]) -> str:
+    """One row for each size and temperature."""
+    rows = result["rows"]
+    names = list(rows[0])
+    lines = [",".join(names), *(",".join("" if row[n] is None else f"{row[n]}" for n in names) for row in rows)]
+    return "\n".join(lines) + "\n"

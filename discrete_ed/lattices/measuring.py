@@ -1,0 +1,151 @@
+"""Chains of an Ising model that are measured as they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies.local import Exact
+from discrete_ed.errors import InputError
+from discrete_ed.samplers import SwendsenWang
+from discrete_ed.samplers.compiled import MOST_TABLED, Loop, loop_for, sweep_loop
+from discrete_ed.samplers.compiled_clusters import wolff_arrays
+from discrete_ed.samplers.gibbs import colouring
+from discrete_ed.samplers.interactions import Interactions, loops
+from discrete_ed.samplers.thresholds import fields_by_state, threshold
+
+Array = NDArray[Any]
+UpdateName = Literal["auto", "sweeps", "swendsen-wang", "wolff"]
+ENTRIES = 2**16  # entries of the tables of `measured_sweeps`, which must stay in the processor's caches
+
+
+class Measured:
+    """One Ising model at one temperature, and how its chains move and are measured.
+
+    A measurement of a chain is a row of `E` (of the energy at β = 1), the number of spins up, and for each direction of
+    the lattice the squared amplitude of the magnetisation's smallest wave.
+
+    Args:
+        energy: the model at temperature 1.
+        temperature: `T`; the chains sample `exp(−E/T)`.
+        update: "sweeps" of single spins by colour classes, "swendsen-wang" or "wolff" clusters; "auto" takes
+            Swendsen–Wang where no coupling is frustrated, and sweeps elsewhere.
+        sizes: the number of cells in each direction and, last, of sites in a cell; if the model is no lattice, its
+            number of spins and 1.
+
+    Raises:
+        InputError: a temperature that isn't positive; clusters for a frustrated model; no numba.
+    """
+
+    def __init__(
+        self,
+        energy: IsingEnergy,
+        temperature: float,
+        *,
+        update: UpdateName = "auto",
+        sizes: tuple[int, ...] | None = None,
+        model: Interactions | None = None,
+    ) -> None:
+        if not 0 < temperature < np.inf:
+            raise InputError(f"temperatures: expected positive numbers, got {temperature}")
+        if update not in get_args(UpdateName):
+            raise InputError(f"update: expected one of {', '.join(get_args(UpdateName))}, got {update!r}")
+        if loops("measured_loops") is None:
+            raise InputError("simulate: expected numba, which compiles its loops, to be installed (pip install numba)")
+        self.update = chosen_update(energy) if update == "auto" else update
+        if update in ("swendsen-wang", "wolff"):
+            check_clusters(energy)
+        self.sizes = np.array(sizes or (energy.bits, 1), np.int64)
+        self.waves = len(self.sizes) - 1 if sizes else 0
+        self.unit = Interactions.of(energy) if model is None else model
+        self.temperature, self.bits = temperature, energy.bits
+        self.steps = 1  # of the kernel from one measurement to the next
+        self._advance = self._sweeps() if self.update == "sweeps" else self._clusters()
+
+    def start(self, chains: int, seed: int | list[int], *, ordered: bool = False) -> Array:
+        """Bits `(B, D)` at which chains start: random ones, or if `ordered` all up."""
+        if ordered:
+            return np.ones((chains, self.bits), np.uint8)
+        return np.random.default_rng(seed).integers(0, 2, (chains, self.bits), np.uint8)
+
+    def run(self, bits: Array, draws: int, counter: int) -> tuple[Array, Array, int]:
+        """Move chains, `(B, D)`, and measure them: the bits, `(draw, B, K)` and the counter, by which the next call
+        goes on with other random numbers."""
+        bits = np.ascontiguousarray(bits).copy()
+        out = np.empty((draws, len(bits), 2 + self.waves))
+        return bits, out, self._advance(bits, out, counter)
+
+    def fit_steps(self, bits: Array, counter: int) -> None:
+        """For Wolff's clusters: let so many steps pass between measurements that they flip about as many spins as there
+        are, judged by 50 clusters."""
+        if self.update == "wolff":
+            arrays = wolff_arrays(self.unit.at_beta(1 / self.temperature))
+            _, flipped, _ = loops("cluster_loops").wolff(bits.copy(), *arrays, 50, np.uint64(counter))
+            self.steps = max(1, round(self.bits / max(1.0, flipped.mean() / 50)))
+
+    def _sweeps(self) -> Callable[[Array, Array, int], int]:
+        model = self.unit.at_beta(1 / self.temperature)
+        pairs = self.unit.couplings.tocoo()
+        upper = pairs.row < pairs.col
+        order = np.argsort(colouring(pairs.row[upper], pairs.col[upper], self.bits), kind="stable")
+        degree = model.degree
+        if degree <= MOST_TABLED or (degree <= 12 and model.is_uniform):
+            tables, field = fields_by_state(model, order, degree)
+            if field.size <= ENTRIES:
+                return self._tabled(tables, field)
+        return self._one_by_one(sweep_loop(model, order, 1))
+
+    def _tabled(self, tables: dict[str, Any], field: Array) -> Callable[[Array, Array, int], int]:
+        run, table = loops("measured_loops").measured_sweeps, threshold(field).ravel()
+        pull = field.ravel() * self.temperature
+
+        def advance(bits: Array, out: Array, counter: int) -> int:
+            energy = self.unit.energies(bits)
+            counter = run(bits, *tables.values(), table, pull, energy, self.sizes, self.steps, out, np.uint64(counter))
+            return int(counter)
+
+        return advance
+
+    def _clusters(self) -> Callable[[Array, Array, int], int]:
+        model = self.unit.at_beta(1 / self.temperature)
+        if self.update == "swendsen-wang":
+            return self._one_by_one(loop_for(SwendsenWang(), model, 1))
+        arrays = wolff_arrays(model)
+
+        def wolff(bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
+            moved, _, counter = loops("cluster_loops").wolff(bits, *arrays, steps, counter)
+            return bits, moved, counter
+
+        return self._one_by_one(wolff)
+
+    def _one_by_one(self, loop: Loop) -> Callable[[Array, Array, int], int]:
+        """Each measurement after a call of the loop."""
+        structures = loops("measured_loops").structures
+
+        def advance(bits: Array, out: Array, counter: int) -> int:
+            word = np.uint64(counter)
+            for row in out:
+                bits[:], _, word = loop(bits, self.steps, np.uint64(word))
+                row[:, 0] = self.unit.energies(bits)
+                structures(bits, self.sizes, row)
+            return int(word)
+
+        return advance
+
+
+def chosen_update(energy: IsingEnergy) -> UpdateName:
+    """Swendsen–Wang where no coupling is frustrated, otherwise sweeps."""
+    try:
+        check_clusters(energy)
+    except InputError:
+        return "sweeps"
+    return "swendsen-wang"
+
+
+def check_clusters(energy: IsingEnergy) -> None:
+    """Raise `InputError` if the model is frustrated, so that clusters don't help."""
+    SwendsenWang().init(Exact(energy), energy.fields.new_zeros(1, energy.bits))

@@ -1,0 +1,298 @@
+"""Simulation of an Ising model at many temperatures: thermalisation, measurement until an error is reached, results."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discrete_ed.energies import IsingEnergy
+from discrete_ed.errors import InputError, check_seed
+from discrete_ed.lattices.builders import Lattice
+from discrete_ed.lattices.kinds import KINDS
+from discrete_ed.lattices.measuring import Measured, UpdateName
+from discrete_ed.lattices.observables import Estimate, Series, autocorrelation_of, estimates
+from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, thermalisation
+from discrete_ed.runtime.distributed import rank_sum, ranks, share
+from discrete_ed.samplers.interactions import Interactions
+
+Array = NDArray[Any]
+Cache = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
+Callback = Callable[[int, int], None]
+
+LEAST_WARMUP = 200  # draws of the first stage of thermalisation, if there are as many draws in all
+STAGES = 5  # stages of thermalisation, each twice as long as the one before
+PIECES = 10  # pieces in which the draws are made, after each of which the error is looked at
+DIFFERENT = 4.0  # standard errors by which chains from order and from disorder may differ by chance
+
+
+@dataclass(frozen=True)
+class AtTemperature:
+    """What a simulation found at one temperature.
+
+    The first half of the chains started with all spins up, the others at random.
+    """
+
+    series: Series
+    """measurements after thermalisation"""
+    states: Array
+    """the last bits of the chains, `(chain, D)`, uint8"""
+    update: str
+    """how the chains moved"""
+    steps: int
+    """steps of the kernel from one draw to the next: 1, or the number of Wolff's clusters"""
+    dropped: int
+    """number of draws of each chain that were dropped as thermalisation"""
+    difference: float
+    """difference of the mean energies of the chains from order and from disorder, in standard errors"""
+
+    @property
+    def temperature(self) -> float:
+        """`T`."""
+        return self.series.temperature
+
+    @property
+    def thermal(self) -> bool:
+        """Whether both kinds of start led to one mean energy."""
+        return abs(self.difference) < DIFFERENT
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Every quantity with its error, see `estimates`."""
+        return estimates(self.series)
+
+    def autocorrelation(self) -> dict[str, tuple[float, float]]:
+        """Autocorrelation time in draws and effective sample size, see `autocorrelation_of`."""
+        return autocorrelation_of(self.series)
+
+
+def simulate(
+    energy: IsingEnergy,
+    temperatures: Sequence[float],
+    *,
+    graph: Lattice | None = None,
+    update: UpdateName = "auto",
+    chains: int = 4,
+    draws: int = 2000,
+    error: float | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    cache: Cache | None = None,
+    callback: Callback | None = None,
+) -> list[AtTemperature]:
+    """Simulate an Ising model at several temperatures, `p(s) ∝ exp(−E(s)/T)`, and measure it on the fly.
+
+    At each temperature, half of the chains start with all spins up and half at random. Stages of thermalisation, each
+    twice as long as the one before, are dropped until the rule MSER (see `thermalisation`) finds the start of a stage
+    no different from its rest, and both halves have one mean energy. Then the chains are measured after every sweep.
+
+    The temperatures run on threads, and inside `processes()` each rank takes its share of them. Each has its own seeds,
+    so the result is the same for any number of threads and ranks.
+
+    Args:
+        temperatures: positive numbers.
+        graph: the lattice of the model, for the correlation length; it must be periodic in all directions.
+        update: "sweeps", "swendsen-wang", "wolff", or "auto", which takes Swendsen–Wang where nothing is frustrated.
+        chains: number of chains at each temperature, at least 2.
+        draws: number of measurements of each chain, at most; at least 20.
+        error: stop where the standard error of the energy of a site is below this.
+        seed: the source of all randomness.
+        threads: number of threads; by default one for each processor that this process may use.
+        cache: called with the name of a piece and the function that computes it; to resume a run.
+        callback: called with the number of draws made, by all chains of this process, and the number planned.
+
+    Raises:
+        InputError: no temperatures or one that isn't positive, fewer chains or draws than above, clusters for a
+            frustrated model, a lattice of another number of sites.
+
+    >>> from discrete_ed import lattice
+    >>> square = lattice(8)
+    >>> (found,) = simulate(IsingEnergy.from_graph(square), [3.0], graph=square, draws=400)
+    >>> abs(found.estimates()["energy"].value + 0.8168) < 0.1
+    True
+    """
+    check_seed(seed)
+    if not len(temperatures):
+        raise InputError("temperatures: expected at least one, got none")
+    if chains < 2 or draws < 20:
+        raise InputError(f"chains, draws: expected at least 2 and 20, got {chains} and {draws}")
+    if graph is not None and graph.sites != energy.bits:
+        raise InputError(f"graph: expected a lattice of {energy.bits} sites, got {graph.sites}")
+    if error is not None and not error > 0:
+        raise InputError(f"error: expected a positive number, got {error}")
+    sizes = None if graph is None or not all(graph.periodic) else _sizes(graph)
+    model = Interactions.of(energy)
+    measured = [Measured(energy, float(t), update=update, sizes=sizes, model=model) for t in temperatures[:1]]
+    kind = measured[0].update
+    mine = range(len(temperatures))[share(len(temperatures))]
+    progress = _Progress(callback, len(mine) * chains * draws)
+
+    def at(k: int) -> AtTemperature:
+        here = Measured(energy, float(temperatures[k]), update=kind, sizes=sizes, model=model)
+        found = _Chains(here, chains, [seed, k], f"T{k}", cache, progress).run(draws, error)
+        return _at_temperature(here, graph if sizes else None, found)
+
+    results = dict(zip(mine, _in_threads(at, mine, threads, progress), strict=True))
+    return [_from_rank(results.get(k), float(temperatures[k])) for k in range(len(temperatures))]
+
+
+class _Progress:
+    """Draws made by all threads, and whether they should stop."""
+
+    def __init__(self, callback: Callback | None, total: int) -> None:
+        self.callback, self.total, self.done = callback, total, 0
+        self.lock, self.stop = threading.Lock(), threading.Event()
+
+    def add(self, draws: int) -> None:
+        with self.lock:
+            self.done += draws
+            if self.callback is not None:
+                self.callback(min(self.done, self.total), self.total)
+
+
+class _Stopped(Exception):
+    pass
+
+
+class _Chains:
+    """The chains at one temperature, run in pieces that a cache may keep."""
+
+    def __init__(
+        self, model: Measured, chains: int, seed: list[int], name: str, cache: Cache | None, progress: _Progress
+    ) -> None:
+        self.model, self.name, self.cache, self.progress = model, name, cache, progress
+        words = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        half = chains // 2
+        random = model.start(chains - half, [*seed, 1])
+        self.bits = np.concatenate([model.start(half, 0, ordered=True), random])
+        self.counter = int(words[0] >> np.uint64(1))
+
+    def piece(self, name: str, draws: int, *, fit: bool = False) -> Array:
+        """Further measurements, `(draw, chain, K)`."""
+        if self.progress.stop.is_set():
+            raise _Stopped
+
+        def compute() -> dict[str, Any]:
+            if fit:
+                self.model.fit_steps(self.bits, self.counter)
+            bits, series, counter = self.model.run(self.bits, draws, self.counter)
+            # JSON holds whole numbers up to 2^53 for certain, so the counter is kept as text
+            return {"bits": bits, "series": series, "counter": str(counter), "steps": self.model.steps}
+
+        found = compute() if self.cache is None else self.cache(f"{self.name}-{name}", compute)
+        self.bits, self.counter, self.model.steps = found["bits"], int(found["counter"]), found["steps"]
+        return np.asarray(found["series"])
+
+    def run(self, draws: int, error: float | None) -> dict[str, Any]:
+        """Thermalise and measure."""
+        warm = min(LEAST_WARMUP, draws)
+        dropped, difference = 0, np.inf
+        for stage in range(STAGES):
+            series = self.piece(f"warm{stage}", warm, fit=True)
+            dropped += warm
+            energy, ones = series[..., 0], np.abs(2 * series[..., 1] / self.model.bits - 1)
+            cut = max(thermalisation(energy), thermalisation(ones))
+            rest = energy[len(energy) // 2 :]
+            difference = _difference(rest)
+            if cut < 0.4 * warm and abs(difference) < DIFFERENT:
+                break
+            warm *= 2
+        pieces = []
+        size = -(-draws // PIECES)
+        for first in range(0, draws, size):
+            count = min(size, draws - first)
+            pieces.append(self.piece(f"draws{first}", count, fit=first == 0))
+            self.progress.add(count * len(self.bits))
+            if error is not None and first and _error(np.concatenate(pieces)[..., 0]) / self.model.bits < error:
+                self.progress.add((draws - first - count) * len(self.bits))
+                break
+        whole = np.concatenate(pieces)
+        return {
+            "series": whole,
+            "states": self.bits,
+            "dropped": dropped,
+            "difference": _difference(whole[..., 0]),
+            "steps": self.model.steps,
+        }
+
+
+def _error(energy: Array) -> float:
+    """The standard error of a mean; that of too short a series isn't known, and infinite."""
+    tau = autocorrelation_time(energy)
+    return float(energy.std() / tau.ess**0.5) if tau.ess > BLOCKS else np.inf
+
+
+def _difference(energy: Array) -> float:
+    """The difference of the means of the two halves of the chains, in standard errors."""
+    half = energy.shape[1] // 2
+    parts = energy[:, :half], energy[:, half:]
+    errors = [part.std() / autocorrelation_time(part - part.mean(0)).ess ** 0.5 for part in parts]
+    apart, size = float(parts[0].mean() - parts[1].mean()), float(np.hypot(*errors))
+    return apart / size if size else float(np.copysign(np.inf, apart)) if apart else 0.0
+
+
+def _at_temperature(model: Measured, graph: Lattice | None, found: dict[str, Any]) -> AtTemperature:
+    series, sites = found["series"], model.bits
+    wave, number = None, None
+    if graph is not None:
+        lengths = wave_numbers(graph)
+        smallest = np.isclose(lengths, lengths.min())
+        wave, number = series[..., 2:][..., smallest].mean(-1) / sites**2, float(lengths.min())
+    measured = Series(series[..., 0] / sites, 2 * series[..., 1] / sites - 1, sites, model.temperature, wave, number)
+    return AtTemperature(measured, found["states"], model.update, found["steps"], found["dropped"], found["difference"])
+
+
+def wave_numbers(graph: Lattice) -> Array:
+    """The lengths `|k|` of the smallest wave vector along each direction of a periodic lattice, `(d,)`."""
+    kind = KINDS.get(graph.kind, KINDS["hypercubic"])  # type: ignore[call-overload]
+    vectors, _ = kind.geometry(len(graph.shape))
+    reciprocal = 2 * np.pi * np.linalg.inv(vectors).T / np.array(graph.shape)[:, None]
+    lengths = np.linalg.norm(reciprocal, axis=1)
+    return np.where(np.array(graph.shape) > 1, lengths, np.inf)
+
+
+def _sizes(graph: Lattice) -> tuple[int, ...]:
+    return (*graph.shape, graph.sites // int(np.prod(graph.shape)))
+
+
+def _in_threads(
+    work: Callable[[int], AtTemperature], items: range, threads: int | None, progress: _Progress
+) -> list[AtTemperature]:
+    count = threads if threads is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    with ThreadPoolExecutor(max(1, count)) as pool:
+        futures = [pool.submit(work, k) for k in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:  # the other threads end with their piece
+            progress.stop.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _from_rank(mine: AtTemperature | None, temperature: float) -> AtTemperature:
+    """The result of the rank that has it, on every rank."""
+    if ranks().size == 1:
+        assert mine is not None
+        return mine
+    head = np.zeros(10)
+    if mine is not None:
+        s = mine.series
+        waves = s.wave is not None
+        head[:] = [*s.energy.shape, *mine.states.shape, mine.steps, mine.dropped, mine.difference, waves,
+                   s.wave_number or 0, ["sweeps", "swendsen-wang", "wolff"].index(mine.update)]  # fmt: skip
+    head = rank_sum(head)
+    draws, chains, _, sites, steps, dropped = (int(number) for number in head[:6])
+    series, states = np.zeros((3, draws, chains)), np.zeros((chains, sites), np.uint8)
+    if mine is not None:
+        s, states = mine.series, mine.states
+        series[:] = [s.energy, s.magnetisation, series[2] if s.wave is None else s.wave]
+    series, states = rank_sum(series), rank_sum(states)
+    measured = Series(series[0], series[1], sites, temperature, *((series[2], float(head[8])) if head[7] else ()))
+    update = ["sweeps", "swendsen-wang", "wolff"][int(head[9])]
+    return AtTemperature(measured, states, update, steps, dropped, float(head[6]))

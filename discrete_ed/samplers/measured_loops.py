@@ -1,0 +1,104 @@
+"""Compiled loops that measure as they run: nothing of a state is kept but a few numbers. Importing this needs numba."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix
+
+_NONE, _ONE = np.uint64(0), np.uint64(1)
+
+
+@njit(cache=True, nogil=True)
+def measured_sweeps(
+    x: Bits,
+    order: Places,
+    neighbours: tuple[Places, ...],
+    row: Places,
+    threshold: Words,
+    pull: Reals,
+    energy: Reals,
+    sizes: Places,
+    between: int,
+    out: Reals,
+    counter: np.uint64,
+) -> np.uint64:
+    """`sweep_each` with measurements: after every `between` sweeps of chain `b` a row of `out`, `(draw, B, K)`.
+
+    `pull[place]` is the field on the bit of each entry of the table, in units of energy. `energy`, `(B,)`, is that of
+    the states at the start and is updated. A row holds the energy, the number of ones, and the amplitudes that
+    `structure` adds.
+    """
+    chains, bits = x.shape
+    for b in range(chains):
+        y = x[b]
+        e = energy[b]
+        for draw in range(out.shape[0]):
+            for _ in range(between):
+                for t in range(np.uint64(bits)):
+                    place, k = np.uint64(row[t]), _NONE
+                    for neighbour in neighbours:
+                        place += np.uint64(y[neighbour[t]]) << k
+                        k += _ONE
+                    counter += STEP
+                    new = np.uint8(mix(counter) < threshold[place])
+                    e += (np.float64(y[order[t]]) - np.float64(new)) * 2 * pull[place]
+                    y[order[t]] = new
+            out[draw, b, 0] = e
+            structure(y, sizes, out[draw, b])
+        energy[b] = e
+    return counter
+
+
+@njit(cache=True, nogil=True)
+def structures(x: Bits, sizes: Places, out: Reals) -> None:
+    """`structure` of all chains, `(B, D)`: rows of `out`, `(B, K)`."""
+    for b in range(len(x)):
+        structure(x[b], sizes, out[b])
+
+
+@njit(cache=True, nogil=True)
+def structure(y: Bits, sizes: Places, out: Reals) -> None:
+    """The number of ones, `out[1]`, and for each direction `a` the squared amplitude of the magnetisation's smallest
+    wave, `out[2 + a] = |Σ_i s_i exp(2πi c_a / L_a)|²`, where `c_a` is the cell of bit `i` in that direction.
+
+    `sizes` are the sizes of the directions and, at the end, the number of bits of a cell. The bits are visited row by
+    row.
+    """
+    d = len(sizes) - 1
+    width = sizes[d - 1] * sizes[d]
+    rows = len(y) // width
+    column = np.zeros(width, np.int32)
+    ones = np.empty(rows, np.int32)
+    total = 0
+    for r in range(rows):
+        line = y[r * width : (r + 1) * width]
+        count = 0
+        for c in range(width):
+            count += line[c]
+            column[c] += line[c]
+        ones[r] = count
+        total += count
+    out[1] = total
+    if len(out) == 2:
+        return
+    stride = 1
+    for a in range(d - 2, -1, -1):  # the rows are numbered by the other directions
+        real, imaginary = 0.0, 0.0
+        for r in range(rows):
+            angle = 2 * math.pi * ((r // stride) % sizes[a]) / sizes[a]
+            spins = 2.0 * ones[r] - width
+            real += spins * math.cos(angle)
+            imaginary += spins * math.sin(angle)
+        out[2 + a] = real * real + imaginary * imaginary
+        stride *= sizes[a]
+    real, imaginary = 0.0, 0.0
+    for c in range(width):
+        angle = 2 * math.pi * (c // sizes[d]) / sizes[d - 1]
+        spins = 2.0 * column[c] - rows
+        real += spins * math.cos(angle)
+        imaginary += spins * math.sin(angle)
+    out[1 + d] = real * real + imaginary * imaginary

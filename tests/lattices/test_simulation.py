@@ -1,0 +1,228 @@
+"""Simulations: their measurements are those of the states, and their means the exact ones, for every way to update."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from discrete_ed import (
+    InputError,
+    IsingEnergy,
+    Series,
+    enumerate_states,
+    estimates,
+    gaussian_couplings,
+    kaufman,
+    lattice,
+    magnetisation,
+    overlap,
+    plus_minus_couplings,
+    scale,
+    simulate,
+)
+from discrete_ed.lattices import QUANTITIES, Estimate
+from discrete_ed.lattices.measuring import Measured
+from discrete_ed.lattices.simulation import wave_numbers
+
+pytest.importorskip("numba")
+
+SQUARE, HONEYCOMB = lattice((4, 6)), lattice((3, 4), kind="honeycomb")
+GLASS = IsingEnergy.from_graph(SQUARE, plus_minus_couplings(SQUARE), 0.3)
+NORMAL = IsingEnergy.from_graph(SQUARE, gaussian_couplings(SQUARE))
+FCC = lattice(3, kind="fcc")
+DENSE_GLASS = IsingEnergy.from_graph(FCC, gaussian_couplings(FCC))
+MEASURED = {
+    "sweeps, tables": (IsingEnergy.from_graph(SQUARE, 0.7, 0.1), SQUARE, "sweeps"),
+    "sweeps, ±J": (GLASS, SQUARE, "sweeps"),
+    "sweeps, twelve neighbours": (IsingEnergy.from_graph(FCC), FCC, "sweeps"),
+    "sweeps, twelve neighbours and random couplings": (
+        IsingEnergy.from_graph(FCC, gaussian_couplings(FCC)),
+        FCC,
+        "sweeps",
+    ),
+    "sweeps, normal couplings": (NORMAL, SQUARE, "sweeps"),
+    "clusters, two sites in a cell": (IsingEnergy.from_graph(HONEYCOMB), HONEYCOMB, "swendsen-wang"),
+    "one cluster": (IsingEnergy.from_graph(SQUARE), SQUARE, "wolff"),
+}
+
+
+@pytest.mark.parametrize("case", MEASURED)
+def test_what_is_measured_is_what_the_last_state_has(case):
+    energy, graph, update = MEASURED[case]
+    basis = graph.sites // int(np.prod(graph.shape))
+    model = Measured(energy, 1.7, update=update, sizes=(*graph.shape, basis))
+    bits, series, counter = model.run(model.start(3, 0), 25, 5)
+    assert series.shape == (25, 3, 2 + len(graph.shape))
+    assert np.ptp(series[..., 0]) > 0
+    last = torch.from_numpy(bits).float()
+    assert np.allclose(series[-1, :, 0], energy(last).detach().numpy(), atol=1e-4)
+    assert (series[-1, :, 1] == bits.sum(1)).all()
+    cells = (2.0 * bits - 1).reshape(3, *graph.shape, basis).sum(-1)
+    waves = abs(np.fft.fftn(cells, axes=range(1, cells.ndim))) ** 2
+    for a in range(len(graph.shape)):
+        place = [0] * len(graph.shape)
+        place[a] = 1
+        assert np.allclose(series[-1, :, 2 + a], waves[(slice(None), *place)], atol=1e-6)
+    again, other, _ = model.run(model.start(3, 0), 25, 5)
+    assert (other == series).all()
+    assert (again == bits).all()
+    assert (model.run(bits, 25, counter)[1] != series).any()
+
+
+@pytest.mark.parametrize("update", ["sweeps", "swendsen-wang", "wolff"])
+def test_means_are_the_exact_ones(update):
+    """A 4 × 4 torus in a field, at two temperatures, against the sum over all states, for every quantity."""
+    graph = lattice(4)
+    energy = IsingEnergy.from_graph(graph, 1.0, 0.1)
+    states = enumerate_states(16)
+    e, m = energy(states).double().detach().numpy() / 16, magnetisation(states).double().numpy()
+    cells = (2 * states.numpy() - 1).reshape(-1, 4, 4)
+    wave = (abs(np.fft.fft2(cells)[:, [0, 1], [1, 0]]) ** 2).mean(1) / 16**2
+    found = simulate(energy, [2.0, 3.0], graph=graph, update=update, draws=3000, seed=1)
+    for at in found:
+        p = np.exp(-16 * (e - e.min()) / at.temperature)
+        p /= p.sum()
+        exact = Series(e, m, 16, at.temperature, wave, np.pi / 2)
+        mean = (p[:, None] * exact.columns()[:, 0]).sum(0)
+        for name, each in at.estimates().items():
+            wanted = QUANTITIES[name].function(mean, exact)
+            assert abs(each.value - wanted) < 4.5 * each.error, (name, at.temperature)
+            assert each.error < 0.1 * max(1, abs(wanted)), name
+        assert at.thermal
+        assert at.update == update
+        assert at.states.shape == (4, 16)
+
+
+def test_errors_cover_the_exact_energy_as_often_as_they_say():
+    """95% intervals of the energy and the specific heat of 16² at three temperatures, over 12 runs each."""
+    graph = lattice(16)
+    energy, inside, count = IsingEnergy.from_graph(graph), np.zeros(2), 0
+    temperatures = [2.1, 2.27, 2.6]
+    exact = [kaufman(16, 16, t) for t in temperatures]
+    for seed in range(12):
+        for at, truth in zip(simulate(energy, temperatures, draws=400, seed=seed), exact, strict=True):
+            values = at.estimates()
+            for k, name in enumerate(("energy", "specific_heat")):
+                inside[k] += abs(values[name].value - getattr(truth, name)) < 1.96 * values[name].error
+            count += 1
+    assert (inside / count >= 0.8).all(), inside / count  # a binomial of 36 falls below once in a thousand times
+
+
+def test_the_same_seed_gives_the_same_result_on_any_number_of_threads_and_a_cache_goes_on():
+    graph = lattice(8)
+    energy, kept = IsingEnergy.from_graph(graph), {}
+
+    def cache(name, compute):
+        return kept.setdefault(name, None) or kept.__setitem__(name, compute()) or kept[name]
+
+    run = {"graph": graph, "draws": 100, "seed": 7}
+    one = simulate(energy, [2.0, 2.5, 3.0], threads=1, **run)
+    two = simulate(energy, [2.0, 2.5, 3.0], threads=3, cache=cache, **run)
+    for name in [name for name in kept if "draws" in name][:5]:  # some pieces are lost, as if the run had been killed
+        del kept[name]
+    three = simulate(energy, [2.0, 2.5, 3.0], threads=1, cache=cache, **run)
+    for a, b, c in zip(one, two, three, strict=True):
+        assert (a.series.energy == b.series.energy).all()
+        assert (a.states == b.states).all()
+        assert (a.states == c.states).all()
+    other = simulate(energy, [2.0], **{**run, "seed": 8})
+    assert (other[0].series.energy != one[0].series.energy).any()
+
+
+def test_a_wanted_error_stops_early():
+    graph, done = lattice(8), []
+    energy = IsingEnergy.from_graph(graph)
+    (quick,) = simulate(energy, [3.0], draws=20_000, error=0.02, callback=lambda *each: done.append(each))
+    assert quick.series.energy.size < 80_000
+    assert quick.estimates()["energy"].error < 0.025
+    assert done[-1] == (80_000, 80_000)
+
+
+def test_chains_that_stay_where_they_start_are_not_called_thermal():
+    """Far below T_c, single spins need some L² sweeps to remove the walls between domains of a random start."""
+    (found,) = simulate(IsingEnergy.from_graph(lattice(64)), [0.8], update="sweeps", draws=20)
+    assert not found.thermal
+    assert found.difference < 0  # the energy is lower where all spins were up
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperatures": []}, "temperatures: expected at least one"),
+        ({"temperatures": [2.0, -1.0]}, "temperatures: expected positive numbers, got -1"),
+        ({"temperatures": [0.0]}, "temperatures: expected positive numbers, got 0"),
+        ({"chains": 1}, "chains, draws"),
+        ({"error": -1.0}, "error: expected a positive"),
+        ({"graph": lattice(5)}, "graph: expected a lattice of 24 sites"),
+        ({"update": "glauber"}, "update: expected one of"),
+        ({"update": "wolff", "energy": GLASS}, "without frustration"),
+        ({"update": "swendsen-wang", "energy": GLASS}, "without frustration"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    given = {"energy": IsingEnergy.from_graph(SQUARE), "temperatures": [2.0], "graph": SQUARE, "draws": 20, **arguments}
+    with pytest.raises(InputError, match=message):
+        simulate(**given)
+
+
+def test_quantities_of_anyones_series():
+    rng = np.random.default_rng(0)
+    e, m = rng.normal(-1, 0.1, 4000), rng.normal(0, 0.1, 4000)
+    found = estimates(Series(e, m, sites=100, temperature=2.0))
+    assert "correlation_length" not in found
+    assert found["specific_heat"].value == pytest.approx(100 * e.var() / 4, rel=1e-2)
+    assert abs(found["binder"].value) < 4 * found["binder"].error
+    with pytest.raises(InputError, match="of one shape"):
+        estimates(Series(e, m[:-1], sites=100, temperature=2.0))
+    with pytest.raises(InputError, match="finite"):
+        estimates(Series(e * np.nan, m, sites=100, temperature=2.0))
+
+
+def test_overlaps_of_replicas():
+    x = torch.tensor([[1.0, 1, 0, 0]])
+    assert overlap(x, x) == 1
+    assert overlap(x, torch.tensor([[1.0, 1, 1, 1]])) == 0
+    assert overlap(x, torch.tensor([[1.0, 1, 1, 0]]), [(0, 1), (1, 2), (2, 3)]).item() == pytest.approx(-1 / 3)
+    with pytest.raises(InputError, match="y: expected states of shape"):
+        overlap(x, x[:, :2])
+
+
+def test_the_smallest_waves_of_lattices():
+    assert wave_numbers(lattice((4, 8))).tolist() == pytest.approx([np.pi / 2, np.pi / 4])
+    triangular = 2 * np.pi / 6 * 2 / 3**0.5
+    assert wave_numbers(lattice(6, kind="triangular")).tolist() == pytest.approx([triangular] * 2)
+
+
+def test_scaling_finds_a_critical_point_that_was_put_in():
+    """Curves of a scaling law with T_c = 2, ν = 1.25, β/ν = .3, γ/ν = 1.6, with noise of the stated size."""
+    rng = np.random.default_rng(0)
+    t, curves = np.linspace(1.95, 2.05, 9), {}
+    for size in (8, 16, 32):
+        x = (t - 2.0) * size**0.8
+        laws = {
+            "binder": 0.6 - 0.1 * x - 0.01 * x**2,
+            "abs_magnetisation": size**-0.3 * (1 - 0.2 * x),
+            "square_magnetisation": size**1.6 * (1 - 0.3 * x),
+        }
+        curves[size] = {
+            name: [
+                Estimate(v + 1e-3 * abs(v) * n, 1e-3 * abs(v)) for v, n in zip(law, rng.standard_normal(9), strict=True)
+            ]
+            for name, law in laws.items()
+        }
+    found = scale(t, curves)
+    for each, wanted in (
+        (found.critical_temperature, 2.0),
+        (found.binder, 0.6),
+        (found.exponents["1/ν"], 0.8),
+        (found.exponents["β/ν"], 0.3),
+        (found.exponents["γ/ν"], 1.6),
+    ):
+        assert abs(each.value - wanted) < 4 * each.error, wanted
+        assert each.error < 0.03
+    apart = {size: {**curves[8], "binder": [Estimate(0.1 * size, 1e-3)] * 9} for size in curves}
+    with pytest.raises(InputError, match="in which the Binder cumulants of sizes 16 and 32 cross"):
+        scale(t, apart)
+    with pytest.raises(InputError, match="at least 2 sizes"):
+        scale(t, {8: curves[8]})
