@@ -15,7 +15,7 @@ from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep, colour_classes
 from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 from discrete_ed.samplers.langevin import DMALA, DULA, adapt_step_size
-from discrete_ed.samplers.levels import LevelTrace, ProductProposals, sample_levels
+from discrete_ed.samplers.levels import LevelState, ProductProposals, sample_levels
 from discrete_ed.samplers.perfect import perfect_sample
 from discrete_ed.samplers.registry import KERNELS, kernel_by_name, local_for, suitable_kernel
 from discrete_ed.samplers.tempering import ParallelTempering, anneal
@@ -29,7 +29,7 @@ __all__ = [
     "GibbsSweep",
     "GibbsWithGradients",
     "Kernel",
-    "LevelTrace",
+    "LevelState",
     "ParallelTempering",
     "PathAuxiliary",
     "ProductProposals",

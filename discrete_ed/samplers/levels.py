@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -69,20 +70,22 @@ class ProductProposals(Kernel):
         return log_weight.log_softmax(1)
 
 
-@dataclass(frozen=True)
-class LevelTrace:
-    """What happened at one noise level of `sample_levels`.
+class LevelState(NamedTuple):
+    """A batch of chains at the end of one noise level.
 
-    >>> LevelTrace(0.5, -3.2, 0.4).t
-    0.5
+    >>> LevelState(step=1, x=torch.zeros(2, 3), mean_energy=-3.2, acceptance=0.4).step
+    1
     """
 
-    t: float
-    """the level"""
+    step: int
+    """`k` of the level `t = k / T`; the last one is 0, the data"""
+    x: Tensor
+    """bits, `(B, D)`"""
     mean_energy: float
-    """the mean of `E(x, t)` over all chains at its end"""
+    """the mean of `E(x, t)` over the chains"""
     acceptance: float
-    """the share of Gibbs-with-gradients proposals that were accepted; of the resampling steps, if there were none"""
+    """the share of Gibbs-with-gradients proposals that were accepted; without such steps the share of chains that
+    moved"""
 
 
 def sample_levels(
@@ -93,7 +96,7 @@ def sample_levels(
     steps: int = 4,
     last_steps: int = 20,
     generator: torch.Generator | None = None,
-    callback: Callable[[int, LevelTrace], None] | None = None,
+    callback: Callable[[LevelState], None] | None = None,
 ) -> Tensor:
     """Samples of the data's law, from independent bits down all noise levels: bits `(B, D)` in, bits `(B, D)` out.
 
@@ -110,7 +113,7 @@ def sample_levels(
         steps: Gibbs-with-gradients steps at every level.
         last_steps: steps at the end, with the energy of the data.
         generator: source of randomness.
-        callback: called after every level with the number of levels done and its trace.
+        callback: called with the state at the end of every level.
 
     Returns:
         The bits, `(B, D)`.
@@ -124,16 +127,46 @@ def sample_levels(
     >>> sample_levels(energy, torch.zeros(4, 6)).shape
     torch.Size([4, 6])
     """
+    settings = {"candidates": candidates, "steps": steps, "last_steps": last_steps}
+    x = start_of_levels(energy, x, generator=generator)
+    for state in chain_over_levels(energy, x, **settings, generator=generator):
+        x = state.x
+        if callback is not None:
+            callback(state)
+    return x
+
+
+def start_of_levels(energy: NoiseConditionalEnergy, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """States at the last level: the free bits of `x`, `(B, D)`, are replaced by independent ones."""
     if not isinstance(energy, NoiseConditionalEnergy):
         raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+    check_states(x, bits=energy.bits)
+    return energy.noise.blur(x, energy.free(x), x.new_zeros(len(x)), generator=generator)
+
+
+def chain_over_levels(
+    energy: NoiseConditionalEnergy,
+    x: Tensor,
+    *,
+    begin: int | None = None,
+    candidates: int = 8,
+    steps: int = 4,
+    last_steps: int = 20,
+    generator: torch.Generator | None = None,
+) -> Iterator[LevelState]:
+    """The states of `sample_levels` at the end of every level, down to the data.
+
+    Args:
+        x: the states at the level `t = begin / T`, `(B, D)`.
+        begin: the number of the level of `x`, by default T, independent bits; with a lower number an interrupted chain
+            is continued.
+    """
     for name, value in (("candidates", candidates), ("steps", steps), ("last_steps", last_steps)):
         if value < 0:
             raise InputError(f"{name}: expected at least 0, got {value}")
-    check_states(x, bits=energy.bits)
     levels = energy.noise.count
-    x = energy.noise.blur(x, energy.free(x), x.new_zeros(len(x)), generator=generator)
-    with suitable_threads(evaluation_size(energy, x.numel())):
-        for k in reversed(range(levels)):
+    for k in reversed(range(levels if begin is None else begin)):
+        with suitable_threads(evaluation_size(energy, x.numel())):
             local = Taylor(DenoisingEnergy(energy, k / levels, (k + 1) / levels, x))
             state, accepted = _one_level(local, x, candidates, steps, generator)
             if k == 0 and last_steps:
@@ -142,23 +175,23 @@ def sample_levels(
                     state = GibbsWithGradients().step(Taylor(energy), state, generator=generator)
             check_numbers(state, levels - k)
             x = state.x
-            if callback is not None:
-                with torch.no_grad():
-                    callback(levels - k, LevelTrace(k / levels, energy(x, k / levels).mean().item(), accepted))
-    return x
+            with torch.no_grad():
+                mean = energy(x, k / levels).mean().item() if len(x) else 0.0
+        yield LevelState(k, x, mean, accepted)
 
 
 def _one_level(
     local: Taylor, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
 ) -> tuple[State, float]:
-    """The states after the steps at one level, and the share that was accepted."""
+    """The states after the steps at one level, and the share of the moves that were accepted."""
     state = start(GibbsWithGradients(), local, y)
     proposal = IndependentBits.around(Evaluation(state.energy, state.delta), y)
     if candidates:
         state = ProductProposals(proposal, candidates).step(local, state, generator=generator)
     else:
-        state = evaluate(local, proposal.sample(1, generator=generator).squeeze(1))
-    moved = [state.accepted] if not steps else []
+        x = proposal.sample(1, generator=generator).squeeze(1)
+        state = evaluate(local, x)._replace(accepted=(x != y).any(-1))
+    moved = [] if steps else [state.accepted]
     for _ in range(steps):
         state = GibbsWithGradients().step(local, state, generator=generator)
         moved.append(state.accepted)

@@ -10,12 +10,13 @@ from place import DEVICE, FLOAT, all_states, fixed, normal, number_of, rounding,
 from discrete_ed import Energy, Exact, GraphEnergy, InputError, MLPEnergy, NoiseConditionalEnergy, Taylor, sample_levels
 from discrete_ed.energies import NoiseLevels
 from discrete_ed.perturbations import IndependentBits
-from discrete_ed.samplers.levels import ProductProposals
+from discrete_ed.samplers.levels import ProductProposals, chain_over_levels, start_of_levels
 
 pytestmark = pytest.mark.anywhere
 
 BITS = 3
 STATES = all_states(BITS)
+LEVELS = NoiseConditionalEnergy(MLPEnergy(BITS, hidden=(4,), noise_levels=True).to(DEVICE, FLOAT), count=2)
 
 
 def product_matrix(kernel, local):
@@ -118,20 +119,26 @@ def test_without_the_noise_term_the_samples_are_others():
 def test_frozen_bits_stay_the_seed_decides_and_every_level_is_reported():
     energy = NoiseConditionalEnergy(GraphEnergy(4, width=4, layers=1, noise_levels=True).to(DEVICE, FLOAT), count=3)
     x = torch.tensor([[1, 0, 0, 1, 1, 1, 0, 1, 0, 0]] * 5, dtype=FLOAT)  # nodes 0, 1 and 2 exist
-    traces = []
-    first, again = (
-        sample_levels(energy, x, generator=seeded(3), callback=lambda done, trace: traces.append((done, trace)))
-        for _ in range(2)
-    )
+    states = []
+    first, again = (sample_levels(energy, x, generator=seeded(3), callback=states.append) for _ in range(2))
     assert torch.equal(first, again)
     frozen = ~energy.free(x)
     assert torch.equal(first[frozen], x[frozen])
     assert not torch.equal(first, sample_levels(energy, x, generator=seeded(4)))
-    assert [(done, trace.t) for done, trace in traces[:3]] == [(1, 2 / 3), (2, 1 / 3), (3, 0.0)]
-    assert all(0 <= trace.acceptance <= 1 and trace.mean_energy == trace.mean_energy for _, trace in traces)
+    assert [state.step for state in states] == [2, 1, 0] * 2
+    assert torch.equal(states[2].x, first)
+    assert all(0 <= state.acceptance <= 1 for state in states)
+    assert states[1].mean_energy == pytest.approx(energy(states[1].x, 1 / 3).mean().item())
 
 
-LEVELS = NoiseConditionalEnergy(MLPEnergy(BITS, hidden=(4,), noise_levels=True).to(DEVICE, FLOAT), count=2)
+def test_an_interrupted_chain_over_levels_goes_on_to_the_bit():
+    g = seeded(3)
+    x = start_of_levels(LEVELS, STATES, generator=g)
+    whole = [state.x for state in chain_over_levels(LEVELS, x, generator=g)]
+    g = seeded(3)
+    first = next(chain_over_levels(LEVELS, start_of_levels(LEVELS, STATES, generator=g), generator=g))
+    rest = [state.x for state in chain_over_levels(LEVELS, first.x, begin=first.step, generator=g)]
+    assert all(torch.equal(a, b) for a, b in zip(whole, [first.x, *rest], strict=True))
 
 
 @pytest.mark.parametrize(
