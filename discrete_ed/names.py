@@ -46,6 +46,19 @@ PERTURBATIONS_IN_WORDS: Final[dict[PerturbationName, str]] = {
 SAMPLED_PERTURBATIONS: Final[tuple[PerturbationName, ...]] = ("bernoulli", "informed")
 """The perturbations whose negatives are sampled. The others enumerate theirs, without M, w and a noise level."""
 
+GRAPH_DATA_FROM_FILES: Final = (
+    "ego",
+    "ego-all",
+    "ego-small",
+    "ego-small-polygraph",
+    "enzymes",
+    "planar",
+    "proteins",
+    "sbm",
+    "tree",
+)
+"""The data sets of graphs that are read from files below `--root`."""
+
 ENUMERABLE_BITS: Final = 20
 """The largest number of bits for which sums over all states (log Z, the law, its moments) are made by enumeration."""
 SMALL_BITS: Final = 16

@@ -17,6 +17,7 @@ from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
+from discrete_ed.graphs.datasets import DATASETS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
@@ -87,6 +88,7 @@ EXPLAINED = [  # options whose help text says what each name means
 ]
 LISTED = [  # options that only list their choices: the names are plain words, or explained by another job
     ("evaluate", "valid", "PropertyName"),
+    ("generate", "valid", "PropertyName"),
     ("ising-tables", "estimator", "EstimatorName"),
     ("ising-tables", "penalty", "PenaltyName"),
 ]
@@ -129,6 +131,10 @@ def test_default_noise_of_ising_estimators_is_that_of_an_estimator():
 
 def test_small_spaces_can_be_enumerated():
     assert names.SMALL_BITS <= names.ENUMERABLE_BITS
+
+
+def test_data_sets_that_are_read_from_files_are_data_sets():
+    assert set(names.GRAPH_DATA_FROM_FILES) < set(DATASETS)
 
 
 def test_names_import_nothing_heavy():

@@ -1,33 +1,59 @@
 """Graph data sets by name, each split into training and test graphs as in its literature.
 
-| name | what | train / test |
+| name | what | train / validation / test |
 |---|---|---|
-| `citation-egos` | ego graphs of a *synthetic* citation network; needs no files | all but 200 / 200 |
-| `ego-small` | the first 200 ego graphs of Citeseer | last 160 / first 40 |
-| `ego-all` | all 996 ego graphs of Citeseer | 796 / 200 |
-| `community-small` | 100 graphs of two communities, with the published fixed seeds | last 80 / first 20 |
-| `community-small-fresh` | the same, with a new random seed for every community | last 80 / first 20 |
+| `citation-egos` | ego graphs of a *synthetic* citation network; needs no files | all but 200 / – / 200 |
+| `ego-small` | the first 200 ego graphs of Citeseer with 4 to 18 nodes, as in GDSS | last 160 / – / first 40 |
+| `ego-small-polygraph` | 200 others with 4 to 20 nodes, as in PolyGraph, whose "small ego" they are | 120 / 40 / 40 |
+| `ego-all` | all 996 ego graphs of Citeseer with 4 to 18 nodes | 796 / – / 200 |
+| `ego` | the 757 ego graphs of radius 3 in Citeseer with 50 to 399 nodes | 454 / 151 / 152 |
+| `community-small` | 100 graphs of two communities, with the published fixed seeds | last 80 / – / first 20 |
+| `community-small-fresh` | the same, with a new random seed for every community | last 80 / – / first 20 |
+| `planar`, `sbm`, `tree` | the published files of SPECTRE and HSpectre | 128 / 32 / 40 |
+| `planar-64`, `tree-64` (or another number of nodes), `sbm-fresh` | random graphs by their recipes | 64% / 16% / 20% |
+| `lobster` | GRAN's lobsters | 60 / 20 / 20 |
+| `lobster-fresh` | random lobsters by its recipe | 64% / 16% / 20% |
+| `grid` | 100 grids, in the usual order, so that the test grids are larger than all others | first 80 / – / last 20 |
+| `grid-shuffled` | the same with a random split | 80 / – / 20 |
+| `enzymes` | `ENZYMES` of TU, 10 to 125 nodes | all but a fifth / – / a fifth |
+| `proteins` | `DD` of TU (not TU's `PROTEINS`), 100 to 500 nodes | 587 / 147 / 184 of 918 |
 """
 
 from __future__ import annotations
 
 import random
-import shutil
+import re
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.client import HTTPException
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Literal
 
 import networkx as nx
+import torch
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.graphs.io import graph_files, read_graphs
-from discrete_ed.graphs.planetoid import read_planetoid_graph
+from discrete_ed.graphs.citations import citeseer, citeseer_file, ego_graphs, synthetic_citations
+from discrete_ed.graphs.io import encode_graphs, graph_files, read_graphs
+from discrete_ed.graphs.published import published_split, tu_graphs
+from discrete_ed.graphs.recipes import (
+    grid_graphs,
+    lobster_graphs,
+    planar_graphs,
+    published_lobsters,
+    sbm_graphs,
+    tree_graphs,
+    two_communities,
+)
 
-CITESEER_FILE = "ind.citeseer.graph"  # in the layout of Planetoid
-EGO_SIZES = range(4, 19)
-"""numbers of nodes of the ego graphs, as in GraphRNN"""
+GRAPHS = 200
+"""default number of graphs of a data set that is made by a recipe"""
+Validity = Literal["planar", "tree"] | None
+SIZED: dict[str, tuple[Callable[..., list[nx.Graph]], str, Validity]] = {
+    "planar": (planar_graphs, "Delaunay triangulations of {} points", "planar"),
+    "tree": (tree_graphs, "random trees of {} nodes", "tree"),
+}
+"""recipe, description and valid graphs by names that a number of nodes follows, as in `planar-64`"""
 
 
 @dataclass(frozen=True)
@@ -42,109 +68,12 @@ class GraphData:
     """the files from which the data set was read"""
     random_split: bool = True
     """whether a seed decides which graphs are test graphs"""
-
-
-def ego_graphs(graph: nx.Graph) -> list[nx.Graph]:
-    """The radius-1 ego graphs with 4 to 18 nodes, in the order of the graph's nodes, relabelled `0 … n − 1`.
-
-    An ego graph is a node with its neighbours and all edges among them, as for GraphRNN's ego-small. The order of the
-    nodes is kept.
-    """
-    egos = (sorted((node, *graph[node])) for node in graph)
-    return [_relabelled(graph, nodes) for nodes in egos if len(nodes) in EGO_SIZES]
-
-
-def _relabelled(graph: nx.Graph, nodes: list[int]) -> nx.Graph:
-    """The subgraph on these nodes, which become `0 … n − 1` in the order of the list."""
-    place = {node: k for k, node in enumerate(nodes)}
-    relabelled = nx.empty_graph(len(nodes))
-    relabelled.add_edges_from((place[u], place[v]) for u in nodes for v in graph[u] if place.get(v, -1) > place[u])
-    return relabelled
-
-
-def synthetic_citations(nodes: int = 2200, seed: int = 0) -> nx.Graph:
-    """A synthetic citation network: preferential attachment with triadic closure, about as clustered as Citeseer.
-
-    Each new node cites 1, 2, 3 or 4 earlier nodes with probabilities .747, .124, .045, .083. The first of them is
-    chosen in proportion to its degree + 7.33. Each further one is, with probability .612, a neighbour of those already
-    cited (a shared neighbour counts once for each of them), and is otherwise chosen like the first. Citing a node twice
-    has no effect.
-    """
-    rng = random.Random(seed)  # only random() is used, since its stream does not depend on the version of Python
-    graph = nx.empty_graph(1)
-    ends: list[int] = []  # contains every node as often as its degree
-
-    def by_degree() -> int:
-        if rng.random() * (len(ends) + 7.33 * len(graph)) < len(ends):
-            return ends[int(rng.random() * len(ends))]
-        return int(rng.random() * len(graph))
-
-    for node in range(1, nodes):
-        u = rng.random()
-        citations = 1 + (u >= 0.747) + (u >= 0.747 + 0.124) + (u >= 0.747 + 0.124 + 0.045)
-        cited = [by_degree()]
-        while len(cited) < citations:
-            around = [friend for earlier in cited for friend in graph[earlier]]
-            if around and rng.random() < 0.612:
-                cited.append(around[int(rng.random() * len(around))])
-            else:
-                cited.append(by_degree())
-        for earlier in sorted(set(cited)):
-            graph.add_edge(node, earlier)
-            ends += [node, earlier]
-    return graph
-
-
-def citeseer(root: Path) -> nx.Graph:
-    """Citeseer's largest connected component, relabelled in sorted order as GraphRNN does.
-
-    Only the graph file of PyG's `Planetoid` is read, see `citeseer_file`.
-    """
-    graph = read_planetoid_graph(citeseer_file(root))
-    component = max((sorted(nodes) for nodes in nx.connected_components(graph)), key=len)
-    return _relabelled(graph, component)
-
-
-def citeseer_file(root: Path) -> Path:
-    """The file of Citeseer's graph in one of PyG's folder layouts; if there is none, it is downloaded.
-
-    The layouts are `root`, `root/raw`, `root/CiteSeer/raw` and `root/planetoid/CiteSeer/raw`.
-    """
-    folders = [root, root / "raw", root / "CiteSeer" / "raw", root / "planetoid" / "CiteSeer" / "raw"]
-    path = next((folder / CITESEER_FILE for folder in folders if (folder / CITESEER_FILE).is_file()), None)
-    return path or _download_citeseer(root / "CiteSeer" / "raw")
-
-
-def _download_citeseer(folder: Path) -> Path:
-    from torch_geometric.data import download_url
-    from torch_geometric.datasets import Planetoid
-
-    try:
-        with TemporaryDirectory() as temporary:  # an interrupted download leaves no file behind
-            path = Path(download_url(f"{Planetoid.url}/{CITESEER_FILE}", temporary))
-            folder.mkdir(parents=True, exist_ok=True)
-            return Path(shutil.copy(path, folder))
-    except (OSError, HTTPException) as error:
-        raise InputError(
-            f"root: Citeseer's {CITESEER_FILE} is not below {folder.parent.parent} and can't be downloaded "
-            f"({error}); name a folder that holds it with --root"
-        ) from None
-
-
-def two_communities(size: int, rng: random.Random, seeds: tuple[int, int]) -> nx.Graph:
-    """Two random graphs of `size` nodes and density .7, joined by each possible edge with probability .05.
-
-    If there is no such edge, one is added. The recipe is that of GraphRNN's community-small.
-
-    Args:
-        size: nodes of each community.
-        rng: source of randomness of the edges between the communities.
-        seeds: seeds of the two random graphs.
-    """
-    graph = nx.disjoint_union_all([nx.gnp_random_graph(size, 0.7, seed=seed) for seed in seeds])
-    bridges = [(u, v) for u in range(size) for v in range(size, 2 * size) if rng.random() < 0.05]
-    graph.add_edges_from(bridges or [(0, size)])
-    return graph
+    validation: list[nx.Graph] = field(default_factory=list)
+    """graphs that neither train nor test, for choosing settings"""
+    valid: Validity = None
+    """the property that makes a graph valid in the literature of the data set"""
+    origin: Literal["named", "recipe", "own"] = "named"
+    """a data set by name, one of which a recipe makes any number of graphs, or the user's own graphs"""
 
 
 def split(graphs: list[nx.Graph], test: int, seed: int) -> tuple[list[nx.Graph], list[nx.Graph]]:
@@ -171,6 +100,26 @@ def _ego_small(root: Path, seed: int) -> GraphData:
     return GraphData("ego-small", description, egos[40:], egos[:40], (citeseer_file(root),), random_split=False)
 
 
+def _ego_small_polygraph(root: Path, seed: int) -> GraphData:
+    egos = ego_graphs(citeseer(root), range(4, 21))
+    random.Random(123).shuffle(egos)
+    description = "200 ego graphs of Citeseer with 4 to 20 nodes, selected and split as in PolyGraph"
+    return _graph_rnn_split("ego-small-polygraph", description, egos[:200], root)
+
+
+def _ego(root: Path, seed: int) -> GraphData:
+    egos = ego_graphs(citeseer(root), range(50, 401), radius=3)
+    return _graph_rnn_split("ego", "ego graphs of radius 3 in Citeseer with 50 to 399 nodes", egos, root)
+
+
+def _graph_rnn_split(name: str, description: str, graphs: list[nx.Graph], root: Path) -> GraphData:
+    """Shuffled with seed 123 as in GraphRNN; the first fifth is for validation, and what follows 80% for test."""
+    random.Random(123).shuffle(graphs)
+    fifth, most = int(0.2 * len(graphs)), int(0.8 * len(graphs))
+    train, test, validation = graphs[fifth:most], graphs[most:], graphs[:fifth]
+    return GraphData(name, description, train, test, (citeseer_file(root),), False, validation)
+
+
 def _community_small(root: Path, seed: int) -> GraphData:
     return _communities("community-small", "five fixed pairs of communities, random bridges, as published", seed)
 
@@ -189,42 +138,174 @@ def _communities(name: str, description: str, seed: int) -> GraphData:
     return GraphData(name, description, graphs[20:], graphs[:20])
 
 
+def _planar(root: Path, seed: int) -> GraphData:
+    return _published("planar", "SPECTRE's Delaunay triangulations of 64 points", root, "planar-64", "planar")
+
+
+def _sbm(root: Path, seed: int) -> GraphData:
+    return _published("sbm", "SPECTRE's stochastic block models", root, "sbm-fresh")
+
+
+def _tree(root: Path, seed: int) -> GraphData:
+    return _published("tree", "HSpectre's random trees of 64 nodes", root, "tree-64", "tree")
+
+
+def _published(name: str, description: str, root: Path, instead: str, valid: Validity = None) -> GraphData:
+    parts, files = published_split(name, root, instead=instead)
+    description = f"{description}, published split"
+    return GraphData(name, description, parts["train"], parts["test"], files, False, parts["val"], valid)
+
+
+def _lobster(root: Path, seed: int) -> GraphData:
+    lobsters = published_lobsters()
+    train, test, validation = lobsters[20:80], lobsters[80:], lobsters[:20]
+    description = "GRAN's lobsters with 10 to 100 nodes, usual split"
+    return GraphData("lobster", description, train, test, (), False, validation, "tree")
+
+
+def _grid(root: Path, seed: int) -> GraphData:
+    grids = grid_graphs()
+    warnings.warn(
+        "data: the usual split of grid tests on the grids with 18 or 19 rows, while those to train on have 10 to 17, "
+        "so that the laws differ; grid-shuffled is split at random",
+        stacklevel=4,
+    )
+    description = "grids of 10 to 19 rows and columns, usual split"
+    return GraphData("grid", description, grids[:80], grids[80:], (), False, valid="planar")
+
+
+def _grid_shuffled(root: Path, seed: int) -> GraphData:
+    train, test = split(grid_graphs(), 20, seed)
+    return GraphData("grid-shuffled", "grids of 10 to 19 rows and columns", train, test, valid="planar")
+
+
+def _enzymes(root: Path, seed: int) -> GraphData:
+    every, files = tu_graphs("ENZYMES", root)
+    graphs = [graph for graph in every if 10 <= len(graph) <= 125]
+    train, test = split(graphs, len(graphs) // 5, seed)
+    return GraphData("enzymes", "ENZYMES of TU with 10 to 125 nodes", train, test, files)
+
+
+def _proteins(root: Path, seed: int) -> GraphData:
+    every, files = tu_graphs("DD", root)
+    graphs = [graph for graph in every if 100 <= len(graph) <= 500]
+    test = round(0.2 * len(graphs))
+    train = round(0.8 * (len(graphs) - test))
+    order = torch.randperm(len(graphs), generator=torch.Generator().manual_seed(1234)).tolist()
+    shuffled = [graphs[k] for k in order]
+    validation = shuffled[train : len(graphs) - test]
+    description = "proteins of Dobson and Doig (DD of TU) with 100 to 500 nodes, split as in SPECTRE"
+    return GraphData(
+        "proteins", description, shuffled[:train], shuffled[len(graphs) - test :], files, False, validation
+    )
+
+
+def _by_recipe(name: str, seed: int, count: int) -> GraphData | None:
+    """The data set of `count` graphs by the recipe of that name, such as `planar-64`; None if there is no such recipe.
+
+    Of 200 graphs 128 are for training, 32 for validation, and 40 for test.
+    """
+    if count < 5:
+        raise InputError(f"graphs: expected at least 5, to split into training and test graphs, got {count}")
+    sized = re.fullmatch(rf"({'|'.join(SIZED)})-([1-9]\d*)", name)
+    if sized:
+        recipe, description, valid = SIZED[sized[1]]
+        graphs, description = recipe(count, int(sized[2]), seed=seed), description.format(sized[2])
+    elif name == "sbm-fresh":
+        graphs, description, valid = sbm_graphs(count, seed=seed), "stochastic block models", None
+    elif name == "lobster-fresh":
+        graphs, description, valid = lobster_graphs(count, seed=seed), "random lobsters with 10 to 100 nodes", "tree"
+    else:
+        return None
+    test, validation = count // 5, 4 * count // 25
+    return GraphData(
+        name,
+        f"{description}, made by recipe",
+        graphs[test + validation :],
+        graphs[:test],
+        validation=graphs[test : test + validation],
+        valid=valid,
+        origin="recipe",
+    )
+
+
 DATASETS: dict[str, Callable[[Path, int], GraphData]] = {
     "citation-egos": _citation_egos,
     "ego-small": _ego_small,
+    "ego-small-polygraph": _ego_small_polygraph,
     "ego-all": _ego_all,
+    "ego": _ego,
     "community-small": _community_small,
     "community-small-fresh": _community_small_fresh,
+    "planar": _planar,
+    "sbm": _sbm,
+    "tree": _tree,
+    "lobster": _lobster,
+    "grid": _grid,
+    "grid-shuffled": _grid_shuffled,
+    "enzymes": _enzymes,
+    "proteins": _proteins,
 }
+RECIPES = ("planar-64", "tree-64", "sbm-fresh", "lobster-fresh")
+"""data sets that are made by a recipe, any number of graphs; other numbers can stand in the place of 64"""
 
 
-def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_seed: int = 0) -> GraphData:
+def load_graph_data(
+    data: str | Path,
+    root: str | Path = "datasets",
+    *,
+    split_seed: int = 0,
+    graphs: int | None = None,
+    test: str | Path | None = None,
+) -> GraphData:
     """A data set by name, or a graph file or folder, split into training and test graphs.
 
     Args:
         data: one of the names in this module's table, or the path of a graph file or folder (see `graphs.io`), a
             random fifth of which becomes the test graphs.
-        root: the folder in which Citeseer is searched, and into which it is downloaded if it is missing (only for
-            `ego-small` and `ego-all`).
-        split_seed: seed of the random splits, and of the graphs of the community data sets.
+        root: the folder in which the files of a data set are searched: Citeseer, which is downloaded into it if it is
+            missing (only for `ego`, `ego-all` and the two of `ego-small`), the published files of `planar`, `sbm` and
+            `tree`, and the TU data sets of `enzymes` and `proteins`.
+        split_seed: seed of the random splits, of the graphs of the community data sets and of those made by a recipe.
+        graphs: number of graphs of a data set that is made by a recipe, such as `planar-64`; 200 by default.
+        test: a graph file or folder with the test graphs, if `data` is one with the training graphs.
 
     Raises:
-        InputError: no such data set or file, a malformed file, fewer than two graphs, or a seed that is no whole number
-            from 0 to 2³² − 1.
+        InputError: no such data set or file, a malformed file, fewer than two graphs, `graphs` or `test` together with
+            data that they don't apply to, or a seed that is no whole number from 0 to 2³² − 1.
 
-    >>> data = load_graph_data("community-small-fresh")
-    >>> len(data.train), len(data.test)
-    (80, 20)
+    >>> data = load_graph_data("planar-16", graphs=50)
+    >>> len(data.train), len(data.validation), len(data.test)
+    (32, 8, 10)
     """
     split_seed = check_seed(split_seed, "split_seed")
-    if str(data) in DATASETS:
-        return DATASETS[str(data)](Path(root), split_seed)
-    path = Path(data)
+    name = str(data)
+    loaded = DATASETS[name](Path(root), split_seed) if name in DATASETS else None
+    loaded = loaded or _by_recipe(name, split_seed, GRAPHS if graphs is None else graphs)
+    if graphs is not None and (loaded is None or loaded.origin != "recipe"):
+        raise InputError(f"graphs: expected only with data made by a recipe ({', '.join(RECIPES)}), got {graphs}")
+    if loaded is None:
+        return _own(Path(data), None if test is None else Path(test), split_seed)
+    if test is not None:
+        raise InputError(f"test: expected only with training graphs of your own, since {name} has test graphs")
+    return loaded
+
+
+def _own(path: Path, test: Path | None, seed: int) -> GraphData:
+    """The user's own graphs: a random fifth of a file or folder for test, or test graphs in a file of their own."""
     if not path.exists():
-        raise InputError(f"data: expected one of {', '.join(DATASETS)}, or a graph file or folder, got {str(data)!r}")
-    graphs = read_graphs(path)
+        names = ", ".join([*DATASETS, *RECIPES])
+        raise InputError(f"data: expected one of {names}, or a graph file or folder, got {str(path)!r}")
+    graphs, files = read_graphs(path), tuple(graph_files(path))
+    if test is not None:
+        tested = read_graphs(test)
+        if encode_graphs(".g6", tested) == encode_graphs(".g6", graphs):
+            warnings.warn("test: the test graphs are the training graphs, so no score means anything", stacklevel=4)
+        description = f"graphs of {path.name}, with the test graphs of {test.name}"
+        return GraphData(path.stem, description, graphs, tested, (*files, *graph_files(test)), False, origin="own")
     if len(graphs) < 2:
         raise InputError(f"{path}: expected at least two graphs to split into training and test graphs, got one")
-    train, test = split(graphs, max(1, len(graphs) // 5), split_seed)
-    description = f"graphs of {path.name}, a random fifth of them for test"
-    return GraphData(path.stem, description, train, test, tuple(graph_files(path)))
+    train, tested = split(graphs, max(1, len(graphs) // 5), seed)
+    return GraphData(
+        path.stem, f"graphs of {path.name}, a random fifth of them for test", train, tested, files, origin="own"
+    )

@@ -17,7 +17,7 @@ from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.graphs.scores import MEAN, StatisticScores, collect_scores, permutation_test, scores, unbiased_scores
 from discrete_ed.graphs.shares import GraphShares, graph_shares
 from discrete_ed.graphs.statistics import GraphSet
-from discrete_ed.graphs.validity import check_property
+from discrete_ed.graphs.validity import Property, get_property
 from discrete_ed.graphs.yardsticks import RESAMPLES, yardsticks
 from discrete_ed.metrics.two_sample import TwoSampleTest, joint_p_value
 
@@ -72,7 +72,8 @@ def evaluate_graphs(
     train: Iterable[nx.Graph] | None = None,
     *,
     protocol: str = "edp",
-    valid: str | None = None,
+    valid: str | Property | None = None,
+    pieces: bool = False,
     seed: int = 0,
     callback: PhaseCallback | None = None,
     phase_cache: PhaseCache = compute_phase,
@@ -85,8 +86,10 @@ def evaluate_graphs(
         train: the graphs on which the generator was trained. Without them novelty is not computed, and the floor and
             the random graphs are computed from the reference graphs instead.
         protocol: `edp`, `gran` or `psd`, see `discrete_ed.graphs.protocols`.
-        valid: the property that makes a graph valid: `connected`, `planar`, `tree` or `bipartite`; see
+        valid: what makes a graph valid: `connected`, `planar`, `tree`, `lobster`, `grid`, `bipartite` or `sbm`, as
+            published code tests them, or a function of a graph that returns True or False; see
             `discrete_ed.graphs.validity`.
+        pieces: whether a valid graph may be in several pieces, each of which has the property.
         seed: seed of the random graphs, the permutations and the bootstrap.
         callback: called as each phase of the computation begins and as it ends, with the name of the phase, the number
             of phases done, and their total number.
@@ -106,7 +109,7 @@ def evaluate_graphs(
     (1.0, 1.0)
     """
     if valid is not None:
-        check_property(valid)
+        get_property(valid, pieces=pieces)
     seed = check_seed(seed)
     sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
     lists = check_sets(sets, protocol)
@@ -122,7 +125,7 @@ def evaluate_graphs(
         for name in statistics
     }
     unbiased = phases.run("mmd2_u", unbiased_scores, *pair, protocol)
-    shares = graph_shares(phases, lists, valid)
+    shares = graph_shares(lists, valid, pieces=pieces, phases=phases)
     found = collect_scores(rows, tests, unbiased)
     return GraphEvaluation(
         protocol=protocol,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import check_graph, check_graphs
@@ -179,6 +180,20 @@ def _write_json(graph: nx.Graph) -> bytes:
     return json.dumps({"nodes": len(graph), "edges": [list(edge) for edge in graph.edges]}).encode() + b"\n"
 
 
+def _write_graph6(graph: nx.Graph) -> bytes:
+    """The graph's line of graph6: its number of nodes, then the upper triangle column by column, six bits in a
+    character. networkx writes the same bytes, but takes a tenth of a second for 500 nodes."""
+    nodes = len(graph)
+    adjacency = np.zeros((nodes, nodes), dtype=np.uint8)
+    if graph.number_of_edges():
+        ends = np.array(list(graph.edges))
+        adjacency[ends.max(1), ends.min(1)] = 1
+    bits = adjacency[np.tril_indices(nodes, -1)]
+    sixes = np.pad(bits, (0, -len(bits) % 6)).reshape(-1, 6) @ np.array([32, 16, 8, 4, 2, 1], dtype=np.uint8)
+    size = nx.readwrite.graph6.n_to_data(nodes)
+    return bytes([*(63 + number for number in size), *(63 + sixes).tolist(), ord("\n")])
+
+
 _read_graph6 = _read_encoded(nx.from_graph6_bytes, b">>graph6<<")
 _read_sparse6 = _read_encoded(nx.from_sparse6_bytes, b">>sparse6<<")
 
@@ -196,7 +211,7 @@ SINGLE_READERS: dict[str, Callable[[Path], nx.Graph]] = {
 }
 ENDINGS = (*READERS, *SINGLE_READERS)
 WRITERS: dict[str, Callable[[nx.Graph], bytes]] = {
-    ".g6": lambda graph: nx.to_graph6_bytes(graph, header=False),
+    ".g6": _write_graph6,
     ".s6": lambda graph: nx.to_sparse6_bytes(graph, header=False),
     ".jsonl": _write_json,
 }

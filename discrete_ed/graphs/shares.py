@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discrete_ed.graphs.isomorphism import isomorphism_classes
-from discrete_ed.graphs.phases import Phases
+from discrete_ed.graphs.phases import Phases, compute_phase
 from discrete_ed.graphs.statistics import Counts
-from discrete_ed.graphs.validity import which_are
+from discrete_ed.graphs.validity import Property, get_property, property_name, which_are
 
 
 @dataclass(frozen=True)
 class GraphShares:
-    """Fractions of the generated graphs and, for comparison, of the reference graphs."""
+    """Fractions of the generated graphs and, for comparison, of the reference and training graphs."""
 
     novel: float | None
     """not isomorphic to any training graph (None without training graphs)"""
@@ -29,11 +29,15 @@ class GraphShares:
     connected: float
     """the fraction of connected graphs"""
     valid_property: str | None
-    """the property that makes a graph valid; None if the user named none"""
+    """the property that makes a graph valid, or the name of the function that tests it; None if the user named none"""
+    valid_pieces: bool
+    """whether a valid graph may be in several pieces, each of which has the property"""
     valid: float | None
     """the fraction of graphs with this property"""
     valid_reference: float | None
     """the same of the reference graphs"""
+    valid_train: float | None
+    """the same of the training graphs (None without them)"""
     vun_property: str | None
     """the property that V.U.N. requires: `valid_property` or, if there is none, `connected` where all training and
     reference graphs are connected; None if there is neither, or if there are no training graphs"""
@@ -43,51 +47,80 @@ class GraphShares:
     training graphs); it falls as the number of graphs grows, since more of them are repeated"""
     vun_reference: float | None
     """the same of the reference graphs"""
+    vun_train: float | None
+    """the share of training graphs that are valid and unique: what a generator would reach that sampled such graphs
+    and repeated none of them"""
 
     def to_dict(self) -> dict[str, Any]:
         """The shares as values that JSON can hold."""
         return asdict(self)
 
 
-def graph_shares(phases: Phases, sets: Mapping[str, Sequence[nx.Graph]], valid: str | None) -> GraphShares:
-    """Compute the shares.
+def graph_shares(
+    sets: Mapping[str, Sequence[nx.Graph]],
+    valid: str | Property | None = None,
+    *,
+    pieces: bool = False,
+    phases: Phases | None = None,
+) -> GraphShares:
+    """The shares of generated graphs that are novel, unique, connected and valid, without any score.
 
     Args:
-        phases: runs the computations.
         sets: the graphs `reference`, `generated` and, if there are any, `train`.
-        valid: name of the property that makes a graph valid, see `validity.PROPERTIES`.
+        valid: what makes a graph valid, see `validity.which_are`.
+        pieces: whether a valid graph may be in several pieces, see `validity.get_property`.
+        phases: runs the computations; by default nothing is kept and no progress is reported.
+
+    Raises:
+        InputError: as `validity.which_are`.
+
+    >>> paths, cycles = [nx.path_graph(n) for n in (3, 4, 5)], [nx.cycle_graph(n) for n in (3, 4)]
+    >>> graph_shares({"reference": paths[:1], "generated": [*paths, *cycles], "train": paths[1:]}, "tree").vun
+    0.2
     """
+    if valid is not None:
+        get_property(valid, pieces=pieces)
+    phases = phases or Phases(2, compute_phase)
     train = sets.get("train")
     everything = [*(train or ()), *sets["reference"], *sets["generated"]]
     classes = phases.run("isomorphism", _classes, everything)["classes"]
-    properties = phases.run("properties", _properties, everything, valid)
-    return count_shares(classes, properties, None if train is None else len(train), len(sets["reference"]), valid)
+    properties = phases.run("properties", _properties, everything, valid, pieces)
+    sizes = None if train is None else len(train), len(sets["reference"])
+    return _count_shares(classes, properties, *sizes, None if valid is None else property_name(valid), pieces)
 
 
 def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
     return {"classes": np.array(isomorphism_classes(graphs))}
 
 
-def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]:
-    return {name: which_are(graphs, name) for name in dict.fromkeys(("connected", valid or "connected"))}
+def _properties(graphs: Sequence[nx.Graph], valid: str | Property | None, pieces: bool) -> dict[str, Any]:
+    found = {"connected": which_are(graphs, "connected")}
+    return found if valid is None else {**found, "valid": which_are(graphs, valid, pieces=pieces)}
 
 
-def count_shares(
-    classes: Counts, properties: Mapping[str, NDArray[np.bool_]], train: int | None, reference: int, valid: str | None
+def _count_shares(
+    classes: Counts,
+    properties: Mapping[str, NDArray[np.bool_]],
+    train: int | None,
+    reference: int,
+    valid: str | None,
+    pieces: bool,
 ) -> GraphShares:
     """The shares from the classes and properties of all training, reference and generated graphs, in this order.
 
     Args:
         classes: for each graph the index of the first graph that is isomorphic to it, `(G,)`.
-        properties: for each property whether each graph has it, `(G,)`: `connected`, and the one that makes a graph
-            valid.
+        properties: whether each graph is `connected` and, if a property was named, `valid`, `(G,)`.
         train: the number of training graphs, which come first; None without training graphs.
         reference: the number of reference graphs, which come next.
-        valid: the property that makes a graph valid, if one was named.
+        valid: name of the property that makes a graph valid, if one was named.
+        pieces: whether a valid graph may be in several pieces.
     """
     start = train or 0
-    real, generated = slice(start, start + reference), slice(start + reference, None)
-    needed = valid or ("connected" if properties["connected"][: generated.start].all() else None)
+    learned, real, generated = slice(start), slice(start, start + reference), slice(start + reference, None)
+    connected = properties["connected"]
+    needed = valid or ("connected" if connected[: generated.start].all() else None)
+    is_valid = properties.get("valid", connected if needed else np.ones(len(classes), dtype=bool))
     novel = classes >= start
 
     def first_of_class(part: slice) -> NDArray[np.bool_]:
@@ -95,17 +128,23 @@ def count_shares(
         return np.isin(np.arange(len(among)), np.unique(among, return_index=True)[1])
 
     def vun(part: slice) -> float:
-        return float(np.mean(novel[part] & first_of_class(part) & (properties[needed][part] if needed else True)))
+        return float(np.mean(novel[part] & first_of_class(part) & is_valid[part]))
+
+    def share_valid(part: slice) -> float | None:
+        return None if valid is None else float(is_valid[part].mean())
 
     return GraphShares(
         novel=None if train is None else float(novel[generated].mean()),
         novel_reference=None if train is None else float(novel[real].mean()),
         unique=float(first_of_class(generated).mean()),
-        connected=float(properties["connected"][generated].mean()),
+        connected=float(connected[generated].mean()),
         valid_property=valid,
-        valid=None if valid is None else float(properties[valid][generated].mean()),
-        valid_reference=None if valid is None else float(properties[valid][real].mean()),
+        valid_pieces=pieces,
+        valid=share_valid(generated),
+        valid_reference=share_valid(real),
+        valid_train=None if train is None else share_valid(learned),
         vun_property=None if train is None else needed,
         vun=None if train is None else vun(generated),
         vun_reference=None if train is None else vun(real),
+        vun_train=None if train is None else float(np.mean(first_of_class(learned) & is_valid[learned])),
     )

@@ -26,6 +26,7 @@ def fit(
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     callback: Callable[[Record], None] | None = None,
+    snapshot: Callable[[int, AnyEnergy], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> list[Record]:
     """Minimise `loss(energy, x)` over the batches; afterwards `energy` holds the averaged weights.
@@ -46,6 +47,8 @@ def fit(
         scheduler: a learning rate scheduler made for `optimizer`; it makes a step after each step of the optimizer
             (`ReduceLROnPlateau` is given the loss).
         callback: called with the record of each step of this call (not with those of earlier calls that it resumes).
+        snapshot: called after each step of this call with its number and the energy with the averaged weights so far,
+            in evaluation mode. It is one energy throughout, so save or copy what you want to keep.
         checkpoints: where to save, and from where to resume if there is a checkpoint. Saved are the weights and their
             average, the optimizer and the scheduler, the records, the position in the batches, torch's own generators,
             and the state of a loss or `callback` that has a `state_dict`; other generators must be among the things of
@@ -95,6 +98,8 @@ def fit(
             for record in steps:
                 if callback is not None:
                     callback(record)
+                if snapshot is not None:
+                    snapshot(len(training.records), training.averaged.module.eval())
         pending.check()
     return training.records
 

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import kstest
 from tqdm import tqdm
 
-from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
+from discrete_ed.graphs.citations import citeseer, ego_graphs, synthetic_citations
 from discrete_ed.graphs.descriptors import STATISTICS
 from discrete_ed.graphs.power import flip_pairs, p_values
 from discrete_ed.graphs.protocols import PROTOCOLS

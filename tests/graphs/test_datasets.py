@@ -9,22 +9,35 @@ import pytest
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import graph_mmd, load_graph_data, write_graphs
-from discrete_ed.graphs.datasets import (
-    CITESEER_FILE,
-    DATASETS,
-    citeseer,
-    ego_graphs,
-    read_planetoid_graph,
-    synthetic_citations,
-)
+from discrete_ed.graphs.citations import CITESEER_FILE, citeseer, ego_graphs, synthetic_citations
+from discrete_ed.graphs.datasets import DATASETS, RECIPES
+from discrete_ed.graphs.io import encode_graphs
+from discrete_ed.graphs.planetoid import read_planetoid_graph
+from discrete_ed.graphs.recipes import published_lobsters
 
-SYNTHETIC = {"citation-egos": (705, 200), "community-small": (80, 20), "community-small-fresh": (80, 20)}
-REAL = {"ego-small": (160, 40), "ego-all": (796, 200)}
+SYNTHETIC = {
+    "citation-egos": (705, 0, 200),
+    "community-small": (80, 0, 20),
+    "community-small-fresh": (80, 0, 20),
+    "grid-shuffled": (80, 0, 20),
+    "planar-64": (128, 32, 40),
+    "tree-64": (128, 32, 40),
+    "sbm-fresh": (128, 32, 40),
+    "lobster-fresh": (128, 32, 40),
+}
+CITESEER = {
+    "ego-small": (160, 0, 40),
+    "ego-small-polygraph": (120, 40, 40),
+    "ego-all": (796, 0, 200),
+    "ego": (454, 151, 152),
+}
+FIXED = {"lobster": (60, 20, 20), "grid": (80, 0, 20)}
+ELSEWHERE = {"planar", "sbm", "tree", "enzymes", "proteins"}  # tests/graphs/test_published.py
 CITATION_EGOS_SHA256 = "330d9a30b76defae1fedc9cb52042c6e2a03f49981c5b1cfb59f1270adb93c5d"
 
 
 def encoded(graphs: list[nx.Graph]) -> list[bytes]:
-    return [nx.to_graph6_bytes(graph, header=False) for graph in graphs]
+    return [encode_graphs(".g6", [graph]) for graph in graphs]
 
 
 def put(folder, content: bytes):
@@ -35,25 +48,90 @@ def put(folder, content: bytes):
 
 
 def test_every_data_set_is_tested():
-    assert set(DATASETS) == set(SYNTHETIC) | set(REAL)
+    assert {*DATASETS, *RECIPES} == {*SYNTHETIC, *CITESEER, *FIXED, *ELSEWHERE}
+
+
+def sizes_of(data):
+    return len(data.train), len(data.validation), len(data.test)
 
 
 @pytest.mark.parametrize(("name", "sizes"), SYNTHETIC.items())
 def test_synthetic_data_load_without_files_and_are_seeded(tmp_path, name, sizes):
     data, again, other = (load_graph_data(name, tmp_path, split_seed=seed) for seed in (0, 0, 1))
     assert data.name == name
-    assert (len(data.train), len(data.test)) == sizes == (len(other.train), len(other.test))
-    assert encoded(data.train + data.test) == encoded(again.train + again.test)
+    assert sizes_of(data) == sizes == sizes_of(other)
+    assert encoded(data.train + data.test + data.validation) == encoded(again.train + again.test + again.validation)
     assert encoded(data.train) != encoded(other.train)
     assert encoded(data.test) != encoded(other.test)
+    assert data.random_split
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "sizes"), REAL.items())
+@pytest.mark.parametrize(("name", "sizes"), CITESEER.items())
 def test_citeseer_data_load(data_root, name, sizes):
     data = load_graph_data(name, data_root)
-    assert (len(data.train), len(data.test)) == sizes
-    assert all(4 <= len(graph) <= 18 and list(graph) == list(range(len(graph))) for graph in data.train + data.test)
+    assert sizes_of(data) == sizes
+    allowed = {"ego": range(50, 400), "ego-small-polygraph": range(4, 21)}.get(name, range(4, 19))
+    graphs = data.train + data.validation + data.test
+    assert all(len(graph) in allowed and list(graph) == list(range(len(graph))) for graph in graphs)
+    assert all(map(nx.is_connected, graphs))
+
+
+def test_the_two_small_ego_sets_are_different_sets_of_the_same_egos(data_root):
+    egos = Counter(encoded(ego_graphs(citeseer(data_root), range(4, 21))))
+    ours, theirs = (load_graph_data(name, data_root) for name in ("ego-small", "ego-small-polygraph"))
+    both = [Counter(encoded(data.train + data.validation + data.test)) for data in (ours, theirs)]
+    assert all(chosen.total() == 200 and not chosen - egos for chosen in both)
+    assert both[0] != both[1]
+    assert egos.total() == 1000
+
+
+def test_egos_of_radius_3_are_split_without_loss(data_root):
+    data = load_graph_data("ego", data_root)
+    egos = ego_graphs(citeseer(data_root), range(50, 401), radius=3)
+    assert Counter(encoded(data.train + data.validation + data.test)) == Counter(encoded(egos))
+    assert all(nx.diameter(ego) <= 6 for ego in egos[:5])
+
+
+def test_lobster_is_split_as_usual():
+    data = load_graph_data("lobster", split_seed=3)
+    assert sizes_of(data) == FIXED["lobster"]
+    assert not data.random_split
+    assert encoded(data.validation + data.train + data.test) == encoded(published_lobsters())
+
+
+def test_the_usual_split_of_grids_brings_a_warning_and_another_split_is_offered():
+    with pytest.warns(UserWarning, match="the laws differ; grid-shuffled is split at random"):
+        usual = load_graph_data("grid")
+    assert sizes_of(usual) == FIXED["grid"]
+    assert min(map(len, usual.test)) == 180
+    assert sorted(map(len, usual.test))[-1] == 361 > max(map(len, usual.train)) == 323
+    shuffled = load_graph_data("grid-shuffled")
+    assert Counter(encoded(shuffled.train + shuffled.test)) == Counter(encoded(usual.train + usual.test))
+
+
+@pytest.mark.parametrize(("name", "nodes"), [("planar-12", 12), ("tree-7", 7), ("tree-1", 1)])
+def test_recipes_make_graphs_of_any_size_and_number(name, nodes):
+    data = load_graph_data(name, graphs=23)
+    assert sizes_of(data) == (16, 3, 4)
+    assert {len(graph) for graph in data.train + data.validation + data.test} == {nodes}
+    assert (data.origin, data.valid, data.name) == ("recipe", name.split("-")[0], name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("planar-64", {"graphs": 4}, "graphs: expected at least 5"),
+        ("planar-2", {}, "nodes: expected at least 3, got 2"),
+        ("planar-064", {}, "data: expected one of"),
+        ("lobster", {"graphs": 50}, "graphs: expected only with data made by a recipe .*, got 50"),
+        ("mine.g6", {"graphs": 50}, "graphs: expected only with data made by a recipe"),
+        ("tree-64", {"test": "mine.g6"}, "test: expected only with training graphs of your own, since tree-64"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(name, options, message):
+    with pytest.raises(InputError, match=message):
+        load_graph_data(name, **options)
 
 
 def test_citation_egos_never_change():
@@ -212,6 +290,18 @@ def test_own_graphs_are_split_at_random(tmp_path):
     assert len(tests) == 5
 
 
+def test_own_test_graphs_leave_all_others_for_training(tmp_path):
+    mine, tested = [nx.path_graph(n) for n in range(1, 4)], [nx.cycle_graph(4)]
+    write_graphs(tmp_path / "mine.g6", mine)
+    write_graphs(tmp_path / "test.g6", tested)
+    data = load_graph_data(tmp_path / "mine.g6", test=tmp_path / "test.g6")
+    assert (encoded(data.train), encoded(data.test)) == (encoded(mine), encoded(tested))
+    assert [file.name for file in data.files] == ["mine.g6", "test.g6"]
+    assert not data.random_split
+    with pytest.warns(UserWarning, match="the test graphs are the training graphs"):
+        load_graph_data(tmp_path / "mine.g6", test=tmp_path / "mine.g6")
+
+
 def test_one_graph_can_not_be_split(tmp_path):
     write_graphs(tmp_path / "one.g6", [nx.path_graph(3)])
     with pytest.raises(InputError, match=r"one\.g6: expected at least two graphs"):
@@ -221,7 +311,7 @@ def test_one_graph_can_not_be_split(tmp_path):
 def test_unknown_name_lists_those_there_are():
     with pytest.raises(InputError) as caught:
         load_graph_data("ego-large")
-    assert all(name in str(caught.value) for name in [*DATASETS, "'ego-large'"])
+    assert all(name in str(caught.value) for name in [*DATASETS, *RECIPES, "'ego-large'"])
 
 
 def halves(graph: nx.Graph) -> tuple[int, tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import read_graphs, write_graphs
 from discrete_ed.graphs.convert import check_graph
-from discrete_ed.graphs.io import MAX_NODES, graph_files
+from discrete_ed.graphs.io import MAX_NODES, encode_graphs, graph_files
 
 ENDINGS = [".g6", ".s6", ".jsonl"]
 PETERSEN = nx.convert_node_labels_to_integers(nx.petersen_graph())
@@ -267,3 +267,9 @@ json_values = st.recursive(
 def test_any_json_record_is_read_or_refused(scratch, nodes, edges):
     read_or_refuse(scratch, ".jsonl", json.dumps({"nodes": nodes, "edges": edges}).encode())
     read_or_refuse(scratch, ".jsonl", json.dumps({"nodes": 4, "edges": edges}).encode())
+
+
+@pytest.mark.parametrize("nodes", [0, 1, 2, 5, 62, 63, 130])
+def test_graph6_is_written_as_by_networkx(nodes):
+    graphs = [nx.gnp_random_graph(nodes, p, seed=nodes) for p in (0.0, 0.2, 1.0)]
+    assert encode_graphs(".g6", graphs) == b"".join(nx.to_graph6_bytes(graph, header=False) for graph in graphs)

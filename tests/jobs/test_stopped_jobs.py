@@ -154,7 +154,7 @@ def test_an_interrupted_job_tells_how_to_go_on_and_does_so_with_the_same_files_o
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.setattr("discrete_ed.jobs.recover.run.states_for_bound", lambda _: 1000)
     monkeypatch.setattr("discrete_ed.jobs.ising_tables.run.COLUMNS", ((3, 0.2),))
-    monkeypatch.setattr("discrete_ed.graphs.datasets._download_citeseer", lambda folder: folder / "ind.citeseer.graph")
+    monkeypatch.setattr("discrete_ed.graphs.citations._download_citeseer", lambda folder: folder / "ind.citeseer.graph")
     case = CASES[name]
     versions = []
     for version in (1, 0):

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 
 from discrete_ed import graph_mmd
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.datasets import citeseer, ego_graphs, synthetic_citations
+from discrete_ed.graphs.citations import citeseer, ego_graphs, synthetic_citations
 from discrete_ed.graphs.kernels import FeatureKernel
 from discrete_ed.graphs.mmd import describe
 from discrete_ed.graphs.power import flip_pairs, p_values

@@ -11,9 +11,11 @@ from tyro.conf import arg
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_positive
 from discrete_ed.names import (
+    GRAPH_DATA_FROM_FILES,
     PERTURBATIONS_IN_WORDS,
     SAMPLED_PERTURBATIONS,
     PerturbationName,
+    PropertyName,
     ProtocolName,
     StartName,
 )
@@ -38,17 +40,30 @@ class GenerateConfig(CheckpointedConfig):
       discrete-ed generate
       discrete-ed generate --data ego-small --root ~/data --seed 1
       discrete-ed generate --data my-graphs.g6 --steps 5000 --device cuda
+      discrete-ed generate --data my-graphs.g6 --test my-test-graphs.g6 --valid planar --snapshots 8
+      discrete-ed generate --data tree-32 --graphs 500
       discrete-ed generate --resume runs/generate/citation-egos-20260101-120000
       python scripts/generate_ego_graphs.py --data my-graphs.g6
     """
 
     data: str = "citation-egos"
-    """data set: citation-egos (synthetic, needs no files), ego-small, ego-all (Citeseer), community-small,
-    community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
-    root: Annotated[Path, When(data=("ego-small", "ego-all"))] = Path("datasets")
-    """folder that holds Citeseer in the layout of PyG's Planetoid; Citeseer is downloaded into it if it is missing"""
+    """data set: citation-egos (synthetic, needs no files); ego-small, ego-small-polygraph, ego-all, ego (Citeseer);
+    community-small, community-small-fresh; planar, sbm, tree (published files); planar-64, tree-64 (or another number
+    of nodes), sbm-fresh, lobster-fresh (any number of graphs by the same recipes); lobster, grid, grid-shuffled;
+    enzymes, proteins (TU); or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
+    root: Annotated[Path, When(data=GRAPH_DATA_FROM_FILES)] = Path("datasets")
+    """folder that holds the files of the data set: Citeseer in the layout of PyG's Planetoid (it is downloaded into the
+    folder if it is missing), planar/planar.train.g6 and the like, or TU data sets in the layout of PyG's TUDataset"""
+    graphs: Annotated[
+        int | None, When("with --data planar-64 or another data set that a recipe makes", recipe=True)
+    ] = None
+    """number of graphs that the recipe makes, a fifth of them for test; by default 200"""
+    test: Annotated[Path | None, When("with --data of your own graphs", own=True)] = None
+    """graph file or folder of your own test graphs; all graphs of --data are then trained on. By default a random fifth
+    of them is kept for test"""
     split_seed: Annotated[int, When("with data whose split is random", random_split=True)] = 0
-    """seed of the random split into training and test graphs; data sets with an official split ignore it"""
+    """seed of the random split into training and test graphs, and of graphs that a recipe makes; data sets with an
+    official split ignore it"""
     samples: int = 1024
     """number of graphs to generate"""
     steps: int | None = None
@@ -65,6 +80,9 @@ class GenerateConfig(CheckpointedConfig):
     protocol: ProtocolName = "edp"
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
+    valid: PropertyName | None = None
+    """the property that makes a graph valid, whose share is reported with the scores; by default that of the data set
+    in its literature, if it has one, and otherwise that a graph is connected, provided that all real graphs are"""
     batch: int = 64
     """training graphs in a step"""
     negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
@@ -84,6 +102,9 @@ class GenerateConfig(CheckpointedConfig):
     """rounds of message passing of the energy"""
     chains: int = 1024
     """chains sampled side by side; fewer need less memory"""
+    snapshots: int = 0
+    """number of energies that are kept in the course of training, at even distances, in the folder snapshots of the
+    run; evaluate RUN then plots the scores over the training steps"""
     seed: int = 0
     """seed of everything random except the split"""
     device: str = "cpu"
@@ -96,7 +117,7 @@ class GenerateConfig(CheckpointedConfig):
         if self.steps is not None:
             expect(self, "at least 1", "steps", low=1)
         expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
-        expect(self, "at least 0", "sampler_steps", "layers", "w", low=0)
+        expect(self, "at least 0", "sampler_steps", "layers", "w", "snapshots", low=0)
         check_seed(self.seed)
         check_seed(self.split_seed, "split_seed")
         low, high = self.flips

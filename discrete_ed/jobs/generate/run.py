@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import networkx as nx
 import torch
 from torch import Tensor
 
@@ -24,10 +26,14 @@ from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, phase_progress, training_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.names import SAMPLED_PERTURBATIONS
 from discrete_ed.runtime.distributed import pick_device, rank_seed
+from discrete_ed.runtime.memory import available_bytes
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 JOB = "generate"
+SNAPSHOTS = "snapshots"  # the folder of the energies that are kept in the course of training
+BLOCK_STATES = 64  # number of states that a block of six edges enumerates for each training graph
 
 
 def run(config: GenerateConfig) -> dict[str, Any]:
@@ -40,16 +46,26 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     started = time.monotonic()
     config = resumed(config, JOB)
     device = pick_device(config.device)
-    data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
-    facts: dict[str, Any] = {"random_split": data.random_split}
+    data = load_graph_data(
+        config.data, config.root, split_seed=config.split_seed, graphs=config.graphs, test=config.test
+    )
+    facts: dict[str, Any] = {
+        "random_split": data.random_split,
+        "recipe": data.origin == "recipe",
+        "own": data.origin == "own",
+    }
     refuse_options_without_effect(config, **facts)
     _check_data(data, config)
     steps = config.steps or training_steps(len(data.train))
-    config = replace(config, steps=steps)
+    config = replace(config, steps=steps, valid=config.valid or data.valid)
+    energy = _new_energy(config, max(map(len, data.train))).to(device)
+    cost = check_memory(energy, data.train, config, available_bytes(device))
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files, facts) as folder:
-        print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against")
-        energy = _new_energy(config, max(map(len, data.train))).to(device)
+        print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against{cost}")
+        for name, graphs in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+            if graphs:
+                folder.write(f"{name}.g6", encode_graphs(".g6", graphs))
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
         records = _train_and_save(energy, states, steps, config, generator, folder)
         trained = time.monotonic()
@@ -64,6 +80,7 @@ def run(config: GenerateConfig) -> dict[str, Any]:
                 graphs,
                 data.train,
                 protocol=config.protocol,
+                valid=config.valid,
                 seed=config.seed,
                 callback=callback,
                 phase_cache=folder.cached_in("score"),
@@ -97,6 +114,30 @@ def _check_data(data: GraphData, config: GenerateConfig) -> None:
         raise InputError(f"samples: expected at least 2 for protocol {config.protocol}, got {config.samples}")
     if max(map(len, data.train)) == 0:
         raise InputError(f"data: expected a graph with a node among those to train on, got none in {config.data}")
+
+
+def check_memory(energy: GraphEnergy, graphs: Sequence[nx.Graph], config: GenerateConfig, available: int | None) -> str:
+    """What the memory that a training step and the chains need is, in words, if that is worth a word.
+
+    Raises:
+        InputError: it is more than there is; the message names the options that lessen it.
+    """
+    nodes = torch.tensor([len(graph) for graph in graphs])
+    states = config.negatives + 1 if config.perturbation in SAMPLED_PERTURBATIONS else BLOCK_STATES
+    each = {flag: energy.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
+    needed = {
+        "a training step": min(config.batch, len(graphs)) * states * each[False],
+        "the chains": min(config.chains, config.samples) * each[True],
+    }
+    words = " and ".join(f"{use} about {amount / 1e9:.1f} GB" for use, amount in needed.items())
+    most = int(nodes.max())
+    if available is not None and max(needed.values()) > available:
+        raise InputError(
+            f"batch, chains: expected what fits into {available / 1e9:.1f} GB of free memory; for graphs of up to "
+            f"{most} nodes {words.replace('step about', 'step needs about')}. It is in proportion to --batch and "
+            "--negatives, and to --chains; --width and --layers lessen it too"
+        )
+    return f"; {words.replace('step about', 'step needs about')} of memory" if max(needed.values()) > 1e9 else ""
 
 
 def _new_energy(config: GenerateConfig, max_nodes: int) -> GraphEnergy:
@@ -134,8 +175,14 @@ def train(
     batches = shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed))
     fit_config = FitConfig(steps=steps, learning_rate=config.learning_rate)
     checkpoints = folder.checkpoints("train", {"noise": generator}, every=config.checkpoint_seconds)
+    kept = {steps * k // config.snapshots for k in range(1, config.snapshots + 1)}
+
+    def snapshot(step: int, averaged: GraphEnergy) -> None:
+        if step in kept:
+            folder.save_energy(f"{SNAPSHOTS}/step-{step}", averaged)
+
     with training_progress(folder, steps) as callback:
-        return fit(energy, loss, batches, fit_config, callback=callback, checkpoints=checkpoints)
+        return fit(energy, loss, batches, fit_config, callback=callback, snapshot=snapshot, checkpoints=checkpoints)
 
 
 def generate(
