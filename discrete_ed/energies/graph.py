@@ -49,7 +49,7 @@ class GraphEnergy(Energy):
         super().__init__()
         if max_nodes < 1:
             raise InputError(f"max_nodes: expected at least 1, got {max_nodes}")
-        self.max_nodes = max_nodes
+        self.max_nodes, self.width = max_nodes, width
         self.bits = triangle_size(max_nodes)
         self.embed = nn.Sequential(nn.Linear(4, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(
@@ -73,9 +73,9 @@ class GraphEnergy(Energy):
             with_gradient_of_states: whether the gradient is that of the states, as `Taylor` takes it, or that of the
                 parameters, as training does.
         """
-        n, width, layers = nodes.double(), self.embed[-1].out_features, len(self.layers)
+        n, layers = nodes.double(), len(self.layers)
         c, a, b = (20, 10, 10) if with_gradient_of_states else (8, 4, 8)
-        return 4 * (c * n**2 + n * width * (a + b * layers))
+        return 4 * (c * n**2 + n * self.width * (a + b * layers))
 
     def free(self, x: Tensor) -> Tensor:
         exists = self._matrix(x).diagonal(dim1=-2, dim2=-1).bool()

@@ -45,11 +45,11 @@ from discrete_ed.graphs.recipes import (
     tree_graphs,
     two_communities,
 )
+from discrete_ed.names import PropertyName
 
 GRAPHS = 200
 """default number of graphs of a data set that is made by a recipe"""
-Validity = Literal["planar", "tree"] | None
-SIZED: dict[str, tuple[Callable[..., list[nx.Graph]], str, Validity]] = {
+SIZED: dict[str, tuple[Callable[..., list[nx.Graph]], str, PropertyName]] = {
     "planar": (planar_graphs, "Delaunay triangulations of {} points", "planar"),
     "tree": (tree_graphs, "random trees of {} nodes", "tree"),
 }
@@ -70,7 +70,7 @@ class GraphData:
     """whether a seed decides which graphs are test graphs"""
     validation: list[nx.Graph] = field(default_factory=list)
     """graphs that neither train nor test, for choosing settings"""
-    valid: Validity = None
+    valid: PropertyName | None = None
     """the property that makes a graph valid in the literature of the data set"""
     origin: Literal["named", "recipe", "own"] = "named"
     """a data set by name, one of which a recipe makes any number of graphs, or the user's own graphs"""
@@ -143,14 +143,14 @@ def _planar(root: Path, seed: int) -> GraphData:
 
 
 def _sbm(root: Path, seed: int) -> GraphData:
-    return _published("sbm", "SPECTRE's stochastic block models", root, "sbm-fresh")
+    return _published("sbm", "SPECTRE's stochastic block models", root, "sbm-fresh", "sbm")
 
 
 def _tree(root: Path, seed: int) -> GraphData:
     return _published("tree", "HSpectre's random trees of 64 nodes", root, "tree-64", "tree")
 
 
-def _published(name: str, description: str, root: Path, instead: str, valid: Validity = None) -> GraphData:
+def _published(name: str, description: str, root: Path, instead: str, valid: PropertyName | None = None) -> GraphData:
     parts, files = published_split(name, root, instead=instead)
     description = f"{description}, published split"
     return GraphData(name, description, parts["train"], parts["test"], files, False, parts["val"], valid)
@@ -160,7 +160,7 @@ def _lobster(root: Path, seed: int) -> GraphData:
     lobsters = published_lobsters()
     train, test, validation = lobsters[20:80], lobsters[80:], lobsters[:20]
     description = "GRAN's lobsters with 10 to 100 nodes, usual split"
-    return GraphData("lobster", description, train, test, (), False, validation, "tree")
+    return GraphData("lobster", description, train, test, (), False, validation, "lobster")
 
 
 def _grid(root: Path, seed: int) -> GraphData:
@@ -171,12 +171,12 @@ def _grid(root: Path, seed: int) -> GraphData:
         stacklevel=4,
     )
     description = "grids of 10 to 19 rows and columns, usual split"
-    return GraphData("grid", description, grids[:80], grids[80:], (), False, valid="planar")
+    return GraphData("grid", description, grids[:80], grids[80:], (), False, valid="grid")
 
 
 def _grid_shuffled(root: Path, seed: int) -> GraphData:
     train, test = split(grid_graphs(), 20, seed)
-    return GraphData("grid-shuffled", "grids of 10 to 19 rows and columns", train, test, valid="planar")
+    return GraphData("grid-shuffled", "grids of 10 to 19 rows and columns", train, test, valid="grid")
 
 
 def _enzymes(root: Path, seed: int) -> GraphData:
@@ -212,9 +212,9 @@ def _by_recipe(name: str, seed: int, count: int) -> GraphData | None:
         recipe, description, valid = SIZED[sized[1]]
         graphs, description = recipe(count, int(sized[2]), seed=seed), description.format(sized[2])
     elif name == "sbm-fresh":
-        graphs, description, valid = sbm_graphs(count, seed=seed), "stochastic block models", None
+        graphs, description, valid = sbm_graphs(count, seed=seed), "stochastic block models", "sbm"
     elif name == "lobster-fresh":
-        graphs, description, valid = lobster_graphs(count, seed=seed), "random lobsters with 10 to 100 nodes", "tree"
+        graphs, description, valid = lobster_graphs(count, seed=seed), "random lobsters with 10 to 100 nodes", "lobster"
     else:
         return None
     test, validation = count // 5, 4 * count // 25

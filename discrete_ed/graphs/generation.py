@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, get_args
@@ -21,6 +21,7 @@ from discrete_ed.perturbations import PERTURBATIONS, Perturbation
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import from_first_, gathered, rank_sum, ranks, share, wait_for_all
 from discrete_ed.samplers import GibbsWithGradients, State, sample
+from discrete_ed.states import triangle_nodes
 
 SEGMENT = 100  # number of steps of a chain between two checkpoints
 STAGES = (0.25, 0.5, 0.75, 1.0, 0.0, 0.0)
@@ -108,6 +109,7 @@ def initial_graphs(
     count: int,
     *,
     start: StartName = "density",
+    nodes: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Random graphs for chains to start from, `(count, D)`, with the numbers of nodes of training graphs.
@@ -120,10 +122,13 @@ def initial_graphs(
         count: the number of graphs.
         start: `density`, where each edge exists with the density of the training graph that gave the number of nodes,
             or `half`, where it exists with probability ½.
+        nodes: other numbers of nodes, each for equally many graphs, up to one, in turn. The density is then that of a
+            training graph whose number of nodes is nearest.
         generator: source of randomness.
 
     Raises:
-        InputError: a count below 1, an unknown `start`, or training states of another shape.
+        InputError: a count below 1, an unknown `start`, training states of another shape, or a number of nodes that is
+            not from 1 to the largest that states of this shape can have.
     """
     if count < 1:
         raise InputError(f"count: expected at least one graph, got {count}")
@@ -131,15 +136,49 @@ def initial_graphs(
         raise InputError(f"start: expected one of {', '.join(get_args(StartName))}, got {start!r}")
     if training_states.ndim != 2 or not len(training_states):
         raise InputError(f"training_states: expected bits of shape (G, D), got {tuple(training_states.shape)}")
-    rounds = -(-count // len(training_states))
     device = training_states.device
-    orders = [torch.randperm(len(training_states), generator=generator, device=device) for _ in range(rounds)]
-    templates = training_states[torch.cat(orders)[:count]].float()
-    free = energy.free(templates)
-    density = (templates * free).sum(-1, keepdim=True) / free.sum(-1, keepdim=True).clamp(min=1)
+    if nodes is None:
+        templates = training_states[_evenly(len(training_states), count, generator, device)].float()
+        free = energy.free(templates)
+        density = _density(templates, free)
+    else:
+        templates, models = _of_sizes(nodes, training_states, count, generator)
+        free, density = energy.free(templates), _density(models, energy.free(models))
     probability = torch.full_like(density, 0.5) if start == "half" else density
     edges = torch.rand(templates.shape, generator=generator, device=device) < probability
     return from_first_(torch.where(free, edges.float(), templates))
+
+
+def _evenly(things: int, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+    """Numbers of `count` things in random order, among which each thing is equally often, up to one."""
+    rounds = -(-count // things)
+    return torch.cat([torch.randperm(things, generator=generator, device=device) for _ in range(rounds)])[:count]
+
+
+def _density(graphs: Tensor, free: Tensor) -> Tensor:
+    """The share of the free bits that are on, `(G, 1)`."""
+    return (graphs * free).sum(-1, keepdim=True) / free.sum(-1, keepdim=True).clamp(min=1)
+
+
+def _of_sizes(
+    nodes: Sequence[int], training_states: Tensor, count: int, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Graphs without edges with these numbers of nodes in turn, and for each a training graph of nearly that size."""
+    most = triangle_nodes(training_states.shape[-1])
+    if not nodes or min(nodes) < 1 or max(nodes) > most:
+        raise InputError(f"nodes: expected numbers from 1 to {most}, which the energy allows, got {list(nodes)}")
+    device = training_states.device
+    wanted = torch.tensor(nodes, device=device)[torch.arange(count, device=device) % len(nodes)]
+    rows, columns = torch.triu_indices(most, most, device=device)
+    templates = ((rows == columns) & (columns < wanted[:, None])).float()
+    sizes = training_states[:, rows == columns].sum(-1, dtype=torch.int64)
+    chosen = torch.empty_like(wanted)
+    for size in wanted.unique():
+        distance = (sizes - size).abs()
+        (nearest,) = torch.where(distance == distance.min())
+        places = wanted == size
+        chosen[places] = nearest[_evenly(len(nearest), int(places.sum()), generator, device)]
+    return templates, training_states[chosen].float()
 
 
 def sample_graphs(
@@ -149,6 +188,7 @@ def sample_graphs(
     *,
     steps: int = 600,
     start: StartName = "density",
+    nodes: Sequence[int] | None = None,
     cold: float = 1.0,
     chains: int = 1024,
     generator: torch.Generator | None = None,
@@ -165,7 +205,7 @@ def sample_graphs(
         training_states: bits of the training graphs, `(G, D)`.
         count: the number of graphs, one from each chain.
         steps: steps of every chain.
-        start: see `initial_graphs`.
+        start, nodes: see `initial_graphs`.
         cold: inverse temperature to which the chains are cooled. Values above 1 help the chains to find structure, such
             as communities; the graphs are then not exact samples of the energy.
         chains: chains that run side by side; fewer need less memory.
@@ -186,7 +226,7 @@ def sample_graphs(
     ([3, 3, 3, 4, 4, 4], 12)
     """
     _check_settings(steps, cold, chains)
-    initial = initial_graphs(energy, training_states, count, start=start, generator=generator)
+    initial = initial_graphs(energy, training_states, count, start=start, nodes=nodes, generator=generator)
     bits = initial[share(count)].clone()  # overwritten group by group, segment by segment
     totals = torch.zeros(steps, 2, dtype=torch.float64)  # summed energies, and numbers of accepted moves
     segments = _segments(-(-count // ranks().size), steps, cold, chains)

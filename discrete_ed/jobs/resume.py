@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -26,23 +27,39 @@ def resumed(config: AnyConfig, job: str) -> AnyConfig:
     others = [name for name in changed_options(config) if name != "resume"]
     if others:
         raise InputError(f"resume: expected no other option, since all are read from the run, got {', '.join(others)}")
-    path = config.resume / CONFIG
+    found = read_config(type(config), config.resume, job, "resume")
+    if (config.resume / RESULT).exists():
+        raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
+    return replace(found, resume=config.resume)
+
+
+def read_config(kind: type[AnyConfig], folder: Path, job: str, option: str) -> AnyConfig:
+    """The options of a run, read from the `config.json` of its folder; those that had no effect have their defaults.
+
+    Args:
+        kind: the class of the job's options.
+        folder: the run folder.
+        job: the job of which it must be a run.
+        option: the option that named the folder, for messages.
+
+    Raises:
+        InputError: the folder holds no run of the job, or its `config.json` doesn't hold options of the job.
+    """
+    path = folder / CONFIG
     try:
         record = json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(f"resume: expected the folder of a run, but {path}: {error.strerror}") from None
+        raise InputError(f"{option}: expected the folder of a run, but {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise InputError(f"resume: expected the configuration of a run in {path}, got no JSON") from None
+        raise InputError(f"{option}: expected the configuration of a run in {path}, got no JSON") from None
     if not isinstance(record, dict) or record.get("job") != job:
-        raise InputError(f"resume: expected a run of {job}, but {path} is of another job")
-    if (config.resume / RESULT).exists():
-        raise InputError(f"resume: expected a run that is not finished, but {config.resume / RESULT} is there")
-    hints = get_type_hints(type(config), include_extras=True)
+        raise InputError(f"{option}: expected a run of {job}, but {path} is of another job")
+    hints = get_type_hints(kind, include_extras=True)
     unknown = record.keys() - hints.keys() - {"job"}
     if unknown:
-        raise InputError(f"resume: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
+        raise InputError(f"{option}: expected options of {job} in {path}, got {', '.join(sorted(unknown))[:60]}")
     options = {name: _typed(value, hints[name], f"{path}: {name}") for name, value in record.items() if name != "job"}
-    return type(config)(**{**options, "resume": config.resume})
+    return kind(**options)
 
 
 def _typed(value: Any, hint: Any, where: str) -> Any:

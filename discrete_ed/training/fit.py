@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from typing import cast
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -99,7 +100,7 @@ def fit(
                 if callback is not None:
                     callback(record)
                 if snapshot is not None:
-                    snapshot(len(training.records), training.averaged.module.eval())
+                    snapshot(len(training.records), cast(AnyEnergy, training.averaged.module))
         pending.check()
     return training.records
 

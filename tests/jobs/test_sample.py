@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_draws(saved, tmp_path):
 @pytest.mark.usefixtures("no_figures")
 def test_graphs_keep_their_nodes_and_bits_that_never_move_are_told(saved, tmp_path):
     settings = {"chains": 3, "steps": 30, "warmup": 0}
-    result = sampling.run(SampleConfig(energy=saved / "graph", nodes=3, out=tmp_path / "graph", **settings))
+    result = sampling.run(SampleConfig(energy=saved / "graph", nodes=(3,), out=tmp_path / "graph", **settings))
     with np.load(tmp_path / "graph" / "samples.npz", allow_pickle=False) as drawn:
         matrix = np.zeros((4, 4))
         matrix[np.triu_indices(4)] = drawn["bits"][0, 0]

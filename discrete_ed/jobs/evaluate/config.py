@@ -9,8 +9,8 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig
-from discrete_ed.names import PropertyName, ProtocolName
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
+from discrete_ed.names import GRAPH_DATA_FROM_FILES, PropertyName, ProtocolName
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,41 @@ class EvaluateConfig(ResumableConfig):
     compared in one table. --json, --report and --out keep the scores. Name the files either by position, the reference
     first, or with --reference and --generated.
 
+    A run of generate in the place of the reference stands for its test and training graphs; without other files, the
+    energies that it kept in training (generate --snapshots) are sampled and give a curve of scores, or else its own
+    samples are scored. With --data, the graphs are those of a data set, and without files trivial generators show what
+    its scores mean.
+
     Examples:
       discrete-ed evaluate reference.g6 mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 theirs.g6 --protocol psd --valid planar --report scores.html
       discrete-ed evaluate reference.g6 mine.g6 --out RUN
+      discrete-ed evaluate runs/generate/mine --report curve.html
+      discrete-ed evaluate --data planar-64
       discrete-ed evaluate --resume RUN
       python scripts/evaluate_graphs.py --reference test.g6 --generated mine.g6 --train train.g6
     """
 
     files: Annotated[Positional[tuple[Path, ...]], arg(metavar="REFERENCE GENERATED ...", help_behavior_hint="")] = ()
     """test graphs, then generated graphs, a file or folder for each generator (the short form of --reference and
-    --generated)"""
+    --generated); with --data, generated graphs only"""
     reference: Path | None = None
-    """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml) or a folder of them"""
+    """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml), a folder of them, or a run of generate"""
     generated: tuple[Path, ...] = ()
     """generated graphs: a graph file or folder for each generator"""
-    train: Path | None = None
+    data: str | None = None
+    """data set of generate whose test and training graphs are used, such as planar-64 (not a file)"""
+    root: Annotated[Path, When(data=GRAPH_DATA_FROM_FILES)] = Path("datasets")
+    """folder that holds the files of the data set, see generate"""
+    split_seed: Annotated[int, When("with --data whose split is random", random_split=True)] = 0
+    """seed of the random split, and of graphs that a recipe makes"""
+    graphs: Annotated[
+        int | None, When("with --data planar-64 or another data set that a recipe makes", recipe=True)
+    ] = None
+    """number of graphs that the recipe makes; by default 200"""
+    samples: Annotated[int | None, When("with a run of generate that kept snapshots", snapshots=True)] = None
+    """number of graphs that are sampled from each snapshot; by default as many as the run generated"""
+    train: Annotated[Path | None, When("with a file of reference graphs", split=False)] = None
     """graphs that the generators were trained on, a graph file or folder; they are needed for the score of training
     graphs (the floor) and for novelty"""
     protocol: ProtocolName = "edp"
@@ -59,15 +78,18 @@ class EvaluateConfig(ResumableConfig):
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        check_seed(self.split_seed, "split_seed")
+        if self.samples is not None:
+            expect(self, "at least 1", "samples", low=1)
         generated = self.files[1:] or self.generated
         if len(set(generated)) < len(generated):
             raise InputError("generated: expected every file once, got one twice; leave out the repeated one")
 
-    def graph_files(self) -> tuple[Path, tuple[Path, ...]]:
-        """The file of reference graphs, and those of generated graphs.
+    def graph_files(self) -> tuple[Path | None, tuple[Path, ...]]:
+        """The file of reference graphs, or None with a data set by name, and the files of generated graphs.
 
         Raises:
-            InputError: the files are named in both forms, or not all of them are named.
+            InputError: the files are named in both forms, or reference graphs together with a data set.
         """
         options = [*([] if self.reference is None else [self.reference]), *self.generated]
         if self.files and options:
@@ -75,15 +97,11 @@ class EvaluateConfig(ResumableConfig):
                 "files: expected graph files either by position (REFERENCE GENERATED ...) or with --reference and "
                 f"--generated, got both: {_listed(self.files)} and {_listed(options)}"
             )
-        reference = self.files[0] if self.files else self.reference
-        generated = self.files[1:] or self.generated
-        if reference is None or not generated:
-            named = [*self.files, *options]
-            raise InputError(
-                "reference, generated: expected at least one file of generated graphs beside one of test graphs, or "
-                f"--resume with the folder of a run, got {f'only {_listed(named)}' if named else 'none'}"
-            )
-        return reference, generated
+        if self.data is not None:
+            if self.reference is not None:
+                raise InputError(f"reference: expected none with --data {self.data}, got {self.reference}")
+            return None, self.files or self.generated
+        return self.files[0] if self.files else self.reference, self.files[1:] or self.generated
 
 
 def _listed(paths: tuple[Path, ...] | list[Path]) -> str:

@@ -13,11 +13,13 @@ import networkx as nx
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.evaluation import GraphEvaluation, check_sets, evaluate_graphs
-from discrete_ed.graphs.io import encode_graphs, graph_files, read_graphs
+from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.phases import compute_phase
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.evaluate import report
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
+from discrete_ed.jobs.evaluate.sources import find_sources
+from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import phase_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
@@ -39,38 +41,44 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             folder that can't be used; no files to score.
     """
     config = resumed(config, JOB)
-    path, files = config.graph_files()
     for name, target in (("json", config.json), ("report", config.report)):
         if target is not None and (target.is_dir() or not target.parent.is_dir()):
             raise InputError(f"{name}: expected a file in an existing folder, got {target}")
-    train = None if config.train is None else read_graphs(config.train)
-    reference = read_graphs(path)
-    generated = dict(zip(_labels(files), map(read_graphs, files), strict=True))
+    sources = find_sources(config)
+    refuse_options_without_effect(config, **sources.facts)
+    config, reference, train = sources.config, sources.reference, sources.train
     sets = {"reference": reference, **({} if train is None else {"train": train})}
+    sampled_later = sources.facts["snapshots"]
+    generated = {} if sampled_later else sources.generated(None)
     sets |= {f"generated {label}": graphs for label, graphs in generated.items()}
     if train is not None and encode_graphs(".g6", train) == encode_graphs(".g6", reference):
         warnings.warn(
             "train: the training graphs are the reference graphs, so floor and novelty say nothing", stacklevel=2
         )
     check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
-    sources = [path, *files, *([] if config.train is None else [config.train])]
-    inputs = [file for source in sources for file in graph_files(source)]
-    with nullcontext() if config.out is None else RunFolder(config.out, JOB, "", config, inputs) as folder:
+    place = (
+        nullcontext() if config.out is None else RunFolder(config.out, JOB, "", config, sources.inputs, sources.facts)
+    )
+    with place as folder:
+        generated = generated or sources.generated(folder)
         evaluations = _evaluate(config, reference, train, generated, folder)
         result = _result(evaluations)
         print(
             graph_tables.summary(*evaluations.values())
-            if len(files) == 1
+            if len(evaluations) == 1
             else graph_tables.comparison_summary(evaluations)
         )
         if config.json is not None:
             _write("json", config.json, json.dumps(result, indent=2, allow_nan=False) + "\n")
         reports = [config.report, None if folder is None else folder.path / "report.html"]
         if any(reports) and ranks().rank == 0:
-            html = report.render(config, reference, train, generated, evaluations)
+            html, beside = report.render(sources, generated, evaluations)
             for file in filter(None, reports):
                 _write("report", file, html)
-                print(f"\nwritten to {file}")
+                prefix = "" if file.name == "report.html" else f"{file.stem}-"
+                for name, content in beside.items():
+                    _write("report", file.with_name(f"{prefix}{name}"), content)
+                print(f"\nwritten to {file}, and beside it {prefix}scores.csv, {prefix}overall.csv and the figures")
         if folder is not None:
             folder.finish(result)
     return result
@@ -104,16 +112,10 @@ def _result(evaluations: Mapping[str, GraphEvaluation]) -> dict[str, Any]:
     return {"generators": results} if len(results) > 1 else next(iter(results.values()))
 
 
-def _labels(files: tuple[Path, ...]) -> list[str]:
-    """The names of the files, or their whole paths if two names are the same."""
-    names = [path.name for path in files]
-    return names if len(set(names)) == len(names) else [str(path) for path in files]
-
-
-def _write(name: str, path: Path, text: str) -> None:
+def _write(name: str, path: Path, content: str | bytes) -> None:
     if ranks().rank:
         return
     try:
-        write_atomically(path, text.encode())
+        write_atomically(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise InputError(f"{name}: expected a file to write to, but {path}: {error.strerror}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from discrete_ed.jobs.style import GENERATED, REAL, plot_loss, range_of, style
@@ -22,13 +23,29 @@ def curves(loss: Sequence[float], energy: Sequence[float], acceptance: Sequence[
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     plot_loss(left, loss, "energy discrepancy")
+    plot_chains(middle, right, energy, acceptance, data_energy)
+    return figure
+
+
+def chain_curves(energy: Sequence[float], acceptance: Sequence[float], data_energy: float) -> Figure:
+    """Mean energy and acceptance of the chains over sampler steps; the arguments are those of `curves`."""
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    plot_chains(left, right, energy, acceptance, data_energy)
+    return figure
+
+
+def plot_chains(
+    left: Axes, right: Axes, energy: Sequence[float], acceptance: Sequence[float], data_energy: float
+) -> None:
+    """Mean energy and acceptance of the chains over sampler steps, each on its axes; the arguments are those of
+    `curves`."""
     steps = np.arange(1, len(energy) + 1)
-    middle.plot(steps, energy, color=GENERATED, label="chains")
-    middle.axhline(data_energy, color=REAL, linestyle="--", label="training graphs")
-    middle.set_ylim(*range_of(energy[len(energy) // 20 :], include=data_energy))
-    middle.legend(frameon=False, loc="upper right")
-    style(middle, "mean energy", "sampler step", "E(x)")
+    left.plot(steps, energy, color=GENERATED, label="chains")
+    left.axhline(data_energy, color=REAL, linestyle="--", label="training graphs")
+    left.set_ylim(*range_of(energy[len(energy) // 20 :], include=data_energy))
+    left.legend(frameon=False, loc="upper right")
+    style(left, "mean energy", "sampler step", "E(x)")
     right.plot(steps, acceptance, color=GENERATED)
     right.set_ylim(0, 1)
     style(right, "acceptance", "sampler step", "share of chains that moved")
-    return figure

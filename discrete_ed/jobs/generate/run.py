@@ -21,6 +21,7 @@ from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.generate.past_run import CHECKPOINT, SNAPSHOTS
 from discrete_ed.jobs.generate.report import write_report
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, phase_progress, training_progress
@@ -32,7 +33,6 @@ from discrete_ed.runtime.memory import available_bytes
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 JOB = "generate"
-SNAPSHOTS = "snapshots"  # the folder of the energies that are kept in the course of training
 BLOCK_STATES = 64  # number of states that a block of six edges enumerates for each training graph
 
 
@@ -155,9 +155,9 @@ def _train_and_save(
     folder: RunFolder,
 ) -> list[Record]:
     """Train the energy and save it, even if training stops early."""
-    with folder.keeping_energy("checkpoint", energy):
+    with folder.keeping_energy(CHECKPOINT, energy):
         records = train(energy, states, steps, config, generator, folder)
-    folder.save_energy("checkpoint", energy)
+    folder.save_energy(CHECKPOINT, energy)
     return records
 
 

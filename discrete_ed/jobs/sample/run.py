@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -19,10 +20,12 @@ from discrete_ed.energies.base import dtype_of
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
+from discrete_ed.jobs.generate.past_run import PastRun
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
+from discrete_ed.jobs.sample.graphs import sample_graphs_of
 from discrete_ed.jobs.sample.report import summary_of, table_of, verdict, write_report
 from discrete_ed.jobs.text import as_text
 from discrete_ed.metrics import diagnose
@@ -46,8 +49,10 @@ def run(config: SampleConfig) -> dict[str, Any]:
     if config.energy is None:
         raise InputError("energy: expected the folder of a saved energy, or --resume with a run folder, got none")
     device = pick_device(config.device)
+    if PastRun.is_at(config.energy):
+        return sample_graphs_of(PastRun.open(config.energy, "energy"), config, device)
     energy = load_energy(config.energy).to(device)
-    facts: dict[str, Any] = {"graph_energy": _graph_energy(energy) is not None}
+    facts: dict[str, Any] = {"graph_energy": _graph_energy(energy) is not None, "run": False}
     refuse_options_without_effect(config, **facts)
     generator = torch.Generator(device).manual_seed(config.seed)
     x = random_states(energy, config.chains, config.nodes, generator)
@@ -132,18 +137,19 @@ def sample_in_pieces(
     return {**joined, "seconds": sum(piece["seconds"] for piece in pieces)}
 
 
-def random_states(energy: Energy, chains: int, nodes: int | None, generator: torch.Generator) -> Tensor:
-    """Uniform random bits `(chains, D)`; for a graph energy, uniform random graphs over its first `nodes` nodes."""
+def random_states(energy: Energy, chains: int, nodes: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Uniform random bits `(chains, D)`; for a graph energy, uniform random graphs over its first nodes, with these
+    numbers of nodes in turn or, if there are none, as many as it allows."""
     x = torch.rand(chains, energy.bits, generator=generator, device=generator.device).round().to(dtype_of(energy))
     graph_energy = _graph_energy(energy)
     if graph_energy is None:
         return x
     most = graph_energy.max_nodes
-    nodes = most if nodes is None else nodes
-    if nodes > most:
-        raise InputError(f"nodes: expected at most {most}, which the energy allows, got {nodes}")
+    if max(nodes, default=0) > most:
+        raise InputError(f"nodes: expected at most {most}, which the energy allows, got {max(nodes)}")
+    wanted = torch.tensor(nodes or [most], device=x.device)
     rows, columns = torch.triu_indices(most, most, device=x.device)
-    exists = columns < nodes
+    exists = columns < wanted[torch.arange(chains, device=x.device) % len(wanted), None]
     return torch.where(rows == columns, exists.to(x.dtype), x * exists)
 
 

@@ -1,0 +1,116 @@
+"""A run of `generate` after it ended: its graphs, its energies, and more graphs from them without training again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import networkx as nx
+import torch
+
+from discrete_ed.energies.graph import GraphEnergy
+from discrete_ed.energies.saving import WEIGHTS, load_energy
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.convert import graphs_to_states
+from discrete_ed.graphs.generation import GeneratedGraphs, sample_graphs
+from discrete_ed.graphs.io import read_graphs
+from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.progress import counted_progress
+from discrete_ed.jobs.resume import read_config
+from discrete_ed.jobs.run_folder import CONFIG
+from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.files import MANIFEST
+
+CHECKPOINT, SNAPSHOTS = "checkpoint", "snapshots"
+"""where a run keeps its energy, and those in the course of training"""
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run of `generate`, finished or stopped after it had saved an energy."""
+
+    path: Path
+    config: GenerateConfig
+    """the options in effect"""
+
+    @staticmethod
+    def is_at(path: Path) -> bool:
+        """Whether the path is a run folder, of whatever job, rather than a saved energy or a graph file."""
+        return (path / CONFIG).is_file() and not (path / MANIFEST).exists()
+
+    @classmethod
+    def open(cls, path: Path, option: str) -> PastRun:
+        """The run in a folder.
+
+        Raises:
+            InputError: it is not the folder of a run of `generate`; the message names the option that named it.
+        """
+        return cls(path, read_config(GenerateConfig, path, "generate", option))
+
+    def graphs(self, part: str) -> list[nx.Graph]:
+        """The graphs of one part of the split, `train` or `test`."""
+        if not self.file(part).is_file():
+            raise InputError(
+                f"{self.path}: expected the graphs of the run's split in {part}.g6, got no such file, as in runs of "
+                "versions before 0.3"
+            )
+        return read_graphs(self.file(part))
+
+    def file(self, part: str) -> Path:
+        """The file of one part of the split, `train` or `test`, or of the generated graphs, `samples`."""
+        return self.path / f"{part}.g6"
+
+    def snapshots(self) -> dict[int, Path]:
+        """The folders of the energies that were kept in the course of training, by training step."""
+        found = (self.path / SNAPSHOTS).glob("step-*")
+        steps = {int(path.name[5:]): path for path in found if re.fullmatch(r"step-\d+", path.name)}
+        return dict(sorted(steps.items()))
+
+    def inputs(self, *energies: Path) -> list[Path]:
+        """The files that sampling from the energies in these folders reads."""
+        return [self.path / CONFIG, self.file("train"), *(e / name for e in energies for name in (MANIFEST, WEIGHTS))]
+
+    def sample(
+        self,
+        energy: Path,
+        count: int | None,
+        *,
+        nodes: Sequence[int] | None = None,
+        device: torch.device,
+        checkpoints: Checkpoints | None = None,
+        generator: torch.Generator,
+    ) -> tuple[GeneratedGraphs, float]:
+        """Graphs from an energy of the run, by chains with the settings of the run; shows a progress bar.
+
+        Args:
+            energy: folder of the energy.
+            count: number of graphs; by default as many as the run generated.
+            nodes: their numbers of nodes; by default those of the training graphs.
+            device: where the chains run.
+            checkpoints: see `sample_graphs`.
+            generator: source of randomness, on the device.
+
+        Returns:
+            The graphs, and the mean energy of the training graphs.
+        """
+        loaded = load_energy(energy, GraphEnergy).to(device)
+        states = graphs_to_states(self.graphs("train"), loaded.max_nodes).to(device)
+        with torch.no_grad():
+            training = loaded(states.float()).mean().item()
+        with counted_progress("sample", "step") as callback:
+            generated = sample_graphs(
+                loaded,
+                states,
+                self.config.samples if count is None else count,
+                steps=self.config.sampler_steps,
+                start=self.config.start,
+                nodes=nodes,
+                cold=self.config.cold,
+                chains=self.config.chains,
+                generator=generator,
+                callback=callback,
+                checkpoints=checkpoints,
+            )
+        return generated, training
