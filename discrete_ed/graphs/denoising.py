@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ def denoise_graphs(
     candidates: int = 8,
     steps: int = 4,
     last_steps: int = 20,
+    nodes: Sequence[int] | None = None,
     chains: int = 1024,
     generator: torch.Generator | None = None,
     callback: Callable[[int, int], None] | None = None,
@@ -38,6 +39,7 @@ def denoise_graphs(
         training_states: bits of the training graphs, `(G, D)`.
         count: the number of graphs, one from each chain.
         candidates, steps, last_steps: see `sample_levels`.
+        nodes: see `initial_graphs`.
         chains: chains that run side by side; fewer need less memory.
         generator: source of randomness, on the device of the training states.
         callback: called with the number of levels done and the total number of levels, summed over groups of chains.
@@ -65,7 +67,8 @@ def denoise_graphs(
     if chains < 1:
         raise InputError(f"chains: expected at least 1, got {chains}")
     levels = energy.noise.count
-    bits = initial_graphs(energy, training_states, count, start="half", generator=generator)[share(count)].clone()
+    bits = initial_graphs(energy, training_states, count, start="half", nodes=nodes, generator=generator)
+    bits = bits[share(count)].clone()
     totals = torch.zeros(levels, 2, dtype=torch.float64)  # summed energies, and numbers of accepted moves
     groups = range(0, -(-count // ranks().size), chains)  # all ranks have as many; the last may hold no chain of a rank
     saved = None if checkpoints is None else checkpoints.restore()

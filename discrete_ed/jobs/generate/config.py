@@ -24,7 +24,7 @@ from discrete_ed.names import (
 SAMPLED_NEGATIVES = When(perturbation=SAMPLED_PERTURBATIONS)
 ONE_LEVEL = When("without --levels", noise_levels=False)
 SAMPLED_AT_ONE_LEVEL = When(
-    "without --levels and with --perturbation " + " or ".join(SAMPLED_PERTURBATIONS),
+    f"with --perturbation {' or '.join(SAMPLED_PERTURBATIONS)} and without --levels",
     perturbation=SAMPLED_PERTURBATIONS,
     noise_levels=False,
 )
@@ -75,9 +75,9 @@ class GenerateConfig(CheckpointedConfig):
     samples: int = 1024
     """number of graphs to generate"""
     levels: int = 0
-    """number of noise levels. 0: an energy of the data alone, which is sampled from random graphs. With 40, say, an energy
-    that knows the noise level is trained at all levels, and graphs are sampled from coin flips down the levels: this
-    finds structure, such as communities, that chains of single flips miss, and takes several times as long to train"""
+    """number of noise levels. 0: an energy of the data alone, which is sampled from random graphs. With 40, say, an
+    energy that knows the noise level is trained at all levels, and graphs are sampled from coin flips down the levels:
+    this finds structure, such as communities, that chains of single flips miss, and takes longer to train"""
     steps: int | None = None
     """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised),
     and 4000 with --levels"""
@@ -137,7 +137,16 @@ class GenerateConfig(CheckpointedConfig):
         if self.steps is not None:
             expect(self, "at least 1", "steps", low=1)
         expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
-        at_least_zero = ("levels", "candidates", "level_steps", "last_steps", "sampler_steps", "layers", "w", "snapshots")
+        at_least_zero = (
+            "levels",
+            "candidates",
+            "level_steps",
+            "last_steps",
+            "sampler_steps",
+            "layers",
+            "w",
+            "snapshots",
+        )
         expect(self, "at least 0", *at_least_zero, low=0)
         check_seed(self.seed)
         check_seed(self.split_seed, "split_seed")
