@@ -16,13 +16,20 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     MLPEnergy,
+    NoiseConditionalEnergy,
+    NoiseLevels,
+    Taylor,
     contrastive_divergence,
     energy_discrepancy,
     interaction_screening,
+    noise_level_discrepancy,
     pseudo_likelihood,
     ratio_matching,
     single_site_discrepancy,
 )
+from discrete_ed.energies.noise import DenoisingEnergy
+from discrete_ed.losses import level_ranking
+from discrete_ed.perturbations import IndependentBits
 from discrete_ed.theory import relations
 
 pytestmark = pytest.mark.anywhere
@@ -249,3 +256,97 @@ def test_single_site_discrepancy_of_half_noise_is_pseudo_likelihood_and_stays_fi
     assert single_site_discrepancy(steep, torch.eye(2), epsilon=0.01).isfinite()
     with pytest.raises(InputError, match="epsilon"):
         single_site_discrepancy(steep, torch.eye(2), epsilon=0.0)
+
+
+class LevelTable(Energy):
+    """A network with a free energy for every state at each of two levels, multilinear in the bits."""
+
+    noise_levels = True
+
+    def __init__(self, energies: Tensor) -> None:
+        super().__init__()
+        self.energies = torch.nn.Parameter(energies)
+        self.bits = 2
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        match = (x.unsqueeze(-2) * PAIRS + (1 - x.unsqueeze(-2)) * (1 - PAIRS)).prod(-1)
+        return (self.energies[(2 * t).round().long()] * match).sum(-1)
+
+
+PAIRS = all_states(2)
+
+
+def level_truth(density: float) -> tuple[Tensor, NoiseConditionalEnergy]:
+    """A law of two bits, and the energy that is exactly its own at both levels."""
+    noise, law = NoiseLevels(2, density), torch.tensor([0.5, 0.1, 0.15, 0.25], dtype=FLOAT)
+    t, free = torch.tensor([0.0, 0.5], dtype=FLOAT), torch.ones(1, 1, 2, dtype=torch.bool)
+    blurred = [law @ noise.log_prob(PAIRS, PAIRS.unsqueeze(1), free, noise.keep(level)).exp() for level in t]
+    table = -torch.stack(blurred).log() + noise.log_odds * PAIRS.sum(-1)
+    return law, NoiseConditionalEnergy(LevelTable(table / noise.bound(t).unsqueeze(-1)), 2, density)
+
+
+def expected_level_loss(
+    energy: NoiseConditionalEnergy, law: Tensor, t: float, later: float, m: int, informed: bool
+) -> Tensor:
+    """The mean of the loss over data, noise and all sets of negatives."""
+    noise, free = energy.noise, torch.ones(1, 2, dtype=torch.bool)
+    rows = torch.tensor(list(itertools.product(range(4), repeat=3 + m)))
+    data, blurred, y, *negatives = (PAIRS[rows[:, k]] for k in range(3 + m))
+    keep = noise.keep(torch.tensor([t, later], dtype=FLOAT))
+    log_p = law.log()[rows[:, 0]] + noise.log_prob(blurred, data, free, keep[0])
+    log_p = log_p + noise.log_prob(y, blurred, free, keep[1] / keep[0])
+    posterior = DenoisingEnergy(energy, t, later, y)
+    odds = IndependentBits.around(Taylor(posterior)(y), y) if informed else IndependentBits(posterior.evidence)
+    states = torch.stack([blurred, *negatives], 1)
+    weight = (log_p + odds.log_prob(states[:, 1:]).sum(1)).detach().exp()
+    assert weight.sum().item() == pytest.approx(1, abs=rounding(1e-10, 1e-4))
+    here = weight > 0
+    posterior = DenoisingEnergy(energy, t, later, y[here])
+    terms = level_ranking(posterior, data[here], states[here], IndependentBits(odds.log_odds[here]))
+    return (weight[here] * terms).sum()
+
+
+@pytest.mark.parametrize("informed", [False, True])
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.parametrize("density", [0.5, 0.2])
+@pytest.mark.parametrize(("t", "later"), [(0.0, 0.5), (0.0, 1.0), (0.5, 1.0)])
+def test_the_truth_at_every_level_is_the_minimum_for_every_number_of_negatives(t, later, density, m, informed):
+    law, energy = level_truth(density)
+    energy.to(DEVICE)
+    loss = expected_level_loss(energy, law, t, later, m, informed)
+    (slope,) = torch.autograd.grad(loss, energy.network.energies)
+    assert slope.abs().max() < rounding(1e-12, 1e-5)
+    other = level_truth(density)[1].to(DEVICE)
+    other.network.energies.data += 0.3 * normal(fixed(2), 2, 4)
+    (slope,) = torch.autograd.grad(expected_level_loss(other, law, t, later, m, False), other.network.energies)
+    assert slope.abs().max() > 1e-3
+    if not informed:  # informed negatives follow the energy, so other energies have other terms
+        assert expected_level_loss(other, law, t, later, m, informed) > loss
+
+
+@pytest.mark.parametrize("informed", [False, True])
+def test_the_loss_over_levels_has_the_enumerated_mean(informed):
+    law, energy = level_truth(0.3)
+    energy.to(DEVICE).network.energies.data += 0.3 * normal(fixed(2), 2, 4)
+    g = seeded(5)
+    with torch.no_grad():
+        wanted = sum(expected_level_loss(energy, law, t, e, 2, informed) / 2 for t, e in [(0.0, 0.5), (0.5, 1.0)])
+        found = [
+            noise_level_discrepancy(energy, PAIRS[rows], m=2, reach=1, informed=informed, generator=g).item()
+            for rows in torch.multinomial(law.float().expand(20, -1), 1000, replacement=True, generator=g)
+        ]
+    mean, error = sum(found) / 20, torch.tensor(found).std().item() / 20**0.5
+    assert abs(mean - wanted.item()) < 5 * error
+
+
+@pytest.mark.parametrize(
+    ("energy", "settings", "message"),
+    [
+        (IsingEnergy(2), {}, "energy: expected a NoiseConditionalEnergy, got IsingEnergy"),
+        (level_truth(0.5)[1], {"m": 0}, "m: expected at least 1, got 0"),
+        (level_truth(0.5)[1], {"reach": 0}, "reach: expected at least 1, got 0"),
+    ],
+)
+def test_wrong_settings_of_the_loss_over_levels_are_refused(energy, settings, message):
+    with pytest.raises(InputError, match=message):
+        noise_level_discrepancy(energy, torch.zeros(2, 2), **settings)

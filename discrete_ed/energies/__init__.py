@@ -12,6 +12,7 @@ from discrete_ed.energies.ising import IsingEnergy
 from discrete_ed.energies.local import Evaluation, Exact, LocalEvaluation, Taylor
 from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
+from discrete_ed.energies.noise import NoiseConditionalEnergy, NoiseLevels
 from discrete_ed.energies.rbm import RBMEnergy
 from discrete_ed.energies.saving import load_energy, save_energy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
@@ -28,6 +29,8 @@ __all__ = [
     "LocalEvaluation",
     "MLPEnergy",
     "NetworkEnergy",
+    "NoiseConditionalEnergy",
+    "NoiseLevels",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",

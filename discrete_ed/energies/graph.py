@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from discrete_ed.energies.base import Energy
+from discrete_ed.energies.levels import LevelEmbedding, level_features
 from discrete_ed.errors import InputError
 from discrete_ed.states import to_matrix, triangle_size
 
@@ -32,6 +33,8 @@ class GraphEnergy(Energy):
         max_nodes: the largest number of nodes `N`.
         width: node features.
         layers: rounds of message passing.
+        noise_levels: whether the energy takes a noise level `t`, whose features are added in every layer; see
+            `NoiseConditionalEnergy`.
 
     >>> energy = GraphEnergy(max_nodes=4)
     >>> path, same_path = torch.zeros(2, 4, 4)
@@ -42,7 +45,7 @@ class GraphEnergy(Energy):
     True
     """
 
-    def __init__(self, max_nodes: int, *, width: int = 64, layers: int = 4) -> None:
+    def __init__(self, max_nodes: int, *, width: int = 64, layers: int = 4, noise_levels: bool = False) -> None:
         super().__init__()
         if max_nodes < 1:
             raise InputError(f"max_nodes: expected at least 1, got {max_nodes}")
@@ -55,6 +58,9 @@ class GraphEnergy(Energy):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.node_energy = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.graph_energy = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, 1))
+        self.noise_levels = noise_levels
+        if noise_levels:
+            self.level = LevelEmbedding((layers + 1) * width)
 
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         """About how many bytes it takes to evaluate graphs with these numbers of nodes and one gradient, `(...)`.
@@ -83,22 +89,27 @@ class GraphEnergy(Energy):
             )
         return to_matrix(x)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
         """Graphs of similar size are evaluated together, so that little time is spent on absent nodes."""
         matrix = self._matrix(x).reshape(-1, self.max_nodes, self.max_nodes)
         batch = len(matrix)
         if batch == 0:
             return x.new_zeros(x.shape[:-1])
+        level = level_features(self, x, t)
+        level = None if level is None else level.reshape(batch, -1)
         places = torch.arange(1, self.max_nodes + 1, device=x.device)
         last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
         order = last.argsort(stable=True)
         groups = order.chunk(min(MAX_GROUPS, -(-batch // MIN_GROUP)))
         widths = torch.stack([last[rows[-1]] for rows in groups]).tolist()
-        energies = [self._dense(matrix[rows, :n, :n]) for rows, n in zip(groups, widths, strict=True)]
+        energies = [
+            self._dense(matrix[rows, :n, :n], None if level is None else level[rows])
+            for rows, n in zip(groups, widths, strict=True)
+        ]
         return torch.cat(energies)[order.argsort()].view(x.shape[:-1])
 
-    def _dense(self, matrix: Tensor) -> Tensor:
-        """The energies of a dense batch `(B, n, n)`, `n <= N`: `(B,)`."""
+    def _dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
+        """The energies of a dense batch `(B, n, n)`, `n <= N`, with features `(B, F)` of the noise level: `(B,)`."""
         node = matrix.diagonal(dim1=-2, dim2=-1)
         a = (matrix - torch.diag_embed(node)) * node.unsqueeze(-1) * node.unsqueeze(-2)
         a2 = a @ a
@@ -109,9 +120,10 @@ class GraphEnergy(Energy):
         h = self.embed(features.log1p())
         node = node.unsqueeze(-1)
         *before, last = self.norms
-        for norm, layer in zip(before, self.layers, strict=True):
-            g = norm(h)
+        shifts = None if level is None else level.unsqueeze(-2).chunk(len(self.norms), -1)
+        for number, (norm, layer) in enumerate(zip(before, self.layers, strict=True)):
+            g = norm(h) if shifts is None else norm(h) + shifts[number]
             h = h + layer(torch.cat([g, a @ g / EDGE_SCALE, c @ g / TRIANGLE_SCALE], -1))
-        h = last(h)
+        h = last(h) if shifts is None else last(h) + shifts[-1]
         whole = torch.cat([(h * node).sum(-2) / self.max_nodes, size], -1)
         return ((self.node_energy(h) * node).sum(-2) + self.graph_energy(whole)).squeeze(-1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, silu
 
 from discrete_ed.energies.base import Energy
+from discrete_ed.energies.levels import LevelEmbedding, level_features
 from discrete_ed.errors import InputError
 
 
@@ -18,22 +19,35 @@ class MLPEnergy(Energy):
     Args:
         bits: number of bits `D`.
         hidden: widths of the hidden layers.
+        noise_levels: whether the energy takes a noise level `t`, whose features are added before every SiLU; see
+            `NoiseConditionalEnergy`.
 
     >>> import torch
     >>> MLPEnergy(bits=16, hidden=(32,))(torch.zeros(5, 16)).shape
     torch.Size([5])
     """
 
-    def __init__(self, bits: int, hidden: Sequence[int] = (256, 256, 256)) -> None:
+    def __init__(self, bits: int, hidden: Sequence[int] = (256, 256, 256), *, noise_levels: bool = False) -> None:
         super().__init__()
         self.bits = bits
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise((bits, *hidden)):
             layers += [nn.Linear(fan_in, fan_out), nn.SiLU()]
         self.net = nn.Sequential(*layers, nn.Linear(hidden[-1] if hidden else bits, 1))
+        self.noise_levels = noise_levels
+        if noise_levels:
+            self.level = LevelEmbedding(sum(hidden))
+            self.widths = list(hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(2 * x - 1).squeeze(-1)
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        level = level_features(self, x, t)
+        if level is None:
+            return self.net(2 * x - 1).squeeze(-1)
+        shifts = iter(level.split(self.widths, -1))
+        h = 2 * x - 1
+        for layer in self.net:
+            h = layer(h + next(shifts) if isinstance(layer, nn.SiLU) else h)
+        return h.squeeze(-1)
 
 
 class ResidualMLPEnergy(Energy):
@@ -45,13 +59,15 @@ class ResidualMLPEnergy(Energy):
         bits: number of bits `D`.
         width: size of `h`.
         blocks: number of residual blocks `L`.
+        noise_levels: whether the energy takes a noise level `t`, whose features are added before every block; see
+            `NoiseConditionalEnergy`.
 
     >>> import torch
     >>> ResidualMLPEnergy(bits=16, width=32, blocks=3)(torch.zeros(5, 16)).shape
     torch.Size([5])
     """
 
-    def __init__(self, bits: int, width: int = 128, blocks: int = 2) -> None:
+    def __init__(self, bits: int, width: int = 128, blocks: int = 2, *, noise_levels: bool = False) -> None:
         super().__init__()
         self.bits = bits
         self.enter = nn.Linear(bits, width)
@@ -59,11 +75,16 @@ class ResidualMLPEnergy(Energy):
             nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(blocks)
         )
         self.leave = nn.Sequential(nn.SiLU(), nn.Linear(width, 1))
+        self.noise_levels = noise_levels
+        if noise_levels:
+            self.level = LevelEmbedding(blocks * width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        level = level_features(self, x, t)
+        shifts = None if level is None else level.chunk(len(self.blocks), -1)
         h = self.enter(2 * x - 1)
-        for block in self.blocks:
-            h = h + block(h)
+        for number, block in enumerate(self.blocks):
+            h = h + block(h if shifts is None else h + shifts[number])
         return self.leave(h).squeeze(-1)
 
 
@@ -78,13 +99,23 @@ class ConvEnergy(Energy):
         width: channels.
         stages: number of stages; the image is halved between them.
         blocks: residual blocks in a stage.
+        noise_levels: whether the energy takes a noise level `t`, whose features are added before every block; see
+            `NoiseConditionalEnergy`.
 
     >>> import torch
     >>> ConvEnergy((8, 8), width=4)(torch.zeros(5, 64)).shape
     torch.Size([5])
     """
 
-    def __init__(self, shape: tuple[int, int], width: int = 32, stages: int = 3, blocks: int = 1) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        width: int = 32,
+        stages: int = 3,
+        blocks: int = 1,
+        *,
+        noise_levels: bool = False,
+    ) -> None:
         super().__init__()
         rows, columns = shape
         if min(rows, columns) < 2 ** (stages - 1):
@@ -100,11 +131,16 @@ class ConvEnergy(Energy):
         )
         self.per_stage = blocks
         self.leave = nn.Linear(width, 1)
+        self.noise_levels = noise_levels
+        if noise_levels:
+            self.level = LevelEmbedding(stages * blocks * width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        level = level_features(self, x, t)
+        channels = None if level is None else level.reshape(-1, level.shape[-1], 1, 1).chunk(len(self.blocks), 1)
         h = self.enter((2 * x - 1).reshape(-1, 1, *self.shape))
         for number, block in enumerate(self.blocks):
             if number and number % self.per_stage == 0:
                 h = avg_pool2d(h, 2)
-            h = h + block(h)
+            h = h + block(h if channels is None else h + channels[number])
         return self.leave(silu(h).mean((-2, -1))).reshape(x.shape[:-1])

@@ -9,6 +9,7 @@ from discrete_ed.graphs.convert import (
     to_pyg,
 )
 from discrete_ed.graphs.datasets import load_graph_data
+from discrete_ed.graphs.denoising import denoise_graphs
 from discrete_ed.graphs.descriptors import STATISTICS, Statistic
 from discrete_ed.graphs.evaluation import GraphEvaluation, evaluate_graphs
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
@@ -24,6 +25,7 @@ __all__ = [
     "GeneratedGraphs",
     "GraphEvaluation",
     "Statistic",
+    "denoise_graphs",
     "evaluate_graphs",
     "from_adjacency",
     "from_dense",

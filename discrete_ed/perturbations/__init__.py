@@ -26,6 +26,7 @@ from discrete_ed.names import PerturbationName
 from discrete_ed.perturbations.base import Contrast, Perturbation
 from discrete_ed.perturbations.bernoulli import Bernoulli, Informed
 from discrete_ed.perturbations.blocks import Block, NodeBlock
+from discrete_ed.perturbations.independent import IndependentBits
 from discrete_ed.perturbations.transforms import Grid, MeanPool
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Block",
     "Contrast",
     "Grid",
+    "IndependentBits",
     "Informed",
     "MeanPool",
     "NodeBlock",

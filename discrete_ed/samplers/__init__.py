@@ -15,6 +15,7 @@ from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep, colour_classes
 from discrete_ed.samplers.gradients import GibbsWithGradients, PathAuxiliary
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 from discrete_ed.samplers.langevin import DMALA, DULA, adapt_step_size
+from discrete_ed.samplers.levels import LevelState, ProductProposals, sample_levels
 from discrete_ed.samplers.metropolis import Kawasaki, Metropolis
 from discrete_ed.samplers.perfect import perfect_sample
 from discrete_ed.samplers.registry import KERNELS, kernel_by_name, local_for, suitable_kernel
@@ -30,9 +31,11 @@ __all__ = [
     "GibbsWithGradients",
     "Kawasaki",
     "Kernel",
+    "LevelState",
     "Metropolis",
     "ParallelTempering",
     "PathAuxiliary",
+    "ProductProposals",
     "State",
     "SwendsenWang",
     "Wolff",
@@ -47,6 +50,7 @@ __all__ = [
     "local_for",
     "perfect_sample",
     "sample",
+    "sample_levels",
     "suitable_kernel",
     "uniforms",
 ]

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from discrete_ed.jobs.evaluate.figures import gallery
 from matplotlib.figure import Figure
 from PIL import Image
 
 from discrete_ed import load_energy, load_graph_data, read_graphs
 from discrete_ed.data import TOYS
 from discrete_ed.jobs.estimate.figures import heat_maps
+from discrete_ed.jobs.evaluate.figures import gallery
 from discrete_ed.jobs.recover.figures import recovery
 
 IMAGES = Path(__file__).resolve().parents[2] / ".github" / "images"

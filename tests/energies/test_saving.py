@@ -57,7 +57,8 @@ BUILT = [
 
 
 def test_every_energy_of_the_package_is_loaded_without_its_class(tmp_path):
-    assert {kind.__name__ for kind, _ in BUILT} == set(loadable()) - {"SumEnergy", "Clamped"}
+    nested = {"SumEnergy", "Clamped", "NoiseConditionalEnergy"}
+    assert {kind.__name__ for kind, _ in BUILT} == set(loadable()) - nested
     for kind, arguments in BUILT:
         energy = kind(**arguments)
         save_energy(tmp_path / kind.__name__, energy)
@@ -275,11 +276,14 @@ def test_arguments_that_build_other_weights_are_saved_with_a_warning(tmp_path):
     """Hours of training are not lost for a wrong argument."""
     energy = MLPEnergy(5, hidden=(4,))
     energy.net.append(torch.nn.Linear(1, 1))
-    with pytest.warns(RuntimeWarning, match=r"build MLPEnergy again, got \{'bits': 5, 'hidden': \[4\]\}, but Error"):
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"build MLPEnergy again, got \{'bits': 5, 'hidden': \[4\], 'noise_levels': False\}, but Error",
+    ):
         save_energy(tmp_path, energy)
 
-    def again(bits, hidden):
-        assert (bits, hidden) == (5, [4])
+    def again(bits, hidden, noise_levels):
+        assert (bits, hidden, noise_levels) == (5, [4], False)
         return energy
 
     assert load_energy(tmp_path, again) is energy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import networkx as nx
 import pytest
@@ -13,13 +14,14 @@ from small_runs import TINY, refused
 from discrete_ed import (
     GraphEnergy,
     InputError,
+    NoiseConditionalEnergy,
     graphs_to_states,
     load_energy,
     load_graph_data,
     read_graphs,
     write_graphs,
 )
-from discrete_ed.graphs import generation
+from discrete_ed.graphs import denoising, generation
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.samplers import sample
@@ -189,6 +191,54 @@ def test_options_of_noise_are_refused_with_blocks(perturbation, option, tmp_path
     message = refused(capsys, "generate", "--perturbation", perturbation, *option, "--out", tmp_path / "run")
     assert f"{option[0][2:]}: expected only with --perturbation bernoulli or informed" in message
     assert not (tmp_path / "run").exists()
+
+
+LEVELS = {"levels": 3, "level_steps": 1, "last_steps": 2, "candidates": 2}
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_an_energy_of_all_noise_levels_is_trained_sampled_stopped_and_resumed(tmp_path, monkeypatch):
+    write_graphs(tmp_path / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
+    settings = {name: value for name, value in TINY.items() if name not in ("sampler_steps", "cold")}
+    config = GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings, **LEVELS)
+    result = generate.run(config)
+    energy = load_energy(tmp_path / "run" / "checkpoint")
+    assert isinstance(energy, NoiseConditionalEnergy)
+    assert energy.noise.count == 3
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert saved["learning_rate"] == 2e-3
+    assert not saved.keys() & {"perturbation", "flips", "w", "start", "cold", "sampler_steps"}
+    trace = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in trace if record["phase"] == "sample"] == [1, 2, 3]
+    assert result["mean_energy"]["generated"] == pytest.approx(
+        energy(graphs_to_states(read_graphs(tmp_path / "run" / "samples.g6"), 8).float()).mean().item(), abs=1e-3
+    )
+
+    class Killed(Exception):
+        """Stands for kill -9."""
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(denoising, "gathered", killed)  # after the last level
+        with pytest.raises(Killed):
+            generate.run(replace(config, out=tmp_path / "again"))
+    generate.run(GenerateConfig(resume=tmp_path / "again"))
+    assert (tmp_path / "again" / "samples.g6").read_bytes() == (tmp_path / "run" / "samples.g6").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--levels", 3, "--cold", 2], "cold: expected only without --levels"),
+        (["--levels", 3, "--w", 2], "w: expected only with --perturbation bernoulli or informed and without --levels"),
+        (["--level-steps", 3], "level_steps: expected only with --levels of at least 1"),
+        (["--levels", -1], "levels: expected at least 0, got -1"),
+    ],
+)
+def test_options_of_one_level_and_of_many_exclude_each_other(options, message, tmp_path, capsys):
+    assert message in refused(capsys, "generate", *options, "--out", tmp_path / "run")
 
 
 def test_a_folder_of_citeseer_is_refused_with_another_data_set(tmp_path, capsys):

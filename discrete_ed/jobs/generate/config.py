@@ -20,8 +20,15 @@ from discrete_ed.names import (
     StartName,
 )
 
-# the condition under which some of the options have an effect
+# the conditions under which some of the options have an effect
 SAMPLED_NEGATIVES = When(perturbation=SAMPLED_PERTURBATIONS)
+ONE_LEVEL = When("without --levels", noise_levels=False)
+SAMPLED_AT_ONE_LEVEL = When(
+    f"with --perturbation {' or '.join(SAMPLED_PERTURBATIONS)} and without --levels",
+    perturbation=SAMPLED_PERTURBATIONS,
+    noise_levels=False,
+)
+ALL_LEVELS = When("with --levels of at least 1", noise_levels=True)
 PERTURBATIONS_HELP = "how training graphs become negatives. " + "; ".join(
     f"{name}: {words}" for name, words in PERTURBATIONS_IN_WORDS.items()
 )
@@ -42,6 +49,7 @@ class GenerateConfig(CheckpointedConfig):
       discrete-ed generate --data my-graphs.g6 --steps 5000 --device cuda
       discrete-ed generate --data my-graphs.g6 --test my-test-graphs.g6 --valid planar --snapshots 8
       discrete-ed generate --data tree-32 --graphs 500
+      discrete-ed generate --data community-small --levels 40 --batch 32 --negatives 8
       discrete-ed generate --resume runs/generate/citation-egos-20260101-120000
       python scripts/generate_ego_graphs.py --data my-graphs.g6
     """
@@ -66,14 +74,26 @@ class GenerateConfig(CheckpointedConfig):
     official split ignore it"""
     samples: int = 1024
     """number of graphs to generate"""
+    levels: int = 0
+    """number of noise levels. 0: an energy of the data alone, which is sampled from random graphs. With 40, say, an
+    energy that knows the noise level is trained at all levels, and graphs are sampled from coin flips down the levels:
+    this finds structure, such as communities, that chains of single flips miss, and takes longer to train"""
     steps: int | None = None
-    """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised)"""
-    sampler_steps: int = 600
+    """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised),
+    and 4000 with --levels"""
+    candidates: Annotated[int, ALL_LEVELS] = 8
+    """number of proposals at each noise level, in which all edges change independently; one is chosen by importance
+    weights. 0: a single one without weights, which is fastest and not exact"""
+    level_steps: Annotated[int, ALL_LEVELS] = 4
+    """Gibbs-with-gradients steps of every chain at each noise level"""
+    last_steps: Annotated[int, ALL_LEVELS] = 20
+    """Gibbs-with-gradients steps of every chain at the end, with the energy of the data"""
+    sampler_steps: Annotated[int, ONE_LEVEL] = 600
     """Gibbs-with-gradients steps of every chain"""
-    start: StartName = "density"
+    start: Annotated[StartName, ONE_LEVEL] = "density"
     """the random graphs that chains start from: density (each is as dense as a training graph) or half (each edge with
     probability 1/2; large graphs then fall into cliques and need many more steps to leave them)"""
-    cold: float = 1.0
+    cold: Annotated[float, ONE_LEVEL] = 1.0
     """inverse temperature to which the chains are cooled over two thirds of their steps; the last third runs at 1.
     Values above 1 help the chains to find structure, such as communities: raise it if generated graphs have a higher
     mean energy than training graphs (result.json has both). The graphs are then not exact samples of the energy"""
@@ -88,14 +108,14 @@ class GenerateConfig(CheckpointedConfig):
     negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
     """M, number of perturbed copies of each training graph in a step; only for perturbations that sample their
     negatives (blocks enumerate all of theirs)"""
-    perturbation: Annotated[PerturbationName, arg(help=PERTURBATIONS_HELP)] = "bernoulli"
-    flips: Annotated[tuple[float, float], SAMPLED_NEGATIVES] = (1.0, 6.0)
+    perturbation: Annotated[PerturbationName, ONE_LEVEL, arg(help=PERTURBATIONS_HELP)] = "bernoulli"
+    flips: Annotated[tuple[float, float], SAMPLED_AT_ONE_LEVEL] = (1.0, 6.0)
     """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; only
     for perturbations that sample their negatives"""
-    w: Annotated[float, SAMPLED_NEGATIVES] = 1.0
+    w: Annotated[float, SAMPLED_AT_ONE_LEVEL] = 1.0
     """w, stabilisation of the loss; only for perturbations that sample their negatives"""
-    learning_rate: float = 1e-3
-    """peak learning rate of Adam"""
+    learning_rate: float | None = None
+    """peak learning rate of Adam; by default 0.001, and 0.002 with --levels"""
     width: int = 64
     """node features of the energy"""
     layers: int = 4
@@ -117,7 +137,17 @@ class GenerateConfig(CheckpointedConfig):
         if self.steps is not None:
             expect(self, "at least 1", "steps", low=1)
         expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
-        expect(self, "at least 0", "sampler_steps", "layers", "w", "snapshots", low=0)
+        at_least_zero = (
+            "levels",
+            "candidates",
+            "level_steps",
+            "last_steps",
+            "sampler_steps",
+            "layers",
+            "w",
+            "snapshots",
+        )
+        expect(self, "at least 0", *at_least_zero, low=0)
         check_seed(self.seed)
         check_seed(self.split_seed, "split_seed")
         low, high = self.flips

@@ -10,18 +10,19 @@ from pathlib import Path
 import networkx as nx
 import torch
 
-from discrete_ed.energies.graph import GraphEnergy
+from discrete_ed.energies import GraphEnergy, NoiseConditionalEnergy
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
-from discrete_ed.graphs.generation import GeneratedGraphs, sample_graphs
+from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.io import read_graphs
+from discrete_ed.jobs.generate.chains import sample_as_configured
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.resume import read_config
 from discrete_ed.jobs.run_folder import CONFIG
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.files import MANIFEST
+from discrete_ed.states import triangle_nodes
 
 CHECKPOINT, SNAPSHOTS = "checkpoint", "snapshots"
 """where a run keeps its energy, and those in the course of training"""
@@ -100,24 +101,21 @@ class PastRun:
         Returns:
             The graphs, and the mean energy of the training graphs.
         """
-        loaded = load_energy(energy, GraphEnergy).to(device)
-        states = graphs_to_states(self.graphs("train"), loaded.max_nodes).to(device)
+        loaded = load_energy(energy).to(device)
+        if not isinstance(loaded, GraphEnergy | NoiseConditionalEnergy):
+            raise InputError(f"{energy}: expected an energy of graphs, got {type(loaded).__name__}")
+        states = graphs_to_states(self.graphs("train"), triangle_nodes(loaded.bits)).to(device)
         with torch.no_grad():
             training = loaded(states.float()).mean().item()
-        with counted_progress("sample", "step") as callback:
-            generated = sample_graphs(
-                loaded,
-                states,
-                self.config.samples if count is None else count,
-                steps=self.config.sampler_steps,
-                start=self.config.start,
-                nodes=nodes,
-                cold=self.config.cold,
-                chains=self.config.chains,
-                generator=generator,
-                callback=callback,
-                checkpoints=checkpoints,
-            )
+        generated = sample_as_configured(
+            loaded,
+            states,
+            self.config.samples if count is None else count,
+            self.config,
+            nodes=nodes,
+            generator=generator,
+            checkpoints=checkpoints,
+        )
         return generated, training
 
 

@@ -63,6 +63,16 @@ def write_report(
     folder.write("report.html", html.encode())
 
 
+def chain_words(config: GenerateConfig) -> tuple[str, str]:
+    """What the chains of a run count, and what their energies say."""
+    if not config.levels:
+        return "sampler step", "Chains whose energy still falls need more sampler steps."
+    return (
+        f"noise levels passed, of {config.levels}",
+        "The energy E(x, t) is that of the level just sampled, and that of the data at the end.",
+    )
+
+
 def _figures(
     config: GenerateConfig,
     data: GraphData,
@@ -75,6 +85,7 @@ def _figures(
     from discrete_ed.jobs import graph_figures  # matplotlib is needed only where something is plotted
     from discrete_ed.jobs.generate import figures
 
+    unit, words = chain_words(config)
     rng = np.random.default_rng(config.seed)
     training = [data.train[k] for k in rng.permutation(len(data.train))]
     return {
@@ -91,10 +102,9 @@ def _figures(
         "curves": (
             "Training and sampling",
             lambda: figures.curves(
-                losses, generated.mean_energy, generated.acceptance, result["mean_energy"]["training"]
+                losses, generated.mean_energy, generated.acceptance, result["mean_energy"]["training"], unit=unit
             ),
             "Loss in training (thin: each step, bold: running mean); mean energy and acceptance of the chains, which "
-            "start from noise. Chains whose energy still falls need more sampler steps. Acceptance is the share of "
-            "chains that moved.",
+            f"start from noise. {words} Acceptance is the share of chains that moved.",
         ),
     }

@@ -12,20 +12,21 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.graph import GraphEnergy
+from discrete_ed.energies import Energy, GraphEnergy, NoiseConditionalEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.datasets import GraphData, load_graph_data
 from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
-from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs, training_steps
+from discrete_ed.graphs.generation import GeneratedGraphs, training_steps
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.jobs import graph_tables
+from discrete_ed.jobs.generate.chains import new_energy, new_loss, sample_as_configured
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.past_run import CHECKPOINT, SNAPSHOTS, refuse_run
 from discrete_ed.jobs.generate.report import write_report
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.progress import counted_progress, phase_progress, training_progress
+from discrete_ed.jobs.progress import phase_progress, training_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.names import SAMPLED_PERTURBATIONS
@@ -34,6 +35,7 @@ from discrete_ed.runtime.memory import available_bytes
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 JOB = "generate"
+LEVEL_STEPS = 4000  # default number of training steps of an energy of all noise levels
 BLOCK_STATES = 64  # number of states that a block of six edges enumerates for each training graph
 
 
@@ -56,12 +58,14 @@ def run(config: GenerateConfig) -> dict[str, Any]:
         "random_split": data.random_split,
         "recipe": data.origin == "recipe",
         "own": data.origin == "own",
+        "noise_levels": config.levels > 0,
     }
     refuse_options_without_effect(config, **facts)
     _check_data(data, config)
-    steps = config.steps or training_steps(len(data.train))
-    config = replace(config, steps=steps, valid=config.valid or data.valid)
-    energy = _new_energy(config, max(map(len, data.train))).to(device)
+    steps = config.steps or (LEVEL_STEPS if config.levels else training_steps(len(data.train)))
+    rate = config.learning_rate or (2e-3 if config.levels else 1e-3)
+    config = replace(config, steps=steps, learning_rate=rate, valid=config.valid or data.valid)
+    energy = new_energy(config, max(map(len, data.train))).to(device)
     cost = check_memory(energy, data.train, config, available_bytes(device))
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files, facts) as folder:
@@ -72,7 +76,10 @@ def run(config: GenerateConfig) -> dict[str, Any]:
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
         records = _train_and_save(energy, states, steps, config, generator, folder)
         trained = time.monotonic()
-        generated = generate(energy, states, config, generator, folder)
+        checkpoints = folder.checkpoints("sample", {"noise": generator}, every=config.checkpoint_seconds)
+        generated = sample_as_configured(
+            energy, states, config.samples, config, generator=generator, checkpoints=checkpoints
+        )
         folder.log(*_trace(generated))
         graphs = generated.graphs()
         folder.write("samples.g6", encode_graphs(".g6", graphs))
@@ -119,7 +126,12 @@ def _check_data(data: GraphData, config: GenerateConfig) -> None:
         raise InputError(f"data: expected a graph with a node among those to train on, got none in {config.data}")
 
 
-def check_memory(energy: GraphEnergy, graphs: Sequence[nx.Graph], config: GenerateConfig, available: int | None) -> str:
+def check_memory(
+    energy: GraphEnergy | NoiseConditionalEnergy,
+    graphs: Sequence[nx.Graph],
+    config: GenerateConfig,
+    available: int | None,
+) -> str:
     """What the memory that a training step and the chains need is, in words, if that is worth a word.
 
     Raises:
@@ -127,10 +139,13 @@ def check_memory(energy: GraphEnergy, graphs: Sequence[nx.Graph], config: Genera
     """
     nodes = torch.tensor([len(graph) for graph in graphs])
     states = config.negatives + 1 if config.perturbation in SAMPLED_PERTURBATIONS else BLOCK_STATES
-    each = {flag: energy.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
+    network = energy.network if isinstance(energy, NoiseConditionalEnergy) else energy
+    assert isinstance(network, GraphEnergy)
+    each = {flag: network.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
+    proposals = config.candidates if config.levels else 0
     needed = {
         "a training step": min(config.batch, len(graphs)) * states * each[False],
-        "the chains": min(config.chains, config.samples) * each[True],
+        "the chains": min(config.chains, config.samples) * max(each[True], proposals * each[False]),
     }
     words = " and ".join(f"{use} about {amount / 1e9:.1f} GB" for use, amount in needed.items())
     most = int(nodes.max())
@@ -143,14 +158,8 @@ def check_memory(energy: GraphEnergy, graphs: Sequence[nx.Graph], config: Genera
     return f"; {words.replace('step about', 'step needs about')} of memory" if max(needed.values()) > 1e9 else ""
 
 
-def _new_energy(config: GenerateConfig, max_nodes: int) -> GraphEnergy:
-    with torch.random.fork_rng(devices=[]):  # the initial weights are the same on every device
-        torch.default_generator.manual_seed(config.seed)
-        return GraphEnergy(max_nodes, width=config.width, layers=config.layers)
-
-
 def _train_and_save(
-    energy: GraphEnergy,
+    energy: GraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     steps: int,
     config: GenerateConfig,
@@ -165,7 +174,7 @@ def _train_and_save(
 
 
 def train(
-    energy: GraphEnergy,
+    energy: GraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     steps: int,
     config: GenerateConfig,
@@ -173,38 +182,19 @@ def train(
     folder: RunFolder,
 ) -> list[Record]:
     """Fit the energy by energy discrepancy, with a progress bar."""
-    perturbation = graph_perturbation(config.perturbation, config.flips)
-    loss = graph_loss(perturbation, negatives=config.negatives, w=config.w, generator=generator)
+    loss = new_loss(config, generator)
     batches = shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed))
+    assert config.learning_rate is not None, "the default is filled in"
     fit_config = FitConfig(steps=steps, learning_rate=config.learning_rate)
     checkpoints = folder.checkpoints("train", {"noise": generator}, every=config.checkpoint_seconds)
     kept = {steps * k // config.snapshots for k in range(1, config.snapshots + 1)}
 
-    def snapshot(step: int, averaged: GraphEnergy) -> None:
+    def snapshot(step: int, averaged: Energy) -> None:
         if step in kept:
             folder.save_energy(f"{SNAPSHOTS}/step-{step}", averaged)
 
     with training_progress(folder, steps) as callback:
         return fit(energy, loss, batches, fit_config, callback=callback, snapshot=snapshot, checkpoints=checkpoints)
-
-
-def generate(
-    energy: GraphEnergy, states: Tensor, config: GenerateConfig, generator: torch.Generator, folder: RunFolder
-) -> GeneratedGraphs:
-    """Sample graphs from the energy, with a progress bar."""
-    with counted_progress("sample", "step") as callback:
-        return sample_graphs(
-            energy,
-            states,
-            config.samples,
-            steps=config.sampler_steps,
-            start=config.start,
-            cold=config.cold,
-            chains=config.chains,
-            generator=generator,
-            callback=callback,
-            checkpoints=folder.checkpoints("sample", {"noise": generator}, every=config.checkpoint_seconds),
-        )
 
 
 def _trace(generated: GeneratedGraphs) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.io import WRITERS, encode_graphs
 from discrete_ed.jobs import page
 from discrete_ed.jobs.generate.past_run import CHECKPOINT, PastRun
+from discrete_ed.jobs.generate.report import chain_words
 from discrete_ed.jobs.options import refuse_options_without_effect, reported_options
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
@@ -131,6 +132,7 @@ def _page(
     from discrete_ed.jobs.generate import figures
 
     train = run.graphs("train")
+    unit, words = chain_words(run.config)
     energy = result["mean_energy"]
     images = folder.plot(
         {
@@ -146,9 +148,11 @@ def _page(
             ),
             "curves": (
                 "The chains",
-                lambda: figures.chain_curves(generated.mean_energy, generated.acceptance, energy["training"]),
-                "Mean energy and acceptance of the chains, which start from noise. Chains whose energy still falls "
-                "need more sampler steps. Acceptance is the share of chains that moved.",
+                lambda: figures.chain_curves(
+                    generated.mean_energy, generated.acceptance, energy["training"], unit=unit
+                ),
+                f"Mean energy and acceptance of the chains, which start from noise. {words} Acceptance is the share of "
+                "chains that moved.",
             ),
         }
     )

@@ -1,0 +1,97 @@
+"""Sampling graphs over noise levels: from random edges to graphs like those of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies import NoiseConditionalEnergy
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.generation import GeneratedGraphs, initial_graphs
+from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.runtime.distributed import gathered, rank_sum, ranks, share, wait_for_all
+from discrete_ed.samplers.levels import chain_over_levels, start_of_levels
+
+
+def denoise_graphs(
+    energy: NoiseConditionalEnergy,
+    training_states: Tensor,
+    count: int,
+    *,
+    candidates: int = 8,
+    steps: int = 4,
+    last_steps: int = 20,
+    nodes: Sequence[int] | None = None,
+    chains: int = 1024,
+    generator: torch.Generator | None = None,
+    callback: Callable[[int, int], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> GeneratedGraphs:
+    """Sample graphs with `sample_levels`: from independent edges down all noise levels of a trained energy.
+
+    The graphs have the numbers of nodes of training graphs; nothing else of the training graphs is used. Inside
+    `processes()` each rank runs its share of the chains, and every rank gets all graphs.
+
+    Args:
+        energy: the energy of all levels, on the device of the training states.
+        training_states: bits of the training graphs, `(G, D)`.
+        count: the number of graphs, one from each chain.
+        candidates, steps, last_steps: see `sample_levels`.
+        nodes: see `initial_graphs`.
+        chains: chains that run side by side; fewer need less memory.
+        generator: source of randomness, on the device of the training states.
+        callback: called with the number of levels done and the total number of levels, summed over groups of chains.
+        checkpoints: where to save, and from where to resume if there is a checkpoint. The generator must be one of its
+            things. A resumed run loses at most one level of one group of chains, and equals an uninterrupted one, on a
+            CPU bit for bit.
+
+    Returns:
+        The graphs; mean energies and acceptance are those at the end of each level.
+
+    Raises:
+        InputError: a setting out of range, see also `initial_graphs`.
+        NumericalError: the energy is not finite.
+
+    >>> import networkx as nx
+    >>> from discrete_ed import GraphEnergy, graphs_to_states
+    >>> states = graphs_to_states([nx.path_graph(3), nx.cycle_graph(4)])
+    >>> energy = NoiseConditionalEnergy(GraphEnergy(4, width=8, layers=1, noise_levels=True), count=5)
+    >>> found = denoise_graphs(energy, states, count=6)
+    >>> sorted(map(len, found.graphs())), len(found.mean_energy)
+    ([3, 3, 3, 4, 4, 4], 5)
+    """
+    if not isinstance(energy, NoiseConditionalEnergy):
+        raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+    if chains < 1:
+        raise InputError(f"chains: expected at least 1, got {chains}")
+    levels = energy.noise.count
+    bits = initial_graphs(energy, training_states, count, start="half", nodes=nodes, generator=generator)
+    bits = bits[share(count)].clone()
+    totals = torch.zeros(levels, 2, dtype=torch.float64)  # summed energies, and numbers of accepted moves
+    groups = range(0, -(-count // ranks().size), chains)  # all ranks have as many; the last may hold no chain of a rank
+    saved = None if checkpoints is None else checkpoints.restore()
+    done = 0 if saved is None else saved.step
+    if saved is not None:
+        bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
+    settings = {"candidates": candidates, "steps": steps, "last_steps": last_steps}
+    for number in range(done // levels, len(groups)):
+        rows = slice(groups[number], groups[number] + chains)
+        begin = levels - max(done - number * levels, 0)
+        x = bits[rows]
+        if begin == levels:
+            x = start_of_levels(energy, x, generator=generator)
+        for state in chain_over_levels(energy, x, begin=begin, **settings, generator=generator):
+            bits[rows] = state.x
+            place, chains_here = levels - 1 - state.step, len(state.x)
+            totals[place] += torch.tensor([state.mean_energy * chains_here, state.acceptance * chains_here])
+            finished = number * levels + place + 1
+            if checkpoints is not None:
+                checkpoints.save(finished, {"bits": bits, "totals": totals})
+            wait_for_all()
+            if callback is not None:
+                callback(finished, len(groups) * levels)
+    bits, totals = gathered(bits, count), torch.from_numpy(rank_sum(totals.numpy()))
+    mean_energy, acceptance = (totals / count).T.tolist()
+    return GeneratedGraphs(bits, tuple(mean_energy), tuple(acceptance))
