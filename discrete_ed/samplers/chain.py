@@ -14,7 +14,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.compiled_tempering import tempered
-from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers, possible, start
 from discrete_ed.samplers.still import STEPS, warn_if_still
 
 CHECKED = 100  # steps between two checks for NaN energies, since each check waits for the device
@@ -56,17 +56,6 @@ def chain(
         raise InputError(f"thin: expected at least 1, got {thin}")
     state = possible(start(kernel, local, x))
     return _states(kernel, local, state, thin, generator)
-
-
-def possible(state: State) -> State:
-    """The state, or `InputError` if one of the chains starts at a state of probability zero."""
-    impossible = int(state.energy.isposinf().sum())
-    if impossible:
-        raise InputError(
-            f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(state.x)}; "
-            "start at states that are possible, such as rows of data"
-        )
-    return state
 
 
 def _states(

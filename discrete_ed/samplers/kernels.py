@@ -127,6 +127,17 @@ def start(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> State:
     return state
 
 
+def possible(state: State) -> State:
+    """The state, or `InputError` if one of the chains starts at a state of probability zero."""
+    impossible = int(state.energy.isposinf().sum())
+    if impossible:
+        raise InputError(
+            f"x: expected states of finite energy, got +inf (probability zero) at {impossible} of {len(state.x)}; "
+            "start at states that are possible, such as rows of data"
+        )
+    return state
+
+
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
     """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from discrete_ed.energies.base import evaluation_size
 from discrete_ed.energies.local import Evaluation, LocalEvaluation, Taylor
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy
+from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError
 from discrete_ed.perturbations import IndependentBits
 from discrete_ed.runtime.threads import suitable_threads
@@ -141,6 +142,7 @@ def start_of_levels(energy: NoiseConditionalEnergy, x: Tensor, *, generator: tor
     if not isinstance(energy, NoiseConditionalEnergy):
         raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
     check_states(x, bits=energy.bits)
+    check_function(energy, x)
     return energy.noise.blur(x, energy.free(x), x.new_zeros(len(x)), generator=generator)
 
 
@@ -184,7 +186,7 @@ def _one_level(
     local: Taylor, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
 ) -> tuple[State, float]:
     """The states after the steps at one level, and the share of the moves that were accepted."""
-    state = start(GibbsWithGradients(), local, y)
+    state = GibbsWithGradients().init(local, y)
     proposal = IndependentBits.around(Evaluation(state.energy, state.delta), y)
     if candidates:
         state = ProductProposals(proposal, candidates).step(local, state, generator=generator)

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.chain import possible
-from discrete_ed.samplers.kernels import Kernel, State, check_numbers, start, uniforms
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers, possible, start, uniforms
 from discrete_ed.samplers.schedules import annealed
 
 
