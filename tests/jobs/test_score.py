@@ -88,6 +88,7 @@ def test_mistakes_are_told_in_one_line(fitted, tmp_path, capsys):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "result.json").write_text('{"log_z": 3}')
     for arguments, reason in (
+        ((run,), "run, table: expected the run folder of a job estimate and a table, got not both"),
         ((run, more), "expected the 4 columns of the run, got 5: 'fog' as well"),
         ((run, other), "expected the 4 columns of the run, got 4: no 'a \"quoted\", name'"),
         ((unfinished, good), "expected the run folder of a finished job estimate, got no result.json"),

@@ -23,9 +23,9 @@ class ScoreConfig:
       discrete-ed score RUN new.csv --out scores.csv
     """
 
-    run: Positional[Path]
+    run: Positional[Path | None] = None
     """run folder of the job estimate, finished, on a table"""
-    table: Positional[Path]
+    table: Positional[Path | None] = None
     """table with the columns that the run was fitted to, in any order (.csv, .data, .npy, .npz, .parquet)"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
     """CSV file to write, which must be new; by default TABLE.scores.csv beside the table"""

@@ -40,6 +40,8 @@ def run(config: ScoreConfig) -> dict[str, Any]:
     Raises:
         InputError: the run isn't finished or wasn't on a table, the table has other columns, or the file exists.
     """
+    if config.run is None or config.table is None:
+        raise InputError("run, table: expected the run folder of a job estimate and a table, got not both")
     fitted = read_run(config.run)
     table = read_table(config.table)
     path = config.out or config.table.with_name(f"{config.table.stem}.scores.csv")
@@ -47,27 +49,27 @@ def run(config: ScoreConfig) -> dict[str, Any]:
         raise InputError(f"out: expected a new file, got {path}, which exists")
     energy = load_energy(config.run / "checkpoint").double()
     x = torch.from_numpy(table.values[:, _order(table, config.table, fitted.columns)]).double()
-    found, sites = log_likelihood(energy, x, fitted.log_partition), log_sites(energy, x)
+    scores, sites = log_likelihood(energy, x, fitted.log_partition), log_sites(energy, x)
     try:
-        write_atomically(path, _as_csv(found, sites, fitted.columns))
+        write_atomically(path, _as_csv(scores, sites, fitted.columns))
     except OSError as error:
         raise InputError(f"out: expected a file that can be written, got {path}: {error.strerror or error}") from None
     result = {
         "rows": len(x),
-        "log_likelihood": found.mean,
-        "error": found.error,
-        "lower": found.lower,
-        "upper": found.upper,
-        "exact": found.exact,
+        "log_likelihood": scores.mean,
+        "error": scores.error,
+        "lower": scores.lower,
+        "upper": scores.upper,
+        "exact": scores.exact,
         "test_log_likelihood": fitted.test_log_likelihood,
     }
-    certainty = "exact" if found.exact else f"between {found.lower:.3f} and {found.upper:.3f}"
+    certainty = "exact" if scores.exact else f"between {scores.lower:.3f} and {scores.upper:.3f}"
     print(
-        f"{len(x)} rows have a mean log-likelihood of {found.mean:.3f} ± {found.error:.3f} nats ({certainty}); the "
+        f"{len(x)} rows have a mean log-likelihood of {scores.mean:.3f} ± {scores.error:.3f} nats ({certainty}); the "
         f"test rows of the run have {fitted.test_log_likelihood:.3f}.\n\nThe least probable rows:\n"
     )
-    lines = list(csv.reader(io.StringIO(_as_csv(found, sites, fitted.columns).decode())))
-    order = found.values.argsort()[:LEAST_PROBABLE].tolist()
+    lines = list(csv.reader(io.StringIO(_as_csv(scores, sites, fitted.columns).decode())))
+    order = scores.values.argsort()[:LEAST_PROBABLE].tolist()
     print(as_text([list(HEADER), *(lines[1 + k] for k in order)]))
     print(f"\nwritten to {path}")
     return result
@@ -110,12 +112,12 @@ def _order(table: Table, path: Path, columns: tuple[str, ...]) -> list[int]:
     raise InputError(f"{path}: expected the {len(columns)} columns of the run, got {len(table.names)}: {got}")
 
 
-def _as_csv(found: LogLikelihood, sites: Tensor, columns: tuple[str, ...]) -> bytes:
+def _as_csv(scores: LogLikelihood, sites: Tensor, columns: tuple[str, ...]) -> bytes:
     """A line for each row of the table, in its order."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(HEADER)
     least, place = sites.min(1)
-    numbers = zip(found.values.tolist(), place.tolist(), least.tolist(), strict=True)
+    numbers = zip(scores.values.tolist(), place.tolist(), least.tolist(), strict=True)
     lines.writerows((k, f"{value:.6f}", columns[i], f"{log_p:.6f}") for k, (value, i, log_p) in enumerate(numbers, 1))
     return text.getvalue().encode()
