@@ -29,10 +29,11 @@ KernelName = Literal[
     "swendsen-wang",
 ]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
+MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
-PropertyName = Literal["connected", "planar", "tree", "bipartite"]
+PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]
 ProtocolName = Literal["edp", "gran", "psd"]
 StartName = Literal["density", "half"]
 

@@ -43,6 +43,8 @@ def render(
     images: list[page.PageFigure] = []
     for label, graphs in tqdm(generated.items(), desc="plot", leave=False):
         scores[f"Scores of {label}"] = graph_tables.score_table(evaluations[label])
+        if evaluations[label].measures:
+            scores[f"Further measures of {label}"] = graph_tables.measure_table(evaluations[label])
         scores[f"The graphs of {label}"] = [["", "value"], *map(list, graph_tables.overall(evaluations[label]))]
         gallery = graph_figures.gallery(reference, graphs, left="reference graphs", right=label)
         caption = (

@@ -14,10 +14,12 @@ import networkx as nx
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.evaluation import GraphEvaluation, check_sets, evaluate_graphs
 from discrete_ed.graphs.io import encode_graphs, graph_files, read_graphs
+from discrete_ed.graphs.measures import check_measures
 from discrete_ed.graphs.phases import compute_phase
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.evaluate import report
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
+from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import phase_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
@@ -39,6 +41,7 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             folder that can't be used; no files to score.
     """
     config = resumed(config, JOB)
+    refuse_options_without_effect(config)
     path, files = config.graph_files()
     for name, target in (("json", config.json), ("report", config.report)):
         if target is not None and (target.is_dir() or not target.parent.is_dir()):
@@ -52,7 +55,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         warnings.warn(
             "train: the training graphs are the reference graphs, so floor and novelty say nothing", stacklevel=2
         )
-    check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
+    lists = check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
+    check_measures(config.measures, lists)
     sources = [path, *files, *([] if config.train is None else [config.train])]
     inputs = [file for source in sources for file in graph_files(source)]
     with nullcontext() if config.out is None else RunFolder(config.out, JOB, "", config, inputs) as folder:
@@ -92,6 +96,8 @@ def _evaluate(
                 train,
                 protocol=config.protocol,
                 valid=config.valid,
+                pieces=config.pieces,
+                measures=config.measures,
                 seed=config.seed,
                 callback=callback,
                 phase_cache=compute_phase if folder is None else folder.cached_in(str(number)),
