@@ -100,7 +100,7 @@ def measured_changes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and p-values of a measure in comparisons between disjoint random sets, `(repeats,)` each.
 
-    The arguments are those of `p_values`; `measure` is a name among `MEASURES`, and `permutations` are those of measures
+    The arguments are those of `p_values`; `measure` is a name among `MEASURES`, and `permutations` is for measures
     without a test of their own. Where the measure needs training graphs, all other original graphs are these.
     """
     chosen, names = MEASURES[measure], descriptors_of(measure)
