@@ -33,6 +33,7 @@ KernelName = Literal[
 ]
 LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "honeycomb", "kagome", "bcc", "fcc"]
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
+MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]

@@ -11,6 +11,7 @@ import networkx as nx
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.descriptors import STATISTICS
+from discrete_ed.graphs.measures import MeasureScores, check_measures, measure_scores, phase_count
 from discrete_ed.graphs.mmd import count_cleaned, describe
 from discrete_ed.graphs.phases import PhaseCache, PhaseCallback, Phases, compute_phase
 from discrete_ed.graphs.protocols import get_protocol
@@ -46,6 +47,8 @@ class GraphEvaluation:
     """p-value of all statistics together, see `joint_p_value`"""
     mean: StatisticScores
     """the scores of the mean of degree, clustering and orbit"""
+    measures: Mapping[str, MeasureScores]
+    """the scores of the measures that were asked for"""
     shares: GraphShares
     """the fractions of graphs that are novel, unique, connected, valid"""
     cleaned: Mapping[str, Mapping[str, int]]
@@ -61,6 +64,7 @@ class GraphEvaluation:
             "statistics": {name: found.to_dict() for name, found in self.statistics.items()},
             "p_value": self.p_value,
             "mean": self.mean.to_dict(),
+            "measures": {name: found.to_dict() for name, found in self.measures.items()},
             **self.shares.to_dict(),
             "cleaned": {name: dict(changes) for name, changes in self.cleaned.items()},
         }
@@ -74,6 +78,7 @@ def evaluate_graphs(
     protocol: str = "edp",
     valid: str | Property | None = None,
     pieces: bool = False,
+    measures: Iterable[str] = (),
     seed: int = 0,
     callback: PhaseCallback | None = None,
     phase_cache: PhaseCache = compute_phase,
@@ -90,6 +95,7 @@ def evaluate_graphs(
             published code tests them, or a function of a graph that returns True or False; see
             `discrete_ed.graphs.validity`.
         pieces: whether a valid graph may be in several pieces, each of which has the property.
+        measures: names of further measures to compute, among `MEASURES`; see `discrete_ed.graphs.measures`.
         seed: seed of the random graphs, the permutations and the bootstrap.
         callback: called as each phase of the computation begins and as it ends, with the name of the phase, the number
             of phases done, and their total number.
@@ -114,7 +120,8 @@ def evaluate_graphs(
     sets = {"reference": reference, "generated": generated, **({} if train is None else {"train": train})}
     lists = check_sets(sets, protocol)
     statistics = tuple(get_protocol(protocol).kernels)
-    total = len(lists) + RESAMPLES + ("train" in lists) + len(statistics) + 6
+    measures = check_measures(measures, lists)
+    total = phase_count(measures, lists) + len(lists) + RESAMPLES + ("train" in lists) + len(statistics) + 6
     phases = Phases(total, phase_cache, callback)
     described = {name: phases.run(name, describe, graphs, protocol) for name, graphs in lists.items()}
     pair = described["reference"], described["generated"]
@@ -126,6 +133,7 @@ def evaluate_graphs(
     }
     unbiased = phases.run("mmd2_u", unbiased_scores, *pair, protocol)
     shares = graph_shares(lists, valid, pieces=pieces, phases=phases)
+    measured = measure_scores(phases, lists, measures, seed)
     found = collect_scores(rows, tests, unbiased)
     return GraphEvaluation(
         protocol=protocol,
@@ -135,6 +143,7 @@ def evaluate_graphs(
         statistics={name: found[name] for name in statistics},
         p_value=joint_p_value(list(tests.values())),
         mean=found[MEAN],
+        measures=measured,
         shares=shares,
         cleaned={name: count_cleaned(graphs, protocol) for name, graphs in lists.items()},
     )

@@ -1,4 +1,4 @@
-"""The power of a protocol: how often it detects that graphs were changed."""
+"""The power of a protocol or a measure: how often it detects that graphs were changed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import networkx as nx
 import numpy as np
 
 from discrete_ed.graphs.descriptors import AVERAGED, Description
+from discrete_ed.graphs.measures import MEASURES, as_score, describe_sets, descriptors_of, p_value
 from discrete_ed.graphs.mmd import describe
 from discrete_ed.graphs.protocols import Protocol, get_protocol
+from discrete_ed.graphs.yardsticks import select_rows
 from discrete_ed.metrics.two_sample import joint_p_value, mean_test, two_sample_test
 
 
@@ -84,3 +86,36 @@ def _compared(
         "mean of 3": mean_test([tests[name] for name in AVERAGED]).p_value,
         "all": joint_p_value(list(tests.values())),
     }
+
+
+def measured_changes(
+    graphs: Sequence[nx.Graph],
+    changed: Sequence[nx.Graph],
+    measure: str,
+    sizes: tuple[int, int],
+    repeats: int,
+    permutations: int,
+    seed: int = 0,
+    callback: Callable[[int, int], None] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and p-values of a measure in comparisons between disjoint random sets, `(repeats,)` each.
+
+    The arguments are those of `p_values`; `measure` is a name among `MEASURES`, and `permutations` is for measures
+    without a test of their own. Where the measure needs training graphs, all other original graphs are these.
+    """
+    chosen, names = MEASURES[measure], descriptors_of(measure)
+    first, second = describe_sets(graphs, names), describe_sets(changed, names)
+    rng = np.random.default_rng(seed)
+    values, found = np.zeros(repeats), np.zeros(repeats)
+    for done in range(repeats):
+        order, repeat_seed = rng.permutation(len(graphs)), int(rng.integers(2**32))
+        sets = (
+            select_rows(first, order[: sizes[0]]),
+            select_rows(second, order[sizes[0] : sum(sizes)]),
+            select_rows(first, order[sum(sizes) :]) if chosen.needs_train else None,
+        )
+        result = as_score(chosen.score(*sets))
+        values[done], found[done] = result.value, p_value(chosen, result, *sets, repeat_seed, permutations)
+        if callback is not None:
+            callback(done + 1, repeats)
+    return values, found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from discrete_ed.graphs.isomorphism import isomorphism_classes
 from discrete_ed.graphs.phases import Phases, compute_phase
 from discrete_ed.graphs.statistics import Counts
-from discrete_ed.graphs.validity import Property, get_property, property_name, which_are
+from discrete_ed.graphs.validity import Property, get_property, have, is_connected, property_name
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
 
 
 def _properties(graphs: Sequence[nx.Graph], valid: str | Property | None, pieces: bool) -> dict[str, Any]:
-    found = {"connected": which_are(graphs, "connected")}
-    return found if valid is None else {**found, "valid": which_are(graphs, valid, pieces=pieces)}
+    found = {"connected": have(graphs, is_connected)}
+    return found if valid is None else {**found, "valid": have(graphs, get_property(valid, pieces=pieces))}
 
 
 def _count_shares(

@@ -144,11 +144,26 @@ def spectra(graphs: GraphSet) -> Floats:
     The row of an isolated node is zero, as in networkx. The eigenvalues are clipped to [0, 2], which removes rounding
     errors.
     """
+    eigenvalues = np.zeros(len(graphs.owner))
+    for nodes, laplacians in _laplacians(graphs):
+        eigenvalues[nodes] = np.linalg.eigvalsh(laplacians)
+    return eigenvalues.clip(0, 2)
+
+
+def eigensystems(graphs: GraphSet) -> Iterator[tuple[int, Floats, Floats]]:
+    """The index of each graph that has nodes, with the eigenvalues `(n,)` of `spectra` and their eigenvectors, one in
+    each column `(n, n)`; in any order."""
+    for nodes, laplacians in _laplacians(graphs):
+        for graph, values, vectors in zip(graphs.owner[nodes[:, 0]], *np.linalg.eigh(laplacians), strict=True):
+            yield int(graph), values.clip(0, 2), vectors
+
+
+def _laplacians(graphs: GraphSet) -> Iterator[tuple[Counts, Floats]]:
+    """The nodes of some graphs of one size, `(g, n)`, and their normalised Laplacians, `(g, n, n)`, for all graphs."""
     d = degrees(graphs)
     scale = sparse.diags_array(1 / np.sqrt(np.maximum(d, 1)))
     laplacian = (sparse.diags_array((d > 0).astype(float)) - scale @ graphs.adjacency @ scale).tocsr()
     starts = _starts(graphs.sizes)
-    eigenvalues = np.zeros(laplacian.shape[0])
     for size in np.unique(graphs.sizes[graphs.sizes > 0]):
         alike, step = starts[graphs.sizes == size], max(1, CELLS // size**2)
         for k in range(0, len(alike), step):
@@ -156,8 +171,7 @@ def spectra(graphs: GraphSet) -> Floats:
             blocks = laplacian[nodes.ravel()].tocoo()
             dense = np.zeros((nodes.size, size))
             dense[blocks.row, blocks.col - np.repeat(nodes[:, 0], size)[blocks.row]] = blocks.data
-            eigenvalues[nodes] = np.linalg.eigvalsh(dense.reshape(-1, size, size))
-    return eigenvalues.clip(0, 2)
+            yield nodes, dense.reshape(-1, size, size)
 
 
 def four_cliques(graphs: GraphSet) -> Counts:

@@ -14,6 +14,7 @@ from scipy.stats import chi2
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.blocks import infer_blocks
 from discrete_ed.graphs.convert import check_graphs
+from discrete_ed.graphs.planarity import is_planar
 from discrete_ed.graphs.statistics import Counts, Floats
 
 Property = Callable[[nx.Graph], bool]
@@ -28,10 +29,6 @@ OFFSET = 1e-6  # keeps the published statistic finite where a density is zero
 def is_connected(graph: nx.Graph) -> bool:
     """Whether the graph has nodes and a path between any two."""
     return len(graph) > 0 and bool(nx.is_connected(graph))
-
-
-def _planar(graph: nx.Graph) -> bool:
-    return bool(nx.check_planarity(graph)[0])
 
 
 def _bipartite(graph: nx.Graph) -> bool:
@@ -82,7 +79,7 @@ def _grid(graph: nx.Graph) -> bool:
 
 
 OF_PIECES: Mapping[str, Property] = MappingProxyType(
-    {"planar": _planar, "tree": _tree, "lobster": _lobster, "grid": _grid, "bipartite": _bipartite}
+    {"planar": is_planar, "tree": _tree, "lobster": _lobster, "grid": _grid, "bipartite": _bipartite}
 )
 """properties of connected graphs, which can also be asked of each connected piece"""
 
@@ -189,7 +186,12 @@ def which_are(graphs: Iterable[nx.Graph], valid: str | Property, *, pieces: bool
     ([True], [True])
     """
     has = get_property(valid, pieces=pieces)
-    found = [has(graph) for graph in check_graphs(graphs)]
+    return have(check_graphs(graphs), has)
+
+
+def have(graphs: Iterable[nx.Graph], has: Property) -> NDArray[np.bool_]:
+    """Whether each graph has a property, `(G,)`; unlike in `which_are`, the graphs are not checked."""
+    found = [has(graph) for graph in graphs]
     for one in found:
         if not isinstance(one, bool | np.bool_):
             raise InputError(f"valid: expected a function that returns True or False, got {one!r} from one")

@@ -72,7 +72,7 @@ def _training_floor(
 ) -> dict[str, Row]:
     """The scores of all training graphs, and mean and standard deviation over resamples of `count` of them."""
     floor = phases.run("floor", scores, reference, train, protocol)
-    resamples = (_resample(train, count, rng) for _ in range(RESAMPLES))
+    resamples = (resample(train, count, rng) for _ in range(RESAMPLES))
     rows: list[Row] = [
         phases.run(f"resampled-{k}", scores, reference, resample, protocol) for k, resample in enumerate(resamples)
     ]
@@ -82,8 +82,8 @@ def _training_floor(
 
 def _floor_of_halves(phases: Phases, reference: Description, protocol: str, rng: np.random.Generator) -> Row:
     """The mean score of random halves of the reference against each other."""
-    halves = (_halves(reference, rng) for _ in range(RESAMPLES))
-    return _mean([phases.run(f"floor-{k}", scores, *pair, protocol) for k, pair in enumerate(halves)])
+    pairs = (random_halves(reference, rng) for _ in range(RESAMPLES))
+    return _mean([phases.run(f"floor-{k}", scores, *pair, protocol) for k, pair in enumerate(pairs)])
 
 
 def bias(reference: Description, protocol: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Row]:
@@ -114,18 +114,21 @@ def _trivial_scores(reference: Description, graphs: Sequence[nx.Graph], count: i
     return scores(reference, describe(erdos_renyi_like(graphs, count, seed=seed), protocol), protocol)
 
 
-def _rows(description: Description, rows: NDArray[np.int64]) -> Description:
+def select_rows(description: Description, rows: NDArray[np.int64]) -> Description:
+    """The features of some of the graphs, in the order of `rows`."""
     return {name: features[rows] for name, features in description.items()}
 
 
-def _resample(description: Description, count: int, rng: np.random.Generator) -> Description:
-    return _rows(description, rng.integers(graph_count(description), size=count))
+def resample(description: Description, count: int, rng: np.random.Generator) -> Description:
+    """The features of `count` of the graphs, sampled with replacement."""
+    return select_rows(description, rng.integers(graph_count(description), size=count))
 
 
-def _halves(description: Description, rng: np.random.Generator) -> tuple[Description, Description]:
+def random_halves(description: Description, rng: np.random.Generator) -> tuple[Description, Description]:
+    """The features of a random half of the graphs, and those of the rest."""
     order = rng.permutation(graph_count(description))
     middle = len(order) // 2
-    return _rows(description, order[:middle]), _rows(description, order[middle:])
+    return select_rows(description, order[:middle]), select_rows(description, order[middle:])
 
 
 def _mean(rows: Sequence[Row]) -> Row:

@@ -6,6 +6,7 @@ All of them iterate over the statistics of an evaluation, so that a new statisti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from discrete_ed.graphs.descriptors import AVERAGED
 from discrete_ed.graphs.evaluation import GraphEvaluation
@@ -48,21 +49,36 @@ def overall(evaluation: GraphEvaluation) -> list[tuple[str, str]]:
     """Facts on the whole set of generated graphs, such as the share of novel ones, as names and values."""
     shares = evaluation.shares
 
-    def beside_reference(generated: float | None, reference: float | None) -> str:
-        return f"{generated:.1%} (of the reference graphs: {reference:.1%})"
+    def beside(generated: float | None, reference: float | None, train: float | None = None) -> str:
+        trained = "" if train is None else f", of the training graphs: {train:.1%}"
+        return f"{generated:.1%} (of the reference graphs: {reference:.1%}{trained})"
 
     rows = [("p-value of all statistics together", f"{evaluation.p_value:.3f}")]
     if shares.novel is not None:
-        novel = beside_reference(shares.novel, shares.novel_reference)
+        novel = beside(shares.novel, shares.novel_reference)
         rows.append(("not isomorphic to a training graph", novel))
     rows += [("unique", f"{shares.unique:.1%}"), ("connected", f"{shares.connected:.1%}")]
     if shares.valid is not None:
-        valid = beside_reference(shares.valid, shares.valid_reference)
-        rows.append((f"valid ({shares.valid_property})", valid))
+        valid = beside(shares.valid, shares.valid_reference, shares.valid_train)
+        rows.append((f"valid ({shares.valid_property}{', in pieces' if shares.valid_pieces else ''})", valid))
     if shares.vun is not None:
         short, long = _vun_names(evaluation)
-        rows.append((f"{long} ({short})", beside_reference(shares.vun, shares.vun_reference)))
+        rows.append((f"{long} ({short})", beside(shares.vun, shares.vun_reference, shares.vun_train)))
     return rows
+
+
+def measure_table(evaluation: GraphEvaluation) -> list[list[str]]:
+    """The further measures, one in each line, next to their values for real and for random graphs; the first row is the
+    header."""
+    learned = evaluation.train_graphs is not None
+    header = ["lower is better", "generated", "floor", *(["resampled"] if learned else []), "random", "p-value", "from"]
+    rows = []
+    for name, found in evaluation.measures.items():
+        resampled = [f"{_number(found.resampled)} ±{_number(found.resampled_sd)}"] if learned else []
+        values = [_number(found.value), _number(found.floor), *resampled, _number(found.erdos_renyi)]
+        parts = ", ".join(f"{part} {value:.3g}" for part, value in found.parts.items())
+        rows.append([name, *values, f"{found.p_value:.3f}", parts or MISSING])
+    return [header, *rows]
 
 
 def comparison(evaluations: Mapping[str, GraphEvaluation]) -> list[list[str]]:
@@ -94,6 +110,8 @@ def _comparison_columns(first: GraphEvaluation) -> dict[str, Callable[[GraphEval
     columns["p-value"] = lambda evaluation: f"{evaluation.p_value:.3f}"
     if first.shares.novel is not None:
         columns["novel"] = lambda evaluation: f"{evaluation.shares.novel:.1%}"
+    for name in first.measures:
+        columns[name] = partial(_measured, name)
     columns["unique"] = lambda evaluation: f"{evaluation.shares.unique:.1%}"
     columns["connected"] = lambda evaluation: f"{evaluation.shares.connected:.1%}"
     if first.shares.valid_property not in (None, "connected"):
@@ -186,7 +204,8 @@ def common_notes(evaluations: Mapping[str, GraphEvaluation]) -> list[str]:
 def summary(evaluation: GraphEvaluation) -> str:
     """One evaluation as text for the terminal."""
     whole = (f"{name}: {value}" for name, value in overall(evaluation))
-    return "\n".join([as_text(score_table(evaluation)), "", *notes(evaluation), "", *whole])
+    measured = [as_text(measure_table(evaluation)), ""] if evaluation.measures else []
+    return "\n".join([as_text(score_table(evaluation)), "", *measured, *notes(evaluation), "", *whole])
 
 
 def comparison_summary(evaluations: Mapping[str, GraphEvaluation]) -> str:
@@ -212,6 +231,8 @@ def _caption(evaluation: GraphEvaluation) -> str:
 def _vun_names(evaluation: GraphEvaluation) -> tuple[str, str]:
     """The literature's name of the share `vun`, and the properties that it requires of a graph."""
     needed = evaluation.shares.vun_property
+    if evaluation.shares.valid_pieces:
+        needed = f"{needed} in pieces"
     return ("V.U.N.", f"{needed}, unique and novel") if needed else ("U.N.", "unique and novel")
 
 
@@ -220,6 +241,10 @@ def _number(value: float | None) -> str:
     if value is None:
         return MISSING
     return f"{value:z.4f}" if abs(value) < ROUNDING or abs(value) >= 1e-4 else f"{value:.0e}"
+
+
+def _measured(name: str, evaluation: GraphEvaluation) -> str:
+    return _number(evaluation.measures[name].value)
 
 
 def _score(row: StatisticScores) -> str:

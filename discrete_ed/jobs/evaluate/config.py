@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
-from discrete_ed.names import GRAPH_DATA_FROM_FILES, PropertyName, ProtocolName
+from discrete_ed.names import GRAPH_DATA_FROM_FILES, MeasureName, PropertyName, ProtocolName
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class EvaluateConfig(ResumableConfig):
     """Score the graphs of one or several generators against reference graphs.
 
     Prints MMD² of degree, clustering, orbit and spectral statistics next to the scores of real graphs and of random
-    graphs, and the shares of graphs that are novel, unique, connected and, with --valid, valid. Several generators are
-    compared in one table. --json, --report and --out keep the scores. Name the files either by position, the reference
-    first, or with --reference and --generated.
+    graphs, and the shares of graphs that are novel, unique, connected and, with --valid, valid; with --measures, more
+    scores. Several generators are compared in one table. --json, --report and --out keep the scores. Name the files
+    either by position, the reference first, or with --reference and --generated.
 
     A run of generate in the place of the reference stands for its test and training graphs; without other files, the
     energies that it kept in training (generate --snapshots) are sampled and give a curve of scores, or else its own
@@ -30,6 +30,7 @@ class EvaluateConfig(ResumableConfig):
     Examples:
       discrete-ed evaluate reference.g6 mine.g6 --train train.g6
       discrete-ed evaluate reference.g6 mine.g6 theirs.g6 --protocol psd --valid planar --report scores.html
+      discrete-ed evaluate reference.g6 mine.g6 --train train.g6 --valid sbm --measures average-ratio gin-mmd
       discrete-ed evaluate reference.g6 mine.g6 --out RUN
       discrete-ed evaluate runs/generate/mine --report curve.html
       discrete-ed evaluate --data planar-64
@@ -65,9 +66,17 @@ class EvaluateConfig(ResumableConfig):
     """how scores are computed: edp (GraphRNN, EDP-GNN, GDSS), gran (GRAN, SPECTRE) or psd
     (positive definite kernels, unbiased)"""
     valid: PropertyName | None = None
-    """the property that makes a graph valid. The share of valid graphs is reported, and with --train the share of
-    graphs that are valid, unique and novel at once. By default a connected graph counts as valid, provided that all
-    real graphs are connected"""
+    """the property that makes a graph valid, as published code tests it: all but sbm (blocks as in SPECTRE's data set)
+    require a connected graph. The share of valid graphs is reported, and with --train the share of graphs that are
+    valid, unique and novel at once. By default a connected graph counts as valid, provided that all real graphs are
+    connected"""
+    pieces: Annotated[bool, When(valid=("planar", "tree", "lobster", "grid", "bipartite"))] = False
+    """graphs in several pieces may be valid, too, if each piece has the property"""
+    measures: tuple[MeasureName, ...] = ()
+    """further measures: average-ratio (mean ratio to the training graphs' scores in five statistics, as SPECTRE and
+    HSpectre print it), classifier (how well a logistic regression tells generated from reference graphs; needs
+    scikit-learn), classifier-tabpfn (the same with TabPFN, which fetches its weights on first use), gin-mmd and
+    gin-frechet (MMD² and Fréchet distance of the features of ten random graph networks)"""
     json: Annotated[Path | None, HOUSEKEEPING] = None
     """JSON file to write the scores to"""
     report: Annotated[Path | None, HOUSEKEEPING] = None

@@ -45,6 +45,8 @@ def render(
     detailed = _shown(evaluations, places)
     for label, evaluation in detailed.items():
         scores[f"Scores of {label}"] = graph_tables.score_table(evaluation)
+        if evaluation.measures:
+            scores[f"Further measures of {label}"] = graph_tables.measure_table(evaluation)
         scores[f"The graphs of {label}"] = [["", "value"], *map(list, graph_tables.overall(evaluation))]
     images = _figures(sources, generated, evaluations, places)
     lead = (

@@ -14,6 +14,7 @@ import networkx as nx
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.evaluation import GraphEvaluation, check_sets, evaluate_graphs
 from discrete_ed.graphs.io import encode_graphs
+from discrete_ed.graphs.measures import check_measures
 from discrete_ed.graphs.phases import compute_phase
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.evaluate import report
@@ -45,7 +46,7 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         if target is not None and (target.is_dir() or not target.parent.is_dir()):
             raise InputError(f"{name}: expected a file in an existing folder, got {target}")
     sources = find_sources(config)
-    refuse_options_without_effect(config, **sources.facts)
+    refuse_options_without_effect(config, sources.config, **sources.facts)
     config, reference, train = sources.config, sources.reference, sources.train
     sets = {"reference": reference, **({} if train is None else {"train": train})}
     sampled_later = sources.facts["snapshots"]
@@ -55,7 +56,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         warnings.warn(
             "train: the training graphs are the reference graphs, so floor and novelty say nothing", stacklevel=2
         )
-    check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
+    lists = check_sets(sets, config.protocol)  # before the run folder is made, and before hours of scoring
+    check_measures(config.measures, lists)
     place = (
         nullcontext() if config.out is None else RunFolder(config.out, JOB, "", config, sources.inputs, sources.facts)
     )
@@ -100,6 +102,8 @@ def _evaluate(
                 train,
                 protocol=config.protocol,
                 valid=config.valid,
+                pieces=config.pieces,
+                measures=config.measures,
                 seed=config.seed,
                 callback=callback,
                 phase_cache=compute_phase if folder is None else folder.cached_in(str(number)),
