@@ -19,6 +19,7 @@ from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
 from discrete_ed.graphs.datasets import DATASETS
 from discrete_ed.graphs.generation import initial_graphs
+from discrete_ed.graphs.measures import MEASURES
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
 from discrete_ed.ising import ESTIMATORS, EstimatorSettings
@@ -47,6 +48,7 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "KernelName": lambda _: ["auto", *KERNELS],
     "EstimatorName": lambda _: ["auto", *ESTIMATORS],
     "PenaltyName": lambda _: [*PENALTIES],
+    "MeasureName": lambda _: [*MEASURES],
     "PropertyName": lambda _: [*PROPERTIES],
     "ProtocolName": lambda _: [*PROTOCOLS],
     "EnergyName": lambda offered: accepted(lambda name: density_energy(name, 4, width=2, shape=(2, 2)), offered),
@@ -78,6 +80,7 @@ def test_perturbations_are_described_and_those_that_enumerate_are_known():
 EXPLAINED = [  # options whose help text says what each name means
     ("estimate", "energy", "EnergyName"),
     ("estimate", "loss", "LossName"),
+    ("evaluate", "measures", "MeasureName"),
     ("evaluate", "protocol", "ProtocolName"),
     ("generate", "perturbation", "PerturbationName"),
     ("generate", "protocol", "ProtocolName"),

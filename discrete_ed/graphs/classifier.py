@@ -111,17 +111,17 @@ def classifier_score(
     for name in reference:
         x, y = same_width(reference[name], generated[name])
         rng = np.random.default_rng(seed)  # the same halves for each descriptor
-        halves = [np.isin(np.arange(k), rng.choice(k, size=k // 2, replace=False)) for k in (m, n)]
-        first = np.concatenate([x[halves[0]], y[halves[1]]])
-        second = np.concatenate([x[~halves[0]], y[~halves[1]]])
-        labels = np.repeat([1, 0], [half.sum() for half in halves])
+        learned = [rng.choice(k, size=k // 2, replace=False) for k in (m, n)]
+        first = np.concatenate([x[learned[0]], y[learned[1]]])
+        second = np.concatenate([np.delete(x, learned[0], axis=0), np.delete(y, learned[1], axis=0)])
+        labels = np.repeat([1, 0], [m // 2, n // 2])
         spread = first.std(axis=0)
         shift, scale = first.mean(axis=0), np.where(spread > 1e-12 * np.abs(first).max(axis=0), spread, 1)
         first, second = (first - shift) / scale, (second - shift) / scale
         in_training[name] = _cross_validated(classifier, first, labels)
         scores[name] = _probabilities(classifier, first, labels, second)
     chosen = max(in_training, key=in_training.__getitem__)
-    held_out = np.repeat([1, 0], [int((~half).sum()) for half in halves])
+    held_out = np.repeat([1, 0], [m - m // 2, n - n // 2])
     return ClassifierScore(
         _distance(scores[chosen], held_out),
         chosen,

@@ -254,9 +254,9 @@ def _measured(name: str, features: Mapping[str, Description], trivial: Descripti
     return row
 
 
-def as_score(found: float | Score) -> Score:
+def as_score(result: float | Score) -> Score:
     """What a measure returned, as a `Score`."""
-    return found if isinstance(found, Score) else Score(float(found))
+    return result if isinstance(result, Score) else Score(float(result))
 
 
 def p_value(

@@ -25,8 +25,9 @@ def average_ratio(reference: Description, generated: Description, train: Descrip
     """MMD²(reference, generated) / MMD²(reference, train) in each statistic; the mean over these is the average ratio.
 
     The statistics are degree, clustering, orbit, spectral and wavelet, with the kernels of protocol `gran`; graphs
-    without nodes are left out, as there. A statistic in which the training graphs score zero (below 10⁻⁸) is left out:
-    published code adds 10⁻⁸ to their score, so that it contributes zero or a huge number.
+    without nodes are left out, as there. A statistic in which the training graphs score less than 10⁻⁸ is left out, be
+    it that they are equal there or that the kernel, which is indefinite, gives less than zero: published code divides
+    by 10⁻⁸ more than their score, so that such a statistic contributes zero or a huge number.
 
     Raises:
         InputError: there are no training graphs, or they score zero in every statistic.
@@ -55,7 +56,7 @@ def _training_scores(reference: Description, train: Description | None) -> dict[
     learned = _with_nodes(train)
     scores = {name: mmd2(reference[name], learned[name], kernel) for name, kernel in RATIO_KERNELS.items()}
     if max(scores.values()) < NOTHING:
-        raise InputError("train: expected training graphs that differ from the reference graphs, got the same graphs")
+        raise InputError("train: expected training graphs that differ from the reference graphs, got equal scores")
     return {name: score for name, score in scores.items() if score >= NOTHING}
 
 

@@ -32,8 +32,9 @@ def test_scores_with_training_graphs(data, protocol):
     assert all(list(scores) == rows for scores in [*written["statistics"].values(), written["mean"]])
     assert set(written) == {
         "protocol", "reference_graphs", "generated_graphs", "train_graphs",
-        "statistics", "p_value", "mean", "novel", "novel_reference", "unique", "connected",
-        "valid_property", "valid", "valid_reference", "vun_property", "vun", "vun_reference", "cleaned",
+        "statistics", "p_value", "mean", "measures", "novel", "novel_reference", "unique", "connected",
+        "valid_property", "valid_pieces", "valid", "valid_reference", "valid_train",
+        "vun_property", "vun", "vun_reference", "vun_train", "cleaned",
     }  # fmt: skip
     direct, floor = graph_mmd(data.test, generated, protocol), graph_mmd(data.test, data.train, protocol)
     for name, scores in result.statistics.items():

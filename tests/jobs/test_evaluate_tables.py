@@ -82,7 +82,9 @@ def test_valid_unique_and_novel_at_once_is_told_where_there_are_training_graphs(
     loose = evaluate_graphs([*REFERENCE, nx.empty_graph(2)], GENERATED, REFERENCE[5:25])
     alone = evaluate_graphs(REFERENCE, GENERATED, valid=valid)
     assert result.shares.vun < loose.shares.vun
-    share = f"{result.shares.vun:.1%} (of the reference graphs: {result.shares.vun_reference:.1%})"
+    shares = result.shares
+    share = f"{shares.vun:.1%} (of the reference graphs: {shares.vun_reference:.1%}"
+    share += f", of the training graphs: {shares.vun_train:.1%})"
     assert f"{asked} ({short}): {share}" in tables.summary(result)
     assert f"unique and novel (U.N.): {loose.shares.vun:.1%}" in tables.summary(loose)
     for one, name in ((result, short), (loose, "U.N.")):
