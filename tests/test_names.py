@@ -17,6 +17,7 @@ from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
+from discrete_ed.graphs.files.formats import FORMATS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
@@ -46,6 +47,7 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "KernelName": lambda _: ["auto", *KERNELS],
     "EstimatorName": lambda _: ["auto", *ESTIMATORS],
     "PenaltyName": lambda _: [*PENALTIES],
+    "GraphFormatName": lambda _: [*FORMATS],
     "PropertyName": lambda _: [*PROPERTIES],
     "ProtocolName": lambda _: [*PROTOCOLS],
     "EnergyName": lambda offered: accepted(lambda name: density_energy(name, 4, width=2, shape=(2, 2)), offered),
@@ -86,6 +88,7 @@ EXPLAINED = [  # options whose help text says what each name means
     ("sample", "kernel", "KernelName"),
 ]
 LISTED = [  # options that only list their choices: the names are plain words, or explained by another job
+    ("evaluate", "format", "GraphFormatName"),
     ("evaluate", "valid", "PropertyName"),
     ("ising-tables", "estimator", "EstimatorName"),
     ("ising-tables", "penalty", "PenaltyName"),

@@ -95,10 +95,10 @@ def from_dense(adjacency: Any, mask: Any = None) -> list[nx.Graph]:
     >>> [(len(graph), graph.number_of_edges()) for graph in graphs]
     [(2, 1), (4, 4)]
     """
-    matrices = _as_array(adjacency, "adjacency")
+    matrices = as_array(adjacency, "adjacency")
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2]:
         raise InputError(f"adjacency: expected a batch of square matrices, (G, N, N), got shape {matrices.shape}")
-    masks = np.ones(matrices.shape[:2]) if mask is None else _as_array(mask, "mask")
+    masks = np.ones(matrices.shape[:2]) if mask is None else as_array(mask, "mask")
     if masks.shape != matrices.shape[:2]:
         raise InputError(f"mask: expected shape {matrices.shape[:2]}, as the matrices have it, got {masks.shape}")
     if not np.isin(masks, (0, 1)).all():
@@ -116,7 +116,7 @@ def from_dense(adjacency: Any, mask: Any = None) -> list[nx.Graph]:
     return graphs
 
 
-def _as_array(values: Any, name: str) -> NDArray[Any]:
+def as_array(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         return values.float().numpy() if values.dtype == torch.bfloat16 else values.numpy()  # numpy has no bfloat16

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import networkx as nx
 
@@ -198,7 +199,9 @@ DATASETS: dict[str, Callable[[Path, int], GraphData]] = {
 }
 
 
-def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_seed: int = 0) -> GraphData:
+def load_graph_data(
+    data: str | Path, root: str | Path = "datasets", *, split_seed: int = 0, **reading: Any
+) -> GraphData:
     """A data set by name, or a graph file or folder, split into training and test graphs.
 
     Args:
@@ -207,6 +210,7 @@ def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_se
         root: the folder in which Citeseer is searched, and into which it is downloaded if it is missing (only for
             `ego-small` and `ego-all`).
         split_seed: seed of the random splits, and of the graphs of the community data sets.
+        reading: options of `read_graphs`, where the graphs are read from a file or folder.
 
     Raises:
         InputError: no such data set or file, a malformed file, fewer than two graphs, or a seed that is no whole number
@@ -222,7 +226,7 @@ def load_graph_data(data: str | Path, root: str | Path = "datasets", *, split_se
     path = Path(data)
     if not path.exists():
         raise InputError(f"data: expected one of {', '.join(DATASETS)}, or a graph file or folder, got {str(data)!r}")
-    graphs = read_graphs(path)
+    graphs = read_graphs(path, **reading)
     if len(graphs) < 2:
         raise InputError(f"{path}: expected at least two graphs to split into training and test graphs, got one")
     train, test = split(graphs, max(1, len(graphs) // 5), split_seed)

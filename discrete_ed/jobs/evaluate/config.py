@@ -9,12 +9,12 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig
+from discrete_ed.jobs.options import HOUSEKEEPING, GraphFileConfig
 from discrete_ed.names import PropertyName, ProtocolName
 
 
 @dataclass(frozen=True)
-class EvaluateConfig(ResumableConfig):
+class EvaluateConfig(GraphFileConfig):
     """Score the graphs of one or several generators against reference graphs.
 
     Prints MMD² of degree, clustering, orbit and spectral statistics next to the scores of real graphs and of random
@@ -34,7 +34,7 @@ class EvaluateConfig(ResumableConfig):
     """test graphs, then generated graphs, a file or folder for each generator (the short form of --reference and
     --generated)"""
     reference: Path | None = None
-    """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml) or a folder of them"""
+    """test graphs: a graph file (graph6, edge list, JSON, GraphML and others; see the page of graphs) or a folder"""
     generated: tuple[Path, ...] = ()
     """generated graphs: a graph file or folder for each generator"""
     train: Path | None = None

@@ -43,9 +43,11 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     for name, target in (("json", config.json), ("report", config.report)):
         if target is not None and (target.is_dir() or not target.parent.is_dir()):
             raise InputError(f"{name}: expected a file in an existing folder, got {target}")
-    train = None if config.train is None else read_graphs(config.train)
-    reference = read_graphs(path)
-    generated = dict(zip(_labels(files), map(read_graphs, files), strict=True))
+    train = None if config.train is None else read_graphs(config.train, **config.reading())
+    reference = read_graphs(path, **config.reading())
+    generated = {
+        label: read_graphs(file, **config.reading()) for label, file in zip(_labels(files), files, strict=True)
+    }
     sets = {"reference": reference, **({} if train is None else {"train": train})}
     sets |= {f"generated {label}": graphs for label, graphs in generated.items()}
     if train is not None and encode_graphs(".g6", train) == encode_graphs(".g6", reference):

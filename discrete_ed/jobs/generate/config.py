@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_positive
+from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, GraphFileConfig, When, expect, expect_positive
 from discrete_ed.names import (
     PERTURBATIONS_IN_WORDS,
     SAMPLED_PERTURBATIONS,
@@ -26,7 +26,7 @@ PERTURBATIONS_HELP = "how training graphs become negatives. " + "; ".join(
 
 
 @dataclass(frozen=True)
-class GenerateConfig(CheckpointedConfig):
+class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from random graphs
@@ -44,7 +44,7 @@ class GenerateConfig(CheckpointedConfig):
 
     data: str = "citation-egos"
     """data set: citation-egos (synthetic, needs no files), ego-small, ego-all (Citeseer), community-small,
-    community-small-fresh, or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
+    community-small-fresh, or the path of a graph file (graph6, edge list, JSON, GraphML and others) or of a folder"""
     root: Annotated[Path, When(data=("ego-small", "ego-all"))] = Path("datasets")
     """folder that holds Citeseer in the layout of PyG's Planetoid; Citeseer is downloaded into it if it is missing"""
     split_seed: Annotated[int, When("with data whose split is random", random_split=True)] = 0

@@ -12,7 +12,7 @@ from torch import Tensor
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
-from discrete_ed.graphs.datasets import GraphData, load_graph_data
+from discrete_ed.graphs.datasets import DATASETS, GraphData, load_graph_data
 from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs, training_steps
 from discrete_ed.graphs.io import encode_graphs
@@ -40,8 +40,8 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     started = time.monotonic()
     config = resumed(config, JOB)
     device = pick_device(config.device)
-    data = load_graph_data(config.data, config.root, split_seed=config.split_seed)
-    facts: dict[str, Any] = {"random_split": data.random_split}
+    data = load_graph_data(config.data, config.root, split_seed=config.split_seed, **config.reading())
+    facts: dict[str, Any] = {"random_split": data.random_split, "graph_files": config.data not in DATASETS}
     refuse_options_without_effect(config, **facts)
     _check_data(data, config)
     steps = config.steps or training_steps(len(data.train))
