@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from discrete_ed.graphs.isomorphism import isomorphism_classes
+from discrete_ed.graphs.isomorphism import find_classes
 from discrete_ed.graphs.phases import Phases
 from discrete_ed.graphs.statistics import Counts
 from discrete_ed.graphs.validity import which_are
@@ -43,6 +43,9 @@ class GraphShares:
     training graphs); it falls as the number of graphs grows, since more of them are repeated"""
     vun_reference: float | None
     """the same of the reference graphs"""
+    undecided: int = 0
+    """the number of graphs whose comparison with earlier ones was ended at its limit, see `find_classes`; they count as
+    classes of their own, so `novel`, `unique` and `vun` may be too high by as many"""
 
     def to_dict(self) -> dict[str, Any]:
         """The shares as values that JSON can hold."""
@@ -59,13 +62,17 @@ def graph_shares(phases: Phases, sets: Mapping[str, Sequence[nx.Graph]], valid: 
     """
     train = sets.get("train")
     everything = [*(train or ()), *sets["reference"], *sets["generated"]]
-    classes = phases.run("isomorphism", _classes, everything)["classes"]
+    found = phases.run("isomorphism", _classes, everything)
+    undecided = int(found.get("undecided", 0))
     properties = phases.run("properties", _properties, everything, valid)
-    return count_shares(classes, properties, None if train is None else len(train), len(sets["reference"]), valid)
+    known = None if train is None else len(train)
+    shares = count_shares(found["classes"], properties, known, len(sets["reference"]), valid)
+    return replace(shares, undecided=undecided)
 
 
 def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
-    return {"classes": np.array(isomorphism_classes(graphs))}
+    found = find_classes(graphs)
+    return {"classes": np.array(found.classes), "undecided": np.array(found.undecided)}
 
 
 def _properties(graphs: Sequence[nx.Graph], valid: str | None) -> dict[str, Any]:

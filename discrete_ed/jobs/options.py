@@ -143,12 +143,13 @@ def options_in_effect(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
 
 
 def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
-    """The options in effect that a report page shows: those that have a value and say what the run computes."""
+    """The options in effect that a report page shows: those that have a value and say what the run computes.
+    Of the options for reading graph files it shows only those that were given."""
     hints = get_type_hints(type(config), include_extras=True)
     return {
         name: value
         for name, value in options_in_effect(config, **facts).items()
-        if value is not None and HOUSEKEEPING not in _metadata(hints[name])
+        if value is not None and not (name in READING and value is False) and HOUSEKEEPING not in _metadata(hints[name])
     }
 
 

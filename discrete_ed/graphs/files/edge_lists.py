@@ -145,8 +145,12 @@ def _spellings(names: Sequence[str], source: GraphFile) -> dict[str, str]:
     for name in different:
         if name.isascii() and name.isdecimal() and (name == "0" or not name.startswith("0")):
             continue
-        number = Decimal(name.replace(",", "."))
-        if not abs(number) < 10**18 or number != int(number):
+        try:
+            number = Decimal(name.replace(",", "."))
+            is_whole = abs(number) < 10**18 and number == int(number)
+        except ArithmeticError:  # the exponent is out of bounds
+            is_whole = False
+        if not is_whole:
             line = next(k for k, text in enumerate(source.lines, 1) if name in text)
             raise source.error("names of nodes, or whole numbers", name, line=line)
         whole[name] = str(int(number))

@@ -7,7 +7,7 @@ import re
 import networkx as nx
 
 from discrete_ed.graphs.files.limits import check_size
-from discrete_ed.graphs.files.simple import RawGraph, is_number, simple_graph
+from discrete_ed.graphs.files.simple import RawGraph, is_number, number_of, simple_graph
 from discrete_ed.graphs.files.source import GraphFile
 
 SECTION = re.compile(r"\s*\*\s*([a-zA-Z]+)\s*:?\s*(\d*)")
@@ -57,7 +57,7 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
         elif section == "matrix":
             if len(cells) != nodes or row >= nodes or not all(map(is_number, cells)):
                 raise source.error(f"a matrix of {nodes} × {nodes} numbers", stripped, line=number)
-            entries = [(k, cell) for k, cell in enumerate(cells) if float(cell) != 0]
+            entries = [(k, cell) for k, cell in enumerate(cells) if number_of(cell) != 0]
             pairs += [(row, k) for k, _ in entries]
             weights += [cell for _, cell in entries]
             lines += [number] * len(entries)

@@ -212,7 +212,7 @@ def _scan(line: str, is_delimiter: Callable[[str], bool]) -> list[str]:
             depth = 1
     cells.append(line[start:])
     stripped = [_unquoted(cell) for cell in cells]
-    return [cell for cell in stripped if cell] if blanks else stripped
+    return ([cell for cell in stripped if cell] or [""]) if blanks else stripped
 
 
 def _split_at(line: str, is_delimiter: Callable[[str], bool]) -> list[str]:
