@@ -4,7 +4,8 @@
     python scripts/maintenance/fuzz.py fuzz --cases 500                      one part of it
     python scripts/maintenance/fuzz.py guided --seconds 60
 
-Parts: fuzz (files with bits, bytes, numbers and pieces changed, each parser in a process of its own), guided (files
+Parts: written (random trees in the files of every writer of networkx, which must come back equal), fuzz (files with
+bits, bytes, numbers and pieces changed, each parser in a process of its own), guided (files
 that are guided by coverage towards new lines of the parsers: needs `pip install atheris`). Only the package's own
 errors may come out, in time and in little memory. The parsers and the files that they accept are those of
 .ci/hostile_files.py; needs the tests' requirements. scripts/maintenance/trust.py tries malicious files on the
