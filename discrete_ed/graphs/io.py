@@ -6,6 +6,7 @@ A file is data: nothing in it is executed. Its lines are checked one by one, and
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -57,8 +58,16 @@ def read_graphs(
     notes = Notes()
     graphs = _read(Path(path), ReadOptions(format, header, undirected, ignore_weights, ignore_loops), notes)
     for message in notes.messages():
-        warnings.warn(message, stacklevel=2)
+        warnings.warn(message, stacklevel=_callers_level())
     return graphs
+
+
+def _callers_level() -> int:
+    """The `stacklevel` by which a warning names the line that called the package, through whatever parts of it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "discrete_ed":
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _read(path: Path, options: ReadOptions, notes: Notes) -> list[nx.Graph]:
