@@ -142,13 +142,15 @@ MALFORMED = [
     (".jsonl", b'{"nodes": 2, "edges": 7}', "list of edges"),
     (".jsonl", b'{"nodes": 2, "edges": [[0, 2]]}', "between two of 2 nodes"),
     (".jsonl", b'{"nodes": 2, "edges": [[-1, 0]]}', "between two of 2 nodes"),
-    (".jsonl", b'{"nodes": 2, "edges": [[0, 1, 0.5]]}', "between two of 2 nodes"),
+    (".jsonl", b'{"nodes": 2, "edges": [[0, 1, 0.5]]}', "weight 0.5 of an edge; --ignore-weights"),
     (".jsonl", b'{"nodes": 2, "edges": ["01"]}', "between two of 2 nodes"),
     (".jsonl", b'{"nodes": 2, "edges": [[1, 1]]}', "self-loop"),
     (".jsonl", b'{"nodes": 3, "edges": [[0, 1], [1, 0], [1, 2]]}', "every edge once"),
     (".jsonl", b'{"nodes": 2, "edges": [[0, 1]], "directed": true}', "undirected"),
     (".jsonl", b'{"nodes": 2, "edges": [[0, 1]], "Directed": 1}', "in one direction only; --undirected"),
     (".jsonl", b'{"nodes": 3, "edges": [[0, 1]], "weights": [0.5]}', "weights 0.5 of an edge; --ignore-weights"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1], [1, 2]], "edge_attr": [[1], [2]]}', "edge_attr 2 of an edge"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1, 1, 1]]}', "between two of 3 nodes"),
     (".jsonl", b'{"nodes": 3, "edges": [[0, 1]], "strength": [3]}', "strength 3 of an edge; --ignore-weights"),
 ]
 

@@ -40,6 +40,7 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         if len(ends) == 2:
             edges.append((ends[0], ends[1]))
             lines.append(row.line)
+    _check_names(names, rows, source)
     spelling = _spellings(names, source)
     nodes, pairs = numbered(
         (spelling.get(name, name) for name in names), ((spelling.get(u, u), spelling.get(v, v)) for u, v in edges)
@@ -82,7 +83,8 @@ def _without_head(rows: list[Row], source: GraphFile) -> tuple[list[Row], list[s
     source.notes.add(f"the first line, {line!r}, is left out as names of columns", source.at())
     if len(rows) == 1:
         raise source.error("an edge below the titles", "none", "no_header", line=first.line)
-    return rows[1:], first.cells, None
+    unnamed = all(len(row.cells) == len(first.cells) + 1 for row in rows[1:])  # R gives row names no title
+    return rows[1:], [""] * unnamed + first.cells, None
 
 
 def _end_columns(titles: list[str] | None, rows: list[Row], source: GraphFile) -> tuple[int, int]:
@@ -132,6 +134,17 @@ def _extra_are_values(rows: list[Row]) -> bool:
     return all(is_number(cell) or cell.startswith("{") or not cell for row in rows for cell in row.cells[2:])
 
 
+def _check_names(names: Sequence[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse names in brackets beside others, and note a single line whose names are no numbers."""
+    bracketed = [name for name in names if name[:1] in ("(", "[") and "," in name]
+    if bracketed and len(bracketed) < len(names):
+        line = next(row.line for row in rows if bracketed[0] in row.cells)
+        raise source.error("names of nodes, all in brackets or none", repr(bracketed[0]), line=line)
+    odd = [row for row in rows if not all(map(is_number, row.cells[:2]))]
+    if len(odd) == 1 and len(rows) > 2 and len(odd[0].cells) > 1 and not any(map(is_number, odd[0].cells[:2])):
+        source.notes.add("is read as an edge, though only its names are no numbers", source.at(odd[0].line))
+
+
 def _spellings(names: Sequence[str], source: GraphFile) -> dict[str, str]:
     """What names are replaced by: numbers such as 1.0 by 1.
 
@@ -156,8 +169,8 @@ def _spellings(names: Sequence[str], source: GraphFile) -> dict[str, str]:
         whole[name] = str(int(number))
         if whole[name] in different and name.lstrip("+").isdecimal():
             raise source.error("one spelling of every node", f"both {name} and {whole[name]}")
-    if whole:
-        example = min(whole)
+    if any(name != number for name, number in whole.items()):
+        example = min(name for name, number in whole.items() if name != number)
         source.notes.add(
             f"names that are numbers are read by their value, such as {example} as {whole[example]}", source.at()
         )

@@ -18,7 +18,6 @@ import networkx as nx
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.files.limits import check_size
-from discrete_ed.graphs.files.options import WAYS
 from discrete_ed.graphs.files.simple import RawGraph, collected, listed_graph, number_of, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown
 
@@ -100,20 +99,18 @@ def _counted(record: Record, where: str) -> RawGraph:
     if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 0:
         raise InputError(f"{where}: expected nodes to be a number from 0, got {shown(nodes)}")
     check_size(where, nodes)
-    pairs = []
+    pairs: list[tuple[int, int]] = []
+    weights: list[Any] = []
     for edge in _list(edges, "edges", where):
-        if not (isinstance(edge, list) and len(edge) == 2 and all(_is_index(end, nodes) for end in edge)):
+        ends = edge[:2] if isinstance(edge, list) and len(edge) in (2, 3) else []
+        if not (len(ends) == 2 and all(_is_index(end, nodes) for end in ends)):
             raise InputError(
                 f"{where}: expected edges [u, v] between two of {nodes} nodes, numbered from 0, got {shown(edge)[:60]}"
-                + (
-                    f"; {WAYS['ignore_weights']} only from a list of their own"
-                    if isinstance(edge, list) and len(edge) == 3
-                    else ""
-                )
             )
         pairs.append((edge[0], edge[1]))
+        weights += edge[2:]
     edge_values, node_values = _extra(record, len(pairs))
-    return RawGraph(range(nodes), pairs, False, None, edge_values, node_values)
+    return RawGraph(range(nodes), pairs, False, None, {"weight": weights, **edge_values}, node_values)
 
 
 def _node_link(record: Record, where: str) -> RawGraph:
@@ -201,6 +198,9 @@ def _extra(record: Record, edges: int) -> tuple[dict[str, list[Any]], dict[str, 
         if plain(name) in REMARKS | {"nodes", "edges", "links", "directed", "isdirected", "type", "edgetype"}:
             continue
         values = list(value) if isinstance(value, list) else [value]
+        if values and all(isinstance(row, list) for row in values) and len(values) == edges and "edge" in plain(name):
+            edge_values[name] = [cell for row in values for cell in row]
+            continue
         numbers = all(number_of(one) is not None for one in values)
         weights = "weight" in plain(name) or (isinstance(value, list) and len(values) == edges and numbers)
         (edge_values if weights else node_values)[name] = values

@@ -197,7 +197,7 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> None:
         if plain(name) not in NODE_NAMES and any(value not in (None, "", {}, []) for value in values)
     ]
     if labels:
-        source.notes.add(f"labels of nodes ({_listed(labels)}) are not read, and never compared", where)
+        source.notes.add(f"labels of nodes or graphs ({_listed(labels)}) are not read, and never compared", where)
 
 
 def plain(name: str) -> str:

@@ -70,7 +70,11 @@ READ = {
     "list.json": (json.dumps([{"nodes": 2, "edges": [[0, 1]]}, {"nodes": 3, "edges": []}]), [(2, 1), (3, 0)], ""),
     "pretty.json": (json.dumps({"nodes": NODES, "links": [LINK]}, indent=2), [(2, 1)], ""),
     "places.json": (record(nodes=[{"name": "x"}] * 2, links=[{"source": 0, "target": 1}]), [(2, 1)], ""),
-    "labels.json": (record(nodes=[{"id": "a", "group": 1}, NODES[1]], links=[LINK]), [(2, 1)], "of nodes (group)"),
+    "labels.json": (
+        record(nodes=[{"id": "a", "group": 1}, NODES[1]], links=[LINK]),
+        [(2, 1)],
+        "of nodes or graphs (group)",
+    ),
     "a.cyjs": (record(elements=CYTOSCAPE), [(2, 1)], ""),
     "flat.json": (json.dumps([*CYTOSCAPE["nodes"], *CYTOSCAPE["edges"]]), [(2, 1)], ""),
     "jgf.json": (record(graph={"nodes": {"a": {}, "b": {}}, "edges": [LINK]}), [(2, 1)], ""),

@@ -59,7 +59,7 @@ def test_attributes_of_graph_tool_and_yed_are_noted(tmp_path):
     assert (len(graph), graph.number_of_edges()) == (3, 1)
     assert {str(one.message).partition("labels of ")[2] for one in caught} == {
         "edges (edgegraphics) are not read, and never compared",
-        "nodes (pos) are not read, and never compared",
+        "nodes or graphs (pos) are not read, and never compared",
     }
 
 
