@@ -136,8 +136,7 @@ def malicious(marker: Path) -> dict[str, bytes]:
 def parsers(folder: Path) -> dict[str, Parser]:
     """Every parser of files that a stranger may send; `folder` is for the seeds of those that read folders."""
     graphs = [nx.path_graph(4), nx.cycle_graph(5), nx.gnp_random_graph(12, 0.4, seed=0), nx.empty_graph(1)]
-    edges = [b"0 1\n1 2\n", b"# c\na,b\nb c {}\nd\n"]
-    graphml = ["\n".join(nx.generate_graphml(graph)).encode() for graph in graphs]
+    edges = [b"0 1\n1 2\n", b"# c\na b\nb c {}\nd\n"]
     lists = [pickle.dumps(defaultdict(list, {0: [1, 2], 1: [0], 2: [0]}), protocol) for protocol in range(6)]
     tables = [b"a,b\n1,0\n0,1\n", b"-1 1\n1 1\n", b"true\tfalse\nfalse\ttrue\n", b'"x";"y"\n1;0\n0;0\n']
     tables += [b",a,b\n0,1,0\n1,0,1\n2,1,1\n", b"u,1.0e+00,\n\nv,-1.0,\n", "a;b\n1;0\n0;1\n".encode("utf-16")]
@@ -173,6 +172,15 @@ def parsers(folder: Path) -> dict[str, Parser]:
         finally:
             (step / path.name).write_bytes(whole[path.name])
 
+    def tu_folder(path: Path) -> Any:
+        """The TU data set of which a stranger has sent one file."""
+        home = folder / "tu"
+        home.mkdir(exist_ok=True)
+        (home / "X_A.txt").write_bytes(b"1, 2\n2, 1\n3, 4\n4, 3\n")
+        (home / "X_graph_indicator.txt").write_bytes(b"1\n1\n2\n2\n2\n")
+        (home / path.name).write_bytes(path.read_bytes())
+        return read_graphs(home)
+
     whole = {file.name: file.read_bytes() for file in step.iterdir()}
     config = (folder / "run" / "config.json").read_bytes()
     found = [
@@ -180,7 +188,9 @@ def parsers(folder: Path) -> dict[str, Parser]:
         Parser("a.s6", read_graphs, [encode_graphs(".s6", graphs), b">>sparse6<<:Dap\n"]),
         Parser("a.jsonl", read_graphs, [encode_graphs(".jsonl", graphs)]),
         Parser("a.edges", read_graphs, edges),
-        Parser("a.graphml", read_graphs, graphml),
+        *graph_parsers(graphs),
+        Parser("X_A.txt", tu_folder, [b"1, 2\n2, 1\n3, 4\n4, 3\n"]),
+        Parser("X_graph_indicator.txt", tu_folder, [b"1\n1\n2\n2\n2\n"]),
         Parser("ind.x.graph", read_planetoid_graph, lists),
         Parser("a.csv", read_table, tables),
         Parser("a.npy", read_table, arrays),
@@ -210,6 +220,48 @@ def parsers(folder: Path) -> dict[str, Parser]:
     parquet.write_table(pyarrow.table({"a": [True, False], "b": [False, False]}), buffer)
     found.append(Parser("a.parquet", read_table, [buffer.getvalue()]))
     return {parser.name: parser for parser in found}
+
+
+def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
+    """The readers of graph files in all formats that other programs write."""
+
+    def written(writer: Callable[[nx.Graph, Any], None], **options: Any) -> list[bytes]:
+        buffers = [io.BytesIO() for _ in graphs]
+        for graph, buffer in zip(graphs, buffers, strict=True):
+            writer(graph, buffer, **options)
+        return [buffer.getvalue() for buffer in buffers]
+
+    def tensors(content: object) -> bytes:
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        return buffer.getvalue()
+
+    edges = [b"4 3\n0 1\n1 2\n2 3\n", b"Source;Target;Weight\na;b;1\n'b c';d;1\n", b"(0, 1)\n(1, 2)\n"]
+    edges += [b"a -> b\nb -> c\n", b"0 1 {'weight': 1.0, 'kind': 'x'}\n1 2 {}\n", b"0.0|1.0\n1|2\n", b"0,1\n1,0\n"]
+    edges += ["#a b\nb #c # d\n\n".encode("utf-16"), b",a,b,c\na,0,1,0\nb,1,0,1\nc,0,1,0\n", b"3 2\n2\n1 3\n2\n"]
+    converted = (nx.node_link_data, nx.adjacency_data, nx.cytoscape_data)
+    records = [json.dumps(convert(graph)).encode() for graph in graphs for convert in converted]
+    records.append(json.dumps(nx.tree_data(nx.bfs_tree(graphs[0], 0), 0)).encode())
+    square = nx.to_numpy_array(graphs[1])
+    market = b"%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n"
+    array = b"%%MatrixMarket matrix array real general\n2 2\n0\n1\n1\n0\n"
+    stack = npy((2, 5, 5), "'<f8'", np.stack([square, square]).tobytes())
+    pajek = [b'*Vertices 3\n1 "a b" 0.5 0.5\n*Edges\n1 2 1\n*Edgeslist\n3 1\n', b"*Vertices 2\n*Matrix\n0 1\n1 0\n"]
+    return [
+        Parser("b.txt", read_graphs, edges),
+        Parser("b.edges.gz", read_graphs, [gzip.compress(text) for text in edges]),
+        Parser("b.adjlist", read_graphs, [*written(nx.write_adjlist), *written(nx.write_multiline_adjlist)[:-1]]),
+        Parser("b.graph", read_graphs, [b"3 2\n2\n1 3\n2\n", b"% c\n2 1 011 1\n5 2 1\n5 1 1\n"]),
+        Parser("b.json", read_graphs, records),
+        Parser("a.graphml", read_graphs, written(nx.write_graphml)),
+        Parser("b.gexf", read_graphs, written(nx.write_gexf)),
+        Parser("b.gml", read_graphs, written(nx.write_gml)),
+        Parser("b.net", read_graphs, [*written(nx.write_pajek), *pajek]),
+        Parser("b.mtx", read_graphs, [market, array]),
+        Parser("b.npy", read_graphs, [npy((5, 5), "'<f8'", square.tobytes()), stack]),
+        Parser("b.npz", read_graphs, [zipped("adjs.npy", stack)]),
+        Parser("b.pt", read_graphs, [tensors([[torch.tensor(square)], [1.0], 5]), tensors(torch.tensor(square))]),
+    ]
 
 
 def _mat_file(*, compressed: bool = False) -> bytes:

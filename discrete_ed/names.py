@@ -18,6 +18,21 @@ EstimatorName = Literal[
     "contrastive-divergence",
     "maximum-likelihood",
 ]
+GraphFormatName = Literal[
+    "graph6",
+    "json",
+    "edge-list",
+    "adjacency-list",
+    "matrix",
+    "graphml",
+    "gexf",
+    "gml",
+    "pajek",
+    "metis",
+    "matrix-market",
+    "numpy",
+    "torch",
+]
 KernelName = Literal[
     "auto",
     "gibbs",

@@ -18,6 +18,7 @@ from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
 from discrete_ed.graphs.datasets import DATASETS
+from discrete_ed.graphs.files.formats import FORMATS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.measures import MEASURES
 from discrete_ed.graphs.protocols import PROTOCOLS
@@ -49,6 +50,7 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "EstimatorName": lambda _: ["auto", *ESTIMATORS],
     "PenaltyName": lambda _: [*PENALTIES],
     "MeasureName": lambda _: [*MEASURES],
+    "GraphFormatName": lambda _: [*FORMATS],
     "PropertyName": lambda _: [*PROPERTIES],
     "ProtocolName": lambda _: [*PROTOCOLS],
     "EnergyName": lambda offered: accepted(lambda name: density_energy(name, 4, width=2, shape=(2, 2)), offered),
@@ -90,6 +92,7 @@ EXPLAINED = [  # options whose help text says what each name means
     ("sample", "kernel", "KernelName"),
 ]
 LISTED = [  # options that only list their choices: the names are plain words, or explained by another job
+    ("evaluate", "format", "GraphFormatName"),
     ("evaluate", "valid", "PropertyName"),
     ("generate", "valid", "PropertyName"),
     ("ising-tables", "estimator", "EstimatorName"),

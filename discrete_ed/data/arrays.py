@@ -27,7 +27,7 @@ def read_array(path: Path, names: tuple[str, ...]) -> np.ndarray[Any, Any]:
         size = path.stat().st_size
         with path.open("rb") as file:
             if path.suffix.lower() == ".npy":
-                return _read(file, size)
+                return read_npy(file, size)
             with zipfile.ZipFile(file) as archive:
                 return _read_member(archive, names, size, path)
     except InputError:
@@ -48,12 +48,15 @@ def _read_member(archive: zipfile.ZipFile, names: tuple[str, ...], size: int, pa
         raise InputError(f"{path}: expected an array with a plain name, got {info.filename[:60]!r}")
     check_expansion(info.file_size, size, path)
     with archive.open(info) as file:
-        return _read(file, info.file_size)
+        return read_npy(file, info.file_size)
 
 
-def _read(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
-    """The array of an `.npy` file of `size` bytes; no more memory than that is allocated, whatever its header
-    claims."""
+def read_npy(file: IO[bytes], size: int) -> np.ndarray[Any, Any]:
+    """The array of an `.npy` file of `size` bytes; no more memory than that is allocated, whatever its header claims.
+
+    Raises:
+        ValueError: the file holds anything else; numpy raises further kinds on malformed headers.
+    """
     form = np.lib.format
     read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
     version = form.read_magic(file)

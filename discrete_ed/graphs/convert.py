@@ -54,15 +54,18 @@ def check_graphs(graphs: Iterable[nx.Graph], name: str = "graphs") -> list[nx.Gr
 def from_adjacency(adjacency: Any, name: str = "adjacency") -> nx.Graph:
     """A square, symmetric matrix of zeros and ones with zero diagonal to a networkx graph over `0 … n − 1`.
 
+    Args:
+        adjacency: an array, nested lists, a sparse matrix of scipy, or a tensor of any dtype on any device, dense or
+            sparse, with or without gradients.
+        name: what errors call it.
+
+    Raises:
+        InputError: another shape, other entries, or a matrix of a graph with self-loops or directions.
+
     >>> from_adjacency([[0, 1], [1, 0]]).edges
     EdgeView([(0, 1)])
     """
-    if hasattr(adjacency, "toarray"):  # scipy's sparse matrices
-        adjacency = adjacency.toarray()
-    try:
-        matrix = np.asarray(adjacency)
-    except ValueError:
-        raise InputError(f"{name}: expected a square matrix, got rows of different lengths") from None
+    matrix = as_array(adjacency, name, "a square matrix")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise InputError(f"{name}: expected a square matrix, got shape {matrix.shape}")
     other = [cell for cell in matrix.ravel().tolist() if cell not in (0, 1)]
@@ -95,10 +98,10 @@ def from_dense(adjacency: Any, mask: Any = None) -> list[nx.Graph]:
     >>> [(len(graph), graph.number_of_edges()) for graph in graphs]
     [(2, 1), (4, 4)]
     """
-    matrices = _as_array(adjacency, "adjacency")
+    matrices = as_array(adjacency, "adjacency")
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2]:
         raise InputError(f"adjacency: expected a batch of square matrices, (G, N, N), got shape {matrices.shape}")
-    masks = np.ones(matrices.shape[:2]) if mask is None else _as_array(mask, "mask")
+    masks = np.ones(matrices.shape[:2]) if mask is None else as_array(mask, "mask")
     if masks.shape != matrices.shape[:2]:
         raise InputError(f"mask: expected shape {matrices.shape[:2]}, as the matrices have it, got {masks.shape}")
     if not np.isin(masks, (0, 1)).all():
@@ -116,14 +119,31 @@ def from_dense(adjacency: Any, mask: Any = None) -> list[nx.Graph]:
     return graphs
 
 
-def _as_array(values: Any, name: str) -> NDArray[Any]:
-    if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        return values.float().numpy() if values.dtype == torch.bfloat16 else values.numpy()  # numpy has no bfloat16
+def as_array(values: Any, name: str, expected: str = "a tensor or array of numbers") -> NDArray[Any]:
+    """An array of numpy, whatever holds the numbers.
+
+    Raises:
+        InputError: they are ragged, or can't be converted.
+    """
     try:
-        return np.asarray(values)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name}: expected a tensor or array, but {error}") from None
+        if isinstance(values, Tensor):
+            values = values.detach().to_dense().cpu()
+            try:
+                array = values.numpy()
+            except TypeError:  # numpy has no bfloat16, among others
+                array = values.to(torch.float64).numpy()
+        elif hasattr(values, "toarray"):  # scipy's sparse matrices
+            array = np.asarray(values.toarray())
+        elif isinstance(values, list | tuple) and any(isinstance(row, Tensor) for row in values):
+            array = np.stack([as_array(row, name, expected) for row in values])
+        else:
+            array = np.asarray(values)
+    except InputError:
+        raise
+    except Exception as error:  # numpy and torch raise several kinds
+        rows = "rows of different lengths" if isinstance(error, ValueError) else type(values).__name__
+        raise InputError(f"{name}: expected {expected}, got {rows}") from None
+    return array
 
 
 def graphs_to_states(graphs: Iterable[nx.Graph], max_nodes: int | None = None) -> Tensor:

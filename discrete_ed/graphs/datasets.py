@@ -27,7 +27,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import networkx as nx
 import torch
@@ -257,6 +257,7 @@ def load_graph_data(
     split_seed: int = 0,
     graphs: int | None = None,
     test: str | Path | None = None,
+    **reading: Any,
 ) -> GraphData:
     """A data set by name, or a graph file or folder, split into training and test graphs.
 
@@ -269,6 +270,7 @@ def load_graph_data(
         split_seed: seed of the random splits, of the graphs of the community data sets and of those made by a recipe.
         graphs: number of graphs of a data set that is made by a recipe, such as `planar-64`; 200 by default.
         test: a graph file or folder with the test graphs, if `data` is one with the training graphs.
+        reading: options of `read_graphs`, where the graphs are read from a file or folder.
 
     Raises:
         InputError: no such data set or file, a malformed file, fewer than two graphs, `graphs` or `test` together with
@@ -285,20 +287,20 @@ def load_graph_data(
     if graphs is not None and (loaded is None or loaded.origin != "recipe"):
         raise InputError(f"graphs: expected only with data made by a recipe ({', '.join(RECIPES)}), got {graphs}")
     if loaded is None:
-        return _own(Path(data), None if test is None else Path(test), split_seed)
+        return _own(Path(data), None if test is None else Path(test), split_seed, reading)
     if test is not None:
         raise InputError(f"test: expected only with training graphs of your own, since {name} has test graphs")
     return loaded
 
 
-def _own(path: Path, test: Path | None, seed: int) -> GraphData:
+def _own(path: Path, test: Path | None, seed: int, reading: dict[str, Any]) -> GraphData:
     """The user's own graphs: a random fifth of a file or folder for test, or test graphs in a file of their own."""
     if not path.exists():
         names = ", ".join([*DATASETS, *RECIPES])
         raise InputError(f"data: expected one of {names}, or a graph file or folder, got {str(path)!r}")
-    graphs, files = read_graphs(path), tuple(graph_files(path))
+    graphs, files = read_graphs(path, **reading), tuple(graph_files(path))
     if test is not None:
-        tested = read_graphs(test)
+        tested = read_graphs(test, **reading)
         if encode_graphs(".g6", tested) == encode_graphs(".g6", graphs):
             warnings.warn("test: the test graphs are the training graphs, so no score means anything", stacklevel=4)
         description = f"graphs of {path.name}, with the test graphs of {test.name}"

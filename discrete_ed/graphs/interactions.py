@@ -9,25 +9,35 @@ from typing import Any
 import networkx as nx
 
 from discrete_ed.errors import InputError
+from discrete_ed.graphs.files.options import Notes, ReadOptions
+from discrete_ed.graphs.files.source import open_source
+from discrete_ed.graphs.files.xml_graphs import graphml_with_attributes
 from discrete_ed.graphs.io import read_graphs
-from discrete_ed.graphs.single import read_graphml
 
 LARGEST = 20
 """largest coupling or field that a file may give; with far larger ones no spin would ever flip"""
 
 
-def interaction_graph(path: Path) -> nx.Graph:
+def interaction_graph(path: Path, **reading: Any) -> nx.Graph:
     """Read a file with one graph, in any format that graphs are read from.
 
     In GraphML (`.graphml`) edges keep their attribute `coupling` or `weight`, and nodes their attribute `field`, as
     `IsingEnergy.to_networkx` writes them and `IsingEnergy.from_graph` reads them.
+
+    Args:
+        path: the file.
+        reading: options of `read_graphs`.
 
     Raises:
         InputError: the file can't be read, or holds several graphs or fewer than 2 nodes; only some edges have a
             coupling, or only some nodes a field; one of them isn't a number between −20 and 20.
     """
     single = path.suffix.lower() == ".graphml" and not path.is_dir()
-    graphs = [read_graphml(path, attributes=True)] if single else read_graphs(path)
+    graphs = (
+        [graphml_with_attributes(open_source(path, ReadOptions(**reading), Notes()))]
+        if single
+        else read_graphs(path, **reading)
+    )
     if len(graphs) != 1 or graphs[0].number_of_nodes() < 2:
         raise InputError(
             f"graph: expected a file with one graph of at least 2 nodes, got {len(graphs)} graphs in {path}"

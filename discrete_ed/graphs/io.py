@@ -1,7 +1,4 @@
-"""Graph files: graph6, sparse6 and JSON lines hold one graph on each line; edge lists and GraphML one in each file.
-
-A line of a JSON lines file (`.jsonl`, `.json`, `.ndjson`) is `{"nodes": 3, "edges": [[0, 1], [1, 2]]}`. Edge lists
-(`.edges`, `.edgelist`) and GraphML (`.graphml`) are described in `discrete_ed.graphs.single`.
+"""Graph files: the door to all formats in `discrete_ed.graphs.files`, folders, and the formats that are written.
 
 A file is data: nothing in it is executed. Its lines are checked one by one, and an error names the line.
 """
@@ -9,28 +6,49 @@ A file is data: nothing in it is executed. Its lines are checked one by one, and
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import networkx as nx
 import numpy as np
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.convert import check_graph, check_graphs
-from discrete_ed.graphs.single import MAX_NODES, read_edge_list, read_graphml
+from discrete_ed.graphs.convert import check_graphs
+from discrete_ed.graphs.files.formats import KNOWN, SURE, read_source
+from discrete_ed.graphs.files.options import Notes, ReadOptions
+from discrete_ed.graphs.files.source import ending_of, open_source
+from discrete_ed.graphs.files.tu import read_tu, tu_files
+from discrete_ed.names import GraphFormatName
 
 
-def read_graphs(path: str | Path) -> list[nx.Graph]:
-    """All graphs of a file (`.g6`, `.s6`, `.jsonl`, `.edges`, `.graphml`), or of the graph files directly in a folder.
+def read_graphs(
+    path: str | Path,
+    *,
+    format: GraphFormatName | None = None,
+    header: bool | None = None,
+    undirected: bool = False,
+    ignore_weights: bool = False,
+    ignore_loops: bool = False,
+) -> list[nx.Graph]:
+    """All graphs of a file, of the graph files directly in a folder, or of a folder in the layout of the TU data sets.
 
-    The files of a folder are read in the order of their names. Other files in it are skipped with a warning that names
-    them; hidden files are skipped without a warning.
+    The page of this room lists the formats. Graphs are simple, undirected and unlabelled, over `0 … n − 1`; what else
+    a file says is refused, or warned of if it is a label. The files of a folder are read in the order of their names.
+    Other files in it are skipped with a warning that names them; hidden files are skipped without a warning.
+
+    Args:
+        path: the file, which may be compressed (`.gz`), or the folder.
+        format: the format; by default recognised by the ending of the name and by the content.
+        header: whether the first line of an edge list holds titles or counts; by default recognised by the content.
+        undirected: read directed edges without their direction.
+        ignore_weights: drop weights, and merge parallel edges.
+        ignore_loops: drop self-loops.
 
     Raises:
-        InputError: the file is missing, unreadable, empty or of an unknown ending, or a graph in it is malformed,
-            directed or weighted, or has self-loops or parallel edges; the message names the line.
+        InputError: the file is missing, unreadable, empty or of an unknown format, or it can't be interpreted with
+            certainty; the message names the line, what was expected, what came, and the option that leads on.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -38,55 +56,54 @@ def read_graphs(path: str | Path) -> list[nx.Graph]:
     ...     [graph.edges for graph in read_graphs(folder)]
     [EdgeView([(0, 1), (1, 2)])]
     """
-    path = Path(path)
-    if path.is_dir():
-        files, others = _split_folder(path)
-        if others:
-            warnings.warn(f"{path}: skipped files without a graph file's ending: {_first_of(others)}", stacklevel=2)
-        return [graph for file in files for graph in read_graphs(file)]
-    if path.suffix.lower() in SINGLE_READERS:
-        return [SINGLE_READERS[path.suffix.lower()](path)]
-    if path.suffix.lower() not in READERS:
-        hint = ""
-        if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".p"):
-            hint = "; a pickle can run code, so convert it yourself: discrete_ed.write_graphs('graphs.g6', graphs)"
-        raise InputError(f"{path}: expected a graph file ({', '.join(ENDINGS)}), got ending {path.suffix!r}{hint}")
-    if path.exists() and not path.is_file():  # reading a device may never end
-        raise InputError(f"{path}: expected a readable graph file, but it is not a regular file")
-    try:
-        lines = path.read_bytes().splitlines()
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InputError(f"{path}: expected a readable graph file, but {getattr(error, 'strerror', error)}") from None
-    graphs = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            where = f"{path}, line {number}"
-            graph = READERS[path.suffix.lower()](line.strip(), where)
-            check_graph(graph, where)
-            graphs.append(graph)
-    if not graphs:
-        raise InputError(f"{path}: expected at least one graph, got an empty file")
+    notes = Notes()
+    graphs = _read(Path(path), ReadOptions(format, header, undirected, ignore_weights, ignore_loops), notes)
+    for message in notes.messages():
+        warnings.warn(message, stacklevel=_callers_level())
     return graphs
+
+
+def _callers_level() -> int:
+    """The `stacklevel` by which a warning names the line that called the package, through whatever parts of it."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "discrete_ed":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _read(path: Path, options: ReadOptions, notes: Notes) -> list[nx.Graph]:
+    if not path.is_dir():
+        return read_source(open_source(path, options, notes))
+    if files := tu_files(path):
+        return read_tu(files, options, notes)
+    files, others = _split_folder(path)
+    if others:
+        notes.add(f"skipped files without a graph file's ending: {_first_of(others)}", path)
+    return [graph for file in files for graph in _read(file, options, notes)]
 
 
 def graph_files(path: Path) -> list[Path]:
     """The files that `read_graphs` reads, in the same order: the file itself, or the graph files of a folder."""
     if not path.is_dir():
         return [path]
-    return [inner for file in _split_folder(path)[0] for inner in graph_files(file)]
+    return tu_files(path) or [inner for file in _split_folder(path)[0] for inner in graph_files(file)]
 
 
 def _split_folder(folder: Path) -> tuple[list[Path], list[str]]:
-    """The graph files of a folder, and the names of its other files except hidden ones; no graph file is an error."""
+    """The graph files of a folder, and the names of its other files except hidden ones; no graph file is an error.
+
+    Tables and arrays are graph files only where the folder has no file whose ending always means graphs.
+    """
     try:
         seen = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     except OSError as error:
         raise InputError(f"{folder}: expected a readable folder, but {error.strerror}") from None
-    files = [file for file in seen if file.suffix.lower() in ENDINGS]
-    others = [file.name for file in seen if file.suffix.lower() not in ENDINGS]
+    endings = SURE if any(ending_of(file) in SURE for file in seen) else KNOWN
+    files = [file for file in seen if ending_of(file) in endings]
+    others = [file.name for file in seen if ending_of(file) not in endings]
     if not files:
         found = f"only {_first_of(others)}" if others else "none"
-        raise InputError(f"{folder}: expected a folder with graph files ({', '.join(ENDINGS)}), got {found}")
+        raise InputError(f"{folder}: expected a folder with graph files ({', '.join(KNOWN)}), got {found}")
     return files, others
 
 
@@ -125,57 +142,6 @@ def encode_graphs(ending: str, graphs: Iterable[nx.Graph]) -> bytes:
     return b"".join(encode(nx.convert_node_labels_to_integers(graph)) for graph in check_graphs(graphs))
 
 
-def _read_encoded(parse: Callable[[bytes], nx.Graph], header: bytes) -> Callable[[bytes, str], nx.Graph]:
-    def read(line: bytes, where: str) -> nx.Graph:
-        encoded = line.removeprefix(header)
-        expected = f"{where}: expected a graph in {header.decode().strip('><')} format, but"
-        data = [byte - 63 for byte in encoded.removeprefix(b":")]
-        if not all(0 <= value < 64 for value in data):
-            raise InputError(f"{expected} it holds other characters than '?' to '~'")
-        try:
-            nodes, _ = nx.readwrite.graph6.data_to_n(data)
-            graph = parse(encoded) if nodes <= MAX_NODES else None
-        except Exception as error:  # the parsers of networkx raise several kinds on malformed lines
-            raise InputError(
-                f"{expected} {error if isinstance(error, nx.NetworkXError) else 'it is cut short'}"
-            ) from None
-        if graph is None:
-            raise InputError(f"{where}: expected at most {MAX_NODES} nodes, got {nodes}")
-        return graph
-
-    return read
-
-
-def _read_json(line: bytes, where: str) -> nx.Graph:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: expected a line of JSON, but {error}") from None
-    if not isinstance(record, dict) or not {"nodes", "edges"} <= record.keys():
-        raise InputError(f'{where}: expected {{"nodes": n, "edges": [[u, v], …]}}, got {line[:60]!r}')
-    nodes, edges = record["nodes"], record["edges"]
-    if not _is_index(nodes, MAX_NODES + 1):
-        raise InputError(f"{where}: expected nodes to be a number from 0 to {MAX_NODES}, got {str(nodes)[:60]}")
-    if record.get("directed", False):
-        raise InputError(f"{where}: expected an undirected graph, got a directed one")
-    if not isinstance(edges, list):
-        raise InputError(f"{where}: expected a list of edges, got {str(edges)[:60]}")
-    graph = nx.empty_graph(nodes)
-    for edge in edges:
-        if not (isinstance(edge, list) and len(edge) == 2 and all(_is_index(end, nodes) for end in edge)):
-            raise InputError(
-                f"{where}: expected edges [u, v] between two of {nodes} nodes, numbered from 0, got {str(edge)[:60]}"
-            )
-        if graph.has_edge(*edge):
-            raise InputError(f"{where}: expected every edge once, got {edge} again")
-        graph.add_edge(*edge)
-    return graph
-
-
-def _is_index(value: Any, stop: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < stop
-
-
 def _write_json(graph: nx.Graph) -> bytes:
     return json.dumps({"nodes": len(graph), "edges": [list(edge) for edge in graph.edges]}).encode() + b"\n"
 
@@ -194,22 +160,6 @@ def _write_graph6(graph: nx.Graph) -> bytes:
     return bytes([*(63 + number for number in size), *(63 + sixes).tolist(), ord("\n")])
 
 
-_read_graph6 = _read_encoded(nx.from_graph6_bytes, b">>graph6<<")
-_read_sparse6 = _read_encoded(nx.from_sparse6_bytes, b">>sparse6<<")
-
-READERS: dict[str, Callable[[bytes, str], nx.Graph]] = {
-    ".g6": _read_graph6,
-    ".s6": _read_sparse6,
-    ".jsonl": _read_json,
-    ".ndjson": _read_json,
-    ".json": _read_json,
-}
-SINGLE_READERS: dict[str, Callable[[Path], nx.Graph]] = {
-    ".edges": read_edge_list,
-    ".edgelist": read_edge_list,
-    ".graphml": read_graphml,
-}
-ENDINGS = (*READERS, *SINGLE_READERS)
 WRITERS: dict[str, Callable[[nx.Graph], bytes]] = {
     ".g6": _write_graph6,
     ".s6": lambda graph: nx.to_sparse6_bytes(graph, header=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,46 +11,82 @@ from hashlib import blake2b
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
 
+from discrete_ed.graphs.certificates import certificates, refined_colours
 from discrete_ed.graphs.convert import check_graphs
-from discrete_ed.graphs.statistics import GraphSet, degrees, orbits
+from discrete_ed.graphs.refinement import Ends, match
+from discrete_ed.graphs.statistics import GraphSet, orbits
 
-SMALL = 24  # largest number of nodes for which the search is fast for any graph
+SMALL = 24  # largest number of nodes for which the search is fast without further labels
 MEASURED = 2000  # largest number of nodes for which all distances are computed
-INDIVIDUALISED = 16  # largest number of nodes that get a colour of their own
 ROUNDS = 3  # of colour refinement
+EFFORT = 10**8
+"""operations that all searches of a call may take together: about half a minute"""
 
-Colours = NDArray[np.uint64]
+
+@dataclass(frozen=True)
+class IsomorphismClasses:
+    """The classes of a list of graphs."""
+
+    classes: list[int]
+    """for each graph the index of the first graph that is isomorphic to it"""
+    undecided: int
+    """the number of graphs that may belong to an earlier class, since a search ended at its limit; they count as
+    classes of their own"""
 
 
 def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
-    """For each graph the index of the first graph of the list that is isomorphic to it.
+    """For each graph the index of the first graph of the list that is isomorphic to it; see `find_classes`.
 
-    Graphs that differ after colour refinement are not isomorphic. Those of which `certificates` finds the same are.
-    The few others are told apart by the multisets of their nodes' orbit counts, and where these are equal, by an exact
-    search (VF2++); no class depends on a hash alone. Before the search, the nodes of graphs with more than 24 nodes get
-    labels that distinguish more of them; without these it would take too long on rings and lattices.
+    A warning tells how many graphs were left undecided, if any.
 
     >>> isomorphism_classes([nx.path_graph(3), nx.complete_graph(3), nx.star_graph(2)])
     [0, 1, 0]
+    """
+    found = find_classes(graphs)
+    if found.undecided:
+        warnings.warn(
+            f"graphs: {found.undecided} of {len(found.classes)} may be isomorphic to earlier ones, but the search was "
+            "ended at its limit; they count as classes of their own",
+            stacklevel=2,
+        )
+    return found.classes
+
+
+def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> IsomorphismClasses:
+    """The isomorphism classes of graphs.
+
+    Graphs that differ after colour refinement are not isomorphic. Those of which `certificates` finds the same edges
+    are. The few others are told apart by the multisets of their nodes' orbit counts, and where these are equal, by an
+    exact search; no two graphs are called isomorphic because of a hash. Before the search, the nodes of graphs with
+    more than 24 nodes get labels that distinguish more of them; without these it would take too long on rings and
+    lattices.
+
+    There are graphs for which every known method takes very long, such as those of Cai, Fürer and Immerman (1992). So
+    a search may take a quarter of the effort that is left, but at least a thousandth of the whole. The limit counts
+    operations, not seconds, so the result is the same on every machine.
+
+    Args:
+        graphs: simple graphs.
+        effort: the number of operations that all searches may take together.
     """
     graphs = check_graphs(graphs)
     classes = np.arange(len(graphs))
     doubtful = _repeated(refined_colours(GraphSet.of(graphs)))
     if not doubtful:
-        return classes.tolist()
+        return IsomorphismClasses(classes.tolist(), 0)
     found = certificates(GraphSet.of([graphs[k] for k in doubtful]))
     first: dict[tuple[int, bytes], int] = {}
     for k, (_, certificate) in zip(doubtful, found, strict=True):
         classes[k] = first.setdefault((len(graphs[k]), certificate), k)
     colour = {k: total for k, (total, _) in zip(doubtful, found, strict=True) if classes[k] == k}
-    open_ = [k for k, many in zip(colour, _counts(colour.values()), strict=True) if many > 1]
-    for k, other in zip(open_, _searched_classes([graphs[k] for k in open_]), strict=True):
-        classes[k] = open_[other]
-    return classes[classes].tolist()
+    searched = [k for k, many in zip(colour, _counts(colour.values()), strict=True) if many > 1]
+    others, undecided = _searched_classes([graphs[k] for k in searched], effort)
+    for k, other in zip(searched, others, strict=True):
+        classes[k] = searched[other]
+    return IsomorphismClasses(classes[classes].tolist(), undecided)
 
 
 def _counts(values: Iterable[int]) -> list[int]:
@@ -63,87 +100,31 @@ def _repeated(values: Sequence[int]) -> list[int]:
     return [k for k, many in enumerate(_counts(values)) if many > 1]
 
 
-def refined_colours(graphs: GraphSet) -> list[int]:
-    """A number for each graph that is the same for isomorphic graphs, and differs for most others; `(G,)`.
-
-    It is the sum of hashes of the nodes' colours after colour refinement (Weisfeiler and Leman 1968): in each of four
-    rounds the colour of a node becomes a hash of it and of its neighbours' colours. Graphs in which all nodes have one
-    degree are not told apart.
-    """
-    return _totals(graphs, _coloured(graphs, _mixed(degrees(graphs).astype(np.uint64)), ROUNDS + 1))
-
-
-def certificates(graphs: GraphSet) -> list[tuple[int, bytes]]:
-    """The number of `refined_colours` and the edges of each graph, with its nodes in an order that depends little on
-    their numbering; graphs of one size with the same edges are isomorphic.
-
-    The nodes are ordered by their colours. As long as some are the same, one of these gets a colour of its own and the
-    colours are refined again, at most 16 times. Where equal colours remain, or the nodes are no images of each other,
-    isomorphic graphs may get different edges.
-    """
-    owner, starts = graphs.owner, np.cumsum(graphs.sizes) - graphs.sizes
-    colours = _coloured(graphs, _mixed(degrees(graphs).astype(np.uint64)), ROUNDS + 1)
-    totals = _totals(graphs, colours)
-    for _ in range(INDIVIDUALISED):
-        order = np.lexsort((colours, owner))
-        same = (np.diff(colours[order]) == 0) & (np.diff(owner[order]) == 0)
-        ties = order[:-1][same]
-        if not len(ties):
-            break
-        chosen = ties[np.unique(owner[ties], return_index=True)[1]]
-        colours[chosen] = _mixed(colours[chosen])
-        colours = _coloured(graphs, colours, 2)
-    rank = np.empty(len(owner), dtype=np.int64)
-    rank[np.lexsort((colours, owner))] = np.arange(len(owner))
-    rows, columns = graphs.adjacency.nonzero()
-    code = (rank[rows] * len(owner) + rank[columns])[rows < columns]
-    lower, upper = np.divmod(code, max(len(owner), 1))
-    code = np.sort(np.minimum(lower, upper) * len(owner) + np.maximum(lower, upper))
-    lower, upper = np.divmod(code, max(len(owner), 1))
-    belongs = owner[lower] if len(owner) else lower
-    edges = np.stack([lower - starts[belongs], upper - starts[belongs]], axis=1)
-    parts = np.split(edges, np.searchsorted(belongs, np.arange(1, len(graphs))))
-    return [(total, part.tobytes()) for total, part in zip(totals, parts, strict=True)]
-
-
-def _coloured(graphs: GraphSet, colours: Colours, rounds: int) -> Colours:
-    adjacency = graphs.adjacency.astype(np.uint64)
-    for _ in range(rounds):
-        colours = _mixed(colours * np.uint64(3) + adjacency @ colours)
-    return colours
-
-
-def _totals(graphs: GraphSet, colours: Colours) -> list[int]:
-    ends = np.append(np.zeros(1, np.uint64), np.cumsum(colours))  # modulo 2⁶⁴, so that their differences are right
-    stops = np.cumsum(graphs.sizes)
-    sums = ends[stops] - ends[stops - graphs.sizes] + _mixed(graphs.sizes.astype(np.uint64))
-    return [int(total) for total in sums]
-
-
-def _mixed(x: Colours) -> Colours:
-    """Hashes of 64-bit numbers: the finaliser of splitmix64 (Steele et al. 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _searched_classes(graphs: Sequence[nx.Graph]) -> list[int]:
-    """The classes of graphs that may be isomorphic."""
+def _searched_classes(graphs: Sequence[nx.Graph], effort: int) -> tuple[list[int], int]:
+    """The classes of graphs that may be isomorphic, and how many of them are left undecided."""
     if not graphs:
-        return []
+        return [], 0
     laid_out = GraphSet.of(graphs)
     counts = np.split(orbits(laid_out), np.cumsum(laid_out.sizes)[:-1])
     known: dict[tuple[bytes, ...], list[tuple[int, _Labelled]]] = {}
     classes: list[int] = []
+    left, undecided = effort, 0
     for k, (graph, rows) in enumerate(zip(graphs, counts, strict=True)):
-        one = _Labelled(graph, [row.tobytes() for row in rows])
-        alike = known.setdefault(tuple(sorted(one.orbits)), [])
-        first = next((j for j, other in alike if _isomorphic(other, one)), k)
+        labelled = _Labelled(graph, [row.tobytes() for row in rows])
+        alike = known.setdefault(tuple(sorted(labelled.orbits)), [])
+        first, ended = k, False
+        for j, other in alike:
+            answer, operations = _isomorphic(other, labelled, max(left // 4, effort // 1000))
+            left -= operations
+            ended = ended or answer is None
+            if answer:
+                first = j
+                break
         if first == k:
-            alike.append((k, one))
+            alike.append((k, labelled))
+            undecided += ended
         classes.append(first)
-    return classes
+    return classes, undecided
 
 
 @dataclass(frozen=True)
@@ -162,19 +143,24 @@ class _Labelled:
         return sorted(self.labels)
 
     @cached_property
-    def searched(self) -> nx.Graph:
-        """The graph with node labels, as VF2++ takes it."""
-        labelled = nx.Graph()
-        labelled.add_nodes_from((node, {"label": label}) for node, label in zip(self.graph, self.labels, strict=True))
-        labelled.add_edges_from(self.graph.edges)
-        return labelled
+    def ends(self) -> Ends:
+        return _ends(self.graph)
 
 
-def _isomorphic(a: _Labelled, b: _Labelled) -> bool:
-    """Whether two graphs with equal orbit counts are isomorphic."""
+def _isomorphic(a: _Labelled, b: _Labelled, limit: int) -> tuple[bool | None, int]:
+    """Whether two graphs with equal orbit counts are isomorphic, or None if that was not decided within the limit; and
+    the number of operations that it took."""
     if a.graph.number_of_edges() == 0:  # both have the same number of isolated nodes
-        return True
-    return a.invariant == b.invariant and bool(nx.vf2pp_is_isomorphic(a.searched, b.searched, node_label="label"))
+        return True, 0
+    if a.invariant != b.invariant:
+        return False, 0
+    return match(a.ends, b.ends, a.labels, b.labels, limit)
+
+
+def _ends(graph: nx.Graph) -> Ends:
+    """The ends of all edges by the places of nodes, `(M, 2)`."""
+    place = {node: k for k, node in enumerate(graph)}
+    return np.array([(place[u], place[v]) for u, v in graph.edges], dtype=np.int64).reshape(-1, 2)
 
 
 def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
@@ -183,7 +169,7 @@ def _refined(graph: nx.Graph, labels: list[bytes]) -> list[bytes]:
     The neighbours' labels enter by three rounds of colour refinement (Weisfeiler and Leman 1968).
     """
     place = {node: k for k, node in enumerate(graph)}
-    ends = np.array([(place[u], place[v]) for u, v in graph.edges], dtype=int).reshape(-1, 2)
+    ends = _ends(graph)
     if len(graph) <= MEASURED and len(ends):
         matrix = csr_array((np.ones(len(ends)), ends.T), shape=(len(graph), len(graph)))
         distances = np.minimum(shortest_path(matrix, directed=False, unweighted=True), len(graph)).astype(int)

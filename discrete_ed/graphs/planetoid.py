@@ -13,7 +13,7 @@ from typing import Any
 import networkx as nx
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.single import MAX_BYTES, MAX_EDGES, MAX_NODES
+from discrete_ed.graphs.files.limits import MAX_BYTES, MAX_EDGES, MAX_NODES
 
 # names of pickle instructions
 NUMBERS = ("INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from discrete_ed.graphs.isomorphism import isomorphism_classes
+from discrete_ed.graphs.isomorphism import find_classes
 from discrete_ed.graphs.phases import Phases, compute_phase
 from discrete_ed.graphs.statistics import Counts
 from discrete_ed.graphs.validity import Property, get_property, have, is_connected, property_name
@@ -50,6 +50,9 @@ class GraphShares:
     vun_train: float | None
     """the share of training graphs that are valid and unique: what a generator would reach that sampled such graphs
     and repeated none of them"""
+    undecided: int = 0
+    """the number of graphs whose comparison with earlier ones was ended at its limit, see `find_classes`; they count as
+    classes of their own, so `novel`, `unique` and `vun` may be too high by as many"""
 
     def to_dict(self) -> dict[str, Any]:
         """The shares as values that JSON can hold."""
@@ -83,14 +86,17 @@ def graph_shares(
     phases = phases or Phases(2, compute_phase)
     train = sets.get("train")
     everything = [*(train or ()), *sets["reference"], *sets["generated"]]
-    classes = phases.run("isomorphism", _classes, everything)["classes"]
+    found = phases.run("isomorphism", _classes, everything)
     properties = phases.run("properties", _properties, everything, valid, pieces)
     sizes = None if train is None else len(train), len(sets["reference"])
-    return _count_shares(classes, properties, *sizes, None if valid is None else property_name(valid), pieces)
+    name = None if valid is None else property_name(valid)
+    shares = _count_shares(found["classes"], properties, *sizes, name, pieces)
+    return replace(shares, undecided=int(found.get("undecided", 0)))
 
 
 def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
-    return {"classes": np.array(isomorphism_classes(graphs))}
+    found = find_classes(graphs)
+    return {"classes": np.array(found.classes), "undecided": np.array(found.undecided)}
 
 
 def _properties(graphs: Sequence[nx.Graph], valid: str | Property | None, pieces: bool) -> dict[str, Any]:

@@ -64,6 +64,8 @@ def overall(evaluation: GraphEvaluation) -> list[tuple[str, str]]:
     if shares.vun is not None:
         short, long = _vun_names(evaluation)
         rows.append((f"{long} ({short})", beside(shares.vun, shares.vun_reference, shares.vun_train)))
+    if shares.undecided:
+        rows.append(("graphs that may be isomorphic to others, counted as if they weren't", str(shares.undecided)))
     return rows
 
 
@@ -149,7 +151,7 @@ def notes(evaluation: GraphEvaluation) -> list[str]:
     """Notes needed to read the table: defects of the protocol, its bias for these sets, and the graphs that it
     changed."""
     protocol = get_protocol(evaluation.protocol)
-    lines = []
+    lines = ["Graphs are compared without labels, weights and directions, for novelty and uniqueness as well."]
     if protocol.unbiased:
         lines.append(
             "Scores are unbiased: they are zero on average if the laws are equal, so the floor is noise around zero, "

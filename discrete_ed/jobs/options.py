@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from discrete_ed.errors import InputError
+from discrete_ed.names import GraphFormatName
 
 
 class When:
@@ -55,6 +56,9 @@ class _Housekeeping:
 
 HOUSEKEEPING = _Housekeeping()
 """marks such options; the report page leaves them out"""
+GRAPH_FILES = When("where graphs are read from a file", graph_files=True)
+READING = ("format", "header", "undirected", "ignore_weights", "ignore_loops")
+"""the options that `read_graphs` takes"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,26 @@ class CheckpointedConfig(ResumableConfig):
 
     def __post_init__(self) -> None:
         expect(self, "at least 0", "checkpoint_seconds", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphFileConfig(ResumableConfig):
+    """The options of every job that reads graph files."""
+
+    format: Annotated[GraphFormatName | None, GRAPH_FILES] = None
+    """format of the graph files; by default recognised by the ending of their names and by their content"""
+    header: Annotated[bool | None, GRAPH_FILES] = None
+    """whether the first line of an edge list holds titles or counts; by default recognised by the content"""
+    undirected: Annotated[bool, GRAPH_FILES] = False
+    """read directed edges without their direction; by default they are refused"""
+    ignore_weights: Annotated[bool, GRAPH_FILES] = False
+    """drop the weights of edges, and merge parallel edges; by default they are refused"""
+    ignore_loops: Annotated[bool, GRAPH_FILES] = False
+    """drop self-loops; by default they are refused"""
+
+    def reading(self) -> dict[str, Any]:
+        """The options of `read_graphs`."""
+        return {name: getattr(self, name) for name in READING}
 
 
 def expect(config: object, expected: str, *names: str, low: float) -> None:
@@ -119,12 +143,15 @@ def options_in_effect(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
 
 
 def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
-    """The options in effect that a report page shows: those that have a value and say what the run computes."""
+    """The options in effect that a report page shows: those that have a value and say what the run computes.
+    Of the options for reading graph files it shows only those that were given."""
     hints = get_type_hints(type(config), include_extras=True)
     return {
         name: value
         for name, value in options_in_effect(config, **facts).items()
-        if value not in (None, ()) and HOUSEKEEPING not in _metadata(hints[name])
+        if value not in (None, ())
+        and not (name in READING and value is False)
+        and HOUSEKEEPING not in _metadata(hints[name])
     }
 
 

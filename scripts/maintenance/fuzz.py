@@ -4,9 +4,10 @@
     python scripts/maintenance/fuzz.py fuzz --cases 500                      one part of it
     python scripts/maintenance/fuzz.py guided --seconds 60
 
-Parts: fuzz (files with bits, bytes, numbers and pieces changed, each parser in a process of its own), guided (files
-that are guided by coverage towards new lines of the parsers: needs `pip install atheris`). Only the package's own
-errors may come out, in time and in little memory. The parsers and the files that they accept are those of
+Parts: written (400 random trees in the files of every writer of networkx, which must come back equal), fuzz (files with
+bits, bytes, numbers and pieces changed, each parser in a process of its own), guided (files that are guided by coverage
+towards new lines of the parsers: needs `pip install atheris`). Only the package's own errors may come out, in time and
+in little memory. The parsers and the files that they accept are those of
 .ci/hostile_files.py; needs the tests' requirements. scripts/maintenance/trust.py tries malicious files on the
 command line.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 from attempts import Row, parsed, parser_of, try_parts
 
 HANG = 20  # seconds that one case may take
+TREES = 400  # written by each writer
 
 
 def fuzz(home: Path, options: argparse.Namespace) -> list[Row]:
@@ -90,6 +92,35 @@ def fuzz_one(home: Path, options: argparse.Namespace) -> None:
     print(json.dumps({"bad": bad, "read": read, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
 
 
+def written(home: Path, options: argparse.Namespace) -> list[Row]:
+    """Random trees in the files of every writer of networkx, read back and compared; the names of nodes vary."""
+    import networkx as nx
+    from written_graphs import STYLES, WRITERS, random_tree
+
+    from discrete_ed import InputError, read_graphs
+
+    warnings.simplefilter("ignore")
+    rows = []
+    styles = [*STYLES]
+    for name, write in WRITERS.items():
+        path = _prepared(home / "written") / name
+        unlike: list[str] = []
+        for k in range(TREES):
+            style = styles[k % len(styles)] if name != "tree.json" else "numbers"
+            tree = random_tree(options.seed + k, style, weight=1.0 if k % 2 else None)
+            write(tree, path)
+            try:
+                (graph,) = read_graphs(path)
+            except InputError as error:
+                unlike.append(f"{k} {style}: {error}")
+                continue
+            if not nx.is_isomorphic(graph, tree):
+                unlike.append(f"{k} {style}: another graph")
+        outcome = "all come back equal" if not unlike else f"{len(unlike)} don't: {unlike[0]:.200}"
+        rows.append(Row(f"written: {name}", TREES, outcome, not unlike))
+    return rows
+
+
 def guided(home: Path, options: argparse.Namespace) -> list[Row]:
     """The same parsers with inputs that are guided towards new lines of them, for some minutes in all."""
     from hostile_files import parsers
@@ -143,7 +174,7 @@ def _prepared(folder: Path) -> Path:
     return folder
 
 
-PARTS = {part.__name__: part for part in (fuzz, guided)}
+PARTS = {part.__name__: part for part in (written, fuzz, guided)}
 
 
 def main() -> None:

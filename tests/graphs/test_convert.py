@@ -1,6 +1,7 @@
 import networkx as nx
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from brute_force import random_graphs
 from torch_geometric.data import Data
@@ -117,6 +118,38 @@ def test_other_things_than_states_are_refused(x, message):
 def test_adjacency_matrices_turn_into_graphs(of):
     for graph in filter(len, GRAPHS):
         assert same(from_adjacency(of(nx.to_numpy_array(graph))), graph)
+
+
+TENSORS = {
+    "gradients": lambda matrix: torch.tensor(matrix, requires_grad=True),
+    "a result with gradients": lambda matrix: torch.tensor(matrix, requires_grad=True) * 1,
+    "bfloat16": lambda matrix: torch.tensor(matrix).bfloat16(),
+    "float16": lambda matrix: torch.tensor(matrix).half(),
+    "float8": lambda matrix: torch.tensor(matrix).to(torch.float8_e4m3fn),
+    "sparse": lambda matrix: torch.tensor(matrix).to_sparse(),
+    "sparse rows": lambda matrix: torch.tensor(matrix).to_sparse_csr(),
+    "conjugate view": lambda matrix: torch.tensor(matrix).T,
+    "a list of rows": lambda matrix: list(torch.tensor(matrix, requires_grad=True)),
+    "sparse in scipy": scipy.sparse.coo_array,
+}
+
+
+@pytest.mark.parametrize("kind", TENSORS)
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+def test_matrices_are_read_from_tensors_of_any_kind(kind):
+    matrix = nx.to_numpy_array(nx.petersen_graph())
+    made = from_adjacency(TENSORS[kind](matrix))
+    assert np.array_equal(nx.to_numpy_array(made), matrix)
+    matrix[0, 1] = 2
+    with pytest.raises(InputError, match="unweighted matrix of zeros and ones, got 2"):
+        from_adjacency(TENSORS[kind](matrix))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_matrices_are_read_from_a_gpu():
+    matrix = torch.tensor(nx.to_numpy_array(nx.petersen_graph()), device="cuda", requires_grad=True)
+    for graph in (from_adjacency(matrix), *from_dense(matrix.bfloat16()[None])):
+        assert np.array_equal(nx.to_numpy_array(graph), matrix.detach().cpu().numpy())
 
 
 def test_empty_matrix_is_the_null_graph():

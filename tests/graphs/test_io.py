@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import read_graphs, write_graphs
 from discrete_ed.graphs.convert import check_graph
-from discrete_ed.graphs.io import MAX_NODES, encode_graphs, graph_files
+from discrete_ed.graphs.files.limits import MAX_NODES
+from discrete_ed.graphs.io import encode_graphs, graph_files
 
 ENDINGS = [".g6", ".s6", ".jsonl"]
 PETERSEN = nx.convert_node_labels_to_integers(nx.petersen_graph())
@@ -101,6 +102,14 @@ def test_headers_blank_lines_and_line_endings_of_other_systems_are_accepted(tmp_
     assert [signature(graph) for graph in read_graphs(tmp_path / "a.ndjson")] == [signature(PETERSEN)]
 
 
+@pytest.mark.parametrize("ending", [".g6", ".s6", ".d6"])
+def test_lines_of_the_other_formats_of_nauty_are_recognised(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(b"\xef\xbb\xbf>>graph6<<\n" + VALID[".g6"] + b"\n" + VALID[".s6"] + b"\n&B[_\n")
+    graphs = read_graphs(path)  # the last is a path, each edge in both directions
+    assert [signature(graph) for graph in graphs] == [signature(PETERSEN)] * 2 + [(3, [(0, 1), (0, 2)])]
+
+
 LOOP, PARALLEL = nx.Graph([(0, 1), (2, 2)]), nx.MultiGraph([(0, 1), (0, 1)])
 MALFORMED = [
     (".g6", b"B", "3 bits but got 0"),
@@ -109,35 +118,40 @@ MALFORMED = [
     (".g6", b"B\xff", "other characters"),
     (".g6", b"B!", "other characters"),
     (".g6", b"#", "graph6 format"),
-    (".g6", b">>graph6<<", "cut short"),
-    (".g6", VALID[".s6"], "graph6 format"),
+    (".g6", b";A_", "incremental sparse6"),
+    (".g6", b"&DI?AO?", "edge (0, 2) in one direction only; --undirected"),
+    (".g6", b"&D", "doesn't fit 5 nodes"),
     (".g6", VALID[".jsonl"], "graph6 format"),
     (".g6", b"~~~~~~~~", f"at most {MAX_NODES} nodes, got 68719476735"),
     (".s6", b":", "cut short"),
     (".s6", b":~", "cut short"),
-    (".s6", VALID[".g6"], "leading colon"),
     (".s6", b":#", "other characters"),
     (".s6", VALID[".s6"] + b"\xff", "other characters"),
     (".s6", nx.to_sparse6_bytes(LOOP, header=False).strip(), "no self-loops, got one at node 2"),
-    (".s6", nx.to_sparse6_bytes(PARALLEL, header=False).strip(), "multigraph"),
+    (".s6", nx.to_sparse6_bytes(PARALLEL, header=False).strip(), "every edge once, got (0, 1) again; --ignore-weights"),
     (".s6", b":~~~~~~~~", f"at most {MAX_NODES} nodes, got 68719476735"),
     (".jsonl", b"{", "line of JSON"),
-    (".jsonl", b"\xff\xfe\xff", "line of JSON"),
+    (".jsonl", b"\xff\xfe\xff", "text in UTF-8"),
     (".jsonl", b"[" * 100_000, "line of JSON"),
     (".jsonl", b"[1, 2]", '"nodes": n'),
     (".jsonl", b'{"nodes": 2}', '"nodes": n'),
     (".jsonl", b'{"nodes": -1, "edges": []}', "nodes to be a number from 0"),
     (".jsonl", b'{"nodes": 2.0, "edges": []}', "nodes to be a number from 0"),
     (".jsonl", b'{"nodes": true, "edges": []}', "nodes to be a number from 0"),
-    (".jsonl", b'{"nodes": 8000000000, "edges": []}', f"0 to {MAX_NODES}, got 8000000000"),
+    (".jsonl", b'{"nodes": 8000000000, "edges": []}', f"at most {MAX_NODES} nodes, got 8000000000"),
     (".jsonl", b'{"nodes": 2, "edges": 7}', "list of edges"),
     (".jsonl", b'{"nodes": 2, "edges": [[0, 2]]}', "between two of 2 nodes"),
     (".jsonl", b'{"nodes": 2, "edges": [[-1, 0]]}', "between two of 2 nodes"),
-    (".jsonl", b'{"nodes": 2, "edges": [[0, 1, 0.5]]}', "between two of 2 nodes"),
+    (".jsonl", b'{"nodes": 2, "edges": [[0, 1, 0.5]]}', "weight 0.5 of an edge; --ignore-weights"),
     (".jsonl", b'{"nodes": 2, "edges": ["01"]}', "between two of 2 nodes"),
     (".jsonl", b'{"nodes": 2, "edges": [[1, 1]]}', "self-loop"),
-    (".jsonl", b'{"nodes": 2, "edges": [[0, 1], [1, 0]]}', "every edge once"),
-    (".jsonl", b'{"nodes": 2, "edges": [], "directed": true}', "undirected"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1], [1, 0], [1, 2]]}', "every edge once"),
+    (".jsonl", b'{"nodes": 2, "edges": [[0, 1]], "directed": true}', "undirected"),
+    (".jsonl", b'{"nodes": 2, "edges": [[0, 1]], "Directed": 1}', "in one direction only; --undirected"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1]], "weights": [0.5]}', "weights 0.5 of an edge; --ignore-weights"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1], [1, 2]], "edge_attr": [[1], [2]]}', "edge_attr 2 of an edge"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1, 1, 1]]}', "between two of 3 nodes"),
+    (".jsonl", b'{"nodes": 3, "edges": [[0, 1]], "strength": [3]}', "strength 3 of an edge; --ignore-weights"),
 ]
 
 
@@ -167,21 +181,22 @@ def test_missing_file_is_named(tmp_path):
 
 
 def test_unknown_ending_lists_those_there_are(tmp_path):
-    (tmp_path / "graphs.txt").write_bytes(VALID[".g6"])
-    with pytest.raises(InputError, match=r"graphs\.txt: .*\.g6, \.s6, \.jsonl.* got ending '\.txt'"):
-        read_graphs(tmp_path / "graphs.txt")
+    (tmp_path / "graphs.xls").write_bytes(VALID[".g6"])
+    with pytest.raises(InputError, match=r"graphs\.xls: .*\.g6, \.s6, .*\.jsonl.* got ending '\.xls'.*write_graphs"):
+        read_graphs(tmp_path / "graphs.xls")
+    assert read_graphs(tmp_path / "graphs.xls", format="graph6")
     with pytest.raises(InputError, match=r"other\.txt: .*\.g6, \.s6, \.jsonl, got '\.txt'"):
         write_graphs(tmp_path / "other.txt", [PETERSEN])
 
 
-@pytest.mark.parametrize("ending", [".pkl", ".pickle", ".p", ".pt", ".PKL"])
+@pytest.mark.parametrize("ending", [".pkl", ".pickle", ".p", ".pt", ".PKL", ".dat", ".g6", ".edges", ""])
 def test_pickle_is_refused_with_the_way_out(tmp_path, ending):
     (tmp_path / f"graphs{ending}").write_bytes(pickle.dumps([PETERSEN]))
-    with pytest.raises(InputError, match=r"a pickle can run code.*write_graphs\('graphs\.g6', graphs\)"):
+    with pytest.raises(InputError, match=r"a pickle, which can run code.*write_graphs\('graphs\.g6', graphs\)"):
         read_graphs(tmp_path / f"graphs{ending}")
 
 
-@pytest.mark.parametrize(("names", "found"), [([], "none"), ([".a.g6"], "none"), (["a.txt", "b"], "only 2 (a.txt, b)")])
+@pytest.mark.parametrize(("names", "found"), [([], "none"), ([".a.g6"], "none"), (["a.doc", "b"], "only 2 (a.doc, b)")])
 def test_folder_without_graph_files_is_refused(tmp_path, names, found):
     for name in names:
         (tmp_path / name).write_text("nothing")
@@ -227,6 +242,7 @@ def read_or_refuse(scratch, ending: str, content: bytes) -> None:
     except InputError as error:
         message = str(error)
     assert graphs or message.startswith(str(path))
+    assert "\n" not in message
     for graph in graphs:
         check_graph(graph)
         assert list(graph) == list(range(len(graph)))

@@ -1,5 +1,6 @@
 import random
-from itertools import pairwise
+import time
+from itertools import combinations, pairwise
 
 import networkx as nx
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import isomorphism, load_graph_data
-from discrete_ed.graphs.isomorphism import isomorphism_classes
+from discrete_ed.graphs.isomorphism import IsomorphismClasses, find_classes, isomorphism_classes
+from discrete_ed.graphs.refinement import match
 from discrete_ed.graphs.statistics import GraphSet, orbits
 
 ATLAS = nx.graph_atlas_g()
@@ -109,6 +111,78 @@ def test_ego_small_has_82_classes_and_28_test_graphs_seen_in_training(data_root)
     assert np.sum(classes[160:] < 160) == 28
 
 
+def cfi(base: nx.Graph, *, twisted: bool) -> nx.Graph:
+    """The graphs of Cai, Fürer and Immerman (1992): that with a twisted edge looks like the other to every method that
+    only refines colours."""
+    made = nx.Graph()
+    crossed = next(iter(base.edges)) if twisted else None
+    for node in base:
+        edges = [tuple(sorted(edge)) for edge in base.edges(node)]
+        for size in range(0, len(edges) + 1, 2):
+            for chosen in combinations(edges, size):
+                made.add_edges_from(((node, chosen), (node, edge, edge in chosen)) for edge in edges)
+    for u, v in base.edges:
+        edge = tuple(sorted((u, v)))
+        for side in (False, True):
+            made.add_edge((u, edge, side), (v, edge, side != (crossed in ((u, v), (v, u)))))
+    return made
+
+
+def latin_square_graph(table: list[list[int]]) -> nx.Graph:
+    """Cells of a Latin square are joined in rows, in columns, and where they hold the same symbol."""
+    cells = [(i, j, symbol) for i, row in enumerate(table) for j, symbol in enumerate(row)]
+    made = nx.Graph()
+    made.add_edges_from((a, b) for a, b in combinations(cells, 2) if any(x == y for x, y in zip(a, b, strict=True)))
+    return made
+
+
+def test_strongly_regular_graphs_are_decided_soon():
+    cyclic = latin_square_graph([[(i + j) % 8 for j in range(8)] for i in range(8)])
+    other = latin_square_graph([[i ^ j for j in range(8)] for i in range(8)])  # the same parameters (64, 21, 8, 6)
+    assert orbit_multiset(cyclic)[0][:3] == orbit_multiset(other)[0][:3]
+    paley = nx.paley_graph(61).to_undirected()
+    started = time.process_time()
+    graphs = [cyclic, other, paley, *(renamed(graph, random.Random(0)) for graph in (other, paley, cyclic))]
+    assert find_classes(graphs) == IsomorphismClasses([0, 1, 2, 1, 2, 0], 0)
+    assert time.process_time() - started < 20
+
+
+def test_a_search_that_would_not_end_stops_at_its_limit_and_says_so():
+    base = nx.complete_graph(5)
+    plain, twisted = cfi(base, twisted=False), cfi(base, twisted=True)
+    copy = renamed(plain, random.Random(0))
+    assert orbit_multiset(plain) == orbit_multiset(twisted)
+    started = time.process_time()
+    found = find_classes([plain, twisted, copy], effort=10**6)
+    assert found == IsomorphismClasses([0, 1, 0], 1)
+    assert time.process_time() - started < 20
+    assert find_classes([plain, twisted, copy], effort=10**6) == found
+    small = nx.complete_graph(4)  # small enough to be decided
+    pair = [cfi(small, twisted=twist) for twist in (False, True)]
+    assert find_classes([*pair, renamed(pair[1], random.Random(1))]) == IsomorphismClasses([0, 1, 1], 0)
+
+
+def test_undecided_graphs_bring_a_warning(monkeypatch):
+    monkeypatch.setattr(isomorphism, "match", lambda *_: (None, 1))
+    with pytest.warns(UserWarning, match="1 of 2 may be isomorphic to earlier ones"):
+        assert isomorphism_classes([nx.path_graph(4), renamed(nx.path_graph(4), random.Random(2))]) == [0, 1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_searches_agree_with_networkx_where_nothing_but_the_search_decides(seed):
+    """Regular graphs without labels, and pairs that differ in two edges."""
+    rng = random.Random(seed)
+    nodes = rng.choice((6, 8, 10, 12))
+    a = nx.random_regular_graph(rng.choice((2, 3)), nodes, seed=seed)
+    other = nx.random_regular_graph(a.degree(0), nodes, seed=seed + 1)
+    changed = nx.double_edge_swap(a.copy(), seed=seed) if seed % 2 else other
+    for b in (renamed(a, rng), renamed(changed, rng)):
+        ends = [isomorphism._ends(graph) for graph in (a, b)]
+        found, operations = match(*ends, [b""] * nodes, [b""] * nodes, 10**7)
+        assert found == nx.faster_could_be_isomorphic(a, b) * nx.is_isomorphic(a, b)
+        assert operations > 0
+
+
 def subdivided(graph: nx.Graph) -> nx.Graph:
     made = nx.Graph()
     for k, (u, v) in enumerate(graph.edges):
@@ -152,13 +226,14 @@ def test_only_copies_are_searched_and_their_nodes_told_apart(monkeypatch):
     """Of graphs whose nodes look alike, a search for what isn't there would not end."""
     searches = []
 
-    def found(a, b, node_label):
-        searches.append((a, b))
-        for graph in (a, b):
-            assert len({label for _, label in graph.nodes(data=node_label)}) > len(graph) / 2
-        return True
+    def found(first, second, labels, other_labels, limit):
+        searches.append((first, second))
+        assert sorted(labels) == sorted(other_labels)
+        assert len(set(labels)) > len(labels) / 2
+        assert limit > 0
+        return True, 0
 
-    monkeypatch.setattr(nx, "vf2pp_is_isomorphic", found)
+    monkeypatch.setattr(isomorphism, "match", found)
     cubic = [subdivided(nx.random_regular_graph(3, 20, seed=k)) for k in range(8)]
     assert isomorphism_classes([*cubic, *(renamed(graph, random.Random(1)) for graph in cubic)]) == 2 * list(range(8))
     assert len(searches) == 8

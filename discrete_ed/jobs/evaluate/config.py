@@ -9,12 +9,12 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
+from discrete_ed.jobs.options import HOUSEKEEPING, GraphFileConfig, When, expect
 from discrete_ed.names import GRAPH_DATA_FROM_FILES, MeasureName, PropertyName, ProtocolName
 
 
 @dataclass(frozen=True)
-class EvaluateConfig(ResumableConfig):
+class EvaluateConfig(GraphFileConfig):
     """Score the graphs of one or several generators against reference graphs.
 
     Prints MMD² of degree, clustering, orbit and spectral statistics next to the scores of real graphs and of random
@@ -42,7 +42,8 @@ class EvaluateConfig(ResumableConfig):
     """test graphs, then generated graphs, a file or folder for each generator (the short form of --reference and
     --generated); with --data, generated graphs only"""
     reference: Path | None = None
-    """test graphs: a graph file (.g6, .s6, .jsonl, .edges, .graphml), a folder of them, or a run of generate"""
+    """test graphs: a graph file (graph6, edge list, JSON, GraphML and others; see the page of graphs), a folder, or a
+    run of generate"""
     generated: tuple[Path, ...] = ()
     """generated graphs: a graph file, a folder or a run of generate for each generator"""
     data: str | None = None

@@ -68,23 +68,24 @@ def find_sources(config: EvaluateConfig) -> Sources:
             f"{f'only {listed(named)}' if named else 'none'}"
         )
     refuse_run(config.train, "train")
-    train = None if config.train is None else read_graphs(config.train)
+    train = None if config.train is None else read_graphs(config.train, **config.reading())
     inputs = [file for path in (reference, *filter(None, [config.train])) for file in graph_files(path)]
     inputs += _files(generated)
-    tested, read = read_graphs(reference), _read(generated)
-    return Sources(config, reference.name, tested, train, lambda _: read, inputs, _facts(split=False))
+    tested, read = read_graphs(reference, **config.reading()), _read(generated, config)
+    return Sources(config, reference.name, tested, train, lambda _: read, inputs, _facts(split=False, graph_files=True))
 
 
 def _facts(**known: bool) -> dict[str, Any]:
-    return {"split": True, "random_split": False, "recipe": False, "snapshots": False, **known}
+    nothing = dict.fromkeys(("random_split", "recipe", "snapshots", "graph_files"), False)
+    return {"split": True, **nothing, **known}
 
 
-def _read(files: tuple[Path, ...]) -> dict[str, Graphs]:
+def _read(files: tuple[Path, ...], config: EvaluateConfig) -> dict[str, Graphs]:
     """The graphs of each file or folder by its name, or by its whole path if two names are the same; of a run of
     `generate`, those that it generated."""
     names = [path.name for path in files]
     labels = names if len(set(names)) == len(names) else [str(path) for path in files]
-    return {label: read_graphs(_samples(path)) for label, path in zip(labels, files, strict=True)}
+    return {label: read_graphs(_samples(path), **config.reading()) for label, path in zip(labels, files, strict=True)}
 
 
 def _files(generated: tuple[Path, ...]) -> list[Path]:
@@ -102,12 +103,13 @@ def _of_data_set(config: EvaluateConfig, generated: tuple[Path, ...]) -> Sources
     if data.origin == "own":
         raise InputError(f"data: expected a data set by name, got the graph file {config.data}; name files by position")
     if generated:
-        read = _read(generated)
+        read = _read(generated, config)
         found: Callable[[RunFolder | None], dict[str, Graphs]] = lambda _: read  # noqa: E731
     else:
         found = lambda _: trivial_generators(data.train, config.seed)  # noqa: E731
     inputs = [*data.files, *_files(generated)]
-    facts = _facts(random_split=data.random_split, recipe=data.origin == "recipe")
+    known = {"random_split": data.random_split, "recipe": data.origin == "recipe", "graph_files": bool(generated)}
+    facts = _facts(**known)
     config = replace(config, valid=config.valid or data.valid)
     return Sources(config, data.name, data.test, data.train, found, inputs, facts)
 
@@ -131,10 +133,10 @@ def _of_run(config: EvaluateConfig, run: PastRun, generated: tuple[Path, ...]) -
     else:
         files = generated or (run.file("samples"),)
         inputs += _files(files)
-        read = _read(files)
+        read = _read(files, config)
         found = lambda _: read  # noqa: E731
     config = replace(config, valid=config.valid or run.config.valid)
-    facts = _facts(snapshots=bool(snapshots))
+    facts = _facts(snapshots=bool(snapshots), graph_files=bool(generated))
     reference, train = run.graphs("test"), run.graphs("train")
     return Sources(
         config, f"the test graphs of {run.path}", reference, train, found, list(dict.fromkeys(inputs)), facts

@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_positive
+from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, GraphFileConfig, When, expect, expect_positive
 from discrete_ed.names import (
     GRAPH_DATA_FROM_FILES,
     PERTURBATIONS_IN_WORDS,
@@ -35,7 +35,7 @@ PERTURBATIONS_HELP = "how training graphs become negatives. " + "; ".join(
 
 
 @dataclass(frozen=True)
-class GenerateConfig(CheckpointedConfig):
+class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from random graphs
@@ -58,7 +58,7 @@ class GenerateConfig(CheckpointedConfig):
     """data set: citation-egos (synthetic, needs no files); ego-small, ego-small-polygraph, ego-all, ego (Citeseer);
     community-small, community-small-fresh; planar, sbm, tree (published files); planar-64, tree-64 (or another number
     of nodes), sbm-fresh, lobster-fresh (any number of graphs by the same recipes); lobster, grid, grid-shuffled;
-    enzymes, proteins (TU); or the path of a graph file (.g6, .s6, .jsonl) or of a folder of them"""
+    enzymes, proteins (TU); or the path of a graph file (graph6, edge list, JSON, GraphML and others) or of a folder"""
     root: Annotated[Path, When(data=GRAPH_DATA_FROM_FILES)] = Path("datasets")
     """folder that holds the files of the data set: Citeseer in the layout of PyG's Planetoid (it is downloaded into the
     folder if it is missing), planar/planar.train.g6 and the like, or TU data sets in the layout of PyG's TUDataset"""

@@ -52,12 +52,18 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     refuse_run(Path(config.data), "data")
     refuse_run(config.test, "test")
     data = load_graph_data(
-        config.data, config.root, split_seed=config.split_seed, graphs=config.graphs, test=config.test
+        config.data,
+        config.root,
+        split_seed=config.split_seed,
+        graphs=config.graphs,
+        test=config.test,
+        **config.reading(),
     )
     facts: dict[str, Any] = {
         "random_split": data.random_split,
         "recipe": data.origin == "recipe",
         "own": data.origin == "own",
+        "graph_files": data.origin == "own",
         "noise_levels": config.levels > 0,
     }
     refuse_options_without_effect(config, **facts)

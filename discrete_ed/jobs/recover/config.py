@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from discrete_ed.errors import InputError, check_seed
-from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_noise
+from discrete_ed.jobs.options import HOUSEKEEPING, GraphFileConfig, When, expect, expect_noise
 from discrete_ed.names import EstimatorName, PenaltyName
 
 # the conditions under which some of the options have an effect
@@ -16,7 +16,7 @@ LATTICE = When(data=None, graph=None, random_graph=None)
 
 
 @dataclass(frozen=True)
-class RecoverConfig(ResumableConfig):
+class RecoverConfig(GraphFileConfig):
     """Recover the couplings of an Ising model, from your table of observations or from samples of a known model.
 
     With --data, a table of 0/1 or -1/+1: estimates couplings and fields with standard errors, selects edges, and tests
@@ -43,8 +43,9 @@ class RecoverConfig(ResumableConfig):
     periodic: Annotated[bool, LATTICE] = True
     """whether opposite sides of the lattice are joined, which makes it a torus"""
     graph: Annotated[Path | None, KNOWN_MODEL] = None
-    """interaction graph from a file (.g6, .s6, .jsonl, .edges, .graphml) instead of the lattice; in GraphML every edge
-    may have a number `coupling` and every node a number `field` (physics), which then replace --sigma and --field"""
+    """interaction graph from a file (graph6, edge list, JSON, GraphML and others) instead of the lattice; in GraphML
+    every edge may have a number `coupling` and every node a number `field` (physics), which then replace --sigma and
+    --field"""
     random_graph: Annotated[tuple[int, float] | None, KNOWN_MODEL] = None
     """nodes and mean degree of an Erdos-Renyi graph instead of the lattice"""
     sigma: Annotated[float, KNOWN_MODEL] = 0.2

@@ -55,7 +55,7 @@ def run(config: RecoverConfig) -> dict[str, Any]:
         InputError: a table, graph or run folder that can't be used; an option that has no effect.
     """
     config = resumed(config, JOB)
-    refuse_options_without_effect(config)
+    refuse_options_without_effect(config, graph_files=config.graph is not None)
     return from_known_model(config) if config.data is None else from_table(config)
 
 
@@ -70,7 +70,9 @@ def known_model(config: RecoverConfig) -> KnownModel:
         return known_random_graph(*config.random_graph, sigma=sigma, field=field, seed=config.seed)
     if config.graph is None:
         return known_lattice(config.side, config.dimension, periodic=config.periodic, sigma=sigma, field=field)
-    known = known_graph(interaction_graph(config.graph), config.graph.stem, sigma=sigma, field=field)
+    known = known_graph(
+        interaction_graph(config.graph, **config.reading()), config.graph.stem, sigma=sigma, field=field
+    )
     own = {
         "sigma": (known.sigma, "the coupling of every edge"),
         "field": (known.field, "the field of every node"),
@@ -114,7 +116,7 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     inputs = [] if config.graph is None else graph_files(config.graph)
     label = known.label if known.sigma is None else f"{known.label}-{known.sigma:g}"
     sweeps = config.sweeps if config.sampler == "single-site" else None
-    with RunFolder(config.out, JOB, label, config, inputs) as folder:
+    with RunFolder(config.out, JOB, label, config, inputs, {"graph_files": config.graph is not None}) as folder:
         generator = torch.Generator().manual_seed(config.seed)
         started = time.monotonic()
         with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
@@ -159,7 +161,7 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
     check_samples(table.values, config.estimator, config.penalty, name=str(data))  # before the run folder is made
     config = resolved_options(config, d)
     sweeps = config.sweeps if config.sampler == "single-site" else None
-    with RunFolder(config.out, JOB, data.stem, config, [data]) as folder:
+    with RunFolder(config.out, JOB, data.stem, config, [data], {"graph_files": False}) as folder:
         started = time.monotonic()
         bits = torch.from_numpy(table.values).float()
         recovery = Recovery(

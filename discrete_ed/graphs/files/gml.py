@@ -1,0 +1,80 @@
+"""GML: nested lists of keys and values; the graph is the list `graph`, its parts the lists `node` and `edge`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import networkx as nx
+
+from discrete_ed.graphs.files.limits import check_size
+from discrete_ed.graphs.files.simple import collected, listed_graph, simple_graph
+from discrete_ed.graphs.files.source import GraphFile
+
+TOKEN = re.compile(r'\s*(?:(?P<comment>#[^\n]*)|(?P<text>"[^"]*")|(?P<mark>[\[\]])|(?P<word>[^\s\[\]"]+))')
+DEEPEST = 50
+"""the deepest nesting of lists"""
+Items = list[tuple[str, Any]]
+
+
+def read_gml(source: GraphFile) -> list[nx.Graph]:
+    """The graphs of a GML file.
+
+    Source: Himsolt 1997, GML: A portable graph file format.
+    """
+    graphs = [value for key, value in _parsed(source) if key.lower() == "graph" and isinstance(value, list)]
+    if not graphs:
+        raise source.error("GML with a graph [ … ]", "none")
+    return [_graph(graph, source) for graph in graphs]
+
+
+def _graph(items: Items, source: GraphFile) -> nx.Graph:
+    nodes = [dict(value) for key, value in items if key == "node" and isinstance(value, list)]
+    edges = [dict(value) for key, value in items if key == "edge" and isinstance(value, list)]
+    ends = [(edge.get("source"), edge.get("target")) for edge in edges]
+    raw = listed_graph([node.get("id") for node in nodes], ends, source.at())
+    raw.directed = dict(items).get("directed", "0") != "0"
+    raw.edge_values, raw.node_values = collected(edges, ("source", "target")), collected(nodes)
+    return simple_graph(raw, source)
+
+
+def _parsed(source: GraphFile) -> Items:
+    """The keys and values of the file, a list as a list of these."""
+    text, place = source.text, 0
+    stack: list[Items] = [[]]
+    key: str | None = None
+    while match := TOKEN.match(text, place):
+        place = match.end()
+        kind = match.lastgroup
+        value = match[kind or 0]
+        if kind == "comment":
+            continue
+        if key is None and value == "]" and len(stack) > 1:
+            stack.pop()
+        elif key is None and kind == "word":
+            key = value
+        elif key is not None and value == "[" and len(stack) < DEEPEST:
+            inner: Items = []
+            stack[-1].append((key, inner))
+            stack.append(inner)
+            key = None
+        elif key is not None and kind in ("text", "word"):
+            stack[-1].append((key, value.strip('"')))
+            key = None
+        else:
+            place = match.start(kind or 0)
+            break
+    else:
+        if len(stack) == 1 and key is None and not text[place:].strip():
+            check_size(
+                source.at(),
+                *(
+                    sum(name == kind for _, graph in stack[0] if isinstance(graph, list) for name, _ in graph)
+                    for kind in ("node", "edge")
+                ),
+            )
+            return stack[0]
+    line = text.count("\n", 0, place) + 1
+    if not text[place:].strip():
+        raise source.error("GML whose lists are all closed by ]", "its end before", line=line)
+    raise source.error("GML: keys with values or lists [ … ]", repr(text[max(0, place - 20) : place + 20]), line=line)

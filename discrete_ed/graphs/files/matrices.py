@@ -1,0 +1,168 @@
+"""Adjacency matrices: as text, as arrays of numpy, and as the tensors in a file of torch."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from discrete_ed.data.arrays import read_npy
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.files import limits
+from discrete_ed.graphs.files.rows import Row, Rows, read_rows
+from discrete_ed.graphs.files.simple import RawGraph, is_number, simple_graph
+from discrete_ed.graphs.files.source import GraphFile
+
+Array = NDArray[Any]
+STACKS = ("adjacency", "adjacencies", "adjs", "adj", "a", "graphs", "arr_0", "data", "x")
+"""names under which an archive may hold its matrices"""
+
+
+def is_matrix(rows: list[Row]) -> bool:
+    """Whether rows are a square matrix of numbers that no edge list looks like."""
+    values = _cells(rows)
+    if values is None:
+        return False
+    if len(values) > 3:
+        return True
+    symmetric = all(values[i][j] == values[j][i] for i in range(len(values)) for j in range(i))
+    return symmetric and all(float(values[i][i].replace(",", ".")) == 0 for i in range(len(values)))
+
+
+def read_matrix(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
+    """The graph of a matrix as text, whose rows and columns may have names."""
+    table = table or read_rows(source)
+    values = _cells(table.rows)
+    if values is None:
+        raise source.error(
+            "a square matrix of numbers", f"{len(table.rows)} rows, the first with {len(table.rows[0].cells)} cells"
+        )
+    limits.check_size(source.at(), len(values))
+    matrix = np.array([[float(cell.replace(",", ".")) for cell in row] for row in values])
+    return [graph_of_matrix(matrix, source)]
+
+
+def _cells(rows: list[Row]) -> list[list[str]] | None:
+    """The cells of a square matrix without the names of its rows and columns; None if the rows are none."""
+    cells = [row.cells for row in rows]
+    titles = cells[0]
+    if len(cells) > 2 and len({len(row) for row in cells[1:]}) == 1 and not all(map(is_number, titles)):
+        names = [row[0] for row in cells[1:]]
+        if titles[-len(names) :] == names and len(titles) - len(names) in (0, 1) and len(cells[1]) == len(names) + 1:
+            cells = [row[1:] for row in cells[1:]]
+        elif len(titles) == len(cells) - 1 == len(cells[1]):
+            cells = cells[1:]
+    square = len(cells) > 1 and all(len(row) == len(cells) for row in cells)
+    return cells if square and all(is_number(cell) for row in cells for cell in row) else None
+
+
+def graph_of_matrix(matrix: Array, source: GraphFile, where: str | None = None) -> nx.Graph:
+    """The simple graph of one square matrix; entries that are not zero are edges.
+
+    Raises:
+        InputError: the matrix isn't square, isn't of numbers, or isn't that of a simple graph.
+    """
+    where = where or source.at()
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "biuf":
+        raise InputError(
+            f"{where}: expected square matrices of numbers, (N, N) or (G, N, N), got {matrix.dtype} {matrix.shape}"
+        )
+    limits.check_size(where, len(matrix), 0)
+    if matrix.dtype.kind == "f" and not np.isfinite(matrix).all():
+        raise InputError(f"{where}: expected finite entries, got {matrix[~np.isfinite(matrix)][0]}")
+    places = np.argwhere(matrix)
+    weights = matrix[tuple(places.T)].astype(float)
+    other = weights[weights != 1][:1].tolist()
+    raw = RawGraph(
+        range(len(matrix)),
+        [(u, v) for u, v in places.tolist()],
+        directed=not (matrix == matrix.T).all() if not source.options.ignore_weights else None,
+        edge_values={"entries": other},
+        in_both_directions=True,
+    )
+    return simple_graph(raw, source, where)
+
+
+def read_numpy(source: GraphFile) -> list[nx.Graph]:
+    """The graphs of an `.npy` or `.npz` file: a matrix `(N, N)`, a stack `(G, N, N)`, or a sparse matrix of scipy."""
+    try:
+        arrays = _arrays(source)
+    except InputError:
+        raise
+    except Exception as error:  # the parsers of numpy and zipfile raise several kinds on malformed files
+        raise source.error("arrays of numbers", f"something else: {error}") from None
+    if {"indices", "indptr", "shape", "data"} <= arrays.keys() or {"row", "col", "shape", "data"} <= arrays.keys():
+        return [_sparse(arrays, source)]
+    others = {name: array for name, array in arrays.items() if name.lower() not in STACKS}
+    chosen = [array for name, array in arrays.items() if name not in others] or list(others.values())
+    if len(chosen) != 1 or (others and len(arrays) > 1):
+        raise source.error(
+            "one array of adjacency matrices", f"{', '.join(arrays) or 'none'}; keep only the matrices, without padding"
+        )
+    return stacked_graphs(chosen[0], source)
+
+
+def stacked_graphs(array: Array, source: GraphFile) -> list[nx.Graph]:
+    """The graphs of a matrix or a stack of matrices, with a note if nodes may be padding."""
+    if array.ndim == 2:
+        return [graph_of_matrix(array, source)]
+    if array.ndim != 3 or not len(array):
+        raise source.error("matrices of shape (N, N) or (G, N, N)", f"shape {array.shape}")
+    graphs = [graph_of_matrix(matrix, source, f"{source.path}[{k}]") for k, matrix in enumerate(array)]
+    padded = sum(len(graph) > 0 and graph.degree(len(graph) - 1) == 0 for graph in graphs)
+    if padded:
+        source.notes.add(
+            "in {n} matrices the last nodes have no edge and are read as isolated nodes; if they are padding, use "
+            "discrete_ed.from_dense(adjacency, mask)",
+            source.at(),
+            padded,
+        )
+    return graphs
+
+
+def _arrays(source: GraphFile) -> dict[str, Array]:
+    """The arrays of the file by their names; nothing is unpickled."""
+    content = source.content
+    if not content.startswith(b"PK"):
+        return {"data": read_npy(io.BytesIO(content), len(content))}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > limits.MAX_BYTES:
+            raise source.error(f"at most {limits.MAX_BYTES} bytes when unpacked", "more")
+        found = {}
+        for info in archive.infolist():
+            with archive.open(info) as file:
+                found[info.filename.removesuffix(".npy")] = read_npy(file, info.file_size)
+        return found
+
+
+def _sparse(arrays: dict[str, Array], source: GraphFile) -> nx.Graph:
+    """The graph of a matrix that `scipy.sparse.save_npz` wrote."""
+    try:
+        rows, columns = [int(size) for size in arrays["shape"].tolist()]
+        if rows != columns:
+            raise ValueError(f"shape {(rows, columns)}")
+        limits.check_size(source.at(), rows, len(arrays["data"]))
+        data = arrays["data"]
+        if "row" in arrays:
+            u, v = arrays["row"].tolist(), arrays["col"].tolist()
+        else:
+            counts = np.diff(arrays["indptr"])
+            u, v = np.repeat(np.arange(rows), counts).tolist(), arrays["indices"].tolist()
+            if str(arrays.get("format", np.array(b"csr")).tolist()) not in ("b'csr'", "b'csc'", "csr", "csc"):
+                raise ValueError("another format than csr, csc or coo")
+        if not len(u) == len(v) == len(data) or not all(0 <= end < rows for end in (*u, *v)):
+            raise ValueError("indices that don't fit")
+        kept = data != 0
+        pairs = [pair for pair, keep in zip(zip(u, v, strict=True), kept.tolist(), strict=True) if keep]
+        weights = data[kept].astype(float).tolist()
+    except InputError:
+        raise
+    except Exception as error:  # arrays of other kinds or shapes fail in several ways
+        raise source.error("a square sparse matrix", f"something else: {error}") from None
+    symmetric = {(v, u) for u, v in pairs} == set(pairs)
+    raw = RawGraph(range(rows), pairs, not symmetric, None, {"entries": weights}, in_both_directions=True)
+    return simple_graph(raw, source)

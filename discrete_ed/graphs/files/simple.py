@@ -1,0 +1,214 @@
+"""From a graph as a file gives it to a simple graph: loops, parallel edges, directions, weights and labels.
+
+Each of these is refused with the option that allows it, or noted. None is dropped without a word.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import networkx as nx
+
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.files.limits import check_size
+from discrete_ed.graphs.files.options import WAYS
+from discrete_ed.graphs.files.source import GraphFile, shown
+
+IDENTIFIERS = {"id", "key", "edgeid", "suid", "index"}
+"""attributes that only name an edge"""
+NODE_NAMES = {"id", "key", "label", "name", "sharedname", "suid", "nodeid", "index"}
+"""attributes that only name a node"""
+
+
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass
+class RawGraph:
+    """A graph as a file gives it."""
+
+    names: Sequence[Any]
+    """the names of the nodes, in the order in which the file gives them"""
+    edges: Sequence[tuple[int, int]]
+    """the edges as places of their ends in `names`"""
+    directed: bool | None = None
+    """whether the file says that edges have a direction; None if it doesn't say"""
+    lines: Sequence[int] | None = None
+    """the line of each edge, where errors name it"""
+    edge_values: Mapping[str, list[Any]] = field(default_factory=dict)
+    """for each attribute of edges its values, in any order"""
+    node_values: Mapping[str, list[Any]] = field(default_factory=dict)
+    """for each attribute of nodes its values, in any order"""
+    in_both_directions: bool = False
+    """whether the format gives an undirected edge in both directions, as matrices do"""
+
+
+def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> nx.Graph:
+    """The simple graph over `0 … n − 1`.
+
+    Args:
+        raw: the graph as the file gives it.
+        source: the file, with the options and notes.
+        where: the place in the file, if it holds several graphs; otherwise the file.
+
+    Raises:
+        InputError: the graph has loops, parallel edges, directions or weights that no option allows, or is too large.
+    """
+    where = where or source.at()
+    check_size(where, len(raw.names), len(raw.edges))
+    _check_values(raw, source, where)
+    options = source.options
+
+    def at(k: int) -> str:
+        return where if raw.lines is None else source.at(raw.lines[k])
+
+    def ends(k: int) -> str:
+        u, v = raw.edges[k]
+        return shown(f"({raw.names[u]!r}, {raw.names[v]!r})")
+
+    loops = [k for k, (u, v) in enumerate(raw.edges) if u == v]
+    if loops and not options.ignore_loops:
+        name = shown(repr(raw.names[raw.edges[loops[0]][0]]))
+        raise InputError(f"{at(loops[0])}: expected no self-loops, got one at node {name}; {WAYS['ignore_loops']}")
+    if loops:
+        source.notes.add("{n} self-loops are dropped", where, len(loops))
+    listed: set[tuple[int, int]] = set()
+    repeated: list[int] = []
+    reverse: list[int] = []
+    for k, (u, v) in enumerate(raw.edges):
+        if u == v:
+            continue
+        if (u, v) in listed:
+            repeated.append(k)
+            continue
+        if (v, u) in listed:
+            reverse.append(k)
+        listed.add((u, v))
+    symmetric = bool(reverse) and 2 * len(reverse) == len(listed)
+    parallel = repeated + (reverse if raw.directed is False and not symmetric else [])
+    if parallel and not options.ignore_weights:
+        k = min(parallel)
+        raise InputError(f"{at(k)}: expected every edge once, got {ends(k)} again; {WAYS['ignore_weights']}")
+    if parallel:
+        source.notes.add("{n} parallel edges are merged", where, len(parallel))
+    if symmetric and not raw.in_both_directions:
+        source.notes.add("every edge is given in both directions, and read once", where)
+    elif not symmetric and raw.directed is not False and (raw.directed or reverse):
+        if not options.undirected and listed:
+            single = next(k for k, (u, v) in enumerate(raw.edges) if u != v and (v, u) not in listed)
+            found = f"edge {ends(single)} in one direction only"
+            if reverse:
+                found += f" and {ends(reverse[0])} in both"
+            raise InputError(f"{at(single)}: expected an undirected graph, got {found}; {WAYS['undirected']}")
+        if listed:
+            source.notes.add("the directions of {n} edges are dropped", where, len(listed))
+    graph = nx.empty_graph(len(raw.names))
+    graph.add_edges_from(listed)
+    return graph
+
+
+def numbered(names: Iterable[Any], edges: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[tuple[int, int]]]:
+    """The names of all nodes, once each, and the edges by place: first `names`, then the ends of edges.
+
+    >>> numbered(["c"], [("a", "c"), ("c", "b")])
+    (['c', 'a', 'b'], [(1, 0), (0, 2)])
+    """
+    place: dict[Any, int] = {}
+    for name in names:
+        place.setdefault(name, len(place))
+    pairs = [(place.setdefault(u, len(place)), place.setdefault(v, len(place))) for u, v in edges]
+    return list(place), pairs
+
+
+def listed_graph(names: Sequence[Any], edges: Iterable[tuple[Any, Any]], where: str) -> RawGraph:
+    """The graph over nodes that the file lists, each of them once.
+
+    Raises:
+        InputError: a node has no name or is listed twice, or an edge has an end that isn't listed.
+    """
+    listed, pairs = numbered(names, edges)
+    if None in listed:
+        raise InputError(f"{where}: expected nodes and ends of edges with names, got one without")
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise InputError(f"{where}: expected every node once, got {shown(repr(twice))} again")
+    if len(listed) > len(names):
+        raise InputError(f"{where}: expected edges between listed nodes, got one at {shown(repr(listed[len(names)]))}")
+    return RawGraph(listed, pairs)
+
+
+def collected(records: Iterable[Mapping[str, Any]], leave_out: Iterable[str] = ()) -> dict[str, list[Any]]:
+    """The values of each attribute in records of nodes or edges."""
+    values: dict[str, list[Any]] = {}
+    skipped = set(leave_out)
+    for record in records:
+        for name, value in record.items():
+            if name not in skipped:
+                values.setdefault(str(name), []).append(value)
+    return values
+
+
+def number_of(value: Any) -> float | None:
+    """The number that a value is or spells, also with a decimal comma; None if it is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not is_number(value.strip()):
+        return None
+    try:
+        return float(value.replace(",", ".") if isinstance(value, str) else value)
+    except OverflowError:
+        return math.inf
+
+
+def is_number(text: str) -> bool:
+    """Whether a text spells a number."""
+    return NUMBER.fullmatch(text) is not None
+
+
+def _check_values(raw: RawGraph, source: GraphFile, where: str) -> None:
+    """Refuse weights, and note labels."""
+    labels = []
+    for name, values in raw.edge_values.items():
+        if plain(name) in IDENTIFIERS:
+            continue
+        told = [value for value in values if not _is_trivial(value)]
+        numbers = [number for number in map(number_of, told) if number is not None]
+        if not told:
+            continue
+        if len(numbers) < len(told):
+            labels.append(name)
+        elif source.options.ignore_weights:
+            source.notes.add(f"the weights of edges ({shown(name)}) are dropped", where)
+        else:
+            raise InputError(
+                f"{where}: expected an unweighted graph, got {shown(name)} {shown(told[0])} of an edge; "
+                f"{WAYS['ignore_weights']}"
+            )
+    if labels:
+        source.notes.add(f"labels of edges ({_listed(labels)}) are not read, and never compared", where)
+    labels = [
+        name
+        for name, values in raw.node_values.items()
+        if plain(name) not in NODE_NAMES and any(value not in (None, "", {}, []) for value in values)
+    ]
+    if labels:
+        source.notes.add(f"labels of nodes or graphs ({_listed(labels)}) are not read, and never compared", where)
+
+
+def plain(name: str) -> str:
+    """A name in lower case and of letters and digits only."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _is_trivial(value: Any) -> bool:
+    """Whether an attribute says no more than that there is an edge."""
+    return value is None or value in ("", {}, []) or number_of(value) == 1
+
+
+def _listed(names: list[str]) -> str:
+    return shown(", ".join([*names[:4], *(["…"] if len(names) > 4 else [])]))
