@@ -84,10 +84,13 @@ class Never(Energy):
         (lambda: conditional_law(ENERGY, STATES, []), "targets: expected different columns from 0 to 5"),
         (lambda: conditional_law(ENERGY, STATES, [1, 1]), "targets: expected different columns"),
         (lambda: conditional_law(ENERGY, STATES, [6]), "targets: expected different columns"),
-        (lambda: conditional_law(BernoulliEnergy(20), torch.zeros(1, 20), list(range(17))), "at most 16 unknown bits"),
+        (
+            lambda: conditional_law(BernoulliEnergy(20).to(DEVICE), torch.zeros(1, 20), list(range(17))),
+            "at most 16 unknown bits",
+        ),
         (lambda: conditional_law(ENERGY, STATES, [1]).log_probability(STATES[:3, :1]), "targets: expected 64 rows"),
         (lambda: log_marginal(ENERGY, STATES, torch.ones(D, dtype=torch.bool)), "known: expected bools of shape"),
-        (lambda: conditional_law(Clamped(ENERGY, [True] * D), STATES, [0]), "freezes no bit"),
+        (lambda: conditional_law(Clamped(ENERGY, [True] * D).to(DEVICE), STATES, [0]), "freezes no bit"),
         (
             lambda: complete(Never(), torch.ones(1, 2), torch.ones(1, 2, dtype=torch.bool)),
             "probability zero at 1 states",
