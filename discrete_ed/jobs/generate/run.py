@@ -29,7 +29,7 @@ from discrete_ed.jobs.progress import counted_progress, phase_progress, training
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.names import SAMPLED_PERTURBATIONS
-from discrete_ed.runtime.distributed import pick_device, rank_seed
+from discrete_ed.runtime.distributed import pick_device, rank_seed, ranks
 from discrete_ed.runtime.memory import available_bytes
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
@@ -120,7 +120,7 @@ def _check_data(data: GraphData, config: GenerateConfig) -> None:
 
 
 def check_memory(energy: GraphEnergy, graphs: Sequence[nx.Graph], config: GenerateConfig, available: int | None) -> str:
-    """What the memory that a training step and the chains need is, in words, if that is worth a word.
+    """The memory that a training step and the chains of this process need, in words, if it is more than a gigabyte.
 
     Raises:
         InputError: it is more than there is; the message names the options that lessen it.
@@ -129,8 +129,8 @@ def check_memory(energy: GraphEnergy, graphs: Sequence[nx.Graph], config: Genera
     states = config.negatives + 1 if config.perturbation in SAMPLED_PERTURBATIONS else BLOCK_STATES
     each = {flag: energy.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
     needed = {
-        "a training step": min(config.batch, len(graphs)) * states * each[False],
-        "the chains": min(config.chains, config.samples) * each[True],
+        "a training step": min(config.batch, len(graphs)) / ranks().size * states * each[False],
+        "the chains": min(config.chains, config.samples / ranks().size) * each[True],
     }
     words = " and ".join(f"{use} about {amount / 1e9:.1f} GB" for use, amount in needed.items())
     most = int(nodes.max())
