@@ -30,7 +30,7 @@ from discrete_ed.jobs.progress import phase_progress, training_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.names import SAMPLED_PERTURBATIONS
-from discrete_ed.runtime.distributed import pick_device, rank_seed
+from discrete_ed.runtime.distributed import pick_device, rank_seed, ranks
 from discrete_ed.runtime.memory import available_bytes
 from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
@@ -138,7 +138,7 @@ def check_memory(
     config: GenerateConfig,
     available: int | None,
 ) -> str:
-    """What the memory that a training step and the chains need is, in words, if that is worth a word.
+    """The memory that a training step and the chains of this process need, in words, if it is more than a gigabyte.
 
     Raises:
         InputError: it is more than there is; the message names the options that lessen it.
@@ -150,8 +150,8 @@ def check_memory(
     each = {flag: network.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
     proposals = config.candidates if config.levels else 0
     needed = {
-        "a training step": min(config.batch, len(graphs)) * states * each[False],
-        "the chains": min(config.chains, config.samples) * max(each[True], proposals * each[False]),
+        "a training step": min(config.batch, len(graphs)) / ranks().size * states * each[False],
+        "the chains": min(config.chains, config.samples / ranks().size) * max(each[True], proposals * each[False]),
     }
     words = " and ".join(f"{use} about {amount / 1e9:.1f} GB" for use, amount in needed.items())
     most = int(nodes.max())
