@@ -33,7 +33,7 @@ def test_scores_with_training_graphs(data, protocol):
     assert set(written) == {
         "protocol", "reference_graphs", "generated_graphs", "train_graphs",
         "statistics", "p_value", "mean", "novel", "novel_reference", "unique", "connected",
-        "valid_property", "valid", "valid_reference", "vun_property", "vun", "vun_reference", "cleaned",
+        "valid_property", "valid", "valid_reference", "vun_property", "vun", "vun_reference", "undecided", "cleaned",
     }  # fmt: skip
     direct, floor = graph_mmd(data.test, generated, protocol), graph_mmd(data.test, data.train, protocol)
     for name, scores in result.statistics.items():
