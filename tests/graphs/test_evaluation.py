@@ -34,7 +34,7 @@ def test_scores_with_training_graphs(data, protocol):
         "protocol", "reference_graphs", "generated_graphs", "train_graphs",
         "statistics", "p_value", "mean", "measures", "novel", "novel_reference", "unique", "connected",
         "valid_property", "valid_pieces", "valid", "valid_reference", "valid_train",
-        "vun_property", "vun", "vun_reference", "vun_train", "cleaned",
+        "vun_property", "vun", "vun_reference", "vun_train", "undecided", "cleaned",
     }  # fmt: skip
     direct, floor = graph_mmd(data.test, generated, protocol), graph_mmd(data.test, data.train, protocol)
     for name, scores in result.statistics.items():

@@ -17,6 +17,7 @@ COMMENTS = ("#", "%", "//")
 ARROW = re.compile(r"\s*(?:<?--?>|<?=>|→|↔|--)\s*")
 PUNCTUATION = (";", "|", "\t", ",")
 """delimiters other than blanks, those first that stand within names or numbers least often"""
+OPENING = re.compile("[\"'(\\[{]")
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 Split = Callable[[str], list[str]]
 
@@ -192,9 +193,9 @@ def _without_comment(cells: list[str]) -> list[str]:
 def _scan(line: str, is_delimiter: Callable[[str], bool]) -> list[str]:
     """The cells between delimiters, of which those within quotes or brackets that open a cell are no delimiters."""
     blanks = is_delimiter is _is_blank
-    if not any(mark in line for mark in "\"'([{"):
+    if OPENING.search(line) is None:  # as in most lines of large files
         cells = line.split() if blanks else _split_at(line, is_delimiter)
-        return [cell.strip().strip(ZERO_WIDTH).strip() for cell in cells]
+        return cells if blanks and line.isascii() else [cell.strip().strip(ZERO_WIDTH).strip() for cell in cells]
     cells, start, closing, depth = [], 0, "", 0
     for k, letter in enumerate(line):
         if closing:
