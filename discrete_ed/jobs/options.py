@@ -124,7 +124,7 @@ def reported_options(config: ResumableConfig, **facts: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in options_in_effect(config, **facts).items()
-        if value is not None and HOUSEKEEPING not in _metadata(hints[name])
+        if value not in (None, ()) and HOUSEKEEPING not in _metadata(hints[name])
     }
 
 
