@@ -44,9 +44,9 @@ def infer_blocks(adjacency: Floats) -> Counts:
     and by the median of its degrees, each followed by moves of its nodes. Nothing is random, and the numbering of the
     nodes matters only where two moves are equally good.
 
-    >>> two = np.kron(np.eye(2), np.ones((9, 9)) - np.eye(9))
+    >>> two = np.kron(np.eye(2), np.ones((15, 15)) - np.eye(15))
     >>> np.bincount(infer_blocks(two)).tolist()
-    [9, 9]
+    [15, 15]
     """
     best = _Partition.of(adjacency, np.zeros(len(adjacency), dtype=np.int64))
     while len(adjacency):
