@@ -79,7 +79,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         energy_: the fitted energy, in float64.
         log_z_: its log partition function, a `LogPartition`: exact up to 20 bits and for small restricted Boltzmann
-            machines, otherwise a bracket.
+            machines, otherwise in a bracket, or refused.
         n_features_in_: number of columns.
 
     >>> X = (np.random.default_rng(0).random((200, 4)) < [0.9, 0.5, 0.1, 0.5]).astype(int)
@@ -144,7 +144,10 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def score_samples(self, X: Any) -> np.ndarray[Any, Any]:
-        """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket if `log Z` is estimated."""
+        """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket if `log Z` is estimated.
+
+        NaN if `log Z` was refused because the model has mass that no training row reaches; `fit` then warned of it.
+        """
         check_is_fitted(self)
         return log_likelihood(self.energy_, self._bits(X, reset=False).double(), self.log_z_).values.numpy()
 
