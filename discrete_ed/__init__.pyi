@@ -61,6 +61,7 @@ from .likelihood import (
     Moments,
     ais,
     estimate_log_z,
+    gray_log_z,
     importance_log_z,
     kaufman_log_z,
     log_law,
@@ -71,6 +72,7 @@ from .likelihood import (
     rbm_marginals,
     torus_log_z,
     torus_sample,
+    treewidth_log_z,
 )
 from .losses import (
     contrastive_divergence,
@@ -214,6 +216,7 @@ __all__ = [
     "graph_mmd",
     "graph_perturbation",
     "graphs_to_states",
+    "gray_log_z",
     "hamming_jump",
     "hamming_mmd",
     "hamming_mmd_repeats",
@@ -255,6 +258,7 @@ __all__ = [
     "to_spins",
     "torus_log_z",
     "torus_sample",
+    "treewidth_log_z",
     "two_sample_test",
     "write_graphs",
 ]

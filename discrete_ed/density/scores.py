@@ -124,6 +124,7 @@ class DensityScores:
                 "annealing": None if annealing is None else asdict(annealing),
             },
             "refused": log_partition.refused,
+            "spurious": log_partition.spurious,
             "verdict": log_partition.verdict,
             "independent_columns": self.independent_columns,
             "warnings": list(self.warnings),

@@ -32,6 +32,8 @@ HOPELESS = 0.2
 """share of the budget after which two rounds in a row that prove missed modes are the last"""
 MISSED = 0.5
 """nats by which forward runs must lie above reverse ones, and by more than chance, to prove that modes are missed"""
+SPURIOUS = 2.0
+"""nats by which forward runs must lie above reverse runs from near the rows until the mass of the model is elsewhere"""
 CHANCE = 4.5
 """standard errors of a difference that are put down to chance"""
 
@@ -57,7 +59,7 @@ class Annealing:
     """What the runs of the last round say about log Z, and how many there were.
 
     >>> one = Estimate(2.0, 0.01)
-    >>> Annealing(one, one, one, one, one, temperatures=100, updates=4, runs=256, evaluations=10**6).missed
+    >>> Annealing(one, one, one, one, one, one, temperatures=100, updates=4, runs=256, evaluations=10**6).missed
     False
     """
 
@@ -72,6 +74,8 @@ class Annealing:
     """from the reverse runs that start at the ends of chains from where forward runs of the round before arrived"""
     far: Estimate
     """from forward runs that start at a broader law, which look for mass far from the rows"""
+    first_rows: Estimate
+    """as `rows`, in the first round, whose chains are too short to go far from the rows"""
     temperatures: int
     """inverse temperatures above 0"""
     updates: int
@@ -92,6 +96,11 @@ class Annealing:
             for up in (self.forward, self.far)
             for down in (self.rows, self.annealed)
         )
+
+    @property
+    def spurious(self) -> bool:
+        """Whether most of the mass, all but a share of `exp(−2)`, lies where short chains from the rows don't come."""
+        return self.forward.value - self.first_rows.value > SPURIOUS and self.forward.differs(self.first_rows, CHANCE)
 
     @property
     def gap(self) -> float:
@@ -116,15 +125,14 @@ def bracket_by_annealing(
     budget: float,
     generator: torch.Generator | None = None,
 ) -> Annealing:
-    """Rounds of forward and reverse annealing between independent bits and the law of an energy.
+    """Rounds of forward and reverse annealing between a mixture of independent bits and the law of an energy.
 
     The first round has an even schedule. Each later one has a schedule of equal work, from the lag of the runs of the
     round before, and the length that should bring the interval down to `width`; rounds end when it is reached, when the
-    budget is spent, or when a fifth of it is spent and two rounds in a row
-    prove that modes are missed.
+    budget is spent, or when a fifth of it is spent and two rounds in a row prove that modes are missed.
 
     Args:
-        path: from the independent bits at which forward runs start.
+        path: from the base at which forward runs start to the law of the energy.
         far: the same from a broader base.
         rows: states `(N, D)` at which the chains start whose ends are the starts of half of the reverse runs.
         runs: number of forward runs, and of reverse runs.
@@ -139,9 +147,10 @@ def bracket_by_annealing(
     sweep = path.updates / updates
     rounds = _Rounds(path, rows, runs, updates, generator)
     length = max(FEWEST, ceil(FIRST_SWEEPS * sweep)) if temperatures is None else max(1, temperatures // 8)
-    betas, found, last = even(length), None, None
+    betas, found, last, first = even(length), None, None, None
     while True:
         last, slopes, found = found, *rounds.round(betas)
+        first = first or found.rows
         left = budget - rounds.evaluations
         most = int(left / (runs * updates * (ROUND_COST + FAR_COST)))
         reached = 2 * found.half_width <= width or (found.missed and rounds.evaluations > HOPELESS * budget)
@@ -159,7 +168,7 @@ def bracket_by_annealing(
     betas = even(max(2, int(FAR_COST * length)))
     walk = far.walk(far.base.sample(runs, generator), rows[:0], betas, updates, generator)
     spent = rounds.evaluations + runs * updates * (len(betas) - 2)
-    return replace(found, far=_estimate(walk.log_w, far.offset, 1), evaluations=spent)
+    return replace(found, first_rows=first, far=_estimate(walk.log_w, far.offset, 1), evaluations=spent)
 
 
 class _Rounds:
@@ -193,7 +202,7 @@ class _Rounds:
             reverse = max(first, second, key=lambda found: abs(found.value - forward.value))
         self.rows = torch.cat([starts[: halves[0]], self.rows[halves[0] :]])
         self.annealed = _resampled(walk, self.runs, self.generator)
-        found = Annealing(forward, reverse, first, second, forward, len(betas) - 1, self.updates, self.runs, 0)
+        found = Annealing(forward, reverse, first, second, forward, first, len(betas) - 1, self.updates, self.runs, 0)
         return walk.slopes, found
 
     def _walk(self, up: Tensor, down: Tensor, betas: Tensor) -> Walk:

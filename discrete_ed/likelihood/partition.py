@@ -26,9 +26,6 @@ from discrete_ed.names import ENUMERABLE_BITS, GRAY_BITS
 from discrete_ed.samplers import Kernel, local_for, sample, suitable_kernel
 from discrete_ed.states import CHUNK_STATES, check_states
 
-DEFAULT_MICROSECONDS = 6e7
-"""the default budget of annealing, on one core"""
-
 
 def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     """`log Z = log Σ_x exp(−E(x))` over all `2^D` states, exactly and in bounded memory, summed in float64.
@@ -97,6 +94,11 @@ class LogPartition:
         return self.annealing is not None and self.annealing.missed
 
     @property
+    def spurious(self) -> bool:
+        """Whether almost all mass lies where short chains from the rows don't come: the model has a spurious mode."""
+        return self.annealing is not None and self.annealing.spurious
+
+    @property
     def value(self) -> float:
         """`log Z`, or the middle of its two estimates; NaN if it is refused."""
         return math.nan if self.refused else (self.bracket.lower + self.bracket.upper) / 2
@@ -134,10 +136,13 @@ class LogPartition:
                 "states: reverse runs of one kind start where a mode of the model is missed."
             )
         gap = self.bracket.upper - self.bracket.lower
-        return (
-            f"log Z is {self.value:.3f} ± {self._half_width:.3f}: forward and reverse annealing differ by {gap:.3f}, "
-            "and nothing shows that a mode was missed."
-        )
+        known = f"log Z is {self.value:.3f} ± {self._half_width:.3f}: forward and reverse annealing differ by {gap:.3f}"
+        if self.annealing is not None and self.spurious:
+            return (
+                f"{known}, but short chains from the rows account for {self.annealing.first_rows.value:.2f} only: "
+                "almost all mass of the model lies far from the rows."
+            )
+        return f"{known}, and nothing shows that a mode was missed."
 
 
 def estimate_log_z(
@@ -149,10 +154,11 @@ def estimate_log_z(
     steps: int = 1,
     runs: int = 256,
     width: float = 0.05,
-    budget: float | None = None,
+    seconds: float = 60.0,
     kernel: Kernel | None = None,
     local: Callable[[Energy], LocalEvaluation] | None = None,
     burn_in: int = 1000,
+    exact: bool = True,
     generator: torch.Generator | None = None,
 ) -> LogPartition:
     """`log Z` of an energy: exact if `log_z` can sum it, otherwise bracketed by forward and reverse annealing.
@@ -172,11 +178,13 @@ def estimate_log_z(
         steps: how many times more updates there are at every inverse temperature than by default.
         runs: number of forward runs, and of reverse runs.
         width: the widest interval, in nats, that passes without a warning, and at which rounds end.
-        budget: updates of single runs in all rounds together; by default about as many as one core makes in a minute.
+        seconds: the budget, as the time of one idle core. It is counted in updates of single runs, by a rough cost of
+            each, and not measured, so that a seed gives the same bits on any machine.
         kernel: a kernel for `ais`, which then runs once instead of all rounds, from the uniform law, with
             `temperatures` equally spaced (1000 by default), and `steps` of the kernel at each.
         local: makes the local evaluation of an energy for that kernel; by default that of `local_for`.
         burn_in: number of steps of the chains from which the reverse runs of that kernel start.
+        exact: whether `log Z` is summed where that is possible; False anneals in any case.
         generator: the source of randomness.
 
     Raises:
@@ -192,11 +200,11 @@ def estimate_log_z(
     (True, 2.079442)
     """
     check_batch(energy, x)
-    value = exact_log_z(energy, x.shape[1], x.dtype)
+    value = exact_log_z(energy, x.shape[1], x.dtype) if exact else None
     if value is not None:
         return LogPartition(Bracket(value, value, 0.0, 0.0), exact=True)
-    if runs < 2:
-        raise InputError(f"runs: expected at least 2, got {runs}")
+    if runs < 2 or not seconds > 0:
+        raise InputError(f"runs, seconds: expected at least 2 runs and a positive time, got {runs} and {seconds}")
     if kernel is not None or local is not None:
         kernel = kernel or suitable_kernel(energy, purpose="annealing")
         evaluation = local(energy) if local else local_for(kernel, energy)
@@ -215,18 +223,18 @@ def estimate_log_z(
         width=width,
         temperatures=temperatures,
         steps=steps,
-        budget=DEFAULT_MICROSECONDS / path.cost if budget is None else budget,
+        budget=1e6 * seconds / path.cost,
         generator=generator,
     )
     up, down = annealing.forward, annealing.reverse
     found = LogPartition(Bracket(up.value, down.value, up.error, down.error), False, annealing, words)
-    if found.refused:
+    if found.refused or found.spurious:
         warnings.warn(found.verdict, RuntimeWarning, stacklevel=2)
     elif found.high - found.low > width:
         warnings.warn(
             f"log Z is known to ± {found.high - found.value:.2g} only, since the bracket of forward and reverse "
-            f"annealing is {annealing.gap:.3g} nats wide after {annealing.evaluations:.2g} updates: take a larger "
-            "budget, or more inverse temperatures",
+            f"annealing is {annealing.gap:.3g} nats wide after {annealing.evaluations:.2g} updates: take more "
+            "seconds, or more inverse temperatures",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -43,6 +43,7 @@ KEYS = {
     "valid_log_likelihood",
     "log_z",
     "refused",
+    "spurious",
     "verdict",
     "independent_columns",
     "warnings",

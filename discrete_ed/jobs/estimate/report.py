@@ -49,7 +49,8 @@ def verdict(result: Mapping[str, Any]) -> str:
         if refused
         else f"Test log-likelihood {result['test_log_likelihood']:.3f} nats a row ({certainty})"
     )
-    return f"{likelihood}, where {yardstick}; {samples}."
+    mass = "; almost all mass of the model lies far from the training rows" if result.get("spurious") else ""
+    return f"{likelihood}, where {yardstick}{mass}; {samples}."
 
 
 def score_table(result: Mapping[str, Any]) -> list[list[str]]:
