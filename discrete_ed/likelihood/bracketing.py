@@ -199,7 +199,7 @@ class _Rounds:
         if len(kinds) == 1:
             first = second = reverse
         elif first.differs(second, 3):
-            reverse = max(first, second, key=lambda found: abs(found.value - forward.value))
+            reverse = max(first, second, key=lambda kind: abs(kind.value - forward.value))
         self.rows = torch.cat([starts[: halves[0]], self.rows[halves[0] :]])
         self.annealed = _resampled(walk, self.runs, self.generator)
         found = Annealing(forward, reverse, first, second, forward, first, len(betas) - 1, self.updates, self.runs, 0)
