@@ -84,6 +84,7 @@ from .likelihood import (
     Moments,
     ais,
     estimate_log_z,
+    gray_log_z,
     importance_log_z,
     kaufman_log_z,
     log_law,
@@ -94,6 +95,7 @@ from .likelihood import (
     rbm_marginals,
     torus_log_z,
     torus_sample,
+    treewidth_log_z,
 )
 from .losses import (
     contrastive_divergence,
@@ -262,6 +264,7 @@ __all__ = [
     "graph_mmd",
     "graph_perturbation",
     "graphs_to_states",
+    "gray_log_z",
     "hamming_jump",
     "hamming_mmd",
     "hamming_mmd_repeats",
@@ -315,6 +318,7 @@ __all__ = [
     "to_spins",
     "torus_log_z",
     "torus_sample",
+    "treewidth_log_z",
     "two_sample_test",
     "write_graphs",
 ]

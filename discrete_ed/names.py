@@ -81,6 +81,8 @@ GRAPH_DATA_FROM_FILES: Final = (
 
 ENUMERABLE_BITS: Final = 20
 """The largest number of bits for which sums over all states (log Z, the law, its moments) are made by enumeration."""
+GRAY_BITS: Final = 26
+"""The largest number of spins of an Ising model whose states are summed one by one, each a flip of the one before."""
 SMALL_BITS: Final = 16
 """The largest number of bits for which enumeration is the default: states are sampled from the enumerated law, fits
 are judged by it, and couplings are estimated by maximum likelihood."""

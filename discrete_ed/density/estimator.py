@@ -56,7 +56,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         energy_: the fitted energy, in float64.
         log_z_: its log partition function, a `LogPartition`: exact up to 20 bits and for small restricted Boltzmann
-            machines, otherwise a bracket.
+            machines, otherwise in a bracket, or refused.
         loss_curve_: the loss in each training step, `(steps,)`.
         n_features_in_: number of columns.
 
@@ -133,6 +133,8 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """`log p(x)` of each row, `(N,)`, in nats; with the middle of the bracket if `log Z` is estimated.
 
         A row with missing cells (NaN, at most 16 in a row) has the marginal probability of the others.
+
+        NaN if `log Z` was refused because the model has mass that no training row reaches; `fit` then warned of it.
         """
         check_is_fitted(self)
         data = self._bits(X, reset=False).double()

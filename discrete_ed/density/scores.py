@@ -104,22 +104,28 @@ class DensityScores:
     """scores against the true law, if it is known"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The scores under the keys of `result.json`."""
-        bracket = self.test.log_partition.bracket
+        """The scores under the keys of `result.json`; None for what is refused."""
+        log_partition = self.test.log_partition
+        bracket, annealing = log_partition.bracket, log_partition.annealing
         return {
-            "test_log_likelihood": self.test.mean,
-            "lower": self.test.lower,
+            "test_log_likelihood": _known(self.test.mean),
+            "lower": _known(self.test.lower),
             "upper": self.test.upper,
             "exact": self.test.exact,
             "test_error": self.test.error,
-            "train_log_likelihood": self.train.mean,
-            "valid_log_likelihood": self.valid.mean,
+            "train_log_likelihood": _known(self.train.mean),
+            "valid_log_likelihood": _known(self.valid.mean),
             "log_z": {
                 "forward": bracket.lower,
                 "reverse": bracket.upper,
                 "forward_error": bracket.lower_error,
                 "reverse_error": bracket.upper_error,
+                "base": log_partition.base,
+                "annealing": None if annealing is None else asdict(annealing),
             },
+            "refused": log_partition.refused,
+            "spurious": log_partition.spurious,
+            "verdict": log_partition.verdict,
             "independent_columns": self.independent_columns,
             "warnings": list(self.warnings),
             **self.distances.to_dict(),
@@ -135,7 +141,7 @@ def score_density(
     valid: Tensor,
     test: Tensor,
     toy: Toy | None = None,
-    temperatures: int = 1000,
+    temperatures: int | None = None,
     runs: int = 256,
     generator: torch.Generator | None = None,
 ) -> DensityScores:
@@ -148,8 +154,8 @@ def score_density(
         valid: validation states.
         test: test states.
         toy: the true law, if it is known.
-        temperatures: number of inverse temperatures of annealed importance sampling, and of steps of the chains from
-            which its reverse runs start, if `log Z` has to be estimated.
+        temperatures: number of inverse temperatures of annealed importance sampling, if `log Z` has to be estimated;
+            by default as many as needed.
         runs: number of runs of annealed importance sampling, in each direction.
         generator: the source of randomness.
 
@@ -172,15 +178,17 @@ def score_density(
 
 
 def bracket_log_z(
-    energy: Energy, train: Tensor, *, temperatures: int, runs: int, generator: torch.Generator | None
+    energy: Energy, train: Tensor, *, temperatures: int | None, runs: int, generator: torch.Generator | None
 ) -> tuple[LogPartition, tuple[str, ...]]:
     """`log Z`, exact or bracketed (see `estimate_log_z`), and the texts of its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        log_partition = estimate_log_z(
-            energy, train, temperatures=temperatures, burn_in=temperatures, runs=runs, generator=generator
-        )
+        log_partition = estimate_log_z(energy, train, temperatures=temperatures, runs=runs, generator=generator)
     return log_partition, tuple(str(warning.message) for warning in caught)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) or value == -math.inf else value
 
 
 def independent_columns(train: Tensor, x: Tensor) -> float:

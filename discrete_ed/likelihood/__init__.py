@@ -1,19 +1,26 @@
 """Likelihoods: exact (by enumeration, by layers, by transfer matrices) or by annealed importance sampling."""
 
 from discrete_ed.likelihood.annealing import Bracket, ais
+from discrete_ed.likelihood.base import Mixture
+from discrete_ed.likelihood.bracketing import Annealing, Estimate
 from discrete_ed.likelihood.data_likelihood import LogLikelihood, log_likelihood
 from discrete_ed.likelihood.enumeration import Moments, log_law, moments
 from discrete_ed.likelihood.layers import rbm_log_z, rbm_marginals
 from discrete_ed.likelihood.partition import LogPartition, estimate_log_z, importance_log_z, log_z
+from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
 from discrete_ed.likelihood.torus import kaufman_log_z, torus_log_z, torus_sample
 
 __all__ = [
+    "Annealing",
     "Bracket",
+    "Estimate",
     "LogLikelihood",
     "LogPartition",
+    "Mixture",
     "Moments",
     "ais",
     "estimate_log_z",
+    "gray_log_z",
     "importance_log_z",
     "kaufman_log_z",
     "log_law",
@@ -24,4 +31,5 @@ __all__ = [
     "rbm_marginals",
     "torus_log_z",
     "torus_sample",
+    "treewidth_log_z",
 ]

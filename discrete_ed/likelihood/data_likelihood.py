@@ -25,10 +25,16 @@ class LogLikelihood:
     (-1.3863, True)
     """
 
-    values: Tensor
-    """value of each state, `(N,)`, float64; with the middle of the two estimates if `log Z` is estimated"""
+    energies: Tensor
+    """`E(x)` of each state, `(N,)`, float64"""
     log_partition: LogPartition
-    """`log Z`, exact or in a bracket"""
+    """`log Z`: exact, in a bracket, or refused"""
+
+    @property
+    def values(self) -> Tensor:
+        """The value of each state, `(N,)`; with the middle of the two estimates if `log Z` is estimated, NaN if it is
+        refused."""
+        return -self.energies - self.log_partition.value
 
     @property
     def mean(self) -> float:
@@ -37,19 +43,19 @@ class LogLikelihood:
 
     @property
     def lower(self) -> float:
-        """The mean with the highest `log Z` that the estimates allow (see `LogPartition`): the conservative value."""
-        return self.mean - (self.log_partition.high - self.log_partition.value)
+        """The mean with the highest `log Z` that the estimates allow (see `LogPartition`); −∞ if it is refused."""
+        return (-self.energies - self.log_partition.high).mean().item()
 
     @property
     def upper(self) -> float:
         """The mean with the lowest `log Z` that the estimates allow."""
-        return self.mean + (self.log_partition.value - self.log_partition.low)
+        return (-self.energies - self.log_partition.low).mean().item()
 
     @property
     def error(self) -> float:
         """Standard error of the mean, with the states as samples of their law; it does not include the error of `log
         Z`."""
-        return self.values.std().item() / len(self.values) ** 0.5 if len(self.values) > 1 else float("nan")
+        return self.energies.std().item() / len(self.energies) ** 0.5 if len(self.energies) > 1 else float("nan")
 
     @property
     def exact(self) -> bool:
@@ -87,4 +93,4 @@ def log_likelihood(
     if energies.isnan().any() or energies.isneginf().any():
         bad = int((energies.isnan() | energies.isneginf()).sum())
         raise NumericalError(f"energy: expected numbers, got NaN or -inf at {bad} of {len(x)} states")
-    return LogLikelihood(-energies - log_partition.value, log_partition)
+    return LogLikelihood(energies, log_partition)

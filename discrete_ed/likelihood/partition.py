@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
@@ -9,15 +11,19 @@ from math import log
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, RBMEnergy
+from discrete_ed.energies import Energy, IsingEnergy, RBMEnergy
 from discrete_ed.energies.base import check_free, check_type, device_of, dtype_of, of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.annealing import Bracket, ais
+from discrete_ed.likelihood.base import Mixture
+from discrete_ed.likelihood.bracketing import Annealing, bracket_by_annealing
 from discrete_ed.likelihood.enumeration import check_unconditional, enumerated_log_z, too_many_bits
 from discrete_ed.likelihood.layers import rbm_log_z
-from discrete_ed.names import ENUMERABLE_BITS
+from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
+from discrete_ed.likelihood.starting import BaseName, base_law, halfway, path_to
+from discrete_ed.names import ENUMERABLE_BITS, GRAY_BITS
 from discrete_ed.samplers import Kernel, local_for, sample, suitable_kernel
 from discrete_ed.states import CHUNK_STATES, check_states
 
@@ -26,8 +32,9 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     """`log Z = log Σ_x exp(−E(x))` over all `2^D` states, exactly and in bounded memory, summed in float64.
 
     Up to 20 bits all states are enumerated, including frozen bits; a larger `RBMEnergy` is summed over its smaller
-    layer (see `rbm_log_z`). For Ising models on a torus see `torus_log_z`; for all others `estimate_log_z` gives a
-    bracket.
+    layer (see `rbm_log_z`), and a larger `IsingEnergy` by Gray code up to 26 spins, or where its couplings are so
+    sparse that variable elimination can (see `treewidth_log_z`). For Ising models on a torus see also `torus_log_z`;
+    for all others `estimate_log_z` gives a bracket.
 
     Args:
         energy: an energy that knows its number of bits (see `Energy.bits`).
@@ -56,80 +63,140 @@ def exact_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None) -> 
     check_unconditional(energy)
     if bits <= ENUMERABLE_BITS:
         return enumerated_log_z(energy, bits, dtype)
-    machine = of_kind(energy, RBMEnergy)
+    machine, spins = of_kind(energy, RBMEnergy), of_kind(energy, IsingEnergy)
     if machine is not None and min(machine.weight.shape) <= ENUMERABLE_BITS:
         return rbm_log_z(machine)
+    if spins is not None and energy is spins:
+        found = gray_log_z(spins) if bits <= GRAY_BITS else None
+        return treewidth_log_z(spins) if found is None else found
     return None
 
 
 @dataclass(frozen=True)
 class LogPartition:
-    """`log Z`, exact or in a bracket.
+    """`log Z`: exact, in a bracket, or refused.
 
     >>> exact = LogPartition(Bracket(1.5, 1.5, 0.0, 0.0), exact=True)
     >>> exact.low == exact.value == exact.high
     True
+    >>> print(exact.verdict)
+    log Z is exact.
     """
 
     bracket: Bracket
     """estimates from below and above; if `log Z` is exact, both are its value, with errors of zero"""
     exact: bool
     """whether `log Z` was summed; otherwise it was estimated by annealed importance sampling"""
+    annealing: Annealing | None = None
+    """the runs behind the bracket; None if `log Z` is exact, or was estimated with a kernel of the caller's choice"""
+    base: str | None = None
+    """the law at which these runs start, in words"""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the runs prove that modes were missed, so that `log Z` is known from below only."""
+        return self.annealing is not None and self.annealing.missed
+
+    @property
+    def spurious(self) -> bool:
+        """Whether almost all mass lies where short chains from the rows don't come: the model has a spurious mode."""
+        return self.annealing is not None and self.annealing.spurious
 
     @property
     def value(self) -> float:
-        """`log Z`, or the middle of its two estimates."""
-        return (self.bracket.lower + self.bracket.upper) / 2
+        """`log Z`, or the middle of its two estimates; NaN if it is refused."""
+        return math.nan if self.refused else (self.bracket.lower + self.bracket.upper) / 2
 
     @property
     def low(self) -> float:
-        """The lowest value that the estimates allow, each within 3 standard errors; `value` if exact."""
-        b = self.bracket
-        return min(b.lower - 3 * b.lower_error, b.upper - 3 * b.upper_error)
+        """The lowest value that the estimates allow; `value` if exact.
+
+        It lies below `value` by half of the distance between the estimates and three standard errors of their middle.
+        If the value is refused, it is the highest forward estimate less three standard errors.
+        """
+        if self.refused and self.annealing is not None:
+            return max(found.value - 3 * found.error for found in (self.annealing.forward, self.annealing.far))
+        return self.value - self._half_width
 
     @property
     def high(self) -> float:
-        """The highest value that the estimates allow, each within 3 standard errors; `value` if exact."""
+        """The highest value that the estimates allow, as far above `value`; `value` if exact, ∞ if it is refused."""
+        return math.inf if self.refused else self.value + self._half_width
+
+    @property
+    def _half_width(self) -> float:
         b = self.bracket
-        return max(b.lower + 3 * b.lower_error, b.upper + 3 * b.upper_error)
+        return abs(b.upper - b.lower) / 2 + 3 * math.hypot(b.lower_error, b.upper_error) / 2
+
+    @property
+    def verdict(self) -> str:
+        """What is known about `log Z`, in one sentence."""
+        if self.exact:
+            return "log Z is exact."
+        if self.annealing is not None and self.refused:
+            return (
+                f"log Z is refused: forward annealing finds at least {self.low:.2f}, yet reverse annealing gives "
+                f"{self.annealing.rows.value:.2f} from the rows and {self.annealing.annealed.value:.2f} from annealed "
+                "states: reverse runs of one kind start where a mode of the model is missed."
+            )
+        gap = self.bracket.upper - self.bracket.lower
+        known = f"log Z is {self.value:.3f} ± {self._half_width:.3f}: forward and reverse annealing differ by {gap:.3f}"
+        if self.annealing is not None and self.spurious:
+            return (
+                f"{known}, but short chains from the rows account for {self.annealing.first_rows.value:.2f} only: "
+                "almost all mass of the model lies far from the rows."
+            )
+        return f"{known}, and nothing shows that a mode was missed."
 
 
 def estimate_log_z(
     energy: Energy,
     x: Tensor,
     *,
-    kernel: Kernel | None = None,
-    local: Callable[[Energy], LocalEvaluation] | None = None,
-    temperatures: int = 1000,
+    base: BaseName | Mixture = "mixture",
+    temperatures: int | None = None,
     steps: int = 1,
     runs: int = 256,
+    width: float = 0.05,
+    seconds: float = 60.0,
+    kernel: Kernel | None = None,
+    local: Callable[[Energy], LocalEvaluation] | None = None,
     burn_in: int = 1000,
-    width: float = 0.1,
+    exact: bool = True,
     generator: torch.Generator | None = None,
 ) -> LogPartition:
     """`log Z` of an energy: exact if `log_z` can sum it, otherwise bracketed by forward and reverse annealing.
 
-    Annealing is `ais` with inverse temperatures equally spaced from 0 to 1: forward runs start at uniform states, and
-    reverse runs at the ends of chains that start at rows of `x`. If those chains have not reached the energy's law,
-    the upper estimate may be too low. A warning is given if the bracket is wide or inverted.
+    Forward runs start at a base law, exactly sampled, and reverse runs at the ends of chains: half of them begin at
+    rows of `x`, the others where earlier forward runs arrived. Rounds of growing length, with schedules that lose
+    equal work at every step, go on until the interval from `low` to `high` is at most `width`, or the budget is spent.
+    If forward runs find more mass than reverse ones, modes were missed and the value is refused (see `LogPartition`). A
+    mode that neither kind of run ever reaches can't be noticed.
 
     Args:
         x: states `(N, D)` at which chains may start, such as training data.
-        kernel: kernel of the annealing and of the chains; by default that of `suitable_kernel` for annealing.
-        local: makes the local evaluation of an energy, such as `Exact` for one that isn't differentiable in `x`; by
-            default that of `local_for`.
-        temperatures: number of inverse temperatures above 0.
-        steps: number of kernel steps at each inverse temperature.
+        base: `mixture`, of independent bits, fitted to `x` (an `IsingEnergy` takes their frequencies instead);
+            `frequencies` of `x`; `model`, a mixture fitted to states that short annealing of the model itself
+            reaches; `uniform`; or a mixture of your own.
+        temperatures: number of inverse temperatures above 0 of the last round; by default as many as needed.
+        steps: how many times more updates there are at every inverse temperature than by default.
         runs: number of forward runs, and of reverse runs.
-        burn_in: number of steps of the chains from which the reverse runs start.
-        width: the widest bracket, in nats, that passes without a warning.
+        width: the widest interval, in nats, that passes without a warning, and at which rounds end.
+        seconds: the budget, as the time of one idle core. It is counted in updates of single runs, by a rough cost of
+            each, and not measured, so that a seed gives the same bits on any machine.
+        kernel: a kernel for `ais`, which then runs once instead of all rounds, from the uniform law, with
+            `temperatures` equally spaced (1000 by default), and `steps` of the kernel at each.
+        local: makes the local evaluation of an energy for that kernel; by default that of `local_for`.
+        burn_in: number of steps of the chains from which the reverse runs of that kernel start.
+        exact: whether `log Z` is summed where that is possible; False anneals in any case.
+        generator: the source of randomness.
 
     Raises:
-        InputError: no states, or some of their bits are frozen (`log Z` would depend on them).
+        InputError: no states, or some of their bits are frozen (`log Z` would depend on them); an unknown base.
         NumericalError: an energy isn't a number.
 
     Warns:
-        RuntimeWarning: the bracket is wider than `width` or inverted.
+        RuntimeWarning: the interval is wider than `width`, or the value is refused.
 
     >>> from discrete_ed import IsingEnergy
     >>> found = estimate_log_z(IsingEnergy(3), torch.zeros(2, 3))
@@ -137,16 +204,45 @@ def estimate_log_z(
     (True, 2.079442)
     """
     check_batch(energy, x)
-    value = exact_log_z(energy, x.shape[1], x.dtype)
+    value = exact_log_z(energy, x.shape[1], x.dtype) if exact else None
     if value is not None:
         return LogPartition(Bracket(value, value, 0.0, 0.0), exact=True)
-    kernel = kernel or suitable_kernel(energy, purpose="annealing")
-    evaluation = local(energy) if local else local_for(kernel, energy)
-    rows = torch.randint(len(x), (runs,), generator=generator, device=x.device)
-    target = sample(kernel, evaluation, x[rows], burn_in, generator=generator)
-    betas = torch.linspace(0, 1, temperatures + 1, dtype=torch.float64).tolist()
-    bracket = ais(kernel, evaluation, target, target, betas, steps=steps, width=width, generator=generator)
-    return LogPartition(bracket, exact=False)
+    if runs < 2 or not seconds > 0:
+        raise InputError(f"runs, seconds: expected at least 2 runs and a positive time, got {runs} and {seconds}")
+    if kernel is not None or local is not None:
+        kernel = kernel or suitable_kernel(energy, purpose="annealing")
+        evaluation = local(energy) if local else local_for(kernel, energy)
+        rows = torch.randint(len(x), (runs,), generator=generator, device=x.device)
+        target = sample(kernel, evaluation, x[rows], burn_in, generator=generator)
+        betas = torch.linspace(0, 1, (temperatures or 1000) + 1, dtype=torch.float64).tolist()
+        bracket = ais(kernel, evaluation, target, target, betas, steps=steps, width=width, generator=generator)
+        return LogPartition(bracket, exact=False)
+    mixture, words = base_law(energy, x, base, generator)
+    path = path_to(energy, mixture)
+    annealing = bracket_by_annealing(
+        path,
+        path_to(energy, Mixture.independent(halfway(x))),
+        x,
+        runs=runs,
+        width=width,
+        temperatures=temperatures,
+        steps=steps,
+        budget=1e6 * seconds / path.cost,
+        generator=generator,
+    )
+    up, down = annealing.forward, annealing.reverse
+    found = LogPartition(Bracket(up.value, down.value, up.error, down.error), False, annealing, words)
+    if found.refused or found.spurious:
+        warnings.warn(found.verdict, RuntimeWarning, stacklevel=2)
+    elif found.high - found.low > width:
+        warnings.warn(
+            f"log Z is known to ± {found.high - found.value:.2g} only, since the bracket of forward and reverse "
+            f"annealing is {annealing.gap:.3g} nats wide after {annealing.evaluations:.2g} updates: take more "
+            "seconds, or more inverse temperatures",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 def importance_log_z(

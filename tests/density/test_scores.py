@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
-from discrete_ed import BernoulliEnergy, hamming_mmd_repeats
+from discrete_ed import BernoulliEnergy, LogPartition, hamming_mmd_repeats
 from discrete_ed.data import TOYS
 from discrete_ed.density import scores as density_scores
+from discrete_ed.density.scores import DensityScores, SampleDistances, SetDistance
+from discrete_ed.jobs.estimate import report
+from discrete_ed.likelihood import Annealing, Bracket, Estimate, LogLikelihood
 
 
 def test_independent_columns_are_the_trivial_score(generator):
@@ -42,6 +47,9 @@ KEYS = {
     "train_log_likelihood",
     "valid_log_likelihood",
     "log_z",
+    "refused",
+    "spurious",
+    "verdict",
     "independent_columns",
     "warnings",
     "p_value_size",
@@ -50,7 +58,7 @@ KEYS = {
     "toy",
     *(f"{name}{end}" for name in ("mmd2", "mmd2_floor") for end in ("", "_error", "_interval", "_p_value")),
 }
-"""keys of `result.json`, which stay as they are"""
+"""keys of `result.json`: none may leave or change its meaning"""
 
 
 def test_scores_of_the_true_law_are_its_own(generator):
@@ -73,7 +81,26 @@ def test_a_wide_bracket_is_reported_as_a_warning(generator):
     states = (torch.rand(50, 22, generator=generator) < 0.5).float()
     log_z, caught = density_scores.bracket_log_z(couplings, states, temperatures=2, runs=4, generator=generator)
     assert not log_z.exact
-    assert any("bracket" in line for line in caught)
+    assert any("annealing" in line for line in caught)
+
+
+def test_a_refused_value_is_null_and_the_page_says_why():
+    ends = [Estimate(value, 0.1) for value in (394.9, 356.4, 356.4, 396.6, 387.6, 356.6)]
+    runs = Annealing(*ends, temperatures=4546, updates=13, runs=256, evaluations=10**7)
+    log_z = LogPartition(Bracket(394.9, 356.4, 0.1, 0.1), exact=False, annealing=runs, base="a mixture")
+    rows = LogLikelihood(torch.tensor([-342.0, -340.0], dtype=torch.float64), log_z)
+    one = SetDistance(0.0, None, (-1.0, 1.0), 0.5)
+    distances = SampleDistances(one, one, 10, 1, 10)
+    result = DensityScores(rows, rows, rows, -90.0, (log_z.verdict,), distances, None).to_dict()
+    written = json.loads(json.dumps(result, allow_nan=False))
+    assert result["test_log_likelihood"] is result["lower"] is result["valid_log_likelihood"] is None
+    assert written["upper"] == pytest.approx(341 - 394.6)
+    assert written["log_z"]["annealing"]["rows"]["value"] == 356.4
+    assert "at most -53.600 nats a row, and no value" in report.verdict(written)
+    assert report.score_table(written)[1][1:] == ["–", "– to -53.600"]
+    notes = " ".join(report.score_notes(written))
+    for part in ("log Z is refused", "starts at a mixture", "training rows 356.400 ± 0.100"):
+        assert part in notes
 
 
 def test_the_truth_of_a_toy_is_its_entropy(monkeypatch, generator):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_noise, expect_positive
-from discrete_ed.names import ENUMERABLE_BITS, EPSILON, SMALL_BITS, EnergyName, LossName, NetworkName
+from discrete_ed.names import ENUMERABLE_BITS, EPSILON, GRAY_BITS, SMALL_BITS, EnergyName, LossName, NetworkName
 
 if TYPE_CHECKING:
     from discrete_ed.data import TableData
@@ -97,9 +97,10 @@ class EstimateConfig(CheckpointedConfig):
     """steps of each chain (Gibbs-with-gradients; block Gibbs for rbm) from noise to its first sample; between two
     samples it makes a tenth of them. Where importance sampling from uniform states works, each sample comes from a
     separate chain of a tenth of the steps instead. With up to 16 bits, all states are enumerated and no chain runs"""
-    temperatures: Annotated[int, ANNEALED] = 1000
+    temperatures: Annotated[int | None, ANNEALED] = None
     """number of inverse temperatures of annealed importance sampling, which estimates the log-likelihood where it can't
-    be computed exactly; also the number of steps of the chains from which its reverse runs start"""
+    be computed exactly; by default as many as bring its range down to 0.05 nats, but no more than take about a minute
+    on one core"""
     runs: Annotated[int, ANNEALED] = 256
     """number of runs of annealed importance sampling, in each direction"""
     seed: int = 0
@@ -111,9 +112,11 @@ class EstimateConfig(CheckpointedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        chosen = {name for name in ("width", "steps", "batch", "patience") if getattr(self, name) is not None}
+        chosen = {
+            name for name in ("width", "steps", "batch", "patience", "temperatures") if getattr(self, name) is not None
+        }
         expect(self, "at least 1", *chosen, "members", "negatives", "block", "chain_steps", "buffer", low=1)
-        expect(self, "at least 1", "sampler_steps", "temperatures", low=1)
+        expect(self, "at least 1", "sampler_steps", low=1)
         expect(self, "at least 2", "samples", "runs", low=2)
         expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
         expect(self, "at least 0", "w", "weight_decay", low=0)
@@ -166,9 +169,10 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
 def facts_of(config: ResolvedEstimateConfig, data: TableData) -> dict[str, Any]:
     """What conditions on options are about besides other options: sizes of the data, and where they are read from."""
     bits = data.train.shape[1]
-    smaller_layer = min(bits, config.width) if config.energy == "rbm" and config.members == 1 else bits
+    alone = config.members == 1
+    smaller_layer = min(bits, config.width) if config.energy == "rbm" and alone else bits
     return {
         "enumerated": bits <= SMALL_BITS,
-        "exact": smaller_layer <= ENUMERABLE_BITS,
+        "exact": smaller_layer <= (GRAY_BITS if config.energy == "ising" and alone else ENUMERABLE_BITS),
         "from_root": any(path.is_relative_to(config.root) for path in data.files),
     }

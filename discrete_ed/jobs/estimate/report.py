@@ -15,7 +15,7 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig, facts_of
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.text import MISSING
+from discrete_ed.jobs.text import MISSING, number
 from discrete_ed.metrics.hamming import PUBLISHED_SIZE
 from discrete_ed.names import SMALL_BITS
 
@@ -32,7 +32,8 @@ def verdict(result: Mapping[str, Any]) -> str:
     Args:
         result: the content of `result.json`.
     """
-    certainty = "exact" if result["exact"] else f"between {result['lower']:.3f} and {result['upper']:.3f}"
+    refused = result["test_log_likelihood"] is None
+    certainty = "exact" if result["exact"] else f"between {number(result['lower'], '.3f')} and {result['upper']:.3f}"
     yardstick = f"independent columns have {result['independent_columns']:.3f}"
     if result["toy"] is not None:
         yardstick += f" and the truth {-result['toy']['entropy']:.3f}"
@@ -42,8 +43,14 @@ def verdict(result: Mapping[str, Any]) -> str:
         if p >= LEVEL
         else f"samples differ from test rows (p = {p:.3f}; training rows: p = {floor:.3f})"
     )
-    likelihood = f"Test log-likelihood {result['test_log_likelihood']:.3f} nats a row ({certainty})"
-    return f"{likelihood}, where {yardstick}; {samples}."
+    likelihood = (
+        f"Test log-likelihood at most {result['upper']:.3f} nats a row, and no value (the model has mass that no "
+        "training row reaches)"
+        if refused
+        else f"Test log-likelihood {result['test_log_likelihood']:.3f} nats a row ({certainty})"
+    )
+    mass = "; almost all mass of the model lies far from the training rows" if result.get("spurious") else ""
+    return f"{likelihood}, where {yardstick}{mass}; {samples}."
 
 
 def score_table(result: Mapping[str, Any]) -> list[list[str]]:
@@ -53,13 +60,14 @@ def score_table(result: Mapping[str, Any]) -> list[list[str]]:
         result: what `result.json` holds.
     """
     toy = result["toy"]
-    bracket = "exact" if result["exact"] else f"{result['lower']:.3f} to {result['upper']:.3f}"
+    bracket = "exact" if result["exact"] else f"{number(result['lower'], '.3f')} to {result['upper']:.3f}"
+    value, valid, train = (number(result[f"{rows}_log_likelihood"], ".4f") for rows in ("test", "valid", "train"))
     rows = [
         ["", "value", "range or error"],
-        ["test log-likelihood, nats for each state", f"{result['test_log_likelihood']:.4f}", bracket],
+        ["test log-likelihood, nats for each state", value, bracket],
         ["its standard error over the test states", f"{result['test_error']:.4f}", MISSING],
-        ["validation log-likelihood", f"{result['valid_log_likelihood']:.4f}", MISSING],
-        ["training log-likelihood", f"{result['train_log_likelihood']:.4f}", MISSING],
+        ["validation log-likelihood", valid, MISSING],
+        ["training log-likelihood", train, MISSING],
         ["independent columns, same test states (trivial model)", f"{result['independent_columns']:.4f}", "exact"],
     ]
     if toy is not None:
@@ -85,11 +93,7 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
     """
     lines = []
     if not result["exact"]:
-        lines.append(
-            "The likelihood is estimated: log Z lies between forward and reverse annealed importance sampling, and the "
-            "range allows three standard errors of each. The chains from which the reverse runs start begin at "
-            "training states; if the model has a mode that they never visit, log Z is estimated too small."
-        )
+        lines += annealing_notes(result)
     lines += [f"Warning: {line}" for line in result["warnings"]]
     if result["toy"] is not None:
         lines.append(
@@ -108,6 +112,27 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
         "p-values are equally likely."
     )
     return lines
+
+
+def annealing_notes(result: Mapping[str, Any]) -> list[str]:
+    """What was done to estimate the likelihood, and what it says.
+
+    Args:
+        result: what `result.json` holds.
+    """
+    log_z, runs = result["log_z"], result["log_z"]["annealing"]
+    kinds = {"training rows": runs["rows"], "states that annealing reached": runs["annealed"]}
+    reverse = " and ".join(f"{kind} {found['value']:.3f} ± {found['error']:.3f}" for kind, found in kinds.items())
+    forward, far = runs["forward"], runs["far"]
+    return [
+        f"The likelihood is estimated: {result['verdict']}",
+        f"Annealed importance sampling starts at {log_z['base']}; {runs['runs']} runs in each direction have "
+        f"{runs['temperatures']} inverse temperatures with {runs['updates']} updates at each, all rounds together "
+        f"{runs['evaluations']:.2g} updates. Forward runs give log Z {forward['value']:.3f} ± {forward['error']:.3f}; "
+        f"forward runs from a broader law {far['value']:.3f} ± {far['error']:.3f}; reverse runs from {reverse}. The "
+        "range allows half of the distance between forward and reverse, and three standard errors of their middle. A "
+        "mode of the model that no run reaches can't be noticed; it would make log Z too small.",
+    ]
 
 
 def write_report(
@@ -148,11 +173,12 @@ def _figures(
     from discrete_ed.jobs.estimate import figures  # matplotlib is needed only where something is plotted
 
     states, shape, toy = samples.to(torch.uint8).numpy(), data.shape, data.toy
+    log_z = scores.test.log_partition.low if scores.test.log_partition.refused else scores.test.log_partition.value
     plots: dict[str, tuple[str, Callable[[], Figure], str]] = {}
     if toy is not None:
         plots["density"] = (
             "The learned density and the true one",
-            lambda: figures.heat_maps(toy, ensemble.energy, scores.test.log_partition.value),
+            lambda: figures.heat_maps(toy, ensemble.energy, log_z),
             "Both densities in the plane, on one scale of colours.",
         )
         plots["samples"] = (

@@ -1,0 +1,215 @@
+"""Annealing in rounds: paths that keep their laws, intervals that hold the truth, and modes that are noticed."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+import torch
+from contracts import ising, mlp, rbm
+from place import seeded
+
+from discrete_ed import Energy, IsingEnergy, MLPEnergy, NetworkEnergy, RBMEnergy, SumEnergy, estimate_log_z
+from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.likelihood import Mixture, log_likelihood
+from discrete_ed.likelihood.block import BlockPath
+from discrete_ed.likelihood.enumeration import enumerated_log_z, sample_law
+from discrete_ed.likelihood.schedule import equal_work, even
+from discrete_ed.likelihood.single_site import SingleSite
+from discrete_ed.likelihood.spins import SpinPath
+from discrete_ed.likelihood.starting import path_to
+from discrete_ed.states import enumerate_states
+
+MANY = 3000
+
+
+def mixed(bits: int) -> Energy:
+    """A sum of every kind of term that single-site updates treat in its own way."""
+    torch.manual_seed(0)
+    network, residual = NetworkEnergy(bits, width=8), NetworkEnergy(bits, "residual", width=8, layers=1)
+    return SumEnergy(network, residual, rbm(bits, 3), ising(bits), scale=0.6).float()
+
+
+def two_components(bits: int) -> Mixture:
+    return Mixture(torch.tensor([0.3, 0.7]).log(), torch.randn(2, bits, generator=seeded(3)))
+
+
+@pytest.mark.parametrize(
+    ("make", "energy"),
+    [
+        (SpinPath, ising(8).float()),
+        (SingleSite, ising(8).float()),
+        (SingleSite, mixed(8)),
+        (SingleSite, MLPEnergy(8, ())),
+        (BlockPath, rbm(8, 5).float()),
+    ],
+)
+def test_runs_in_both_directions_estimate_the_enumerated_sum(make, energy):
+    g = seeded(0)
+    base = Mixture.independent(torch.randn(8, generator=g)) if make is SpinPath else two_components(8)
+    path = make(energy, base)
+    betas, updates = even(25) ** 1.5, max(1, path.updates // 2)
+    law = sample_law(energy, MANY, g)
+    walk = path.walk(base.sample(MANY, g), law, betas, updates, g)
+    truth = enumerated_log_z(energy, 8)
+    for log_w, sign in ((walk.log_w[:MANY], 1), (walk.log_w[MANY:], -1)):
+        w = (log_w - sign * (truth - path.offset)).exp()
+        assert abs(w.mean().item() - 1) < 4.5 * w.std().item() / MANY**0.5
+    chains = path.walk(law[:0], law, torch.ones(12, dtype=torch.float64), updates, g).x  # they keep the law
+    marginals = enumerate_states(8).T @ (-energy(enumerate_states(8))).detach().softmax(0)
+    assert (chains.mean(0) - marginals).abs().max() < 4.5 * 0.5 / MANY**0.5
+    assert (walk.slopes[1] >= 0).all()
+    assert walk.slopes.isfinite().all()
+
+
+def test_a_mixture_is_normalised_and_fits_its_data(generator):
+    law = two_components(6)
+    x = law.sample(4000, generator)
+    assert law.log_p(enumerate_states(6)).logsumexp(0).item() == pytest.approx(0, abs=1e-5)
+    clusters = torch.tensor([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]]).float().repeat(200, 1)
+    fitted, alone = Mixture.fitted(clusters, generator), Mixture.independent(torch.zeros(6))
+    assert fitted.log_p(enumerate_states(6)).logsumexp(0).item() == pytest.approx(0, abs=1e-5)
+    assert fitted.log_p(clusters).mean() > math.log(0.5) - 0.6 > alone.log_p(clusters).mean()
+    assert (x.mean(0) - law.log_weights.exp() @ law.logits.sigmoid()).abs().max() < 0.04
+    assert len(Mixture.fitted(clusters[:20], generator).log_weights) == 2  # too few rows for components of their own
+
+
+def test_steps_are_short_where_the_lag_is_large():
+    slopes = torch.zeros(2, 2, 100)
+    slopes[1] = 1e-6
+    slopes[0, 1, 50:] = torch.linspace(0, 40, 50)
+    betas = equal_work(even(100), slopes, 1.0, 200)
+    assert betas[0] == 0
+    assert betas[-1] == 1
+    assert (betas.diff() > 0).all()
+    assert betas.diff()[-1] < 0.3 * betas.diff()[0]
+
+
+CASES = {
+    "spins": lambda g: IsingEnergy(ising(14, scale=0.5).couplings.float().detach(), 0.2 * torch.randn(14, generator=g)),
+    "network": lambda g: mlp(14).float(),  # noqa: ARG005
+    "machine": lambda g: RBMEnergy(14, 12, scale=0.7, generator=g),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("base", ["mixture", "frequencies", "model", "uniform"])
+def test_every_base_leads_to_an_interval_that_holds_the_truth(name, base):
+    g = seeded(5)
+    energy = CASES[name](g)
+    x = sample_law(energy, 300, g)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = estimate_log_z(energy, x, base=base, exact=False, runs=128, seconds=0.1, generator=g)
+    truth = enumerated_log_z(energy, 14)
+    assert not found.exact
+    assert not found.refused
+    assert found.low <= truth <= found.high
+    assert found.value == pytest.approx((found.low + found.high) / 2)
+    assert found.high - found.low < 0.5
+    assert f"{found.value:.3f}" in found.verdict
+
+
+def test_a_seed_gives_the_same_bits():
+    energy, x = mlp(24).float(), torch.rand(200, 24, generator=seeded(1)).round()
+    one, two = (
+        estimate_log_z(energy, x, temperatures=20, runs=32, width=9.0, generator=seeded(0)).annealing for _ in "ab"
+    )
+    assert one == two
+
+
+class TwoModes(Energy):
+    """A mode of independent bits near all zeros, and a deep one near all ones."""
+
+    def __init__(self, bits: int, depth: float) -> None:
+        super().__init__()
+        self.bits, self.slope = bits, torch.nn.Parameter(torch.tensor(2.0))
+        self.depth = depth
+
+    def forward(self, x):
+        ones = x.sum(-1)
+        near = -self.slope * (self.bits - ones) - self.bits * 0.0
+        far = -self.slope * ones - self.depth
+        return -torch.logaddexp(-near, -far)
+
+    @property
+    def log_z(self) -> float:
+        one = self.bits * math.log1p(math.exp(self.slope.item()))
+        return float(torch.logaddexp(torch.tensor(one), torch.tensor(one + self.depth)))
+
+
+def test_mass_that_no_row_reaches_is_noticed():
+    """Rows from the small mode: a value near log Z of that mode alone would be plausible, and wrong by 20 nats."""
+    energy = TwoModes(40, 20.0)
+    x = (torch.rand(300, 40, generator=seeded(0)) < torch.tensor(-2.0).sigmoid()).float()
+    with pytest.warns(RuntimeWarning, match=r"refused|far from the rows"):
+        found = estimate_log_z(energy, x, runs=128, seconds=0.2, generator=seeded(0))
+    assert found.refused or found.low <= energy.log_z <= found.high
+    if found.refused:
+        assert math.isnan(found.value)
+        assert found.high == math.inf
+        assert "refused" in found.verdict
+    assert found.low > energy.log_z - 3
+    scores = log_likelihood(energy, x, found)
+    assert scores.upper == pytest.approx((-energy(x).double()).mean().item() - found.low, abs=1e-5)
+    assert math.isnan(scores.mean) == found.refused
+    assert (scores.lower == -math.inf) == found.refused
+
+
+def test_forward_above_reverse_is_refused_and_noise_is_not():
+    from discrete_ed.likelihood.bracketing import Annealing, Estimate
+    from discrete_ed.likelihood.partition import Bracket, LogPartition
+
+    def known(forward: float, rows: float, far: float = 0.0, error: float = 0.1) -> LogPartition:
+        ends = [Estimate(value, error) for value in (forward, rows, rows, 1.0, far, rows)]
+        runs = Annealing(*ends, temperatures=1, updates=1, runs=2, evaluations=1)
+        return LogPartition(Bracket(forward, rows, error, error), exact=False, annealing=runs)
+
+    assert not known(1.0, 1.1).refused
+    assert not known(1.4, 1.0).refused  # less than half a nat
+    assert not known(3.0, 1.0, error=0.5).refused  # chance
+    assert known(3.0, 1.0).refused
+    assert known(1.0, 1.1, far=3.0).refused  # found from the broader base only
+    assert known(1.0, 1.1, far=3.0).low == pytest.approx(2.7)
+    assert known(1.0, 1.2).value == pytest.approx(1.1)
+    assert known(1.0, 1.2).high == pytest.approx(1.2 + 0.15 * 2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"base": "zeros"}, "base: expected mixture, frequencies, model, uniform or a Mixture, got 'zeros'"),
+        ({"base": Mixture.independent(torch.zeros(3))}, "base: expected a mixture of 40 bits, got 3"),
+        ({"runs": 1}, "at least 2 runs"),
+        ({"seconds": 0}, "a positive time"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        estimate_log_z(MLPEnergy(40, (4,)), torch.zeros(2, 40), **arguments)
+
+
+def test_impossible_states_have_no_weight_and_broken_energies_are_refused():
+    class Half(Energy):
+        def __init__(self, wrong: float) -> None:
+            super().__init__()
+            self.bits, self.wrong = 24, wrong
+
+        def forward(self, x):
+            return torch.where(x[..., 0] > 0, self.wrong, 0.0) + 0 * x.sum(-1)
+
+    x = torch.zeros(50, 24)
+    x[:25, 1:] = 1
+    found = estimate_log_z(Half(math.inf), x, temperatures=40, runs=400, width=1.0, generator=seeded(0))
+    assert found.low <= 23 * math.log(2) <= found.high
+    with pytest.raises(NumericalError, match="finite weights"):
+        estimate_log_z(Half(math.nan), x, temperatures=5, runs=50, generator=seeded(0))
+
+
+def test_the_fastest_path_is_taken():
+    base = two_components(6)
+    alone = Mixture.independent(torch.zeros(6))
+    kinds = [(rbm(6, 2), base, BlockPath), (ising(6), alone, SpinPath), (ising(6), base, SingleSite)]
+    for energy, law, kind in [*kinds, (mlp(6), base, SingleSite)]:
+        assert type(path_to(energy, law)) is kind
