@@ -368,7 +368,7 @@ def test_the_page_shows_the_options_in_effect_with_the_values_that_were_used(tmp
 
     common = {"estimator", "penalty", "sampler", "seed", "seconds to recover"}
     table = shown("table", "--data", table_of(tmp_path)[0])
-    assert set(table) == common | {"data"}
+    assert set(table) == common | {"data", "transpose", "block_length", "missing", "most_missing"}
     assert table["estimator"] == "maximum-likelihood"
     known = common | {"sigma", "field", "samples", "seconds to draw"}
     lattice = {"side", "dimension", "periodic"}

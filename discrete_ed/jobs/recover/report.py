@@ -212,7 +212,7 @@ def _write_page(
     """Write the figures as PNG files, and `report.html` with all of them inside."""
     images = folder.plot(plots)
     facts = {
-        **reported_options(config),
+        **reported_options(config, table=config.data is not None),
         **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
     }
