@@ -19,10 +19,11 @@ from discrete_ed.ising.dependence import (
     without_copies,
 )
 from discrete_ed.ising.edge_search import search_edges
-from discrete_ed.ising.estimators import ESTIMATORS, ConfiguredEstimator
+from discrete_ed.ising.estimators import ESTIMATORS
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.pseudo_likelihood import SpinColumns, fit_at, refit
+from discrete_ed.names import EstimatorName
 
 BlockLength = int | Literal["auto"]
 PILOT_PRICE = 12.0
@@ -64,7 +65,7 @@ def check_blocks(blocks: Array, rows: int, name: str = "blocks") -> Array:
     return places.ravel()
 
 
-def check_block_length(length: BlockLength, weights: Array | None, blocks: Array | None) -> BlockLength:
+def check_block_length(length: BlockLength, rows: int, weights: Array | None, blocks: Array | None) -> BlockLength:
     """The length of blocks; raises the errors of `recover_couplings`."""
     if length == "auto":
         return length
@@ -72,17 +73,22 @@ def check_block_length(length: BlockLength, weights: Array | None, blocks: Array
         raise InputError(f"block_length: expected auto or a whole number of at least 1, got {length!r}")
     if length > 1 and (weights is not None or blocks is not None):
         raise InputError(f"block_length: expected none with weights or blocks, got {length}")
+    if length > rows // 2:
+        raise InputError(f"block_length: expected at least two blocks, got {rows} rows in blocks of {length}")
     return int(length)
 
 
-def check_weighing(estimator: ConfiguredEstimator, data: Observations) -> None:
-    """Refuse weights and blocks for an estimator that can't take them."""
-    plain = data.weights is None and data.blocks is None and data.spins.all()
-    if not estimator.entry.weighs_rows and not plain:
+def check_estimator_of_rows(estimator: EstimatorName, *, plain: bool) -> None:
+    """Refuse weights, blocks and missing cells for an estimator that can't take them.
+
+    Args:
+        plain: whether rows have no weights, no blocks and no missing cells.
+    """
+    if not plain and not ESTIMATORS[estimator].weighs_rows:
         able = ", ".join(name for name, entry in ESTIMATORS.items() if entry.weighs_rows)
         raise InputError(
             f"estimator: expected one that takes weights, blocks of dependent rows and missing cells ({able}), got "
-            f"{estimator.name}"
+            f"{estimator}"
         )
 
 
@@ -166,8 +172,6 @@ def in_blocks(data: Observations, reason: str, *, tested: bool) -> Prepared:
         reason: why there are blocks, in words.
         tested: whether the blocks were found by a test, not given.
     """
-    if data.block_count < 2:
-        raise InputError(f"block_length: expected at least two blocks, got {len(data.spins)} rows {reason}")
     rows = data.size
     columns = SpinColumns.of(data)
     fit = refit(columns, Support.no_pairs(with_fields=True))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
@@ -20,7 +21,7 @@ from discrete_ed.ising.preparation import (
     blocks_by_energy,
     check_block_length,
     check_blocks,
-    check_weighing,
+    check_estimator_of_rows,
     check_weights,
     prepare,
 )
@@ -64,6 +65,13 @@ class Recovery:
     common: tuple[float, float] | None = None
     """mean and standard deviation of the common law of the couplings, if one was assumed"""
     warnings: tuple[str, ...] = field(default=())
+    decided: Array | None = None
+    """the pairs that were called edges apart from the estimate, `(P, 2)`; None if the penalty itself selects them"""
+    debiased: Array | None = None
+    """couplings of the edges alone, estimated without penalty and shrinkage, `(D, D)`, where rows are few; see
+    `intervals`"""
+    debiased_errors: Array | None = None
+    """their standard errors, `(D, D)`"""
     effective_rows: float = float("nan")
     """the number of independent rows that say as much as the table, by its weights and blocks"""
 
@@ -87,9 +95,28 @@ class Recovery:
         return Parameters(4 * self.couplings, 2 * self.fields - 2 * self.couplings.sum(1))
 
     @property
+    def intervals(self) -> tuple[Array, Array]:
+        """Middle and standard error of the interval of each coupling, `(D, D)` each.
+
+        Where L1 or disagreeing halves shrank the couplings and rows are fewer than spins, these are those of the edges
+        estimated alone, since a shrunken coupling is no middle of an interval. With more rows they are not: L1 is
+        chosen there where spins are so frozen that edges found alone are often wrong.
+        """
+        if self.debiased is None or self.debiased_errors is None:
+            return self.couplings, self.standard_errors
+        return self.debiased, self.debiased_errors
+
+    @property
     def edges(self) -> Array:
-        """The pairs that interact, `(P, 2)`, strongest first."""
+        """The pairs that interact, `(P, 2)`, strongest first.
+
+        With `auto` and `l1` they are decided apart from the estimate, with at most a tenth of them false in
+        expectation; other couplings that are not zero improve the prediction, but each may be noise.
+        """
         pairs = Support.of(self.couplings, with_fields=False).pairs
+        if self.decided is not None:
+            called = {tuple(pair) for pair in self.decided.tolist()}
+            pairs = pairs[[tuple(pair) in called for pair in pairs.tolist()]] if len(pairs) else pairs
         return pairs[np.argsort(-np.abs(self.couplings[tuple(pairs.T)]), kind="stable")]
 
 
@@ -174,12 +201,13 @@ def recover_couplings(
     progress = callback or (lambda _: None)
     chosen = ConfiguredEstimator(resolve_estimator(estimator, d), settings or EstimatorSettings(), fields, seed)
     progress("compare the rows")
-    length = check_block_length(block_length, weights, blocks)
+    length = check_block_length(block_length, len(x), weights, blocks)
+    plain = weights is blocks is None and length in (1, "auto") and bool(spins.all())
+    check_estimator_of_rows(chosen.name, plain=plain)
     prepared = prepare(spins, weights, blocks, length, weighs_rows=chosen.entry.weighs_rows)
-    check_weighing(chosen, prepared.data)
     found = _recovered(chosen, PENALTIES[penalty], prepared, names, progress)
-    plain = prepared.data.weights is prepared.data.blocks is None and spins.all()
-    if plain and block_length == "auto" and weights is None:
+    tested = plain and prepared.data.weights is prepared.data.blocks is None
+    if tested and length == "auto":
         again = blocks_by_energy(prepared.data, found.parameters)
         if again is not None and chosen.entry.weighs_rows:
             return _recovered(chosen, PENALTIES[penalty], again, names, progress)
@@ -206,6 +234,14 @@ def _recovered(
     progress("standard errors")
     errors = chosen.errors(data, found)
     couplings, coupling_errors = found.couplings, errors.couplings
+    decided = None
+    if rule.tries_lasso and found.couplings.any():
+        progress("decide which pairs are edges")
+        decided = decide_edges(chosen, data, found, errors)
+    debiased = debiased_errors = None
+    shrunk = shrinkage < 1 or isinstance(choice.penalty, Lasso)
+    if decided is not None and shrunk and data.size < data.spins.shape[1]:
+        debiased, debiased_errors = without_penalty(chosen, data, decided, found)
     common = None
     if rule.has_common_law and couplings.any():
         law = common_law(couplings, coupling_errors)
@@ -218,7 +254,7 @@ def _recovered(
     warnings = [
         *table_warnings(prepared.data.spins, names),
         *prepared.warnings,
-        *_shrinkage_warnings(choice.penalty, agreement, shrinkage),
+        *_shrinkage_warnings(choice.penalty, agreement, shrinkage, debiased=debiased is not None),
         *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields),
     ]
     return Recovery(
@@ -234,15 +270,21 @@ def _recovered(
         common=common,
         warnings=tuple(warnings),
         effective_rows=data.size,
+        decided=decided,
+        debiased=debiased,
+        debiased_errors=debiased_errors,
     )
 
 
-def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float) -> list[str]:
+def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float, *, debiased: bool) -> list[str]:
     """Warnings if couplings were shrunk."""
     found = []
     if isinstance(penalty, Lasso):
         found.append(
             "L1 shrinks all couplings: their standard errors and intervals include the noise, but not this bias"
+            if not debiased
+            else "L1 shrinks all couplings, and many that are not zero are only noise; the intervals of the edges are "
+            "those of a fit of the edges alone"
         )
     if shrinkage < 1:
         found.append(

@@ -70,8 +70,8 @@ def check_samples(
         if share.max() > most_missing:
             worst = int(share.argmax())
             raise InputError(
-                f"{name}, column {names[worst]!r}: expected at most {most_missing:.0%} of its cells to be missing, got "
-                f"{share[worst]:.1%}; drop the column, or allow more"
+                f"{name}, column {names[worst]!r}: expected at most a share of {most_missing:g} of its cells to be "
+                f"missing, got {share[worst]:.3g}; drop the column, or allow more"
             )
         spins[gaps] = 0
     if constant_columns(spins[there]).all():

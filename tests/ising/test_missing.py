@@ -122,7 +122,9 @@ def test_columns_with_too_few_cells_are_named():
         recover_couplings(bits, names=list("abcde"))
     bits = table(60, 0.1)
     bits[:40, 1] = np.nan
-    with pytest.raises(InputError, match=r"column 'x2': expected at most 50% of its cells to be missing, got "):
+    with pytest.raises(
+        InputError, match=r"column 'x2': expected at most a share of 0.5 of its cells to be missing, got "
+    ):
         recover_couplings(bits)
     with pytest.raises(InputError, match="takes weights, blocks of dependent rows and missing cells"):
         recover_couplings(table(60, 0.1), "block")

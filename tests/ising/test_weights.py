@@ -95,7 +95,7 @@ def test_proportions_count_as_the_rows_that_they_leave():
         (COUNTS, {"estimator": "bernoulli"}, "estimator: expected one that takes weights"),
         (COUNTS, {"block_length": 4}, "block_length: expected none with weights"),
         (None, {"block_length": 0}, "block_length: expected auto or a whole number"),
-        (None, {"block_length": 500}, "block_length: expected at least two blocks"),
+        (None, {"block_length": 20}, "block_length: expected at least two blocks"),
         (None, {"blocks": np.zeros(len(COUNTS))}, "blocks: expected at least two different blocks"),
         (None, {"blocks": np.zeros(3)}, "blocks: expected a block for each of"),
     ],

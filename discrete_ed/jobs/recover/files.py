@@ -86,9 +86,10 @@ def write_edges(folder: RunFolder, recovery: Recovery, names: Sequence[str], tab
     """
     rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z", "n11", "n10", "n01", "n00"]]
     rows[0].append("coupling_01")
+    middles, errors = recovery.intervals
     for (i, j), counts in zip(recovery.edges.tolist(), tables.tolist(), strict=True):
-        value, error = recovery.couplings[i, j], recovery.standard_errors[i, j]
-        numbers = (value, error, *interval_95(value, error), value / error)
+        value, middle, error = recovery.couplings[i, j], middles[i, j], errors[i, j]
+        numbers = (value, error, *interval_95(middle, error), middle / error)
         rows.append(
             [names[i], names[j], *(f"{number:.6g}" for number in numbers), *map(str, counts), f"{4 * value:.6g}"]
         )

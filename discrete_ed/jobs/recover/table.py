@@ -9,8 +9,8 @@ import numpy as np
 from discrete_ed.data.reading import Reading
 from discrete_ed.data.tables import Table, read_table
 from discrete_ed.errors import InputError
-from discrete_ed.ising import check_samples
-from discrete_ed.ising.preparation import check_block_length
+from discrete_ed.ising import check_samples, resolve_estimator
+from discrete_ed.ising.preparation import check_block_length, check_estimator_of_rows
 from discrete_ed.jobs.recover.config import RecoverConfig
 
 
@@ -73,7 +73,9 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
         weights=table.weights,
         most_missing=config.most_missing,
     )
-    check_block_length(config.rows_in_block(), table.weights, table.blocks)
+    length = check_block_length(config.rows_in_block(), len(table.values), table.weights, table.blocks)
+    plain = table.weights is table.blocks is table.missing and length in (1, "auto")
+    check_estimator_of_rows(resolve_estimator(config.estimator, len(table.names)), plain=plain)
     if table.blocks is not None and len(np.unique(table.blocks)) < 2:
         raise InputError(
             f"{config.data}, column {config.blocks!r}: expected at least two blocks in the rows that count"
