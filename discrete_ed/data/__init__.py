@@ -3,11 +3,13 @@
 from discrete_ed.data.datasets import TableData, load_table_data
 from discrete_ed.data.grey import grey_digits, read_grey
 from discrete_ed.data.images import digits, read_images
+from discrete_ed.data.reading import Reading
 from discrete_ed.data.tables import Table, read_table
 from discrete_ed.data.toys import TOYS, Toy
 
 __all__ = [
     "TOYS",
+    "Reading",
     "Table",
     "TableData",
     "Toy",

@@ -2,8 +2,8 @@
 
 A text file has one row on each line, with cells separated by commas, semicolons, tabs or blanks; the first row may name
 the columns, and the first column may name the rows. A numpy file holds one 2-D array (`.npy`), or an archive (`.npz`)
-that holds one array or one called `data` or `x`. Cells are 0 and 1, −1 and +1, or true and false; one table uses one of
-the three.
+that holds one array or one called `data` or `x`. Cells are 0 and 1, −1 and +1, true and false, or yes and no; one table
+uses one of these. `Reading` says how to read other tables.
 
 A file is data: nothing in it is executed.
 """
@@ -11,23 +11,27 @@ A file is data: nothing in it is executed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from discrete_ed.data.arrays import read_array
+from discrete_ed.data.cells import interpreted
+from discrete_ed.data.reading import Reading
 from discrete_ed.data.text_tables import (
     CODES,
     FALSE,
     KINDS,
     MINUS,
     MISSING,
+    NO,
     ONE,
     OTHER,
     TRUE,
+    YES,
     ZERO,
     Spellings,
     cell_error,
@@ -38,6 +42,7 @@ from discrete_ed.errors import InputError
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 MAX_CELLS = 2**27  # of a Parquet table, whose file can be far smaller than its cells
+PARQUET = (".parquet", ".pq")
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")  # endings of files that are refused, since a pickle can run code
 
 
@@ -50,16 +55,23 @@ class Table:
     """
 
     values: Bits
-    """zeros and ones, `(N, D)` uint8"""
+    """zeros and ones, `(N, D)` uint8; zero where a cell is missing"""
     names: tuple[str, ...]
     """names of the `D` columns; `x1, …, xD` if the file gives none"""
+    missing: np.ndarray[Any, Any] | None = None
+    """which cells are missing, `(N, D)`; None if none are"""
+    weights: np.ndarray[Any, Any] | None = None
+    """how much each row counts, `(N,)`, from the column of weights"""
+    blocks: np.ndarray[Any, Any] | None = None
+    """the number of each row's block, `(N,)`, from the column of blocks"""
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, reading: Reading | None = None) -> Table:
     """The binary table in a text file (`.csv`, `.data`, any other ending), a `.npy`, `.npz` or `.parquet` file.
 
-    −1 and false become 0. Any decimal or scientific spelling of exactly 0, 1 or −1 is read. Text is UTF-8, or UTF-16
-    with a byte-order mark; blank lines are skipped, and a delimiter at the end of every line begins no column.
+    −1, false and no become 0. Any decimal or scientific spelling of exactly 0, 1 or −1 is read. Text is UTF-8, or
+    UTF-16 with a byte-order mark; blank lines are skipped, and a delimiter at the end of every line begins no column. A
+    line that begins with # is a comment unless it has as many cells as the first row.
 
     The first row of a text file names the columns if at least one of its cells is neither a number, a truth value nor
     missing, and fewer than half of its cells are binary (so that `1,0,x` is data with a wrong cell). It also names them
@@ -71,10 +83,14 @@ def read_table(path: str | Path) -> Table:
     two of them are equal, all other columns are binary, and it holds only words, or whole numbers in at least three
     rows.
 
+    Args:
+        reading: how cells become bits, which columns are read, and whether cells may be missing; by default every cell
+            is binary and none is missing.
+
     Raises:
-        InputError: the file can't be read; a cell is missing or is neither 0/1, −1/+1 nor true/false, or not of the
-            kind of those before it (row, as numbered in the file from 1, and column are named); rows differ in
-            length; names repeat; fewer than two rows.
+        InputError: the file can't be read; a cell is missing or is neither 0/1, −1/+1, true/false nor yes/no, or not of
+            the kind of those before it (row, as numbered in the file from 1, and column are named); rows differ in
+            length; names repeat; fewer than two rows; the reading doesn't suit the table.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -91,49 +107,111 @@ def read_table(path: str | Path) -> Table:
         )
     if path.exists() and not path.is_file():  # reading a device may never end
         raise InputError(f"{path}: expected a readable table, but it is not a regular file")
+    reading = reading or Reading()
     try:
+        if not reading.is_plain:
+            return _interpreted(path, ending, reading)
         if ending in (".npy", ".npz"):
-            codes, names = _read_numpy(path)
+            codes, names = _read_numpy(path, reading.missing)
             rows: Sequence[int] = range(1, len(codes) + 1)
-        elif ending in (".parquet", ".pq"):
-            codes, names = _read_parquet(path)
+        elif ending in PARQUET:
+            codes, names = _read_parquet(path, reading.missing)
             rows = range(1, len(codes) + 1)
         else:
-            codes, names, rows = read_text(path)
+            codes, names, rows = read_text(path, missing=reading.missing)
     except OSError as error:
         raise InputError(f"{path}: expected a readable table, but {error.strerror or error}") from None
+    _check_shape(path, len(codes), names)
+    return _table(codes, names, rows, path)
+
+
+def _interpreted(path: Path, ending: str, reading: Reading) -> Table:
+    """The table as a reading wants it, from cells of any kind."""
+    if ending in (".npy", ".npz"):
+        array = _array(path)
+        found = interpreted(list(array.T), tuple(f"x{k + 1}" for k in range(array.shape[1])), reading, path)
+    elif ending in PARQUET:
+        names, columns = _parquet_columns(path)
+        found = interpreted(columns, names, reading, path)
+    else:
+        found = interpreted(None, (), reading, path)
+    _check_shape(path, len(found.codes), found.names)
+    table = _table(found.codes, found.names, found.rows, path)
+    return replace(table, weights=found.weights, blocks=found.blocks)
+
+
+def _check_shape(path: Path, rows: int, names: tuple[str, ...]) -> None:
     if len(set(names)) < len(names):
         (twice, _), *_ = Counter(names).most_common(1)
         raise InputError(f"{path}: expected different names of columns, got {twice!r} twice")
-    if len(codes) < 2 or not names:
-        raise InputError(f"{path}: expected at least two rows and one column, got {len(codes)} rows")
-    return Table(_to_bits(codes, names, rows, path), names)
+    if rows < 2 or not names:
+        raise InputError(f"{path}: expected at least two rows and one column, got {rows} rows")
 
 
-def _to_bits(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path) -> Bits:
-    """Codes of cells to bits; all cells must be of one kind."""
-    seen = np.bincount(codes.ravel(), minlength=5) > 0
-    kinds = {"0 or 1": (ZERO, ONE), "-1 or +1": (MINUS, ONE), "true or false": (FALSE, TRUE)}
-    if not any(all(code in kind for code in np.flatnonzero(seen)) for kind in kinds.values()):
-        low = next(code for code in codes.ravel() if code != ONE)  # a 1 belongs to two of the kinds
-        expected, kind = next((text, kind) for text, kind in kinds.items() if low in kind)
-        row, column = np.argwhere(~np.isin(codes, kind))[0]
+def _table(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path) -> Table:
+    """Codes of cells as bits; all cells must be of one kind."""
+    counts = np.bincount(codes.ravel(), minlength=OTHER)
+    kinds = dict(zip(KINDS, ((ZERO, ONE), (MINUS, ONE), (FALSE, TRUE), (NO, YES)), strict=True))
+    present = set(np.flatnonzero(counts).tolist()) - {MISSING}
+    if not any(present <= set(kind) for kind in kinds.values()):
+        low = next(code for code in codes.ravel() if code not in (ONE, MISSING))  # a 1 belongs to two of the kinds
+        expected = max(KINDS, key=lambda text: (counts[list(kinds[text])].sum(), low in kinds[text]))
+        row, column = np.argwhere(~np.isin(codes, (*kinds[expected], MISSING)))[0]
         raise InputError(
             f"{path}, row {rows[row]}, column {names[column]!r}: expected {expected}, as in other cells of the "
-            f"table, got {('0', '1', '-1', 'false', 'true')[codes[row, column]]}"
+            f"table, got {('0', '1', '-1', 'false', 'true', 'no', 'yes')[codes[row, column]]}"
         )
-    return ((codes == ONE) | (codes == TRUE)).astype(np.uint8)
+    bits = np.isin(codes, (ONE, TRUE, YES)).astype(np.uint8)
+    return Table(bits, names, codes == MISSING if MISSING in np.flatnonzero(counts) else None)
 
 
-def _read_numpy(path: Path) -> tuple[Bits, tuple[str, ...]]:
+def _array(path: Path) -> np.ndarray[Any, Any]:
     array = read_array(path, ("data", "x"))
     if array.ndim != 2:
         raise InputError(f"{path}: expected a 2-D array (rows, columns), got shape {array.shape}")
+    return array
+
+
+def _read_numpy(path: Path, missing: bool) -> tuple[Bits, tuple[str, ...]]:
+    array = _array(path)
     names = tuple(f"x{k + 1}" for k in range(array.shape[1]))
-    return _array_codes(array, names, path), names
+    return _array_codes(array, names, path, missing), names
 
 
-def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
+def _read_parquet(path: Path, missing: bool) -> tuple[Bits, tuple[str, ...]]:
+    codes: list[np.ndarray[Any, Any]] = []
+
+    def add(name: str, values: np.ndarray[Any, Any], absent: np.ndarray[Any, Any]) -> None:
+        if absent.any() and not missing:
+            raise cell_error(path, int(absent.argmax()) + 1, name, "null", missing=True)
+        found = np.full(len(values), MISSING, np.uint8)
+        found[~absent] = _array_codes(values[~absent].reshape(-1, 1), (name,), path, missing)[:, 0]
+        codes.append(found)
+
+    names = _each_parquet_column(path, add)
+    return np.stack(codes, 1) if codes else np.zeros((0, 0), np.uint8), names
+
+
+def _parquet_columns(path: Path) -> tuple[tuple[str, ...], list[np.ndarray[Any, Any]]]:
+    """The names of all columns, and their cells; NaN where a number is missing."""
+    columns: list[np.ndarray[Any, Any]] = []
+
+    def add(name: str, values: np.ndarray[Any, Any], absent: np.ndarray[Any, Any]) -> None:
+        del name
+        if values.dtype.kind in "iufb":
+            values = np.where(absent, np.nan, values.astype(float)) if absent.any() else values
+        columns.append(values)
+
+    return _each_parquet_column(path, add, text=True), columns
+
+
+def _each_parquet_column(
+    path: Path,
+    use: Callable[[str, np.ndarray[Any, Any], np.ndarray[Any, Any]], None],
+    *,
+    text: bool = False,
+) -> tuple[str, ...]:
+    """Call a function with the name, the cells and the missing cells of each column; returns the names."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -150,26 +228,29 @@ def _read_parquet(path: Path) -> tuple[Bits, tuple[str, ...]]:
                 )
             kinds = pyarrow.types
             for field in file.schema_arrow:
-                if not any(is_kind(field.type) for is_kind in (kinds.is_boolean, kinds.is_integer, kinds.is_floating)):
+                allowed = [kinds.is_boolean, kinds.is_integer, kinds.is_floating]
+                allowed += [kinds.is_string, kinds.is_large_string] if text else []
+                if not any(is_kind(field.type) for is_kind in allowed):
                     raise InputError(f"{path}, column {field.name!r}: expected {', '.join(KINDS)}, got {field.type}")
-            columns = []
             for name in names:
                 column = file.read(columns=[name]).column(0)
                 if len(column) != rows:
                     raise InputError(f"{path}, column {name!r}: expected {rows} rows, got {len(column)}")
-                if column.null_count:
-                    row = column.is_null().to_pylist().index(True)
-                    raise cell_error(path, row + 1, name, "null", missing=True)
-                columns.append(_array_codes(column.to_numpy().reshape(-1, 1), (name,), path)[:, 0])
+                values = column.to_numpy()
+                absent = column.is_null().to_numpy()
+                if values.dtype == object:
+                    is_text = kinds.is_string(column.type) or kinds.is_large_string(column.type)
+                    values = np.array(["" if cell is None else cell for cell in values], str if is_text else bool)
+                use(name, values, absent)
     except (InputError, OSError):
         raise
     except Exception as error:  # pyarrow raises its own kinds of errors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: expected a Parquet table, but {reason:.200}") from None
-    return np.stack(columns, 1) if columns else np.zeros((0, 0), np.uint8), names
+    return names
 
 
-def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path) -> Bits:
+def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path, missing: bool) -> Bits:
     if array.dtype == bool:
         codes: Bits = np.where(array, TRUE, FALSE).astype(np.uint8)
         return codes
@@ -187,7 +268,7 @@ def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path
             codes[array == value] = code
         if array.dtype.kind == "f":
             codes[np.isnan(array)] = MISSING
-    bad = np.argwhere(codes >= MISSING)
+    bad = np.argwhere(codes >= (OTHER if missing else MISSING))
     if len(bad):
         row, column = bad[0]
         raise cell_error(path, row + 1, names[column], array[row, column], missing=codes[row, column] == MISSING)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import sys
 import warnings
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -20,8 +21,8 @@ import numpy as np
 
 from discrete_ed.errors import InputError
 
-KINDS = ("0 or 1", "-1 or +1", "true or false")  # kinds of binary cells, as error messages name them
-ZERO, ONE, MINUS, FALSE, TRUE, MISSING, OTHER, TEXT = range(8)  # what a cell can be; OTHER is another number
+KINDS = ("0 or 1", "-1 or +1", "true or false", "yes or no")  # kinds of binary cells, as error messages name them
+ZERO, ONE, MINUS, FALSE, TRUE, NO, YES, MISSING, OTHER, TEXT = range(10)  # what a cell can be; OTHER: another number
 BINARY = bytes(range(MISSING))  # the codes of binary cells
 CODES = {
     **dict.fromkeys(("0", "0.0"), ZERO),
@@ -29,6 +30,8 @@ CODES = {
     **dict.fromkeys(("-1", "-1.0", "−1"), MINUS),
     **dict.fromkeys(("false", "False", "FALSE"), FALSE),
     **dict.fromkeys(("true", "True", "TRUE"), TRUE),
+    **dict.fromkeys(("no", "No", "NO"), NO),
+    **dict.fromkeys(("yes", "Yes", "YES"), YES),
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -36,34 +39,38 @@ MAX_SPELLINGS = 1000
 """number of different spellings of cells whose codes are cached"""
 
 
-def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequence[int]]:
+def read_text(path: Path, *, missing: bool = False) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequence[int]]:
     """The codes of all cells, the names of the columns, and the line of the file on which each row stands.
+
+    Args:
+        missing: whether cells may be missing.
 
     Raises:
         InputError: a wrong cell or row, as `read_table` describes.
     """
-    lines = _decoded(path).splitlines()
-    numbered = _rows(lines, path)
+    numbered = _rows(_decoded(path).splitlines(), path)
     first, head = next(numbered, (1, []))
     titled = _are_titles(head)
     spellings = Spellings(CODES)
     codes, labels, rows = [], [], array("q")
     cells = first_cells = head
+    wrong_from = OTHER if missing else MISSING
     for row, cells in numbered if titled else chain([(first, head)] if head else [], numbered):
-        if len(cells) != len(head):
-            raise InputError(f"{path}, row {row}: expected {len(head)} cells as in the first row, got {len(cells)}")
+        expect_cells(path, row, cells, head)
         found = bytes(map(spellings.__getitem__, cells))
         codes.append(found)
         labels.append(cells[0])
         rows.append(row)
-        if found.translate(None, BINARY) and max(found[1:], default=0) >= MISSING:
+        if found.translate(None, BINARY) and max(found[1:], default=0) >= wrong_from:
             break  # the table will be refused, so the rest need not be read
     table = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), len(head))
     labelled = len(head) > 1 and _are_labels(table[:, 0], labels)
+    if titled:
+        head = [head[0].lstrip("# ") or head[0], *head[1:]]  # numpy writes names behind a #
     if labelled:
         table, head, cells = table[:, 1:], head[1:], cells[1:]
     names = tuple((titled and cell.strip()) or f"x{k}" for k, cell in enumerate(head, 1))
-    wrong = np.argwhere(table >= MISSING)
+    wrong = np.argwhere(table >= wrong_from)
     if len(wrong):
         row, column = wrong[0]
         cell = labels[row] if column == 0 and not labelled else cells[column]  # the last row that was read
@@ -74,8 +81,41 @@ def read_text(path: Path) -> tuple[np.ndarray[Any, Any], tuple[str, ...], Sequen
             stacklevel=3,
         )
     if labelled:
-        warnings.warn(f"{path}: the first column names the rows, and is left out", stacklevel=3)
+        warn_of_labels(path, labels, stacklevel=4)
     return table, names, rows
+
+
+def read_rows(path: Path, is_value: Callable[[str], bool]) -> tuple[list[list[str]], list[str] | None, list[int]]:
+    """The cells of all rows as they stand in the file, the names of the columns if the first row has names, and the
+    line of each row.
+
+    Args:
+        is_value: whether a cell can be a value of the table.
+    """
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    head: list[str] | None = None
+    for line, cells in _rows(_decoded(path).splitlines(), path):
+        expect_cells(path, line, cells, rows[0] if rows else head or cells)
+        if not rows and head is None and 2 * sum(map(is_value, cells)) < len(cells):
+            head = cells
+            continue
+        rows.append(list(map(sys.intern, map(str.strip, cells))))  # few spellings, each stored once
+        lines.append(line)
+    return rows, head, lines
+
+
+def expect_cells(path: Path, row: int, cells: Sequence[str], head: Sequence[str]) -> None:
+    """Refuse a row that has not as many cells as the first one."""
+    if len(cells) != len(head):
+        raise InputError(f"{path}, row {row}: expected {len(head)} cells as in the first row, got {len(cells)}")
+
+
+def warn_of_labels(path: Path, labels: Sequence[str], *, stacklevel: int) -> None:
+    """Warn that the first column was taken for names of rows."""
+    counts = all(label.strip().isdecimal() for label in labels)
+    hint = "; if it counts equal rows, name it as weights" if counts else ""
+    warnings.warn(f"{path}: the first column names the rows, and is left out{hint}", stacklevel=stacklevel)
 
 
 def _decoded(path: Path) -> str:
@@ -91,23 +131,50 @@ def _decoded(path: Path) -> str:
 
 
 def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The line number and the cells of each line that isn't blank.
+    """The line number and the cells of each line that is neither blank nor a comment.
 
     The delimiter is the one that occurs most often in the first of these lines.
     """
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    if delimiter not in first:
-        yield from ((row, line.split()) for row, line in enumerate(lines, 1) if line.strip())
+    comments = _comments(lines)
+    first = next((line for row, line in enumerate(lines) if line.strip() and row not in comments), "")
+    delimiter = _delimiter(first)
+    if delimiter is None:
+        for row, line in enumerate(lines, 1):
+            if line.strip() and row - 1 not in comments:
+                yield row, line.split()
         return
-    closed = all(line.rstrip(" ").endswith(delimiter) for line in lines if line.strip())
+    kept = [line for row, line in enumerate(lines) if line.strip() and row not in comments]
+    closed = all(line.rstrip(" ").endswith(delimiter) for line in kept)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
         for cells in reader:
+            if reader.line_num - 1 in comments:
+                continue
             if len(cells) > 1 or lines[reader.line_num - 1].strip():
                 yield reader.line_num, cells[:-1] if closed and not cells[-1].strip() else cells
     except csv.Error as error:
         raise InputError(f"{path}: expected a table of cells, but {error}") from None
+
+
+def _delimiter(line: str) -> str | None:
+    """The delimiter that occurs most often in a line; None if its cells are separated by blanks."""
+    found = max(",;\t", key=line.count)
+    return found if found in line else None
+
+
+def _comments(lines: Sequence[str]) -> set[int]:
+    """The numbers, from 0, of the lines that are comments: they begin with #, and have not as many cells as the first
+    line that doesn't.
+
+    So a first line such as `# oak,elm` above two columns still names them.
+    """
+    marked = [row for row, line in enumerate(lines) if line.lstrip().startswith("#")]
+    if not marked:
+        return set()
+    first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
+    delimiter = _delimiter(first)
+    width = len(first.split(delimiter))
+    return {row for row in marked if len(lines[row].lstrip(" \t#").split(delimiter)) != width or width == 1}
 
 
 def _are_titles(cells: list[str]) -> bool:
@@ -155,4 +222,5 @@ def _code(cell: str) -> int:
 def cell_error(path: Path, row: int, name: str, cell: object, *, missing: bool) -> InputError:
     """The error that names a cell."""
     got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
-    return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS[:2])}, {KINDS[2]}, got {got}")
+    way_on = "" if missing else " (otherwise use recode, binarise, weights or drop)"
+    return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS)}{way_on}, got {got}")

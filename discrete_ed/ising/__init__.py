@@ -4,9 +4,10 @@ from discrete_ed.ising.bounds import bound_for_edges, cramer_rao, cramer_rao_all
 from discrete_ed.ising.comparison import Comparison, compare_with_truth, covered, neg_log_rmse
 from discrete_ed.ising.estimators import ESTIMATORS, Estimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.goodness_of_fit import GoodnessOfFit, RowLogLikelihood, goodness_of_fit, row_log_likelihood
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Parameters, Support
 from discrete_ed.ising.recovery import Recovery, recover_couplings
-from discrete_ed.ising.table_checks import check_estimator, check_samples, pair_counts
+from discrete_ed.ising.table_checks import check_estimator, check_samples, pair_counts, weighted_means
 
 __all__ = [
     "ESTIMATORS",
@@ -14,6 +15,7 @@ __all__ = [
     "Estimator",
     "EstimatorSettings",
     "GoodnessOfFit",
+    "Observations",
     "Parameters",
     "Recovery",
     "RowLogLikelihood",
@@ -32,4 +34,5 @@ __all__ = [
     "resolve_estimator",
     "row_log_likelihood",
     "states_for_bound",
+    "weighted_means",
 ]

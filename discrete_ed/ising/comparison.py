@@ -39,7 +39,8 @@ def interval_95(value: Array | float, error: Array | float) -> tuple[Array | flo
 
 def covered(recovery: Recovery, true: Array) -> Array:
     """Whether each true coupling lies in its 95% interval, `(D, D)`; for a pair left out the interval is zero alone."""
-    return np.abs(recovery.couplings - true) <= Z_95 * recovery.standard_errors
+    middle, error = recovery.intervals
+    return np.abs(middle - true) <= Z_95 * error
 
 
 @dataclass(frozen=True)

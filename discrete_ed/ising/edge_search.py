@@ -34,7 +34,7 @@ def search_edges(
     """
     if start is not None:
         fit = start
-    elif columns.spins.shape[1] > MANY or columns.spins.size > LARGE:
+    elif columns.weights is None and (columns.spins.shape[1] > MANY or columns.spins.size > LARGE):
         part = search_edges(SpinColumns(np.ascontiguousarray(columns.spins[:, ::4])), with_fields, price)
         fit = refit(columns, part.support, part.values)
     else:
@@ -60,7 +60,7 @@ def search_edges(
 
 
 def _cost(fit: PseudoLikelihoodFit, price: float) -> float:
-    return fit.loss + price * len(fit.support.pairs)
+    return fit.loss + price * float(fit.factors(fit.support.pairs).sum())
 
 
 def _extended(fit: PseudoLikelihoodFit, entering: Array) -> PseudoLikelihoodFit:
@@ -105,7 +105,8 @@ def _prune(fit: PseudoLikelihoodFit, price: float, *, to_the_end: bool = True) -
         elif len(out) > 1:
             most = len(out) // 2
             if len(out) <= FEW:
-                kept |= {tuple(pairs[k]) for k in out if _loss_without(fit, k) > price}
+                worth = price * fit.factors(pairs)
+                kept |= {tuple(pairs[k]) for k in out if _loss_without(fit, k) > worth[k]}
         else:
             kept.add(tuple(pairs[out[0]]))
         if not to_the_end:
@@ -122,7 +123,8 @@ def _loss_without(fit: PseudoLikelihoodFit, k: int) -> float:
     values = np.concatenate([fit.values[touching], fit.values[len(pairs) + sites] if with_fields else []])
     spins = fit.columns.spins[sites]
     near = Support(ends, with_fields)
-    columns = SpinColumns(spins, fit.theta[sites] - fit_at(SpinColumns(spins), near, values).theta)
+    offset = fit.theta[sites] - fit_at(SpinColumns(spins), near, values).theta
+    columns = SpinColumns(spins, offset, fit.columns.weights)
     whole = fit_at(columns, near, values)
     return refit(columns, *_without(whole, np.flatnonzero(touching == k)), iterations=3).loss - whole.loss
 

@@ -6,9 +6,10 @@ To add one: its name in `names.EstimatorName`, its objective in `objectives.py`,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.stats import t
 
 from discrete_ed.ising.contrastive import by_contrastive_divergence
 from discrete_ed.ising.minimise import minimise
@@ -23,6 +24,7 @@ from discrete_ed.ising.objectives import (
     screening,
     squared_ratio,
 )
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns
 from discrete_ed.ising.standard_errors import (
@@ -32,7 +34,7 @@ from discrete_ed.ising.standard_errors import (
     likelihood_errors,
     sandwich_errors,
 )
-from discrete_ed.names import ISING_EPSILON, SMALL_BITS, EstimatorName
+from discrete_ed.names import ISING_EPSILON, SMALL_BITS, Z_95, EstimatorName
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,18 @@ class Estimator:
     """One entry of `ESTIMATORS`."""
 
     solver: Solver
-    """a function of estimator, samples, support, start and λ to the estimate"""
+    """a function of estimator, observations, support, start and λ to the estimate"""
     errors: Errors
-    """a function of estimator, samples, support and estimate to the standard errors of the free parameters"""
+    """a function of estimator, observations, support and estimate to the standard errors of the free parameters"""
     is_pseudo_likelihood: bool = False
     """whether the estimate on a support is the minimum of pseudo-likelihood, so that no further fit is needed"""
+    weighs_rows: bool = True
+    """whether rows may have weights and blocks; not where each row gets random flips of its own"""
 
 
 @dataclass(frozen=True)
 class ConfiguredEstimator:
-    """An estimator with its settings and seed, which needs only samples."""
+    """An estimator with its settings and seed, which needs only observations."""
 
     name: EstimatorName
     settings: EstimatorSettings = field(default_factory=EstimatorSettings)
@@ -84,20 +88,29 @@ class ConfiguredEstimator:
         """The entry of `ESTIMATORS` for this name."""
         return ESTIMATORS[self.name]
 
-    def solve(self, spins: Array, support: Support, start: Parameters, *, penalty: float = 0.0) -> Parameters:
+    def solve(self, data: Observations, support: Support, start: Parameters, *, penalty: float = 0.0) -> Parameters:
         """The estimate on a support, with `λ Σ|J_ij|` added to the objective if a penalty λ is given."""
-        return self.entry.solver(self, spins, support, start, penalty)
+        return self.entry.solver(self, data, support, start, penalty)
 
-    def refit(self, spins: Array, fit: PseudoLikelihoodFit) -> Parameters:
+    def refit(self, data: Observations, fit: PseudoLikelihoodFit) -> Parameters:
         """The estimate on the support of a pseudo-likelihood fit to the same samples."""
         if self.entry.is_pseudo_likelihood:
             return fit.parameters
-        return self.solve(spins, fit.support, fit.parameters)
+        return self.solve(data, fit.support, fit.parameters)
 
-    def errors(self, spins: Array, parameters: Parameters) -> Parameters:
-        """Standard errors of an estimate; zero for a parameter that was left out."""
+    def errors(self, data: Observations, parameters: Parameters) -> Parameters:
+        """Standard errors of an estimate; zero for a parameter that was left out.
+
+        With blocks they are those of whole blocks, widened by Student's law, and at least those of as many independent
+        rows as there are in effect.
+        """
         support = Support.of(parameters.couplings, self.with_fields)
-        return support.parameters(self.entry.errors(self, spins, support, parameters), spins.shape[1])
+        values = self.entry.errors(self, data, support, parameters)
+        if data.depends:  # few blocks say little of many parameters at once
+            values = values * t.ppf(0.975, data.block_count - 1) / Z_95
+            alone = replace(data, blocks=data.source, copies=None)
+            values = np.maximum(values, self.entry.errors(self, alone, support, parameters))
+        return support.parameters(values, data.spins.shape[1])
 
 
 def resolve_estimator(name: EstimatorName, spins: int) -> EstimatorName:
@@ -107,40 +120,40 @@ def resolve_estimator(name: EstimatorName, spins: int) -> EstimatorName:
     return "maximum-likelihood" if spins <= SMALL_BITS else "single-site"
 
 
-Solver = Callable[[ConfiguredEstimator, Array, Support, Parameters, float], Parameters]
-Errors = Callable[[ConfiguredEstimator, Array, Support, Parameters], Array]
+Solver = Callable[[ConfiguredEstimator, Observations, Support, Parameters, float], Parameters]
+Errors = Callable[[ConfiguredEstimator, Observations, Support, Parameters], Array]
 
 
-def _by_gradients(objective: Callable[[ConfiguredEstimator, Array], Objective]) -> Solver:
-    """The solver that minimises an objective, a function of estimator and samples, by its gradient."""
+def _by_gradients(objective: Callable[[ConfiguredEstimator, Observations], Objective]) -> Solver:
+    """The solver that minimises an objective, a function of estimator and observations, by its gradient."""
 
     def solver(
-        estimator: ConfiguredEstimator, spins: Array, support: Support, start: Parameters, penalty: float
+        estimator: ConfiguredEstimator, data: Observations, support: Support, start: Parameters, penalty: float
     ) -> Parameters:
-        return minimise(objective(estimator, spins), support, start, len(spins), penalty=penalty)
+        return minimise(objective(estimator, data), support, start, data.size, penalty=penalty)
 
     return solver
 
 
 def _by_chains(
-    estimator: ConfiguredEstimator, spins: Array, support: Support, start: Parameters, penalty: float
+    estimator: ConfiguredEstimator, data: Observations, support: Support, start: Parameters, penalty: float
 ) -> Parameters:
-    return by_contrastive_divergence(spins, support, start, penalty=penalty, seed=estimator.seed)
+    return by_contrastive_divergence(data.spins, support, start, penalty=penalty, seed=estimator.seed)
 
 
-def _by_information(_: ConfiguredEstimator, spins: Array, support: Support, parameters: Parameters) -> Array:
-    return likelihood_errors(spins, support, parameters)
+def _by_information(_: ConfiguredEstimator, data: Observations, support: Support, parameters: Parameters) -> Array:
+    return likelihood_errors(data, support, parameters)
 
 
 def _site_by_site(phi: SiteLoss, *, is_pseudo_likelihood: bool = False) -> Estimator:
     """The estimator that minimises `mean_n Σ_i φ(m_ni)`, with sandwich errors."""
 
-    def errors(_: ConfiguredEstimator, spins: Array, support: Support, parameters: Parameters) -> Array:
-        columns = SpinColumns.of(spins)
-        values = sandwich_errors(columns, support, parameters, phi)
-        return np.maximum(values, least_errors(columns, support, parameters))
+    def errors(_: ConfiguredEstimator, data: Observations, support: Support, parameters: Parameters) -> Array:
+        values = sandwich_errors(data, support, parameters, phi)
+        return np.maximum(values, least_errors(SpinColumns.of(data), support, parameters))
 
-    return Estimator(_by_gradients(lambda _, spins: SiteObjective(spins, phi)), errors, is_pseudo_likelihood)
+    solver = _by_gradients(lambda _, data: SiteObjective(data.spins, phi, data.weights))
+    return Estimator(solver, errors, is_pseudo_likelihood)
 
 
 def _with_samples(
@@ -152,14 +165,15 @@ def _with_samples(
         sample: the function that samples them, the same for the same samples and seed.
     """
 
-    def objective(estimator: ConfiguredEstimator, spins: Array) -> SampledObjective:
-        return sample(spins, estimator.settings, np.random.default_rng(estimator.seed))
+    def objective(estimator: ConfiguredEstimator, data: Observations) -> SampledObjective:
+        return sample(data.spins, estimator.settings, np.random.default_rng(estimator.seed))
 
-    def errors(estimator: ConfiguredEstimator, spins: Array, support: Support, parameters: Parameters) -> Array:
-        values = jackknife_errors(objective(estimator, spins), len(spins), support, parameters, seed=estimator.seed)
-        return np.maximum(values, least_errors(SpinColumns.of(spins), support, parameters))
+    def errors(estimator: ConfiguredEstimator, data: Observations, support: Support, parameters: Parameters) -> Array:
+        samples = len(data.spins)
+        values = jackknife_errors(objective(estimator, data), samples, support, parameters, seed=estimator.seed)
+        return np.maximum(values, least_errors(SpinColumns.of(data), support, parameters))
 
-    return Estimator(_by_gradients(objective), errors)
+    return Estimator(_by_gradients(objective), errors, weighs_rows=False)
 
 
 def _blocks(spins: Array, settings: EstimatorSettings, rng: np.random.Generator) -> SampledObjective:
@@ -180,7 +194,9 @@ ESTIMATORS: dict[EstimatorName, Estimator] = {
     "bernoulli": _with_samples(_copies),
     "interaction-screening": _site_by_site(screening),
     "ratio-matching": _site_by_site(squared_ratio),
-    "contrastive-divergence": Estimator(_by_chains, _by_information),
-    "maximum-likelihood": Estimator(_by_gradients(lambda _, spins: NegativeLogLikelihood(spins)), _by_information),
+    "contrastive-divergence": Estimator(_by_chains, _by_information, weighs_rows=False),
+    "maximum-likelihood": Estimator(
+        _by_gradients(lambda _, data: NegativeLogLikelihood(data.spins, data.weights)), _by_information
+    ),
 }
 """every estimator except `auto`, which means one of them"""

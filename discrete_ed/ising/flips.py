@@ -187,3 +187,44 @@ def _flip(law: np.ndarray, k: int, epsilon: float) -> None:
                 kept, flipped = law[f], law[f + step]
                 law[f] = (1 - epsilon) * kept + epsilon * flipped
                 law[f + step] = epsilon * kept + (1 - epsilon) * flipped
+
+
+@njit(cache=True)
+def gibbs_completions(
+    spins: np.ndarray,
+    couplings: np.ndarray,
+    fields: np.ndarray,
+    samples: int,
+    burn: int,
+    between: int,
+    seed: np.uint64,
+) -> np.ndarray:
+    """Samples of the missing spins of each row given the observed ones, by sweeps from random spins; `(N samples, D)`.
+
+    Args:
+        spins: `(N, D)`; 0 where a spin is missing.
+        burn: number of sweeps before the first sample.
+        between: number of sweeps from one sample to the next.
+        seed: start of the counter from which random words are mixed; the same words are used for every model.
+    """
+    n, d = spins.shape
+    found = np.empty((n * samples, d))
+    state = np.empty(d)
+    golden, counter = np.uint64(0x9E3779B97F4A7C15), seed
+    for row in range(n):
+        for i in range(d):
+            state[i] = spins[row, i]
+            if state[i] == 0:
+                counter += golden
+                state[i] = 1.0 if unit(mix(counter)) < 0.5 else -1.0
+        for sample in range(samples):
+            for _ in range(burn if sample == 0 else between):
+                for i in range(d):
+                    if spins[row, i] == 0:
+                        field = fields[i]
+                        for j in range(d):
+                            field += couplings[i, j] * state[j]
+                        counter += golden
+                        state[i] = 1.0 if unit(mix(counter)) < 1 / (1 + np.exp(-2 * field)) else -1.0
+            found[row * samples + sample] = state
+    return found

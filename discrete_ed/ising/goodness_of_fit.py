@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -101,14 +102,26 @@ class GoodnessOfFit:
         return [f"the model does not reproduce its own data and should not be simulated from: {'; '.join(lines)}"]
 
 
-def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: int = 0) -> GoodnessOfFit:
+def goodness_of_fit(
+    data: Array,
+    model: Array,
+    *,
+    fitted: bool = False,
+    seed: int = 0,
+    weights: Array | None = None,
+    effective_rows: float | None = None,
+) -> GoodnessOfFit:
     """Compare data with samples of a model.
 
     Args:
-        data, model: bits, `(N, D)` and `(N', D)`.
+        data, model: bits, `(N, D)` and `(N', D)`. Where cells of the data are missing (NaN), each moment is that of the
+            rows in which all of its cells are observed, and the number of spins up that of the complete rows.
         fitted: whether the model has the means of these data, as maximum likelihood makes it. Then only its samples
             may differ: by `√(mean_i (1 − m_i²) / N')`, without the data's own `(1 − m_i²) / N`.
         seed: seed of the choice of triples, and of the simulated noise of the number of spins up.
+        weights: how much each row of the data counts, `(N,)`.
+        effective_rows: the number of independent rows that say as much as the data; by default the sum of their
+            weights.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (4000, 5))
     >>> found = goodness_of_fit(x[:2000], x[2000:])
@@ -121,36 +134,70 @@ def goodness_of_fit(data: Array, model: Array, *, fitted: bool = False, seed: in
     upper = np.triu_indices(d, 1)
     rng = np.random.default_rng(seed)
     chosen = _triples(d, rng)
-    means, pairs, triples, sums = [], [], [], []
-    mean_variance = pair_variance = triple_variance = 0.0
-    for bits in (data, model):
-        spins = 2.0 * bits - 1
-        means.append(spins.mean(0))
-        if bits is model or not fitted:
-            mean_variance += float((1 - means[-1] ** 2).mean()) / len(bits)
-        deviations = spins - means[-1]
-        second = deviations.T @ deviations / len(bits)
-        pairs.append(second[upper])
-        squares = (deviations**2).T @ (deviations**2) / len(bits)
-        pair_variance += float((squares - second**2)[upper].mean()) / len(bits)
-        third, spread = np.zeros(len(chosen)), np.zeros(len(chosen))
-        for start in range(0, len(chosen), 100):
-            i, j, k = chosen[start : start + 100].T
-            product = deviations[:, i] * deviations[:, j] * deviations[:, k]
-            third[start : start + 100], spread[start : start + 100] = product.mean(0), product.var(0)
-        triples.append(third)
-        triple_variance += float(spread.mean()) / len(bits) if len(chosen) else 0.0
-        sums.append(np.bincount(bits.sum(1).astype(int), minlength=d + 1) / len(bits))
-    like_data, like_model = (rng.multinomial(len(bits), sums[1], BOOTSTRAP) / len(bits) for bits in (data, model))
+    size = float(len(data) if weights is None else weights.sum()) if effective_rows is None else effective_rows
+    sides = (_moments(data, weights, chosen, size), _moments(model, None, chosen, len(model)))
+    upper_pairs = [side.pairs[upper] for side in sides]
+    complete = max(round(size * sides[0].complete), 1)
+    like_data, like_model = (
+        rng.multinomial(count, sides[1].sums, BOOTSTRAP) / count for count in (complete, len(model))
+    )
     return GoodnessOfFit(
-        means=np.array(means),
-        pairs=np.array(pairs),
-        triples=np.array(triples),
-        sums=np.array(sums),
-        mean_noise=float(np.sqrt(mean_variance)),
-        pair_noise=float(np.sqrt(pair_variance)),
-        triple_noise=float(np.sqrt(triple_variance)),
+        means=np.array([side.means for side in sides]),
+        pairs=np.array(upper_pairs),
+        triples=np.array([side.triples for side in sides]),
+        sums=np.array([side.sums for side in sides]),
+        mean_noise=float(np.sqrt(sum(side.mean_variance for side in sides[fitted:]))),
+        pair_noise=float(np.sqrt(sum(side.pair_variance for side in sides))),
+        triple_noise=float(np.sqrt(sum(side.triple_variance for side in sides))),
         sum_noise=_total_variation(like_data, like_model),
+    )
+
+
+class _Moments(NamedTuple):
+    """Moments of rows of bits, with the mean variance that so many independent rows give each kind of them."""
+
+    means: Array
+    pairs: Array
+    triples: Array
+    sums: Array
+    complete: float
+    """share of the rows without a missing cell"""
+    mean_variance: float
+    pair_variance: float
+    triple_variance: float
+
+
+def _moments(bits: Array, weights: Array | None, triples: Array, size: float) -> _Moments:
+    spins = 2.0 * bits - 1
+    there = ~np.isnan(spins)
+    share = np.full(len(bits), 1 / len(bits)) if weights is None else weights / weights.sum()
+    rows = share @ there  # the share of rows in which a column is observed
+    means = share @ np.where(there, spins, 0) / rows
+    deviations = np.where(there, spins - means, 0)
+    observed = (there.T * share) @ there.astype(float)
+    observed = np.maximum(observed, 1e-12)
+    second = (deviations.T * share) @ deviations / observed
+    squares = ((deviations**2).T * share) @ (deviations**2) / observed
+    upper = np.triu_indices(len(means), 1)
+    third, spread = np.zeros(len(triples)), np.zeros(len(triples))
+    for start in range(0, len(triples), 100):
+        i, j, k = triples[start : start + 100].T
+        product = deviations[:, i] * deviations[:, j] * deviations[:, k]
+        together = np.maximum(share @ (there[:, i] & there[:, j] & there[:, k]), 1e-12)
+        third[start : start + 100] = share @ product / together
+        spread[start : start + 100] = (share @ product**2 / together - third[start : start + 100] ** 2) / together
+    whole = there.all(1)
+    up = np.bincount(bits[whole].sum(1).astype(int), share[whole], minlength=len(means) + 1)
+    complete = float(share[whole].sum())
+    return _Moments(
+        means,
+        second,
+        third,
+        up / max(complete, 1e-12),
+        complete,
+        float(((1 - means**2) / rows).mean()) / size,
+        float(((squares - second**2) / observed)[upper].mean()) / size,
+        float(spread.mean()) / size if len(triples) else 0.0,
     )
 
 
@@ -164,8 +211,14 @@ class RowLogLikelihood:
     """mean under independent columns with the table's shares of ones, for comparison"""
 
 
-def row_log_likelihood(energy: IsingEnergy, bits: Array) -> RowLogLikelihood:
+def row_log_likelihood(energy: IsingEnergy, bits: Array, weights: Array | None = None) -> RowLogLikelihood | None:
     """The exact mean log-likelihood of rows of zeros and ones `(N, D)`, by enumeration of at most 20 spins.
+
+    Args:
+        weights: how much each row counts, `(N,)`.
+
+    Returns:
+        That of the rows without missing cells (NaN), or None if there are none.
 
     >>> from discrete_ed import IsingEnergy
     >>> found = row_log_likelihood(IsingEnergy(2), np.array([[0, 0], [1, 1]]))
@@ -174,10 +227,16 @@ def row_log_likelihood(energy: IsingEnergy, bits: Array) -> RowLogLikelihood:
     """
     check_enumerable(bits.shape[1])  # log Z is a sum then, never an estimate
     exact = copy.deepcopy(energy).double()
+    complete = ~np.isnan(bits).any(1)
+    if not complete.any():
+        return None
+    bits = bits[complete]
+    share = None if weights is None else weights[complete] / weights[complete].sum()
     rows = torch.from_numpy(bits).to(exact.fields)
-    p = np.clip(bits.mean(0), 1e-12, 1 - 1e-12)
+    p = np.clip(bits.mean(0) if share is None else share @ bits, 1e-12, 1 - 1e-12)
     independent = float((p * np.log(p) + (1 - p) * np.log(1 - p)).sum())
-    return RowLogLikelihood(log_likelihood(exact, rows).mean, independent)
+    found = log_likelihood(exact, rows)
+    return RowLogLikelihood(found.mean if share is None else float(share @ found.values.numpy()), independent)
 
 
 def _triples(d: int, rng: np.random.Generator) -> Array:

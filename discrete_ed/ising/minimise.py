@@ -10,7 +10,7 @@ from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters, Support
 
 
 def minimise(
-    objective: Objective, support: Support, start: Parameters, samples: int, *, penalty: float = 0.0
+    objective: Objective, support: Support, start: Parameters, samples: float, *, penalty: float = 0.0
 ) -> Parameters:
     """`argmin objective(J, h) + λ Σ_{i<j} |J_ij|` over the free parameters, the others zero; L-BFGS.
 
@@ -19,7 +19,8 @@ def minimise(
 
     Args:
         start: initial parameters.
-        samples: number of samples over which the objective is a mean; the prior is divided by it.
+        samples: number of samples over which the objective is a mean, or the sum of their weights; the prior is
+            divided by it.
         penalty: λ.
 
     Source: Byrd, Lu, Nocedal and Zhu 1995, SIAM Journal on Scientific Computing 16, 1190–1208 (L-BFGS-B, in scipy).

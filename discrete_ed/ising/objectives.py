@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -49,15 +49,20 @@ class SiteObjective:
     Args:
         spins: `s`, `(N, D)`, −1 and +1.
         phi: φ with its first two derivatives.
+        weights: how much each sample counts, `(N,)`; by default all count once.
     """
 
     spins: Array
     phi: SiteLoss
+    weights: Array | None = None
 
     def __call__(self, parameters: Parameters) -> ObjectiveValue:
         n = len(self.spins)
         value, slope, _ = self.phi(margins(self.spins, parameters))
         slope = slope * self.spins
+        if self.weights is not None:
+            n, slope, value = self.weights.sum(), slope * self.weights[:, None], self.weights @ value
+            return ObjectiveValue(value.sum() / n, Parameters(_symmetric(slope.T @ self.spins / n), slope.sum(0) / n))
         gradient = Parameters(_symmetric(slope.T @ self.spins / n), slope.mean(0))
         return ObjectiveValue(float(value.sum()) / n, gradient)
 
@@ -194,14 +199,23 @@ class NegativeLogLikelihood:
 
     Args:
         spins: `s`, `(N, D)`; at most 20 spins.
+        weights: how much each sample counts, `(N,)`; by default all count once.
     """
 
     spins: Array
+    weights: Array | None = None
+
+    @cached_property
+    def moments(self) -> tuple[Array, Array]:
+        """Means of `s sᵀ` and of `s` over the samples, which determine the likelihood."""
+        if self.weights is None:
+            return self.spins.T @ self.spins / len(self.spins), self.spins.mean(0)
+        share = self.weights / self.weights.sum()
+        return (self.spins.T * share) @ self.spins, share @ self.spins
 
     def __call__(self, parameters: Parameters) -> ObjectiveValue:
-        n = len(self.spins)
         states, law, log_z = enumerated(parameters)
-        second, first = self.spins.T @ self.spins / n, self.spins.mean(0)
+        second, first = self.moments
         value = log_z - 0.5 * float((parameters.couplings * second).sum()) - float(parameters.fields @ first)
         pairs = (states * law[:, None]).T @ states - second
         return ObjectiveValue(value, Parameters(_symmetric(pairs / 2), law @ states - first))

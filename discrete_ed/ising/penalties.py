@@ -7,7 +7,8 @@ from typing import Protocol
 
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
-from discrete_ed.ising.parameters import Array, Parameters, Support
+from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.parameters import Parameters, Support
 from discrete_ed.ising.pseudo_likelihood import DENSE, SpinColumns, refit
 
 
@@ -15,9 +16,9 @@ class Penalty(Protocol):
     """A way to suppress couplings that are only noise; `str` describes it for reports."""
 
     def estimate(
-        self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
+        self, estimator: ConfiguredEstimator, data: Observations, start: Support | Parameters | None = None
     ) -> Parameters:
-        """Estimate from samples `(N, D)`.
+        """Estimate from observations.
 
         Args:
             start: a starting point, which saves time: a support for a penalty that selects pairs, parameters for the
@@ -36,12 +37,12 @@ class Refit:
         return f"refit, price {self.price:g}"
 
     def estimate(
-        self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
+        self, estimator: ConfiguredEstimator, data: Observations, start: Support | Parameters | None = None
     ) -> Parameters:
         """See `Penalty`; `start` is the support from which the search starts."""
-        columns = SpinColumns.of(spins)
+        columns = SpinColumns.of(data)
         first = refit(columns, start) if isinstance(start, Support) else None
-        return estimator.refit(spins, search_edges(columns, estimator.with_fields, self.price, first))
+        return estimator.refit(data, search_edges(columns, estimator.with_fields, self.price, first))
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,15 @@ class Free:
         return "all pairs free"
 
     def estimate(
-        self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
+        self, estimator: ConfiguredEstimator, data: Observations, start: Support | Parameters | None = None
     ) -> Parameters:
         """See `Penalty`; `start` are parameters."""
-        support = Support.all_pairs(spins.shape[1], estimator.with_fields)
+        support = Support.all_pairs(data.spins.shape[1], estimator.with_fields)
         if isinstance(start, Parameters):
-            return estimator.solve(spins, support, start)
+            return estimator.solve(data, support, start)
         if len(support.pairs) > DENSE:
-            return estimator.solve(spins, support, _independent(estimator, spins))
-        return estimator.refit(spins, refit(SpinColumns.of(spins), support))
+            return estimator.solve(data, support, _independent(estimator, data))
+        return estimator.refit(data, refit(SpinColumns.of(data), support))
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,12 @@ class Lasso:
         return f"L1, λ = {self.strength:.3g}"
 
     def estimate(
-        self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
+        self, estimator: ConfiguredEstimator, data: Observations, start: Support | Parameters | None = None
     ) -> Parameters:
         """See `Penalty`; `start` are parameters."""
-        support = Support.all_pairs(spins.shape[1], estimator.with_fields)
-        first = start if isinstance(start, Parameters) else _independent(estimator, spins)
-        return estimator.solve(spins, support, first, penalty=self.strength)
+        support = Support.all_pairs(data.spins.shape[1], estimator.with_fields)
+        first = start if isinstance(start, Parameters) else _independent(estimator, data)
+        return estimator.solve(data, support, first, penalty=self.strength)
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ class Zero:
         return "J = 0"
 
     def estimate(
-        self, estimator: ConfiguredEstimator, spins: Array, start: Support | Parameters | None = None
+        self, estimator: ConfiguredEstimator, data: Observations, start: Support | Parameters | None = None
     ) -> Parameters:
         """See `Penalty`; `start` is ignored."""
         del start
-        return estimator.refit(spins, refit(SpinColumns.of(spins), Support.no_pairs(estimator.with_fields)))
+        return estimator.refit(data, refit(SpinColumns.of(data), Support.no_pairs(estimator.with_fields)))
 
 
-def _independent(estimator: ConfiguredEstimator, spins: Array) -> Parameters:
+def _independent(estimator: ConfiguredEstimator, data: Observations) -> Parameters:
     """The fields that fit best without couplings."""
-    return refit(SpinColumns.of(spins), Support.no_pairs(estimator.with_fields)).parameters
+    return refit(SpinColumns.of(data), Support.no_pairs(estimator.with_fields)).parameters

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import cg
 from scipy.special import expit
 
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters, Support
 
 CANDIDATES = 64
@@ -29,12 +30,26 @@ class SiteRegression(NamedTuple):
 
     places: Array
     """positions of its parameters in the vector of all free parameters, `(K,)`"""
-    regressors: Array
-    """the spins of the neighbours and, with fields, a row of ones; `(K, N)`"""
+    neighbours: Array
+    """the numbers of the other spins, in the order of their couplings"""
+    spins: Array
+    """all spins, `(D, N)`"""
+    with_field: bool
+    """whether the field of the spin is free"""
+
+    @property
+    def regressors(self) -> Array:
+        """The spins of the neighbours and, with fields, a row of ones; `(K, N)`.
+
+        They are gathered when they are used, since those of all regressions together take a multiple of the data.
+        """
+        rows: Array = self.spins[self.neighbours]
+        return np.vstack([rows, np.ones((1, rows.shape[1]))]) if self.with_field else rows
 
     def curvature(self, weights: Array) -> Array:
         """Second derivatives of a sum over samples, `(K, K)`, where sample `n` has the second derivative `w_n` in θ."""
-        return (self.regressors * weights) @ self.regressors.T
+        regressors = self.regressors
+        return (regressors * weights) @ regressors.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +59,24 @@ class SpinColumns:
     Args:
         spins: `(D, N)`, −1 and +1.
         offset: a fixed part of `θ`, which is not estimated, `(D, N)`.
+        weights: how much each sample counts, `(N,)`; by default all count once.
+        price_factors: see `Observations`.
     """
 
     spins: Array
     offset: Array | float = 0.0
+    weights: Array | None = None
+    price_factors: Array | None = None
 
     @classmethod
-    def of(cls, spins: Array, offset: Array | float = 0.0) -> SpinColumns:
-        """From samples `(N, D)`."""
-        return cls(np.ascontiguousarray(spins.T), offset)
+    def of(cls, data: Observations | Array, offset: Array | float = 0.0) -> SpinColumns:
+        """From observations, or from samples `(N, D)`."""
+        data = data if isinstance(data, Observations) else Observations(data)
+        return cls(np.ascontiguousarray(data.spins.T), offset, data.weights, data.price_factors)
+
+    def weighted(self, values: Array) -> Array:
+        """Values of each sample, `(…, N)`, times its weight."""
+        return values if self.weights is None else values * self.weights
 
     def margins(self, parameters: Parameters) -> Array:
         """`m_in = s_in θ_in`, `(D, N)`."""
@@ -68,10 +92,8 @@ class SpinColumns:
         found = []
         for i in range(d):
             mine = order[bounds[i] : bounds[i + 1]]
-            places, rows = mine // 2, self.spins[others[mine]]
-            if support.with_fields:
-                places, rows = np.append(places, p + i), np.vstack([rows, np.ones((1, rows.shape[1]))])
-            found.append(SiteRegression(places, rows))
+            places = np.append(mine // 2, p + i) if support.with_fields else mine // 2
+            found.append(SiteRegression(places, others[mine], self.spins, support.with_fields))
         return found
 
 
@@ -103,7 +125,7 @@ class PseudoLikelihoodFit:
     @cached_property
     def loss(self) -> float:
         """`Σ_n Σ_i −log p(s_i | the others)`, a sum over the samples."""
-        return -float(np.log1p(-np.minimum(self.opposite, 1 - 1e-15)).sum())
+        return -float(self.columns.weighted(np.log1p(-np.minimum(self.opposite, 1 - 1e-15))).sum())
 
     @property
     def penalised_loss(self) -> float:
@@ -111,9 +133,14 @@ class PseudoLikelihoodFit:
         return self.loss + float(self.values @ self.values) / (2 * PRIOR_SD**2)
 
     @cached_property
-    def weights(self) -> Array:
+    def slope(self) -> Array:
+        """First derivative of each term of the loss in `θ_i`, `(D, N)`."""
+        return self.columns.weighted(-2 * self.opposite * self.columns.spins)
+
+    @cached_property
+    def second(self) -> Array:
         """Second derivative of each term of the loss in `θ_i`, `(D, N)`."""
-        return 4 * self.opposite * (1 - self.opposite)
+        return self.columns.weighted(4 * self.opposite * (1 - self.opposite))
 
     @cached_property
     def regressions(self) -> list[SiteRegression]:
@@ -123,7 +150,7 @@ class PseudoLikelihoodFit:
     @cached_property
     def curvatures(self) -> list[Array]:
         """For each spin the second derivatives of its term of the loss in its parameters, `(K, K)`."""
-        return [site.curvature(weights) for site, weights in zip(self.regressions, self.weights, strict=True)]
+        return [site.curvature(weights) for site, weights in zip(self.regressions, self.second, strict=True)]
 
     @property
     def parameters(self) -> Parameters:
@@ -145,20 +172,26 @@ class PseudoLikelihoodFit:
 
         Both spins of a pair give information on its coupling, about the same for weak couplings; hence no factor ½.
         """
-        return self.values[: len(self.support.pairs)] ** 2 * self.information() / 2
+        return self.values[: len(self.support.pairs)] ** 2 * self.information() / 2 / self.factors(self.support.pairs)
+
+    def factors(self, pairs: Array) -> Array:
+        """How many times the usual price each pair must be worth, `(P,)`."""
+        factors = self.columns.price_factors
+        return np.ones(len(pairs)) if factors is None else factors[tuple(pairs.T)]
 
     def scores(self) -> Array:
         """`z²`: the decrease of the loss with each absent pair added, to second order; `(D, D)`, upper triangle."""
         spins, d, pairs = self.columns.spins, len(self.columns.spins), self.support.pairs
-        gradient = (-2 * self.opposite * spins) @ spins.T
+        gradient = self.slope @ spins.T
         gradient += gradient.T
         absent = np.ones((d, d), dtype=bool)
         absent[tuple(pairs.T)] = absent[tuple(pairs.T[::-1])] = False
         np.fill_diagonal(absent, False)
         near = np.argpartition(-np.abs(gradient * absent), min(CANDIDATES, d) - 1, axis=1)[:, :CANDIDATES]
         curvature = np.zeros((d, d))
-        for i, (_, regressors) in enumerate(self.regressions):
-            w = self.weights[i]
+        for i, site in enumerate(self.regressions):
+            regressors = site.regressors
+            w = self.second[i]
             curvature[i, near[i]] = w.sum()
             if len(regressors):
                 block = self.curvatures[i] + np.eye(len(regressors)) / PRIOR_SD**2
@@ -168,6 +201,8 @@ class PseudoLikelihoodFit:
         gain = np.zeros((d, d))
         total = curvature + curvature.T + 1 / PRIOR_SD**2
         gain[both] = gradient[both] ** 2 / total[both] / 2
+        if self.columns.price_factors is not None:
+            gain /= self.columns.price_factors
         return np.triu(gain, 1)
 
 
@@ -186,7 +221,7 @@ def refit(
     fit = fit_at(columns, support, np.zeros(count) if start is None else start)
     for _ in range(iterations):
         gradient, rows, places = fit.values / PRIOR_SD**2, [], []
-        slope = -2 * fit.opposite * columns.spins
+        slope = fit.slope
         for i, site in enumerate(fit.regressions):
             gradient[site.places] += site.regressors @ slope[i]
             rows.append(np.repeat(site.places, len(site.places)))
@@ -229,9 +264,9 @@ def fit_at(
     return fit
 
 
-def fields_given_couplings(spins: Array, couplings: Array) -> tuple[Array, Array]:
-    """The fields that fit the samples `(N, D)` best for given couplings, and their standard errors."""
-    columns = SpinColumns.of(spins, couplings @ spins.T)
+def fields_given_couplings(data: Observations, couplings: Array) -> tuple[Array, Array]:
+    """The fields that fit the samples best for given couplings, and their standard errors."""
+    columns = SpinColumns.of(data, couplings @ data.spins.T)
     fit = refit(columns, Support.no_pairs(with_fields=True))
     errors = 1 / np.sqrt([curvature.item() + 1 / PRIOR_SD**2 for curvature in fit.curvatures])
     return fit.parameters.fields, errors

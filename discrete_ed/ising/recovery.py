@@ -9,13 +9,25 @@ import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
+from discrete_ed.ising.expectation import estimate
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Lasso, Penalty
+from discrete_ed.ising.preparation import (
+    BlockLength,
+    Prepared,
+    blocks_by_energy,
+    check_block_length,
+    check_blocks,
+    check_estimator_of_rows,
+    check_weights,
+    prepare,
+)
 from discrete_ed.ising.pseudo_likelihood import fields_given_couplings
-from discrete_ed.ising.selection import PENALTIES, choose_penalty, reliability
-from discrete_ed.ising.table_checks import check_samples, coupling_warnings, table_warnings
+from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability
+from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
 
 
@@ -53,6 +65,15 @@ class Recovery:
     common: tuple[float, float] | None = None
     """mean and standard deviation of the common law of the couplings, if one was assumed"""
     warnings: tuple[str, ...] = field(default=())
+    decided: Array | None = None
+    """the pairs that were called edges apart from the estimate, `(P, 2)`; None if the penalty itself selects them"""
+    debiased: Array | None = None
+    """couplings of the edges alone, estimated without penalty and shrinkage, `(D, D)`, where rows are few; see
+    `intervals`"""
+    debiased_errors: Array | None = None
+    """their standard errors, `(D, D)`"""
+    effective_rows: float = float("nan")
+    """the number of independent rows that say as much as the table, by its weights and blocks"""
 
     @property
     def energy(self) -> IsingEnergy:
@@ -65,9 +86,37 @@ class Recovery:
         return Parameters(self.couplings, self.fields)
 
     @property
+    def bit_parameters(self) -> Parameters:
+        """The same model over bits, as IsingFit reports it: `log p(x) = Σ_{i<j} θ_ij x_i x_j + Σ_i τ_i x_i + const`.
+
+        The couplings are `θ = 4 J`, and the fields, there called thresholds, `τ_i = 2 h_i − 2 Σ_j J_ij`. Standard
+        errors of `θ` are four times those of `J`.
+        """
+        return Parameters(4 * self.couplings, 2 * self.fields - 2 * self.couplings.sum(1))
+
+    @property
+    def intervals(self) -> tuple[Array, Array]:
+        """Middle and standard error of the interval of each coupling, `(D, D)` each.
+
+        Where L1 or disagreeing halves shrank the couplings and rows are fewer than spins, these are those of the edges
+        estimated alone, since a shrunken coupling is no middle of an interval. With more rows they are not: L1 is
+        chosen there where spins are so frozen that edges found alone are often wrong.
+        """
+        if self.debiased is None or self.debiased_errors is None:
+            return self.couplings, self.standard_errors
+        return self.debiased, self.debiased_errors
+
+    @property
     def edges(self) -> Array:
-        """The pairs that interact, `(P, 2)`, strongest first."""
+        """The pairs that interact, `(P, 2)`, strongest first.
+
+        With `auto` and `l1` they are decided apart from the estimate, with at most a tenth of them false in
+        expectation; other couplings that are not zero improve the prediction, but each may be noise.
+        """
         pairs = Support.of(self.couplings, with_fields=False).pairs
+        if self.decided is not None:
+            called = {tuple(pair) for pair in self.decided.tolist()}
+            pairs = pairs[[tuple(pair) in called for pair in pairs.tolist()]] if len(pairs) else pairs
         return pairs[np.argsort(-np.abs(self.couplings[tuple(pairs.T)]), kind="stable")]
 
 
@@ -77,12 +126,16 @@ def recover_couplings(
     penalty: PenaltyName = "auto",
     *,
     fields: bool = True,
+    weights: Array | None = None,
+    blocks: Array | None = None,
+    block_length: BlockLength = "auto",
+    most_missing: float = MOST_MISSING,
     settings: EstimatorSettings | None = None,
     seed: int = 0,
     names: Sequence[str] | None = None,
     callback: Callable[[str], None] | None = None,
 ) -> Recovery:
-    """Recover the couplings of an Ising model from independent observations.
+    """Recover the couplings of an Ising model from observations.
 
     Estimators, each a convex objective in `(J, h)` (except ratio matching); `auto` is `maximum-likelihood` up to 16
     spins and `single-site` beyond:
@@ -112,8 +165,18 @@ def recover_couplings(
     A normal prior of standard deviation 3, counted once, keeps estimates from separable data finite.
 
     Args:
-        x: observations, `(N, D)`, zeros and ones.
+        x: observations, `(N, D)`, zeros and ones or −1 and +1; NaN where a cell is missing. All observed cells are
+            used, and missing ones are expected under the estimate itself, see `expectation.estimate`.
         fields: whether `h` is estimated; otherwise it is zero.
+        weights: how much each row counts, `(N,)`. Whole numbers are counts of equal rows, which are never repeated in
+            memory; others are proportions, and together count as `(Σw)² / Σw²` rows. The estimators with random blocks,
+            flips or chains take none.
+        blocks: for each row the block to which it belongs, `(N,)`, of any type. Only rows of different blocks are
+            independent: splits, the choice of the penalty, reliability and standard errors go by whole blocks, and rows
+            count as many as their design effect leaves.
+        block_length: the number of rows in sequence that are a block. With `auto`, rows without weights and blocks are
+            tested, and blocks are made of rows that depend on each other, with a warning; 1 means independent rows.
+        most_missing: the largest share of cells of a column that may be missing.
         seed: seed of the split, of blocks and of flips.
         names: names of the columns in warnings; by default x1, x2, ….
         settings: ε, M, w and the size of blocks, for `block` and `bernoulli`.
@@ -121,7 +184,7 @@ def recover_couplings(
 
     Raises:
         InputError: not a table of zeros and ones with at least 2 spins and 10 samples, one of which varies; an unknown
-            name; too many spins for `maximum-likelihood`.
+            name; too many spins for `maximum-likelihood`; weights or blocks that are none.
 
     >>> from discrete_ed import IsingEnergy, torus_sample
     >>> ring = 0.8 * (torch.eye(6).roll(1, 0) + torch.eye(6).roll(-1, 0))
@@ -130,23 +193,55 @@ def recover_couplings(
     >>> sorted(map(tuple, found.edges.tolist()))
     [(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5)]
     """
-    spins = check_samples(x, estimator, penalty)
+    weights = None if weights is None else check_weights(weights, len(x))
+    blocks = None if blocks is None else check_blocks(blocks, len(x))
+    spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing)
     d = spins.shape[1]
     names = names or [f"x{i}" for i in range(1, d + 1)]
     progress = callback or (lambda _: None)
     chosen = ConfiguredEstimator(resolve_estimator(estimator, d), settings or EstimatorSettings(), fields, seed)
-    rule = PENALTIES[penalty]
-    choice = choose_penalty(chosen, spins, rule, progress)
+    progress("compare the rows")
+    length = check_block_length(block_length, len(x), weights, blocks)
+    plain = weights is blocks is None and length in (1, "auto") and bool(spins.all())
+    check_estimator_of_rows(chosen.name, plain=plain)
+    prepared = prepare(spins, weights, blocks, length, weighs_rows=chosen.entry.weighs_rows)
+    found = _recovered(chosen, PENALTIES[penalty], prepared, names, progress)
+    tested = plain and prepared.data.weights is prepared.data.blocks is None
+    if tested and length == "auto":
+        again = blocks_by_energy(prepared.data, found.parameters)
+        if again is not None and chosen.entry.weighs_rows:
+            return _recovered(chosen, PENALTIES[penalty], again, names, progress)
+    return found
+
+
+def _recovered(
+    chosen: ConfiguredEstimator,
+    rule: PenaltyRule,
+    prepared: Prepared,
+    names: Sequence[str],
+    progress: Callable[[str], None],
+) -> Recovery:
+    """The recovery from observations whose weights and blocks are known."""
+    data, fields = prepared.data, chosen.with_fields
+    choice = choose_penalty(chosen, data, rule, progress)
     progress(f"fit all samples: {choice.penalty}")
-    found = choice.penalty.estimate(chosen, spins, choice.support)
+    found, data = estimate(chosen, choice.penalty, data, choice.support)
     agreement = 1.0
     if rule.tests_halves and found.couplings.any():
         progress("compare the two halves of the samples")
-        agreement = reliability(chosen, choice.penalty, spins)
+        agreement = reliability(chosen, choice.penalty, prepared.data)
     shrinkage = min(1.0, max(0.0, 2 * agreement))
     progress("standard errors")
-    errors = chosen.errors(spins, found)
+    errors = chosen.errors(data, found)
     couplings, coupling_errors = found.couplings, errors.couplings
+    decided = None
+    if rule.tries_lasso and found.couplings.any():
+        progress("decide which pairs are edges")
+        decided = decide_edges(chosen, data, found, errors)
+    debiased = debiased_errors = None
+    shrunk = shrinkage < 1 or isinstance(choice.penalty, Lasso)
+    if decided is not None and shrunk and data.size < data.spins.shape[1]:
+        debiased, debiased_errors = without_penalty(chosen, data, decided, found)
     common = None
     if rule.has_common_law and couplings.any():
         law = common_law(couplings, coupling_errors)
@@ -155,11 +250,12 @@ def recover_couplings(
         couplings, coupling_errors = couplings * shrinkage, coupling_errors * shrinkage
     h, field_errors = found.fields, errors.fields
     if fields and (common or shrinkage < 1):
-        h, field_errors = fields_given_couplings(spins, couplings)
+        h, field_errors = fields_given_couplings(data, couplings)
     warnings = [
-        *table_warnings(spins, names),
-        *_shrinkage_warnings(choice.penalty, agreement, shrinkage),
-        *coupling_warnings(spins, couplings, names, with_fields=fields),
+        *table_warnings(prepared.data.spins, names),
+        *prepared.warnings,
+        *_shrinkage_warnings(choice.penalty, agreement, shrinkage, debiased=debiased is not None),
+        *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields),
     ]
     return Recovery(
         couplings=couplings,
@@ -173,15 +269,22 @@ def recover_couplings(
         shrinkage=shrinkage,
         common=common,
         warnings=tuple(warnings),
+        effective_rows=data.size,
+        decided=decided,
+        debiased=debiased,
+        debiased_errors=debiased_errors,
     )
 
 
-def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float) -> list[str]:
+def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float, *, debiased: bool) -> list[str]:
     """Warnings if couplings were shrunk."""
     found = []
     if isinstance(penalty, Lasso):
         found.append(
             "L1 shrinks all couplings: their standard errors and intervals include the noise, but not this bias"
+            if not debiased
+            else "L1 shrinks all couplings, and many that are not zero are only noise; the intervals of the edges are "
+            "those of a fit of the edges alone"
         )
     if shrinkage < 1:
         found.append(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discrete_ed.ising.completion import completed
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
+from discrete_ed.ising.expectation import estimate
 from discrete_ed.ising.objectives import log_logistic, margins
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Free, Lasso, Penalty, Refit, Zero
 from discrete_ed.ising.pseudo_likelihood import SpinColumns
@@ -65,7 +68,7 @@ class HeldOutChoice:
 
 
 def choose_penalty(
-    estimator: ConfiguredEstimator, spins: Array, rule: PenaltyRule, callback: Callable[[str], None]
+    estimator: ConfiguredEstimator, data: Observations, rule: PenaltyRule, callback: Callable[[str], None]
 ) -> HeldOutChoice:
     """The fixed penalty of a rule, or its candidate that predicts a held-out fifth of the samples best.
 
@@ -74,7 +77,10 @@ def choose_penalty(
     Candidates of one kind are tried in the order of falling prices or strengths, until one
     predicts worse than the one before. If L1 is best, the best refit is chosen instead, or else the largest λ, provided
     that it is not worse by more than a standard error of the difference: couplings should not be shrunk for an
-    advantage that may be due to chance.
+    advantage that may be due to chance. With blocks of dependent rows L1 is not tried beside refit, since it keeps
+    many pairs that are only noise, and few blocks can't tell.
+
+    Rows with missing cells are completed first, as a pilot fit of the remaining rows expects.
 
     Args:
         rule: an entry of `PENALTIES`.
@@ -82,15 +88,17 @@ def choose_penalty(
     """
     if rule.fixed is not None:
         return HeldOutChoice(rule.fixed, losses={}, support=None)
-    n, d = spins.shape
-    order = np.random.default_rng(estimator.seed).permutation(n)
-    kept, held = spins[order[n // 5 :]], spins[order[: n // 5]]
+    d = data.spins.shape[1]
+    held, kept = data.divided(5, np.random.default_rng(estimator.seed))
+    if not data.spins.all():
+        pilot = estimate(replace(estimator, name="single-site"), Refit(PRICES[1]), kept).parameters
+        held, kept = (completed(part, pilot, estimator.seed) for part in (held, kept))
     losses: dict[Penalty, Array] = {}  # the loss of every held-out sample
     supports: dict[Penalty, Support] = {}
 
     def held_out_loss(penalty: Penalty, parameters: Parameters) -> float:
-        losses[penalty] = log_logistic(margins(held, parameters))[0].sum(1)
-        return float(losses[penalty].mean())
+        losses[penalty] = log_logistic(margins(held.spins, parameters))[0].sum(1)
+        return float(held.mean(losses[penalty]))
 
     if rule.tries_zero:
         held_out_loss(Zero(), Zero().estimate(estimator, kept))
@@ -103,7 +111,8 @@ def choose_penalty(
         if loss > before:
             break
         before = loss
-    if rule.tries_lasso and (n * d * d <= LASSO_SIZE or not rule.tries_refit):
+    allows_lasso = not data.depends and len(data.spins) * d * d <= LASSO_SIZE
+    if rule.tries_lasso and (allows_lasso or not rule.tries_refit):
         before, found = np.inf, Parameters.zeros(d)
         for strength in _strengths(kept):
             lasso = Lasso(strength)
@@ -113,32 +122,36 @@ def choose_penalty(
             if loss > before:
                 break
             before = loss
-    best = min(losses, key=lambda penalty: losses[penalty].mean())
+    means = {penalty: float(held.mean(loss)) for penalty, loss in losses.items()}
+    best = min(means, key=means.__getitem__)
     if isinstance(best, Lasso):  # L1 shrinks all couplings, so others are preferred
         refits = [penalty for penalty in losses if isinstance(penalty, Refit)]
-        best_refit = sorted(refits, key=lambda penalty: float(losses[penalty].mean()))[:1]
+        best_refit = sorted(refits, key=means.__getitem__)[:1]
         lassos = [penalty for penalty in losses if isinstance(penalty, Lasso)]  # the largest λ first
         candidates: list[Penalty] = [*best_refit, *lassos]
-        best = next(penalty for penalty in candidates if is_tied(losses[penalty], losses[best]))
-    means = {str(penalty): float(loss.mean()) for penalty, loss in losses.items()}
-    return HeldOutChoice(best, means, supports.get(best))
+        best = next(penalty for penalty in candidates if is_tied(losses[penalty] - losses[best], held))
+    return HeldOutChoice(best, {str(penalty): mean for penalty, mean in means.items()}, supports.get(best))
 
 
-def is_tied(losses: Array, smallest: Array) -> bool:
-    """Whether a mean loss exceeds the smallest by no more than a standard error of their difference."""
-    excess = losses - smallest
-    return bool(excess.mean() <= excess.std() / np.sqrt(len(excess)))
+def is_tied(excess: Array, held: Observations) -> bool:
+    """Whether the mean excess of a loss is no more than a standard error above zero.
+
+    Args:
+        excess: for each held-out row the loss less the smallest.
+        held: the held-out rows, with their weights and blocks.
+    """
+    return bool(held.mean(excess) <= held.error_of_mean(excess))
 
 
-def reliability(estimator: ConfiguredEstimator, penalty: Penalty, spins: Array) -> float:
+def reliability(estimator: ConfiguredEstimator, penalty: Penalty, data: Observations) -> float:
     """Cosine `c` between the couplings from two halves of the samples, corrected to all: `2c / (1 + c)`.
 
     Each half is estimated without a start, since estimates from a common start would agree too well.
 
     Source: Spearman 1910 and Brown 1910, British Journal of Psychology 3, 271–295 and 296–322.
     """
-    order = np.random.default_rng(estimator.seed + 1).permutation(len(spins))
-    halves = [penalty.estimate(estimator, spins[half]).couplings for half in np.array_split(order, 2)]
+    parts = data.divided(2, np.random.default_rng(estimator.seed + 1))
+    halves = [estimate(estimator, penalty, half).parameters.couplings for half in parts]
     norms = [np.linalg.norm(half) for half in halves]
     if not all(norms):
         return 0.0
@@ -146,8 +159,8 @@ def reliability(estimator: ConfiguredEstimator, penalty: Penalty, spins: Array) 
     return 2 * cosine / (1 + cosine)
 
 
-def _strengths(spins: Array) -> list[float]:
+def _strengths(data: Observations) -> list[float]:
     """The candidates for λ, the largest first."""
-    n, d = spins.shape
+    n, d = data.size, data.spins.shape[1]
     noise = float(np.sqrt(np.log(max(d * (d - 1) / 2, 2)) / n))
     return [factor * noise for factor in STRENGTHS]

@@ -15,6 +15,7 @@ import numpy as np
 from discrete_ed.ising.bounds import CHUNK, fisher_information
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import Objective, SiteLoss, enumerated, log_logistic
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters, Support
 from discrete_ed.ising.pseudo_likelihood import SiteRegression, SpinColumns
 from discrete_ed.names import ENUMERABLE_BITS
@@ -23,28 +24,37 @@ TOGETHER = 1500
 """largest number of parameters whose joint covariance is computed; above, each spin's regression is used separately"""
 
 
-def sandwich_errors(columns: SpinColumns, support: Support, parameters: Parameters, phi: SiteLoss) -> Array:
+def sandwich_errors(data: Observations, support: Support, parameters: Parameters, phi: SiteLoss) -> Array:
     """Godambe standard errors `√diag(H⁻¹ V H⁻¹ / N)` of the minimum of `mean_n Σ_i φ(m_ni)`.
 
-    `H` is the second derivative of the objective and `V` the covariance over samples of the first derivative. Above
-    1,500 parameters the regression of each spin is used separately.
+    `H` is the second derivative of the objective and `V` the covariance over samples of the first derivative, which is
+    summed over the samples of each block first if there are blocks. Above 1,500 parameters the regression of each spin
+    is used separately.
 
     Source: Godambe 1960, Annals of Mathematical Statistics 31, 1208–1211; Varin, Reid and Firth 2011, Statistica
     Sinica 21, 5–42.
     """
+    columns = SpinColumns.of(data)
     d, n = columns.spins.shape
     _, first, second = phi(columns.margins(parameters))
-    slope = first * columns.spins
+    slope, second = first * columns.spins, columns.weighted(second)
     regressions = columns.regressions(support)
     count = support.size(d)
     if count > TOGETHER:
         variances = []
-        for site, slopes, weights in zip(regressions, slope, second, strict=True):
-            scores = site.regressors * slopes
-            centred = scores - scores.mean(1, keepdims=True)
-            variances.append(_robust_variances(site.curvature(weights), centred @ centred.T))
+        for k, (site, slopes, weights) in enumerate(zip(regressions, slope, second, strict=True)):
+            regressors = site.regressors
+            scores = regressors * slopes
+            curvature = site.curvature(weights) + _of_completions(data, scores, regressors * columns.spins[k])
+            variances.append(_robust_variances(curvature, data.covariance_of_sum(scores)))
         return np.sqrt(_of_both_spins(regressions, variances, support, d))
     i, j = support.pairs.T
+    if data.blocks is not None:
+        s, own = columns.spins, slope if support.with_fields else slope[:0]
+        scores = np.vstack([slope[i] * s[j] + slope[j] * s[i], own])
+        curvature = _joint_curvature(regressions, second, count)
+        curvature += _of_completions(data, scores, np.vstack([s[i] * s[j], s if support.with_fields else s[:0]]))
+        return np.sqrt(_robust_variances(curvature, data.covariance_of_sum(scores)))
     outer, total = np.zeros((count, count)), np.zeros(count)
     step = max(1, CHUNK // max(count, 1))
     for start in range(0, n, step):
@@ -52,9 +62,11 @@ def sandwich_errors(columns: SpinColumns, support: Support, parameters: Paramete
         scores = g[i] * s[j] + g[j] * s[i]
         if support.with_fields:
             scores = np.vstack([scores, g])
-        outer += scores @ scores.T
-        total += scores.sum(1)
-    return np.sqrt(_robust_variances(_joint_curvature(regressions, second, count), outer - np.outer(total, total) / n))
+        heavy = scores if data.weights is None else scores * data.weights[start : start + step]
+        outer += heavy @ scores.T
+        total += heavy.sum(1)
+    covariance = outer - np.outer(total, total) / data.size
+    return np.sqrt(_robust_variances(_joint_curvature(regressions, second, count), covariance))
 
 
 def least_errors(columns: SpinColumns, support: Support, parameters: Parameters) -> Array:
@@ -67,7 +79,7 @@ def least_errors(columns: SpinColumns, support: Support, parameters: Parameters)
     parameters the regression of each spin is used separately.
     """
     d = len(columns.spins)
-    second = log_logistic(columns.margins(parameters))[2]
+    second = columns.weighted(log_logistic(columns.margins(parameters))[2])
     regressions = columns.regressions(support)
     count = support.size(d)
     if count > TOGETHER:
@@ -101,7 +113,7 @@ def jackknife_errors(
     return np.sqrt((groups - 1) * np.var(found, axis=0))
 
 
-def likelihood_errors(spins: Array, support: Support, parameters: Parameters) -> Array:
+def likelihood_errors(data: Observations, support: Support, parameters: Parameters) -> Array:
     """Standard errors of maximum likelihood, `√diag(I⁻¹ V I⁻¹ / N)`.
 
     `I` is the covariance of the statistics under the model, enumerated, with the normal prior, and `V` that of the
@@ -111,12 +123,19 @@ def likelihood_errors(spins: Array, support: Support, parameters: Parameters) ->
 
     Source: White 1982, Econometrica 50, 1–25.
     """
-    n, d = spins.shape
-    samples = n * fisher_information(spins, support)
+    n, d = data.size, data.spins.shape[1]
+    share = None if data.weights is None else data.weights / n
+    samples = n * fisher_information(data.spins, support, share)
     model = samples
     if d <= ENUMERABLE_BITS:
         states, law, _ = enumerated(parameters)
         model = n * fisher_information(states, support, law)
+    if data.blocks is not None:
+        i, j = support.pairs.T
+        s = data.spins.T
+        statistics = np.vstack([s[i] * s[j], s if support.with_fields else s[:0]])
+        samples = data.covariance_of_sum(statistics)
+        model = model - _of_completions(data, statistics, statistics)
     return np.sqrt(np.maximum(_robust_variances(model, samples), _inverse(model).diagonal()))
 
 
@@ -128,6 +147,26 @@ def _joint_curvature(regressions: Sequence[SiteRegression], second: Array, count
     return curvature
 
 
+def _of_completions(data: Observations, scores: Array, statistics: Array) -> Array | float:
+    """How the expected derivatives change because the completions of rows change with the parameters, `(K, K)`.
+
+    The derivative of `E[ψ given what is observed]` is that of `ψ`, expected, plus the covariance of `ψ` and the
+    statistics `t` of the model given what is observed, since `∂ log p(missing given observed) = t − E[t given
+    observed]`. Zero without completions.
+
+    Args:
+        scores, statistics: `ψ` and `t`, `(K, N)`.
+    """
+    if data.source is None or data.weights is None:
+        return 0.0
+    starts = np.flatnonzero(np.append(True, np.diff(data.source) != 0))
+    heavy = scores * data.weights
+    totals = np.add.reduceat(data.weights, starts)
+    sums, means = np.add.reduceat(heavy, starts, axis=1), np.add.reduceat(statistics * data.weights, starts, axis=1)
+    result: Array = heavy @ statistics.T - (sums / totals) @ means.T
+    return result
+
+
 def _inverse(curvature: Array) -> Array:
     """`H⁻¹` of a sum over samples, where `H` includes the normal prior."""
     return np.linalg.inv(curvature + np.eye(len(curvature)) / PRIOR_SD**2)
@@ -136,7 +175,7 @@ def _inverse(curvature: Array) -> Array:
 def _robust_variances(curvature: Array, scores: Array) -> Array:
     """`diag(H⁻¹ V H⁻¹)` of sums over samples, where `H` includes the normal prior."""
     inverse = _inverse(curvature)
-    return np.maximum((inverse @ scores @ inverse).diagonal(), 0)
+    return np.maximum((inverse @ scores @ inverse.T).diagonal(), 0)
 
 
 def _of_both_spins(

@@ -13,22 +13,76 @@ from discrete_ed.ising.parameters import PRIOR_SD, Array
 from discrete_ed.names import ENUMERABLE_BITS, EstimatorName, PenaltyName
 from discrete_ed.states import check_states
 
+MOST_MISSING = 0.5
+"""largest share of missing cells of a column, unless more are allowed"""
+WIDE = 4
+"""number of columns for each row above which the rows of a table may be its variables"""
 LISTED = 5
 """largest number of columns or pairs that a warning lists"""
 
 
-def check_samples(x: torch.Tensor | Array, estimator: str, penalty: str, *, name: str = "x") -> Array:
-    """The samples as spins −1 and +1, `(N, D)`; raises the errors of `recover_couplings`, with `name` for the table."""
+def check_samples(
+    x: torch.Tensor | Array,
+    estimator: str,
+    penalty: str,
+    *,
+    name: str = "x",
+    names: Sequence[str] | None = None,
+    weights: Array | None = None,
+    most_missing: float = MOST_MISSING,
+) -> Array:
+    """The samples as spins −1 and +1, and 0 where a cell is missing, `(N, D)`.
+
+    Args:
+        x: zeros and ones, or −1 and +1; NaN where a cell is missing.
+        name: what messages call the table.
+        names: names of the columns, for messages.
+        weights: how much each row counts; with weights two rows are enough if they count as ten.
+        most_missing: the largest share of missing cells that a column may have.
+
+    Raises:
+        InputError: the errors of `recover_couplings`.
+    """
     bits = x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
-    check_states(bits.float() if bits.dtype == torch.uint8 else bits, name=name)
-    if bits.ndim != 2 or bits.shape[0] < 10 or bits.shape[1] < 2:
-        raise InputError(f"{name}: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}")
+    bits = bits.float() if bits.dtype == torch.uint8 else bits
+    missing = torch.isnan(bits) if bits.is_floating_point() else torch.zeros(bits.shape, dtype=torch.bool)
+    known = torch.where(missing, torch.ones_like(bits), bits)
+    if (known == -1).any() and ((known == -1) | (known == 1)).all():
+        known = (known + 1) / 2
+    check_states(known, name=name)
+    rows = bits.shape[0] if bits.ndim else 0
+    if bits.ndim != 2 or bits.shape[1] < 2 or rows < (10 if weights is None else 2):
+        hint = _transposed_hint(tuple(bits.shape))
+        raise InputError(
+            f"{name}: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}{hint}"
+        )
     d = bits.shape[1]
+    names = names or [f"x{k}" for k in range(1, d + 1)]
     check_estimator(estimator, penalty, d)
-    spins: Array = 2 * bits.double().cpu().numpy() - 1
-    if constant_columns(spins).all():
+    spins: Array = 2 * known.double().cpu().numpy() - 1
+    there = np.ones(rows, bool) if weights is None else np.asarray(weights) > 0
+    gaps = missing.cpu().numpy()
+    if gaps.any():
+        share = gaps[there].mean(0)
+        if (share == 1).any():
+            listed = _listed([names[k] for k in np.flatnonzero(share == 1).tolist()])
+            raise InputError(f"{name}: expected an observed cell in every column, got none in {listed}")
+        if share.max() > most_missing:
+            worst = int(share.argmax())
+            raise InputError(
+                f"{name}, column {names[worst]!r}: expected at most a share of {most_missing:g} of its cells to be "
+                f"missing, got {share[worst]:.3g}; drop the column, or allow more"
+            )
+        spins[gaps] = 0
+    if constant_columns(spins[there]).all():
         raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")
     return spins
+
+
+def _transposed_hint(shape: tuple[int, ...]) -> str:
+    if len(shape) != 2 or shape[0] >= shape[1]:
+        return ""
+    return "; if its rows are the variables, transpose it"
 
 
 def check_estimator(estimator: str, penalty: str, spins: int) -> None:
@@ -40,23 +94,40 @@ def check_estimator(estimator: str, penalty: str, spins: int) -> None:
         raise InputError(f"estimator: expected at most {ENUMERABLE_BITS} spins for maximum-likelihood, got {spins}")
 
 
-def pair_counts(spins: Array, pairs: Array) -> Array:
-    """The 2×2 table of each pair of spins or bits: both up, only the first, only the second, neither; `(P, 4)`."""
+def pair_counts(spins: Array, pairs: Array, weights: Array | None = None) -> Array:
+    """The 2×2 table of each pair of spins or bits: both up, only the first, only the second, neither; `(P, 4)`.
+
+    Args:
+        spins: `(N, D)`; NaN is a missing cell, and a row counts for a pair only if both of its cells are there.
+        weights: how much each row counts, `(N,)`; the counts are rounded.
+    """
     ups = (spins > 0).astype(float)
+    downs = 1 - ups
+    downs[np.isnan(spins)] = 0
     i, j = pairs.T
-    both = (ups.T @ ups)[i, j]
-    first, second = ups.sum(0)[i] - both, ups.sum(0)[j] - both
-    return np.stack([both, first, second, len(ups) - both - first - second], 1).astype(int)
+    heavy_ups, heavy_downs = (part if weights is None else part * weights[:, None] for part in (ups, downs))
+    tables = (heavy_ups.T @ ups, heavy_ups.T @ downs, heavy_downs.T @ ups, heavy_downs.T @ downs)
+    return np.rint(np.stack([table[i, j] for table in tables], 1)).astype(int)
+
+
+def weighted_means(cells: Array, weights: Array | None = None) -> Array:
+    """The mean of each column over its observed cells, `(D,)`; NaN is a missing cell."""
+    there = ~np.isnan(cells)
+    if weights is None:
+        return np.asarray(np.where(there, cells, 0).sum(0) / there.sum(0))
+    return np.asarray(weights @ np.where(there, cells, 0) / (weights @ there))
 
 
 def constant_columns(spins: Array) -> Array:
-    """Whether each column is constant, `(D,)`."""
-    return np.abs(spins.mean(0)) == 1
+    """Whether each column is constant where it is observed, `(D,)`; a spin of 0 is missing."""
+    return np.logical_or((spins >= 0).all(0), (spins <= 0).all(0))
 
 
 def same_columns(spins: Array) -> Array:
-    """Whether two columns always agree or always differ, `(D, D)`; False for constant columns."""
-    same = np.abs(spins.T @ spins) == len(spins)
+    """Whether two columns always agree or always differ where both are observed, `(D, D)`; False for constant ones."""
+    there = np.abs(spins)
+    both = there.T @ there
+    same = (np.abs(spins.T @ spins) == both) & (both > 1)
     constant = constant_columns(spins)
     same[constant] = same[:, constant] = False
     return same & ~np.eye(len(same), dtype=bool)
@@ -71,7 +142,8 @@ def unlimited_couplings(spins: Array, couplings: Array) -> Array:
     same, constant = same_columns(spins), constant_columns(spins)
     pairs = np.argwhere(np.triu(couplings, 1) * ~same * ~constant * ~constant[:, None])
     unlimited = np.zeros_like(same)
-    unlimited[tuple(pairs[(pair_counts(spins, pairs) == 0).any(1)].T)] = True
+    observed = np.where(spins == 0, np.nan, spins)
+    unlimited[tuple(pairs[(pair_counts(observed, pairs) == 0).any(1)].T)] = True
     return unlimited
 
 
@@ -91,6 +163,8 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
         )
     if n < d:
         found.append(f"fewer samples ({n}) than spins ({d}): only strong couplings can be found")
+    if WIDE * n < d:
+        found.append(f"{n} rows and {d} columns: if the rows are the variables, transpose the table")
     return found
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.likelihood.base import Mixture
 from discrete_ed.likelihood.paths import Walk
-from discrete_ed.samplers.compiled import UPDATES, Interactions
+from discrete_ed.samplers.compiled import UPDATES
+from discrete_ed.samplers.interactions import Interactions
 from discrete_ed.states import to_spins
 
 

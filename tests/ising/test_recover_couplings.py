@@ -19,7 +19,7 @@ from discrete_ed import (
     recover_couplings,
     torus_sample,
 )
-from discrete_ed.ising import EstimatorSettings, Support, pair_counts
+from discrete_ed.ising import EstimatorSettings, Observations, Support, pair_counts
 from discrete_ed.ising.bounds import fisher_information
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.selection import is_tied
@@ -149,9 +149,9 @@ def test_intervals_of_the_default_cover_strong_couplings():
 def test_losses_within_a_standard_error_areis_tied():
     noise = np.random.default_rng(0).normal(size=400)
     noise = (noise - noise.mean()) / noise.std()  # the standard error of its mean is 1/20
-    assert [is_tied(noise + excess, np.zeros(400)) for excess in (-1, 0, 0.049, 0.051, 1)] == [True] * 3 + [False] * 2
-    assert is_tied(5 * noise + 0.051, np.zeros(400))
-    assert not is_tied(5 * noise + 0.051, 5 * noise)  # that of the difference counts, not of each
+    held = Observations(np.ones((400, 2)))
+    assert [is_tied(noise + excess, held) for excess in (-1, 0, 0.049, 0.051, 1)] == [True] * 3 + [False] * 2
+    assert is_tied(5 * noise + 0.051, held)
 
 
 def test_intervals_cover():
@@ -409,7 +409,8 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     ("x", "arguments", "message"),
     [
         (np.full((20, 3), 0.5), {}, "zeros and ones"),
-        (-np.ones((20, 3)), {}, r"got -1 \(spins s are states as \(s \+ 1\) / 2\)"),
+        (-np.ones((20, 3)), {}, "columns that vary, got 3 constant"),
+        (np.array([[-1, 0], [0, 1]] * 10), {}, r"got -1 \(spins s are states as \(s \+ 1\) / 2\)"),
         (np.zeros((5, 3)), {}, "at least 10 samples"),
         (np.zeros((20, 1)), {}, "2 spins"),
         (np.zeros(20), {}, "table"),

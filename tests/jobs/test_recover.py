@@ -393,7 +393,7 @@ def test_the_page_shows_the_options_in_effect_with_the_values_that_were_used(tmp
 
     common = {"estimator", "penalty", "sampler", "seed", "seconds to recover"}
     table = shown("table", "--data", table_of(tmp_path)[0])
-    assert set(table) == common | {"data"}
+    assert set(table) == common | {"data", "transpose", "block_length", "missing", "most_missing"}
     assert table["estimator"] == "maximum-likelihood"
     known = common | {"sigma", "field", "samples", "seconds to draw"}
     lattice = {"side", "dimension", "periodic"}
@@ -448,3 +448,50 @@ def test_bad_arguments_exit_2(tmp_path, arguments):
     with pytest.raises(SystemExit) as stopped:
         run(*arguments, "--out", str(tmp_path / "run"))
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recode", "1=2"], "recode: expected CELL=0, CELL=1 or CELL=NA"),
+        (["--binarise", "high"], "binarise: expected a number or median, got 'high'"),
+        (["--binarise", "5"], "binarise: expected a threshold that leaves two values in every column"),
+        (["--columns", "owl", "emu"], "columns: expected a column of "),
+        (["--weights", "owl", "--recode", "x=0"], "expected a weight of at least 0, got -1"),
+        (["--block-length", "0"], "block_length: expected auto or a whole number of at least 1"),
+        (["--block-length", "800"], "block_length: expected at least two blocks, got 1500 rows in blocks of 800"),
+        (["--block-length", "5", "--estimator", "block"], "estimator: expected one that takes weights, blocks"),
+        (["--transpose"], "got shape (5, 1500)"),
+    ],
+)
+def test_options_of_the_table_that_do_not_fit_it_leave_nothing(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        run("--data", table_of(tmp_path)[0], *arguments, "--out", str(tmp_path / "run"))
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_of_a_table_are_refused_without_one(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(*SMALL, "--block-length", "5", "--out", str(tmp_path / "run"))
+    assert "block_length: expected only with --data" in capsys.readouterr().err
+
+
+def test_a_table_of_counts_with_missing_cells_gives_all_files(tmp_path, capsys):
+    bits = table_of(tmp_path)[1].numpy()
+    patterns, counts = np.unique(bits, axis=0, return_counts=True)
+    cells = [[str(10**6 * count), *map(str, row)] for count, row in zip(counts, patterns, strict=True)]
+    cells[0][1] = "NA"
+    (tmp_path / "counts.csv").write_text("\n".join(",".join(row) for row in [["n", *"abcde"], *cells]))
+    run("--data", str(tmp_path / "counts.csv"), "--weights", "n", "--out", str(tmp_path / "run"))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["rows"]["counted"] == 1.5e9
+    assert result["rows"]["missing_cells"] == 1
+    arrays = np.load(tmp_path / "run" / "couplings.npz")
+    assert np.allclose(arrays["couplings_01"], 4 * arrays["couplings"])
+    with (tmp_path / "run" / "edges.csv").open() as file:
+        edge = next(csv.DictReader(file))
+    assert sum(int(edge[f"n{a}{b}"]) for a in (0, 1) for b in (0, 1)) in (1.5e9, 1.5e9 - 10**6 * counts[0])
+    assert "(counted 1500000000 times; 1 cells missing)" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from discrete_ed.names import EstimatorName, PenaltyName
 
 # the conditions under which some of the options have an effect
 KNOWN_MODEL = When(data=None)
+TABLE = When("with --data", table=True)
 LATTICE = When(data=None, graph=None, random_graph=None)
 
 
@@ -35,7 +37,31 @@ class RecoverConfig(GraphFileConfig):
     """
 
     data: Path | None = None
-    """your table: CSV, NPZ, NPY or Parquet, one row for each observation (at least 10), cells 0/1 or -1/+1"""
+    """your table: CSV, NPZ, NPY or Parquet, one row for each observation (at least 10), cells 0/1, -1/+1, true/false or
+    yes/no; lines that begin with # are comments"""
+    recode: Annotated[str | None, TABLE] = None
+    """what cells mean, such as 1=0,2=1 or male=0,female=1; CELL=NA means that the cell is missing"""
+    binarise: Annotated[str | None, TABLE] = None
+    """a threshold: a number above it is 1, another number 0; median: the median of each column"""
+    columns: Annotated[tuple[str, ...] | None, TABLE] = None
+    """the only columns to read, by name or by number from 1"""
+    drop: Annotated[tuple[str, ...] | None, TABLE] = None
+    """columns to leave out"""
+    transpose: Annotated[bool, TABLE] = False
+    """for a table whose rows are the variables and whose columns are the observations"""
+    weights: Annotated[str | None, TABLE] = None
+    """the column that says how much each row counts. Whole numbers are counts of equal rows; others are proportions"""
+    blocks: Annotated[str | None, TABLE] = None
+    """the column that names the block of each row, such as a subject or a recording: only rows of different blocks are
+    independent, and splits, choices and standard errors go by whole blocks"""
+    block_length: Annotated[str, TABLE] = "auto"
+    """number of rows in sequence that are a block. auto: rows are tested, and where neighbours depend on each other,
+    blocks are as long as that needs, with a warning; 1: rows are independent"""
+    missing: Annotated[Literal["expect", "listwise", "refuse"], TABLE] = "expect"
+    """what to do about missing cells. expect: use every observed cell, and expect the others under the model; listwise:
+    leave out every row with a missing cell; refuse"""
+    most_missing: Annotated[float, When("with --data and --missing expect", table=True, missing="expect")] = 0.5
+    """largest share of missing cells that a column may have"""
     side: Annotated[int, LATTICE] = 10
     """number of spins along each side of the lattice"""
     dimension: Annotated[int, LATTICE] = 2
@@ -90,6 +116,11 @@ class RecoverConfig(GraphFileConfig):
         expect(self, "at least 10", "samples", low=10)
         expect(self, "at least 0", "w", low=0)
         check_seed(self.seed)
+        self.meanings()
+        self.threshold()
+        self.rows_in_block()
+        if not 0 <= self.most_missing < 1:
+            raise InputError(f"most_missing: expected a share from 0 to below 1, got {self.most_missing}")
         if not 1 <= self.block <= 10:
             raise InputError(f"block: expected 1 to 10 spins, got {self.block}")
         expect_noise(self, "epsilon")
@@ -108,3 +139,56 @@ class RecoverConfig(GraphFileConfig):
                 )
         if self.side**self.dimension > 10_000:
             raise InputError(f"side, dimension: expected at most 10,000 spins, got {self.side}^{self.dimension}")
+
+    def meanings(self) -> dict[str, int | None] | None:
+        """What `recode` says of cells; None stands for missing.
+
+        Raises:
+            InputError: it can't be interpreted.
+        """
+        return None if self.recode is None else _recoded(self.recode)
+
+    def threshold(self) -> float | Literal["median"] | None:
+        """What `binarise` says, as a number if it is one.
+
+        Raises:
+            InputError: it can't be interpreted.
+        """
+        return None if self.binarise is None else _threshold(self.binarise)
+
+    def rows_in_block(self) -> int | Literal["auto"]:
+        """The length of blocks as a number, or `auto`.
+
+        Raises:
+            InputError: it is neither.
+        """
+        if self.block_length == "auto":
+            return "auto"
+        if not self.block_length.isdecimal() or int(self.block_length) < 1:
+            raise InputError(f"block_length: expected auto or a whole number of at least 1, got {self.block_length!r}")
+        return int(self.block_length)
+
+
+def _recoded(text: str) -> dict[str, int | None]:
+    meanings: dict[str, int | None] = {"0": 0, "1": 1, "NA": None}
+    found = {}
+    for part in text.split(","):
+        cell, equals, meaning = part.rpartition("=")
+        if not equals or not cell.strip() or meaning.strip() not in meanings:
+            raise InputError(f"recode: expected CELL=0, CELL=1 or CELL=NA, separated by commas, got {part!r}")
+        if cell.strip() in found:
+            raise InputError(f"recode: expected each cell once, got {cell.strip()!r} twice")
+        found[cell.strip()] = meanings[meaning.strip()]
+    return found
+
+
+def _threshold(text: str) -> float | Literal["median"]:
+    if text == "median":
+        return "median"
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"binarise: expected a number or median, got {text!r}")
+    return number

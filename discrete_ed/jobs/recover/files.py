@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import networkx as nx
 import numpy as np
 
-from discrete_ed.ising import Parameters, Recovery, pair_counts
+from discrete_ed.ising import Parameters, Recovery
 from discrete_ed.ising.comparison import interval_95
 from discrete_ed.jobs.run_folder import RunFolder
 
@@ -27,7 +27,7 @@ def write_couplings(
     with_fields: bool = False,
     names: Sequence[str] | None = None,
 ) -> None:
-    """`couplings.npz`, in the physics convention.
+    """`couplings.npz`, in the physics convention, and the couplings and thresholds over bits as well.
 
     Args:
         truth: the true couplings, if they are known.
@@ -39,6 +39,8 @@ def write_couplings(
         "fields": recovery.fields,
         "standard_errors": recovery.standard_errors,
         "field_errors": recovery.field_errors,
+        "couplings_01": recovery.bit_parameters.couplings,
+        "thresholds_01": recovery.bit_parameters.fields,
     }
     if truth is not None:
         arrays["true_couplings"] = truth.couplings
@@ -74,21 +76,33 @@ def write_network(folder: RunFolder, recovery: Recovery, names: Sequence[str]) -
     folder.write("network.graphml", "\n".join(nx.generate_graphml(graph)).encode())
 
 
-def write_edges(folder: RunFolder, recovery: Recovery, names: Sequence[str], bits: np.ndarray) -> None:
-    """`edges.csv`: every coupling that was kept, with its standard error, interval and z, and the pair's 2×2 table."""
+def write_edges(folder: RunFolder, recovery: Recovery, names: Sequence[str], tables: np.ndarray) -> None:
+    """`edges.csv`: every coupling that was kept, with its standard error, interval and z, and the pair's 2×2 table.
+
+    Its last column is the coupling over bits, see `Recovery.bit_parameters`.
+
+    Args:
+        tables: the 2×2 table of each of the recovery's edges, `(P, 4)`.
+    """
     rows = [["first", "second", "coupling", "standard_error", "low_95", "high_95", "z", "n11", "n10", "n01", "n00"]]
-    for (i, j), counts in zip(recovery.edges.tolist(), pair_counts(bits, recovery.edges).tolist(), strict=True):
-        value, error = recovery.couplings[i, j], recovery.standard_errors[i, j]
-        numbers = (value, error, *interval_95(value, error), value / error)
-        rows.append([names[i], names[j], *(f"{number:.6g}" for number in numbers), *map(str, counts)])
+    rows[0].append("coupling_01")
+    middles, errors = recovery.intervals
+    for (i, j), counts in zip(recovery.edges.tolist(), tables.tolist(), strict=True):
+        value, middle, error = recovery.couplings[i, j], middles[i, j], errors[i, j]
+        numbers = (value, error, *interval_95(middle, error), middle / error)
+        rows.append(
+            [names[i], names[j], *(f"{number:.6g}" for number in numbers), *map(str, counts), f"{4 * value:.6g}"]
+        )
     _write_rows(folder, "edges.csv", rows)
 
 
 def write_fields(folder: RunFolder, recovery: Recovery, names: Sequence[str], ones: np.ndarray) -> None:
-    """`fields.csv`: the field of every column, with its standard error and interval, and the column's share of ones."""
-    rows = [["name", "field", "standard_error", "low_95", "high_95", "share_of_ones"]]
-    for name, value, error, share in zip(names, recovery.fields, recovery.field_errors, ones, strict=True):
-        rows.append([name, *(f"{number:.6g}" for number in (value, error, *interval_95(value, error), share))])
+    """`fields.csv`: the field of every column, with its standard error and interval, the column's share of ones, and
+    its threshold over bits, see `Recovery.bit_parameters`."""
+    rows = [["name", "field", "standard_error", "low_95", "high_95", "share_of_ones", "threshold_01"]]
+    columns = (names, recovery.fields, recovery.field_errors, ones, recovery.bit_parameters.fields)
+    for name, value, error, share, bit in zip(*columns, strict=True):
+        rows.append([name, *(f"{number:.6g}" for number in (value, error, *interval_95(value, error), share, bit))])
     _write_rows(folder, "fields.csv", rows)
 
 

@@ -107,8 +107,9 @@ def report_table(
     for name, (error, noise) in fit.measures.items():
         measure = "total variation" if name == "numbers of spins up" else "root mean square"
         quality.append([f"{name}, {measure}", f"{error:.4f}", f"{noise:.4f}"])
+    counted = _counted(result)
     print(
-        f"{n} rows, {d} columns: {recovery.estimator}, {recovery.choice}; "
+        f"{n} rows{counted}, {d} columns: {recovery.estimator}, {recovery.choice}; "
         f"{len(recovery.edges)} couplings of {d * (d - 1) // 2} pairs\n"
     )
     print(f"{as_text(_strongest(recovery, [short(name) for name in names]))}\n\n{as_text(quality)}")
@@ -149,13 +150,28 @@ def report_table(
             "With a field above 0, a column tends to 1 if all others are balanced. fields.csv has the numbers.",
         )
     lead = (
-        f"Learned from {n} observations of {d} binary columns by "
+        f"Learned from {n} observations{counted} of {d} binary columns by "
         f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 "
-        "and +1 for 1, each pair counted once. The intervals treat the selected pairs as given; that they were "
-        "selected with the same data is not accounted for."
+        "and +1 for 1, each pair counted once; for bits, as IsingFit reports them, couplings are 4 J and thresholds "
+        "2 h − 2 Σ J (columns coupling_01 and threshold_01 of edges.csv and fields.csv). The intervals treat the "
+        "selected pairs as given; that they were selected with the same data is not accounted for."
     )
     title = f"Ising model of {Path(result['data']).name}"
     _write_page(folder, config, title, verdict_on_table(recovery, fit), lead, tables, plots, recovery, result)
+
+
+def _counted(result: dict[str, Any]) -> str:
+    """How many rows the table counts as, in brackets; empty if each row counts once and no cell is missing."""
+    rows, words = result["rows"], []
+    if rows["counted"] != result["samples"]:
+        words.append(f"counted {rows['counted']:.0f} times")
+    if round(rows["in_effect"]) != round(rows["counted"]):
+        words.append(f"as many as {rows['in_effect']:.0f} independent ones")
+    if rows["left_out"]:
+        words.append(f"{rows['left_out']} others left out")
+    if rows["missing_cells"]:
+        words.append(f"{rows['missing_cells']} cells missing")
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def verdict_on_table(recovery: Recovery, fit: GoodnessOfFit) -> str:
@@ -177,10 +193,11 @@ def _measure(value: float | None) -> list[str]:
 
 def _strongest(recovery: Recovery, names: Sequence[str]) -> Rows:
     rows = [["the strongest couplings", "J", "95% interval", "z"]]
+    middles, errors = recovery.intervals
     for i, j in recovery.edges[:STRONGEST].tolist():
-        value, error = recovery.couplings[i, j], recovery.standard_errors[i, j]
-        low, high = interval_95(value, error)
-        z = f"{value / error:.1f}"
+        value, middle, error = recovery.couplings[i, j], middles[i, j], errors[i, j]
+        low, high = interval_95(middle, error)
+        z = f"{middle / error:.1f}"
         rows.append([f"{names[i]} – {names[j]}", f"{value:.3f}", f"{low:.3f} … {high:.3f}", z])
     return rows
 
@@ -212,7 +229,7 @@ def _write_page(
     """Write the figures as PNG files, and `report.html` with all of them inside."""
     images = folder.plot(plots)
     facts = {
-        **reported_options(config),
+        **reported_options(config, table=config.data is not None),
         **{name: "of the graph" for name in ("sigma", "field") if result.get(name, "") is None},
         **{f"seconds to {phase}": f"{seconds:.1f}" for phase, seconds in result["seconds"].items()},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from discrete_ed.data.tables import read_table
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.interactions import interaction_graph
 from discrete_ed.graphs.io import graph_files
@@ -25,16 +23,19 @@ from discrete_ed.ising import (
     check_samples,
     compare_with_truth,
     goodness_of_fit,
+    pair_counts,
     recover_couplings,
     resolve_estimator,
     row_log_likelihood,
     states_for_bound,
+    weighted_means,
 )
 from discrete_ed.jobs.options import changed_options, refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.recover.config import RecoverConfig
 from discrete_ed.jobs.recover.files import write_couplings, write_edges, write_fields, write_matrix, write_network
 from discrete_ed.jobs.recover.report import report_known_model, report_table
+from discrete_ed.jobs.recover.table import observed_table
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import finite
@@ -55,7 +56,7 @@ def run(config: RecoverConfig) -> dict[str, Any]:
         InputError: a table, graph or run folder that can't be used; an option that has no effect.
     """
     config = resumed(config, JOB)
-    refuse_options_without_effect(config, graph_files=config.graph is not None)
+    refuse_options_without_effect(config, table=config.data is not None, graph_files=config.graph is not None)
     return from_known_model(config) if config.data is None else from_table(config)
 
 
@@ -85,8 +86,12 @@ def known_model(config: RecoverConfig) -> KnownModel:
     return known
 
 
-def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: Sequence[str] | None = None) -> Recovery:
-    """Recover couplings as the options say, with a progress bar."""
+def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, **details: Any) -> Recovery:
+    """Recover couplings as the options say, with a progress bar.
+
+    Args:
+        details: weights, blocks, names and the like, for `recover_couplings`.
+    """
     settings = EstimatorSettings(config.epsilon, config.negatives, config.w, config.block)
     with tqdm(total=STAGES, desc="recover", unit="stage", leave=False) as bar:
 
@@ -101,8 +106,8 @@ def recover(config: RecoverConfig, bits: torch.Tensor, *, fields: bool, names: S
             fields=fields,
             settings=settings,
             seed=config.seed,
-            names=names,
             callback=callback,
+            **details,
         )
 
 
@@ -116,7 +121,8 @@ def from_known_model(config: RecoverConfig) -> dict[str, Any]:
     inputs = [] if config.graph is None else graph_files(config.graph)
     label = known.label if known.sigma is None else f"{known.label}-{known.sigma:g}"
     sweeps = config.sweeps if config.sampler == "single-site" else None
-    with RunFolder(config.out, JOB, label, config, inputs, {"graph_files": config.graph is not None}) as folder:
+    facts = {"table": False, "graph_files": config.graph is not None}
+    with RunFolder(config.out, JOB, label, config, inputs, facts) as folder:
         generator = torch.Generator().manual_seed(config.seed)
         started = time.monotonic()
         with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
@@ -156,29 +162,49 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
     """Fit a user's table, and report the couplings with their errors, and how well the model reproduces the data."""
     data = config.data
     assert data is not None
-    table = read_table(data)
+    observed = observed_table(config)  # before the run folder is made
+    table, cells = observed.table, observed.cells
     n, d = table.values.shape
-    check_samples(table.values, config.estimator, config.penalty, name=str(data))  # before the run folder is made
     config = resolved_options(config, d)
     sweeps = config.sweeps if config.sampler == "single-site" else None
-    with RunFolder(config.out, JOB, data.stem, config, [data], {"graph_files": False}) as folder:
+    facts = {"table": True, "graph_files": False}
+    with RunFolder(config.out, JOB, data.stem, config, [data], facts) as folder:
         started = time.monotonic()
-        bits = torch.from_numpy(table.values).float()
+        details = {
+            "names": table.names,
+            "weights": table.weights,
+            "blocks": table.blocks,
+            "block_length": config.rows_in_block(),
+            "most_missing": config.most_missing,
+        }
         recovery = Recovery(
-            **folder.cached("recover", lambda: asdict(recover(config, bits, fields=True, names=table.names)))
+            **folder.cached("recover", lambda: asdict(recover(config, torch.from_numpy(cells), fields=True, **details)))
         )
         recovered_at = time.monotonic()
         generator = torch.Generator().manual_seed(config.seed)
-        count = min(MODEL_SAMPLES, max(1000, 20 * n))
+        count = min(MODEL_SAMPLES, max(1000, int(20 * observed.rows)))
         with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
             sampled = sample_ising(recovery.energy, count, sweeps=sweeps, generator=generator, callback=callback)
         has_its_means = recovery.estimator == "maximum-likelihood"
-        fit = goodness_of_fit(table.values, sampled.states.numpy(), fitted=has_its_means, seed=config.seed)
-        likelihood = row_log_likelihood(recovery.energy, table.values) if d <= SMALL_BITS else None
+        fit = goodness_of_fit(
+            cells,
+            sampled.states.numpy(),
+            fitted=has_its_means,
+            seed=config.seed,
+            weights=table.weights,
+            effective_rows=recovery.effective_rows,
+        )
+        likelihood = row_log_likelihood(recovery.energy, cells, table.weights) if d <= SMALL_BITS else None
         result: dict[str, Any] = {
             "data": str(data),
             "samples": n,
             "spins": d,
+            "rows": {
+                "counted": observed.rows,
+                "in_effect": recovery.effective_rows,
+                "left_out": observed.left_out,
+                "missing_cells": 0 if table.missing is None else int(table.missing.sum()),
+            },
             **_recovery_results(config, recovery),
             "edges": {"found": len(recovery.edges)},
             "warnings": [*recovery.warnings, *fit.warnings],
@@ -189,8 +215,8 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
         write_couplings(folder, recovery, names=table.names)
         write_matrix(folder, recovery, table.names)
         write_network(folder, recovery, table.names)
-        write_edges(folder, recovery, table.names, table.values)
-        write_fields(folder, recovery, table.names, table.values.mean(0))
+        write_edges(folder, recovery, table.names, pair_counts(cells, recovery.edges, table.weights))
+        write_fields(folder, recovery, table.names, weighted_means(cells, table.weights))
         folder.save_energy("model", recovery.energy)
         report_table(folder, config, recovery, table.names, fit, result)
         folder.finish(result)

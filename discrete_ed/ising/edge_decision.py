@@ -1,0 +1,72 @@
+"""Which pairs are called edges: a decision apart from the estimate of couplings, with a false discovery rate."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import chi2
+
+from discrete_ed.ising.edge_search import search_edges
+from discrete_ed.ising.estimators import ConfiguredEstimator
+from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.parameters import Array, Parameters, Support
+from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns
+
+FALSE_SHARE = 0.1
+"""largest expected share of false edges among the pairs that are called edges"""
+CAUTION = 0.5
+"""the part of it that is spent: with few rows, tails are heavier than those of the law that gives the price"""
+ROUNDS = 10
+"""largest number of searches"""
+
+
+def edge_price(edges: int, spins: int) -> float:
+    """What each of so many edges must be worth: `P(χ²₁ > price) = ½ · 0.1 · edges / pairs`.
+
+    By chance alone the decrease of the loss by a pair is about `χ²₁`. A threshold that falls with the number of edges
+    found bounds the expected share of false ones.
+
+    Source: Benjamini and Hochberg 1995, Journal of the Royal Statistical Society B 57, 289–300.
+    """
+    pairs = spins * (spins - 1) / 2
+    return float(chi2.isf(CAUTION * FALSE_SHARE * max(edges, 1) / pairs, 1))
+
+
+def decide_edges(estimator: ConfiguredEstimator, data: Observations, found: Parameters, errors: Parameters) -> Array:
+    """The pairs that are called edges, `(P, 2)`.
+
+    The search for edges is repeated with the price of as many edges as it found, until it finds no more. Where cells
+    are missing, the pairs that were estimated are tested by their standard errors at that price instead.
+
+    Args:
+        found, errors: the estimate and its standard errors.
+    """
+    d = data.spins.shape[1]
+    if data.source is not None:
+        pairs = Support.of(found.couplings, with_fields=False).pairs
+        values, widths = found.couplings[tuple(pairs.T)], errors.couplings[tuple(pairs.T)]
+        worth = np.sort((values / np.maximum(widths, 1e-12)) ** 2)[::-1]
+        count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
+        return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
+    return _searched(estimator, data).support.pairs
+
+
+def _searched(estimator: ConfiguredEstimator, data: Observations) -> PseudoLikelihoodFit:
+    columns, d = SpinColumns.of(data), data.spins.shape[1]
+    count = max(1, d // 20)
+    fit = search_edges(columns, estimator.with_fields, edge_price(count, d))
+    for _ in range(ROUNDS):
+        if len(fit.support.pairs) <= count:
+            break
+        count = len(fit.support.pairs)
+        fit = search_edges(columns, estimator.with_fields, edge_price(count, d), fit)
+    return fit
+
+
+def without_penalty(
+    estimator: ConfiguredEstimator, data: Observations, pairs: Array, start: Parameters
+) -> tuple[Array, Array]:
+    """The couplings of these pairs alone, estimated without penalty and shrinkage, and their standard errors;
+    `(D, D)`."""
+    support = Support(pairs, estimator.with_fields)
+    parameters = estimator.solve(data, support, start)
+    return parameters.couplings, estimator.errors(data, parameters).couplings

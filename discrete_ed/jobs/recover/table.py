@@ -1,0 +1,92 @@
+"""The user's table, read as the options say and checked before the run folder is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from discrete_ed.data.reading import Reading
+from discrete_ed.data.tables import Table, read_table
+from discrete_ed.errors import InputError
+from discrete_ed.ising import check_samples, resolve_estimator
+from discrete_ed.ising.preparation import check_block_length, check_estimator_of_rows
+from discrete_ed.jobs.recover.config import RecoverConfig
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedTable:
+    """A table that passed all checks."""
+
+    table: Table
+    left_out: int
+    """number of rows that were left out for a missing cell, or for a weight of zero"""
+
+    @property
+    def cells(self) -> np.ndarray:
+        """Zeros and ones, NaN where a cell is missing, `(N, D)`."""
+        values = self.table.values.astype(float)
+        if self.table.missing is not None:
+            values[self.table.missing] = np.nan
+        return values
+
+    @property
+    def rows(self) -> float:
+        """The number of rows, each counted as its weight says if weights are counts."""
+        weights = self.table.weights
+        if weights is None or (weights != np.rint(weights)).any():
+            return len(self.table.values)
+        return float(weights.sum())
+
+
+def observed_table(config: RecoverConfig) -> ObservedTable:
+    """Read the table of `config.data`.
+
+    Raises:
+        InputError: a table, column, weight or block that can't be used; see `read_table` and `recover_couplings`.
+    """
+    assert config.data is not None
+    reading = Reading(
+        recode=config.meanings(),
+        binarise=config.threshold(),
+        columns=config.columns or (),
+        drop=config.drop or (),
+        transpose=config.transpose,
+        weights=config.weights,
+        blocks=config.blocks,
+        missing=config.missing != "refuse",
+    )
+    table = read_table(config.data, reading)
+    kept = np.ones(len(table.values), bool) if table.weights is None else table.weights > 0
+    if table.missing is not None and config.missing == "listwise":
+        kept &= ~table.missing.any(1)
+        if kept.sum() < 2:
+            raise InputError(f"missing: expected rows without missing cells for listwise, got {kept.sum()}")
+    table = _rows(table, kept, listwise=config.missing == "listwise")
+    found = ObservedTable(table, int((~kept).sum()))
+    check_samples(
+        found.cells,
+        config.estimator,
+        config.penalty,
+        name=str(config.data),
+        names=table.names,
+        weights=table.weights,
+        most_missing=config.most_missing,
+    )
+    length = check_block_length(config.rows_in_block(), len(table.values), table.weights, table.blocks)
+    plain = table.weights is table.blocks is table.missing and length in (1, "auto")
+    check_estimator_of_rows(resolve_estimator(config.estimator, len(table.names)), plain=plain)
+    if table.blocks is not None and len(np.unique(table.blocks)) < 2:
+        raise InputError(
+            f"{config.data}, column {config.blocks!r}: expected at least two blocks in the rows that count"
+        )
+    return found
+
+
+def _rows(table: Table, kept: np.ndarray, *, listwise: bool) -> Table:
+    missing, weights, blocks = (
+        None if part is None else part[kept] for part in (table.missing, table.weights, table.blocks)
+    )
+    return replace(
+        table, values=table.values[kept], missing=None if listwise else missing, weights=weights, blocks=blocks
+    )
