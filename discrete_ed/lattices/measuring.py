@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
+from discrete_ed.names import UpdateName
 from discrete_ed.samplers import SwendsenWang
 from discrete_ed.samplers.compiled import MOST_TABLED, Loop, loop_for, sweep_loop
 from discrete_ed.samplers.compiled_clusters import wolff_arrays
@@ -19,7 +20,6 @@ from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state, threshold
 
 Array = NDArray[Any]
-UpdateName = Literal["auto", "sweeps", "swendsen-wang", "wolff"]
 ENTRIES = 2**16  # entries of the tables of `measured_sweeps`, which must stay in the processor's caches
 
 
@@ -72,11 +72,11 @@ class Measured:
             return np.ones((chains, self.bits), np.uint8)
         return np.random.default_rng(seed).integers(0, 2, (chains, self.bits), np.uint8)
 
-    def run(self, bits: Array, draws: int, counter: int) -> tuple[Array, Array, int]:
+    def run(self, bits: Array, count: int, counter: int) -> tuple[Array, Array, int]:
         """Move chains, `(B, D)`, and measure them: the bits, `(draw, B, K)` and the counter, by which the next call
         goes on with other random numbers."""
         bits = np.ascontiguousarray(bits).copy()
-        out = np.empty((draws, len(bits), 2 + self.waves))
+        out = np.empty((count, len(bits), 2 + self.waves))
         return bits, out, self._advance(bits, out, counter)
 
     def fit_steps(self, bits: Array, counter: int) -> None:

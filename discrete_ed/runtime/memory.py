@@ -31,7 +31,7 @@ def available_memory() -> int | None:
     return min(found)
 
 
-def check_fits(size: int, name: str, what: str, way_on: str) -> None:
+def check_fits(size: int, name: str, description: str, way_on: str) -> None:
     """Raise `InputError` if an array of `size` bytes can't be allocated on this machine.
 
     >>> check_fits(8, "couplings", "a matrix", "take a sparse one")
@@ -39,6 +39,6 @@ def check_fits(size: int, name: str, what: str, way_on: str) -> None:
     available = available_memory()
     if available is not None and size > available:
         raise InputError(
-            f"{name}: expected {what} that fits into memory, got one of {size / 1e9:,.1f} GB where "
+            f"{name}: expected {description} that fits into memory, got one of {size / 1e9:,.1f} GB where "
             f"{available / 1e9:,.1f} GB are available; {way_on}"
         )

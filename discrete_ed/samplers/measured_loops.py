@@ -9,8 +9,6 @@ from numba import njit
 
 from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix
 
-_NONE, _ONE = np.uint64(0), np.uint64(1)
-
 
 @njit(cache=True, nogil=True)
 def measured_sweeps(
@@ -39,10 +37,10 @@ def measured_sweeps(
         for draw in range(out.shape[0]):
             for _ in range(between):
                 for t in range(np.uint64(bits)):
-                    place, k = np.uint64(row[t]), _NONE
+                    place, k = np.uint64(row[t]), np.uint64(0)
                     for neighbour in neighbours:
                         place += np.uint64(y[neighbour[t]]) << k
-                        k += _ONE
+                        k += np.uint64(1)
                     counter += STEP
                     new = np.uint8(mix(counter) < threshold[place])
                     e += (np.float64(y[order[t]]) - np.float64(new)) * 2 * pull[place]
