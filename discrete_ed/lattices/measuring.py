@@ -15,7 +15,6 @@ from discrete_ed.names import UpdateName
 from discrete_ed.samplers import SwendsenWang
 from discrete_ed.samplers.compiled import MOST_TABLED, Loop, loop_for, sweep_loop
 from discrete_ed.samplers.compiled_clusters import wolff_arrays
-from discrete_ed.samplers.gibbs import colouring
 from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state, threshold
 
@@ -89,9 +88,8 @@ class Measured:
 
     def _sweeps(self) -> Callable[[Array, Array, int], int]:
         model = self.unit.at_beta(1 / self.temperature)
-        pairs = self.unit.couplings.tocoo()
-        upper = pairs.row < pairs.col
-        order = np.argsort(colouring(pairs.row[upper], pairs.col[upper], self.bits), kind="stable")
+        colour = loops("measured_loops").colours(self.unit.couplings.indptr, self.unit.couplings.indices)
+        order = np.argsort(colour, kind="stable")
         degree = model.degree
         if degree <= MOST_TABLED or (degree <= 12 and model.is_uniform):
             tables, field = fields_by_state(model, order, degree)

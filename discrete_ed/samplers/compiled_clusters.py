@@ -19,7 +19,7 @@ def swendsen_wang(
     (held,) = model.fields.nonzero()
     field = model.fields[held]
     arrays = (
-        *(part.astype(np.uint32) for part in (pairs.row, pairs.col)),
+        *(part.astype(np.int32, copy=False).view(np.uint32) for part in (pairs.row, pairs.col)),
         *_bonds(pairs.data),
         held.astype(np.uint32),
         (field > 0).astype(np.uint8),

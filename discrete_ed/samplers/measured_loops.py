@@ -51,6 +51,37 @@ def measured_sweeps(
     return counter
 
 
+@njit(cache=True)
+def colours(start: Places, neighbour: Places) -> Places:
+    """A colour for each bit that its neighbours don't have, the smallest one, in the order of a search breadth first;
+    two colours where two suffice."""
+    bits = len(start) - 1
+    colour = np.full(bits, -1, np.int32)
+    taken_by = np.full(bits + 1, -1, np.int32)  # for each colour the last bit that found it among its neighbours
+    queue = np.empty(bits, np.int32)
+    seen = np.zeros(bits, np.bool_)
+    for first in range(bits):
+        if seen[first]:
+            continue
+        queue[0], size, done, seen[first] = first, 1, 0, True
+        while done < size:
+            i = queue[done]
+            done += 1
+            for e in range(start[i], start[i + 1]):
+                if colour[neighbour[e]] >= 0:
+                    taken_by[colour[neighbour[e]]] = i
+            free = 0
+            while taken_by[free] == i:
+                free += 1
+            colour[i] = free
+            for e in range(start[i], start[i + 1]):
+                if not seen[neighbour[e]]:
+                    seen[neighbour[e]] = True
+                    queue[size] = neighbour[e]
+                    size += 1
+    return colour
+
+
 @njit(cache=True, nogil=True)
 def structures(x: Bits, sizes: Places, out: Reals) -> None:
     """`structure` of all chains, `(B, D)`: rows of `out`, `(B, K)`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from discrete_ed import (
 from discrete_ed.lattices import QUANTITIES, Estimate
 from discrete_ed.lattices.measuring import Measured
 from discrete_ed.lattices.simulation import wave_numbers
+from discrete_ed.samplers.interactions import loops
 
 pytest.importorskip("numba")
 
@@ -183,6 +185,15 @@ def test_quantities_of_anyones_series():
         estimates(Series(e, m[:-1], sites=100, temperature=2.0))
     with pytest.raises(InputError, match="finite"):
         estimates(Series(e * np.nan, m, sites=100, temperature=2.0))
+
+
+@pytest.mark.parametrize("graph", [SQUARE, HONEYCOMB, FCC, lattice((5, 4)), lattice(5, kind="triangular")])
+def test_colours_of_sweeps_differ_between_neighbours_and_are_two_where_two_suffice(graph):
+    j = IsingEnergy.from_graph(graph).to_scipy()
+    colour = loops("measured_loops").colours(j.indptr, j.indices)
+    assert (colour[graph.edges[:, 0]] != colour[graph.edges[:, 1]]).all()
+    if nx.is_bipartite(graph.to_networkx()):
+        assert set(colour.tolist()) == {0, 1}
 
 
 def test_overlaps_of_replicas():
