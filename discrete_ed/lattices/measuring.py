@@ -13,8 +13,8 @@ from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
 from discrete_ed.names import UpdateName
 from discrete_ed.samplers import SwendsenWang
-from discrete_ed.samplers.compiled import MOST_TABLED, Loop, loop_for, sweep_loop
-from discrete_ed.samplers.compiled_clusters import wolff_arrays
+from discrete_ed.samplers.compiled import MOST_TABLED, Loop, sweep_loop
+from discrete_ed.samplers.compiled_clusters import swendsen_wang, wolff_arrays
 from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state, threshold
 
@@ -82,7 +82,7 @@ class Measured:
         """For Wolff's clusters: let so many steps pass between measurements that they flip about as many spins as there
         are, judged by 50 clusters."""
         if self.update == "wolff":
-            arrays = wolff_arrays(self.unit.at_beta(1 / self.temperature))
+            arrays = wolff_arrays(self.unit, 1 / self.temperature)
             _, flipped, _ = loops("cluster_loops").wolff(bits.copy(), *arrays, 50, np.uint64(counter))
             self.steps = max(1, round(self.bits / max(1.0, flipped.mean() / 50)))
 
@@ -109,10 +109,10 @@ class Measured:
         return advance
 
     def _clusters(self) -> Callable[[Array, Array, int], int]:
-        model = self.unit.at_beta(1 / self.temperature)
+        beta = 1 / self.temperature
         if self.update == "swendsen-wang":
-            return self._one_by_one(loop_for(SwendsenWang(), model, 1))
-        arrays = wolff_arrays(model)
+            return self._one_by_one(swendsen_wang(self.unit, beta))
+        arrays = wolff_arrays(self.unit, beta)
 
         def wolff(bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
             moved, _, counter = loops("cluster_loops").wolff(bits, *arrays, steps, counter)
