@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+DisorderName = Literal["none", "plus-minus", "gaussian"]
 EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
 EstimatorName = Literal[
     "auto",
@@ -55,6 +56,7 @@ PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]
 ProtocolName = Literal["edp", "gran", "psd"]
 StartName = Literal["density", "half"]
+UpdateName = Literal["auto", "sweeps", "swendsen-wang", "wolff"]
 
 PERTURBATIONS_IN_WORDS: Final[dict[PerturbationName, str]] = {
     "bernoulli": "noise on any edges",

@@ -12,7 +12,16 @@ import networkx as nx
 import pytest
 import torch
 
-from discrete_ed import Block, GraphEnergy, InputError, density_energy, density_loss, graphs_to_states, names
+from discrete_ed import (
+    Block,
+    GraphEnergy,
+    InputError,
+    IsingEnergy,
+    density_energy,
+    density_loss,
+    graphs_to_states,
+    names,
+)
 from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
@@ -26,6 +35,9 @@ from discrete_ed.graphs.validity import PROPERTIES
 from discrete_ed.ising import ESTIMATORS, EstimatorSettings
 from discrete_ed.ising.selection import PENALTIES
 from discrete_ed.jobs.cli import run_job
+from discrete_ed.lattices import DISORDER
+from discrete_ed.lattices.kinds import KINDS
+from discrete_ed.lattices.measuring import Measured
 from discrete_ed.perturbations import PERTURBATIONS
 from discrete_ed.samplers import KERNELS
 
@@ -58,6 +70,11 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "LossName": lambda offered: [*LOSSES, *accepted(density_loss, offered)],
     "PerturbationName": lambda _: [*PERTURBATIONS],
     "StartName": lambda offered: accepted(start, offered),
+    "DisorderName": lambda _: [*DISORDER],
+    "LatticeName": lambda _: [*KINDS],
+    "UpdateName": lambda offered: accepted(
+        lambda name: Measured(IsingEnergy.from_edges([(0, 1)]), 1.0, update=name), offered
+    ),
 }
 
 
@@ -90,6 +107,8 @@ EXPLAINED = [  # options whose help text says what each name means
     ("recover", "estimator", "EstimatorName"),
     ("recover", "penalty", "PenaltyName"),
     ("sample", "kernel", "KernelName"),
+    ("simulate", "disorder", "DisorderName"),
+    ("simulate", "update", "UpdateName"),
 ]
 LISTED = [  # options that only list their choices: the names are plain words, or explained by another job
     ("evaluate", "format", "GraphFormatName"),
@@ -97,6 +116,7 @@ LISTED = [  # options that only list their choices: the names are plain words, o
     ("generate", "valid", "PropertyName"),
     ("ising-tables", "estimator", "EstimatorName"),
     ("ising-tables", "penalty", "PenaltyName"),
+    ("simulate", "lattice", "LatticeName"),
 ]
 
 

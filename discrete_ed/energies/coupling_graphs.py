@@ -78,9 +78,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real | np.number) and not isinstance(value, bool | np.bool_)
 
 
-def _number(value: Any, what: str) -> float:
+def _number(value: Any, description: str) -> float:
     if not _is_number(value):
-        raise InputError(f"graph: expected a number as {what}, got {value!r:.60}")
+        raise InputError(f"graph: expected a number as {description}, got {value!r:.60}")
     return float(value)
 
 

@@ -141,11 +141,17 @@ class IsingEnergy(Energy):
             upper = self.pairs.detach().triu(1)
             i, j = upper.nonzero(as_tuple=True)
             return i, j, upper[i, j]
+        i, j, value = self._sparse_pairs()
+        return i.long(), j.long(), value
+
+    def _sparse_pairs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """`coupled_pairs` of a sparse model, with ends as they are stored."""
+        assert self.ends is not None
         i, j = self.ends
         value = self.pairs.detach()
         if not value.all():
             i, j, value = i[value != 0], j[value != 0], value[value != 0]
-        return i.long(), j.long(), value
+        return i, j, value
 
     def to_scipy(self) -> csr_array:
         """`J`, symmetric, as a sparse matrix of scipy, `(D, D)`, float64.
@@ -155,8 +161,9 @@ class IsingEnergy(Energy):
         """
         from scipy.sparse import coo_array
 
-        i, j, value = (part.cpu().numpy() for part in self.coupled_pairs())
-        i, j, value = i.astype(np.int32), j.astype(np.int32), value.astype(np.float64)
+        parts = self.coupled_pairs() if self.ends is None else self._sparse_pairs()
+        i, j, value = (part.cpu().numpy() for part in parts)
+        i, j, value = i.astype(np.int32, copy=False), j.astype(np.int32, copy=False), value.astype(np.float64)
         upper = coo_array((value, (i, j)), shape=(self.bits, self.bits)).tocsr()
         return (upper + upper.T).tocsr()
 

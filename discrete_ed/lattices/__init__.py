@@ -1,7 +1,7 @@
 """Ising models on lattices and graphs: builders, samples that are exact where possible, simulation, scaling."""
 
 from discrete_ed.lattices.builders import Lattice, lattice
-from discrete_ed.lattices.disorder import diluted, gaussian_couplings, plus_minus_couplings, random_fields
+from discrete_ed.lattices.disorder import DISORDER, diluted, gaussian_couplings, plus_minus_couplings, random_fields
 from discrete_ed.lattices.exact import (
     CRITICAL_BINDER,
     CRITICAL_ENERGIES,
@@ -20,6 +20,7 @@ __all__ = [
     "CRITICAL_BINDER",
     "CRITICAL_ENERGIES",
     "CRITICAL_TEMPERATURES",
+    "DISORDER",
     "QUANTITIES",
     "AtTemperature",
     "Estimate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -80,6 +81,15 @@ def random_fields(graph: Lattice, *, deviation: float = 1.0, binary: bool = Fals
     rng = np.random.default_rng(check_seed(seed))
     signs = np.where(rng.random(graph.sites) < 0.5, 1.0, -1.0) if binary else rng.standard_normal(graph.sites)
     return deviation * signs
+
+
+DISORDER: dict[str, Callable[[Lattice, float, int], Array]] = {
+    "none": lambda graph, strength, _: np.full(graph.number_of_edges(), strength),
+    "plus-minus": lambda graph, strength, seed: plus_minus_couplings(graph, strength=strength, seed=seed),
+    "gaussian": lambda graph, strength, seed: gaussian_couplings(graph, deviation=abs(strength), seed=seed),
+}
+"""Couplings `(E,)` by the name of their disorder, from a lattice, their strength and a seed; the job `simulate` offers
+them."""
 
 
 def _probability(value: float, name: str) -> None:

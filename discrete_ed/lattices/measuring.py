@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
+from discrete_ed.names import UpdateName
 from discrete_ed.samplers import SwendsenWang
-from discrete_ed.samplers.compiled import MOST_TABLED, Loop, loop_for, sweep_loop
-from discrete_ed.samplers.compiled_clusters import wolff_arrays
-from discrete_ed.samplers.gibbs import colouring
+from discrete_ed.samplers.compiled import MOST_TABLED, Loop, sweep_loop
+from discrete_ed.samplers.compiled_clusters import swendsen_wang, wolff_arrays
 from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state, threshold
 
 Array = NDArray[Any]
-UpdateName = Literal["auto", "sweeps", "swendsen-wang", "wolff"]
 ENTRIES = 2**16  # entries of the tables of `measured_sweeps`, which must stay in the processor's caches
 
 
@@ -72,26 +71,25 @@ class Measured:
             return np.ones((chains, self.bits), np.uint8)
         return np.random.default_rng(seed).integers(0, 2, (chains, self.bits), np.uint8)
 
-    def run(self, bits: Array, draws: int, counter: int) -> tuple[Array, Array, int]:
+    def run(self, bits: Array, count: int, counter: int) -> tuple[Array, Array, int]:
         """Move chains, `(B, D)`, and measure them: the bits, `(draw, B, K)` and the counter, by which the next call
         goes on with other random numbers."""
         bits = np.ascontiguousarray(bits).copy()
-        out = np.empty((draws, len(bits), 2 + self.waves))
+        out = np.empty((count, len(bits), 2 + self.waves))
         return bits, out, self._advance(bits, out, counter)
 
     def fit_steps(self, bits: Array, counter: int) -> None:
         """For Wolff's clusters: let so many steps pass between measurements that they flip about as many spins as there
         are, judged by 50 clusters."""
         if self.update == "wolff":
-            arrays = wolff_arrays(self.unit.at_beta(1 / self.temperature))
+            arrays = wolff_arrays(self.unit, 1 / self.temperature)
             _, flipped, _ = loops("cluster_loops").wolff(bits.copy(), *arrays, 50, np.uint64(counter))
             self.steps = max(1, round(self.bits / max(1.0, flipped.mean() / 50)))
 
     def _sweeps(self) -> Callable[[Array, Array, int], int]:
         model = self.unit.at_beta(1 / self.temperature)
-        pairs = self.unit.couplings.tocoo()
-        upper = pairs.row < pairs.col
-        order = np.argsort(colouring(pairs.row[upper], pairs.col[upper], self.bits), kind="stable")
+        colour = loops("measured_loops").colours(self.unit.couplings.indptr, self.unit.couplings.indices)
+        order = np.argsort(colour, kind="stable")
         degree = model.degree
         if degree <= MOST_TABLED or (degree <= 12 and model.is_uniform):
             tables, field = fields_by_state(model, order, degree)
@@ -111,10 +109,10 @@ class Measured:
         return advance
 
     def _clusters(self) -> Callable[[Array, Array, int], int]:
-        model = self.unit.at_beta(1 / self.temperature)
+        beta = 1 / self.temperature
         if self.update == "swendsen-wang":
-            return self._one_by_one(loop_for(SwendsenWang(), model, 1))
-        arrays = wolff_arrays(model)
+            return self._one_by_one(swendsen_wang(self.unit, beta))
+        arrays = wolff_arrays(self.unit, beta)
 
         def wolff(bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
             moved, _, counter = loops("cluster_loops").wolff(bits, *arrays, steps, counter)

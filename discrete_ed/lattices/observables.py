@@ -102,7 +102,11 @@ QUANTITIES: dict[str, Quantity] = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its standard error."""
+    """A value with its standard error.
+
+    >>> Estimate(2.0, 0.1).error
+    0.1
+    """
 
     value: float
     error: float

@@ -22,7 +22,12 @@ DEGREE = 3
 
 @dataclass(frozen=True)
 class Scaling:
-    """The critical point from crossings of the Binder cumulant of several sizes."""
+    """The critical point from crossings of the Binder cumulant of several sizes.
+
+    >>> from discrete_ed import Estimate
+    >>> Scaling({}, Estimate(2.27, 0.01), Estimate(0.61, 0.01), {}).critical_temperature.value
+    2.27
+    """
 
     crossings: dict[tuple[int, int], Estimate]
     """temperature at which the cumulants of two sizes agree"""
@@ -56,6 +61,15 @@ def scale(
         InputError: fewer than 2 sizes or 4 temperatures; curves of the largest sizes that don't cross in the range.
 
     Source: Binder 1981, Zeitschrift für Physik B 43, 119–140.
+
+    >>> from discrete_ed import Estimate
+    >>> def curve(size, law):
+    ...     return [Estimate(law((t - 2) * size), 1e-3) for t in (1.9, 1.95, 2.05, 2.1)]
+    >>> laws = {"binder": lambda x: 0.6 - 0.1 * x, "abs_magnetisation": lambda x: 1 - 0.1 * x}
+    >>> laws["square_magnetisation"] = laws["abs_magnetisation"]
+    >>> curves = {size: {name: curve(size, law) for name, law in laws.items()} for size in (4, 8)}
+    >>> round(scale([1.9, 1.95, 2.05, 2.1], curves).critical_temperature.value, 3)
+    2.0
     """
     sizes, t = sorted(curves), np.asarray(temperatures, float)
     if len(sizes) < 2 or len(t) < 4:
@@ -112,9 +126,9 @@ def _fits(x: Array, curve: Sequence[Estimate], rng: np.random.Generator) -> list
     return [np.polyfit(x, value + error * row, degree, w=weight) for row in noise]
 
 
-def _crossing(one: Array, other: Array) -> float:
+def _crossing(small: Array, large: Array) -> float:
     """The root of the difference of two polynomials in [−1, 1] that is nearest to the middle; NaN if there is none."""
-    roots = np.roots(one - other)
+    roots = np.roots(small - large)
     real = roots.real[(abs(roots.imag) < 1e-9) & (abs(roots.real) <= 1)]
     return float(real[abs(real).argmin()]) if len(real) else np.nan
 

@@ -16,9 +16,10 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.lattices.builders import Lattice
 from discrete_ed.lattices.kinds import KINDS
-from discrete_ed.lattices.measuring import Measured, UpdateName
+from discrete_ed.lattices.measuring import Measured
 from discrete_ed.lattices.observables import Estimate, Series, autocorrelation_of, estimates
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, thermalisation
+from discrete_ed.names import UpdateName
 from discrete_ed.runtime.distributed import rank_sum, ranks, share
 from discrete_ed.samplers.interactions import Interactions
 
@@ -37,6 +38,11 @@ class AtTemperature:
     """What a simulation found at one temperature.
 
     The first half of the chains started with all spins up, the others at random.
+
+    >>> from discrete_ed import IsingEnergy, lattice, simulate
+    >>> (result,) = simulate(IsingEnergy.from_graph(lattice(4)), [5.0], measurements=200)
+    >>> result.states.shape, result.update, result.thermal
+    ((4, 16), 'swendsen-wang', True)
     """
 
     series: Series
@@ -78,7 +84,7 @@ def simulate(
     graph: Lattice | None = None,
     update: UpdateName = "auto",
     chains: int = 4,
-    draws: int = 2000,
+    measurements: int = 2000,
     error: float | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -99,7 +105,7 @@ def simulate(
         graph: the lattice of the model, for the correlation length; it must be periodic in all directions.
         update: "sweeps", "swendsen-wang", "wolff", or "auto", which takes Swendsen–Wang where nothing is frustrated.
         chains: number of chains at each temperature, at least 2.
-        draws: number of measurements of each chain, at most; at least 20.
+        measurements: number of measurements of each chain, at most; at least 20.
         error: stop where the standard error of the energy of a site is below this.
         seed: the source of all randomness.
         threads: number of threads; by default one for each processor that this process may use.
@@ -112,15 +118,15 @@ def simulate(
 
     >>> from discrete_ed import lattice
     >>> square = lattice(8)
-    >>> (found,) = simulate(IsingEnergy.from_graph(square), [3.0], graph=square, draws=400)
+    >>> (found,) = simulate(IsingEnergy.from_graph(square), [3.0], graph=square, measurements=400)
     >>> abs(found.estimates()["energy"].value + 0.8168) < 0.1
     True
     """
     check_seed(seed)
     if not len(temperatures):
         raise InputError("temperatures: expected at least one, got none")
-    if chains < 2 or draws < 20:
-        raise InputError(f"chains, draws: expected at least 2 and 20, got {chains} and {draws}")
+    if chains < 2 or measurements < 20:
+        raise InputError(f"chains, measurements: expected at least 2 and 20, got {chains} and {measurements}")
     if graph is not None and graph.sites != energy.bits:
         raise InputError(f"graph: expected a lattice of {energy.bits} sites, got {graph.sites}")
     if error is not None and not error > 0:
@@ -130,11 +136,11 @@ def simulate(
     measured = [Measured(energy, float(t), update=update, sizes=sizes, model=model) for t in temperatures[:1]]
     kind = measured[0].update
     mine = range(len(temperatures))[share(len(temperatures))]
-    progress = _Progress(callback, len(mine) * chains * draws)
+    progress = _Progress(callback, len(mine) * chains * measurements)
 
     def at(k: int) -> AtTemperature:
         here = Measured(energy, float(temperatures[k]), update=kind, sizes=sizes, model=model)
-        found = _Chains(here, chains, [seed, k], f"T{k}", cache, progress).run(draws, error)
+        found = _Chains(here, chains, [seed, k], f"T{k}", cache, progress).run(measurements, error)
         return _at_temperature(here, graph if sizes else None, found)
 
     results = dict(zip(mine, _in_threads(at, mine, threads, progress), strict=True))
@@ -148,9 +154,9 @@ class _Progress:
         self.callback, self.total, self.done = callback, total, 0
         self.lock, self.stop = threading.Lock(), threading.Event()
 
-    def add(self, draws: int) -> None:
+    def add(self, measurements: int) -> None:
         with self.lock:
-            self.done += draws
+            self.done += measurements
             if self.callback is not None:
                 self.callback(min(self.done, self.total), self.total)
 
@@ -172,7 +178,7 @@ class _Chains:
         self.bits = np.concatenate([model.start(half, 0, ordered=True), random])
         self.counter = int(words[0] >> np.uint64(1))
 
-    def piece(self, name: str, draws: int, *, fit: bool = False) -> Array:
+    def piece(self, name: str, measurements: int, *, fit: bool = False) -> Array:
         """Further measurements, `(draw, chain, K)`."""
         if self.progress.stop.is_set():
             raise _Stopped
@@ -180,7 +186,7 @@ class _Chains:
         def compute() -> dict[str, Any]:
             if fit:
                 self.model.fit_steps(self.bits, self.counter)
-            bits, series, counter = self.model.run(self.bits, draws, self.counter)
+            bits, series, counter = self.model.run(self.bits, measurements, self.counter)
             # JSON holds whole numbers up to 2^53 for certain, so the counter is kept as text
             return {"bits": bits, "series": series, "counter": str(counter), "steps": self.model.steps}
 
@@ -188,9 +194,9 @@ class _Chains:
         self.bits, self.counter, self.model.steps = found["bits"], int(found["counter"]), found["steps"]
         return np.asarray(found["series"])
 
-    def run(self, draws: int, error: float | None) -> dict[str, Any]:
+    def run(self, measurements: int, error: float | None) -> dict[str, Any]:
         """Thermalise and measure."""
-        warm = min(LEAST_WARMUP, draws)
+        warm = min(LEAST_WARMUP, measurements)
         dropped, difference = 0, np.inf
         for stage in range(STAGES):
             series = self.piece(f"warm{stage}", warm, fit=True)
@@ -203,13 +209,13 @@ class _Chains:
                 break
             warm *= 2
         pieces = []
-        size = -(-draws // PIECES)
-        for first in range(0, draws, size):
-            count = min(size, draws - first)
+        size = -(-measurements // PIECES)
+        for first in range(0, measurements, size):
+            count = min(size, measurements - first)
             pieces.append(self.piece(f"draws{first}", count, fit=first == 0))
             self.progress.add(count * len(self.bits))
             if error is not None and first and _error(np.concatenate(pieces)[..., 0]) / self.model.bits < error:
-                self.progress.add((draws - first - count) * len(self.bits))
+                self.progress.add((measurements - first - count) * len(self.bits))
                 break
         whole = np.concatenate(pieces)
         return {
@@ -236,15 +242,15 @@ def _difference(energy: Array) -> float:
     return apart / size if size else float(np.copysign(np.inf, apart)) if apart else 0.0
 
 
-def _at_temperature(model: Measured, graph: Lattice | None, found: dict[str, Any]) -> AtTemperature:
-    series, sites = found["series"], model.bits
+def _at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]) -> AtTemperature:
+    series, sites = parts["series"], model.bits
     wave, number = None, None
     if graph is not None:
         lengths = wave_numbers(graph)
         smallest = np.isclose(lengths, lengths.min())
         wave, number = series[..., 2:][..., smallest].mean(-1) / sites**2, float(lengths.min())
     measured = Series(series[..., 0] / sites, 2 * series[..., 1] / sites - 1, sites, model.temperature, wave, number)
-    return AtTemperature(measured, found["states"], model.update, found["steps"], found["dropped"], found["difference"])
+    return AtTemperature(measured, parts["states"], model.update, parts["steps"], parts["dropped"], parts["difference"])
 
 
 def wave_numbers(graph: Lattice) -> Array:
@@ -261,11 +267,11 @@ def _sizes(graph: Lattice) -> tuple[int, ...]:
 
 
 def _in_threads(
-    work: Callable[[int], AtTemperature], items: range, threads: int | None, progress: _Progress
+    simulate_at: Callable[[int], AtTemperature], items: range, threads: int | None, progress: _Progress
 ) -> list[AtTemperature]:
     count = threads if threads is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     with ThreadPoolExecutor(max(1, count)) as pool:
-        futures = [pool.submit(work, k) for k in items]
+        futures = [pool.submit(simulate_at, k) for k in items]
         try:
             return [future.result() for future in futures]
         except BaseException:  # the other threads end with their piece
@@ -287,8 +293,8 @@ def _from_rank(mine: AtTemperature | None, temperature: float) -> AtTemperature:
         head[:] = [*s.energy.shape, *mine.states.shape, mine.steps, mine.dropped, mine.difference, waves,
                    s.wave_number or 0, ["sweeps", "swendsen-wang", "wolff"].index(mine.update)]  # fmt: skip
     head = rank_sum(head)
-    draws, chains, _, sites, steps, dropped = (int(number) for number in head[:6])
-    series, states = np.zeros((3, draws, chains)), np.zeros((chains, sites), np.uint8)
+    measurements, chains, _, sites, steps, dropped = (int(number) for number in head[:6])
+    series, states = np.zeros((3, measurements, chains)), np.zeros((chains, sites), np.uint8)
     if mine is not None:
         s, states = mine.series, mine.states
         series[:] = [s.energy, s.magnetisation, series[2] if s.wave is None else s.wave]

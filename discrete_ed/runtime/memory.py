@@ -29,7 +29,7 @@ def available_bytes(device: torch.device) -> int | None:
         return free
 
 
-def check_fits(size: int, name: str, what: str, way_on: str) -> None:
+def check_fits(size: int, name: str, description: str, way_on: str) -> None:
     """Raise `InputError` if an array of `size` bytes can't be allocated on this machine.
 
     >>> check_fits(8, "couplings", "a matrix", "take a sparse one")
@@ -37,6 +37,6 @@ def check_fits(size: int, name: str, what: str, way_on: str) -> None:
     available = available_bytes(torch.device("cpu"))
     if available is not None and size > available:
         raise InputError(
-            f"{name}: expected {what} that fits into memory, got one of {size / 1e9:,.1f} GB where "
+            f"{name}: expected {description} that fits into memory, got one of {size / 1e9:,.1f} GB where "
             f"{available / 1e9:,.1f} GB are available; {way_on}"
         )

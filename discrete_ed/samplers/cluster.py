@@ -162,6 +162,8 @@ def frustrated_bond(bonds: Bonds, bits: int) -> tuple[int, int] | None:
     values of its spins, a negative one opposite values. A cycle of couplings that can't all be satisfied then connects
     the two nodes of a spin.
     """
+    if (bonds.coupling >= 0).all():
+        return None
     i, j = bonds.i.cpu().numpy(), bonds.j.cpu().numpy()
     nodes = bits + 1
     across = np.where(bonds.coupling.cpu().numpy() < 0, nodes, 0)

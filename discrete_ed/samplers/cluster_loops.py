@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix, unit
 
-_ONE = np.uint64(1)
-
 
 @njit(cache=True, nogil=True)
 def clusters(
@@ -52,11 +50,11 @@ def clusters(
             moved[b] = False
             changed = np.uint8(0)
             for back in range(np.uint64(bits)):  # downwards, so that a root is visited before those that point to it
-                k = np.uint64(np.uint64(bits) - _ONE - back)
+                k = np.uint64(np.uint64(bits) - np.uint64(1) - back)
                 parent = root[k]
                 if parent == k:
                     counter += STEP
-                    flips[k] = mix(counter) & _ONE
+                    flips[k] = mix(counter) & np.uint64(1)
                 else:
                     flips[k] = flips[parent]
                 y[k] ^= flips[k]

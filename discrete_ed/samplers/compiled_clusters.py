@@ -5,22 +5,26 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from scipy.sparse import triu
 
 from discrete_ed.samplers.interactions import Array, Interactions, loops
 from discrete_ed.samplers.thresholds import threshold_of_probability
 
+Run = partial[tuple[Array, Array, np.uint64]]
 
-def swendsen_wang(
-    model: Interactions,
-) -> partial[tuple[Array, Array, np.uint64]]:
-    """The loop of Swendsen–Wang: `(bits, steps, counter)` to `(bits, moved, counter)`."""
-    pairs = triu(model.couplings, 1)
+
+def swendsen_wang(model: Interactions, beta: float = 1.0) -> Run:
+    """The loop of Swendsen–Wang at `beta` times the inverse temperature: `(bits, steps, counter)` to `(bits, moved,
+    counter)`."""
+    j = model.couplings  # the upper triangle is taken without the copies that scipy would make of a large one
+    first = np.repeat(np.arange(j.shape[0], dtype=np.uint32), np.diff(j.indptr))
+    second = j.indices.astype(np.int32, copy=False).view(np.uint32)
+    upper = first < second
     (held,) = model.fields.nonzero()
-    field = model.fields[held]
+    field = beta * model.fields[held]
     arrays = (
-        *(part.astype(np.uint32) for part in (pairs.row, pairs.col)),
-        *_bonds(pairs.data),
+        first[upper],
+        second[upper],
+        *_bonds(beta * j.data[upper]),
         held.astype(np.uint32),
         (field > 0).astype(np.uint8),
         _bonds(field)[1],
@@ -28,20 +32,24 @@ def swendsen_wang(
     return partial(_run_clusters, arrays)
 
 
-def wolff(model: Interactions) -> partial[tuple[Array, Array, np.uint64]]:
+def wolff(model: Interactions) -> Run:
     """The loop of Wolff, as above."""
     return partial(_run_wolff, wolff_arrays(model))
 
 
-def wolff_arrays(model: Interactions) -> tuple[Array, ...]:
+def wolff_arrays(model: Interactions, beta: float = 1.0) -> tuple[Array, ...]:
     """The neighbours of each spin with the signs and the bond probabilities of their couplings, and of the fields."""
     j = model.couplings
-    return j.indptr, j.indices, *_bonds(j.data), (model.fields > 0).astype(np.uint8), _bonds(model.fields)[1]
+    up = (model.fields > 0).astype(np.uint8)
+    return j.indptr, j.indices, *_bonds(beta * j.data), up, _bonds(beta * model.fields)[1]
 
 
 def _bonds(coupling: Array) -> tuple[Array, Array]:
     """Where the coupling is negative, and the probability `1 − exp(−2 |coupling|)` of a bond in units of 2^-64."""
-    return (coupling < 0).astype(np.uint8), threshold_of_probability(-np.expm1(-2 * abs(coupling)))
+    p = np.abs(coupling)
+    p *= -2
+    np.expm1(p, out=p)
+    return (coupling < 0).astype(np.uint8), threshold_of_probability(np.negative(p, out=p))
 
 
 def _run_clusters(

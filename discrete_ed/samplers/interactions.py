@@ -31,7 +31,10 @@ class Interactions(NamedTuple):
 
     def at_beta(self, beta: float) -> Interactions:
         """The same at `beta` times the inverse temperature."""
-        return self if beta == 1 else Interactions(self.couplings * beta, self.fields * beta)
+        if beta == 1:
+            return self
+        j = self.couplings  # the places of the couplings, half of the memory, are shared
+        return Interactions(csr_array((j.data * beta, j.indices, j.indptr), shape=j.shape), self.fields * beta)
 
     def local_fields(self, s: Array) -> Array:
         """`β (h_i + Σ_j J_ij s_j)` of spins `(B, D)`."""

@@ -9,8 +9,6 @@ from numba import njit
 
 from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix
 
-_NONE, _ONE = np.uint64(0), np.uint64(1)
-
 
 @njit(cache=True, nogil=True)
 def measured_sweeps(
@@ -39,10 +37,10 @@ def measured_sweeps(
         for draw in range(out.shape[0]):
             for _ in range(between):
                 for t in range(np.uint64(bits)):
-                    place, k = np.uint64(row[t]), _NONE
+                    place, k = np.uint64(row[t]), np.uint64(0)
                     for neighbour in neighbours:
                         place += np.uint64(y[neighbour[t]]) << k
-                        k += _ONE
+                        k += np.uint64(1)
                     counter += STEP
                     new = np.uint8(mix(counter) < threshold[place])
                     e += (np.float64(y[order[t]]) - np.float64(new)) * 2 * pull[place]
@@ -51,6 +49,37 @@ def measured_sweeps(
             structure(y, sizes, out[draw, b])
         energy[b] = e
     return counter
+
+
+@njit(cache=True)
+def colours(start: Places, neighbour: Places) -> Places:
+    """A colour for each bit that its neighbours don't have, the smallest one, in the order of a search breadth first;
+    two colours where two suffice."""
+    bits = len(start) - 1
+    colour = np.full(bits, -1, np.int32)
+    taken_by = np.full(bits + 1, -1, np.int32)  # for each colour the last bit that found it among its neighbours
+    queue = np.empty(bits, np.int32)
+    seen = np.zeros(bits, np.bool_)
+    for first in range(bits):
+        if seen[first]:
+            continue
+        queue[0], size, done, seen[first] = first, 1, 0, True
+        while done < size:
+            i = queue[done]
+            done += 1
+            for e in range(start[i], start[i + 1]):
+                if colour[neighbour[e]] >= 0:
+                    taken_by[colour[neighbour[e]]] = i
+            free = 0
+            while taken_by[free] == i:
+                free += 1
+            colour[i] = free
+            for e in range(start[i], start[i + 1]):
+                if not seen[neighbour[e]]:
+                    seen[neighbour[e]] = True
+                    queue[size] = neighbour[e]
+                    size += 1
+    return colour
 
 
 @njit(cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from discrete_ed import (
 from discrete_ed.lattices import QUANTITIES, Estimate
 from discrete_ed.lattices.measuring import Measured
 from discrete_ed.lattices.simulation import wave_numbers
+from discrete_ed.samplers.interactions import loops
 
 pytest.importorskip("numba")
 
@@ -79,7 +81,7 @@ def test_means_are_the_exact_ones(update):
     e, m = energy(states).double().detach().numpy() / 16, magnetisation(states).double().numpy()
     cells = (2 * states.numpy() - 1).reshape(-1, 4, 4)
     wave = (abs(np.fft.fft2(cells)[:, [0, 1], [1, 0]]) ** 2).mean(1) / 16**2
-    found = simulate(energy, [2.0, 3.0], graph=graph, update=update, draws=3000, seed=1)
+    found = simulate(energy, [2.0, 3.0], graph=graph, update=update, measurements=3000, seed=1)
     for at in found:
         p = np.exp(-16 * (e - e.min()) / at.temperature)
         p /= p.sum()
@@ -101,7 +103,7 @@ def test_errors_cover_the_exact_energy_as_often_as_they_say():
     temperatures = [2.1, 2.27, 2.6]
     exact = [kaufman(16, 16, t) for t in temperatures]
     for seed in range(12):
-        for at, truth in zip(simulate(energy, temperatures, draws=400, seed=seed), exact, strict=True):
+        for at, truth in zip(simulate(energy, temperatures, measurements=400, seed=seed), exact, strict=True):
             values = at.estimates()
             for k, name in enumerate(("energy", "specific_heat")):
                 inside[k] += abs(values[name].value - getattr(truth, name)) < 1.96 * values[name].error
@@ -116,7 +118,7 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads_and_a_cach
     def cache(name, compute):
         return kept.setdefault(name, None) or kept.__setitem__(name, compute()) or kept[name]
 
-    run = {"graph": graph, "draws": 100, "seed": 7}
+    run = {"graph": graph, "measurements": 100, "seed": 7}
     one = simulate(energy, [2.0, 2.5, 3.0], threads=1, **run)
     two = simulate(energy, [2.0, 2.5, 3.0], threads=3, cache=cache, **run)
     for name in [name for name in kept if "draws" in name][:5]:  # some pieces are lost, as if the run had been killed
@@ -133,7 +135,7 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads_and_a_cach
 def test_a_wanted_error_stops_early():
     graph, done = lattice(8), []
     energy = IsingEnergy.from_graph(graph)
-    (quick,) = simulate(energy, [3.0], draws=20_000, error=0.02, callback=lambda *each: done.append(each))
+    (quick,) = simulate(energy, [3.0], measurements=20_000, error=0.02, callback=lambda *each: done.append(each))
     assert quick.series.energy.size < 80_000
     assert quick.estimates()["energy"].error < 0.025
     assert done[-1] == (80_000, 80_000)
@@ -141,7 +143,7 @@ def test_a_wanted_error_stops_early():
 
 def test_chains_that_stay_where_they_start_are_not_called_thermal():
     """Far below T_c, single spins need some L² sweeps to remove the walls between domains of a random start."""
-    (found,) = simulate(IsingEnergy.from_graph(lattice(64)), [0.8], update="sweeps", draws=20)
+    (found,) = simulate(IsingEnergy.from_graph(lattice(64)), [0.8], update="sweeps", measurements=20)
     assert not found.thermal
     assert found.difference < 0  # the energy is lower where all spins were up
 
@@ -152,7 +154,7 @@ def test_chains_that_stay_where_they_start_are_not_called_thermal():
         ({"temperatures": []}, "temperatures: expected at least one"),
         ({"temperatures": [2.0, -1.0]}, "temperatures: expected positive numbers, got -1"),
         ({"temperatures": [0.0]}, "temperatures: expected positive numbers, got 0"),
-        ({"chains": 1}, "chains, draws"),
+        ({"chains": 1}, "chains, measurements"),
         ({"error": -1.0}, "error: expected a positive"),
         ({"graph": lattice(5)}, "graph: expected a lattice of 24 sites"),
         ({"update": "glauber"}, "update: expected one of"),
@@ -161,7 +163,13 @@ def test_chains_that_stay_where_they_start_are_not_called_thermal():
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
-    given = {"energy": IsingEnergy.from_graph(SQUARE), "temperatures": [2.0], "graph": SQUARE, "draws": 20, **arguments}
+    given = {
+        "energy": IsingEnergy.from_graph(SQUARE),
+        "temperatures": [2.0],
+        "graph": SQUARE,
+        "measurements": 20,
+        **arguments,
+    }
     with pytest.raises(InputError, match=message):
         simulate(**given)
 
@@ -177,6 +185,15 @@ def test_quantities_of_anyones_series():
         estimates(Series(e, m[:-1], sites=100, temperature=2.0))
     with pytest.raises(InputError, match="finite"):
         estimates(Series(e * np.nan, m, sites=100, temperature=2.0))
+
+
+@pytest.mark.parametrize("graph", [SQUARE, HONEYCOMB, FCC, lattice((5, 4)), lattice(5, kind="triangular")])
+def test_colours_of_sweeps_differ_between_neighbours_and_are_two_where_two_suffice(graph):
+    j = IsingEnergy.from_graph(graph).to_scipy()
+    colour = loops("measured_loops").colours(j.indptr, j.indices)
+    assert (colour[graph.edges[:, 0]] != colour[graph.edges[:, 1]]).all()
+    if nx.is_bipartite(graph.to_networkx()):
+        assert set(colour.tolist()) == {0, 1}
 
 
 def test_overlaps_of_replicas():

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_positive
-from discrete_ed.names import LatticeName
-
-DISORDERED = ("plus-minus", "gaussian")
+from discrete_ed.names import DisorderName, LatticeName, UpdateName
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,11 @@ class SimulateConfig(ResumableConfig):
     """coupling of every pair of neighbours (positive: ferromagnet), or the strength of random couplings"""
     field: float = 0.0
     """field on every spin"""
-    disorder: Literal["none", "plus-minus", "gaussian"] = "none"
-    """random couplings: plus or minus the coupling, or normal with mean 0 and this standard deviation"""
-    update: Literal["auto", "sweeps", "swendsen-wang", "wolff"] = "auto"
-    """how spins change: sweeps of single spins, or clusters; auto: swendsen-wang where no coupling is frustrated"""
+    disorder: DisorderName = "none"
+    """none; or random couplings: plus-minus the coupling, or gaussian with mean 0 and this standard deviation"""
+    update: UpdateName = "auto"
+    """how spins change: sweeps of single spins, swendsen-wang clusters of all spins, or wolff, one cluster after the
+    other; auto: swendsen-wang where no coupling is frustrated, else sweeps"""
     chains: int = 4
     """number of chains at each temperature; half start with all spins up, half at random"""
     sweeps: int = 2000

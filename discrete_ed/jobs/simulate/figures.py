@@ -17,7 +17,7 @@ COLOURS = ("#1b6ca8", "#d1495b", "#2f855a", "#b7791f", "#6b46c1", "#285e61")
 
 
 def curves(
-    found: Mapping[int, Sequence[AtTemperature]],
+    results: Mapping[int, Sequence[AtTemperature]],
     exact: Mapping[int, Mapping[float, Mapping[str, float]]],
     critical: float | None,
 ) -> Figure:
@@ -25,7 +25,7 @@ def curves(
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     axes = figure.subplots(2, 3).ravel()
     for panel, name in zip(axes, SHOWN, strict=True):
-        for colour, (size, ats) in zip(_colours(len(found)), found.items(), strict=True):
+        for colour, (size, ats) in zip(_colours(len(results)), results.items(), strict=True):
             values = [(at.temperature, at.estimates().get(name)) for at in ats]
             known = [(t, each) for t, each in values if each is not None and np.isfinite(each.value)]
             line = [(t, row[name]) for t, row in exact.get(size, {}).items() if name in row]
@@ -42,11 +42,11 @@ def curves(
                 color=colour,
                 label=f"L = {size}",
             )
-        if critical is not None and _inside(critical, found):
+        if critical is not None and _inside(critical, results):
             panel.axvline(critical, color=QUIET, linestyle="--", linewidth=0.8)
         style(panel, QUANTITIES[name].label.split(",")[0].split(" 1 ")[0].split(" N ")[0].split(" √")[0], "T",
               QUANTITIES[name].symbol)  # fmt: skip
-    if len(found) > 1:
+    if len(results) > 1:
         axes[0].legend(frameon=False)
     return figure
 
@@ -80,13 +80,13 @@ def _picture(axes: Any, bits: NDArray[np.uint8], graph: Lattice) -> None:
     axes.set_aspect("equal")
 
 
-def collapse(found: Mapping[int, Sequence[AtTemperature]], scaling: Scaling) -> Figure:
+def collapse(results: Mapping[int, Sequence[AtTemperature]], scaling: Scaling) -> Figure:
     """Binder cumulants against `T`, and `U₄` and `⟨|m|⟩ L^{β/ν}` against `(T − T_c) L^{1/ν}`."""
     figure = Figure(figsize=(11, 3.5), layout="constrained")
     plain, binder, order = figure.subplots(1, 3)
     critical = scaling.critical_temperature.value
     slope, falling = (scaling.exponents[name].value for name in ("1/ν", "β/ν"))
-    for colour, (size, ats) in zip(_colours(len(found)), found.items(), strict=True):
+    for colour, (size, ats) in zip(_colours(len(results)), results.items(), strict=True):
         t = np.array([at.temperature for at in ats])
         u, m = ([at.estimates()[name] for at in ats] for name in ("binder", "abs_magnetisation"))
         scaled = (t - critical) * size**slope
@@ -118,6 +118,6 @@ def _colours(count: int) -> list[str]:
     return [REAL] if count == 1 else [COLOURS[k % len(COLOURS)] for k in range(count)]
 
 
-def _inside(critical: float, found: Mapping[int, Sequence[AtTemperature]]) -> bool:
-    temperatures = [at.temperature for ats in found.values() for at in ats]
+def _inside(critical: float, results: Mapping[int, Sequence[AtTemperature]]) -> bool:
+    temperatures = [at.temperature for ats in results.values() for at in ats]
     return min(temperatures) <= critical <= max(temperatures)

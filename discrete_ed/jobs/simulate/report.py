@@ -11,7 +11,6 @@ import numpy as np
 from discrete_ed.jobs import page
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.simulate import figures
 from discrete_ed.jobs.simulate.config import SimulateConfig
 from discrete_ed.jobs.text import MISSING, finite
 from discrete_ed.lattices import CRITICAL_TEMPERATURES, QUANTITIES, AtTemperature, Lattice, Scaling, kaufman
@@ -23,12 +22,12 @@ PICTURED = 2**20  # largest number of sites of which pictures are drawn
 
 @dataclass(frozen=True)
 class Simulated:
-    """All that a run found."""
+    """All that a run results."""
 
     config: SimulateConfig
     graphs: dict[int, Lattice]
     temperatures: list[float]
-    found: dict[int, list[AtTemperature]]
+    results: dict[int, list[AtTemperature]]
     scaling: Scaling | str | None
 
 
@@ -60,7 +59,7 @@ def exact_of(done: Simulated, size: int, temperature: float) -> dict[str, float]
 def result_of(done: Simulated) -> dict[str, Any]:
     """The content of `result.json`."""
     rows = []
-    for size, ats in done.found.items():
+    for size, ats in done.results.items():
         for at in ats:
             values, times = at.estimates(), at.autocorrelation()
             row: dict[str, Any] = {"size": size, "temperature": at.temperature}
@@ -117,7 +116,7 @@ def with_error(each: Estimate) -> str:
 def table_of(done: Simulated) -> dict[str, list[list[str]]]:
     """Tables by their titles; the first row of each is the header."""
     tables = {}
-    for size, ats in done.found.items():
+    for size, ats in done.results.items():
         names = list(ats[0].estimates())
         known = exact_of(done, size, ats[0].temperature)
         header = ["T", *(QUANTITIES[name].symbol for name in names), *(f"{QUANTITIES[n].symbol} exact" for n in known)]
@@ -153,7 +152,7 @@ def verdict(done: Simulated) -> str:
         yardstick = "" if known is None else f" (known: {known:.5f})"
         return f"The Binder cumulants cross at T_c = {with_error(done.scaling.critical_temperature)}{yardstick}."
     misses = []
-    for size, ats in done.found.items():
+    for size, ats in done.results.items():
         for at in ats:
             values = at.estimates()
             misses += [
@@ -166,7 +165,7 @@ def verdict(done: Simulated) -> str:
             f"Energies and specific heats are within {max(misses):.1f} standard errors of Kaufman's exact values "
             f"({len(misses)} comparisons; about {_expected_largest(len(misses)):.1f} is expected)."
         )
-    relative = max(at.estimates()["energy"].error for ats in done.found.values() for at in ats)
+    relative = max(at.estimates()["energy"].error for ats in done.results.values() for at in ats)
     return f"The energy of a site is known to {relative:.2g} or better at all {len(done.temperatures)} temperatures."
 
 
@@ -179,47 +178,49 @@ def _expected_largest(count: int) -> float:
 
 def warnings_of(done: Simulated) -> list[str]:
     """What a reader must know: chains that have not forgotten their start, and too few independent draws."""
-    found = []
-    for size, ats in done.found.items():
+    results = []
+    for size, ats in done.results.items():
         bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
         few = [f"{at.temperature:.3g}" for at in ats if min(ess for _, ess in at.autocorrelation().values()) < FEW]
         if bad:
-            found.append(
+            results.append(
                 f"Size {size}: chains from order and from disorder have different mean energies at T = "
                 f"{', '.join(bad)}; they have not thermalised, and no error there is to be trusted."
             )
         if few:
-            found.append(
+            results.append(
                 f"Size {size}: fewer than {FEW} independent draws at T = {', '.join(few)}; errors there are too small. "
                 "More --sweeps, or clusters, help."
             )
     if isinstance(done.scaling, str):
-        found.append(f"No critical point was found: {done.scaling}.")
-    return found
+        results.append(f"No critical point was results: {done.scaling}.")
+    return results
 
 
 def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
     """`report.html` with tables and figures, and each figure as PNG."""
+    from discrete_ed.jobs.simulate import figures  # loads matplotlib
+
     exact = {
         size: {t: exact_of(done, size, t) for t in np.linspace(min(done.temperatures), max(done.temperatures), 200)}
-        for size in done.found
+        for size in done.results
     }
     critical = critical_temperature(done.config)
     lines = " Lines are Kaufman's exact values." if any(any(v) for e in exact.values() for v in e.values()) else ""
     plots = {
         "curves": (
             "Measured quantities",
-            lambda: figures.curves(done.found, exact, critical),
+            lambda: figures.curves(done.results, exact, critical),
             f"Points are measurements with their standard errors.{lines} The dashed line is the known critical "
             "temperature.",
         )
     }
-    largest = max(done.found)
+    largest = max(done.results)
     graph = done.graphs[largest]
     if graph.sites <= PICTURED and len(graph.shape) >= 2:
         plots["states"] = (
             "The lattice",
-            lambda: figures.states(done.found[largest], graph, critical),
+            lambda: figures.states(done.results[largest], graph, critical),
             "The last state of one chain at a low, a middle (the critical one, where it is known) and a high "
             "temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
         )
@@ -227,14 +228,14 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
         scaling = done.scaling
         plots["collapse"] = (
             "Data collapse",
-            lambda: figures.collapse(done.found, scaling),
+            lambda: figures.collapse(done.results, scaling),
             "Left: Binder cumulants cross at the critical temperature. Right: with the measured T_c and exponents, the "
             "curves of all sizes fall on one.",
         )
     drawn = folder.plot(plots)
     config, facts = done.config, {"seconds": f"{seconds:.1f}"}
     sites = ", ".join(f"{graph.sites:,}" for graph in done.graphs.values())
-    updates = sorted({at.update for ats in done.found.values() for at in ats})
+    updates = sorted({at.update for ats in done.results.values() for at in ats})
     lead = (
         f"The Ising model with {sites} spins at {len(done.temperatures)} temperatures, by {', '.join(updates)}. "
         "Errors are standard errors by the jackknife over blocks; numbers in brackets are errors in the last digits. τ "

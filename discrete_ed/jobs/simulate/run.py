@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,15 +19,15 @@ from discrete_ed.jobs.simulate.config import SimulateConfig
 from discrete_ed.jobs.simulate.report import Simulated, critical_temperature, result_of, table_of, verdict, write_report
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import (
+    DISORDER,
     AtTemperature,
     Lattice,
     Scaling,
-    gaussian_couplings,
     lattice,
-    plus_minus_couplings,
     scale,
     simulate,
 )
+from discrete_ed.lattices.measuring import check_clusters
 
 JOB = "simulate"
 
@@ -45,30 +43,32 @@ def run(config: SimulateConfig) -> dict[str, Any]:
     graphs = {size: lattice_of(config, size) for size in config.size}
     config = replace(config, temperatures=config.temperatures or usual_temperatures(config))
     temperatures = temperatures_of(config)
+    if config.update in ("swendsen-wang", "wolff"):  # refused before the run folder is made
+        check_clusters(energy_of(config, graphs[min(config.size)]))
     started = time.monotonic()
     with RunFolder(config.out, JOB, config.lattice, config) as folder:
-        found: dict[int, list[AtTemperature]] = {}
+        results: dict[int, list[AtTemperature]] = {}
         for size, graph in graphs.items():
             energy = energy_of(config, graph)
             print(f"{config.lattice}, {' × '.join(map(str, graph.shape))}: {graph.sites:,} spins, "
                   f"{graph.number_of_edges():,} couplings, {len(temperatures)} temperatures")  # fmt: skip
             with counted_progress(f"simulate {size}", "draw") as callback:
-                found[size] = simulate(
+                results[size] = simulate(
                     energy,
                     temperatures,
                     graph=graph,
                     update=config.update,
                     chains=config.chains,
-                    draws=config.sweeps,
+                    measurements=config.sweeps,
                     error=config.error,
                     seed=config.seed,
                     threads=config.threads,
                     cache=folder.cached_in(f"size-{size}"),
                     callback=callback,
                 )
-            folder.write(f"states-{size}.npz", states_file(found[size]))
-            folder.write(f"series-{size}.npz", series_file(found[size]))
-        done = Simulated(config, graphs, temperatures, found, scaling_of(config, temperatures, found))
+            folder.write(f"states-{size}.npz", states_file(results[size]))
+            folder.write(f"series-{size}.npz", series_file(results[size]))
+        done = Simulated(config, graphs, temperatures, results, scaling_of(config, temperatures, results))
         seconds = time.monotonic() - started
         result = {**result_of(done), "seconds": seconds}
         text = "\n\n".join(f"{title}\n\n{as_text(rows)}" for title, rows in table_of(done).items())
@@ -89,12 +89,8 @@ def lattice_of(config: SimulateConfig, size: int) -> Lattice:
 
 def energy_of(config: SimulateConfig, graph: Lattice) -> IsingEnergy:
     """The model: one coupling, or random ones."""
-    makers: dict[str, Callable[..., Any]] = {
-        "none": lambda _, **__: config.coupling,
-        "plus-minus": partial(plus_minus_couplings, strength=config.coupling),
-        "gaussian": partial(gaussian_couplings, deviation=abs(config.coupling)),
-    }
-    return IsingEnergy.from_graph(graph, makers[config.disorder](graph, seed=config.seed), config.field)
+    couplings = DISORDER[config.disorder](graph, config.coupling, config.seed)
+    return IsingEnergy.from_graph(graph, couplings, config.field)
 
 
 def usual_temperatures(config: SimulateConfig) -> tuple[float, float, int]:
@@ -112,12 +108,12 @@ def temperatures_of(config: SimulateConfig) -> list[float]:
 
 
 def scaling_of(
-    config: SimulateConfig, temperatures: list[float], found: dict[int, list[AtTemperature]]
+    config: SimulateConfig, temperatures: list[float], results: dict[int, list[AtTemperature]]
 ) -> Scaling | str | None:
     """The critical point, if there are several sizes; text that says why there is none, if the curves don't cross."""
     if len(config.size) < 2:
         return None
-    estimates = {size: [each.estimates() for each in ats] for size, ats in found.items()}
+    estimates = {size: [each.estimates() for each in ats] for size, ats in results.items()}
     names = ("binder", "abs_magnetisation", "square_magnetisation")
     curves = {size: {name: [each[name] for each in all_] for name in names} for size, all_ in estimates.items()}
     try:
@@ -126,21 +122,21 @@ def scaling_of(
         return str(error)
 
 
-def states_file(found: list[AtTemperature]) -> bytes:
+def states_file(results: list[AtTemperature]) -> bytes:
     """The last states of all chains, exact: `bits`, `(T, chain, D)`, and `temperature`."""
     file = io.BytesIO()
     np.savez_compressed(
         file,
-        bits=np.stack([each.states for each in found]),
-        temperature=np.array([each.temperature for each in found]),
+        bits=np.stack([each.states for each in results]),
+        temperature=np.array([each.temperature for each in results]),
     )
     return file.getvalue()
 
 
-def series_file(found: list[AtTemperature]) -> bytes:
+def series_file(results: list[AtTemperature]) -> bytes:
     """The time series of all temperatures: `energy_k` and `magnetisation_k`, `(draw, chain)`, of temperature `k`."""
-    arrays = {"temperature": np.array([each.temperature for each in found])}
-    for k, each in enumerate(found):
+    arrays = {"temperature": np.array([each.temperature for each in results])}
+    for k, each in enumerate(results):
         arrays |= {f"energy_{k}": each.series.energy, f"magnetisation_{k}": each.series.magnetisation}
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

@@ -1,0 +1,118 @@
+"""The job `simulate`: what it leaves behind, that it is right, resumed runs, and mistakes in one line."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from small_runs import refused, run_script
+
+from discrete_ed import kaufman
+from discrete_ed.jobs.cli import run_job
+from discrete_ed.jobs.simulate import run as simulate_job
+from discrete_ed.jobs.simulate.config import SimulateConfig
+from discrete_ed.lattices import simulation
+
+pytest.importorskip("numba")
+
+OPTIONS = ["--size", "8", "12", "--temperatures", "2", "2.6", "4", "--sweeps", "400"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run of two sizes."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    with pytest.MonkeyPatch.context() as patch:
+        run_script(patch, "simulate_lattice.py", *OPTIONS, "--out", folder)
+    return folder
+
+
+def test_a_run_leaves_a_table_curves_pictures_and_states(finished):
+    assert {path.name for path in finished.iterdir()} == {
+        "config.json", "env.json", "metrics.jsonl", "result.json", "report.html", "table.txt", "table.csv",
+        "curves.png", "states.png", "collapse.png",
+        "states-8.npz", "states-12.npz", "series-8.npz", "series-12.npz",
+    }  # fmt: skip
+    result = json.loads((finished / "result.json").read_text())
+    rows = list(csv.DictReader((finished / "table.csv").open()))
+    assert len(rows) == len(result["rows"]) == 8
+    for row, cells in zip(result["rows"], rows, strict=True):
+        assert float(cells["energy"]) == row["energy"]
+        exact = kaufman(row["size"], row["size"], row["temperature"])
+        assert row["energy_exact"] == pytest.approx(exact.energy)
+        assert abs(row["energy"] - exact.energy) < 4.5 * row["energy_error"]
+        assert abs(row["specific_heat"] - exact.specific_heat) < 4.5 * row["specific_heat_error"]
+        assert row["energy_ess"] > 100
+    critical, error = result["scaling"]["critical_temperature"]
+    assert abs(critical - result["known_critical_temperature"]) < 4 * error + 0.03  # sizes this small shift it
+    with np.load(finished / "states-12.npz") as states, np.load(finished / "series-12.npz") as series:
+        assert states["bits"].shape == (4, 4, 144)
+        for k in range(4):
+            last = 2.0 * states["bits"][k].mean(1) - 1
+            assert series[f"magnetisation_{k}"][-1] == pytest.approx(last)
+    assert "Binder cumulants cross at T_c" in (finished / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(finished, tmp_path, monkeypatch, capsys):
+    folder, pieces, piece = tmp_path / "run", [], simulation._Chains.piece
+
+    def stopping(self, name, count, **options):
+        pieces.append(name)
+        if len(pieces) > 30:
+            raise KeyboardInterrupt
+        return piece(self, name, count, **options)
+
+    monkeypatch.setattr(simulation._Chains, "piece", stopping)
+    with pytest.raises(SystemExit) as caught:
+        run_job("simulate", [*OPTIONS, "--threads", "1", "--out", str(folder)])
+    assert caught.value.code == 130
+    assert f"--resume {folder}" in capsys.readouterr().err
+    monkeypatch.setattr(simulation._Chains, "piece", piece)
+    run_job("simulate", ["--resume", str(folder)])
+    for size in (8, 12):
+        with np.load(folder / f"states-{size}.npz") as again, np.load(finished / f"states-{size}.npz") as first:
+            assert (again["bits"] == first["bits"]).all()
+    assert (folder / "table.csv").read_text() == (finished / "table.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lattice": "kagome", "size": (4,)},
+        {"lattice": "cubic", "size": (4,), "disorder": "plus-minus", "temperatures": (1.0, 2.0, 2)},
+        {"lattice": "hypercubic", "dimension": 4, "size": (3,), "field": 0.2, "temperatures": (5.0, 5.0, 1)},
+        {"lattice": "honeycomb", "size": (4,), "open": True, "coupling": -1.0, "update": "wolff"},
+    ],
+    ids=lambda options: options["lattice"],
+)
+def test_other_lattices_and_models(options, tmp_path):
+    result = simulate_job.run(SimulateConfig(**options, sweeps=40, out=tmp_path / "run"))
+    assert all(np.isfinite(row["energy"]) and "energy_exact" not in row for row in result["rows"])
+    assert (tmp_path / "run" / "states.png").exists()
+    if options["lattice"] == "cubic":
+        assert {row["update"] for row in result["rows"]} == {"sweeps"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--temperatures", "-1", "2", "3"], "temperatures: expected the lowest and the highest, positive"),
+        (["--temperatures", "0", "2", "3"], "temperatures: expected"),
+        (["--temperatures", "3", "2", "3"], "temperatures: expected"),
+        (["--size", "8", "8"], "size: expected different sizes"),
+        (["--size", "1"], "shape: expected sides of at least 1, one of them at least 2"),
+        (["--size", "0"], "shape: expected sides"),
+        (["--size", "3000000"], "shape: expected a lattice of 9,000,000,000,000 sites that fits into memory"),
+        (["--coupling", "0"], "coupling: expected a number other than 0"),
+        (["--dimension", "3"], "dimension: expected only with --lattice hypercubic"),
+        (["--error", "0"], "error: expected a positive number"),
+        (["--sweeps", "5"], "sweeps: expected at least 20"),
+        (["--disorder", "plus-minus", "--update", "wolff", "--size", "6"], "without frustration"),
+        (["--lattice", "triangular", "--coupling", "-1", "--update", "swendsen-wang"], "without frustration"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, capsys, tmp_path):
+    assert message in refused(capsys, "simulate", *arguments, "--out", tmp_path / "run")
