@@ -2,7 +2,7 @@
 
 from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.base import Mixture
-from discrete_ed.likelihood.bracketing import Annealing, Estimate
+from discrete_ed.likelihood.bracketing import Annealing, LogZEstimate
 from discrete_ed.likelihood.data_likelihood import LogLikelihood, log_likelihood
 from discrete_ed.likelihood.enumeration import Moments, log_law, moments
 from discrete_ed.likelihood.layers import rbm_log_z, rbm_marginals
@@ -13,9 +13,9 @@ from discrete_ed.likelihood.torus import kaufman_log_z, torus_log_z, torus_sampl
 __all__ = [
     "Annealing",
     "Bracket",
-    "Estimate",
     "LogLikelihood",
     "LogPartition",
+    "LogZEstimate",
     "Mixture",
     "Moments",
     "ais",

@@ -39,17 +39,17 @@ CHANCE = 4.5
 
 
 @dataclass(frozen=True)
-class Estimate:
+class LogZEstimate:
     """An estimate of log Z and its standard error.
 
-    >>> Estimate(1.0, 0.3).differs(Estimate(3.0, 0.4), 4.5)  # by four standard errors
+    >>> LogZEstimate(1.0, 0.3).differs(LogZEstimate(3.0, 0.4), 4.5)  # by four standard errors
     False
     """
 
     value: float
     error: float
 
-    def differs(self, other: Estimate, errors: float) -> bool:
+    def differs(self, other: LogZEstimate, errors: float) -> bool:
         """Whether it differs from another one by more than a number of standard errors."""
         return abs(self.value - other.value) > errors * (self.error**2 + other.error**2) ** 0.5
 
@@ -58,23 +58,23 @@ class Estimate:
 class Annealing:
     """What the runs of the last round say about log Z, and how many there were.
 
-    >>> one = Estimate(2.0, 0.01)
+    >>> one = LogZEstimate(2.0, 0.01)
     >>> Annealing(one, one, one, one, one, one, temperatures=100, updates=4, runs=256, evaluations=10**6).missed
     False
     """
 
-    forward: Estimate
+    forward: LogZEstimate
     """from forward runs, which start at the base; too low in expectation"""
-    reverse: Estimate
+    reverse: LogZEstimate
     """from reverse runs; too high in expectation if their starts follow the law. If both kinds of starts disagree by
     more than three standard errors, it is the one further from `forward`, so that the bracket covers both"""
-    rows: Estimate
+    rows: LogZEstimate
     """from the reverse runs that start at the ends of chains from the rows"""
-    annealed: Estimate
+    annealed: LogZEstimate
     """from the reverse runs that start at the ends of chains from where forward runs of the round before arrived"""
-    far: Estimate
+    far: LogZEstimate
     """from forward runs that start at a broader law, which look for mass far from the rows"""
-    first_rows: Estimate
+    first_rows: LogZEstimate
     """as `rows`, in the first round, whose chains are too short to go far from the rows"""
     temperatures: int
     """inverse temperatures above 0"""
@@ -216,7 +216,7 @@ def _resampled(walk: Walk, runs: int, generator: torch.Generator | None) -> Tens
     return walk.x[:runs][weights.multinomial(runs, replacement=True, generator=generator)]
 
 
-def _estimate(log_w: Tensor, offset: float, sign: int, possible: float = 1.0) -> Estimate:
+def _estimate(log_w: Tensor, offset: float, sign: int, possible: float = 1.0) -> LogZEstimate:
     """`log Z` from the log weights of forward (`sign = 1`) or reverse (`sign = −1`) runs.
 
     A share of the states of the base is `possible`: the energy of all others is +∞, and reverse runs don't reach them.
@@ -228,4 +228,4 @@ def _estimate(log_w: Tensor, offset: float, sign: int, possible: float = 1.0) ->
     value, error = (top + w.mean().log()).item(), (w.std() / w.mean() / len(w) ** 0.5).item()
     if sign < 0:
         error = (error**2 + (1 / possible - 1) / len(w)) ** 0.5
-    return Estimate(offset + log(possible) + sign * value, error)
+    return LogZEstimate(offset + log(possible) + sign * value, error)

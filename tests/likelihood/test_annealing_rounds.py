@@ -158,11 +158,11 @@ def test_mass_that_no_row_reaches_is_noticed():
 
 
 def test_forward_above_reverse_is_refused_and_noise_is_not():
-    from discrete_ed.likelihood.bracketing import Annealing, Estimate
+    from discrete_ed.likelihood.bracketing import Annealing, LogZEstimate
     from discrete_ed.likelihood.partition import Bracket, LogPartition
 
     def known(forward: float, rows: float, far: float = 0.0, error: float = 0.1) -> LogPartition:
-        ends = [Estimate(value, error) for value in (forward, rows, rows, 1.0, far, rows)]
+        ends = [LogZEstimate(value, error) for value in (forward, rows, rows, 1.0, far, rows)]
         runs = Annealing(*ends, temperatures=1, updates=1, runs=2, evaluations=1)
         return LogPartition(Bracket(forward, rows, error, error), exact=False, annealing=runs)
 
