@@ -31,19 +31,19 @@ def edge_price(edges: int, spins: int) -> float:
     return float(chi2.isf(CAUTION * FALSE_SHARE * max(edges, 1) / pairs, 1))
 
 
-def decide_edges(estimator: ConfiguredEstimator, data: Observations, found: Parameters, errors: Parameters) -> Array:
+def decide_edges(estimator: ConfiguredEstimator, data: Observations, estimate: Parameters, errors: Parameters) -> Array:
     """The pairs that are called edges, `(P, 2)`.
 
     The search for edges is repeated with the price of as many edges as it found, until it finds no more. Where cells
     are missing, the pairs that were estimated are tested by their standard errors at that price instead.
 
     Args:
-        found, errors: the estimate and its standard errors.
+        estimate, errors: the estimate and its standard errors.
     """
     d = data.spins.shape[1]
     if data.source is not None:
-        pairs = Support.of(found.couplings, with_fields=False).pairs
-        values, widths = found.couplings[tuple(pairs.T)], errors.couplings[tuple(pairs.T)]
+        pairs = Support.of(estimate.couplings, with_fields=False).pairs
+        values, widths = estimate.couplings[tuple(pairs.T)], errors.couplings[tuple(pairs.T)]
         worth = np.sort((values / np.maximum(widths, 1e-12)) ** 2)[::-1]
         count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
         return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]

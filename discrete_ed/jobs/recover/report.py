@@ -127,7 +127,7 @@ def report_table(
     if len(recovery.edges) > figures.STRONGEST:
         network += f" The {figures.STRONGEST} strongest of {len(recovery.edges)} couplings; edges.csv has all."
     plots: Plots = {
-        "network": ("Who interacts with whom", lambda: figures.network(recovery.couplings, names), network),
+        "network": ("Who interacts with whom", lambda: figures.network(_of_edges(recovery), names), network),
         "couplings": (
             "All couplings",
             lambda: figures.coupling_matrices({"learned": recovery.couplings}, names),
@@ -189,6 +189,14 @@ def verdict_on_table(recovery: Recovery, fit: GoodnessOfFit) -> str:
 def _measure(value: float | None) -> list[str]:
     """−log RMSE of the published couplings and RMSE of the physics ones; a dash for the logarithm of zero."""
     return [MISSING, MISSING] if value is None else [f"{value:.2f}", f"{2 * np.exp(-value):.4f}"]
+
+
+def _of_edges(recovery: Recovery) -> np.ndarray:
+    """The couplings of the edges, `(D, D)`; zero elsewhere."""
+    couplings = np.zeros_like(recovery.couplings)
+    i, j = recovery.edges.T
+    couplings[i, j] = couplings[j, i] = recovery.couplings[i, j]
+    return couplings
 
 
 def _strongest(recovery: Recovery, names: Sequence[str]) -> Rows:

@@ -206,7 +206,10 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
                 "missing_cells": 0 if table.missing is None else int(table.missing.sum()),
             },
             **_recovery_results(config, recovery),
-            "edges": {"found": len(recovery.edges)},
+            "edges": {
+                "found": len(recovery.edges),
+                "couplings_kept": int(np.triu(recovery.couplings, 1).astype(bool).sum()),
+            },
             "warnings": [*recovery.warnings, *fit.warnings],
             "goodness": {**_goodness_results(fit), "model_draws": sampled.method},
             "log_likelihood": None if likelihood is None else asdict(likelihood),
