@@ -153,7 +153,7 @@ def estimate_log_z(
     energy: Energy,
     x: Tensor,
     *,
-    base: BaseName | Mixture = "mixture",
+    base: BaseName | Mixture = "auto",
     temperatures: int | None = None,
     steps: int = 1,
     runs: int = 256,
@@ -175,9 +175,10 @@ def estimate_log_z(
 
     Args:
         x: states `(N, D)` at which chains may start, such as training data.
-        base: `mixture`, of independent bits, fitted to `x` (an `IsingEnergy` takes their frequencies instead);
-            `frequencies` of `x`; `model`, a mixture fitted to states that short annealing of the model itself
-            reaches; `uniform`; or a mixture of your own.
+        base: `frequencies`, independent bits with those of `x`; `mixture`, of independent bits, fitted to `x`; `auto`,
+            the frequencies for an `RBMEnergy` and an `IsingEnergy`, whose steps are fast, and a mixture for all others;
+            `model`, the same, but fitted to states that short annealing of the model itself reaches; `uniform`; or a
+            mixture of your own.
         temperatures: number of inverse temperatures above 0 of the last round; by default as many as needed.
         steps: how many times more updates there are at every inverse temperature than by default.
         runs: number of forward runs, and of reverse runs.

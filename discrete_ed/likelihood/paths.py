@@ -92,8 +92,10 @@ class Slopes:
         ):
             if part.shape[1]:
                 slope = (part if direction == 0 else -part) / self.widths[place, None]
-                self.moments[0, direction, place] = slope.nanmean(1)
-                self.moments[1, direction, place] = slope.var(1)
+                slope = torch.where(slope.isfinite(), slope, torch.nan)  # impossible states have none
+                mean = slope.nanmean(1)
+                self.moments[0, direction, place] = mean
+                self.moments[1, direction, place] = (slope - mean[:, None]).square().nanmean(1)
         self.done = last
         self.waiting = []
 

@@ -18,7 +18,7 @@ from discrete_ed.likelihood.single_site import SingleSite
 from discrete_ed.likelihood.spins import SpinPath
 from discrete_ed.samplers.interactions import loops
 
-BaseName = Literal["mixture", "frequencies", "model", "uniform"]
+BaseName = Literal["auto", "mixture", "frequencies", "model", "uniform"]
 SHORT_ANNEALING = 200
 """inverse temperatures of the annealing by which a model finds its own base"""
 SHORT_RUNS = 1000
@@ -53,10 +53,12 @@ def base_law(
         betas = even(SHORT_ANNEALING)
         x = path.walk(uniform.sample(SHORT_RUNS, generator), x[:0], betas, max(1, bits // SHORT_ANNEALING), generator).x
         rows = "states that the model's own short runs reach"
-    if base == "frequencies" or isinstance(path_to(energy, uniform), SpinPath):
-        return Mixture.independent(
-            frequencies(x).logit().to(x.dtype)
-        ), f"independent bits with the frequencies of {rows}"
+    simple = isinstance(
+        path_to(energy, uniform), SpinPath | BlockPath
+    )  # their steps are fast, and don't need a mixture
+    if base == "frequencies" or (simple and base != "mixture"):
+        law = Mixture.independent(frequencies(x).logit().to(x.dtype))
+        return law, f"independent bits with the frequencies of {rows}"
     law = Mixture.fitted(x, generator)
     return law, f"a mixture of {len(law.log_weights)} laws of independent bits, fitted to {rows}"
 

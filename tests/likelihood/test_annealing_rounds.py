@@ -87,7 +87,7 @@ def test_steps_are_short_where_the_lag_is_large():
 
 
 CASES = {
-    "spins": lambda g: IsingEnergy(ising(14, scale=0.5).couplings.float().detach(), 0.2 * torch.randn(14, generator=g)),
+    "spins": lambda g: IsingEnergy(ising(14, scale=0.3).couplings.float().detach(), 0.2 * torch.randn(14, generator=g)),
     "network": lambda g: mlp(14).float(),  # noqa: ARG005
     "machine": lambda g: RBMEnergy(14, 12, scale=0.7, generator=g),
 }
@@ -179,7 +179,7 @@ def test_forward_above_reverse_is_refused_and_noise_is_not():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"base": "zeros"}, "base: expected mixture, frequencies, model, uniform or a Mixture, got 'zeros'"),
+        ({"base": "zeros"}, "base: expected auto, mixture, frequencies, model, uniform or a Mixture, got 'zeros'"),
         ({"base": Mixture.independent(torch.zeros(3))}, "base: expected a mixture of 40 bits, got 3"),
         ({"runs": 1}, "at least 2 runs"),
         ({"seconds": 0}, "a positive time"),
