@@ -29,8 +29,8 @@ class Mutation(NamedTuple):
 MUTATIONS = [
     Mutation(
         "energies/ising.py",
-        "return 2 * s * (self.fields + s @ self.couplings)",
-        "return 2 * s * (self.fields + s @ self.pairs)",
+        "return self.fields + s @ self.couplings",
+        "return self.fields + s @ self.pairs",
         "tests/energies",
     ),
     Mutation("energies/local.py", "(1 - 2 * x) * slope", "(2 * x - 1) * slope", "tests/energies"),

@@ -75,7 +75,7 @@ def _picture(axes: Any, bits: NDArray[np.uint8], graph: Lattice) -> None:
         axes.imshow(layer.reshape(shape), cmap="Blues", vmin=-0.15, vmax=1.15, interpolation="nearest")
         return
     place = graph.positions()[: len(layer), -2:]
-    area = 6e4 / max(len(layer), 1) * 0.55
+    area = 1.7e4 / max(len(layer), 1)
     axes.scatter(*place.T, c=layer, s=area, cmap="Blues", vmin=-0.15, vmax=1.15, linewidths=0)
     axes.set_aspect("equal")
 

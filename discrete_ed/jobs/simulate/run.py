@@ -28,6 +28,7 @@ from discrete_ed.lattices import (
     simulate,
 )
 from discrete_ed.lattices.measuring import check_clusters
+from discrete_ed.runtime.distributed import ranks
 
 JOB = "simulate"
 
@@ -63,7 +64,8 @@ def run(config: SimulateConfig) -> dict[str, Any]:
                     error=config.error,
                     seed=config.seed,
                     threads=config.threads,
-                    cache=folder.cached_in(f"size-{size}"),
+                    # checkpoints are made by all ranks together, and here the ranks have different pieces
+                    cache=folder.cached_in(f"size-{size}") if ranks().size == 1 else None,
                     callback=callback,
                 )
             folder.write(f"states-{size}.npz", states_file(results[size]))
