@@ -151,7 +151,7 @@ def notes(evaluation: GraphEvaluation) -> list[str]:
     """Notes needed to read the table: defects of the protocol, its bias for these sets, and the graphs that it
     changed."""
     protocol = get_protocol(evaluation.protocol)
-    lines = ["Graphs are compared without labels, weights and directions, for novelty and uniqueness as well."]
+    lines: list[str] = []
     if protocol.unbiased:
         lines.append(
             "Scores are unbiased: they are zero on average if the laws are equal, so the floor is noise around zero, "
@@ -180,6 +180,7 @@ def notes(evaluation: GraphEvaluation) -> list[str]:
         changed = [f"{count} {CLEANED[change]}" for change, count in changes.items() if count]
         if changed:
             lines.append(f"Cleaned, as {protocol.name} requires: of the {name} graphs {', '.join(changed)}.")
+    lines.append("Graphs are compared without labels, weights and directions, for novelty and uniqueness as well.")
     return lines
 
 

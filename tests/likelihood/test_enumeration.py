@@ -6,6 +6,7 @@ from place import DEVICE, FLOAT, all_states, number_of, rounding, seeded
 from discrete_ed import (
     InputError,
     IsingEnergy,
+    MLPEnergy,
     NumericalError,
     RBMEnergy,
     kaufman_log_z,
@@ -71,7 +72,7 @@ def test_two_to_the_twenty_states_are_enough_and_more_are_refused():
     )
     for answer in (log_law, log_z, moments):
         with pytest.raises(InputError, match="bits: expected 0 to 20 bits to enumerate, got 21"):
-            answer(IsingEnergy(21).to(DEVICE))
+            answer(MLPEnergy(21, hidden=(2,)).to(DEVICE))
 
 
 def test_an_energy_of_nan_has_no_partition_function():
