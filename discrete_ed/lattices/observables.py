@@ -94,7 +94,10 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "binder": Quantity("Binder cumulant 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²)", "U₄", _binder),
     "correlation_length": Quantity(
-        "second-moment correlation length √(⟨m²⟩/⟨|m_k|²⟩ − 1) / (2 sin k/2)", "ξ", _correlation_length, needs_wave=True
+        "second-moment correlation length √(⟨m²⟩/⟨|m_k|²⟩ − 1) / (2 sin k/2); a length of fluctuations only above T_c",
+        "ξ",
+        _correlation_length,
+        needs_wave=True,
     ),
 }
 """Every quantity by its name; reports and tables iterate over it."""
