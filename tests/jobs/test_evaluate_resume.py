@@ -139,7 +139,7 @@ def test_a_real_kill_loses_one_phase(whole, monkeypatch, where, name):
 @pytest.mark.usefixtures("files")
 def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr(shares, "isomorphism_classes", interrupted)
+        patch.setattr(shares, "find_classes", interrupted)
         with pytest.raises(SystemExit) as stopped:
             run_job("evaluate", [*OPTIONS["by option"], "--out", "RUN"])
     assert stopped.value.code == 130
@@ -162,7 +162,7 @@ def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
 )
 def test_input_that_was_changed_is_refused(monkeypatch, change, named):
     with monkeypatch.context() as patch:
-        patch.setattr(shares, "isomorphism_classes", interrupted)
+        patch.setattr(shares, "find_classes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate.run(replace(FORMS["by option"], out=Path("RUN")))
     change()
@@ -210,7 +210,7 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(files, capsys, arguments, me
 
 @pytest.mark.usefixtures("files")
 def test_a_run_of_another_job_is_not_resumed(monkeypatch):
-    monkeypatch.setattr(shares, "isomorphism_classes", interrupted)
+    monkeypatch.setattr(shares, "find_classes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         evaluate.run(replace(FORMS["by position"], out=Path("RUN")))
     with pytest.raises(InputError, match="expected a run of generate"):
