@@ -44,9 +44,10 @@ def treewidth_log_z(energy: IsingEnergy) -> float | None:
     import networkx as nx
 
     check_kind(energy, IsingEnergy)
-    upper = energy.pairs.detach().double().triu(1).cpu().numpy()
+    i, j, value = (part.tolist() for part in energy.coupled_pairs())  # of a sparse model without a dense matrix
+    couplings = dict(zip(zip(i, j, strict=True), value, strict=True))
     fields = energy.fields.detach().double().cpu().numpy()
-    graph = nx.Graph(list(zip(*(part.tolist() for part in upper.nonzero()), strict=True)))
+    graph = nx.Graph(list(couplings))
     graph.add_nodes_from(range(len(fields)))
     if max(nx.core_number(graph).values(), default=0) > WIDEST:  # the treewidth is at least the degeneracy
         return None
@@ -57,7 +58,7 @@ def treewidth_log_z(energy: IsingEnergy) -> float | None:
         return None
     total = 0.0
     homes: dict[Any, list[Factor]] = {bag: [] for bag in decomposition}
-    for scope, table in _factors(upper, fields):
+    for scope, table in _factors(couplings, fields):
         homes[next(bag for bag in decomposition if bag.issuperset(scope))].append((scope, table))
     for tree in nx.connected_components(decomposition):
         root = next(iter(tree))
@@ -74,11 +75,11 @@ def treewidth_log_z(energy: IsingEnergy) -> float | None:
     return total
 
 
-def _factors(upper: Table, fields: Table) -> list[Factor]:
+def _factors(couplings: dict[tuple[int, int], float], fields: Table) -> list[Factor]:
     """The logarithm of the weight of every spin and of every pair, as tables over the values −1 and 1."""
     spin = np.array([-1.0, 1.0])
     found: list[Factor] = [((i,), h * spin) for i, h in enumerate(fields.tolist())]
-    found += [((i, j), upper[i, j] * np.outer(spin, spin)) for i, j in np.argwhere(upper).tolist()]
+    found += [(pair, value * np.outer(spin, spin)) for pair, value in couplings.items()]
     return found
 
 
@@ -103,10 +104,10 @@ def gray_log_z(energy: IsingEnergy) -> float | None:
     6.9315
     """
     check_kind(energy, IsingEnergy)
-    couplings, fields = (p.detach().double().cpu().numpy() for p in (energy.couplings, energy.fields))
-    bits = len(fields)
+    bits = energy.bits
     if bits > GRAY_BITS:
         raise InputError(f"bits: expected at most {GRAY_BITS} to visit all states, got {bits}")
+    couplings, fields = (p.detach().double().cpu().numpy() for p in (energy.couplings, energy.fields))
     if loops() is None:
         return None
     from discrete_ed.likelihood import loops as own

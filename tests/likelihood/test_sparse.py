@@ -9,7 +9,7 @@ import pytest
 import torch
 from place import seeded
 
-from discrete_ed import InputError, IsingEnergy, MLPEnergy, log_z, torus_log_z
+from discrete_ed import InputError, IsingEnergy, MLPEnergy, estimate_log_z, log_likelihood, log_z, torus_log_z
 from discrete_ed.likelihood.enumeration import enumerated_log_z
 from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
 
@@ -39,6 +39,19 @@ def test_both_sums_are_those_of_all_states(graph):
     truth = enumerated_log_z(energy, len(graph))
     assert treewidth_log_z(energy) == pytest.approx(truth, abs=1e-10)
     assert gray_log_z(energy) == pytest.approx(truth, abs=1e-10)
+
+
+def test_sparse_models_have_the_sums_of_dense_ones_and_need_no_matrix(monkeypatch):
+    graph = nx.gnp_random_graph(14, 0.2, seed=3)
+    small, path = IsingEnergy.from_graph(graph, 0.4, 0.1), IsingEnergy.from_graph(nx.path_graph(30), 0.3)
+    dense = IsingEnergy(small.couplings.detach(), small.fields.detach())
+    assert gray_log_z(small) == pytest.approx(gray_log_z(dense), abs=1e-10)
+    monkeypatch.setattr(IsingEnergy, "couplings", property(lambda _: pytest.fail("a dense matrix was made")))
+    assert treewidth_log_z(small) == pytest.approx(treewidth_log_z(dense), abs=1e-10)
+    truth = 30 * math.log(2) + 29 * math.log(math.cosh(0.3))
+    assert log_z(path) == pytest.approx(truth, abs=1e-5)
+    assert estimate_log_z(path, torch.zeros(2, 30)).value == log_z(path)
+    assert log_likelihood(path, torch.ones(2, 30)).mean == pytest.approx(29 * 0.3 - truth, abs=1e-5)
 
 
 def test_a_torus_has_the_sum_of_its_transfer_matrices():
