@@ -173,6 +173,9 @@ def estimate_log_z(
     If forward runs find more mass than reverse ones, modes were missed and the value is refused (see `LogPartition`). A
     mode that neither kind of run ever reaches can't be noticed.
 
+    An `IsingEnergy` whose fields are all zero has `E(s) = E(−s)`. Its rows are used twice, as they are and with all
+    bits flipped, so that rows of one phase stand for both.
+
     Args:
         x: states `(N, D)` at which chains may start, such as training data.
         base: `frequencies`, independent bits with those of `x`; `mixture`, of independent bits, fitted to `x`; `auto`,
@@ -210,6 +213,7 @@ def estimate_log_z(
         return LogPartition(Bracket(value, value, 0.0, 0.0), exact=True)
     if runs < 2 or not seconds > 0:
         raise InputError(f"runs, seconds: expected at least 2 runs and a positive time, got {runs} and {seconds}")
+    x = _symmetric(energy, x)
     if kernel is not None or local is not None:
         kernel = kernel or suitable_kernel(energy, purpose="annealing")
         evaluation = local(energy) if local else local_for(kernel, energy)
@@ -244,6 +248,12 @@ def estimate_log_z(
             stacklevel=2,
         )
     return found
+
+
+def _symmetric(energy: Energy, x: Tensor) -> Tensor:
+    """The rows `(N, D)`, and their opposites too if every state of an Ising model has the energy of its opposite."""
+    spins = of_kind(energy, IsingEnergy)
+    return x if spins is None or spins.fields.any() else torch.cat([x, 1 - x])
 
 
 def importance_log_z(

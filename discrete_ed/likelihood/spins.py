@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
@@ -43,8 +42,7 @@ class SpinPath:
 
     @cached_property
     def model(self) -> Interactions:
-        couplings, fields = (p.detach().double().numpy() for p in (self.energy.couplings, self.energy.fields))
-        return Interactions(csr_array(couplings), fields)
+        return Interactions(self.energy.to_scipy(), self.energy.fields.detach().double().numpy())
 
     def walk(
         self, up: Tensor, down: Tensor, betas: Tensor, updates: int, generator: torch.Generator | None = None

@@ -10,7 +10,17 @@ import torch
 from contracts import ising, mlp, rbm
 from place import seeded
 
-from discrete_ed import Energy, IsingEnergy, MLPEnergy, NetworkEnergy, RBMEnergy, SumEnergy, estimate_log_z
+from discrete_ed import (
+    Energy,
+    IsingEnergy,
+    MLPEnergy,
+    NetworkEnergy,
+    RBMEnergy,
+    SumEnergy,
+    estimate_log_z,
+    kaufman_log_z,
+    lattice,
+)
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.likelihood import Mixture, log_likelihood
 from discrete_ed.likelihood.block import BlockPath
@@ -205,6 +215,15 @@ def test_impossible_states_have_no_weight_and_broken_energies_are_refused():
     assert found.low <= 23 * math.log(2) <= found.high
     with pytest.raises(NumericalError, match="finite weights"):
         estimate_log_z(Half(math.nan), x, temperatures=5, runs=50, generator=seeded(0))
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_rows_of_one_phase_stand_for_both_phases_of_a_model_without_fields(sparse):
+    energy = IsingEnergy.from_graph(lattice(6), 0.8)
+    energy = energy if sparse else IsingEnergy(energy.couplings.detach())
+    found = estimate_log_z(energy, torch.ones(20, 36), exact=False, seconds=0.5, width=1.0, generator=seeded(0))
+    assert found.low <= kaufman_log_z(6, 6, 0.8) <= found.high
+    assert found.high - found.low < 0.5
 
 
 def test_the_fastest_path_is_taken():
