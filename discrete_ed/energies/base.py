@@ -258,8 +258,9 @@ def check_free(energy: Energy, x: Tensor) -> None:
 def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> None:
     """Raise `InputError` unless energies `value` have the shape of their batch: `(..., D)` states give `(...)`."""
     if value.shape != shape:
+        states = ", ".join(map(str, (*shape, "D")))
         raise InputError(
-            f"energy: expected {type(energy).__name__} to map states {(*shape, 'D')} to energies {shape}, got "
+            f"energy: expected {type(energy).__name__} to map states ({states}) to energies {shape}, got "
             f"{tuple(value.shape)}"
         )
 

@@ -8,6 +8,7 @@ well.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import NamedTuple, Protocol
 
 import torch
@@ -62,6 +63,12 @@ class LocalEvaluation(Protocol):
         """The same evaluation at `beta` times this inverse temperature; `beta` is a number or `(B,)`."""
 
 
+def _check_beta(beta: float | Tensor) -> None:
+    """Raise `InputError` unless a number is an inverse temperature; tensors, which change at every step, are taken."""
+    if not isinstance(beta, Tensor) and not 0 <= beta < inf:
+        raise InputError(f"beta: expected an inverse temperature, at least 0, got {beta}")
+
+
 def _per_bit(beta: float | Tensor) -> float | Tensor:
     return beta.unsqueeze(-1) if isinstance(beta, Tensor) else beta
 
@@ -79,6 +86,9 @@ class Exact:
 
     `beta` is one number, or a tensor `(B,)` with one for each state of the batch, as parallel tempering needs.
 
+    Raises:
+        InputError: a number `beta` that is negative, infinite or NaN.
+
     >>> from discrete_ed import IsingEnergy
     >>> magnet = IsingEnergy(torch.zeros(2, 2), fields=torch.tensor([1.0, 0.5]))
     >>> Exact(magnet, beta=2.0)(torch.tensor([[1.0, 1.0]])).delta
@@ -87,6 +97,9 @@ class Exact:
 
     energy: Energy
     beta: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        _check_beta(self.beta)
 
     def __call__(self, x: Tensor) -> Evaluation:
         with torch.no_grad():
@@ -109,7 +122,8 @@ class Taylor:
     differentiable in `x`. The energy itself is exact.
 
     Raises:
-        InputError: when called, an energy that isn't differentiable in `x`.
+        InputError: a number `beta` that is negative, infinite or NaN; when called, an energy that isn't differentiable
+            in `x`.
 
     >>> from discrete_ed import IsingEnergy
     >>> pair = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
@@ -119,6 +133,9 @@ class Taylor:
 
     energy: Energy
     beta: float | Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        _check_beta(self.beta)
 
     def __call__(self, x: Tensor) -> Evaluation:
         with torch.inference_mode(False), torch.enable_grad():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import log, pi
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,7 +32,7 @@ class NoiseLevels:
         density: π, the probability of a one among resampled bits, in (0, 1).
 
     Raises:
-        InputError: fewer than 1 step, or a density outside (0, 1).
+        InputError: fewer than 1 step, or not a whole number, or a density outside (0, 1).
 
     >>> NoiseLevels(count=2).keep(torch.tensor([0.0, 0.5, 1.0]))
     tensor([1.0000, 0.7071, 0.0000])
@@ -41,8 +42,8 @@ class NoiseLevels:
     density: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise InputError(f"count: expected at least one noise level, got {self.count}")
+        if not (isinstance(self.count, int | np.integer) and self.count >= 1):
+            raise InputError(f"count: expected a whole number, at least one noise level, got {self.count}")
         if not 0 < self.density < 1:
             raise InputError(f"density: expected a probability inside (0, 1), got {self.density}")
 
@@ -91,6 +92,12 @@ class NoiseLevels:
         return reach.clamp(max=BOUND)
 
 
+def _check_level(t: Tensor | float) -> None:
+    """Raise `InputError` unless a number is a noise level; tensors are taken, since a look at them takes time."""
+    if not isinstance(t, Tensor) and not 0 <= t <= 1:
+        raise InputError(f"t: expected a noise level in [0, 1], got {t}")
+
+
 class NoiseConditionalEnergy(Energy):
     """An energy of data at every noise level, `p_t(x) ∝ exp(−E(x, t))`, with
     `E(x, t) = −logit(π) Σ_i x_i + λ(t) f(x, t)`.
@@ -105,7 +112,8 @@ class NoiseConditionalEnergy(Energy):
         density: π, see `NoiseLevels`.
 
     Raises:
-        InputError: a network that takes no noise level; count and density as in `NoiseLevels`.
+        InputError: a network that takes no noise level; count and density as in `NoiseLevels`; when evaluated, a
+            number `t` outside [0, 1].
 
     >>> from discrete_ed import MLPEnergy
     >>> energy = NoiseConditionalEnergy(MLPEnergy(6, hidden=(8,), noise_levels=True))
@@ -136,6 +144,7 @@ class NoiseConditionalEnergy(Energy):
 
     def forward(self, x: Tensor, t: Tensor | float = 0.0) -> Tensor:
         """`E(x, t)`: states `(..., D)` and levels that broadcast to `(...)`, to energies `(...)`."""
+        _check_level(t)
         level = torch.as_tensor(t, dtype=x.dtype, device=x.device).expand(x.shape[:-1])
         value = self.noise.bound(level) * self.network(x, level)
         check_shape(self.network, value, tuple(x.shape[:-1]))
@@ -143,6 +152,7 @@ class NoiseConditionalEnergy(Energy):
 
     def flip_delta(self, x: Tensor, t: Tensor | float = 0.0) -> Tensor:
         """`E(x with bit i flipped, t) − E(x, t)`, some `CHUNK_STATES` neighbours at a time."""
+        _check_level(t)
         level = torch.as_tensor(t, dtype=x.dtype, device=x.device).expand(len(x))
         eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
         rows = max(1, CHUNK_STATES // max(x.shape[1], 1))

@@ -113,7 +113,9 @@ def _probe(energy: Energy, x: Tensor, *, autocast: bool, random: bool) -> bool:
         if not _agree(together, again):
             if random:
                 return True
-            way = "call energy.eval(), which turns dropout off" if energy.training else "use no randomness in forward"
+            way = "use no randomness in forward"
+            if energy.training:
+                way = f"call energy.eval() if it has dropout; otherwise {way}"
             raise InputError(
                 f"energy: expected {name} to give a state one value, got {together[0].item():.6g} and "
                 f"{again[0].item():.6g}: {way}"

@@ -171,6 +171,13 @@ def _run(
 
 def _log_mean(log_w: Tensor) -> tuple[float, float]:
     """The log of the mean weight, and its standard error: the relative standard error of the mean."""
+    top = largest_log_weight(log_w, "ais")
+    w = (log_w - top).exp()
+    return (top + w.mean().log()).item(), (w.std() / w.mean() / len(w) ** 0.5).item()
+
+
+def largest_log_weight(log_w: Tensor, name: str) -> Tensor:
+    """The largest of the log weights `(B,)` of runs; `NumericalError`, with the way on, if it isn't finite."""
     top = log_w.max()
     if not top.isfinite():
         hint = ""
@@ -179,6 +186,5 @@ def _log_mean(log_w: Tensor) -> tuple[float, float]:
                 "; every run met an energy of +inf only: take more runs, start at states that are possible, or sum "
                 "over them, which is exact"
             )
-        raise NumericalError(f"ais: expected finite weights, got a largest log weight of {top.item()}{hint}")
-    w = (log_w - top).exp()
-    return (top + w.mean().log()).item(), (w.std() / w.mean() / len(w) ** 0.5).item()
+        raise NumericalError(f"{name}: expected finite weights, got a largest log weight of {top.item()}{hint}")
+    return top

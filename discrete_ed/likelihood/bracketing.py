@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, log
+from math import ceil, inf, log
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.errors import NumericalError
+from discrete_ed.errors import InputError
+from discrete_ed.likelihood.annealing import largest_log_weight
 from discrete_ed.likelihood.paths import Path, Walk
 from discrete_ed.likelihood.schedule import equal_work, even
 
@@ -113,6 +115,17 @@ class Annealing:
         return abs(self.gap) / 2 + 3 * (self.forward.error**2 + self.reverse.error**2) ** 0.5 / 2
 
 
+def check_settings(runs: int, temperatures: int | None, steps: int, width: float, seconds: float) -> None:
+    """Raise `InputError` unless annealing can run with these settings of `estimate_log_z`."""
+    for name, least, value in (("runs", 2, runs), ("temperatures", 1, temperatures), ("steps", 1, steps)):
+        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
+            raise InputError(f"{name}: expected a whole number, at least {least}, got {value}")
+    if not width > 0:
+        raise InputError(f"width: expected a positive number of nats, got {width}")
+    if not 0 < seconds < inf:
+        raise InputError(f"seconds: expected a positive time, got {seconds}")
+
+
 def bracket_by_annealing(
     path: Path,
     far: Path,
@@ -142,7 +155,15 @@ def bracket_by_annealing(
         steps: how many times more updates there are at every inverse temperature than by default.
         budget: updates of all runs together.
         generator: the source of randomness.
+
+    Raises:
+        NumericalError: an energy isn't a number, or is +∞ at all states from which runs of one kind start.
     """
+    seed = torch.initial_seed() if generator is None else generator.initial_seed()
+    own = torch.Generator(rows.device).manual_seed((seed + 1) % 2**63)
+    far_starts = far.base.sample(runs, own)  # looked at before the budget is spent
+    look = far.walk(far_starts, rows[:0], even(1), 1, own)
+    largest_log_weight(look.log_w, "annealing from the broader base")
     updates = max(1, path.updates // PER_SWEEP) * steps
     sweep = path.updates / updates
     rounds = _Rounds(path, rows, runs, updates, generator)
@@ -166,7 +187,7 @@ def bracket_by_annealing(
         betas = equal_work(betas, slopes, sweep, longer)
         length = longer
     betas = even(max(2, int(FAR_COST * length)))
-    walk = far.walk(far.base.sample(runs, generator), rows[:0], betas, updates, generator)
+    walk = far.walk(far_starts, rows[:0], betas, updates, generator)
     spent = rounds.evaluations + runs * updates * (len(betas) - 2)
     return replace(found, first_rows=first, far=_estimate(walk.log_w, far.offset, 1), evaluations=spent)
 
@@ -221,9 +242,7 @@ def _estimate(log_w: Tensor, offset: float, sign: int, possible: float = 1.0) ->
 
     A share of the states of the base is `possible`: the energy of all others is +∞, and reverse runs don't reach them.
     """
-    top = log_w.max()
-    if not top.isfinite():
-        raise NumericalError(f"annealing: expected finite weights, got a largest log weight of {top.item()}")
+    top = largest_log_weight(log_w, "annealing")
     w = (log_w - top).exp()
     value, error = (top + w.mean().log()).item(), (w.std() / w.mean() / len(w) ** 0.5).item()
     if sign < 0:

@@ -18,7 +18,7 @@ from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.base import Mixture
-from discrete_ed.likelihood.bracketing import Annealing, bracket_by_annealing
+from discrete_ed.likelihood.bracketing import Annealing, bracket_by_annealing, check_settings
 from discrete_ed.likelihood.enumeration import check_unconditional, enumerated_log_z, too_many_bits
 from discrete_ed.likelihood.layers import rbm_log_z
 from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
@@ -196,8 +196,9 @@ def estimate_log_z(
         generator: the source of randomness.
 
     Raises:
-        InputError: no states, or some of their bits are frozen (`log Z` would depend on them); an unknown base.
-        NumericalError: an energy isn't a number.
+        InputError: no states, or some of their bits are frozen (`log Z` would depend on them); an unknown base; a
+            setting that isn't positive.
+        NumericalError: an energy isn't a number, or is +∞ wherever runs start.
 
     Warns:
         RuntimeWarning: the interval is wider than `width`, or the value is refused.
@@ -207,12 +208,11 @@ def estimate_log_z(
     >>> found.exact, round(found.value, 6)  # 3 log 2
     (True, 2.079442)
     """
+    check_settings(runs, temperatures, steps, width, seconds)
     check_batch(energy, x)
     value = exact_log_z(energy, x.shape[1], x.dtype) if exact else None
     if value is not None:
         return LogPartition(Bracket(value, value, 0.0, 0.0), exact=True)
-    if runs < 2 or not seconds > 0:
-        raise InputError(f"runs, seconds: expected at least 2 runs and a positive time, got {runs} and {seconds}")
     x = _symmetric(energy, x)
     if kernel is not None or local is not None:
         kernel = kernel or suitable_kernel(energy, purpose="annealing")
@@ -266,15 +266,15 @@ def importance_log_z(
     `estimate_log_z` gives a bracket.
 
     Raises:
-        InputError: `samples` below 1; an energy that freezes bits, or doesn't know their number.
+        InputError: `samples` below 2; an energy that freezes bits, or doesn't know their number.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> log_z, error = importance_log_z(BernoulliEnergy(30), samples=100)
     >>> round(log_z, 4), error  # 30 log 2
     (20.7944, 0.0)
     """
-    if samples < 1:
-        raise InputError(f"samples: expected at least 1, got {samples}")
+    if samples < 2:
+        raise InputError(f"samples: expected at least 2, for a standard error, got {samples}")
     check_type(energy)
     bits, device = energy.bits, device_of(energy)
     parts: list[Tensor] = []

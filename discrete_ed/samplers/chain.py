@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,8 +110,8 @@ def sample(
     >>> sample(GibbsWithGradients(), Exact(up), torch.zeros(1, 3), steps=10, generator=g)
     tensor([[1., 1., 1.]])
     """
-    if steps < 0:
-        raise InputError(f"steps: expected at least 0, got {steps}")
+    if not (isinstance(steps, int | np.integer) and steps >= 0):
+        raise InputError(f"steps: expected a whole number, at least 0, got {steps}")
     if steps == 0:
         return possible(start(kernel, local, x)).x
     states = chain(kernel, local, x, thin=1 if callback else steps, generator=generator)

@@ -39,8 +39,9 @@ def warn_if_still(energy: Energy, first: Tensor, last: Tensor, steps: int) -> No
     if not stuck and not unmoved / chains > max(MOST_STILL, by_chance + 4 * error):
         return
     reason = (
-        "no flip of one free bit leads to a state of finite energy, as in one-hot data, so kernels that flip bits "
-        "can't move"
+        "no flip of one free bit leads to a state of finite energy, as in one-hot data: kernels that flip single bits "
+        "can't move, nor can PathAuxiliary with Exact, whose differences are all infinite; PathAuxiliary(2) with "
+        "Taylor can, where two flips lead to a possible state and the energy is differentiable"
         if stuck
         else "they have not mixed, and their states are those at which they started; run them longer, or take another "
         "kernel or tempering"

@@ -10,6 +10,7 @@ from discrete_ed import (
     ConvEnergy,
     Energy,
     Exact,
+    Gibbs,
     GraphEnergy,
     InputError,
     MLPEnergy,
@@ -20,6 +21,7 @@ from discrete_ed import (
     graphs_to_states,
     load_energy,
     log_law,
+    sample,
     save_energy,
 )
 from discrete_ed.energies.noise import BOUND, DenoisingEnergy
@@ -186,7 +188,7 @@ def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: NoiseLevels(0), "count: expected at least one noise level, got 0"),
+        (lambda: NoiseLevels(0), "count: expected a whole number, at least one noise level, got 0"),
         (lambda: NoiseLevels(density=0.0), "density: expected a probability inside"),
         (lambda: NoiseLevels(density=1.0), "density: expected a probability inside"),
         (lambda: NoiseConditionalEnergy(MLPEnergy(3)), "network: expected an energy that takes a noise level, got MLP"),
@@ -198,3 +200,28 @@ def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect():
 def test_what_makes_no_sense_is_refused(wrong, message):
     with pytest.raises(InputError, match=message):
         wrong()
+
+
+@pytest.mark.parametrize("t", [-0.1, 1.5, float("nan")])
+def test_numbers_that_are_no_noise_level_are_refused(t):
+    energy = NoiseConditionalEnergy(MLPEnergy(4, hidden=(3,), noise_levels=True))
+    for act in (energy, energy.flip_delta):
+        with pytest.raises(InputError, match=r"t: expected a noise level in \[0, 1\]"):
+            act(torch.zeros(2, 4), t)
+
+
+def test_the_number_of_noise_levels_is_whole():
+    with pytest.raises(InputError, match="count: expected a whole number"):
+        NoiseLevels(count=2.5)
+
+
+@pytest.mark.parametrize("beta", [-1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("local", [Exact, Taylor])
+def test_numbers_that_are_no_inverse_temperature_are_refused(local, beta):
+    with pytest.raises(InputError, match="beta: expected an inverse temperature"):
+        local(MLPEnergy(4, hidden=(3,)), beta=beta)
+
+
+def test_a_number_of_steps_is_whole():
+    with pytest.raises(InputError, match=r"steps: expected a whole number, at least 0, got 1.5"):
+        sample(Gibbs(), Exact(MLPEnergy(4, hidden=(3,))), torch.zeros(2, 4), 1.5)

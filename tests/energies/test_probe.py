@@ -99,7 +99,7 @@ USES = {
 @pytest.mark.parametrize(
     ("energy", "reason"),
     [
-        (lambda: Network(nn.Dropout(0.5)), r"one value, got .*: call energy.eval\(\)"),
+        (lambda: Network(nn.Dropout(0.5)), r"got .*: call energy.eval\(\) if it has dropout; otherwise use no"),
         (lambda: Network(after=lambda value: value + torch.rand_like(value)).eval(), "no randomness in forward"),
         (lambda: Network(nn.BatchNorm1d(8, dtype=FLOAT)), r"BatchNorm1d \(between\).*LayerNorm"),
         (lambda: Network(nn.BatchNorm1d(8, dtype=FLOAT, track_running_stats=False)).eval(), "BatchNorm1d"),

@@ -191,8 +191,13 @@ def test_forward_above_reverse_is_refused_and_noise_is_not():
     [
         ({"base": "zeros"}, "base: expected auto, mixture, frequencies, model, uniform or a Mixture, got 'zeros'"),
         ({"base": Mixture.independent(torch.zeros(3))}, "base: expected a mixture of 40 bits, got 3"),
-        ({"runs": 1}, "at least 2 runs"),
-        ({"seconds": 0}, "a positive time"),
+        ({"runs": 1}, "runs: expected a whole number, at least 2, got 1"),
+        ({"temperatures": 0}, "temperatures: expected a whole number, at least 1, got 0"),
+        ({"steps": 1.5}, "steps: expected a whole number, at least 1, got 1.5"),
+        ({"width": -1.0}, "width: expected a positive number"),
+        ({"width": math.nan}, "width: expected a positive number"),
+        ({"seconds": 0}, "seconds: expected a positive time"),
+        ({"seconds": math.inf}, "seconds: expected a positive time"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
@@ -215,6 +220,21 @@ def test_impossible_states_have_no_weight_and_broken_energies_are_refused():
     assert found.low <= 23 * math.log(2) <= found.high
     with pytest.raises(NumericalError, match="finite weights"):
         estimate_log_z(Half(math.nan), x, temperatures=5, runs=50, generator=seeded(0))
+
+
+def test_an_energy_that_is_possible_almost_nowhere_is_refused_before_the_budget_is_spent():
+    class OneHot(Energy):
+        bits, calls = 40, 0
+
+        def forward(self, x):
+            self.calls += 1
+            wrong = (x.unflatten(-1, (10, 4)).sum(-1) != 1).any(-1)
+            return (0 * x.sum(-1)).masked_fill(wrong, math.inf)
+
+    energy, x = OneHot(), torch.eye(4).repeat(4, 10)
+    with pytest.raises(NumericalError, match=r"-inf; every run met an energy of \+inf only: take more"):
+        estimate_log_z(energy, x, seconds=2, generator=seeded(0))
+    assert energy.calls < 100
 
 
 @pytest.mark.parametrize("sparse", [True, False])

@@ -57,9 +57,10 @@ STRONG = IsingEnergy(4.0 * (1 - torch.eye(12, dtype=FLOAT))).to(DEVICE)  # all s
     [
         (Gibbs(), Exact(OneHot()), SAME, "50 of 50 .*no flip of one free bit leads to a state of finite energy"),
         (GibbsWithGradients(), Taylor(OneHot()), MANY, "50 of 50 .*no flip of one free bit"),
+        (PathAuxiliary(2), Exact(OneHot()), MANY, r"nor can PathAuxiliary with Exact.*PathAuxiliary\(2\) with Taylor"),
         (GibbsSweep(), Exact(STRONG), (torch.arange(40) % 2).unsqueeze(1).expand(-1, 12).to(FLOAT), "40 of 40 .*mixed"),
     ],
-    ids=["one-hot, one start", "one-hot, many starts", "two modes"],
+    ids=["one-hot, one start", "one-hot, many starts", "one-hot, exact paths", "two modes"],
 )
 def test_chains_that_do_not_move_say_so(kernel, local, start, reason):
     with pytest.warns(RuntimeWarning, match=reason):
