@@ -37,3 +37,18 @@ def check_seed(seed: SupportsIndex, name: str = "seed") -> int:
     if not 0 <= number < SEEDS:
         raise InputError(f"{name}: expected {'at least 0' if number < 0 else 'less than 2³²'}, got {number}")
     return number
+
+
+def check_count(count: SupportsIndex, name: str, *, least: int = 1) -> int:
+    """The count as an `int`, after checking that it is a whole number, at least `least`.
+
+    Raises:
+        InputError: it is anything else.
+    """
+    try:
+        number = index(count)
+    except TypeError:
+        raise InputError(f"{name}: expected a whole number, at least {least}, got {count!r}") from None
+    if number < least:
+        raise InputError(f"{name}: expected at least {least}, got {number}")
+    return number

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from math import log
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf, log
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from discrete_ed.energies.base import Energy, check_shape, check_type
+from discrete_ed.energies.base import Energy, check_shape, check_type, raise_explained
 from discrete_ed.energies.local import Taylor
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy
-from discrete_ed.errors import InputError
+from discrete_ed.energies.probe import check_bits
+from discrete_ed.errors import InputError, check_count
 from discrete_ed.perturbations import IndependentBits
 from discrete_ed.perturbations.base import Perturbation, check_contrast, check_perturbation
 from discrete_ed.states import check_states
@@ -61,15 +63,16 @@ def energy_discrepancy(
     """
     _check_batch(x)
     check_type(energy)
+    check_bits(energy, x)
     check_perturbation(perturbation)
-    if m < 1:
-        raise InputError(f"m: expected at least one negative for each data point, got {m}")
-    if w < 0:
-        raise InputError(f"w: expected a stabilisation of at least 0, got {w}")
-    contrast = perturbation.contrast(energy, x, m, w, generator=generator)
-    check_contrast(perturbation, energy, x, contrast)
-    states, log_weight, law = contrast
-    energies = energy(states)
+    m = check_count(m, "m")
+    if not 0 <= w < inf:
+        raise InputError(f"w: expected a finite stabilisation of at least 0, got {w}")
+    with _explaining(energy, x):
+        contrast = perturbation.contrast(energy, x, m, w, generator=generator)
+        check_contrast(perturbation, energy, x, contrast)
+        states, log_weight, law = contrast
+        energies = energy(states)
     check_shape(energy, energies, tuple(states.shape[:-1]))
     _check_precision(energy, energies)
     gaps = energies[:, :1] - energies
@@ -121,22 +124,22 @@ def noise_level_discrepancy(
     _check_batch(x)
     if not isinstance(energy, NoiseConditionalEnergy):
         raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
-    for name, value in (("m", m), ("reach", reach)):
-        if value < 1:
-            raise InputError(f"{name}: expected at least 1, got {value}")
-    noise, free = energy.noise, energy.free(x)
-    step = torch.randint(noise.count, (len(x),), generator=generator, device=x.device)
-    jump = torch.randint(1, reach + 1, (len(x),), generator=generator, device=x.device)
-    t, later = (noise.level(k).to(x.dtype) for k in (step, (step + jump).clamp(max=noise.count)))
-    blurred = noise.blur(x, free, noise.keep(t), generator=generator)
-    y = noise.blur(blurred, free, noise.keep(later) / noise.keep(t), generator=generator)
-    posterior = DenoisingEnergy(energy, t, later, y)
-    if informed:
-        proposal = IndependentBits.around(Taylor(posterior)(y), y)
-    else:
-        proposal = IndependentBits.frozen(posterior.evidence, free, y)
-    states = torch.cat([blurred.unsqueeze(1), proposal.sample(m, generator=generator)], 1)
-    return level_ranking(posterior, x, states, proposal).mean()
+    check_bits(energy, x)
+    m, reach = check_count(m, "m"), check_count(reach, "reach")
+    with _explaining(energy, x):
+        noise, free = energy.noise, energy.free(x)
+        step = torch.randint(noise.count, (len(x),), generator=generator, device=x.device)
+        jump = torch.randint(1, reach + 1, (len(x),), generator=generator, device=x.device)
+        t, later = (noise.level(k).to(x.dtype) for k in (step, (step + jump).clamp(max=noise.count)))
+        blurred = noise.blur(x, free, noise.keep(t), generator=generator)
+        y = noise.blur(blurred, free, noise.keep(later) / noise.keep(t), generator=generator)
+        posterior = DenoisingEnergy(energy, t, later, y)
+        if informed:
+            proposal = IndependentBits.around(Taylor(posterior)(y), y)
+        else:
+            proposal = IndependentBits.frozen(posterior.evidence, free, y)
+        states = torch.cat([blurred.unsqueeze(1), proposal.sample(m, generator=generator)], 1)
+        return level_ranking(posterior, x, states, proposal).mean()
 
 
 def level_ranking(posterior: DenoisingEnergy, x: Tensor, states: Tensor, proposal: IndependentBits) -> Tensor:
@@ -235,19 +238,42 @@ def contrastive_divergence(energy: Energy, x: Tensor, negatives: Tensor) -> Tens
     """
     _check_batch(x)
     _check_batch(negatives, "negatives")
-    return energy(x).mean() - energy(negatives).mean()
+    check_type(energy)
+    values = []
+    for states in (x, negatives):
+        check_bits(energy, states)
+        with _explaining(energy, states):
+            values.append(energy(states).mean())
+    return values[0] - values[1]
 
 
 def _over_sites(energy: Energy, x: Tensor, local: Callable[[Tensor], Tensor]) -> Tensor:
     _check_batch(x)
     check_type(energy)
-    free = energy.free(x)
-    delta = energy.flip_delta(x)
+    check_bits(energy, x)
+    with _explaining(energy, x):
+        free = energy.free(x)
+        delta = energy.flip_delta(x)
+    if delta.shape != x.shape:
+        raise InputError(f"energy: expected flip_delta to map {tuple(x.shape)} to that, got {tuple(delta.shape)}")
     _check_precision(energy, delta)
     with torch.no_grad():
         if delta.isposinf().any() and not (delta.isfinite() & free).any():
             _warn_of_no_neighbour(energy, "neighbours", stacklevel=4)
     return torch.where(free, local(delta.where(free, 0.0)), 0.0).sum(-1).mean()
+
+
+@contextmanager
+def _explaining(energy: Energy, x: Tensor) -> Iterator[None]:
+    """A block in which errors of torch are explained by the states `x` if the energy itself fails there."""
+    try:
+        yield
+    except RuntimeError:
+        try:
+            energy(x[:1])
+        except RuntimeError as error:
+            raise_explained(energy, x, error)
+        raise
 
 
 def _check_precision(energy: Energy, values: Tensor) -> None:

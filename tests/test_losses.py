@@ -11,6 +11,7 @@ from torch import Tensor
 
 from discrete_ed import (
     Bernoulli,
+    BernoulliEnergy,
     Block,
     Energy,
     InputError,
@@ -141,7 +142,9 @@ def test_a_constant_added_to_the_energy_changes_nothing():
         (torch.zeros(2), {}, r"shape \(B, D\)"),
         (torch.zeros(0, 2), {}, "B >= 1"),
         (torch.zeros(4, 2), {"m": 0}, "m: "),
+        (torch.zeros(4, 2), {"m": 2.5}, r"m: expected a whole number, at least 1, got 2\.5"),
         (torch.zeros(4, 2), {"w": -1.0}, "w: "),
+        (torch.zeros(4, 2), {"w": float("nan")}, "w: expected a finite stabilisation of at least 0, got nan"),
         (torch.zeros(4, 2, dtype=torch.uint8), {}, "uint8"),
     ],
 )
@@ -344,9 +347,36 @@ def test_the_loss_over_levels_has_the_enumerated_mean(informed):
     [
         (IsingEnergy(2), {}, "energy: expected a NoiseConditionalEnergy, got IsingEnergy"),
         (level_truth(0.5)[1], {"m": 0}, "m: expected at least 1, got 0"),
+        (level_truth(0.5)[1], {"m": 2.5}, "m: expected a whole number"),
         (level_truth(0.5)[1], {"reach": 0}, "reach: expected at least 1, got 0"),
+        (level_truth(0.5)[1], {"reach": 1.5}, "reach: expected a whole number"),
     ],
 )
 def test_wrong_settings_of_the_loss_over_levels_are_refused(energy, settings, message):
     with pytest.raises(InputError, match=message):
         noise_level_discrepancy(energy, torch.zeros(2, 2), **settings)
+
+
+LOSSES = {
+    "energy discrepancy": lambda energy, x: energy_discrepancy(energy, x, Bernoulli(epsilon=0.1)),
+    "pseudo-likelihood": pseudo_likelihood,
+    "contrastive divergence": lambda energy, x: contrastive_divergence(energy, x, x),
+    "levels": noise_level_discrepancy,
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("broken", ["width", "precision", "one logit"])
+def test_states_that_an_energy_does_not_take_are_explained(loss, broken):
+    energy = {"pseudo-likelihood": IsingEnergy(6)}.get(loss, MLPEnergy(6, hidden=(4,))).to(DEVICE, torch.float32)
+    if loss == "levels":
+        energy = NoiseConditionalEnergy(MLPEnergy(6, hidden=(4,), noise_levels=True)).to(DEVICE, torch.float32)
+    elif broken == "one logit":
+        energy = BernoulliEnergy(torch.zeros(1, device=DEVICE))
+    x = torch.zeros(3, 6 if broken != "width" and loss != "levels" else 5, device=DEVICE)
+    if broken == "precision":
+        x = torch.zeros(3, 6, dtype=torch.float64, device=DEVICE)
+        if loss == "pseudo-likelihood":
+            energy = MLPEnergy(6, hidden=(4,)).to(DEVICE, torch.float32)
+    with pytest.raises(InputError, match=r"^x: expected states (of [16] bits|that .*Energy takes)"):
+        LOSSES[loss](energy, x)

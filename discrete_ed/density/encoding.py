@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,12 @@ Cells = NDArray[np.floating[Any]]
 
 SHOWN = 5
 """largest number of columns that a warning lists"""
+SAME = 1e-6
+"""relative difference of two numbers that rounding to single precision explains"""
+UNLIKELY = 0.01
+"""probability of a table of the same kind below which a table is suspected to be coded otherwise"""
+FAR = 10.0
+"""distance from the range of the fitted numbers, in widths of this range, from which on a number is suspicious"""
 
 
 def encode(values: Cells, threshold: float | None) -> Cells:
@@ -71,11 +78,74 @@ def check_encoding(values: Cells, threshold: float | None) -> None:
         )
 
 
-def check_same_code(values: Cells) -> None:
-    """Raise `InputError` unless the numbers are zeros and ones, as in the table that was fitted."""
-    wrong = values[~((values == 0) | (values == 1) | np.isnan(values))]
-    if len(wrong):
-        raise InputError(f"X: expected zeros and ones, as in the rows that were fitted, got {wrong[0]:g}")
+@dataclass(frozen=True)
+class Code:
+    """How the numbers of a table stood for bits, by which a second table is recognised as coded otherwise."""
+
+    numbers: tuple[float, ...]
+    """the different numbers of the table if there are at most two, otherwise the lowest and the highest one"""
+    two_valued: bool
+    """whether these two are the only ones, or all are zeros and ones"""
+    whole: bool
+    """whether all numbers are whole"""
+    rare: tuple[float, float]
+    """upper bounds on the share of rows that are all zeros, and all ones: the least share of either in a column"""
+
+    @classmethod
+    def of(cls, values: Cells, threshold: float | None) -> Code:
+        """The code of a table `(N, D)`, whose missing cells are NaN."""
+        numbers = np.unique(values[~np.isnan(values)])
+        if np.isin(numbers, (0, 1)).all():
+            return cls((0.0, 1.0), two_valued=True, whole=True, rare=(1.0, 1.0))
+        bits = encode(values, threshold)
+        ones = np.nansum(bits, axis=0) / np.maximum(1, (~np.isnan(bits)).sum(axis=0))  # a column may lack all cells
+        return cls(
+            (float(numbers[0]), float(numbers[-1])),
+            two_valued=len(numbers) == 2,
+            whole=bool((numbers == numbers.round()).all()),
+            rare=(float((1 - ones).min()), float(ones.min())),
+        )
+
+    def check(self, values: Cells, threshold: float) -> None:
+        """Compare a second table `(N, D)` with this code.
+
+        Raises:
+            InputError: the first table had two different numbers, and this one has others; or the first one had whole
+                numbers, and this one has fractions, all on one side of the threshold.
+
+        Warns:
+            UserWarning: all numbers are on one side of the threshold, which fewer than one in a hundred such
+                tables would be; or numbers lie far outside the range of the first table.
+        """
+        numbers = np.unique(values[~np.isnan(values)])
+        if not len(numbers):
+            return
+        low, high = self.numbers
+        if self.two_valued:
+            wrong = numbers[
+                ~(np.isclose(numbers, low, rtol=SAME, atol=0) | np.isclose(numbers, high, rtol=SAME, atol=0))
+            ]
+            if len(wrong):
+                known = "zeros and ones" if self.numbers == (0, 1) else f"{low:g} and {high:g}"
+                raise InputError(f"X: expected {known}, as in the rows that were fitted, got {wrong[0]:g}")
+            return
+        found = f"from {numbers[0]:g} to {numbers[-1]:g}"
+        fitted = f"the rows that were fitted, from {low:g} to {high:g}"
+        if len(np.unique(numbers > threshold)) == 1:
+            side = int(numbers[0] > threshold)
+            if self.whole and not (numbers == numbers.round()).all():
+                raise InputError(
+                    f"X: expected whole numbers on both sides of binarize={threshold:g}, as in {fitted}, got fractions "
+                    f"{found}, all on one side; scale them as those were"
+                )
+            if self.rare[side] ** len(values) < UNLIKELY:
+                _warn(
+                    f"X: all numbers, {found}, are on one side of binarize={threshold:g}, so all cells become {side}; "
+                    f"{fitted}, were on both sides: are these in the same code?"
+                )
+        span = high - low
+        if numbers[0] < low - FAR * span or numbers[-1] > high + FAR * span:
+            _warn(f"X: numbers {found} lie far outside those of {fitted}: are these in the same code?")
 
 
 def _warn(text: str) -> None:

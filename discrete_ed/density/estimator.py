@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from discrete_ed.density.arguments import check_arguments, check_threshold, positions
 from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
-from discrete_ed.density.encoding import check_encoding, check_same_code, encode
+from discrete_ed.density.encoding import Code, check_encoding, encode
 from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import completed_batches, filled
 from discrete_ed.density.models import density_energy
@@ -20,7 +21,7 @@ from discrete_ed.density.sampling import sample_states
 from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, available_if, check_is_fitted, validate_data
 from discrete_ed.density.scores import warn_if_useless
 from discrete_ed.energies import Energy, RBMEnergy
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_count
 from discrete_ed.likelihood import estimate_log_z, log_likelihood
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training import FitConfig, fit, shuffled_batches
@@ -99,14 +100,16 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Missing cells are sampled again and again from the model that is being fitted (see `completed_batches`).
 
         Raises:
-            InputError: fewer than two rows; cells that are not numbers (or not bits, with `binarize=None`); two
-                different numbers on one side of `binarize`; a column without any cell.
+            InputError: an argument of the constructor that can't be used; fewer than two rows; cells that are
+                not numbers (or not bits, with `binarize=None`); two different numbers on one side of `binarize`; a
+                column without any cell.
             NumericalError: training diverged.
 
         Warns:
             UserWarning: `binarize` doesn't seem to suit the numbers, or a column is constant.
             RuntimeWarning: training diverged, or learned nothing; `log_z_` is uncertain.
         """
+        check_arguments(self.get_params(deep=False))
         data = self._bits(X, reset=True)
         self._seed_of_fit = self._seed(self.random_state)
         with self._seeded(self._seed_of_fit) as g:
@@ -117,16 +120,19 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any = None) -> DensityEstimator:  # noqa: ARG002 part of the interface
         """Train the fitted energy for `steps` more steps, on these rows; the first call is `fit`.
 
-        The optimizer starts anew, and rows of earlier calls are not seen again.
+        The optimizer starts anew, and rows of earlier calls are not seen again. If it fails or is interrupted, the
+        estimator is as before.
 
         Raises, Warns: as `fit`.
         """
         if not hasattr(self, "energy_"):
             return self.fit(X)
+        check_arguments(self.get_params(deep=False))
         data = self._bits(X, reset=False, least=2)
-        self._seed_of_fit += 1
-        with self._seeded(self._seed_of_fit) as g:
-            self._train(self.energy_.float(), data, g)
+        seed = self._seed_of_fit + 1
+        with self._seeded(seed) as g:
+            self._train(deepcopy(self.energy_).float(), data, g)
+        self._seed_of_fit = seed
         return self
 
     def score_samples(self, X: Any) -> np.ndarray[Any, Any]:
@@ -154,7 +160,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             columns: positions of at most 16 columns, such as `[-1]` for the last one.
 
         Raises:
-            InputError: positions that repeat or don't exist; missing cells in other columns.
+            InputError: columns that are no positions, repeat or don't exist; missing cells in other columns.
 
         >>> X = np.repeat([[0, 0], [1, 1]], 100, axis=0)
         >>> model = DensityEstimator(steps=100, random_state=0).fit(X)
@@ -163,7 +169,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         data = self._bits(X, reset=False).double()
-        places = [place + data.shape[1] if place < 0 else place for place in columns]
+        places = positions(columns, data.shape[1])
         others = torch.ones(data.shape[1], dtype=torch.bool)
         others[[place for place in places if 0 <= place < data.shape[1]]] = False
         if data[:, others].isnan().any():
@@ -179,6 +185,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             steps: steps of the chains.
         """
         check_is_fitted(self)
+        steps = check_count(steps, "steps", least=0)
         data = self._bits(X, reset=False).double()
         g = torch.Generator().manual_seed(self._seed(random_state))
         found = complete(self.energy_, data.nan_to_num(), ~data.isnan(), steps=steps, generator=g)
@@ -196,6 +203,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             RuntimeWarning: most chains are still at the training row at which they started.
         """
         check_is_fitted(self)
+        n_samples, steps = check_count(n_samples, "n_samples"), check_count(steps, "steps", least=0)
         g = torch.Generator().manual_seed(self._seed(random_state))
         rows = torch.randint(len(self._start), (n_samples,), generator=g)
         start = self._start[rows].double()
@@ -204,16 +212,12 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
     def transform(self, X: Any) -> np.ndarray[Any, Any]:
         """Features of each row under a restricted Boltzmann machine, `p(h_j = 1|x)`, `(N, H)`; with `energy="rbm"`."""
-        check_is_fitted(self)
-        assert isinstance(self.energy_, RBMEnergy)
-        return self.energy_.transform(self._whole(X)).detach().numpy()
+        return self._machine().transform(self._whole(X)).detach().numpy()
 
     @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
     def reconstruct(self, X: Any) -> np.ndarray[Any, Any]:
         """The probability of a one in each cell, as the features of its row suggest, `(N, D)`; with `energy="rbm"`."""
-        check_is_fitted(self)
-        assert isinstance(self.energy_, RBMEnergy)
-        return self.energy_.reconstruct(self._whole(X)).detach().numpy()
+        return self._machine().reconstruct(self._whole(X)).detach().numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -241,27 +245,36 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         else:
             batches = shuffled_batches(data, self.batch_size, generator=g)
         records = fit(energy, loss, batches, config)
-        self.loss_curve_ = np.array([record["loss"] for record in records])
         if data.isnan().any():
             data = complete(energy, data.nan_to_num(), ~data.isnan(), generator=g)
-        self.energy_ = energy.double().eval()
-        self.log_z_ = estimate_log_z(self.energy_, data.double(), generator=g)
+        energy = energy.double().eval()
+        log_z = estimate_log_z(energy, data.double(), generator=g)
+        self.energy_, self.log_z_ = energy, log_z  # only now, so that a failure leaves the earlier fit
+        self.loss_curve_ = np.array([record["loss"] for record in records])
         self._start = data[torch.randperm(len(data), generator=g)[:1000]].to(torch.uint8)
         warn_if_useless(self.energy_, self._start.double(), self.log_z_)
 
     def _bits(self, X: Any, *, reset: bool, least: int | None = None) -> Tensor:
         """The table as bits, float32 with NaN for missing cells."""
         least = least or (2 if reset else 1)
+        check_threshold(self.binarize)
         given = validate_data(
             self, X, reset=reset, ensure_min_samples=least, accept_sparse=True, ensure_all_finite="allow-nan"
         )
         values = np.asarray(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
         if reset:
             check_encoding(values, self.binarize)
-            self._coded_as_bits = bool(np.isin(values[~np.isnan(values)], (0, 1)).all())
-        elif self._coded_as_bits and self.binarize is not None:
-            check_same_code(values)
+            self._code = Code.of(values, self.binarize)
+        elif self.binarize is not None:
+            self._code.check(values, self.binarize)
         return torch.from_numpy(encode(values, self.binarize).astype(np.float32))
+
+    def _machine(self) -> RBMEnergy:
+        check_is_fitted(self)
+        if not isinstance(self.energy_, RBMEnergy):
+            got = type(self.energy_).__name__
+            raise InputError(f"energy: expected a fitted RBMEnergy, got {got}; call fit again after set_params")
+        return self.energy_
 
     def _whole(self, X: Any) -> Tensor:
         data = self._bits(X, reset=False).double()

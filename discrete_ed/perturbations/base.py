@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import log
 from typing import NamedTuple
 
@@ -68,6 +69,8 @@ def weighted_contrast(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor
     return Contrast(states, torch.cat([own, share[:, 1:]], dim=1).unsqueeze(1), x.new_ones(len(x), 1))
 
 
+STILL_BATCHES = 10
+"""number of batches whose negatives may all equal the data before this is warned of"""
 PROBED = 3
 """number of negatives of the first call, which differs from its number of states"""
 
@@ -107,6 +110,8 @@ def check_contrast(perturbation: Perturbation, energy: Energy, x: Tensor, contra
     if states.dtype != x.dtype:
         raise InputError(f"perturbation: expected {name} to keep the type {x.dtype} of the data, got {states.dtype}")
     made = _checks_made(perturbation)
+    if "moved" not in made and energy.free(x).any():
+        _look_for_moves(perturbation, bool((states != x.unsqueeze(1)).any()))
     if type(energy) in made:
         return
     check_states(states, name=f"states of {name}")
@@ -120,6 +125,20 @@ def check_contrast(perturbation: Perturbation, energy: Energy, x: Tensor, contra
             "changed frozen bit; `free` marks the bits that may change"
         )
     made.add(type(energy))
+
+
+def _look_for_moves(perturbation: Perturbation, moved: bool) -> None:
+    """Warn once if all negatives of the first batches equal their data; the gradient is then zero up to rounding."""
+    made = _checks_made(perturbation)
+    made.add("moved" if moved else ("still", len(made)))
+    if sum(isinstance(check, tuple) for check in made) == STILL_BATCHES and not moved:
+        made.add("moved")  # looked at for the last time
+        warnings.warn(
+            f"perturbation: all negatives of {type(perturbation).__name__} in the first {STILL_BATCHES} batches equal "
+            "the data, so the loss compares nothing and nothing is learned; use more noise",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _checks_made(perturbation: Perturbation) -> set[object]:

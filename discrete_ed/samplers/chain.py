@@ -15,7 +15,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.compiled_tempering import tempered
-from discrete_ed.samplers.kernels import Kernel, State, check_numbers, possible, start
+from discrete_ed.samplers.kernels import Kernel, State, check_numbers, check_step, possible, start
 from discrete_ed.samplers.still import STEPS, warn_if_still
 
 CHECKED = 100  # steps between two checks for NaN energies, since each check waits for the device
@@ -38,7 +38,8 @@ def chain(
     Raises:
         InputError: `x` is not a `(B, D)` float tensor of bits that the energy takes, or one of the states has
             probability zero; the value of the energy depends on more than the state (active dropout, other rows);
-            `thin` below 1.
+            `thin` below 1; the first step of a kernel of one's own returned no state of as many bits, or changed the
+            given one in place.
         NumericalError: an energy is NaN or −∞, or a difference is NaN; this is checked at the start and every 100
             steps.
 
@@ -65,13 +66,18 @@ def _states(
     advance = compiled(kernel, local, state.x) or tempered(kernel, local, state.x)
     threads = suitable_threads(evaluation_size(local.energy, state.x.numel()))
     first = state.x
+    unchecked = advance is None
     for step in count(thin, thin):
         if advance is not None:
             state = advance(state, thin, generator)
         else:
             with threads:
                 for _ in range(thin):
+                    before, unchanged = state, state.x.clone() if unchecked else state.x
                     state = kernel.step(local, state, generator=generator)
+                    if unchecked:
+                        check_step(kernel, before, unchanged, state)
+                        unchecked = False
         if step % CHECKED < thin:
             check_numbers(state, step)
         if step - thin < STEPS <= step:  # once

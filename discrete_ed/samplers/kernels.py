@@ -138,6 +138,27 @@ def possible(state: State) -> State:
     return state
 
 
+def check_step(kernel: Kernel, before: State, unchanged: Tensor, after: object) -> None:
+    """Raise `InputError` unless a first step gave a state, of as many bits, and left the one before as it was.
+
+    Args:
+        before: the state that the kernel was unchanged.
+        unchanged: a copy of its bits from before the step.
+        after: what the step returned.
+    """
+    name = type(kernel).__name__
+    if not isinstance(after, State):
+        raise InputError(f"kernel: expected {name}.step to return a State, got {type(after).__name__}")
+    if not torch.equal(before.x, unchanged):
+        raise InputError(
+            f"kernel: expected {name}.step to leave the given x as it is, got x changed in place; use a copy"
+        )
+    check_states(after.x, name=f"x after a step of {name}")
+    if after.x.shape != unchanged.shape or after.x.dtype != unchanged.dtype:
+        wanted, got = ((tuple(bits.shape), bits.dtype) for bits in (unchanged, after.x))
+        raise InputError(f"kernel: expected {name}.step to keep x {wanted[0]}, {wanted[1]}, got {got[0]}, {got[1]}")
+
+
 def accept(state: State, x: Tensor, proposed: Evaluation, accepted: Tensor) -> State:
     """The proposed bits `x` where `accepted`, `(B,)`, and the old state elsewhere.
 

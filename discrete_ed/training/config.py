@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_count
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class FitConfig:
     """decay of the exponential moving average of the weights; 0 turns it off"""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InputError(f"steps: expected at least 1, got {self.steps}")
+        check_count(self.steps, "steps")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate: expected a positive number, got {self.learning_rate}")
         if not 0 <= self.warmup < 1:

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 
 from discrete_ed import DensityEstimator, InputError
-from discrete_ed.density.encoding import check_encoding, encode
+from discrete_ed.density.encoding import Code, check_encoding, encode
 
 RNG = np.random.default_rng(0)
 BITS = (RNG.random((40, 3)) < 0.4).astype(float)
@@ -66,3 +66,47 @@ def test_rows_to_score_are_coded_like_the_rows_that_were_fitted():
     missing = BITS.copy()
     missing[0, 1] = np.nan
     assert np.isnan(encode(missing, 0.0)).sum() == np.isnan(encode(missing, None)).sum() == 1
+
+
+GREY = RNG.integers(0, 256, (40, 3)).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "scored", "threshold", "reason"),
+    [
+        (2 * BITS - 1, BITS + 1, 0.0, "expected -1 and 1, as in the rows that were fitted, got 2"),
+        (2 * BITS - 1, 2 * BITS, 0.0, "expected -1 and 1, as in the rows that were fitted, got 0"),
+        (255 * BITS, BITS, 127.0, "expected 0 and 255, as in the rows that were fitted, got 1"),
+        (GREY, GREY / 255, 127.0, "got fractions from .* to .*, all on one side; scale them"),
+        (GREY, GREY[:1] / 255, 127.0, "got fractions from .* to .*, all on one side; scale them"),
+    ],
+    ids=["spins, 1 and 2", "spins, 0 and 2", "255, 1", "grey values, shares", "a single row"],
+)
+def test_rows_that_are_surely_in_another_code_are_refused(fitted, scored, threshold, reason):
+    with pytest.raises(InputError, match=reason):
+        Code.of(fitted, threshold).check(scored, threshold)
+    model = DensityEstimator(steps=2, width=4, binarize=threshold, random_state=0).fit(fitted)
+    assert np.isfinite(model.score(fitted.astype(np.float32)))
+    with pytest.raises(InputError, match=reason):
+        model.score(scored)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "scored", "threshold", "reason"),
+    [
+        (GREY, (GREY / 255).round(), 127.0, "so all cells become 0; the rows that were fitted, from .* on both sides"),
+        (GREY, GREY + 256, 127.0, "so all cells become 1; the rows that were fitted, from .* on both sides"),
+        (GREY / 255, GREY, 0.5, "numbers from .* to 255 lie far outside those of the rows that were fitted"),
+    ],
+    ids=["zeros and ones", "shifted", "shares, grey values"],
+)
+def test_rows_that_may_be_in_another_code_are_warned_of(fitted, scored, threshold, reason):
+    with pytest.warns(UserWarning, match=reason):
+        Code.of(fitted, threshold).check(scored, threshold)
+
+
+@pytest.mark.parametrize("scored", [GREY[::-1], GREY.astype(np.float32), np.zeros((1, 3)), np.full((2, 3), np.nan)])
+def test_rows_in_the_same_code_pass(scored):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Code.of(GREY, 127.0).check(scored, 127.0)

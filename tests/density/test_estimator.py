@@ -19,7 +19,10 @@ from discrete_ed import (
     DensityEstimator,
     InputError,
     MLPEnergy,
+    NumericalError,
+    RBMEnergy,
     SumEnergy,
+    density_energy,
     enumerate_states,
     log_law,
     pseudo_likelihood,
@@ -192,3 +195,62 @@ def test_without_scikit_learn_it_still_fits_and_refuses(tmp_path):
         assert "nonsense: expected one of" in message(lambda: model.set_params(nonsense=1))
 
     assert forked.run(program, tmp_path) == (0, "", "")
+
+
+def test_a_failed_or_interrupted_partial_fit_leaves_the_earlier_fit():
+    def failing(energy, x):
+        for parameter in energy.parameters():
+            parameter.data.zero_()
+        raise KeyboardInterrupt(x.shape)
+
+    model = DensityEstimator(steps=5, width=4, random_state=0).fit(table())
+    twin = DensityEstimator(steps=5, width=4, random_state=0).fit(table())
+    before = model.score_samples(table())
+    for loss, error in ((failing, KeyboardInterrupt), (lambda energy, x: energy(x).mean() * torch.nan, NumericalError)):
+        with pytest.raises(error):
+            model.set_params(loss=loss).partial_fit(table())
+        assert np.array_equal(model.score_samples(table()), before)
+        assert model.sample(3, random_state=0).shape == (3, 4)
+    model.set_params(loss="block-ed").partial_fit(table())
+    assert np.array_equal(model.score_samples(table()), twin.partial_fit(table()).score_samples(table()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": "5"}, "steps: expected a whole number, at least 1, got '5'"),
+        ({"steps": 2.5}, r"steps: expected a whole number, at least 1, got 2\.5"),
+        ({"width": 0}, "width: expected at least 1, got 0"),
+        ({"layers": 1.5}, "layers: expected a whole number"),
+        ({"batch_size": 0}, "batch_size: expected at least 1"),
+        ({"binarize": "a"}, "binarize: expected a finite number or None, got 'a'"),
+        ({"binarize": float("nan")}, "binarize: expected a finite number or None, got nan"),
+        ({"energy": RBMEnergy(4, 3)}, r"got the RBMEnergy itself; pass lambda bits: RBMEnergy\(bits"),
+        ({"energy": "conv"}, r"energy: expected one that needs no shape, got 'conv'; pass lambda bits: density_energy"),
+        ({"loss": "pl", "epsilon": 0.1}, r"epsilon: expected None, since only ed and block-ed have noise, .* 'pl'"),
+        ({"loss": pseudo_likelihood, "epsilon": 0.1}, r"epsilon: expected None.* a loss of your own"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_arguments_that_cannot_be_used_are_refused_in_one_line(arguments, message):
+    with pytest.raises(InputError, match=message) as caught:
+        DensityEstimator(**{"steps": 2, "width": 4, **arguments}).fit(table())
+    assert "\n" not in str(caught.value)
+
+
+def test_arguments_of_methods_are_checked():
+    rows = table()
+    model = DensityEstimator(steps=2, width=4, random_state=0).fit(rows)
+    for columns in (-1, ["a"], [1.0], "ab", [True, False, False, False]):
+        with pytest.raises(InputError, match=r"columns: expected a list of positions of columns, such as \[-1\], got"):
+            model.conditional(rows, columns)
+    assert model.conditional(rows, np.array([-1])).most_probable.shape == (300, 1)
+    for count in (0, -1, 2.5, "3"):
+        with pytest.raises(InputError, match="n_samples: expected"):
+            model.sample(count)
+        with pytest.raises(InputError, match=r"steps: expected a whole number|steps: expected at least 0"):
+            model.impute(rows, steps=-1 if count == 0 else 0.5)
+    with pytest.raises(InputError, match=r"energy: expected a fitted RBMEnergy, got NetworkEnergy; call fit again"):
+        model.set_params(energy="rbm").transform(rows)
+    builder = partial(density_energy, "conv", width=2, layers=1, shape=(2, 2))
+    assert np.isfinite(model.set_params(energy=lambda bits: builder(bits)).fit(rows).score(rows))

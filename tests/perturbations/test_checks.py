@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import pytest
 import torch
 from place import DEVICE, FLOAT, seeded
 
-from discrete_ed import Bernoulli, Clamped, InputError, MLPEnergy, Perturbation, energy_discrepancy
-from discrete_ed.perturbations.base import weighted_contrast
+from discrete_ed import Bernoulli, Clamped, FitConfig, InputError, MLPEnergy, Perturbation, energy_discrepancy, fit
+from discrete_ed.perturbations.base import STILL_BATCHES, weighted_contrast
 
 pytestmark = pytest.mark.anywhere
 
@@ -105,3 +106,29 @@ def test_the_check_consumes_no_random_numbers():
     perturbed = energy_discrepancy(ENERGY, X, fresh, m=4)
     torch.set_rng_state(before)
     assert perturbed == energy_discrepancy(ENERGY, X, fresh, m=4)
+
+
+def test_negatives_that_all_equal_the_data_are_warned_of_once():
+    same = Own(lambda x, free, m: x.unsqueeze(1).repeat(1, m, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(STILL_BATCHES - 1):
+            energy_discrepancy(ENERGY, X, same, m=4)
+    with pytest.warns(RuntimeWarning, match="all negatives of Own in the first 10 batches equal the data"):
+        energy_discrepancy(ENERGY, X, same, m=4)
+    known = Clamped(ENERGY, torch.ones(D, dtype=torch.bool, device=DEVICE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(STILL_BATCHES):
+            energy_discrepancy(ENERGY, X, same, m=4)
+        frozen, noise = Own(same.function), Own(noisy)
+        for _ in range(STILL_BATCHES):
+            energy_discrepancy(known, X, frozen, m=4)
+            energy_discrepancy(ENERGY, X, noise, m=4)
+
+
+def test_a_fit_whose_negatives_equal_the_data_says_so():
+    same = Own(lambda x, free, m: x.unsqueeze(1).repeat(1, m, 1))
+    energy = MLPEnergy(D, hidden=(8,)).to(DEVICE, FLOAT)
+    with pytest.warns(RuntimeWarning, match="equal the data, so the loss compares nothing"):
+        fit(energy, lambda energy, x: energy_discrepancy(energy, x, same), [X] * 12, FitConfig(steps=12))

@@ -106,3 +106,9 @@ def test_the_first_record_comes_before_any_sign():
     steps = fit_steps(IsingEnergy(5), pseudo_likelihood, shuffled_batches(X, 60), FitConfig(steps=2))
     assert next(steps)["step"] == 1
     steps.close()
+
+
+@pytest.mark.parametrize("steps", ["5", 2.5, None])
+def test_a_number_of_steps_is_whole(steps):
+    with pytest.raises(InputError, match="steps: expected a whole number, at least 1"):
+        FitConfig(steps=steps)
