@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from discrete_ed.graphs.files.python_lists import python_list
 from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile, shown
 
 COMMENTS = ("#", "%", "//")
@@ -51,6 +52,7 @@ def read_rows(source: GraphFile) -> Rows:
     marked = [(k, line) for k, line in numbered if line.startswith(COMMENTS)]
     if not bare and not any(_may_be_names(line) for _, line in marked):
         raise source.error("at least one edge or node", "an empty file" if not marked else "only comments")
+    bare = _without_last_mark(python_list(bare, source) or bare)
     split = _splitter([line for _, line in bare or marked], source)
     rows = [Row(k, split(line)) for k, line in bare]
     kept = _named_like_comments(rows, [(k, split(line), line) for k, line in marked], source)
@@ -62,6 +64,14 @@ def read_rows(source: GraphFile) -> Rows:
     kept_lines = {row.line for row in kept}
     _note_blocks(rows, source)
     return Rows(_aligned(rows), _directed([line for k, line in marked if k not in kept_lines]))
+
+
+def _without_last_mark(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines without a mark that ends all of them and stands nowhere else, as in `0 1;`."""
+    for mark in (";", ","):
+        if lines and all(line.endswith(mark) and line.count(mark) == 1 for _, line in lines):
+            return [(k, line[:-1].rstrip()) for k, line in lines]
+    return lines
 
 
 def _may_be_names(line: str) -> bool:
