@@ -36,7 +36,7 @@ def is_matrix(rows: list[Row]) -> bool:
 def read_matrix(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
     """The graph of a matrix as text, whose rows and columns may have names."""
     table = table or read_rows(source)
-    values = _cells(table.rows)
+    values = None if table.listed else _cells(table.rows)
     if values is None:
         raise source.error(
             "a square matrix of numbers", f"{len(table.rows)} rows, the first with {len(table.rows[0].cells)} cells"
