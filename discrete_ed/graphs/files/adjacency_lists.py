@@ -46,7 +46,8 @@ def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx
         return [simple_graph(raw, source)]
     listed = [(row.cells[0], cell, row.line) for row in rows for cell in row.cells[1:]]
     names, pairs = numbered((cell for row in rows for cell in row.cells), ((u, v) for u, v, _ in listed))
-    return [simple_graph(RawGraph(names, pairs, table.directed, [line for *_, line in listed]), source)]
+    raw = RawGraph(names, pairs, table.directed, [line for *_, line in listed], gap=table.gap)
+    return [simple_graph(raw, source)]
 
 
 def _multiline_edges(rows: list[Row]) -> list[tuple[str, str]] | None:

@@ -13,11 +13,16 @@ from typing import Any
 
 import networkx as nx
 
+from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
 from discrete_ed.graphs.files.simple import RawGraph, is_number, numbered, plain, simple_graph
 from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile, shown
 from discrete_ed.graphs.files.titles import end_columns, has_counts, has_titles
 
+GRAPH_TITLES = {"g", "gid", "graph", "network", "networkid"} | {
+    f"graph{word}" for word in ("id", "idx", "index", "indicator", "key", "label", "name", "no", "nr", "num", "number")
+}
+"""titles of a column that says to which graph an edge belongs, in lower case and of letters only"""
 ITEM = re.compile(r"""\s*(?P<q>['"])(?P<key>[^'"]*)(?P=q)\s*:\s*(?P<value>'[^']*'|"[^"]*"|[^'",{}\[\]()]+)\s*(,|$)""")
 """an item of a dictionary as Python prints it"""
 
@@ -29,6 +34,11 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         InputError: it can't be read with certainty; the message names the line.
     """
     table = table or read_rows(source)
+    if table.listed:
+        line = table.rows[0].line
+        raise source.error(
+            "an edge list", f"{source.lines[line - 1].strip()!r}, an adjacency list", "format", line=line
+        )
     rows, titles, count = _without_head(table.rows, source)
     columns = _end_columns(titles, rows, source)
     names, edges, lines = [], [], []
@@ -50,7 +60,8 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
     directed, values = _other_columns(titles, columns, rows, source)
     if count is not None:  # nodes that no line names are isolated
         nodes += [f"isolated {k}" for k in range(count - len(nodes))]
-    raw = RawGraph(nodes, pairs, table.directed if directed is None else directed, lines, values)
+    raw = RawGraph(nodes, pairs, table.directed if directed is None else directed, lines, values, gap=table.gap)
+    raw.or_adjacency_list = titles is None and source.options.format is None and _may_be_neighbours(rows)
     return [simple_graph(raw, source)]
 
 
@@ -112,6 +123,7 @@ def _end_columns(titles: list[str] | None, rows: list[Row], source: GraphFile) -
             )
         return 0, 1
     columns = end_columns(titles)
+    _refuse_several_graphs(titles, columns or (), rows, source)
     if columns is not None:
         return columns
     kinds = [{is_number(row.cells[k]) for row in rows if len(row.cells) > k} for k in (0, 1)]
@@ -121,6 +133,18 @@ def _end_columns(titles: list[str] | None, rows: list[Row], source: GraphFile) -
     return 0, 1
 
 
+def _refuse_several_graphs(titles: list[str], ends: Sequence[int], rows: list[Row], source: GraphFile) -> None:
+    """Refuse a table with a column that says to which of several graphs an edge belongs."""
+    for k, title in enumerate(titles):
+        cells = [row.cells[k] for row in rows if len(row.cells) > k]
+        repeated = plain(title) == "id" and ends and len(set(cells)) < len(cells)
+        if k not in ends and (plain(title) in GRAPH_TITLES or repeated):
+            raise source.error(
+                "the edges of one graph",
+                f"a column {title!r}, which may number several graphs; give {SEPARATE}, or leave out the column",
+            )
+
+
 def _has_optional_value(row: Row, width: int) -> bool:
     """Whether a row has no third cell, as networkx writes an edge without the attribute that other edges have."""
     return width == 3 and len(row.cells) == 2
@@ -128,6 +152,13 @@ def _has_optional_value(row: Row, width: int) -> bool:
 
 def _extra_are_numbers(rows: list[Row]) -> bool:
     return all(is_number(cell) for row in rows for cell in row.cells[2:])
+
+
+def _may_be_neighbours(rows: list[Row]) -> bool:
+    """Whether rows of three whole numbers may also be a node with two neighbours each."""
+    cells = [row.cells for row in rows]
+    heads = {row[0] for row in cells}
+    return len(heads) == len(cells) and all(len(row) == 3 and all(cell.isdecimal() for cell in row) for row in cells)
 
 
 def _extra_are_values(rows: list[Row]) -> bool:

@@ -165,6 +165,9 @@ def _read_rows(source: GraphFile) -> list[nx.Graph]:
         source.notes.add("by its content, read as metis", source.at())
         return read_metis(source)
     table = read_rows(source)
+    if table.listed:
+        source.notes.add("by its content, read as an adjacency list", source.at())
+        return read_adjacency_list(source, table)
     if is_matrix(table.rows):
         source.notes.add("by its content, read as an adjacency matrix", source.at())
         return read_matrix(source, table)

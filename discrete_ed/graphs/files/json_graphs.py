@@ -57,6 +57,8 @@ def _graph(record: Any, source: GraphFile, where: str) -> nx.Graph:
         record = {"elements": record}
     if isinstance(record, dict) and isinstance(record.get("graph"), dict) and "nodes" in record["graph"]:
         record = record["graph"]  # the JSON Graph Format
+    if isinstance(record, dict) and "edges" in record and record.get("links", record["edges"]) != record["edges"]:
+        raise InputError(f"{where}: expected edges or links, got both, which differ; leave out one of them")
     read = _reader(record)
     if read is None:
         raise InputError(f"{where}: expected {SHAPES}, got {shown(json.dumps(record))[:60]}")

@@ -14,12 +14,15 @@ from discrete_ed.data.arrays import read_npy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.files import limits
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
-from discrete_ed.graphs.files.simple import RawGraph, is_number, simple_graph
+from discrete_ed.graphs.files.simple import RawGraph, is_number, numbered, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile
 
 Array = NDArray[Any]
 STACKS = ("adjacency", "adjacencies", "adjs", "adj", "a", "graphs", "arr_0", "data", "x")
 """names under which an archive may hold its matrices"""
+
+EDGES = ("edgeindex", "edges", "edgelist")
+"""names of an array of edges, in lower case and of letters only"""
 
 
 def is_matrix(rows: list[Row]) -> bool:
@@ -36,7 +39,7 @@ def is_matrix(rows: list[Row]) -> bool:
 def read_matrix(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
     """The graph of a matrix as text, whose rows and columns may have names."""
     table = table or read_rows(source)
-    values = _cells(table.rows)
+    values = None if table.listed else _cells(table.rows)
     if values is None:
         raise source.error(
             "a square matrix of numbers", f"{len(table.rows)} rows, the first with {len(table.rows[0].cells)} cells"
@@ -97,6 +100,8 @@ def read_numpy(source: GraphFile) -> list[nx.Graph]:
         raise source.error("arrays of numbers", f"something else: {error}") from None
     if {"indices", "indptr", "shape", "data"} <= arrays.keys() or {"row", "col", "shape", "data"} <= arrays.keys():
         return [_sparse(arrays, source)]
+    if any(plain(name) in EDGES for name in arrays):
+        return [_listed_edges(arrays, source)]
     others = {name: array for name, array in arrays.items() if name.lower() not in STACKS}
     chosen = [array for name, array in arrays.items() if name not in others] or list(others.values())
     if len(chosen) != 1 or (others and len(arrays) > 1):
@@ -104,6 +109,28 @@ def read_numpy(source: GraphFile) -> list[nx.Graph]:
             "one array of adjacency matrices", f"{', '.join(arrays) or 'none'}; keep only the matrices, without padding"
         )
     return stacked_graphs(chosen[0], source)
+
+
+def _listed_edges(arrays: dict[str, Array], source: GraphFile) -> nx.Graph:
+    """The graph of one array of edges, `(2, M)` or `(M, 2)`, perhaps beside the number of nodes."""
+    count = next((array for name, array in arrays.items() if plain(name) == "numnodes"), None)
+    if len(arrays) != 1 + (count is not None):
+        raise source.error("one array of edges, perhaps with num_nodes", ", ".join(arrays))
+    name, edges = next((name, array) for name, array in arrays.items() if plain(name) in EDGES)
+    if edges.ndim != 2 or sum(size == 2 for size in edges.shape) != 1 or edges.dtype.kind not in "iu":
+        both = ", which may hold edges in rows or in columns; write an edge list as text" * (edges.shape == (2, 2))
+        raise source.error(f"{name} of whole numbers and shape (2, M) or (M, 2)", f"{edges.dtype} {edges.shape}{both}")
+    limits.check_size(source.at(), 0, edges.size // 2)
+    pairs = [(u, v) for u, v in (edges.T if len(edges) == 2 else edges).tolist()]
+    if count is None:
+        labels, places = numbered([], pairs)
+    else:
+        nodes = int(count) if count.size == 1 and count.dtype.kind in "iu" else -1
+        if not all(0 <= end < nodes for pair in pairs for end in pair):
+            raise source.error("nodes from 0 to num_nodes - 1", f"num_nodes {count} and nodes to {edges.max()}")
+        limits.check_size(source.at(), nodes)
+        labels, places = list(range(nodes)), pairs
+    return simple_graph(RawGraph(labels, places), source)
 
 
 def stacked_graphs(array: Array, source: GraphFile) -> list[nx.Graph]:

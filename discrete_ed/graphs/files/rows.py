@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from discrete_ed.graphs.files.python_lists import python_list
 from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile, shown
 
 COMMENTS = ("#", "%", "//")
@@ -19,6 +20,13 @@ PUNCTUATION = (";", "|", "\t", ",")
 """delimiters other than blanks, those first that stand within names or numbers least often"""
 OPENING = re.compile("[\"'(\\[{]")
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
+COUNT = re.compile(
+    r"((n|m)\s*[:=]\s*|((num|number)[ _]?(of)?[ _]?)?(nodes?|edges?|vertices)(\s*[:=]\s*|\s+))\d+", re.IGNORECASE
+)
+"""a line such as `n=3` or `nodes: 3`"""
+COLON = re.compile(r"""("[^"]*"|'[^']*'|[^\s:,;|"'(\[{]+)\s*:(?=\s|$|\[)""")
+"""the first name of a line and a colon behind it"""
+NUMBERS_BEHIND_COLON = re.compile(r"\d+\s*:(\s*\d+\s*[,;]?)*")
 Split = Callable[[str], list[str]]
 
 
@@ -37,6 +45,10 @@ class Rows:
     rows: list[Row]
     directed: bool | None
     """whether a comment says that the graph is directed"""
+    listed: bool = False
+    """whether a colon behind the first name of every line says that these are adjacency lists"""
+    gap: int | None = None
+    """the first line between rows that may have been meant to separate graphs"""
 
 
 def read_rows(source: GraphFile) -> Rows:
@@ -51,7 +63,10 @@ def read_rows(source: GraphFile) -> Rows:
     marked = [(k, line) for k, line in numbered if line.startswith(COMMENTS)]
     if not bare and not any(_may_be_names(line) for _, line in marked):
         raise source.error("at least one edge or node", "an empty file" if not marked else "only comments")
-    split = _splitter([line for _, line in bare or marked], source)
+    bare = _without_last_mark(python_list(bare, source) or bare)
+    _refuse_count(bare, source)
+    listed = _have_colons([line for _, line in bare])
+    split = _by_colon if listed else _splitter([line for _, line in bare or marked], source)
     rows = [Row(k, split(line)) for k, line in bare]
     kept = _named_like_comments(rows, [(k, split(line), line) for k, line in marked], source)
     rows = sorted([*rows, *kept], key=lambda row: row.line)
@@ -60,8 +75,46 @@ def read_rows(source: GraphFile) -> Rows:
             "at least one edge or node", f"only lines that begin with {marked[0][1][:2]!r}, as comments do"
         )
     kept_lines = {row.line for row in kept}
-    _note_blocks(rows, source)
-    return Rows(_aligned(rows), _directed([line for k, line in marked if k not in kept_lines]))
+    gap = _note_blocks(rows, source)
+    return Rows(_aligned(rows), _directed([line for k, line in marked if k not in kept_lines]), listed, gap)
+
+
+def _without_last_mark(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines without a mark that ends all of them and stands nowhere else, as in `0 1;`."""
+    for mark in (";", ","):
+        if lines and all(line.endswith(mark) and line.count(mark) == 1 for _, line in lines):
+            return [(k, line[:-1].rstrip()) for k, line in lines]
+    return lines
+
+
+def _refuse_count(lines: list[tuple[int, str]], source: GraphFile) -> None:
+    """Refuse a first line such as `n=3`, unless the user says that it is no edge."""
+    if lines and source.options.header is None and COUNT.fullmatch(lines[0][1]):
+        raise source.error(
+            "an edge, titles, or counts such as '3 2'",
+            f"{lines[0][1]!r}; begin that line with # to leave it out",
+            "header",
+            "no_header",
+            line=lines[0][0],
+        )
+
+
+def _have_colons(lines: list[str]) -> bool:
+    """Whether every line is a name, a colon, and names behind it: `0: 1 2`, or of numbers `0:1,2`."""
+    return bool(lines) and (
+        all(COLON.match(line) for line in lines) or all(NUMBERS_BEHIND_COLON.fullmatch(line) for line in lines)
+    )
+
+
+def _by_colon(line: str) -> list[str]:
+    """The name before the colon, and those behind it, which may stand in brackets."""
+    match = COLON.match(line)
+    name, behind = (match[0][:-1], line[match.end() :].strip()) if match else line.split(":", 1)
+    if behind[:1] in BRACKETS and behind[-1:] == BRACKETS[behind[0]]:
+        behind = behind[1:-1]
+    mark = next((mark for mark in PUNCTUATION if mark in behind), None)
+    cells = _scan(behind, _is_blank if mark is None else mark.__eq__)
+    return [_unquoted(name), *(cell for cell in cells if cell)]
 
 
 def _may_be_names(line: str) -> bool:
@@ -95,13 +148,20 @@ def _directed(comments: list[str]) -> bool | None:
     return None
 
 
-def _note_blocks(rows: list[Row], source: GraphFile) -> None:
-    """Note blank lines between rows, which may have been meant to separate graphs."""
+def _note_blocks(rows: list[Row], source: GraphFile) -> int | None:
+    """Note the first blank or comment line between rows, which may have been meant to separate graphs."""
     lines = {row.line for row in rows}
-    first, last = rows[0].line, rows[-1].line
-    gap = next((k for k in range(first + 1, last) if k not in lines and not source.lines[k - 1].strip()), None)
+    gap = next((k for k in range(rows[0].line + 1, rows[-1].line) if _separates(k, lines, source)), None)
     if gap is not None:
-        source.notes.add("blank lines are skipped, and the file is read as one graph", source.at(gap))
+        kind = "comment" if source.lines[gap - 1].strip() else "blank"
+        source.notes.add(f"{kind} lines are skipped, and the file is read as one graph", source.at(gap))
+    return gap
+
+
+def _separates(k: int, lines: set[int], source: GraphFile) -> bool:
+    """Whether a line is blank, or a comment that isn't a row."""
+    line = source.lines[k - 1].strip()
+    return k not in lines and (not line or line.startswith(COMMENTS))
 
 
 def _aligned(rows: list[Row]) -> list[Row]:

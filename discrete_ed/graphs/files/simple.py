@@ -17,6 +17,7 @@ import networkx as nx
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.files.limits import check_size
 from discrete_ed.graphs.files.options import WAYS
+from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.source import GraphFile, shown
 
 IDENTIFIERS = {"id", "key", "edgeid", "suid", "index"}
@@ -46,6 +47,10 @@ class RawGraph:
     """for each attribute of nodes its values, in any order"""
     in_both_directions: bool = False
     """whether the format gives an undirected edge in both directions, as matrices do"""
+    gap: int | None = None
+    """the first line between edges that may have been meant to separate graphs"""
+    or_adjacency_list: bool = False
+    """whether what was taken for weights may be neighbours"""
 
 
 def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> nx.Graph:
@@ -93,7 +98,10 @@ def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> 
     parallel = repeated + (reverse if raw.directed is False and not symmetric else [])
     if parallel and not options.ignore_weights:
         k = min(parallel)
-        raise InputError(f"{at(k)}: expected every edge once, got {ends(k)} again; {WAYS['ignore_weights']}")
+        way = WAYS["ignore_weights"]
+        if raw.gap is not None and raw.lines is not None and raw.lines[k] > raw.gap:
+            way = f"line {raw.gap} may separate several graphs; give {SEPARATE}"
+        raise InputError(f"{at(k)}: expected every edge once, got {ends(k)} again; {way}")
     if parallel:
         source.notes.add("{n} parallel edges are merged", where, len(parallel))
     if symmetric and not raw.in_both_directions:
@@ -102,9 +110,12 @@ def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> 
         if not options.undirected and listed:
             single = next(k for k, (u, v) in enumerate(raw.edges) if u != v and (v, u) not in listed)
             found = f"edge {ends(single)} in one direction only"
+            way = WAYS["undirected"]
             if reverse:
                 found += f" and {ends(reverse[0])} in both"
-            raise InputError(f"{at(single)}: expected an undirected graph, got {found}; {WAYS['undirected']}")
+                if raw.gap is not None and raw.lines is not None and raw.lines[reverse[0]] > raw.gap:
+                    way = f"line {raw.gap} may separate several graphs; give {SEPARATE}"
+            raise InputError(f"{at(single)}: expected an undirected graph, got {found}; {way}")
         if listed:
             source.notes.add("the directions of {n} edges are dropped", where, len(listed))
     graph = nx.empty_graph(len(raw.names))
@@ -185,9 +196,10 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> None:
         elif source.options.ignore_weights:
             source.notes.add(f"the weights of edges ({shown(name)}) are dropped", where)
         else:
+            other = "; --format adjacency-list reads neighbours instead" if raw.or_adjacency_list else ""
             raise InputError(
                 f"{where}: expected an unweighted graph, got {shown(name)} {shown(told[0])} of an edge; "
-                f"{WAYS['ignore_weights']}"
+                f"{WAYS['ignore_weights']}{other}"
             )
     if labels:
         source.notes.add(f"labels of edges ({_listed(labels)}) are not read, and never compared", where)

@@ -100,6 +100,8 @@ def open_source(path: Path, options: ReadOptions, notes: Notes) -> GraphFile:
         raise InputError(f"{path}: expected a readable graph file, but {getattr(error, 'strerror', error)}") from None
     if content.startswith(GZIP):
         content = _unpacked(content, path)
+    elif path.suffix.lower() == ".gz":
+        raise InputError(f"{path}: expected a gzip file, as its name says, got another; rename it without .gz")
     if len(content) > limits.MAX_BYTES:
         raise InputError(f"{path}: expected at most {limits.MAX_BYTES} bytes, got more")
     return GraphFile(path, content, options, notes)

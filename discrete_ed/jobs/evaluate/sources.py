@@ -60,6 +60,8 @@ def find_sources(config: EvaluateConfig) -> Sources:
         return _of_data_set(config, generated)
     if reference is not None and PastRun.is_at(reference):
         return _of_run(config, PastRun.open(reference, "reference"), generated)
+    if reference is not None and not generated and not reference.exists():
+        raise InputError(f"reference: expected a graph file or a run of generate, but {reference} doesn't exist")
     if reference is None or not generated:
         named = [*config.files, *([] if config.reference is None else [config.reference]), *config.generated]
         raise InputError(

@@ -10,6 +10,8 @@ import torch
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import states_to_graphs
+from discrete_ed.graphs.files.formats import KNOWN
+from discrete_ed.graphs.files.source import ending_of
 from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.io import WRITERS, encode_graphs
 from discrete_ed.jobs import page
@@ -35,6 +37,10 @@ def sample_graphs_of(run: PastRun, config: SampleConfig, device: torch.device) -
             nodes that the energy doesn't allow, or an `out` that can't be written.
     """
     refuse_options_without_effect(config, **FACTS)
+    if config.out is not None and ending_of(config.out) in KNOWN and config.out.suffix.lower() not in WRITERS:
+        raise InputError(
+            f"out: expected a folder, or a graph file with one of the endings {', '.join(WRITERS)}, got {config.out}"
+        )
     generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
     energy = run.path / CHECKPOINT
     most = max(map(len, run.graphs("train")))

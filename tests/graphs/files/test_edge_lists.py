@@ -67,6 +67,11 @@ READ = {  # text, numbers of nodes and edges, and what the only note says
     "quotes here and there": ("'a' b\n\"b\" c\n", (3, 2), ""),
     "tuples": ("(0, 1)\n(1, 2)\n", (3, 2), ""),
     "tuples with commas behind": ("[0, 1],\n[1, 2],\n", (3, 2), ""),
+    "a list of lists": ("[[0, 1], [1, 2]]\n", (3, 2), ""),
+    "a list of tuples": ("[(0, 1), (1, 2)]\n", (3, 2), ""),
+    "a list of names": ("[('a', 'b'), ('b', 'c')]", (3, 2), ""),
+    "a list over lines": ("[(0, 1),\n (1, 2), (2, 3)\n]\n", (4, 3), ""),
+    "marks at the end": ("0 1;\n1 2;\n", (3, 2), ""),
     "tuples as names": ("(0, 1) (1, 1)\n(1, 1) (2, 1)\n", (3, 2), ""),
     "a byte-order mark": ("\ufeff" + PATH, (3, 2), ""),
     "blanks without width": ("0\u200b 1\n\u20601 2\n", (3, 2), ""),
@@ -95,10 +100,17 @@ READ = {  # text, numbers of nodes and edges, and what the only note says
     "isolated nodes": ("lone\na b\n", (3, 1), ""),
     "only isolated nodes": ("0\n1\n", (2, 0), "isolated"),
     "blank lines": ("0 1\n\n1 2\n", (3, 2), "line 2: blank lines"),
+    "a comment between edges": ("0 1\n# b\n1 2\n", (3, 2), "line 2: comment lines"),
     "attributes of networkx": ("0 1 {'weight': 1.0}\n1 2 {}\n", (3, 2), ""),
     "labels of networkx": ("0 1 {'kind': 'x', 'w': 1}\n1 2 {}\n", (3, 2), "labels of edges (kind)"),
     "adjacency list": ("0 2 1\n1 5\n2\n3 4\n4 5\n5\n", (6, 5), "as an adjacency list"),
     "adjacency list of names": ("a b c d\nb\nc d\nd\n", (4, 4), "as an adjacency list"),
+    "colons": ("0: 1 2\n1:\n2: \n", (3, 2), "as an adjacency list"),
+    "colons and commas": ("0: 1, 2\n1: 2\n2:\n", (3, 3), "as an adjacency list"),
+    "colons without blanks": ("0:1,2\n1:2\n2:\n", (3, 3), "as an adjacency list"),
+    "colons before one neighbour": ("a: b\nb: c\n", (3, 2), "as an adjacency list"),
+    "colons before lists": ("0: [1, 2]\n1: []\n2: []\n", (3, 2), "as an adjacency list"),
+    "names with colons": ("GO:1 GO:2\nGO:2 GO:3\n", (3, 2), ""),
     "METIS": ("4 3\n2\n1 3\n2 4\n3\n", (4, 3), "as metis"),
     "METIS with a node apart": ("5 3\n2\n1 3\n2 4\n3\n\n", (5, 3), "as metis"),
     "matrix": ("0,1,0\n1,0,1\n0,1,0\n", (3, 2), "as an adjacency matrix"),
@@ -148,6 +160,17 @@ REFUSED = {  # text, what the error says, and the option that leads on with what
     "two spellings": ("01 2\n1 2\n", "one spelling of every node, got both 01 and 1", None, None),
     "two delimiters": ("a,b\nb c\n", "the same delimiter in all lines, got 'a,b'", None, None),
     "two readings": ("a,b c,d\nc,d e,f\n", "a delimiter that can be told", None, None),
+    "a count by name": ("n=3\n0 1\n1 2\n", "line 1: expected an edge, titles, or counts", None, None),
+    "a count in words": ("nodes: 3\n0 1\n1 2\n", "line 1: expected an edge, titles, or counts", None, None),
+    "rows of three numbers": ("0 1 2\n1 3 4\n2 5 6\n", "column 3 2", "format=adjacency-list", (7, 6)),
+    "graphs between comments": ("0 1\n1 2\n# 2\n0 1\n", "line 3 may separate several graphs", None, None),
+    "graphs between blank lines": ("0 1\n1 2\n\n1 0\n", "line 3 may separate several graphs", None, None),
+    "a column of graphs": ("graph_id,source,target\n0,0,1\n1,0,1\n", "number several graphs", None, None),
+    "a graph column behind": ("u,v,G\n0,1,0\n1,2,1\n", "number several graphs", None, None),
+    "identifiers that repeat": ("id,source,target\nA,1,2\nA,2,3\nB,4,5\n", "number several graphs", None, None),
+    "several lists": ("[(0, 1), (1, 2)]\n[(0, 1)]\n", ".jsonl", None, None),
+    "tuples on one line": ("(0, 1), (1, 2)\n", "line 1: expected edges in one list", None, None),
+    "a dictionary of lists": ("{0: [1, 2], 1: [0], 2: [0]}\n", "a list of edges such as", None, None),
     "a name that can't be seen": ("0\u200b1\n1 2\n", "line 1: expected the names of two nodes", None, None),
     "an end without a name": ("a,\nb,c\n", "line 1: expected the names of two nodes", None, None),
     "lists of YAML": ("- [0, 1]\n- [1, 2]\n", "line 1: expected names of nodes, all in brackets or none", None, None),
@@ -171,6 +194,7 @@ def test_other_text_is_refused_with_the_option_that_leads_on(tmp_path, kind):
     assert str(caught.value).startswith(str(path))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "several graphs" not in message or "--" not in str(caught.value)
     if option is not None:
         name, _, value = option.partition("=")
         assert f"--{name.replace('_', '-')}" in str(caught.value)
@@ -186,6 +210,13 @@ def test_a_named_format_is_not_guessed(tmp_path):
         sizes(tmp_path / "a.edges", text, format="edge-list")
     with pytest.raises(InputError, match="format: expected one of graph6, json, edge-list"):
         sizes(tmp_path / "a.edges", text, format="excel")
+
+
+def test_colons_of_an_adjacency_list_are_no_part_of_a_name(tmp_path):
+    text = "0: 1 2\n1: 2\n2:\n"
+    assert sizes(tmp_path / "a.txt", text, format="adjacency-list") == ((3, 3), [])
+    with pytest.raises(InputError, match="an edge list, got '0: 1 2', an adjacency list"):
+        sizes(tmp_path / "a.txt", text, format="edge-list")
 
 
 def test_notes_of_many_files_are_one(tmp_path):

@@ -61,6 +61,7 @@ def sizes(path: Path, content: str | bytes, **options: object) -> tuple[list[tup
     return [(len(graph), graph.number_of_edges()) for graph in graphs], " ".join(str(one.message) for one in caught)
 
 
+PAIRS = np.array([[0, 1, 2], [1, 2, 3]])
 PADDED = np.stack([SQUARE, np.pad(SQUARE[:2, :2], (0, 2))])
 MARKET = "%%MatrixMarket matrix coordinate {} {}\n% made by hand\n4 4 {}\n"
 GML = "graph [ {} node [ id 1 ] node [ id 2 ] edge [ source 1 target 2 {} ] ]"
@@ -94,6 +95,9 @@ READ = {
     "a.npy": (saved(SQUARE), [(4, 4)], ""),
     "stack.npy": (saved(np.stack([SQUARE, SQUARE]).astype(bool)), [(4, 4)] * 2, ""),
     "padded.npy": (saved(PADDED), [(4, 4), (4, 1)], "in 1 matrices the last nodes have no edge"),
+    "links.npz": (saved(None, archive=True, edge_index=PAIRS), [(4, 3)], ""),
+    "columns.npz": (saved(None, archive=True, edges=PAIRS.T, num_nodes=5), [(5, 3)], ""),
+    "both.json": (record(nodes=3, edges=[[0, 1]], links=[[0, 1]]), [(3, 1)], ""),
     "a.npz": (saved(SQUARE[None], archive=True), [(4, 4)], ""),
     "csr.npz": (sparse(scipy.sparse.csr_matrix(SQUARE)), [(4, 4)], ""),
     "coo.npz": (sparse(scipy.sparse.coo_matrix(SQUARE)), [(4, 4)], ""),
@@ -130,6 +134,11 @@ REFUSED = {  # the error, and the option that leads on with what it then reads
     "weights.npz": (saved(0.5 * SQUARE, archive=True), "entries 0.5", "ignore_weights", [(4, 4)]),
     "loop.pt": (tensors(torch.tensor(LOOP)), "no self-loops", "ignore_loops", [(4, 4)]),
     "csc.npz": (sparse(scipy.sparse.csc_matrix(UNSYMMETRIC)), "one direction only", "undirected", [(4, 4)]),
+    "index.npz": (saved(None, archive=True, edge_index=PAIRS[:, :2]), "edges in rows or in columns", None, None),
+    "beside.npz": (saved(None, archive=True, edges=PAIRS, x=PAIRS), "one array of edges", None, None),
+    "outside.npz": (saved(None, archive=True, edges=PAIRS, num_nodes=2), "num_nodes 2 and nodes to 3", None, None),
+    "differ.json": (record(nodes=3, edges=[[0, 1]], links=[[1, 2]]), "got both, which differ", None, None),
+    "plain.edges.gz": (b"0 1\n", "a gzip file, as its name says", None, None),
     "links.npy": (saved(np.zeros((2, 5), int)), "square matrices", None, None),
     "nan.npy": (saved(SQUARE * np.nan), "finite entries", None, None),
     "several.npz": (saved(SQUARE, archive=True, flags=np.ones(4)), "without padding", None, None),

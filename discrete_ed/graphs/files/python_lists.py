@@ -1,0 +1,56 @@
+"""Lists of edges as Python prints them, `[(0, 1), (1, 2)]`, on one line or over several."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from discrete_ed.graphs.files.source import GraphFile
+
+ITEM = r"""\s*(?:'[^']*'|"[^"]*"|\{[^{}]*\}|[^\s,'"()\[\]{}]+)\s*"""
+TUPLE = rf"(?:\({ITEM}(?:,{ITEM})+,?\s*\)|\[{ITEM}(?:,{ITEM})+,?\s*\])"
+TUPLES = rf"\s*{TUPLE}(?:\s*,\s*{TUPLE})*\s*,?\s*"
+WHOLE = re.compile(rf"\[{TUPLES}\]|\({TUPLES}\)|\{{{TUPLES}\}}")
+SEVERAL = re.compile(rf"\s*{TUPLE}(?:\s*,\s*{TUPLE})+\s*,?\s*")
+NESTED = re.compile(r"[\[({]\s*[\[(].*|\{[^{}\[\]:]+:\s*[\[({].*")
+"""the beginning of nested lists, or of a dictionary of lists"""
+SEPARATE = 'a file for each graph, or a line {"nodes": 3, "edges": [[0, 1], [1, 2]]} for each in a file .jsonl'
+"""how several graphs are given"""
+
+
+def python_list(lines: Sequence[tuple[int, str]], source: GraphFile) -> list[tuple[int, str]] | None:
+    """The number of its line and the text of each tuple, if the lines are one list of tuples; None if they hold none.
+
+    Raises:
+        InputError: they may be several lists, or one whose tuples may be edges or names of nodes.
+    """
+    text = "\n".join(line for _, line in lines)
+    opens = NESTED.match(text.replace("\n", " "))
+    several = next((k for k, line in lines if SEVERAL.fullmatch(line)), None)
+    if not opens and several is None:
+        return None
+    if several is not None and not opens:
+        if all(len(re.findall(TUPLE, line)) != 2 for _, line in lines) and SEVERAL.fullmatch(text):
+            return _tuples(text, lines)
+        raise source.error(
+            "edges in one list such as [(0, 1), (1, 2)], or one edge in each line",
+            f"{source.lines[several - 1].strip()!r}, whose tuples may be edges or names; "
+            "put one pair of brackets around all edges, or quotes around names",
+            line=several,
+        )
+    if WHOLE.fullmatch(text):
+        return _tuples(text, lines)
+    if len(lines) > 1 and all(NESTED.match(line) for _, line in lines):
+        raise source.error("one list of edges", f"a list in each of {len(lines)} lines; for several graphs: {SEPARATE}")
+    raise source.error(
+        "a list of edges such as [(0, 1), (1, 2)]", repr(source.lines[lines[0][0] - 1].strip()), line=lines[0][0]
+    )
+
+
+def _tuples(text: str, lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    found, place, passed = [], 0, 0
+    for match in re.finditer(TUPLE, text):
+        passed += text.count("\n", place, match.start())
+        place = match.start()
+        found.append((lines[passed][0], match[0].replace("\n", " ")))
+    return found
