@@ -28,6 +28,18 @@ def graph_parameters(
     """
     if graph.is_directed() or graph.is_multigraph():
         raise InputError(f"graph: expected an undirected graph with single edges, got a {type(graph).__name__}")
+    for name, value in (("coupling", coupling), ("field", field)):
+        if value is not None and not _is_number(value):
+            raise InputError(
+                f"{name}: expected one number for a networkx graph, got {type(value).__name__}; write several into the "
+                f"attribute {name!r} of its {'edges' if name == 'coupling' else 'nodes'}, or take from_edges"
+            )
+    bare = next(((u, v) for u, v, data in graph.edges(data=True) if not {"coupling", "weight"} & data.keys()), None)
+    if coupling is None and bare is not None and has_couplings(graph):
+        raise InputError(
+            f"graph: expected a coupling on all edges or on none, got none at {bare}; give it an attribute 'coupling', "
+            "or say the coupling of such edges as the argument"
+        )
     place = {node: k for k, node in enumerate(graph)}
     edges, values = np.empty((graph.number_of_edges(), 2), np.int64), np.empty(graph.number_of_edges())
     for k, (u, v, data) in enumerate(graph.edges(data=True)):

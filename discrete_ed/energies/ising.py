@@ -54,8 +54,8 @@ class IsingEnergy(Energy):
 
     Raises:
         InputError: couplings that aren't finite or symmetric, a pair that is there twice, a diagonal that isn't zero,
-            fields of another shape; a dense matrix that would not fit into memory. When evaluated: states with
-            the number −1, which are spins and not bits.
+            fields of another shape; a dense matrix that would not fit into memory. When evaluated: states of
+            another width, that aren't floats, or with the number −1, which are spins and not bits.
 
     >>> energy = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     >>> energy(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).tolist()
@@ -168,7 +168,7 @@ class IsingEnergy(Energy):
         return (upper + upper.T).tocsr()
 
     def forward(self, x: Tensor) -> Tensor:
-        s = _spins_of_bits(x)
+        s = self._spins_of_bits(x)
         if self.ends is None:
             return -((s @ self.pairs.triu(1)) * s).sum(-1) - s @ self.fields
         rows = s.reshape(-1, self.bits)
@@ -181,8 +181,20 @@ class IsingEnergy(Energy):
 
     def flip_delta(self, x: Tensor) -> Tensor:
         """`Δ_i = 2 s_i (h_i + Σ_j J_ij s_j)`."""
-        s = _spins_of_bits(x)
+        s = self._spins_of_bits(x)
         return 2 * s * self.local_fields(s)
+
+    def _spins_of_bits(self, x: Tensor) -> Tensor:
+        """`2x − 1`, unless the states have another shape, or hold −1: those are spins, whose energy would be wrong."""
+        if x.ndim < 1 or x.shape[-1] != self.bits:
+            raise InputError(f"x: expected shape (..., {self.bits}), got {tuple(x.shape)}")
+        if not x.is_floating_point():
+            raise InputError(f"x: expected a float tensor of zeros and ones, got dtype {x.dtype} (call .float())")
+        if x.device.type != "meta" and not torch.compiler.is_compiling() and (x < -0.5).any():
+            raise InputError(
+                f"x: expected bits, zeros and ones, got {x.min().item():g} (spins s are states as (s + 1) / 2)"
+            )
+        return to_spins(x)
 
     def local_fields(self, s: Tensor) -> Tensor:
         """The field on every spin, `h_i + Σ_j J_ij s_j`, of spins `(..., D)`: `(..., D)`.
@@ -250,7 +262,7 @@ class IsingEnergy(Energy):
         Raises:
             InputError: a directed graph, several edges of one pair, self-loops; an attribute that would be ignored: a
                 `weight` that differs from `coupling`, whether attribute or argument, or a number of another name on
-                edges without either.
+                edges without either; a graph with a coupling on some edges only, without the argument.
 
         >>> import networkx as nx
         >>> IsingEnergy.from_graph(nx.path_graph(3), 0.5).couplings.tolist()
@@ -304,12 +316,3 @@ class IsingEnergy(Energy):
         """
         edges, couplings, fields = bqm_parameters(bqm)
         return cls.from_edges(edges, couplings, fields, spins=len(fields))
-
-
-def _spins_of_bits(x: Tensor) -> Tensor:
-    """`2x − 1`, unless the states hold −1: those are spins, whose energy would be wrong."""
-    if x.device.type != "meta" and not torch.compiler.is_compiling() and (x < -0.5).any():
-        raise InputError(
-            f"x: expected bits, zeros and ones, got {x.min().item():g} (spins s are states as (s + 1) / 2)"
-        )
-    return to_spins(x)

@@ -117,8 +117,12 @@ def lattice(
         raise InputError(f"kind: expected one of {', '.join(get_args(LatticeName))}, got {kind!r}")
     if offsets is not None and kind != "hypercubic":
         raise InputError(f"offsets: expected no kind of lattice beside them, got {kind}")
-    sizes = _shape(shape, dimension, kind, None if offsets is None else _flat(offsets))
+    flat = None if offsets is None else _flat(offsets)
+    sizes = _shape(shape, dimension, kind, flat)
     open_or_not = _periodic(boundary, periodic, len(sizes))
+    for step in flat or []:
+        if not any(by % size if around else by for by, size, around in zip(step, sizes, open_or_not, strict=True)):
+            raise InputError(f"offsets: expected steps that lead to another cell, got {step} on a shape of {sizes}")
     if offsets is None:
         plan = KINDS[kind]
         bonds = [(a, b, step, 0) for a, b, step in plan.bonds(len(sizes))]
@@ -155,6 +159,8 @@ def _flat(offsets: Sequence[Offset | Sequence[Offset]]) -> list[Offset]:
 def _shape(
     shape: int | Sequence[int], dimension: int | None, kind: LatticeName, flat: list[Offset] | None
 ) -> tuple[int, ...]:
+    if not all(isinstance(size, int | np.integer) for size in (shape if isinstance(shape, Sequence) else [shape])):
+        raise InputError(f"shape: expected whole numbers of cells, got {shape!r}")
     own = len(flat[0]) if flat else KINDS[kind].dimension
     if isinstance(shape, int | np.integer):
         dimensions = dimension if dimension is not None else own or 2

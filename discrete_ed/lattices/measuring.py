@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
+from discrete_ed.lattices.builders import Lattice
 from discrete_ed.names import UpdateName
 from discrete_ed.samplers import SwendsenWang
 from discrete_ed.samplers.compiled import MOST_TABLED, Loop, sweep_loop
@@ -147,3 +148,17 @@ def chosen_update(energy: IsingEnergy) -> UpdateName:
 def check_clusters(energy: IsingEnergy) -> None:
     """Raise `InputError` if the model is frustrated, so that clusters don't help."""
     SwendsenWang().init(Exact(energy), energy.fields.new_zeros(1, energy.bits))
+
+
+def check_edges(energy: IsingEnergy, graph: Lattice) -> None:
+    """Raise `InputError` unless the model lives on the lattice; a dense model may lack some of its edges."""
+    i, j = energy.coupled_pairs()[:2] if energy.ends is None else energy.ends
+    low, high = (np.sort(graph.edges, 1).astype(np.int64)).T
+    keys = low * graph.sites + high, i.cpu().numpy().astype(np.int64) * graph.sites + j.cpu().numpy()
+    wanted, there = (np.sort(key) for key in keys)
+    same = np.isin(there, wanted).all() if energy.ends is None else np.array_equal(there, wanted)
+    if not same:
+        raise InputError(
+            f"graph: expected the lattice of the model, with its {len(there)} edges, got one with others "
+            f"({len(wanted)} edges of shape {graph.shape}); leave it out if the model is on no lattice"
+        )

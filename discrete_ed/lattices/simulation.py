@@ -16,7 +16,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.lattices.builders import Lattice
 from discrete_ed.lattices.kinds import KINDS
-from discrete_ed.lattices.measuring import Measured
+from discrete_ed.lattices.measuring import Measured, check_edges
 from discrete_ed.lattices.observables import Estimate, Series, autocorrelation_of, estimates
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, thermalisation
 from discrete_ed.names import UpdateName
@@ -79,7 +79,7 @@ class AtTemperature:
 
 def simulate(
     energy: IsingEnergy,
-    temperatures: Sequence[float],
+    temperatures: Sequence[float] | float,
     *,
     graph: Lattice | None = None,
     update: UpdateName = "auto",
@@ -101,8 +101,8 @@ def simulate(
     so the result is the same for any number of threads and ranks.
 
     Args:
-        temperatures: positive numbers.
-        graph: the lattice of the model, for the correlation length; it must be periodic in all directions.
+        temperatures: positive numbers, or one.
+        graph: the lattice of the model, for the correlation length, which needs one that is periodic in all directions.
         update: "sweeps", "swendsen-wang", "wolff", or "auto", which takes Swendsen–Wang where nothing is frustrated.
         chains: number of chains at each temperature, at least 2.
         measurements: number of measurements of each chain, at most; at least 20.
@@ -114,7 +114,7 @@ def simulate(
 
     Raises:
         InputError: no temperatures or one that isn't positive, fewer chains or draws than above, clusters for a
-            frustrated model, a lattice of another number of sites.
+            frustrated model, a lattice of another number of sites or with other edges.
 
     >>> from discrete_ed import lattice
     >>> square = lattice(8)
@@ -123,28 +123,31 @@ def simulate(
     True
     """
     check_seed(seed)
-    if not len(temperatures):
+    values = [float(t) for t in ([temperatures] if isinstance(temperatures, int | float) else temperatures)]
+    if not values:
         raise InputError("temperatures: expected at least one, got none")
     if chains < 2 or measurements < 20:
         raise InputError(f"chains, measurements: expected at least 2 and 20, got {chains} and {measurements}")
     if graph is not None and graph.sites != energy.bits:
         raise InputError(f"graph: expected a lattice of {energy.bits} sites, got {graph.sites}")
+    if graph is not None:
+        check_edges(energy, graph)
     if error is not None and not error > 0:
         raise InputError(f"error: expected a positive number, got {error}")
     sizes = None if graph is None or not all(graph.periodic) else _sizes(graph)
     model = Interactions.of(energy)
-    measured = [Measured(energy, float(t), update=update, sizes=sizes, model=model) for t in temperatures[:1]]
+    measured = [Measured(energy, t, update=update, sizes=sizes, model=model) for t in values[:1]]
     kind = measured[0].update
-    mine = range(len(temperatures))[share(len(temperatures))]
+    mine = range(len(values))[share(len(values))]
     progress = _Progress(callback, len(mine) * chains * measurements)
 
     def at(k: int) -> AtTemperature:
-        here = Measured(energy, float(temperatures[k]), update=kind, sizes=sizes, model=model)
+        here = Measured(energy, values[k], update=kind, sizes=sizes, model=model)
         found = _Chains(here, chains, [seed, k], f"T{k}", cache, progress).run(measurements, error)
         return _at_temperature(here, graph if sizes else None, found)
 
     results = dict(zip(mine, _in_threads(at, mine, threads, progress), strict=True))
-    return [_from_rank(results.get(k), float(temperatures[k])) for k in range(len(temperatures))]
+    return [_from_rank(results.get(k), values[k]) for k in range(len(values))]
 
 
 class _Progress:
@@ -249,7 +252,15 @@ def _at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any
         lengths = wave_numbers(graph)
         smallest = np.isclose(lengths, lengths.min())
         wave, number = series[..., 2:][..., smallest].mean(-1) / sites**2, float(lengths.min())
-    measured = Series(series[..., 0] / sites, 2 * series[..., 1] / sites - 1, sites, model.temperature, wave, number)
+    measured = Series(
+        series[..., 0] / sites,
+        2 * series[..., 1] / sites - 1,
+        sites,
+        model.temperature,
+        wave,
+        number,
+        in_field=bool(np.any(model.unit.fields)),
+    )
     return AtTemperature(measured, parts["states"], model.update, parts["steps"], parts["dropped"], parts["difference"])
 
 
@@ -286,12 +297,12 @@ def _from_rank(mine: AtTemperature | None, temperature: float) -> AtTemperature:
     if ranks().size == 1:
         assert mine is not None
         return mine
-    head = np.zeros(10)
+    head = np.zeros(11)
     if mine is not None:
         s = mine.series
         waves = s.wave is not None
         head[:] = [*s.energy.shape, *mine.states.shape, mine.steps, mine.dropped, mine.difference, waves,
-                   s.wave_number or 0, ["sweeps", "swendsen-wang", "wolff"].index(mine.update)]  # fmt: skip
+                   s.wave_number or 0, ["sweeps", "swendsen-wang", "wolff"].index(mine.update), s.in_field]  # fmt: skip
     head = rank_sum(head)
     measurements, chains, _, sites, steps, dropped = (int(number) for number in head[:6])
     series, states = np.zeros((3, measurements, chains)), np.zeros((chains, sites), np.uint8)
@@ -299,6 +310,7 @@ def _from_rank(mine: AtTemperature | None, temperature: float) -> AtTemperature:
         s, states = mine.series, mine.states
         series[:] = [s.energy, s.magnetisation, series[2] if s.wave is None else s.wave]
     series, states = rank_sum(series), rank_sum(states)
-    measured = Series(series[0], series[1], sites, temperature, *((series[2], float(head[8])) if head[7] else ()))
+    wave, number = (series[2], float(head[8])) if head[7] else (None, None)
+    measured = Series(series[0], series[1], sites, temperature, wave, number, in_field=bool(head[10]))
     update = ["sweeps", "swendsen-wang", "wolff"][int(head[9])]
     return AtTemperature(measured, states, update, steps, dropped, float(head[6]))

@@ -137,6 +137,18 @@ def test_spins_in_place_of_bits_are_refused(energy):
     assert energy((spins + 1) / 2).item() == pytest.approx(right.item())
 
 
+@pytest.mark.parametrize("energy", [DENSE, IsingEnergy(J.to_sparse(), H)], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [(torch.ones(3), r"shape \(\.\.\., 4\), got \(3,\)"), (torch.ones(4, dtype=torch.bool), "dtype torch.bool")],
+    ids=["width", "bool"],
+)
+def test_states_of_another_width_or_type_are_refused(energy, x, message):
+    for evaluate in (energy, energy.flip_delta):
+        with pytest.raises(InputError, match=message):
+            evaluate(x)
+
+
 def graph_of(*edges, **nodes) -> nx.Graph:
     graph = nx.Graph()
     graph.add_edges_from(edges)
@@ -175,6 +187,14 @@ REFUSED = {
         lambda: IsingEnergy.from_graph(graph_of((0, 1, {"weight": 1.0})), 0.4),
         "coupling = 0.4 is given, got weight 1",
     ),
+    "weight on some edges only": (
+        lambda: IsingEnergy.from_graph(graph_of((0, 1, {"weight": 1.0}), (1, 2, {}))),
+        r"on all edges or on none, got none at \(1, 2\)",
+    ),
+    "several couplings of a networkx graph": (
+        lambda: IsingEnergy.from_graph(graph_of((0, 1, {"weight": 1.0}), (1, 2, {"weight": 2.0})), [1.0, 2.0]),
+        "coupling: expected one number for a networkx graph, got list",
+    ),
     "another name": (lambda: IsingEnergy.from_graph(graph_of((0, 1, {"J": -2.0}))), "got 'J' at .* would be ignored"),
     "weight that is text": (lambda: IsingEnergy.from_graph(graph_of((0, 1, {"weight": "2"}))), "a number as 'weight'"),
     "field of another name": (lambda: IsingEnergy.from_graph(graph_of(a={"h": 1.0})), "attribute 'field', got 'h'"),
@@ -189,8 +209,8 @@ def test_what_would_be_guessed_or_ignored_is_refused(case):
 
 
 def test_weights_that_agree_or_stand_alone_are_read():
-    mixed = graph_of((0, 1, {"weight": -2.0}), (1, 2, {"weight": 0.5}), (2, 3, {}))
-    assert IsingEnergy.from_graph(mixed).couplings[[0, 1, 2], [1, 2, 3]].tolist() == [-2, 0.5, 1]
+    mixed = graph_of((0, 1, {"coupling": -2.0}), (1, 2, {"coupling": 0.5}), (2, 3, {}))
+    assert IsingEnergy.from_graph(mixed, 1.0).couplings[[0, 1, 2], [1, 2, 3]].tolist() == [-2, 0.5, 1]
     assert IsingEnergy.from_graph(graph_of((0, 1, {"weight": 0.5, "coupling": 0.5})), 0.4).couplings[0, 1] == 0.5
 
 

@@ -72,11 +72,11 @@ def test_what_is_measured_is_what_the_last_state_has(case):
     assert (model.run(bits, 25, counter)[1] != series).any()
 
 
-@pytest.mark.parametrize("update", ["sweeps", "swendsen-wang", "wolff"])
-def test_means_are_the_exact_ones(update):
-    """A 4 × 4 torus in a field, at two temperatures, against the sum over all states, for every quantity."""
+@pytest.mark.parametrize(("update", "field"), [("sweeps", 0.1), ("swendsen-wang", 0.1), ("wolff", 0.0)])
+def test_means_are_the_exact_ones(update, field):
+    """A 4 × 4 torus at two temperatures, against the sum over all states, for every quantity."""
     graph = lattice(4)
-    energy = IsingEnergy.from_graph(graph, 1.0, 0.1)
+    energy = IsingEnergy.from_graph(graph, 1.0, field)
     states = enumerate_states(16)
     e, m = energy(states).double().detach().numpy() / 16, magnetisation(states).double().numpy()
     cells = (2 * states.numpy() - 1).reshape(-1, 4, 4)
@@ -86,6 +86,7 @@ def test_means_are_the_exact_ones(update):
         p = np.exp(-16 * (e - e.min()) / at.temperature)
         p /= p.sum()
         exact = Series(e, m, 16, at.temperature, wave, np.pi / 2)
+        assert ({"correlation_length", "square_magnetisation"} <= set(at.estimates())) == (field == 0)
         mean = (p[:, None] * exact.columns()[:, 0]).sum(0)
         for name, each in at.estimates().items():
             wanted = QUANTITIES[name].function(mean, exact)
@@ -157,6 +158,9 @@ def test_chains_that_stay_where_they_start_are_not_called_thermal():
         ({"chains": 1}, "chains, measurements"),
         ({"error": -1.0}, "error: expected a positive"),
         ({"graph": lattice(5)}, "graph: expected a lattice of 24 sites"),
+        ({"graph": lattice((3, 8))}, "graph: expected the lattice of the model, with its 48 edges"),
+        ({"graph": lattice((4, 6), periodic=False)}, "graph: expected the lattice of the model"),
+        ({"energy": IsingEnergy(GLASS.couplings.detach()), "graph": lattice((3, 8))}, "graph: expected the lattice"),
         ({"update": "glauber"}, "update: expected one of"),
         ({"update": "wolff", "energy": GLASS}, "without frustration"),
         ({"update": "swendsen-wang", "energy": GLASS}, "without frustration"),
@@ -181,10 +185,38 @@ def test_quantities_of_anyones_series():
     assert "correlation_length" not in found
     assert found["specific_heat"].value == pytest.approx(100 * e.var() / 4, rel=1e-2)
     assert abs(found["binder"].value) < 4 * found["binder"].error
-    with pytest.raises(InputError, match="of one shape"):
-        estimates(Series(e, m[:-1], sites=100, temperature=2.0))
-    with pytest.raises(InputError, match="finite"):
-        estimates(Series(e * np.nan, m, sites=100, temperature=2.0))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"magnetisation": np.zeros(99)}, "of one shape"),
+        ({"energy": np.full(100, np.nan)}, "finite"),
+        ({"energy": np.zeros(100, complex)}, "real numbers, got complex"),
+        ({"magnetisation": np.full(100, 64.0)}, "magnetisation: expected that of a site, from −1 to 1, got 64"),
+        ({"sites": 0}, "sites: expected at least 1"),
+        ({"temperature": 0.0}, "temperature: expected a positive number"),
+        ({"temperature": -3.0}, "temperature: expected a positive number"),
+    ],
+)
+def test_series_that_mean_nothing_are_refused(changed, message):
+    given = {"energy": np.zeros(100), "magnetisation": np.zeros(100), "sites": 64, "temperature": 2.0}
+    with pytest.raises(InputError, match=message):
+        Series(**{**given, **changed})
+
+
+def test_series_with_swapped_axes_are_warned_of():
+    with pytest.warns(RuntimeWarning, match=r"\(draw, chain\), so this one has 4 draws of 500 chains"):
+        Series(np.zeros((4, 500)), np.zeros((4, 500)), sites=64, temperature=2.0)
+
+
+@pytest.mark.parametrize(
+    ("coupling", "temperature", "known"), [(-1.0, 2.0, False), (1.0, 0.2, False), (1.0, 4.0, True)]
+)
+def test_there_is_no_correlation_length_of_antiferromagnets_and_frozen_states(coupling, temperature, known):
+    graph = lattice(6)
+    (found,) = simulate(IsingEnergy.from_graph(graph, coupling), temperature, graph=graph, measurements=400)
+    assert np.isfinite(found.estimates()["correlation_length"].value) == known
 
 
 @pytest.mark.parametrize("graph", [SQUARE, HONEYCOMB, FCC, lattice((5, 4)), lattice(5, kind="triangular")])
@@ -203,6 +235,9 @@ def test_overlaps_of_replicas():
     assert overlap(x, torch.tensor([[1.0, 1, 1, 0]]), [(0, 1), (1, 2), (2, 3)]).item() == pytest.approx(-1 / 3)
     with pytest.raises(InputError, match="y: expected states of shape"):
         overlap(x, x[:, :2])
+    for edges, message in (([[0, 7]], "from 0 to 3, got numbers from 0 to 7"), ([0, 1], r"pairs of site numbers")):
+        with pytest.raises(InputError, match=message):
+            overlap(x, x, edges)
 
 
 def test_the_smallest_waves_of_lattices():

@@ -22,8 +22,21 @@ def autoregressive(a: float, draws: int, chains: int, seed: int = 0) -> np.ndarr
 def test_the_autocorrelation_time_of_a_known_process(a, chains):
     found = autocorrelation_time(autoregressive(a, 40_000, chains))
     assert abs(found.time - 0.5 * (1 + a) / (1 - a)) < 4 * found.error + 0.02
-    assert found.ess == pytest.approx(40_000 * chains / (2 * found.time))
+    assert found.ess == pytest.approx(40_000 * chains / max(1, 2 * found.time))
     assert found.error < 0.15 * found.time
+
+
+def test_draws_that_alternate_count_as_independent_at_most():
+    found = autocorrelation_time((-1.0) ** np.arange(1000) + autoregressive(0, 1000, 1)[:, 0] / 10)
+    assert 0.5 / 3 <= found.time < 0.5
+    assert found.ess == 1000
+
+
+def test_chains_and_draws_in_each_others_place_are_warned_of_and_complex_numbers_refused():
+    with pytest.warns(RuntimeWarning, match=r"4 draws of 1000 chains"):
+        autocorrelation_time(autoregressive(0.5, 1000, 4).T)
+    with pytest.raises(InputError, match="real numbers"):
+        autocorrelation_time(np.ones(100, complex))
 
 
 def test_chains_that_disagree_are_strongly_correlated():

@@ -29,6 +29,8 @@ class Simulated:
     temperatures: list[float]
     results: dict[int, list[AtTemperature]]
     scaling: Scaling | str | None
+    clusters_would_do: bool = False
+    """whether single spins were asked for where clusters could move, since nothing is frustrated"""
 
 
 def critical_temperature(config: SimulateConfig) -> float | None:
@@ -177,8 +179,13 @@ def _expected_largest(count: int) -> float:
 
 
 def warnings_of(done: Simulated) -> list[str]:
-    """What a reader must know: chains that have not forgotten their start, and too few independent draws."""
+    """What a reader must know, on the page and the terminal: what has not thermalised, isn't certain or isn't meant."""
     results = []
+    if done.config.disorder == "none" and done.config.coupling < 0:
+        results.append(
+            "All couplings are negative: magnetisation, susceptibility and Binder cumulant are those of the uniform "
+            "magnetisation, not of the staggered order of an antiferromagnet."
+        )
     for size, ats in done.results.items():
         bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
         few = [f"{at.temperature:.3g}" for at in ats if min(ess for _, ess in at.autocorrelation().values()) < FEW]
@@ -190,10 +197,10 @@ def warnings_of(done: Simulated) -> list[str]:
         if few:
             results.append(
                 f"Size {size}: fewer than {FEW} independent draws at T = {', '.join(few)}; errors there are too small. "
-                "More --sweeps, or clusters, help."
+                + ("More --sweeps, or clusters, help." if done.clusters_would_do else "More --sweeps help.")
             )
     if isinstance(done.scaling, str):
-        results.append(f"No critical point was results: {done.scaling}.")
+        results.append(f"No critical point is estimated: {done.scaling}.")
     return results
 
 

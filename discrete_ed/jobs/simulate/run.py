@@ -16,7 +16,15 @@ from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.simulate.config import SimulateConfig
-from discrete_ed.jobs.simulate.report import Simulated, critical_temperature, result_of, table_of, verdict, write_report
+from discrete_ed.jobs.simulate.report import (
+    Simulated,
+    critical_temperature,
+    result_of,
+    table_of,
+    verdict,
+    warnings_of,
+    write_report,
+)
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import (
     DISORDER,
@@ -27,7 +35,7 @@ from discrete_ed.lattices import (
     scale,
     simulate,
 )
-from discrete_ed.lattices.measuring import check_clusters
+from discrete_ed.lattices.measuring import check_clusters, chosen_update
 from discrete_ed.runtime.distributed import ranks
 
 JOB = "simulate"
@@ -45,7 +53,13 @@ def run(config: SimulateConfig) -> dict[str, Any]:
     config = replace(config, temperatures=config.temperatures or usual_temperatures(config))
     temperatures = temperatures_of(config)
     if config.update in ("swendsen-wang", "wolff"):  # refused before the run folder is made
-        check_clusters(energy_of(config, graphs[min(config.size)]))
+        try:
+            check_clusters(energy_of(config, graphs[min(config.size)]))
+        except InputError:
+            raise InputError(
+                f"update: expected a model without frustration for --update {config.update}, got one with it; take "
+                "--update sweeps"
+            ) from None
     started = time.monotonic()
     with RunFolder(config.out, JOB, config.lattice, config) as folder:
         results: dict[int, list[AtTemperature]] = {}
@@ -70,10 +84,13 @@ def run(config: SimulateConfig) -> dict[str, Any]:
                 )
             folder.write(f"states-{size}.npz", states_file(results[size]))
             folder.write(f"series-{size}.npz", series_file(results[size]))
-        done = Simulated(config, graphs, temperatures, results, scaling_of(config, temperatures, results))
+        would_do = config.update == "sweeps" and chosen_update(energy) != "sweeps"
+        scaling = scaling_of(config, temperatures, results)
+        done = Simulated(config, graphs, temperatures, results, scaling, would_do)
         seconds = time.monotonic() - started
         result = {**result_of(done), "seconds": seconds}
         text = "\n\n".join(f"{title}\n\n{as_text(rows)}" for title, rows in table_of(done).items())
+        text = "\n\n".join([text, *warnings_of(done)])
         folder.write("table.txt", (text + "\n").encode())
         folder.write("table.csv", csv_of(result).encode())
         write_report(folder, done, seconds)
@@ -115,6 +132,10 @@ def scaling_of(
     """The critical point, if there are several sizes; text that says why there is none, if the curves don't cross."""
     if len(config.size) < 2:
         return None
+    if config.field:
+        return "a field leaves no transition at which Binder cumulants cross"
+    if config.disorder == "none" and config.coupling < 0:
+        return "the Binder cumulant is that of the uniform magnetisation, and an antiferromagnet orders otherwise"
     estimates = {size: [each.estimates() for each in ats] for size, ats in results.items()}
     names = ("binder", "abs_magnetisation", "square_magnetisation")
     curves = {size: {name: [each[name] for each in all_] for name in names} for size, all_ in estimates.items()}
