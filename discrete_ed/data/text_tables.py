@@ -97,7 +97,8 @@ def read_rows(path: Path, is_value: Callable[[str], bool]) -> tuple[list[list[st
     head: list[str] | None = None
     for line, cells in _rows(_decoded(path).splitlines(), path):
         expect_cells(path, line, cells, rows[0] if rows else head or cells)
-        if not rows and head is None and 2 * sum(map(is_value, cells)) < len(cells):
+        numbered = cells[0].strip() == "" and _are_numbers_from_0_or_1(cells[1:])  # as pandas writes them
+        if not rows and head is None and (numbered or 2 * sum(map(is_value, cells)) < len(cells)):
             head = cells
             continue
         rows.append(list(map(sys.intern, map(str.strip, cells))))  # few spellings, each stored once
@@ -180,10 +181,15 @@ def _comments(lines: Sequence[str]) -> set[int]:
 def _are_titles(cells: list[str]) -> bool:
     """Whether a first row names the columns."""
     codes = [_code(cell) for cell in cells]
-    counted = [cell.strip() for cell in cells[codes[:1] in ([MISSING], [TEXT]) :]]
-    if len(counted) > 2 and any(counted == [str(k + start) for k in range(len(counted))] for start in (0, 1)):
+    if _are_numbers_from_0_or_1(cells[codes[:1] in ([MISSING], [TEXT]) :]):
         return True
     return TEXT in codes and 2 * sum(code < MISSING for code in codes) < len(codes)
+
+
+def _are_numbers_from_0_or_1(cells: Sequence[str]) -> bool:
+    """Whether cells number the columns: 0, 1, 2, … or 1, 2, 3, …, at least three."""
+    found = [cell.strip() for cell in cells]
+    return len(found) > 2 and any(found == [str(k + start) for k in range(len(found))] for start in (0, 1))
 
 
 def _are_labels(codes: np.ndarray[Any, Any], labels: list[str]) -> bool:
@@ -223,4 +229,11 @@ def cell_error(path: Path, row: int, name: str, cell: object, *, missing: bool) 
     """The error that names a cell."""
     got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
     way_on = "" if missing else " (otherwise use recode, binarise, weights or drop)"
+    if not missing and _is_missing_code(str(cell).strip()):
+        way_on = f" (if it means that the cell is missing, use recode {str(cell).strip()}=NA; {way_on[2:]}"
     return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS)}{way_on}, got {got}")
+
+
+def _is_missing_code(cell: str) -> bool:
+    """Whether a cell looks like a code for a missing value, such as -999, 99, - or a full stop."""
+    return re.fullmatch(r"-?9+(\.0*)?|-[2-9](\.0*)?|-[1-9]\d+(\.0*)?|[^\w\s]+", cell) is not None

@@ -54,6 +54,33 @@ def check_weights(weights: Array, rows: int, name: str = "weights") -> Array:
     return found
 
 
+def check_proportions(spins: Array, weights: Array, name: str = "weights") -> list[str]:
+    """Warnings about weights that are no counts where all rows differ, as in a table of patterns with their shares.
+
+    Shares of patterns don't tell how many rows were observed. Weights of a survey average 1, or add up to a population;
+    those that add up to 1 or 100 are taken for shares of patterns.
+
+    Raises:
+        InputError: all rows differ, and the weights are such shares.
+    """
+    there = weights > 0
+    rows, total = int(there.sum()), float(weights.sum())
+    if (weights == np.rint(weights)).all() or len(np.unique(spins[there], axis=0)) < rows:
+        return []
+    shares = any(abs(total / whole - 1) < 0.01 for whole in (1, 100)) and abs(total / rows - 1) > 0.01
+    if shares:
+        raise InputError(
+            f"{name}: expected counts where all rows differ, got shares that add up to {total:.4g}: multiply them by "
+            f"N / {total:.4g}, where N is the number of rows observed, and round; if each row is one observation, "
+            "divide the weights by their mean"
+        )
+    return [
+        f"all {rows} rows differ and the weights are not counts: they count as "
+        f"{total**2 / float((weights**2).sum()):.0f} rows; if the rows are patterns, give counts instead (share × "
+        "number of rows observed)"
+    ]
+
+
 def check_blocks(blocks: Array, rows: int, name: str = "blocks") -> Array:
     """The numbers of the blocks from 0, `(N,)`; raises the errors of `recover_couplings`."""
     found = np.asarray(blocks)
@@ -125,9 +152,10 @@ def prepare(
         if blocks is None:
             if (weights == np.rint(weights)).all():
                 return Prepared(Observations(spins, weights), [])
+            said = check_proportions(spins, weights)
             weights = weights * (weights.sum() / (weights**2).sum())
-            return Prepared(Observations(spins, weights, np.arange(len(spins))), [])
-    said = []
+            return Prepared(Observations(spins, weights, np.arange(len(spins))), said)
+    said: list[str] = []
     if blocks is None and block_length == "auto":
         rows = len(spins)
         spins, weights, copies = without_copies(spins)

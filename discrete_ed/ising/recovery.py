@@ -59,7 +59,8 @@ class Recovery:
     """negative log pseudo-likelihood of held-out samples for each candidate, lower is better; empty without
     candidates"""
     reliability: float
-    """agreement of the couplings from two halves of the data (correlation, Spearman–Brown corrected); at most 1"""
+    """agreement of the couplings from two halves of the data (correlation, Spearman–Brown corrected); at most 1; NaN if
+    a half alone shows no coupling, so that there is nothing to compare"""
     shrinkage: float
     """the factor by which couplings were multiplied because the reliability is below ½; otherwise 1"""
     common: tuple[float, float] | None = None
@@ -156,8 +157,8 @@ def recover_couplings(
       of a pair (stopping at the first that predicts worse), L1 and J = 0; then all samples are used. L1 must be better
       than refit by a standard error, since it shrinks all couplings. If two halves of the data agree so little that
       J = 0 may be closer to the truth (reliability r < ½), the couplings are multiplied by 2 r, the largest factor with
-      which the expected error does not exceed that of J = 0, and the fields are refitted. L1 is not tried above
-      `N D² = 3·10⁸`, where it takes minutes.
+      which the expected error does not exceed that of J = 0, and the fields are refitted; where a half alone shows no
+      coupling, r is unknown (NaN) and nothing is shrunk. L1 is not tried above `N D² = 3·10⁸`, where it takes minutes.
     - `common`: refit, then empirical Bayes. It assumes that the couplings of all edges are samples of one normal law,
       whose mean and spread it learns; this is right for lattices, and wrong for networks with strong and weak edges.
     - `none`: all couplings free. `zero`: J = 0.
@@ -230,7 +231,7 @@ def _recovered(
     if rule.tests_halves and found.couplings.any():
         progress("compare the two halves of the samples")
         agreement = reliability(chosen, choice.penalty, prepared.data)
-    shrinkage = min(1.0, max(0.0, 2 * agreement))
+    shrinkage = 1.0 if np.isnan(agreement) else min(1.0, max(0.0, 2 * agreement))
     progress("standard errors")
     errors = chosen.errors(data, found)
     couplings, coupling_errors = found.couplings, errors.couplings
@@ -286,9 +287,14 @@ def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float, *,
             else "L1 shrinks all couplings, and many that are not zero are only noise; the intervals of the edges are "
             "those of a fit of the edges alone"
         )
-    if shrinkage < 1:
+    if np.isnan(agreement):
         found.append(
-            f"halves of the data hardly agree on the couplings (reliability {agreement:.2f}); they were shrunk by "
+            "half of the data alone shows no coupling, so that two halves can't be compared; the couplings are not "
+            "shrunk, and more samples are needed to confirm them"
+        )
+    elif shrinkage < 1:
+        found.append(
+            f"halves of the data hardly agree on the couplings (reliability {agreement:.2f}); they were multiplied by "
             f"{shrinkage:.2f}, and more samples are needed to tell which pairs interact"
         )
     return found

@@ -35,6 +35,8 @@ def written(folder, text, name="table.csv"):
         ("# a,b,c\n1,0,1\n0,0,1\n1,1,0\n0,1,0\n", Reading(), ("a", "b", "c")),
         ("1,0,1,0\n0,0,1,1\n1,1,0,0\n", Reading(transpose=True), ("x1", "x2", "x3")),
         (",r1,r2,r3,r4\na,1,0,1,0\nb,0,0,1,1\nc,1,1,0,0\n", Reading(transpose=True), ("a", "b", "c")),
+        (",0,1,2,3\na,1,0,1,0\nb,0,0,1,1\nc,1,1,0,0\n", Reading(transpose=True), ("a", "b", "c")),  # df.T.to_csv
+        (",1,2,3,4\na,1,0,1,0\nb,0,0,1,1\nc,1,1,0,0\n", Reading(transpose=True), ("a", "b", "c")),
         ("a,b,z,c\n1,0,9,1\n0,0,8,1\n1,1,7,0\n0,1,6,0\n", Reading(drop=("z",)), ("a", "b", "c")),
         ("z,a,b,c\n1,1,0,1\n0,0,0,1\n0,1,1,0\n0,0,1,0\n", Reading(columns=("a", "3", "c")), ("a", "b", "c")),
     ],
@@ -109,6 +111,9 @@ def test_parquet_columns_of_any_kind_are_read(tmp_path):
         ("w,b\nu,0\nu,1\n", Reading(blocks="w"), "column 'w': expected at least two blocks, got only u"),
         ("w,b\nu,0\n,1\n", Reading(blocks="w"), "row 3, column 'w': expected the name of a block"),
         ("w,b\n1,0\n2,1\n", Reading(weights="w", transpose=True), "transpose: expected no column of weights"),
+        ("a,b\n1,0\n-999,1\n", Reading(), r"if it means that the cell is missing, use recode -999=NA; otherwise use"),
+        ("a,b\n1,0\n-,1\n", Reading(), r"use recode -=NA; otherwise use recode, binarise, weights or drop\), got -"),
+        ("a,b\n1,0\n.,1\n", Reading(), r"use recode .=NA; otherwise use"),
         ("20,1\n3,0\n", Reading(), r"column 'x1': .*\(otherwise use recode, binarise, weights or drop\), got 20"),
     ],
 )

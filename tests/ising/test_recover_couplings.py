@@ -17,12 +17,15 @@ from discrete_ed import (
     lattice,
     log_law,
     recover_couplings,
+    sample_ising,
     torus_sample,
 )
 from discrete_ed.ising import EstimatorSettings, Observations, Support, pair_counts
 from discrete_ed.ising.bounds import fisher_information
 from discrete_ed.ising.empirical_bayes import common_law
-from discrete_ed.ising.selection import is_tied
+from discrete_ed.ising.estimators import ConfiguredEstimator
+from discrete_ed.ising.penalties import Refit
+from discrete_ed.ising.selection import is_tied, reliability
 from discrete_ed.names import EstimatorName as Estimator
 from discrete_ed.names import PenaltyName as Penalty
 from discrete_ed.states import enumerate_states
@@ -120,6 +123,34 @@ def test_a_shrunk_model_keeps_the_means_of_the_data(monkeypatch):
     found, none = recover_couplings(x), recover_couplings(x, penalty="zero")
     assert np.allclose(found.fields, none.fields, atol=1e-4)
     assert np.allclose(found.field_errors, none.field_errors, rtol=0.02)
+
+
+def test_one_edge_is_not_shrunk_away_where_half_of_the_rows_does_not_show_it_at_the_full_price():
+    def recovered(coupling: float, seed: int) -> tuple[float, int]:
+        energy = IsingEnergy.from_edges([(0, 1)], [coupling], spins=6)
+        x = sample_ising(energy, 600 + seed, generator=torch.Generator().manual_seed(seed)).states
+        found = recover_couplings(x)
+        assert not found.warnings or coupling == 0
+        return found.couplings[0, 1], len(found.edges)
+
+    values = np.array([recovered(0.27, seed)[0] for seed in range(24)])
+    assert ((np.abs(values - 0.27) < 0.15) & (values != 0)).sum() >= 23
+    assert sum(recovered(0.0, seed)[1] > 0 for seed in range(24)) <= 2
+
+
+def test_halves_that_cannot_be_compared_shrink_nothing_and_are_warned_of(monkeypatch):
+    monkeypatch.setattr("discrete_ed.ising.recovery.reliability", lambda *_: float("nan"))
+    found = recover_couplings(Y)
+    assert found.shrinkage == 1
+    assert len(found.edges)
+    (warning,) = found.warnings
+    assert "two halves can't be compared; the couplings are not shrunk" in warning
+    monkeypatch.setattr("discrete_ed.ising.recovery.reliability", lambda *_: 0.2)
+    assert any("they were multiplied by 0.40" in warning for warning in recover_couplings(Y).warnings)
+    monkeypatch.undo()
+    independent = Observations(2.0 * np.random.default_rng(0).integers(0, 2, (400, 4)) - 1)
+    chosen = ConfiguredEstimator("single-site", EstimatorSettings(), True, 0)
+    assert np.isnan(reliability(chosen, Refit(1000.0), independent))
 
 
 def test_a_common_law_keeps_the_means_of_the_data():

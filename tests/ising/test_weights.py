@@ -85,6 +85,21 @@ def test_proportions_count_as_the_rows_that_they_leave():
     assert ratio.mean() == pytest.approx(np.sqrt(800 / found.effective_rows), rel=0.1)
 
 
+@pytest.mark.parametrize("whole", [1, 100])
+def test_shares_of_patterns_do_not_make_up_a_number_of_rows(whole):
+    shares = whole * COUNTS / COUNTS.sum()
+    with pytest.raises(InputError, match=f"expected counts where all rows differ, got shares that add up to {whole}: "):
+        recover_couplings(PATTERNS, "single-site", "zero", weights=shares)
+    for weights in (shares * 800.3, shares / shares.mean()):  # of no number of rows; and such as a survey has
+        (warning,) = recover_couplings(PATTERNS, "single-site", "zero", weights=weights).warnings
+        assert f"all {len(PATTERNS)} rows differ and the weights are not counts: they count as " in warning
+    back = recover_couplings(PATTERNS, "single-site", "zero", weights=np.rint(shares * len(X) / whole))
+    assert back.effective_rows == len(X)
+    assert not back.warnings
+    repeated = np.full(len(X), 1 / len(X))
+    assert not recover_couplings(X, "single-site", "zero", weights=repeated).warnings
+
+
 @pytest.mark.parametrize(
     ("weights", "arguments", "message"),
     [

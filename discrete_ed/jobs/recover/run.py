@@ -239,7 +239,7 @@ def _recovery_results(config: RecoverConfig, recovery: Recovery) -> dict[str, An
         "penalty": config.penalty,
         "choice": recovery.choice,
         "seed": config.seed,
-        "reliability": recovery.reliability,
+        "reliability": finite(recovery.reliability),
         "shrinkage": recovery.shrinkage,
         "common_law": None if recovery.common is None else {"mean": recovery.common[0], "sd": recovery.common[1]},
         "held_out": recovery.held_out,

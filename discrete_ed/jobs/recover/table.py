@@ -10,7 +10,7 @@ from discrete_ed.data.reading import Reading
 from discrete_ed.data.tables import Table, read_table
 from discrete_ed.errors import InputError
 from discrete_ed.ising import check_samples, resolve_estimator
-from discrete_ed.ising.preparation import check_block_length, check_estimator_of_rows
+from discrete_ed.ising.preparation import check_block_length, check_estimator_of_rows, check_proportions
 from discrete_ed.jobs.recover.config import RecoverConfig
 
 
@@ -64,7 +64,7 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
             raise InputError(f"missing: expected rows without missing cells for listwise, got {kept.sum()}")
     table = _rows(table, kept, listwise=config.missing == "listwise")
     found = ObservedTable(table, int((~kept).sum()))
-    check_samples(
+    spins = check_samples(
         found.cells,
         config.estimator,
         config.penalty,
@@ -73,6 +73,8 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
         weights=table.weights,
         most_missing=config.most_missing,
     )
+    if table.weights is not None and table.blocks is None:
+        check_proportions(spins, table.weights, f"{config.data}, column {config.weights!r}")
     length = check_block_length(config.rows_in_block(), len(table.values), table.weights, table.blocks)
     plain = table.weights is table.blocks is table.missing and length in (1, "auto")
     check_estimator_of_rows(resolve_estimator(config.estimator, len(table.names)), plain=plain)
