@@ -16,7 +16,7 @@ import numpy as np
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import check_graphs
-from discrete_ed.graphs.files.formats import KNOWN, SURE, read_source
+from discrete_ed.graphs.files.formats import KNOWN, SURE, TEXT_ENDINGS, read_source
 from discrete_ed.graphs.files.options import Notes, ReadOptions
 from discrete_ed.graphs.files.source import ending_of, open_source
 from discrete_ed.graphs.files.tu import read_tu, tu_files
@@ -79,7 +79,17 @@ def _read(path: Path, options: ReadOptions, notes: Notes) -> list[nx.Graph]:
     files, others = _split_folder(path)
     if others:
         notes.add(f"skipped files without a graph file's ending: {_first_of(others)}", path)
-    return [graph for file in files for graph in _read(file, options, notes)]
+    return [graph for file in files for graph in _read_within(file, options, notes)]
+
+
+def _read_within(file: Path, options: ReadOptions, notes: Notes) -> list[nx.Graph]:
+    """The graphs of a file of a folder, in which a text may also hold no graph."""
+    try:
+        return _read(file, options, notes)
+    except InputError as error:
+        if ending_of(file) not in TEXT_ENDINGS:
+            raise
+        raise InputError(f"{error}; if it holds no graph, move it out of the folder") from None
 
 
 def graph_files(path: Path) -> list[Path]:

@@ -81,6 +81,7 @@ def test_files_by_position_score_as_files_by_option_do(files, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["R9"], "reference: expected a graph file or a run of generate, but R9 doesn't exist"),
         (["reference.g6"], "expected at least one file of generated graphs"),
         (["reference.g6", "mine.g6", "mine.g6"], "expected every file once"),
         (

@@ -114,6 +114,7 @@ def test_a_run_folder_of_more_graphs_is_resumed(run, tmp_path, monkeypatch):
     [
         (["RUN", "--steps", "9", "--out", "new.g6"], "steps: expected only with a saved energy instead of a run"),
         (["RUN", "--kernel", "dmala", "--out", "new.g6"], "kernel: expected only with a saved energy"),
+        (["RUN", "--out", "graphs.txt"], "out: expected a folder, or a graph file with one of the endings .g6"),
         (["RUN/checkpoint", "--samples", "9", "--out", "new"], "samples: expected only with a run of generate"),
         (["RUN", "--nodes", "9", "--out", "new"], "nodes: expected at most 8, which the energy allows, got 9"),
         (["RUN", "--nodes", "0", "--out", "new"], "nodes: expected at least 1, got 0"),

@@ -140,8 +140,8 @@ def _refuse_several_graphs(titles: list[str], ends: Sequence[int], rows: list[Ro
         repeated = plain(title) == "id" and ends and len(set(cells)) < len(cells)
         if k not in ends and (plain(title) in GRAPH_TITLES or repeated):
             raise source.error(
-                "the edges of one graph",
-                f"a column {title!r}, which may number several graphs; give {SEPARATE}, or leave out the column",
+                f"the edges of one graph (of several graphs: {SEPARATE})",
+                f"a column {title!r}, which may number several graphs; leave it out if there is one",
             )
 
 

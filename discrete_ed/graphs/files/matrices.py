@@ -122,6 +122,8 @@ def _listed_edges(arrays: dict[str, Array], source: GraphFile) -> nx.Graph:
         raise source.error(f"{name} of whole numbers and shape (2, M) or (M, 2)", f"{edges.dtype} {edges.shape}{both}")
     limits.check_size(source.at(), 0, edges.size // 2)
     pairs = [(u, v) for u, v in (edges.T if len(edges) == 2 else edges).tolist()]
+    if (edges < 0).any():
+        raise source.error("nodes from 0", edges.min())
     if count is None:
         labels, places = numbered([], pairs)
     else:

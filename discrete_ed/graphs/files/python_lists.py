@@ -12,6 +12,8 @@ TUPLE = rf"(?:\({ITEM}(?:,{ITEM})+,?\s*\)|\[{ITEM}(?:,{ITEM})+,?\s*\])"
 TUPLES = rf"\s*{TUPLE}(?:\s*,\s*{TUPLE})*\s*,?\s*"
 WHOLE = re.compile(rf"\[{TUPLES}\]|\({TUPLES}\)|\{{{TUPLES}\}}")
 SEVERAL = re.compile(rf"\s*{TUPLE}(?:\s*,\s*{TUPLE})+\s*,?\s*")
+NAMES = re.compile(r"\([^()]*, [^()]*\),\([^()]*, [^()]*\)")
+"""two names as Python prints tuples, with a comma between that Python would not print without a blank"""
 NESTED = re.compile(r"[\[({]\s*[\[(].*|\{[^{}\[\]:]+:\s*[\[({].*")
 """the beginning of nested lists, or of a dictionary of lists"""
 SEPARATE = 'a file for each graph, or a line {"nodes": 3, "edges": [[0, 1], [1, 2]]} for each in a file .jsonl'
@@ -30,6 +32,8 @@ def python_list(lines: Sequence[tuple[int, str]], source: GraphFile) -> list[tup
     if not opens and several is None:
         return None
     if several is not None and not opens:
+        if all(NAMES.fullmatch(line) for _, line in lines):
+            return None
         if all(len(re.findall(TUPLE, line)) != 2 for _, line in lines) and SEVERAL.fullmatch(text):
             return _tuples(text, lines)
         raise source.error(
@@ -41,7 +45,9 @@ def python_list(lines: Sequence[tuple[int, str]], source: GraphFile) -> list[tup
     if WHOLE.fullmatch(text):
         return _tuples(text, lines)
     if len(lines) > 1 and all(NESTED.match(line) for _, line in lines):
-        raise source.error("one list of edges", f"a list in each of {len(lines)} lines; for several graphs: {SEPARATE}")
+        raise source.error(
+            f"one list of edges (of several graphs: {SEPARATE})", f"a list in each of {len(lines)} lines"
+        )
     raise source.error(
         "a list of edges such as [(0, 1), (1, 2)]", repr(source.lines[lines[0][0] - 1].strip()), line=lines[0][0]
     )

@@ -82,7 +82,9 @@ def read_rows(source: GraphFile) -> Rows:
 def _without_last_mark(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """The lines without a mark that ends all of them and stands nowhere else, as in `0 1;`."""
     for mark in (";", ","):
-        if lines and all(line.endswith(mark) and line.count(mark) == 1 for _, line in lines):
+        if lines and all(
+            line.endswith(mark) and line.count(mark) == 1 and len(line[:-1].split()) > 1 for _, line in lines
+        ):
             return [(k, line[:-1].rstrip()) for k, line in lines]
     return lines
 

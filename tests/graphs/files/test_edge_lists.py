@@ -72,6 +72,7 @@ READ = {  # text, numbers of nodes and edges, and what the only note says
     "a list of names": ("[('a', 'b'), ('b', 'c')]", (3, 2), ""),
     "a list over lines": ("[(0, 1),\n (1, 2), (2, 3)\n]\n", (4, 3), ""),
     "marks at the end": ("0 1;\n1 2;\n", (3, 2), ""),
+    "tuples as names between commas": ("(0, 1),(1, 1)\n(1, 1),(2, 1)\n", (3, 2), ""),
     "tuples as names": ("(0, 1) (1, 1)\n(1, 1) (2, 1)\n", (3, 2), ""),
     "a byte-order mark": ("\ufeff" + PATH, (3, 2), ""),
     "blanks without width": ("0\u200b 1\n\u20601 2\n", (3, 2), ""),
@@ -217,6 +218,13 @@ def test_colons_of_an_adjacency_list_are_no_part_of_a_name(tmp_path):
     assert sizes(tmp_path / "a.txt", text, format="adjacency-list") == ((3, 3), [])
     with pytest.raises(InputError, match="an edge list, got '0: 1 2', an adjacency list"):
         sizes(tmp_path / "a.txt", text, format="edge-list")
+
+
+def test_prose_in_a_folder_is_refused_with_the_way_on(tmp_path):
+    (tmp_path / "a.txt").write_text("0 1\n1 2\n")
+    (tmp_path / "notes.txt").write_text("Graphs by our generator, v2.\nSee the wiki.\n")
+    with pytest.raises(InputError, match=r"notes\.txt.*; if it holds no graph, move it out of the folder$"):
+        read_graphs(tmp_path)
 
 
 def test_notes_of_many_files_are_one(tmp_path):

@@ -135,6 +135,7 @@ REFUSED = {  # the error, and the option that leads on with what it then reads
     "loop.pt": (tensors(torch.tensor(LOOP)), "no self-loops", "ignore_loops", [(4, 4)]),
     "csc.npz": (sparse(scipy.sparse.csc_matrix(UNSYMMETRIC)), "one direction only", "undirected", [(4, 4)]),
     "index.npz": (saved(None, archive=True, edge_index=PAIRS[:, :2]), "edges in rows or in columns", None, None),
+    "padded.npz": (saved(None, archive=True, edges=PAIRS - 1), "nodes from 0, got -1", None, None),
     "beside.npz": (saved(None, archive=True, edges=PAIRS, x=PAIRS), "one array of edges", None, None),
     "outside.npz": (saved(None, archive=True, edges=PAIRS, num_nodes=2), "num_nodes 2 and nodes to 3", None, None),
     "differ.json": (record(nodes=3, edges=[[0, 1]], links=[[1, 2]]), "got both, which differ", None, None),
