@@ -71,8 +71,8 @@ def check_proportions(spins: Array, weights: Array, name: str = "weights") -> li
     if shares:
         raise InputError(
             f"{name}: expected counts where all rows differ, got shares that add up to {total:.4g}: multiply them by "
-            f"N / {total:.4g}, where N is the number of rows observed, and round; if each row is one observation, "
-            "divide the weights by their mean"
+            f"{'N' if total < 2 else 'N / 100'}, where N is the number of rows observed, and round; if each row is one "
+            "observation, divide the weights by their mean"
         )
     return [
         f"all {rows} rows differ and the weights are not counts: they count as "

@@ -339,11 +339,17 @@ def test_a_users_table_gives_fields_and_names(birds):
     assert "s is −1 for 0 and +1 for 1" in html
 
 
-def test_many_fields_are_a_picture(tmp_path):
+def test_many_fields_are_a_picture_and_no_pair_is_said_in_words(tmp_path, capsys):
     np.save(tmp_path / "many.npy", np.random.default_rng(0).integers(0, 2, (60, 21)))
     run("--data", str(tmp_path / "many.npy"), "--penalty", "zero", "--out", str(tmp_path / "run"))
     assert (tmp_path / "run" / "fields.png").exists()
-    assert 'alt="Fields"' in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert 'alt="Fields"' in page
+    said = "No pair of columns was found to interact; 60 rows can show almost nothing but very strong couplings"
+    printed = capsys.readouterr().out
+    for text in (printed, page):
+        assert said in text
+        assert "trongest couplings" not in text
 
 
 def test_a_model_that_does_not_reproduce_its_data_is_not_to_be_simulated_from(tmp_path, capsys):

@@ -25,6 +25,8 @@ TABLED = 20
 """largest number of fields that the page shows as a table; more are shown as a figure"""
 STRONGEST = 12
 """number of couplings in the table of the strongest ones"""
+FEW_ROWS = 100
+"""number of rows below which the report says that they can show little: at 100, a coupling of .4 has a z of 4"""
 Plots: TypeAlias = "dict[str, tuple[str, Callable[[], Figure], str]]"
 
 
@@ -112,7 +114,10 @@ def report_table(
         f"{n} rows{counted}, {d} columns: {recovery.estimator}, {recovery.choice}; "
         f"{len(recovery.edges)} couplings of {d * (d - 1) // 2} pairs\n"
     )
-    print(f"{as_text(_strongest(recovery, [short(name) for name in names]))}\n\n{as_text(quality)}")
+    found = _no_pair(result)
+    if len(recovery.edges):
+        found = as_text(_strongest(recovery, [short(name) for name in names]))
+    print(f"{found}\n\n{as_text(quality)}")
     likelihood = result["log_likelihood"]
     if likelihood is not None:
         print(
@@ -140,7 +145,8 @@ def report_table(
             "fitted.",
         ),
     }
-    tables = {"Strongest couplings": _strongest(recovery, names), "Data against the model": quality}
+    tables = {"Strongest couplings": _strongest(recovery, names)} if len(recovery.edges) else {}
+    tables["Data against the model"] = quality
     if d <= TABLED:
         tables["Fields"] = _fields(recovery, names)
     else:
@@ -149,7 +155,8 @@ def report_table(
             lambda: figures.fields(recovery.fields, recovery.field_errors, names),
             "With a field above 0, a column tends to 1 if all others are balanced. fields.csv has the numbers.",
         )
-    lead = (
+    lead = "" if len(recovery.edges) else f"{_no_pair(result)}. "
+    lead += (
         f"Learned from {n} observations{counted} of {d} binary columns by "
         f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 "
         "and +1 for 1, each pair counted once; for bits, as IsingFit reports them, couplings are 4 J and thresholds "
@@ -158,6 +165,13 @@ def report_table(
     )
     title = f"Ising model of {Path(result['data']).name}"
     _write_page(folder, config, title, verdict_on_table(recovery, fit), lead, tables, plots, recovery, result)
+
+
+def _no_pair(result: dict[str, Any]) -> str:
+    """What is said where no pair is found: that this is no evidence of independence where rows are few."""
+    rows = result["rows"]["in_effect"]
+    few = f"; {rows:.0f} rows can show almost nothing but very strong couplings" if rows < FEW_ROWS else ""
+    return f"No pair of columns was found to interact{few}"
 
 
 def _counted(result: dict[str, Any]) -> str:
