@@ -152,9 +152,9 @@ def prepare(
         if blocks is None:
             if (weights == np.rint(weights)).all():
                 return Prepared(Observations(spins, weights), [])
-            said = check_proportions(spins, weights)
+            warned = check_proportions(spins, weights)
             weights = weights * (weights.sum() / (weights**2).sum())
-            return Prepared(Observations(spins, weights, np.arange(len(spins))), said)
+            return Prepared(Observations(spins, weights, np.arange(len(spins))), warned)
     said: list[str] = []
     if blocks is None and block_length == "auto":
         rows = len(spins)
