@@ -72,11 +72,12 @@ def autocorrelation_time(series: ArrayLike, *, window: float = WINDOW) -> Autoco
     """
     x = _series(series)
     draws, chains = x.shape
+    scale = max(1.0, float((x**2).mean()))
     x = x - x.mean()
     size = 1 << (2 * draws - 1).bit_length()
     spectrum = np.abs(np.fft.rfft(x, size, axis=0)) ** 2
     covariance = np.fft.irfft(spectrum.sum(1), size)[:draws] / (chains * np.arange(draws, 0, -1))
-    if not covariance[0] > 1e-14 * max(1.0, float((_series(series) ** 2).mean())):
+    if not covariance[0] > 1e-14 * scale:
         return Autocorrelation(0.5, 0.0, 0, x.size)
     tau = 0.5 + np.concatenate([[0.0], np.cumsum(covariance[1:] / covariance[0])])
     far = np.flatnonzero(np.arange(draws) >= window * tau)
