@@ -152,10 +152,10 @@ def prepare(
         if blocks is None:
             if (weights == np.rint(weights)).all():
                 return Prepared(Observations(spins, weights), [])
-            warned = check_proportions(spins, weights)
+            doubts = check_proportions(spins, weights)
             weights = weights * (weights.sum() / (weights**2).sum())
-            return Prepared(Observations(spins, weights, np.arange(len(spins))), warned)
-    said: list[str] = []
+            return Prepared(Observations(spins, weights, np.arange(len(spins))), doubts)
+    said = []
     if blocks is None and block_length == "auto":
         rows = len(spins)
         spins, weights, copies = without_copies(spins)
