@@ -12,7 +12,7 @@ from discrete_ed.data import TOYS
 from discrete_ed.density import scores as density_scores
 from discrete_ed.density.scores import DensityScores, SampleDistances, SetDistance
 from discrete_ed.jobs.estimate import report
-from discrete_ed.likelihood import Annealing, Bracket, Estimate, LogLikelihood
+from discrete_ed.likelihood import Annealing, Bracket, LogLikelihood, LogZEstimate
 
 
 def test_independent_columns_are_the_trivial_score(generator):
@@ -85,7 +85,7 @@ def test_a_wide_bracket_is_reported_as_a_warning(generator):
 
 
 def test_a_refused_value_is_null_and_the_page_says_why():
-    ends = [Estimate(value, 0.1) for value in (394.9, 356.4, 356.4, 396.6, 387.6, 356.6)]
+    ends = [LogZEstimate(value, 0.1) for value in (394.9, 356.4, 356.4, 396.6, 387.6, 356.6)]
     runs = Annealing(*ends, temperatures=4546, updates=13, runs=256, evaluations=10**7)
     log_z = LogPartition(Bracket(394.9, 356.4, 0.1, 0.1), exact=False, annealing=runs, base="a mixture")
     rows = LogLikelihood(torch.tensor([-342.0, -340.0], dtype=torch.float64), log_z)
