@@ -45,7 +45,8 @@ class Blurred(Energy):
 
     def __init__(self, law, noise):
         super().__init__()
-        self.bits, self.law, self.noise = BITS, law, noise
+        self.bits, self.noise = BITS, noise
+        self.law = torch.nn.Parameter(law)  # whose device is that of the energy
 
     def forward(self, x, t):
         levels = t.unique()
@@ -137,7 +138,10 @@ def test_the_conditional_laws_of_all_levels_lead_from_noise_to_the_data(density)
 
 def test_differences_of_a_denoising_energy_are_those_of_its_energies():
     _, energy = blurred(0.3)
-    t, later = torch.rand(8, generator=fixed(1)).to(DEVICE, FLOAT) / 2, torch.full((8,), 0.75, dtype=FLOAT)
+    t, later = (
+        torch.rand(8, generator=fixed(1), device="cpu").to(DEVICE, FLOAT) / 2,
+        torch.full((8,), 0.75, dtype=FLOAT),
+    )
     given = DenoisingEnergy(energy, t, later, STATES.flip(0))
     neighbours = (STATES - torch.eye(BITS, dtype=FLOAT).unsqueeze(1)).abs()
     wanted = (given(neighbours) - given(STATES)).T
@@ -156,7 +160,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_takes_a_level_for_each_state(name, tmp_path):
     energy = NoiseConditionalEnergy(NETWORKS[name].to(DEVICE, FLOAT), count=7, density=0.4)
-    x = torch.rand(6, energy.bits, generator=fixed(2)).round().to(DEVICE, FLOAT)
+    x = torch.rand(6, energy.bits, generator=fixed(2), device="cpu").round().to(DEVICE, FLOAT)
     if name == "graph":
         x = graphs_to_states([nx.path_graph(2 + k % 3) for k in range(6)], 4).to(DEVICE, FLOAT)
     t = torch.linspace(0, 1, 6, dtype=FLOAT)

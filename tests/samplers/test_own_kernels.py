@@ -8,7 +8,7 @@ import torch
 
 from discrete_ed import Exact, InputError, IsingEnergy, Kernel, Metropolis, chain, sample
 
-X = (torch.rand(5, 4, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+X = (torch.rand(5, 4, generator=torch.Generator().manual_seed(0), device="cpu") < 0.5).float()
 
 
 class Own(Kernel):

@@ -25,7 +25,7 @@ from discrete_ed import (
 from discrete_ed.density import fit_density
 from discrete_ed.training.watch import warn_of_divergence, warn_of_silence
 
-X = (torch.rand(120, 5, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+X = (torch.rand(120, 5, generator=torch.Generator().manual_seed(0), device="cpu") < 0.3).float()
 
 
 class OnlyOnes(Energy):

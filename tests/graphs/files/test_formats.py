@@ -41,6 +41,10 @@ def sparse(matrix: object) -> bytes:
     return buffer.getvalue()
 
 
+def on_cpu(values: object) -> torch.Tensor:
+    return torch.tensor(values, device="cpu")  # files are written from there
+
+
 def tensors(content: object) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -101,9 +105,9 @@ READ = {
     "a.npz": (saved(SQUARE[None], archive=True), [(4, 4)], ""),
     "csr.npz": (sparse(scipy.sparse.csr_matrix(SQUARE)), [(4, 4)], ""),
     "coo.npz": (sparse(scipy.sparse.coo_matrix(SQUARE)), [(4, 4)], ""),
-    "stack.pt": (tensors(torch.tensor(SQUARE).expand(3, 4, 4).clone()), [(4, 4)] * 3, ""),
-    "list.pt": (tensors([torch.tensor(SQUARE), torch.tensor([[0, 1], [1, 0]]).bfloat16()]), [(4, 4), (2, 1)], ""),
-    "spectre.pt": (tensors([[torch.tensor(SQUARE)], [torch.ones(4)], [torch.ones(4, 4)], [4], 2.0]), [(4, 4)], ""),
+    "stack.pt": (tensors(on_cpu(SQUARE).expand(3, 4, 4).clone()), [(4, 4)] * 3, ""),
+    "list.pt": (tensors([on_cpu(SQUARE), on_cpu([[0, 1], [1, 0]]).bfloat16()]), [(4, 4), (2, 1)], ""),
+    "spectre.pt": (tensors([[on_cpu(SQUARE)], [on_cpu([1.0] * 4)], [on_cpu([[1.0] * 4] * 4)], [4], 2.0]), [(4, 4)], ""),
     "a.g6.gz": (gzip.compress(b"Bw\nBw\n"), [(3, 3)] * 2, ""),
     "zipped.dat": (saved(SQUARE[None], archive=True), [(4, 4)], ""),
 }
@@ -132,7 +136,7 @@ REFUSED = {  # the error, and the option that leads on with what it then reads
     "weights.gml": (GML.format("", "value 3"), "value 3", "ignore_weights", [(2, 1)]),
     "directed.npy": (saved(UNSYMMETRIC), "one direction only", "undirected", [(4, 4)]),
     "weights.npz": (saved(0.5 * SQUARE, archive=True), "entries 0.5", "ignore_weights", [(4, 4)]),
-    "loop.pt": (tensors(torch.tensor(LOOP)), "no self-loops", "ignore_loops", [(4, 4)]),
+    "loop.pt": (tensors(on_cpu(LOOP)), "no self-loops", "ignore_loops", [(4, 4)]),
     "csc.npz": (sparse(scipy.sparse.csc_matrix(UNSYMMETRIC)), "one direction only", "undirected", [(4, 4)]),
     "index.npz": (saved(None, archive=True, edge_index=PAIRS[:, :2]), "edges in rows or in columns", None, None),
     "padded.npz": (saved(None, archive=True, edges=PAIRS - 1), "nodes from 0, got -1", None, None),
@@ -144,7 +148,7 @@ REFUSED = {  # the error, and the option that leads on with what it then reads
     "nan.npy": (saved(SQUARE * np.nan), "finite entries", None, None),
     "several.npz": (saved(SQUARE, archive=True, flags=np.ones(4)), "without padding", None, None),
     "objects.npy": (saved(np.array([{}], dtype=object)), "pickled and can run code", None, None),
-    "state.pt": (tensors({"weight": torch.ones(2)}), "SPECTRE's list", None, None),
+    "state.pt": (tensors({"weight": on_cpu([1.0, 1.0])}), "SPECTRE's list", None, None),
     "model.pt": (tensors(nx.path_graph(2)), "write_graphs('graphs.g6', graphs)", None, None),
     "nowhere.json": (record(nodes=NODES, links=[{"source": "a", "target": "z"}]), "got one at 'z'", None, None),
     "twice.json": (record(nodes=NODES * 2, links=[]), "every node once, got 'a' again", None, None),
