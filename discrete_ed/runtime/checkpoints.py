@@ -168,7 +168,7 @@ def _read(path: Path) -> Saved:
     if manifest["ranks"] != ranks().size:
         raise InputError(f"{path}: expected a checkpoint of {ranks().size} processes, got {manifest['ranks']}")
     try:
-        tensors = safetensors.torch.load(files[TENSORS])
+        tensors = safetensors.torch.load(files[TENSORS])  # reads tensors only, and unpickles nothing
         state = {name: _unpacked(value, tensors) for name, value in json.loads(files[STATE]).items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, safetensors.SafetensorError) as error:
         raise InputError(f"{path}: expected the tensors and state of a checkpoint, but {error!r:.200}") from None

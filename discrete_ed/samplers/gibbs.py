@@ -20,8 +20,36 @@ from discrete_ed.errors import InputError
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 
 
+class SingleFlip(Kernel):
+    """What kernels share that choose one free bit uniformly and flip it with a probability of its difference alone."""
+
+    needs_exact = True
+
+    def init(self, local: LocalEvaluation, x: Tensor) -> State:
+        check_exact(self, local)
+        return evaluate(local, x)
+
+    def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
+        u_choice = uniforms(state, *state.x.shape, generator=generator)
+        u_accept = uniforms(state, len(state.x), generator=generator)
+        i = u_choice.masked_fill(~local.energy.free(state.x), -1).argmax(-1)
+        return self.flip(local, state, i, u_accept.log())
+
+    def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
+        """Flip bit `i` of each chain, `(B,)`, where `log_u` lies below the log probability of the flip."""
+        i = i.unsqueeze(-1)
+        accepted = log_u < self.log_flip(state.delta.gather(-1, i)).squeeze(-1)
+        x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
+        x = torch.where(accepted.unsqueeze(-1), x, state.x)
+        return accept(state, x, local(x), accepted)
+
+    def log_flip(self, delta: Tensor) -> Tensor:
+        """The log probability of a flip from its difference `Δ_i`; values above 0 mean 1."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Gibbs(Kernel):
+class Gibbs(SingleFlip):
     """Random scan: choose one free bit uniformly and flip it with probability `σ(−Δ_i(x)) = 1 / (1 + exp(Δ_i(x)))`.
 
     This samples the bit from its law given all others, so there is no accept step; reversible. A chain without free
@@ -39,25 +67,9 @@ class Gibbs(Kernel):
     tensor([[1., 1.]])
     """
 
-    needs_exact = True
-
-    def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        check_exact(self, local)
-        return evaluate(local, x)
-
-    def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        u_choice = uniforms(state, *state.x.shape, generator=generator)
-        u_flip = uniforms(state, len(state.x), generator=generator)
-        i = u_choice.masked_fill(~local.energy.free(state.x), -1).argmax(-1)
-        return self.flip(local, state, i, u_flip.log())
-
-    def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
-        """Resample bit `i` of each chain, `(B,)`: flip it where `log_u < log σ(−Δ_i)`."""
-        i = i.unsqueeze(-1)
-        accepted = log_u < logsigmoid(-state.delta.gather(-1, i)).squeeze(-1)
-        x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
-        x = torch.where(accepted.unsqueeze(-1), x, state.x)
-        return accept(state, x, local(x), accepted)
+    def log_flip(self, delta: Tensor) -> Tensor:
+        """`log σ(−Δ_i)`."""
+        return logsigmoid(-delta)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
+from discrete_ed.samplers.gibbs import SingleFlip
+from discrete_ed.samplers.kernels import Kernel, State, accept, evaluate, uniforms
 
 
 @dataclass(frozen=True)
-class Metropolis(Kernel):
+class Metropolis(SingleFlip):
     """Random scan: choose one free bit uniformly and flip it with probability `min(1, exp(−Δ_i(x)))`; reversible.
 
     A chain without free bits does not move.
@@ -31,25 +32,9 @@ class Metropolis(Kernel):
     tensor([[1., 1.]])
     """
 
-    needs_exact = True
-
-    def init(self, local: LocalEvaluation, x: Tensor) -> State:
-        check_exact(self, local)
-        return evaluate(local, x)
-
-    def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        u_choice = uniforms(state, *state.x.shape, generator=generator)
-        u_accept = uniforms(state, len(state.x), generator=generator)
-        i = u_choice.masked_fill(~local.energy.free(state.x), -1).argmax(-1)
-        return self.flip(local, state, i, u_accept.log())
-
-    def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
-        """Flip bit `i` of each chain, `(B,)`, where `log_u < −Δ_i`."""
-        i = i.unsqueeze(-1)
-        accepted = log_u < -state.delta.gather(-1, i).squeeze(-1)
-        x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
-        x = torch.where(accepted.unsqueeze(-1), x, state.x)
-        return accept(state, x, local(x), accepted)
+    def log_flip(self, delta: Tensor) -> Tensor:
+        """`−Δ_i`."""
+        return -delta
 
 
 @dataclass(frozen=True)
