@@ -11,6 +11,7 @@ from discrete_ed.lattices.exact import (
     kaufman,
     onsager_magnetisation,
 )
+from discrete_ed.lattices.ground_states import GroundState, ground_state
 from discrete_ed.lattices.known_models import KnownModel, known_graph, known_lattice, known_random_graph
 from discrete_ed.lattices.observables import QUANTITIES, Estimate, Overlaps, Series, estimates
 from discrete_ed.lattices.results import AtTemperature
@@ -30,6 +31,7 @@ __all__ = [
     "AtTemperature",
     "Correlations",
     "Estimate",
+    "GroundState",
     "KnownModel",
     "Lattice",
     "Overlaps",
@@ -43,6 +45,7 @@ __all__ = [
     "diluted",
     "estimates",
     "gaussian_couplings",
+    "ground_state",
     "kaufman",
     "known_graph",
     "known_lattice",

@@ -13,6 +13,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, jackknife, warn_of_swapped_axes
 
 Array = NDArray[np.float64]
+LONG_BLOCKS = 16  # blocks of the jackknife for overlaps
 LEAST_WAVE = 1e-9  # of ⟨|Σ_i s_i exp(i k r_i)|²⟩, below which it is the rounding of a sum that is zero
 
 
@@ -267,8 +268,11 @@ class Overlaps:
             if part.size and not abs(part).max() <= 1 + 1e-6:
                 raise InputError(f"{name}: expected numbers from −1 to 1, got {abs(part).max():g}")
 
-    def estimates(self, *, blocks: int = BLOCKS) -> dict[str, Estimate]:
+    def estimates(self, *, blocks: int = LONG_BLOCKS) -> dict[str, Estimate]:
         """Every quantity of `QUANTITIES` that needs overlaps, with its error by the jackknife over blocks of draws.
+
+        The blocks are few and long, since overlaps of glasses change slowly when valleys do, which hardly shows in
+        their autocorrelation.
 
         Raises:
             InputError: fewer than 4 draws.
