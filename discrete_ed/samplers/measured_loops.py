@@ -170,11 +170,11 @@ def correlate(y: Bits, sizes: Places, out: Reals) -> None:
 
 
 @njit(cache=True, nogil=True)
-def differing(one: Bits, other: Bits) -> int:
+def differing(y: Bits, z: Bits) -> int:
     """The number of places at which two rows of bits differ."""
     count = 0
-    for i in range(len(one)):
-        count += one[i] ^ other[i]
+    for i in range(len(y)):
+        count += y[i] ^ z[i]
     return count
 
 
@@ -189,11 +189,11 @@ def overlaps(x: Bits, start: Places, neighbour: Places, out: Reals) -> None:
 
 
 @njit(cache=True, nogil=True)
-def overlap_of(one: Bits, other: Bits, start: Places, neighbour: Places) -> tuple[float, float]:
+def overlap_of(y: Bits, z: Bits, start: Places, neighbour: Places) -> tuple[float, float]:
     """`Σ_i q_i / N` and the mean of `q_i q_j` over the edges, with `q_i = s_i s'_i`."""
-    bits, unlike = len(one), 0
+    bits, unlike = len(y), 0
     for i in range(bits):
-        q = one[i] ^ other[i]
+        q = y[i] ^ z[i]
         for e in range(start[i], start[i + 1]):
-            unlike += q ^ one[neighbour[e]] ^ other[neighbour[e]]
-    return 1 - 2 * differing(one, other) / bits, 1 - 2 * unlike / max(1, start[bits])
+            unlike += q ^ y[neighbour[e]] ^ z[neighbour[e]]
+    return 1 - 2 * differing(y, z) / bits, 1 - 2 * unlike / max(1, start[bits])

@@ -147,8 +147,8 @@ def _sweep_by_fields(
 
 @njit(cache=True, nogil=True)
 def exchange_cluster(
-    one: Bits,
-    other: Bits,
+    y: Bits,
+    z: Bits,
     site: int,
     start: Places,
     neighbour: Places,
@@ -157,11 +157,11 @@ def exchange_cluster(
     stack: Places,
     seen: Bits,
 ) -> float:
-    """Houdayer: exchange the bits of two replicas on the cluster of `site`, the sites at which they differ and that are
-    connected by couplings; nothing if they agree there. Returns the change of the energy of the one, which is minus
-    that of the other. `stack` and `seen`, of zeros, are places to work, `(D,)`.
+    """Houdayer: exchange the bits of replicas `y` and `z` on the cluster of `site`, the sites at which they differ and
+    that are connected by couplings; nothing if they agree there. Returns the change of the energy of `y`, which is
+    minus that of `z`. `stack` and `seen`, of zeros, are places to work, `(D,)`.
     """
-    if one[site] == other[site]:
+    if y[site] == z[site]:
         return 0.0
     stack[0], size, done = site, 1, 0
     seen[site] = 1
@@ -170,7 +170,7 @@ def exchange_cluster(
         done += 1
         for e in range(start[i], start[i + 1]):
             j = neighbour[e]
-            if one[j] != other[j] and not seen[j]:
+            if y[j] != z[j] and not seen[j]:
                 seen[j] = 1
                 stack[size] = j
                 size += 1
@@ -181,10 +181,10 @@ def exchange_cluster(
         for e in range(start[i], start[i + 1]):
             j = neighbour[e]
             if not seen[j]:
-                pull += coupling[e] * (2.0 * one[j] - 1)
-        change += 2 * (2.0 * one[i] - 1) * pull
+                pull += coupling[e] * (2.0 * y[j] - 1)
+        change += 2 * (2.0 * y[i] - 1) * pull
     for k in range(size):
         i = stack[k]
-        one[i], other[i] = other[i], one[i]
+        y[i], z[i] = z[i], y[i]
         seen[i] = 0
     return change
