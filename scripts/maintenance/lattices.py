@@ -4,6 +4,8 @@ python scripts/maintenance/lattices.py exact
 python scripts/maintenance/lattices.py coverage --runs 200
 python scripts/maintenance/lattices.py size --sides 1024 4096
 python scripts/maintenance/lattices.py glass
+pip install mcising peapods thrml dwave-samplers
+python scripts/maintenance/lattices.py race
 """
 
 from __future__ import annotations
@@ -13,10 +15,15 @@ import resource
 import time
 
 import numpy as np
+import peers
+from racing import Race, rates, rows_of
 
 from discrete_ed import IsingEnergy, ground_state, kaufman, lattice, plus_minus_couplings, simulate, temper
 from discrete_ed.lattices import CRITICAL_ENERGIES, CRITICAL_TEMPERATURES
 from discrete_ed.lattices.measuring import Measured
+from discrete_ed.samplers.folding import folded
+from discrete_ed.samplers.interactions import loops
+from discrete_ed.samplers.thresholds import threshold
 
 TEMPERATURES = [2.0, 2.2, 2.2692, 2.35, 2.6]
 
@@ -93,11 +100,58 @@ def glass() -> None:
         print(f"ground states of {shape}^{dimension}: annealing finds the proven one in {agree} of 10 glasses")
 
 
+def race(seconds: float) -> None:
+    """One chain on one core against the other packages that are installed, in processor time, in turn."""
+    for side, dimension, update in ((1024, 2, "sweeps"), (64, 3, "sweeps"), (1024, 2, "swendsen-wang")):
+        temperature = 2.2692 if dimension == 2 else 4.5115
+        graph = lattice(side, dimension)
+        energy = IsingEnergy.from_graph(graph)
+        model = Measured(energy, temperature, update=update, sizes=(*graph.shape, 1))
+        runs: dict[str, peers.Run] = {"measured after every sweep": measured_sweeps(model)}
+        if update == "sweeps":
+            runs = {"sweeps": bare_sweeps(model), **runs}
+        if peers.has("mcising"):
+            algorithm = "metropolis" if update == "sweeps" else "swendsen_wang"
+            runs["mcising"] = peers.mcising_sweeps(side, dimension, temperature, algorithm)
+        if peers.has("peapods"):
+            runs["peapods"] = peers.peapods_sweeps(side, dimension, temperature, clusters=update != "sweeps")
+        if update == "sweeps" and dimension == 2:
+            bonds = tuple(graph.edges.T)
+            if peers.has("dwave-samplers"):
+                runs["dwave-samplers"] = peers.dwave_sweeps(bonds, 1 / temperature, 1)
+        rows = Race(f"{side}^{dimension}, {update}", "spins/s", side**dimension, runs)
+        for row in rows_of(rows, rates(rows, 3, seconds)):
+            print("  ".join(f"{cell:<28}" for cell in row), flush=True)
+
+
+def measured_sweeps(model: Measured) -> peers.Run:
+    """Updates of one chain, each with its measurements."""
+    bits = model.start(1, 0, ordered=True)
+
+    def run(repetitions: int) -> None:
+        bits[:] = model.run(bits, repetitions, 1)[0]
+
+    return run
+
+
+def bare_sweeps(model: Measured) -> peers.Run:
+    """Sweeps of one chain in words, without measurements."""
+    words = folded(model.unit, model.sizes)
+    x, degree = words.pack(model.start(1, 0, ordered=True)), len(words.neighbour)
+    table = threshold((2 * np.arange(degree + 1) - degree) / model.temperature)
+
+    def run(repetitions: int) -> None:
+        loops("word_loops").sweep_words(x[0], *words[3:], table, repetitions, np.uint64(1))
+
+    return run
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
     parts.add_parser("exact")
     parts.add_parser("glass")
+    parts.add_parser("race").add_argument("--seconds", type=float, default=2.0)
     parts.add_parser("coverage").add_argument("--runs", type=int, default=200)
     parts.add_parser("size").add_argument("--sides", type=int, nargs="+", default=[256, 1024, 4096])
     options = parser.parse_args()
@@ -105,6 +159,8 @@ if __name__ == "__main__":
         exact()
     elif options.part == "glass":
         glass()
+    elif options.part == "race":
+        race(options.seconds)
     elif options.part == "coverage":
         coverage(options.runs)
     else:
