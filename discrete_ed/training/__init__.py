@@ -1,6 +1,7 @@
 """Training: fitting by any loss, early stopping, contrastive divergence."""
 
 from discrete_ed.training.batches import shuffled_batches
+from discrete_ed.training.budget import TimeBudget, timed_optimizer
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.contrastive import ContrastiveDivergence
 from discrete_ed.training.fit import fit, fit_steps
@@ -12,8 +13,10 @@ __all__ = [
     "FitConfig",
     "Record",
     "Selected",
+    "TimeBudget",
     "fit",
     "fit_selected",
     "fit_steps",
     "shuffled_batches",
+    "timed_optimizer",
 ]

@@ -55,9 +55,11 @@ def fit_selected(
     score: Callable[[AnyEnergy], float],
     every: int = 200,
     patience: int | None = None,
+    stop: Callable[[], bool] | None = None,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     callback: Callable[[Record], None] | None = None,
+    snapshot: Callable[[int, AnyEnergy], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Selected:
     """`fit`, but afterwards `energy` holds the averaged weights that scored best instead of the last ones.
@@ -68,7 +70,10 @@ def fit_selected(
             validation data, or minus a loss.
         every: number of steps between two scores; the last step is scored as well.
         patience: number of scores in a row without a new best after which the fit stops; None never stops early.
+        stop: asked after each step whether to end the fit, with the same answer on all ranks; the last weights are then
+            scored as well.
         callback: called with the record of each step; the record of a step with a score has it as `score`.
+        snapshot: as in `fit`.
         checkpoints: as in `fit`; the scores and the best weights so far are saved as well.
 
     Raises:
@@ -111,13 +116,16 @@ def fit_selected(
             with closing(training.steps(pending)) as steps:
                 for record in steps:
                     number = int(record["step"])
-                    if number % every == 0 or number == training.config.steps:
+                    ended = stop is not None and stop()
+                    if number % every == 0 or number == training.config.steps or ended:
                         model = training.averaged.module
                         with torch.no_grad():
                             record = {**record, "score": scores.add(number, judged(model), model)}
                     if callback is not None:
                         callback(record)
-                    if scores.exhausted():
+                    if snapshot is not None:
+                        snapshot(number, cast(AnyEnergy, training.averaged.module))
+                    if ended or scores.exhausted():
                         break
             pending.check()
     finally:
