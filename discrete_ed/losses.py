@@ -90,6 +90,7 @@ def noise_level_discrepancy(
     reach: int = 8,
     flips: tuple[float, float] = (1.0, 6.0),
     informed: bool = False,
+    average: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Energy discrepancy between neighbouring noise levels, at a random level for every data point; a scalar.
@@ -113,6 +114,7 @@ def noise_level_discrepancy(
         informed: whether negatives are sampled around `y` with the differences of the energy there, at the cost of one
             gradient, instead of from the noise alone. Large states need it: otherwise negatives are recognised at
             sight, and the loss says nothing.
+        average: whether the result is the mean; otherwise it is the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 
     Raises:
@@ -149,7 +151,8 @@ def noise_level_discrepancy(
         else:
             proposal = IndependentBits.frozen(posterior.evidence, free, y)
         states = torch.cat([blurred.unsqueeze(1), proposal.sample(m, generator=generator)], 1)
-        return level_ranking(posterior, x, states, proposal).mean()
+        terms = level_ranking(posterior, x, states, proposal)
+    return terms.mean() if average else terms
 
 
 def level_ranking(posterior: DenoisingEnergy, x: Tensor, states: Tensor, proposal: IndependentBits) -> Tensor:

@@ -55,11 +55,9 @@ def fit_selected(
     score: Callable[[AnyEnergy], float],
     every: int = 200,
     patience: int | None = None,
-    stop: Callable[[], bool] | None = None,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     callback: Callable[[Record], None] | None = None,
-    snapshot: Callable[[int, AnyEnergy], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Selected:
     """`fit`, but afterwards `energy` holds the averaged weights that scored best instead of the last ones.
@@ -70,10 +68,7 @@ def fit_selected(
             validation data, or minus a loss.
         every: number of steps between two scores; the last step is scored as well.
         patience: number of scores in a row without a new best after which the fit stops; None never stops early.
-        stop: asked after each step whether to end the fit, with the same answer on all ranks; the last weights are then
-            scored as well.
         callback: called with the record of each step; the record of a step with a score has it as `score`.
-        snapshot: as in `fit`.
         checkpoints: as in `fit`; the scores and the best weights so far are saved as well.
 
     Raises:
@@ -116,16 +111,13 @@ def fit_selected(
             with closing(training.steps(pending)) as steps:
                 for record in steps:
                     number = int(record["step"])
-                    ended = stop is not None and stop()
-                    if number % every == 0 or number == training.config.steps or ended:
+                    if number % every == 0 or number == training.config.steps:
                         model = training.averaged.module
                         with torch.no_grad():
                             record = {**record, "score": scores.add(number, judged(model), model)}
                     if callback is not None:
                         callback(record)
-                    if snapshot is not None:
-                        snapshot(number, cast(AnyEnergy, training.averaged.module))
-                    if ended or scores.exhausted():
+                    if scores.exhausted():
                         break
             pending.check()
     finally:

@@ -27,15 +27,14 @@ from discrete_ed.training import (
     Record,
     TimeBudget,
     fit,
-    fit_selected,
     shuffled_batches,
     timed_optimizer,
 )
 from discrete_ed.training.budget import MOST_STEPS
+from discrete_ed.training.held_out import HeldOutLoss
 
 CHECKS = 20  # number of times that held-out graphs are looked at in the course of training
 STEPS_BETWEEN_CHECKS = 100  # where training ends by time
-PATIENCE = 8  # number of looks without a new best after which training stops
 HELD_OUT_STATES = 256  # states in the held-out loss: the held-out graphs, repeated
 FEWEST_TO_HOLD_OUT_FROM = 80
 
@@ -65,9 +64,16 @@ class Trained:
         """Which weights were kept, and why, in plain words."""
         if not self.held_out_loss:
             return []
+        losses = dict(self.held_out_loss)
         last = len(self.records)
-        other = "" if self.step == last else f" of {last:,}, since later weights fit the held-out graphs less well"
-        return [f"The weights of step {self.step:,} are kept{other or ', the last, whose held-out loss is the least'}."]
+        if self.step == last:
+            return [
+                f"The weights of the last step, {last:,}, are kept: their held-out loss is not clearly above the least."
+            ]
+        return [
+            f"The weights of step {self.step:,} of {last:,} are kept, since the held-out loss rose clearly afterwards, "
+            f"from {losses[self.step]:.3f} to {losses[last]:.3f}: later weights know the training graphs by heart."
+        ]
 
 
 def with_defaults(config: GenerateConfig, data: GraphData) -> GenerateConfig:
@@ -128,48 +134,61 @@ def train(
     assert config.batch is not None, "the default is filled in"
     things: dict[str, Any] = {"noise": generator}
     settings: dict[str, Any] = {}
-    ends: Callable[[], bool] | None = None
     fit_config = FitConfig(steps=config.steps or MOST_STEPS, learning_rate=config.learning_rate)
+    watch, budget = None, None
+    if held_out:
+        losses = _held_out_losses(graphs_to_states(held_out, nodes).to(states), config)
+        every = max(1, config.steps // CHECKS) if config.steps else STEPS_BETWEEN_CHECKS
+        things["held_out"] = watch = HeldOutLoss(losses, every=every)
     if config.minutes is not None:
         things["budget"] = budget = TimeBudget(60 * config.minutes)
         optimizer, scheduler = timed_optimizer(energy.parameters(), fit_config, budget)
-        settings, ends = {"optimizer": optimizer, "scheduler": scheduler}, budget.spent
-    settings["snapshot"] = _snapshots(config, folder)
-    settings["checkpoints"] = folder.checkpoints("train", things, every=config.checkpoint_seconds)
-    batches = shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed))
-    loss = new_loss(config, generator)
+        settings = {"optimizer": optimizer, "scheduler": scheduler}
+
+    def stop() -> bool:
+        return (budget is not None and budget.spent()) or (watch is not None and watch.stop())
+
     with training_progress(folder, config.steps) as callback:
-        if not held_out:
-            records = fit(energy, loss, batches, fit_config, stop=ends, callback=callback, **settings)
-            return Trained(records, [], len(records))
-        found = fit_selected(
+        records = fit(
             energy,
-            loss,
-            batches,
+            new_loss(config, generator),
+            shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed)),
             fit_config,
-            score=_held_out_score(graphs_to_states(held_out, nodes).to(states), config),
-            every=max(1, config.steps // CHECKS) if config.steps else STEPS_BETWEEN_CHECKS,
-            patience=PATIENCE if config.steps else None,
-            stop=ends,
+            stop=stop,
             callback=callback,
+            snapshot=_each(_snapshots(config, folder), watch),
+            checkpoints=folder.checkpoints("train", things, every=config.checkpoint_seconds),
             **settings,
         )
-    return Trained(found.records, [(step, -score) for step, score in found.scores], found.step)
+    if watch is None:
+        return Trained(records, [], len(records))
+    if not watch.course or watch.course[-1][0] != len(records):
+        watch.look(len(records), energy)
+    return Trained(records, watch.course, watch.choose(energy))
 
 
-def _held_out_score(states: Tensor, config: GenerateConfig) -> Callable[[Energy], float]:
-    """Minus the loss of held-out graphs, always with the same noise."""
+def _each(*callbacks: Callable[[int, Energy], None] | None) -> Callable[[int, Energy], None]:
+    def call(step: int, energy: Energy) -> None:
+        for callback in callbacks:
+            if callback is not None:
+                callback(step, energy)
+
+    return call
+
+
+def _held_out_losses(states: Tensor, config: GenerateConfig) -> Callable[[Energy], Tensor]:
+    """The loss of every held-out graph, always with the same noise."""
     assert config.negatives is not None, "the default is filled in"
-    rows = torch.arange(max(HELD_OUT_STATES, len(states))) % len(states)
-    states, negatives = states[rows].float(), config.negatives
+    copies, negatives = -(-HELD_OUT_STATES // len(states)), config.negatives
+    rows = states.float().repeat(copies, 1)
 
-    def score(energy: Energy) -> float:
+    def losses(energy: Energy) -> Tensor:
         assert isinstance(energy, NoiseConditionalEnergy)
-        noise = torch.Generator(states.device).manual_seed(config.seed)
-        with torch.no_grad():
-            return -noise_level_discrepancy(energy, states, m=negatives, generator=noise).item()
+        noise = torch.Generator(rows.device).manual_seed(config.seed)
+        terms = noise_level_discrepancy(energy, rows, m=negatives, average=False, generator=noise)
+        return terms.view(copies, -1).mean(0)
 
-    return score
+    return losses
 
 
 def _snapshots(config: GenerateConfig, folder: RunFolder) -> Callable[[int, Energy], None]:
