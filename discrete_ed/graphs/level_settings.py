@@ -74,9 +74,9 @@ class Trial:
 
     settings: LevelSettings
     mmd2: float
-    """how far the graphs are from held-out graphs, see `Comparison`"""
+    """how far the graphs are from held-out graphs, see `GraphDifference`"""
     p_value: float
-    """whether they can be told from them, see `Comparison`"""
+    """whether they can be told from them, see `GraphDifference`"""
     energy: float
     """the mean energy of the graphs"""
 

@@ -22,10 +22,10 @@ APART = 0.01  # p-values below it say that chains from two starts ended in diffe
 MOST_COMPARED = 256  # graphs of a set that are compared; more take long, and would notice what does not matter
 
 
-class Comparison(NamedTuple):
+class GraphDifference(NamedTuple):
     """How two sets of graphs differ.
 
-    >>> Comparison(mmd2=0.0, p_value=0.4).p_value
+    >>> GraphDifference(mmd2=0.0, p_value=0.4).p_value
     0.4
     """
 
@@ -35,7 +35,7 @@ class Comparison(NamedTuple):
     """p-value of all four statistics and of the energy together"""
 
 
-def compare_states(energy: NoiseConditionalEnergy, first: Tensor, second: Tensor, *, seed: int = 0) -> Comparison:
+def compare_states(energy: NoiseConditionalEnergy, first: Tensor, second: Tensor, *, seed: int = 0) -> GraphDifference:
     """Compare two sets of graphs in the statistics of the protocol `psd` and in the energy of the data.
 
     The energy notices chains that have not arrived where few graphs are at hand: unlike the statistics, it weighs every
@@ -67,7 +67,7 @@ def compare_states(energy: NoiseConditionalEnergy, first: Tensor, second: Tensor
     pairs = [(described[0][name], described[1][name], kernel) for name, kernel in kernels.items()]
     tests = [two_sample_test(*pair, unbiased=True, seed=seed) for pair in [*pairs, (rows[0], rows[1], by_energy)]]
     averaged = [test.observed for name, test in zip(kernels, tests, strict=False) if name in AVERAGED]
-    return Comparison(float(np.mean(averaged)), joint_p_value(tests))
+    return GraphDifference(float(np.mean(averaged)), joint_p_value(tests))
 
 
 def energies_of(energy: NoiseConditionalEnergy, states: Tensor) -> Tensor:
@@ -87,9 +87,9 @@ class TwoStarts:
     energy_error: tuple[float, float]
     """standard errors of these means"""
     mmd2: float
-    """see `Comparison`"""
+    """see `GraphDifference`"""
     p_value: float
-    """see `Comparison`"""
+    """see `GraphDifference`"""
 
     @property
     def agree(self) -> bool:
