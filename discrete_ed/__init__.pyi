@@ -46,6 +46,7 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .groups import Groups
 from .ising import (
     EstimatorSettings,
     GoodnessOfFit,
@@ -191,6 +192,7 @@ __all__ = [
     "GraphEnergy",
     "GraphEvaluation",
     "Grid",
+    "Groups",
     "Informed",
     "InputError",
     "IsingEnergy",
