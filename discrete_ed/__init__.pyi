@@ -124,7 +124,17 @@ from .metrics import (
     to_arviz,
     two_sample_test,
 )
-from .perturbations import PERTURBATIONS, Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .perturbations import (
+    PERTURBATIONS,
+    Bernoulli,
+    Block,
+    Grid,
+    HeatKernel,
+    Informed,
+    MeanPool,
+    NodeBlock,
+    Perturbation,
+)
 from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
@@ -193,6 +203,7 @@ __all__ = [
     "GraphEvaluation",
     "Grid",
     "Groups",
+    "HeatKernel",
     "Informed",
     "InputError",
     "IsingEnergy",

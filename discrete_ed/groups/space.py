@@ -181,6 +181,10 @@ class Groups:
             back[:, place] = bits[torch.arange(len(bits), device=x.device), x[:, bits].argmax(-1)]
         return back.gather(-1, variable[i])
 
+    def values_left(self, x: Tensor, free: Tensor) -> Tensor:
+        """The number of values that each variable can take where only `free` bits change: `(..., D)` to `(..., V)`."""
+        return 1 + self.totals(self.movable(x, free).long())
+
     def move(self, x: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
         """Make move `i`, `(B, 1)`, at states `(B, D)`; the new states, and the moves that undo it, `(B, 1)`."""
         back = self.returning(x, i)
