@@ -186,7 +186,7 @@ def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) 
         become = other.log() + (-delta).logsumexp(-1, keepdim=True)
         if epsilon < 0.5:
             become = torch.logaddexp(become, log(1 - 2 * epsilon) - delta)
-        chance = torch.where(delta.isposinf(), 0.0, other) + (1 - 2 * epsilon) * present
+        chance = torch.where(delta.isposinf(), 0.0, other) + (1 - 2 * epsilon) * present.to(delta.dtype)
         return (chance * become).sum(-1)
 
     return _over_sites(energy, x, local, of_group)
