@@ -21,6 +21,7 @@ from discrete_ed import (
     load_energy,
     save_energy,
 )
+from discrete_ed.groups.product import product_log_z, product_logits, product_means, product_sample
 
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
 STATES = MIXED.states(dtype=FLOAT)
@@ -89,12 +90,14 @@ def test_neighbours_and_several_moves_at_once():
 
 def test_samples_follow_the_logits():
     logits = torch.randn(7, generator=seeded(1), dtype=FLOAT)
-    law = (STATES @ logits - MIXED.log_z(logits)).exp()
+    law = (STATES @ logits - product_log_z(MIXED, logits)).exp()
     assert abs(law.sum() - 1) < 1e-12
-    x = MIXED.sample(logits.expand(40_000, -1), generator=seeded(0))
+    x = product_sample(MIXED, logits.expand(40_000, -1), generator=seeded(0))
     assert MIXED.valid(x).all()
     wanted = law @ STATES
     assert ((x.mean(0) - wanted).abs() < 4.5 * (wanted * (1 - wanted) / 40_000).sqrt()).all()
+    assert torch.allclose(product_means(MIXED, logits), wanted, atol=1e-12)
+    assert torch.allclose(product_means(MIXED, product_logits(MIXED, wanted)), wanted, atol=1e-12)
     uniform = MIXED.uniform(40_000, STATES, generator=seeded(0)).mean(0)
     assert (uniform - STATES.mean(0)).abs().max() < 0.012
 

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable
 from functools import cached_property
+from math import log2
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -282,6 +283,11 @@ def check_kind(energy: object, kind: type[Energy]) -> None:
 def dtype_of(energy: nn.Module) -> torch.dtype:
     """The precision of the parameters; single if there are none."""
     return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
+
+
+def state_bits(energy: Energy, bits: int) -> float:
+    """The binary logarithm of the number of states: D, or less if bits are tied into groups."""
+    return bits if energy.groups is None else log2(energy.groups.count)
 
 
 def check_type(energy: object, name: str = "energy") -> None:

@@ -251,27 +251,17 @@ class Groups:
             chosen[..., bits] = which == torch.arange(bits.shape[1], device=bits.device)
         return chosen
 
-    def log_z(self, logits: Tensor) -> Tensor:
-        """`log Σ_x exp(lᵀx)` over all states of this space: `(..., D)` to `(...)`."""
-        total = logits.new_zeros(logits.shape[:-1])
-        for _, bits in self.layout(logits.device).blocks:
-            some = logits[..., bits]
-            total = total + (
-                some.logsumexp(-1) if bits.shape[1] > 1 else torch.nn.functional.softplus(some[..., 0])
-            ).sum(-1)
-        return total
-
-    def sample(self, logits: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """States whose variables are independent, `p(x) ∝ exp(lᵀx)`, from logits `(..., D)`: one for each."""
-        first = torch.zeros_like(logits)
-        first[..., [group[0] for group in self.members]] = 1
-        u = torch.rand(*logits.shape[:-1], len(self.variables), generator=generator, device=logits.device)
-        gains = self.changes(first, logits).masked_fill(~self.movable(first), -torch.inf)
-        return self.apply(first, self.choose(gains, u))[0]
-
     def uniform(self, count: int, like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Uniform states, `(count, D)`, in the type of the tensor `like` and on its device."""
-        return self.sample(like.new_zeros(count, self.bits), generator=generator)
+        first = like.new_zeros(count, self.bits)
+        first[:, [group[0] for group in self.members]] = 1
+        return self.redrawn(first, generator=generator)
+
+    def redrawn(self, x: Tensor, free: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
+        """The states `(B, D)` with all variables drawn uniformly from the values that `free` bits allow."""
+        u = torch.rand(len(x), len(self.variables), generator=generator, device=x.device)
+        logits = torch.zeros_like(x).masked_fill(~self.movable(x, free), -torch.inf)
+        return self.apply(x, self.choose(logits, u))[0]
 
     def encode(self, values: Tensor) -> Tensor:
         """The values `0, …, K − 1` of the variables, `(..., V)`, as states `(..., D)`, float32.
@@ -304,7 +294,7 @@ class Groups:
         return values
 
     def state_chunks(
-        self, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", size: int = CHUNK_STATES
+        self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", *, size: int = CHUNK_STATES
     ) -> Iterator[Tensor]:
         """All states, `size` of them at a time; the first variable changes most slowly."""
         steps = [prod(self.sizes[k + 1 :]) for k in range(len(self.sizes))]
