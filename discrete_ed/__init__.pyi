@@ -15,6 +15,7 @@ from .energies import (
     NetworkEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    PottsEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
     SumEnergy,
@@ -46,6 +47,7 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .groups import Groups
 from .ising import (
     EstimatorSettings,
     GoodnessOfFit,
@@ -123,7 +125,17 @@ from .metrics import (
     to_arviz,
     two_sample_test,
 )
-from .perturbations import PERTURBATIONS, Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .perturbations import (
+    PERTURBATIONS,
+    Bernoulli,
+    Block,
+    Grid,
+    HeatKernel,
+    Informed,
+    MeanPool,
+    NodeBlock,
+    Perturbation,
+)
 from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
@@ -191,6 +203,8 @@ __all__ = [
     "GraphEnergy",
     "GraphEvaluation",
     "Grid",
+    "Groups",
+    "HeatKernel",
     "Informed",
     "InputError",
     "IsingEnergy",
@@ -213,6 +227,7 @@ __all__ = [
     "Parameters",
     "PathAuxiliary",
     "Perturbation",
+    "PottsEnergy",
     "RBMEnergy",
     "Record",
     "Recovery",
