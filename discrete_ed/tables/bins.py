@@ -84,7 +84,7 @@ def usual_bins(rows: int) -> int:
 
 
 def _starts(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """The position of the first value of each bin: a bin ends when it has its share, and before and after frequent ones."""
+    """The position of the first value of each bin: a bin ends when it has its share, and around frequent values."""
     starts, held = [0], 0
     for k, count in enumerate(counts):
         full = held >= share or (held and count >= share) or held + count / 2 > share
