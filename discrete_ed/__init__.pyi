@@ -46,6 +46,7 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .groups import Groups
 from .ising import (
     EstimatorSettings,
     GoodnessOfFit,
@@ -123,7 +124,17 @@ from .metrics import (
     to_arviz,
     two_sample_test,
 )
-from .perturbations import PERTURBATIONS, Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .perturbations import (
+    PERTURBATIONS,
+    Bernoulli,
+    Block,
+    Grid,
+    HeatKernel,
+    Informed,
+    MeanPool,
+    NodeBlock,
+    Perturbation,
+)
 from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
@@ -191,6 +202,8 @@ __all__ = [
     "GraphEnergy",
     "GraphEvaluation",
     "Grid",
+    "Groups",
+    "HeatKernel",
     "Informed",
     "InputError",
     "IsingEnergy",

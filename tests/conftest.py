@@ -18,6 +18,7 @@ import torch
 FAST = (
     "test_house.py",
     "test_states.py",
+    "test_groups.py",
     "test_losses.py",
     "data/test_binary_tables.py",
     "density/test_models.py",

@@ -59,14 +59,14 @@ class BernoulliEnergy(Energy):
 class SumEnergy(Energy):
     """`E(x) = s Σ_k E_k(x)`: the product of the models; with `s = 1/K` their geometric mean, an ensemble.
 
-    A bit is free where it is in every term.
+    A bit is free where it is in every term. The groups of the terms are those of the sum.
 
     Args:
         terms: the energies `E_k`.
         scale: `s`.
 
     Raises:
-        InputError: no term, or one that isn't an `Energy`.
+        InputError: no term, one that isn't an `Energy`, or terms with different groups.
 
     >>> from discrete_ed import MLPEnergy
     >>> energy = SumEnergy(BernoulliEnergy(8), MLPEnergy(8, hidden=(16,)))
@@ -82,6 +82,10 @@ class SumEnergy(Energy):
             check_type(term, "terms")
         self.terms = nn.ModuleList(terms)
         self.scale = float(scale)
+        groups = {term.groups for term in terms} - {None}
+        if len(groups) > 1:
+            raise InputError("terms: expected energies of one space, got some with different groups")
+        self.groups = groups.pop() if groups else None
 
     @cached_property
     def bits(self) -> int:
