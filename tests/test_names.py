@@ -26,10 +26,10 @@ from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
-from discrete_ed.graphs.datasets import DATASETS
 from discrete_ed.graphs.files.formats import FORMATS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.measures import MEASURES
+from discrete_ed.graphs.named_data import DATASETS
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
 from discrete_ed.ising import ESTIMATORS, EstimatorSettings
