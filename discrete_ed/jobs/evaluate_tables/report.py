@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WARNED_OF = 3.0
-"""standard deviations above what is right from which on the page warns of copies and of rows too near to training rows"""
+"""standard deviations above what is right from which on the page warns of copies and of too near rows"""
 
 
 def score_columns(evaluation: TableEvaluation) -> dict[str, Callable[[TableScores], str]]:
@@ -88,10 +88,9 @@ def warnings_of(evaluation: TableEvaluation) -> list[str]:
         if name in YARDSTICKS:
             continue
         found = scores.privacy
-        pooled = (found.copies * evaluation.rows + floor * evaluation.held_out) / (
-            evaluation.rows + evaluation.held_out
-        )
-        spread = (pooled * (1 - pooled) * (1 / evaluation.rows + 1 / evaluation.held_out)) ** 0.5
+        n, m = evaluation.rows, evaluation.held_out
+        pooled = (found.copies * n + floor * m) / (n + m)
+        spread = (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
         if found.copies > floor + WARNED_OF * spread:
             lines.append(
                 f"{found.copies:.1%} of the rows of {name} are training rows, where {floor:.1%} of held-out rows are."
