@@ -15,6 +15,7 @@ from .energies import (
     NetworkEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    PottsEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
     SumEnergy,
@@ -46,6 +47,7 @@ from .graphs import (
     to_pyg,
     write_graphs,
 )
+from .groups import Groups
 from .ising import (
     EstimatorSettings,
     GoodnessOfFit,
@@ -134,7 +136,17 @@ from .metrics import (
     to_arviz,
     two_sample_test,
 )
-from .perturbations import PERTURBATIONS, Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .perturbations import (
+    PERTURBATIONS,
+    Bernoulli,
+    Block,
+    Grid,
+    HeatKernel,
+    Informed,
+    MeanPool,
+    NodeBlock,
+    Perturbation,
+)
 from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
@@ -204,6 +216,8 @@ __all__ = [
     "GraphEvaluation",
     "Grid",
     "GroundState",
+    "Groups",
+    "HeatKernel",
     "Houdayer",
     "Informed",
     "InputError",
@@ -228,6 +242,7 @@ __all__ = [
     "Parameters",
     "PathAuxiliary",
     "Perturbation",
+    "PottsEnergy",
     "RBMEnergy",
     "Record",
     "Recovery",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+ColumnKindName = Literal["category", "ordinal", "number"]
 DisorderName = Literal["none", "plus-minus", "gaussian"]
 EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
 EstimatorName = Literal[
