@@ -17,7 +17,7 @@ def series_to_pandas(*series: Series) -> Any:
     Raises:
         InputError: pandas, which is optional, is not installed.
 
-    >>> one = Series(np.full((5, 2), -2.0), np.ones((5, 2)), sites=16, temperature=2.0)
+    >>> series = Series(np.full((5, 2), -2.0), np.ones((5, 2)), sites=16, temperature=2.0)
     >>> series_to_pandas(one).groupby("temperature").energy.mean().to_dict()  # doctest: +SKIP
     {2.0: -2.0}
     """
@@ -42,7 +42,7 @@ def series_to_arviz(series: Series) -> Any:
     Raises:
         InputError: ArviZ, which is optional, is not installed, or has another major version than 0.
 
-    >>> one = Series(np.full((5, 2), -2.0), np.ones((5, 2)), sites=16, temperature=2.0)
+    >>> series = Series(np.full((5, 2), -2.0), np.ones((5, 2)), sites=16, temperature=2.0)
     >>> series_to_arviz(one).posterior.energy.shape  # doctest: +SKIP
     (2, 5)
     """

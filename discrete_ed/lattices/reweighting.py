@@ -92,7 +92,7 @@ def _independent(series: Series, columns: NDArray[np.float64]) -> NDArray[np.flo
     return columns[::apart].reshape(-1, columns.shape[-1])
 
 
-def _at(mbar: Any, draws: NDArray[np.float64], energy: NDArray[np.float64], series: Series) -> dict[str, Estimate]:
+def _at(mbar: Any, samples: NDArray[np.float64], energy: NDArray[np.float64], series: Series) -> dict[str, Estimate]:
     reduced = energy / series.temperature
     log_weight = mbar.f_k[:, None] - mbar.u_kn
     mixture = np.logaddexp.reduce(log_weight + np.log(mbar.N_k)[:, None], 0)
@@ -106,8 +106,8 @@ def _at(mbar: Any, draws: NDArray[np.float64], energy: NDArray[np.float64], seri
             stacklevel=3,
         )
     weight /= weight.sum()
-    mean, chosen = weight @ draws, quantities_of(series)
-    step = 1e-3 * np.sqrt(weight @ (draws - mean) ** 2) + 1e-12
+    mean, chosen = weight @ samples, quantities_of(series)
+    step = 1e-3 * np.sqrt(weight @ (samples - mean) ** 2) + 1e-12
     value = np.array([quantity.function(mean, series) for quantity in chosen.values()])
     slope = np.array(
         [
@@ -116,6 +116,6 @@ def _at(mbar: Any, draws: NDArray[np.float64], energy: NDArray[np.float64], seri
         ]
     )
     # MBAR's error of the mean of the linear part of each quantity
-    parts = np.nan_to_num(slope / (2 * step)) @ (draws - mean).T
+    parts = np.nan_to_num(slope / (2 * step)) @ (samples - mean).T
     error = np.atleast_1d(mbar.compute_multiple_expectations(parts, reduced)["sigma"])
     return {name: Estimate(float(v), float(e)) for name, v, e in zip(chosen, value, error, strict=True)}
