@@ -136,8 +136,8 @@ class GraphEnergy(Energy):
 def _layer(layer: nn.Module, g: Tensor, ac: Tensor) -> Tensor:
     """A layer on `(g, a g, c g)`, features of every node `(B, n, w)`: `(B, n, w)`.
 
-    Its first linear map comes before the sums over neighbours, so that one product of `ac`, `(B, n, 2 n)`, whose columns
-    are those of `a` and `c` in turn, makes both sums, and nothing is joined.
+    Its first linear map comes before the sums over neighbours, so that one product with `ac`, `(B, n, 2 n)`, whose
+    columns are those of `a` and `c` in turn, makes both sums, and nothing is joined.
     """
     assert isinstance(layer, nn.Sequential)
     first, activation, second = layer
