@@ -137,6 +137,8 @@ class NoiseConditionalEnergy(Energy):
     True
     """
 
+    groupless = "noise levels flip single bits"
+
     def __init__(self, network: Energy, count: int = 40, density: float = 0.5) -> None:
         super().__init__()
         check_type(network, "network")
@@ -145,6 +147,8 @@ class NoiseConditionalEnergy(Energy):
                 f"network: expected an energy that takes a noise level, got {type(network).__name__}; build it with "
                 "noise_levels=True"
             )
+        if network.groups is not None:
+            raise InputError("network: expected one without groups, since noise levels flip single bits, got some")
         self.network = network
         self.bits = network.bits
         self.noise = NoiseLevels(count, density)
@@ -192,6 +196,7 @@ class DenoisingEnergy(Energy):
     Source: Gao et al. 2021, arXiv 2012.08125 (recovery likelihood, with normal noise on real vectors).
     """
 
+    groupless = "noise levels flip single bits"
     level: Tensor
     """`t`"""
     evidence: Tensor

@@ -10,8 +10,8 @@ from discrete_ed.energies import Energy
 from discrete_ed.energies.base import describe
 from discrete_ed.energies.saving import load_energy
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.datasets import GraphData
 from discrete_ed.graphs.io import encode_graphs
+from discrete_ed.graphs.named_data import GraphData
 from discrete_ed.jobs.generate.past_run import CHECKPOINT, HELD_OUT, PastRun
 
 

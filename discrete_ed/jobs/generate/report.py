@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discrete_ed.graphs.datasets import GraphData
 from discrete_ed.graphs.evaluation import GraphEvaluation
 from discrete_ed.graphs.level_settings import ChosenSettings
+from discrete_ed.graphs.named_data import GraphData
 from discrete_ed.jobs import graph_tables, page
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.sampling import Sampled

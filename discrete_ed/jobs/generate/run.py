@@ -13,10 +13,11 @@ import torch
 from discrete_ed.energies import GraphEnergy, NoiseConditionalEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
-from discrete_ed.graphs.datasets import GraphData, load_graph_data
+from discrete_ed.graphs.datasets import load_graph_data
 from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
 from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.io import encode_graphs
+from discrete_ed.graphs.named_data import GraphData
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.jobs import graph_tables
 from discrete_ed.jobs.generate.chains import new_energy

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from discrete_ed.energies import Energy, GraphEnergy, NoiseConditionalEnergy
 from discrete_ed.graphs.convert import graphs_to_states
-from discrete_ed.graphs.datasets import GraphData
 from discrete_ed.graphs.generation import level_training_steps, training_steps
+from discrete_ed.graphs.named_data import GraphData
 from discrete_ed.jobs.generate.chains import new_loss
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.past_run import SNAPSHOTS
