@@ -107,15 +107,14 @@ def noise_level_discrepancy(
         x: data, `(B, D)`, zeros and ones.
         m: number of negatives `M` of each data point.
         reach: the later level lies 1 to `reach` steps above the level of `x_t`, or higher for `flips`.
-        flips: range, sampled log-uniformly, of the least number of bits that noise between the levels is expected to
-            change: where fewer do, most negatives equal `y`, and teach nothing.
+        flips: range, sampled log-uniformly, of the least number of bits that noise between them is expected to change.
         informed: whether negatives are sampled around `y` with the differences of the energy there, at the cost of one
             gradient. Large states need it: from the noise alone, negatives are recognised at sight.
         average: whether the result is the mean, or else the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1; no range `flips`.
+        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1; a wrong range.
 
     Source: this package; as recovery likelihood Gao et al. 2021, arXiv 2012.08125.
 
