@@ -34,6 +34,7 @@ FAST = (
     "perturbations/test_perturbations.py",
     "runtime/test_threads.py",
     "samplers/test_kernels.py",
+    "tables/test_recognition.py",
     "theory/test_relations.py",
     "training/test_fit.py",
 )

@@ -19,6 +19,7 @@ from discrete_ed.samplers.levels import LevelState, ProductProposals, sample_lev
 from discrete_ed.samplers.metropolis import Kawasaki, Metropolis
 from discrete_ed.samplers.perfect import perfect_sample
 from discrete_ed.samplers.registry import KERNELS, kernel_by_name, local_for, suitable_kernel
+from discrete_ed.samplers.replica_clusters import Houdayer
 from discrete_ed.samplers.tempering import ParallelTempering, anneal
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Gibbs",
     "GibbsSweep",
     "GibbsWithGradients",
+    "Houdayer",
     "Kawasaki",
     "Kernel",
     "LevelState",
