@@ -29,14 +29,15 @@ from discrete_ed import (
     log_law,
     log_likelihood,
     sample,
-    sample_density,
     shuffled_batches,
 )
 from discrete_ed.data import TOYS, DigitToy
-from discrete_ed.density import independent_columns
+from discrete_ed.density import independent_columns, sample_states
+from discrete_ed.density.sampling import weighted_uniform
 from discrete_ed.metrics import hamming_mmd_repeats
 
 SIZES = {5: 8, 10: 6}
+UNIFORM = 200_000  # states among which those are chosen where chains start, by their weights
 PER_VARIABLE = 0.05  # a variable that differs counts as two bits, so this is exp(−.1 · number of different variables)
 
 
@@ -59,9 +60,10 @@ def toys(names: list[str], steps: int, seconds: float) -> None:
             energy.eval()
             log_z = estimate_log_z(energy, test[:1000], seconds=seconds, runs=128, generator=g)
             nll = log_likelihood(energy, test, log_z)
-            samples = sample_density(energy, train, 4_000, steps=400, generator=g).states
-            order = torch.randperm(4_000, generator=g)
-            found = hamming_mmd_repeats(samples[order], test, 1_000, rate=PER_VARIABLE)
+            uniform, weights, _ = weighted_uniform(energy, UNIFORM, groups.bits, g, torch.device("cpu"))
+            starts = uniform[weights.multinomial(4_000, replacement=True, generator=g)].float()
+            samples = sample_states(energy, 4_000, starts, steps=50, generator=g)
+            found = hamming_mmd_repeats(samples, test, 1_000, rate=PER_VARIABLE)
             floor = hamming_mmd_repeats(other, test, 1_000, rate=PER_VARIABLE)
             entropy = -law.log_probability(groups.decode(test).numpy()).mean()
             baseline = -independent_columns(train, test, groups)
