@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns
+from discrete_ed.ising.site_fits import SiteFit, refit
 
 FALSE_SHARE = 0.1
 """largest expected share of false edges among the pairs that are called edges"""
@@ -47,13 +48,16 @@ def decide_edges(estimator: ConfiguredEstimator, data: Observations, estimate: P
         worth = np.sort((values / np.maximum(widths, 1e-12)) ** 2)[::-1]
         count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
         return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
-    return _searched(estimator, data).support.pairs
+    return _searched(estimator, data, estimate).support.pairs
 
 
-def _searched(estimator: ConfiguredEstimator, data: Observations) -> PseudoLikelihoodFit:
-    columns, d = SpinColumns.of(data), data.spins.shape[1]
-    count = max(1, d // 20)
-    fit = search_edges(columns, estimator.with_fields, edge_price(count, d))
+def _searched(estimator: ConfiguredEstimator, data: Observations, estimate: Parameters) -> SiteFit:
+    columns, d = columns_of(data), data.spins.shape[1]
+    count, start = max(1, d // 20), None
+    if columns.is_large:  # a search from the beginning would take long
+        support = Support.of(estimate.couplings, estimator.with_fields)
+        start, count = refit(columns, support, support.vector(estimate)), max(count, len(support.pairs) // 2)
+    fit = search_edges(columns, estimator.with_fields, edge_price(count, d), start)
     for _ in range(ROUNDS):
         if len(fit.support.pairs) <= count:
             break

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.ising.columns import fields_given_couplings
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
+from discrete_ed.ising.forecast import check_memory, is_compact
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Lasso, Penalty
 from discrete_ed.ising.preparation import (
@@ -25,7 +27,6 @@ from discrete_ed.ising.preparation import (
     check_weights,
     prepare,
 )
-from discrete_ed.ising.pseudo_likelihood import fields_given_couplings
 from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability
 from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
@@ -196,13 +197,18 @@ def recover_couplings(
     """
     weights = None if weights is None else check_weights(weights, len(x))
     blocks = None if blocks is None else check_blocks(blocks, len(x))
-    spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing)
-    d = spins.shape[1]
+    rows, d = len(x), x.shape[1] if x.ndim > 1 else 0
+    check_memory(rows, d, estimator, penalty, plain=blocks is None)
+    spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing, compact=True)
     names = names or [f"x{i}" for i in range(1, d + 1)]
     progress = callback or (lambda _: None)
     chosen = ConfiguredEstimator(resolve_estimator(estimator, d), settings or EstimatorSettings(), fields, seed)
     progress("compare the rows")
     length = check_block_length(block_length, len(x), weights, blocks)
+    counted = weights is None or bool((weights == np.rint(weights)).all())
+    independent = counted and blocks is None and length in (1, "auto")
+    if not (independent and is_compact(rows, d, estimator, penalty)):
+        spins = spins.astype(float)
     plain = weights is blocks is None and length in (1, "auto") and bool(spins.all())
     check_estimator_of_rows(chosen.name, plain=plain)
     prepared = prepare(spins, weights, blocks, length, weighs_rows=chosen.entry.weighs_rows)

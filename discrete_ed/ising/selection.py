@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.completion import completed
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.expectation import estimate
-from discrete_ed.ising.objectives import log_logistic, margins
+from discrete_ed.ising.objectives import row_losses
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Free, Lasso, Penalty, Refit, Zero
-from discrete_ed.ising.pseudo_likelihood import SpinColumns
 from discrete_ed.names import PenaltyName
 
 PRICES = (17.0, 12.0, 8.0)
@@ -97,12 +97,12 @@ def choose_penalty(
     supports: dict[Penalty, Support] = {}
 
     def held_out_loss(penalty: Penalty, parameters: Parameters) -> float:
-        losses[penalty] = log_logistic(margins(held.spins, parameters))[0].sum(1)
+        losses[penalty] = row_losses(held.spins, parameters)
         return float(held.mean(losses[penalty]))
 
     if rule.tries_zero:
         held_out_loss(Zero(), Zero().estimate(estimator, kept))
-    columns, fit, before = SpinColumns.of(kept), None, np.inf
+    columns, fit, before = columns_of(kept), None, np.inf
     for price in PRICES if rule.tries_refit else ():
         callback(f"select pairs, price {price:g}")
         fit = search_edges(columns, estimator.with_fields, price, fit)
