@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 Reals = NDArray[np.float64]
 
-_ONE = np.uint64(1)
+_BIT = np.uint64(1)
 _ALL = np.uint64(2**64 - 1)
 ROWS = 64
 """number of rows in a word"""
@@ -42,7 +42,7 @@ def unpacked(words: Words, start: int, out: NDArray[np.float32]) -> None:
         for w in range(np.uint64(out.shape[1] // ROWS)):
             word = words[i, np.uint64(start) + w]
             for b in range(np.uint64(ROWS)):
-                row[w * np.uint64(ROWS) + b] = np.float32(2.0) * np.float32((word >> b) & _ONE) - np.float32(1.0)
+                row[w * np.uint64(ROWS) + b] = np.float32(2.0) * np.float32((word >> b) & _BIT) - np.float32(1.0)
 
 
 @njit(cache=True, nogil=True)
@@ -51,7 +51,7 @@ def thinned(words: Words, step: int, rows: int, out: Words) -> None:
     for i in range(len(words)):
         for n in range(rows):
             source = n * step
-            bit = (words[i, source // ROWS] >> np.uint64(source % ROWS)) & _ONE
+            bit = (words[i, source // ROWS] >> np.uint64(source % ROWS)) & _BIT
             out[i, n // ROWS] |= bit << np.uint64(n % ROWS)
 
 
@@ -61,7 +61,7 @@ def row_codes(words: Words, neighbours: NDArray[np.int64], rows: int, out: Words
     for k in range(len(neighbours)):
         column, word, bit = words[neighbours[k]], k // ROWS, np.uint64(k % ROWS)
         for n in range(rows):
-            out[n, word] |= ((column[n // ROWS] >> np.uint64(n % ROWS)) & _ONE) << bit
+            out[n, word] |= ((column[n // ROWS] >> np.uint64(n % ROWS)) & _BIT) << bit
 
 
 @njit(cache=True, nogil=True)
@@ -79,11 +79,11 @@ def pattern_counts(words: Words, site: int, neighbours: NDArray[np.int64], rows:
         for k in range(np.uint64(len(neighbours))):
             word = words[neighbours[k], w]
             for b in range(np.uint64(ROWS)):
-                codes[b] |= ((word >> b) & _ONE) << k
+                codes[b] |= ((word >> b) & _BIT) << k
         own, first = words[site, w], w * np.uint64(ROWS)
         for b in range(min(np.uint64(ROWS), np.uint64(rows) - first)):
             weight = weights[first + b] if weighted else 1.0
-            counts[codes[b], (own >> b) & _ONE] += weight
+            counts[codes[b], (own >> b) & _BIT] += weight
     return counts
 
 
@@ -108,7 +108,7 @@ def site_terms(codes: Words, counts: Reals, local: Reals, with_field: bool) -> t
     for u in range(len(codes)):
         theta = local[neighbours] if with_field else 0.0
         for k in range(neighbours):
-            x[k] = 2.0 * np.float64((codes[u, k // ROWS] >> np.uint64(k % ROWS)) & _ONE) - 1.0
+            x[k] = 2.0 * np.float64((codes[u, k // ROWS] >> np.uint64(k % ROWS)) & _BIT) - 1.0
             theta += local[k] * x[k]
         down, up = counts[u]
         size_of = math.exp(-2.0 * abs(theta))
@@ -136,7 +136,7 @@ def signs(codes: Words, neighbours: int, with_field: bool) -> Reals:
     found = np.ones((neighbours + 1 if with_field else neighbours, len(codes)))
     for u in range(len(codes)):
         for k in range(neighbours):
-            found[k, u] = 2.0 * np.float64((codes[u, k // ROWS] >> np.uint64(k % ROWS)) & _ONE) - 1.0
+            found[k, u] = 2.0 * np.float64((codes[u, k // ROWS] >> np.uint64(k % ROWS)) & _BIT) - 1.0
     return found
 
 
@@ -148,7 +148,7 @@ def seconds(codes: Words, local: Reals, with_field: bool) -> Reals:
     for u in range(len(codes)):
         theta = local[neighbours] if with_field else 0.0
         for k in range(neighbours):
-            bit = (codes[u, k // ROWS] >> np.uint64(k % ROWS)) & _ONE
+            bit = (codes[u, k // ROWS] >> np.uint64(k % ROWS)) & _BIT
             theta += local[k] if bit else -local[k]
         found[u] = 1.0 - math.tanh(theta) ** 2
     return found
@@ -194,7 +194,7 @@ def slopes(
                 for k in range(np.uint64(degree)):
                     word = words[neighbours[np.uint64(begin) + k], place]
                     for b in range(np.uint64(ROWS)):
-                        codes[b] |= ((word >> b) & _ONE) << k
+                        codes[b] |= ((word >> b) & _BIT) << k
                 for b in range(np.uint64(ROWS)):
                     theta[b] = table[codes[b]]
             else:
@@ -202,12 +202,12 @@ def slopes(
                 for k in range(begin, begin + degree):
                     word, coupling = words[neighbours[k], place], couplings[k]
                     for b in range(np.uint64(ROWS)):
-                        theta[b] += coupling * (2.0 * np.float64((word >> b) & _ONE) - 1.0)
+                        theta[b] += coupling * (2.0 * np.float64((word >> b) & _BIT) - 1.0)
                 for b in range(ROWS):
                     theta[b] = math.tanh(theta[b])
             left = rows - (start + w) * ROWS
             for b in range(ROWS):
-                slope = theta[b] - (2.0 * np.float64((own >> np.uint64(b)) & _ONE) - 1.0)
+                slope = theta[b] - (2.0 * np.float64((own >> np.uint64(b)) & _BIT) - 1.0)
                 if b >= left:
                     slope = 0.0
                 elif weighted:
@@ -222,7 +222,7 @@ def pattern_masks(words: Words, neighbours: NDArray[np.int64], rows: int) -> Wor
     masks = np.empty((1 << len(neighbours), width), np.uint64)
     masks[0, :] = _ALL
     if rows % ROWS:
-        masks[0, width - 1] = (_ONE << np.uint64(rows % ROWS)) - _ONE
+        masks[0, width - 1] = (_BIT << np.uint64(rows % ROWS)) - _BIT
     for k in range(len(neighbours)):
         half, column = 1 << k, words[neighbours[k]]
         for c in range(half):
@@ -261,12 +261,12 @@ def parities(words: Words, sets: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def differing(words: Words, first: int, last: int, found: NDArray[np.int64]) -> None:
-    """In how many rows each of the columns `first` to `last` and each later one differ, into `found`, `(D, D)`."""
+def differing(words: Words, first: int, last: int, counts: NDArray[np.int64]) -> None:
+    """Write in how many rows each of the columns `first` to `last` and each later one differ; `(D, D)`."""
     for i in range(first, last):
         a = words[i]
         for j in range(i + 1, len(words)):
             b, total = words[j], np.uint64(0)
             for w in range(np.uint64(len(a))):
                 total += _ones(a[w] ^ b[w])  # type: ignore[call-arg]
-            found[i, j] = total
+            counts[i, j] = total

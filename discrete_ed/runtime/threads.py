@@ -66,15 +66,15 @@ def cores() -> int:
     return max(1, min(there, int(chosen)) if chosen.isdecimal() else there)
 
 
-def in_threads(work: Callable[[int, int], None], count: int) -> None:
-    """Call `work(first, last)` on parts of the numbers 0 to `count`, one for each core, at the same time.
+def in_threads(task: Callable[[int, int], None], count: int) -> None:
+    """Call `task(first, last)` on parts of the numbers 0 to `count`, one for each core, at the same time.
 
     It pays off for compiled loops that release the interpreter's lock.
     """
     parts = min(cores(), max(count, 1))
     if parts == 1:
-        work(0, count)
+        task(0, count)
         return
     ends = [count * k // parts for k in range(parts + 1)]
     with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(lambda part: work(*part), pairwise(ends)))
+        list(pool.map(lambda part: task(*part), pairwise(ends)))
