@@ -11,6 +11,7 @@ from .energies import (
     GraphEnergy,
     IsingEnergy,
     LocalEvaluation,
+    MixtureEnergy,
     MLPEnergy,
     NetworkEnergy,
     NoiseConditionalEnergy,
@@ -123,7 +124,7 @@ from .metrics import (
     to_arviz,
     two_sample_test,
 )
-from .perturbations import PERTURBATIONS, Bernoulli, Block, Grid, Informed, MeanPool, NodeBlock, Perturbation
+from .perturbations import PERTURBATIONS, Bernoulli, Block, Erasure, Grid, Informed, MeanPool, NodeBlock, Perturbation
 from .runtime.checkpoints import Checkpoints
 from .samplers import (
     DMALA,
@@ -177,6 +178,7 @@ __all__ = [
     "DensityEstimator",
     "DiscreteEDError",
     "Energy",
+    "Erasure",
     "Estimate",
     "EstimatorSettings",
     "Evaluation",
@@ -203,6 +205,7 @@ __all__ = [
     "MLPEnergy",
     "MeanPool",
     "Metropolis",
+    "MixtureEnergy",
     "Moments",
     "NetworkEnergy",
     "NodeBlock",

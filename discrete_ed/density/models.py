@@ -1,4 +1,4 @@
-"""Energies for density estimation, by name: networks on a Bernoulli base, `rbm`, `ising`."""
+"""Energies for density estimation, by name: networks on a simple base, `rbm`, `ising`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, NetworkEnergy, RBMEnergy
-from discrete_ed.errors import InputError
+from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, MixtureEnergy, NetworkEnergy, RBMEnergy
+from discrete_ed.errors import InputError, check_count
+from discrete_ed.likelihood import Mixture
 from discrete_ed.names import EnergyName, NetworkName
 
 
@@ -22,14 +23,20 @@ class _EnergySettings:
     width: int
     layers: int
     shape: tuple[int, int] | None
+    mixture: Mixture | None
+    """the base of a network, if it isn't independent bits"""
 
 
 def _network(network: NetworkName, settings: _EnergySettings) -> Energy:
-    logits = settings.logits
-    energy = NetworkEnergy(len(logits), network, width=settings.width, layers=settings.layers, shape=settings.shape).to(
-        logits.device
-    )
-    energy.base.logits.data.copy_(logits)
+    logits, mixture = settings.logits, settings.mixture
+    components = 1 if mixture is None else len(mixture.log_weights)
+    sizes = {"width": settings.width, "layers": settings.layers, "components": components}
+    energy = NetworkEnergy(len(logits), network, shape=settings.shape, **sizes).to(logits.device)
+    if isinstance(energy.base, MixtureEnergy) and mixture is not None:
+        energy.base.log_weights.copy_(mixture.log_weights)
+        energy.base.logits.copy_(mixture.logits)
+    else:
+        energy.base.logits.data.copy_(logits)
     return energy
 
 
@@ -59,10 +66,11 @@ def density_energy(
     width: int = 128,
     layers: int = 2,
     shape: tuple[int, int] | None = None,
+    components: int = 1,
     data: Tensor | None = None,
     seed: int = 0,
 ) -> Energy:
-    """An energy by name: a network (`mlp`, `residual`, `conv`) on a Bernoulli base, an `rbm` or an `ising` model.
+    """An energy by name: a network (`mlp`, `residual`, `conv`) on a simple base, an `rbm` or an `ising` model.
 
     Args:
         name: one of the names above.
@@ -70,12 +78,17 @@ def density_energy(
         width: units of each hidden layer; channels of `conv`; hidden units of `rbm`. It has no effect on `ising`.
         layers: hidden layers of `mlp`, blocks of `residual`, blocks in each stage of `conv`.
         shape: rows and columns of pixels, which `conv` needs.
+        components: of a network: number of components of the mixture of independent bits that is its base, fitted to
+            `data` by expectation maximisation, at most one for every 50 rows and two broad ones besides (see
+            `MixtureEnergy`); 1 for independent bits, which are trained with the network.
         data: states `(N, D)`. The energy starts with their marginals (in the base of a network, the visible bias of
             `rbm`, the fields of `ising`), and is created on their device.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; the mixture doesn't depend on it, so that all members of an ensemble share
+            one.
 
     Raises:
-        InputError: an unknown name, or `conv` without a shape of `D` pixels.
+        InputError: an unknown name; `conv` without a shape of `D` pixels; a mixture without data to fit it to, or for
+            an energy that is no network.
 
     >>> density_energy("mlp", 8, width=16)(torch.zeros(3, 8)).shape
     torch.Size([3])
@@ -83,6 +96,12 @@ def density_energy(
     if name not in ENERGIES:
         raise InputError(f"energy: expected one of {', '.join(ENERGIES)}, got {name!r}")
     logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data).logits.detach()
+    mixture = None
+    if check_count(components, "components") > 1:
+        if name not in get_args(NetworkName) or data is None:
+            got = f"energy {name!r}" if data is not None else "no data"
+            raise InputError(f"components: expected more than 1 only for a network and with data, got {got}")
+        mixture = Mixture.fitted(data.float(), torch.Generator(data.device).manual_seed(0), components)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return ENERGIES[name](_EnergySettings(logits, width, layers, shape))
+        return ENERGIES[name](_EnergySettings(logits, width, layers, shape, mixture))

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from discrete_ed.energies import MixtureEnergy
 from discrete_ed.errors import InputError
+from discrete_ed.names import ROWS_EACH
 
 COMPONENTS = 16
 """components of a mixture that is fitted to data"""
-ROWS_EACH = 50
-"""least number of rows for each component"""
 FITTED_ROWS = 5000
 """largest number of rows to which a mixture is fitted"""
 ITERATIONS = 40
@@ -41,6 +41,19 @@ class Mixture:
         if logits.ndim != 1 or not logits.isfinite().all():
             raise InputError(f"logits: expected finite log odds (D,), got shape {tuple(logits.shape)}")
         return cls(logits.new_zeros(1), logits[None])
+
+    @classmethod
+    def of(cls, energy: MixtureEnergy) -> Mixture:
+        """The law of a `MixtureEnergy`."""
+        return cls(energy.log_weights, energy.logits)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same mixture, number by number."""
+        return (
+            isinstance(other, Mixture)
+            and torch.equal(self.log_weights, other.log_weights)
+            and torch.equal(self.logits, other.logits)
+        )
 
     @classmethod
     def fitted(cls, x: Tensor, generator: torch.Generator | None = None, components: int = COMPONENTS) -> Mixture:

@@ -175,7 +175,7 @@ def test_images_are_shown_as_such(tmp_path, monkeypatch):
         (["--data", "wide.csv", "--loss", "ml"], "loss: expected ml with at most 16 columns only, got 17"),
         (["--test", "labels.csv"], "row 2, column 'e': expected 0 or 1"),
         (["--valid", "narrow.csv"], "expected 5 columns as in"),
-        (["--negatives", "4"], "negatives: expected only with --loss ed, since it has no effect otherwise, got 4"),
+        (["--negatives", "4"], "negatives: expected only with --loss ed or erasure, since it has no effect otherwise"),
         (["--loss", "pl", "--epsilon", "0.2"], "epsilon: expected only with --loss ed or block-ed"),
         (["--energy", "ising", "--width", "8"], "width: expected only with --energy mlp or residual or conv or rbm"),
         (["--energy", "rbm", "--layers", "1"], "layers: expected only with --energy mlp or residual or conv"),
@@ -211,8 +211,12 @@ def resolved(**arguments):
             True,
             {"negatives", "w", "chain_steps", "buffer", "temperatures", "runs", "sampler_steps"},
         ),
-        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "block", "chain_steps", "buffer"}),
-        ({"loss": "pcd", "energy": "ising"}, False, {"width", "layers", "epsilon", "negatives", "w", "block"}),
+        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "components", "block", "chain_steps", "buffer"}),
+        (
+            {"loss": "pcd", "energy": "ising"},
+            False,
+            {"width", "layers", "components", "epsilon", "negatives", "w", "block"},
+        ),
     ],
 )
 def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, without_effect):

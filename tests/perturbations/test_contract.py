@@ -17,12 +17,14 @@ from discrete_ed import (
     Bernoulli,
     Block,
     Energy,
+    Erasure,
     GraphEnergy,
     Grid,
     Informed,
     InputError,
     IsingEnergy,
     MeanPool,
+    MixtureEnergy,
     NodeBlock,
     Perturbation,
     Taylor,
@@ -108,6 +110,15 @@ class InformedCase(Case):
         return [self.perturbation.noise.matrix(self.states)]
 
 
+TWO = MixtureEnergy(torch.tensor([0.3, 0.7]).log(), torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])).to(FLOAT)
+
+
+def filled_in(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:  # noqa: ARG001
+    """`ρ_y(x) ∝ q(y|x) r(x)`, with `r` the mixture."""
+    weight = q.T * (-TWO(states)).exp()
+    return weight / weight.sum(1, keepdim=True)
+
+
 MIXTURE = Bernoulli(flips=(0.3, 1.2))
 LEVELS = tuple(Bernoulli(flips=0.3 * 4 ** ((k + 0.5) / 16)) for k in range(16))  # midpoints of the log-uniform law
 CASES = [
@@ -116,6 +127,8 @@ CASES = [
     Case(Grid(), blind=(lambda x: x.sum(-1) % 2,)),
     Case(MeanPool((0, 1, 1)), blind=(lambda x: x[:, 0], lambda x: x[:, 1] * x[:, 2] + x[:, 1] + x[:, 2])),
     Case(Block(size=2, epsilon=0.2), proposal=None),
+    Case(Erasure()),
+    Case(Erasure(TWO), proposal=filled_in),
     Case(NodeBlock(size=2, epsilon=0.3), states=GRAPHS, proposal=None),
     InformedCase(Informed(Bernoulli(epsilon=0.2)), proposal=tilted),
 ]
@@ -149,7 +162,7 @@ def expected_loss(case: Case, energies: Tensor, law: Tensor, m: int, w: float) -
 
 
 def weighted(case: Case) -> bool:
-    return case.proposal is not uninformed
+    return case.proposal is tilted
 
 
 def mean_and_error(parts: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -239,6 +252,8 @@ def test_only_free_bits_change(case, generator):
         x[:, 10:] = enumerate_states(4, device=DEVICE).repeat(25, 1)
         energy = HalfFree(14).to(DEVICE)
         perturbation = case.perturbation
+        if isinstance(perturbation, Erasure) and perturbation.mixture is not None:
+            perturbation = Erasure(MixtureEnergy(2, 14))
         if isinstance(perturbation, MeanPool):
             perturbation = replace(perturbation, windows=tuple(i // 7 for i in range(14)))
             x[:, :10] = (torch.rand(400, 10, generator=generator) < 0.5).float()

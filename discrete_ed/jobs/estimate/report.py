@@ -10,6 +10,7 @@ from torch import Tensor
 
 from discrete_ed.data import TableData
 from discrete_ed.density.fitting import Ensemble
+from discrete_ed.density.sampling import DIFFERENT
 from discrete_ed.density.scores import DensityScores
 from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig, facts_of
@@ -43,6 +44,8 @@ def verdict(result: Mapping[str, Any]) -> str:
         if p >= LEVEL
         else f"samples differ from test rows (p = {p:.3f}; training rows: p = {floor:.3f})"
     )
+    if (starts := result["starts_p_value"]) is not None and starts < DIFFERENT:
+        samples += f", and depend on where their chains start (p = {starts:.3f})"
     likelihood = (
         f"Test log-likelihood at most {result['upper']:.3f} nats a row, and no value (the model has mass that no "
         "training row reaches)"
@@ -100,6 +103,13 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
             "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
             "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
         )
+    if result["effective_runs"] is not None:
+        lines.append(
+            "Samples are the ends of annealed runs, resampled by their weights, of which "
+            f"{result['effective_runs']:.0f} carry all weight in effect. Chains of the same length that start at "
+            f"training rows end in the same law with p = {result['starts_p_value']:.3f}; a small p-value says that "
+            "chains don't mix, so that samples depend on where they start."
+        )
     size = result["p_value_size"]
     spread = (
         "The error is the standard error of the mean of the sets"
@@ -129,7 +139,8 @@ def annealing_notes(result: Mapping[str, Any]) -> list[str]:
         f"Annealed importance sampling starts at {log_z['base']}; {runs['runs']} runs in each direction have "
         f"{runs['temperatures']} inverse temperatures with {runs['updates']} updates at each, all rounds together "
         f"{runs['evaluations']:.2g} updates. Forward runs give log Z {forward['value']:.3f} ± {forward['error']:.3f}; "
-        f"forward runs from a broader law {far['value']:.3f} ± {far['error']:.3f}; reverse runs from {reverse}. The "
+        "forward runs from a law of states that the model's own short runs reach "
+        f"{far['value']:.3f} ± {far['error']:.3f}; reverse runs from {reverse}. The "
         "range allows half of the distance between forward and reverse, and three standard errors of their middle. A "
         "mode of the model that no run reaches can't be noticed; it would make log Z too small.",
     ]

@@ -7,6 +7,7 @@ import io
 import sys
 import time
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -85,6 +86,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "validation_scores": [fitted.score for fitted in ensemble.fits],
             **scores.to_dict(),
             "effective_starts": samples.effective_starts,
+            "effective_runs": samples.effective_runs,
+            "starts_p_value": samples.starts_p_value,
             "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
         }
         if folder.writes:
@@ -147,6 +150,7 @@ def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimat
         width=config.width,
         layers=config.layers,
         shape=shape,
+        components=config.components,
         data=train,
         seed=seed,
     ).to(train.device)
@@ -215,7 +219,7 @@ def _sample(
     buffer = io.BytesIO()
     np.save(buffer, samples.states.to(torch.uint8).cpu().numpy())
     folder.write("samples.npy", buffer.getvalue())
-    return DensitySamples(samples.states.to(train.device), samples.effective_starts)
+    return replace(samples, states=samples.states.to(train.device))
 
 
 def states_as_csv(states: Tensor, names: tuple[str, ...]) -> bytes:
