@@ -10,7 +10,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, MixtureEnergy, NetworkEnergy, RBMEnergy
+from discrete_ed.energies import BernoulliEnergy, BernoulliMixtureEnergy, Energy, IsingEnergy, NetworkEnergy, RBMEnergy
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.likelihood import Mixture
 from discrete_ed.names import EnergyName, NetworkName
@@ -32,7 +32,7 @@ def _network(network: NetworkName, settings: _EnergySettings) -> Energy:
     components = 1 if mixture is None else len(mixture.log_weights)
     sizes = {"width": settings.width, "layers": settings.layers, "components": components}
     energy = NetworkEnergy(len(logits), network, shape=settings.shape, **sizes).to(logits.device)
-    if isinstance(energy.base, MixtureEnergy) and mixture is not None:
+    if isinstance(energy.base, BernoulliMixtureEnergy) and mixture is not None:
         energy.base.log_weights.copy_(mixture.log_weights)
         energy.base.logits.copy_(mixture.logits)
     else:
@@ -80,7 +80,7 @@ def density_energy(
         shape: rows and columns of pixels, which `conv` needs.
         components: of a network: number of components of the mixture of independent bits that is its base, fitted to
             `data` by expectation maximisation, at most one for every 50 rows and two broad ones besides (see
-            `MixtureEnergy`); 1 for independent bits, which are trained with the network.
+            `BernoulliMixtureEnergy`); 1 for independent bits, which are trained with the network.
         data: states `(N, D)`. The energy starts with their marginals (in the base of a network, the visible bias of
             `rbm`, the fields of `ising`), and is created on their device.
         seed: seed of the initial weights; the mixture doesn't depend on it, so that all members of an ensemble share

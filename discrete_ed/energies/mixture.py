@@ -12,7 +12,7 @@ from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 
 
-class MixtureEnergy(Energy):
+class BernoulliMixtureEnergy(Energy):
     """`E(x) = −log Σ_k π_k Π_i σ(l_ki)^{x_i} (1 − σ(l_ki))^{1 − x_i}`, so that `log Z = 0`.
 
     The mixture is a constant, which training does not change (`log π` and `l` are buffers): it is meant as the base of
@@ -26,7 +26,8 @@ class MixtureEnergy(Energy):
     Raises:
         InputError: shapes that don't fit, or numbers that aren't finite.
 
-    >>> MixtureEnergy(torch.tensor([0.5, 0.5]).log(), torch.tensor([[2.0, 2.0], [-2.0, -2.0]]))(torch.ones(1, 2))
+    >>> two = BernoulliMixtureEnergy(torch.zeros(2), torch.tensor([[2.0, 2.0], [-2.0, -2.0]]))
+    >>> two(torch.ones(1, 2))
     tensor([0.9287])
     """
 

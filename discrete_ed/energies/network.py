@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from discrete_ed.energies.base import Energy
-from discrete_ed.energies.mixture import MixtureEnergy
+from discrete_ed.energies.mixture import BernoulliMixtureEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
 from discrete_ed.errors import InputError, check_count
@@ -15,7 +15,7 @@ from discrete_ed.names import NetworkName
 class NetworkEnergy(SumEnergy):
     """`E(x) = E_0(x) + f(x)`: a simple law `E_0` holds the marginals, and a network `f` learns the dependence.
 
-    The base is `E_0 = −bᵀx`, independent bits, which are trained with the network; or a `MixtureEnergy`, a constant.
+    The base is `E_0 = −bᵀx`, independent bits, which are trained with the network; or a `BernoulliMixtureEnergy`, a constant.
 
     Args:
         bits: number of bits `D`.
@@ -56,10 +56,12 @@ class NetworkEnergy(SumEnergy):
             learned = ConvEnergy((shape[0], shape[1]), width, stages=3 if min(shape) >= 8 else 1, blocks=layers)
         else:
             raise InputError(f"network: expected one of {', '.join(get_args(NetworkName))}, got {network!r}")
-        super().__init__(BernoulliEnergy(bits) if components == 1 else MixtureEnergy(components, bits), learned)
+        super().__init__(
+            BernoulliEnergy(bits) if components == 1 else BernoulliMixtureEnergy(components, bits), learned
+        )
         self.bits = bits
 
     @property
-    def base(self) -> BernoulliEnergy | MixtureEnergy:
+    def base(self) -> BernoulliEnergy | BernoulliMixtureEnergy:
         """The energy of the independent bits, or of the mixture."""
         return self.terms[0]  # type: ignore[return-value]

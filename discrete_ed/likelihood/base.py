@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from discrete_ed.energies import MixtureEnergy
+from discrete_ed.energies import BernoulliMixtureEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.names import ROWS_EACH
 
@@ -43,8 +43,8 @@ class Mixture:
         return cls(logits.new_zeros(1), logits[None])
 
     @classmethod
-    def of(cls, energy: MixtureEnergy) -> Mixture:
-        """The law of a `MixtureEnergy`."""
+    def of(cls, energy: BernoulliMixtureEnergy) -> Mixture:
+        """The law of a `BernoulliMixtureEnergy`."""
         return cls(energy.log_weights, energy.logits)
 
     def __eq__(self, other: object) -> bool:

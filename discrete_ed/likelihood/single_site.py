@@ -13,8 +13,8 @@ from torch.nn.functional import softplus
 
 from discrete_ed.energies import (
     BernoulliEnergy,
+    BernoulliMixtureEnergy,
     Energy,
-    MixtureEnergy,
     MLPEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
@@ -62,7 +62,7 @@ class Layered:
             if (linear := of_kind(term, BernoulliEnergy)) is not None:
                 logits = logits + scale * linear.logits
                 continue
-            if (mixture := of_kind(term, MixtureEnergy)) is not None and Mixture.of(mixture) == base:
+            if (mixture := of_kind(term, BernoulliMixtureEnergy)) is not None and Mixture.of(mixture) == base:
                 share += scale
                 continue
             first = _first_layer(term)
@@ -113,7 +113,7 @@ def _first_layer(energy: Energy) -> tuple[Tensor, Tensor, Callable[[Tensor], Ten
         return *_of_spins(residual.enter), after, 0.0
     if (machine := of_kind(energy, RBMEnergy)) is not None:
         return machine.weight, machine.hidden_bias, lambda h: -softplus(h).sum(-1), machine.visible_bias
-    if (mixture := of_kind(energy, MixtureEnergy)) is not None:
+    if (mixture := of_kind(energy, BernoulliMixtureEnergy)) is not None:
         return mixture.logits.T, Mixture.of(mixture).constants, lambda h: -h.logsumexp(-1), 0.0
     return None
 

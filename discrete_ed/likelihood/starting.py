@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, IsingEnergy, MixtureEnergy, RBMEnergy
+from discrete_ed.energies import BernoulliMixtureEnergy, Energy, IsingEnergy, RBMEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.annealing import largest_log_weight
@@ -90,7 +90,7 @@ def model_states(energy: Energy, like: Tensor, generator: torch.Generator | None
 
 def _own_mixture(energy: Energy) -> Mixture | None:
     """The mixture to which the energy, or every term of it, adds something, if there is one."""
-    found = [Mixture.of(part) for part in energy.modules() if isinstance(part, MixtureEnergy)]
+    found = [Mixture.of(part) for part in energy.modules() if isinstance(part, BernoulliMixtureEnergy)]
     if not found or any(other != found[0] for other in found):
         return None
     return found[0] if abs(Layered.of(energy, found[0]).share - 1) < ROUNDING else None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from discrete_ed.energies import MixtureEnergy
+from discrete_ed.energies import BernoulliMixtureEnergy
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.perturbations.base import Contrast, Perturbation, weighted_contrast
@@ -32,7 +32,7 @@ class Erasure(Perturbation):
     erased bit, from below where M is small.
 
     Args:
-        mixture: `r`; by default the `MixtureEnergy` inside the energy, or fair coins if there is none.
+        mixture: `r`; by default the `BernoulliMixtureEnergy` inside the energy, or fair coins if there is none.
 
     Source: this package.
 
@@ -42,12 +42,12 @@ class Erasure(Perturbation):
     True
     """
 
-    mixture: MixtureEnergy | None = None
+    mixture: BernoulliMixtureEnergy | None = None
 
     @staticmethod
-    def mixture_inside(energy: Energy) -> MixtureEnergy | None:
-        """The first `MixtureEnergy` inside an energy."""
-        return next((part for part in energy.modules() if isinstance(part, MixtureEnergy)), None)
+    def mixture_inside(energy: Energy) -> BernoulliMixtureEnergy | None:
+        """The first `BernoulliMixtureEnergy` inside an energy."""
+        return next((part for part in energy.modules() if isinstance(part, BernoulliMixtureEnergy)), None)
 
     def contrast(
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
@@ -79,7 +79,7 @@ class Erasure(Perturbation):
         return weighted_contrast(x, negatives, w, log_weight)
 
     def matrix(self, states: Tensor) -> Tensor:
-        """A column for each set and each `y`, every bit free; a set of `k` bits has the probability `1/(D + 1)/C(D, k)`."""
+        """A column for each set and each `y`, every bit free; a set of `k` bits has probability `1/(D + 1)/C(D, k)`."""
         bits = states.shape[-1]
         columns = []
         for k in range(bits + 1):

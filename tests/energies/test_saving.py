@@ -10,13 +10,13 @@ import torch
 
 from discrete_ed import (
     BernoulliEnergy,
+    BernoulliMixtureEnergy,
     Clamped,
     ConvEnergy,
     Energy,
     GraphEnergy,
     InputError,
     IsingEnergy,
-    MixtureEnergy,
     MLPEnergy,
     NetworkEnergy,
     RBMEnergy,
@@ -50,7 +50,7 @@ BUILT = [
     (ConvEnergy, {"shape": [2, 2], "width": 2, "stages": 1}),
     (GraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1}),
     (IsingEnergy, {"couplings": 4}),
-    (MixtureEnergy, {"log_weights": 3, "logits": 4}),
+    (BernoulliMixtureEnergy, {"log_weights": 3, "logits": 4}),
     (MLPEnergy, {"bits": 4, "hidden": (3,)}),
     (NetworkEnergy, {"bits": 4, "width": 3}),
     (RBMEnergy, {"visible": 4, "hidden": 2}),

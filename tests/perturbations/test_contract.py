@@ -15,6 +15,7 @@ from torch import Tensor
 
 from discrete_ed import (
     Bernoulli,
+    BernoulliMixtureEnergy,
     Block,
     Energy,
     Erasure,
@@ -24,7 +25,6 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     MeanPool,
-    MixtureEnergy,
     NodeBlock,
     Perturbation,
     Taylor,
@@ -110,7 +110,9 @@ class InformedCase(Case):
         return [self.perturbation.noise.matrix(self.states)]
 
 
-TWO = MixtureEnergy(torch.tensor([0.3, 0.7]).log(), torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])).to(FLOAT)
+TWO = BernoulliMixtureEnergy(torch.tensor([0.3, 0.7]).log(), torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])).to(
+    FLOAT
+)
 
 
 def filled_in(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:  # noqa: ARG001
@@ -253,7 +255,7 @@ def test_only_free_bits_change(case, generator):
         energy = HalfFree(14).to(DEVICE)
         perturbation = case.perturbation
         if isinstance(perturbation, Erasure) and perturbation.mixture is not None:
-            perturbation = Erasure(MixtureEnergy(2, 14))
+            perturbation = Erasure(BernoulliMixtureEnergy(2, 14))
         if isinstance(perturbation, MeanPool):
             perturbation = replace(perturbation, windows=tuple(i // 7 for i in range(14)))
             x[:, :10] = (torch.rand(400, 10, generator=generator) < 0.5).float()

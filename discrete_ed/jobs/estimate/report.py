@@ -44,7 +44,7 @@ def verdict(result: Mapping[str, Any]) -> str:
         if p >= LEVEL
         else f"samples differ from test rows (p = {p:.3f}; training rows: p = {floor:.3f})"
     )
-    if (starts := result["starts_p_value"]) is not None and starts < DIFFERENT:
+    if (starts := result.get("starts_p_value")) is not None and starts < DIFFERENT:
         samples += f", and depend on where their chains start (p = {starts:.3f})"
     likelihood = (
         f"Test log-likelihood at most {result['upper']:.3f} nats a row, and no value (the model has mass that no "
@@ -103,7 +103,7 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
             "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
             "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
         )
-    if result["effective_runs"] is not None:
+    if result.get("effective_runs") is not None:
         lines.append(
             "Samples are the ends of annealed runs, resampled by their weights, of which "
             f"{result['effective_runs']:.0f} carry all weight in effect. Chains of the same length that start at "
