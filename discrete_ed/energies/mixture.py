@@ -28,7 +28,7 @@ class BernoulliMixtureEnergy(Energy):
 
     >>> two = BernoulliMixtureEnergy(torch.zeros(2), torch.tensor([[2.0, 2.0], [-2.0, -2.0]]))
     >>> two(torch.ones(1, 2))
-    tensor([0.9287])
+    tensor([0.9289])
     """
 
     log_weights: Tensor

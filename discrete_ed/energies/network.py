@@ -15,7 +15,8 @@ from discrete_ed.names import NetworkName
 class NetworkEnergy(SumEnergy):
     """`E(x) = E_0(x) + f(x)`: a simple law `E_0` holds the marginals, and a network `f` learns the dependence.
 
-    The base is `E_0 = −bᵀx`, independent bits, which are trained with the network; or a `BernoulliMixtureEnergy`, a constant.
+    The base is `E_0 = −bᵀx`, independent bits, which are trained with the network, or a constant
+    `BernoulliMixtureEnergy`.
 
     Args:
         bits: number of bits `D`.

@@ -110,9 +110,8 @@ class InformedCase(Case):
         return [self.perturbation.noise.matrix(self.states)]
 
 
-TWO = BernoulliMixtureEnergy(torch.tensor([0.3, 0.7]).log(), torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])).to(
-    FLOAT
-)
+LOGITS = torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])
+TWO = BernoulliMixtureEnergy(torch.tensor([0.3, 0.7]).log(), LOGITS).to(FLOAT)
 
 
 def filled_in(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:  # noqa: ARG001
