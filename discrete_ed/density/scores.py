@@ -178,12 +178,20 @@ def score_density(
 
 
 def bracket_log_z(
-    energy: Energy, train: Tensor, *, temperatures: int | None, runs: int, generator: torch.Generator | None
+    energy: Energy,
+    train: Tensor,
+    *,
+    temperatures: int | None,
+    runs: int,
+    seconds: float = 60.0,
+    generator: torch.Generator | None,
 ) -> tuple[LogPartition, tuple[str, ...]]:
     """`log Z`, exact or bracketed (see `estimate_log_z`), and the texts of its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        log_partition = estimate_log_z(energy, train, temperatures=temperatures, runs=runs, generator=generator)
+        log_partition = estimate_log_z(
+            energy, train, temperatures=temperatures, runs=runs, seconds=seconds, generator=generator
+        )
     return log_partition, tuple(str(warning.message) for warning in caught)
 
 

@@ -57,6 +57,35 @@ def quick(monkeypatch):
     monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
 
 
+def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_trial(table, tmp_path, monkeypatch):
+    """Options that differ from their defaults are kept; the best trial decides the others."""
+    from discrete_ed.jobs.estimate import tuning
+
+    monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
+    monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (8, 4), "weight_decay": (0.5,), "layers": (1,)}})
+    out, fits = tmp_path / "run", []
+    own = tuning.fit_density
+
+    def fit(energy, *arguments, **named):
+        fits.append(energy)
+        if len(fits) == 2:
+            raise KeyboardInterrupt
+        return own(energy, *arguments, **named)
+
+    monkeypatch.setattr(tuning, "fit_density", fit)
+    options = {"tune": 0.0005, "weight_decay": 0.2, "samples": 40, "batch": 32}
+    with pytest.raises(KeyboardInterrupt):
+        estimate.run(EstimateConfig(data=str(table), out=out, **options))
+    result = estimate.run(EstimateConfig(resume=out))
+    trials = result["tuning"]["trials"]
+    assert len(fits) == len(trials) + 1  # the interrupted trial was repeated, the first one was not
+    assert len(trials) >= 2
+    assert all(trial["settings"].keys() == {"width", "layers"} for trial in trials)
+    assert trials[0]["settings"] == {"width": 64, "layers": 2}
+    assert trials[result["tuning"]["chosen"]]["score"] == max(trial["score"] for trial in trials)
+    assert "Options tried, judged by validation rows" in (out / "report.html").read_text()
+
+
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data=str(table), out=out, **SMALL))

@@ -77,6 +77,10 @@ class EstimateConfig(CheckpointedConfig):
     """components of the mixture of independent bits to which a network is added, fitted by expectation maximisation, so
     that the law is low far from the data; 1: independent bits, which are trained with the network. By default 100 for
     tables of more than 16 bits (at most one for every 50 rows), otherwise 1"""
+    tune: float | None = None
+    """minutes, on one idle core, in which the job itself looks for width, weight decay, components, learning rate,
+    layers, steps and ensemble size. It changes one after the other, keeps what scores better on validation rows, and
+    spends 40% of the minutes on the final fit. Options that differ from their defaults are not changed"""
     members: int = 1
     """ensemble size: this many energies are trained from different initial weights, and their mean is saved as one
     energy"""
@@ -141,7 +145,7 @@ class EstimateConfig(CheckpointedConfig):
         expect_noise(self, "epsilon")
         if not 0 <= self.ema < 1:
             raise InputError(f"ema: expected a decay in [0, 1), got {self.ema}")
-        expect_positive(self, "learning_rate")
+        expect_positive(self, "learning_rate", "tune")
 
 
 @dataclass(frozen=True, kw_only=True)

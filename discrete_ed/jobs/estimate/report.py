@@ -14,6 +14,7 @@ from discrete_ed.density.sampling import DIFFERENT
 from discrete_ed.density.scores import DensityScores
 from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig, facts_of
+from discrete_ed.jobs.estimate.tuning import trial_table
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import MISSING, number
@@ -162,11 +163,14 @@ def write_report(
         f"An energy with {result['parameters']} parameters learned {len(data.train)} states of "
         f"{data.train.shape[1]} bits: {data.name} ({data.description})."
     )
+    tables = {"Scores": score_table(result)}
+    if result["tuning"] is not None:
+        tables["Options tried, judged by validation rows"] = trial_table(**result["tuning"])
     html = page.render_page(
         f"Density: {data.name}",
         verdict(result),
         lead,
-        {"Scores": score_table(result)},
+        tables,
         images,
         {
             **reported_options(config, **facts_of(config, data)),

@@ -7,7 +7,7 @@ import io
 import sys
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,15 @@ from torch import Tensor
 
 from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
-from discrete_ed.density.losses import density_loss
+from discrete_ed.density.losses import Loss, density_loss
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
+from discrete_ed.density.tuning import Trial, best_trial
 from discrete_ed.energies import Energy
 from discrete_ed.jobs.estimate import report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
+from discrete_ed.jobs.estimate.tuning import tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, training_progress
 from discrete_ed.jobs.resume import resumed
@@ -55,6 +57,10 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         _warn_of_equal_sets(data)
+        trials: list[Trial] = []
+        if resolved.tune is not None:
+            build = partial(_build, train, data.shape)
+            resolved, trials = tuned(resolved, data, valid.float(), build, _loss, folder)
         ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
         energy = ensemble.energy
         trained = time.monotonic()
@@ -81,6 +87,9 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "energy": resolved.energy,
             "parameters": sum(parameter.numel() for parameter in energy.parameters()),
             "members": resolved.members,
+            "tuning": {"trials": [asdict(trial) for trial in trials], "chosen": trials.index(best_trial(trials))}
+            if trials
+            else None,
             "steps": [len(fitted.records) for fitted in ensemble.fits],
             "selected_steps": [fitted.step for fitted in ensemble.fits],
             "validation_scores": [fitted.score for fitted in ensemble.fits],
@@ -156,12 +165,8 @@ def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimat
     ).to(train.device)
 
 
-def fit_member(
-    energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
-) -> Selected:
-    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
-    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
-    loss = density_loss(
+def _loss(energy: Energy, config: ResolvedEstimateConfig, generator: torch.Generator) -> Loss:
+    return density_loss(
         config.loss,
         epsilon=config.epsilon,
         m=config.negatives,
@@ -172,6 +177,14 @@ def fit_member(
         kernel=suitable_kernel(energy, purpose="learned"),
         generator=generator,
     )
+
+
+def fit_member(
+    energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
+) -> Selected:
+    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
+    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
+    loss = _loss(energy, config, generator)
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
     )
