@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data=str(table), out=out, **SMALL))
-    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json", "samples.csv"}
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json", "samples.csv", "test.scores.csv"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
     assert result["lower"] == result["upper"] == result["test_log_likelihood"]
@@ -105,7 +106,11 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert len(records) == 40
     assert sum("score" in record for record in records) == 20
+    rows = list(csv.DictReader((out / "test.scores.csv").open()))
+    assert np.mean([float(row["log_likelihood"]) for row in rows]) == pytest.approx(result["test_log_likelihood"])
     page = (out / "report.html").read_text()
+    worst = min(rows, key=lambda row: float(row["log_likelihood"]))
+    assert page.index("The least probable test rows") < page.index(worst["log_likelihood"])
     assert "<img" in page
     assert "http" not in page.split("</style>")[1]
     assert report.verdict(result) in page

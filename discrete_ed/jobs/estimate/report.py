@@ -16,6 +16,7 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig, facts_of
 from discrete_ed.jobs.estimate.tuning import trial_table
 from discrete_ed.jobs.options import reported_options
+from discrete_ed.jobs.row_scores import least_probable
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import MISSING, number
 from discrete_ed.metrics.hamming import PUBLISHED_SIZE
@@ -155,8 +156,13 @@ def write_report(
     samples: Tensor,
     scores: DensityScores,
     result: Mapping[str, Any],
+    rows: list[list[str]],
 ) -> None:
-    """Write the figures as PNG files, and `report.html` with all of them inside."""
+    """Write the figures as PNG files, and `report.html` with all of them inside.
+
+    Args:
+        rows: a line for each test row, see `row_lines`; empty if the columns of the data have no names.
+    """
     enumerated = data.train.shape[1] <= SMALL_BITS
     images = folder.plot(_figures(data, ensemble, samples, scores, enumerated=enumerated))
     lead = (
@@ -164,6 +170,10 @@ def write_report(
         f"{data.train.shape[1]} bits: {data.name} ({data.description})."
     )
     tables = {"Scores": score_table(result)}
+    if rows:
+        tables["The least probable test rows, and the cell of each that the others make least expected"] = (
+            least_probable(rows, scores.test)
+        )
     if result["tuning"] is not None:
         tables["Options tried, judged by validation rows"] = trial_table(**result["tuning"])
     html = page.render_page(

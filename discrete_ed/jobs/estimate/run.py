@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.data import TableData, load_table_data
+from discrete_ed.density.conditional import log_sites
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
 from discrete_ed.density.losses import Loss, density_loss
 from discrete_ed.density.models import density_energy
@@ -29,6 +30,7 @@ from discrete_ed.jobs.estimate.tuning import tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, training_progress
 from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.row_scores import row_lines, rows_as_csv
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.runtime.distributed import pick_device, rank_seed
@@ -100,7 +102,10 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
         }
         if folder.writes:
-            report.write_report(folder, resolved, data, ensemble, samples.states.cpu(), scores, result)
+            rows = row_lines(scores.test, log_sites(energy, test.float()), names) if names else []
+            if rows:
+                folder.write("test.scores.csv", rows_as_csv(rows))
+            report.write_report(folder, resolved, data, ensemble, samples.states.cpu(), scores, result, rows)
         folder.finish(result)
     print(f"{report.verdict(result)}\n")
     print(as_text(report.score_table(result)))
