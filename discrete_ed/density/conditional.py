@@ -130,12 +130,22 @@ def log_marginal(
     _check_known(x, known)
     if log_partition is None:
         log_partition = estimate_log_z(energy, x, generator=generator)
+    return -free_energies(energy, x, known) - log_partition.value
+
+
+def free_energies(energy: Energy, x: Tensor, known: Tensor) -> Tensor:
+    """`−log Σ exp(−E(x))` of each state, summed over its unknown bits, `(N,)`, float64; see `log_marginal`.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> round(free_energies(BernoulliEnergy(2), torch.zeros(1, 2), torch.tensor([[True, False]])).item(), 4)  # −log 2
+    -0.6931
+    """
     found = torch.empty(len(x), dtype=torch.float64, device=x.device)
     for rows, places in _groups(known):
         _check_number(len(places), "x")
         values = enumerate_states(len(places), dtype=x.dtype, device=x.device)
-        found[rows] = _log_weights(energy, x[rows], places, values).logsumexp(-1)
-    return found - log_partition.value
+        found[rows] = -_log_weights(energy, x[rows], places, values).logsumexp(-1)
+    return found
 
 
 def complete(

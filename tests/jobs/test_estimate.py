@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_runs import refused
 
 from discrete_ed import (
     InputError,
@@ -16,7 +17,9 @@ from discrete_ed import (
     NetworkEnergy,
     RBMEnergy,
     SumEnergy,
+    enumerate_states,
     load_energy,
+    log_law,
     log_likelihood,
     read_table,
 )
@@ -56,6 +59,31 @@ def quick(monkeypatch):
     monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 2000)
     monkeypatch.setattr(density_figures, "PIXELS", 12)
     monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
+
+
+def test_a_table_with_missing_cells_is_fitted_and_scored_by_the_cells_that_are_there(table, tmp_path, capsys):
+    """The likelihood of a row in which cells are missing is a sum over their values."""
+    head, *lines = table.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    holes = np.random.default_rng(1).random((len(cells), 5)) < 0.1
+    rows = [",".join(np.where(gap, "", row)) for row, gap in zip(cells, holes, strict=True)]
+    holed = tmp_path / "holed.csv"
+    holed.write_text("\n".join([head, *rows]) + "\n")
+    assert "got a missing value (''); --missing (missing=True) allows" in refused(capsys, "estimate", "--data", holed)
+    out = tmp_path / "run"
+    result = estimate.run(EstimateConfig(data=str(holed), missing=True, out=out, **SMALL))
+    data = datasets.load_table_data(holed, missing=True)
+    assert sum(mask.sum() for mask in data.missing) == holes.sum()
+    law = log_law(load_energy(out / "checkpoint", NetworkEnergy).double())
+    states = enumerate_states(5)
+    expected = [
+        law[((states == torch.from_numpy(row)) | torch.from_numpy(gap)).all(1)].logsumexp(0).item()
+        for row, gap in zip(data.test, data.missing[2], strict=True)
+    ]
+    assert result["test_log_likelihood"] == pytest.approx(np.mean(expected), abs=1e-5)
+    scored = [float(row["log_likelihood"]) for row in csv.DictReader((out / "test.scores.csv").open())]
+    assert scored == pytest.approx(expected, abs=1e-5)
+    assert "of the cells are missing" in capsys.readouterr().err
 
 
 def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_trial(table, tmp_path, monkeypatch):
@@ -254,7 +282,7 @@ def resolved(**arguments):
     ],
 )
 def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, without_effect):
-    config = resolved(patience=3, temperatures=9, valid=Path("v"), test=Path("t"), **arguments)
+    config = resolved(patience=3, temperatures=9, tune=1.0, valid=Path("v"), test=Path("t"), **arguments)
     shown = reported_options(config, exact=exact, enumerated=exact)
     assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds"} == without_effect
     assert None not in shown.values()

@@ -59,6 +59,10 @@ class EstimateConfig(CheckpointedConfig):
     """validation table; by default a random tenth of the training rows"""
     test: Path | None = None
     """test table; by default a random fifth of the rows"""
+    missing: bool = False
+    """whether cells of the tables may be missing (empty, NA, nan). The model is fitted to the others, and missing ones
+    are sampled from it meanwhile, which is right where it doesn't depend on a cell's value whether it is missing. The
+    likelihood is that of the other cells; at most 16 cells of a validation or test row may be missing"""
     loss: LossName | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (energy discrepancy on random blocks of bits, whose states
     are summed), erasure (energy discrepancy of any number of erased bits, which the mixture of the base fills in), pl

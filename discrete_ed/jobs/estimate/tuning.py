@@ -14,13 +14,13 @@ from tqdm import tqdm
 from discrete_ed.data import TableData
 from discrete_ed.density.fitting import fit_density
 from discrete_ed.density.losses import Loss
+from discrete_ed.density.missing import completed, marginal_log_likelihood
 from discrete_ed.density.scores import bracket_log_z
 from discrete_ed.density.tuning import Trial, best_trial, coordinate_search, training_seconds
 from discrete_ed.energies import Energy
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.likelihood import log_likelihood
 from discrete_ed.training import FitConfig
 
 TRIALS = 0.6
@@ -50,6 +50,7 @@ ALTERNATIVES: dict[str, dict[str, tuple[Any, ...]]] = {
 def tuned(
     config: ResolvedEstimateConfig,
     data: TableData,
+    train: Tensor,
     valid: Tensor,
     build: Callable[[ResolvedEstimateConfig, int], Energy],
     loss: Callable[[Energy, ResolvedEstimateConfig, torch.Generator], Loss],
@@ -62,13 +63,13 @@ def tuned(
     Args:
         config: the first options, with the minutes as `tune`.
         data: the data.
-        valid: the validation rows, float, on the device.
+        train: the training rows; NaN where cells are missing.
+        valid: the validation rows, float.
         build: makes an untrained energy from options and a seed.
         loss: makes the loss of an energy from options.
         folder: where finished trials are kept.
     """
     assert config.tune is not None
-    train = torch.from_numpy(data.train).to(valid.device)
     usual = resolve(EstimateConfig(data=config.data, energy=config.energy, loss=config.loss), data)
     free = {name for name in vars(usual) if getattr(config, name) == getattr(usual, name)}
     found = ALTERNATIVES.get(config.energy, ALTERNATIVES["mlp"])
@@ -97,7 +98,7 @@ def tuned(
                 fit_density(energy, made, train, valid, fit_config, batch_size=options.batch, seed=config.seed)
                 log_z, _ = bracket_log_z(
                     energy,
-                    train.float(),
+                    completed(energy, train.float(), generator=generator),
                     temperatures=None,
                     runs=config.runs,
                     seconds=max(1.0, SCORING * cost(settings)),
@@ -105,7 +106,7 @@ def tuned(
                 )
             except NumericalError:
                 return {"score": math.nan}
-            return {"score": math.nan if log_z.spurious else log_likelihood(energy, valid, log_z).mean}
+            return {"score": math.nan if log_z.spurious else marginal_log_likelihood(energy, valid, log_z).mean}
 
         return float(folder.cached(f"trial-{number}", compute)["score"])
 
