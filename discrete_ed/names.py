@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
+ColumnKindName = Literal["category", "ordinal", "number"]
 DisorderName = Literal["none", "plus-minus", "gaussian"]
 EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
 EstimatorName = Literal[
@@ -51,6 +52,7 @@ LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "h
 LossName = Literal["ed", "block-ed", "erasure", "pl", "rm", "cd", "pcd", "ml"]
 MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
+ObservableName = Literal["sublattices", "correlations", "overlaps"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]
@@ -103,14 +105,15 @@ ROWS_EACH: Final = 50
 """The least number of rows for each component of a mixture that is fitted to data."""
 
 
-def usual_components(energy: str, bits: int, rows: int) -> int:
+def usual_components(energy: str, bits: int, rows: int, groups: object = None) -> int:
     """The number of components that the base of an energy by name usually has, when it is fitted to rows of bits.
 
     Where the likelihood can't be enumerated, a network stands on a mixture, so that its law is low far from the data.
+    Bits that are tied into groups have no mixture.
 
     >>> usual_components("mlp", 16, 10_000), usual_components("mlp", 100, 10_000), usual_components("mlp", 100, 600)
     (1, 100, 12)
     """
-    if bits <= SMALL_BITS or energy not in get_args(NetworkName):
+    if bits <= SMALL_BITS or energy not in get_args(NetworkName) or groups is not None:
         return 1
     return max(1, min(COMPONENTS, rows // ROWS_EACH))

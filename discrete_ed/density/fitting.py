@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from discrete_ed.density.conditional import with_first_values
 from discrete_ed.density.losses import Loss
 from discrete_ed.density.missing import completed, completed_batches, marginal_log_likelihood
 from discrete_ed.energies import Energy, SumEnergy
-from discrete_ed.energies.base import evaluation_size
+from discrete_ed.energies.base import evaluation_size, state_bits
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.likelihood import estimate_log_z
 from discrete_ed.losses import pseudo_likelihood
@@ -37,8 +38,10 @@ def validation_score(energy: Energy, x: Tensor) -> float:
     >>> round(validation_score(BernoulliEnergy(2), torch.zeros(5, 2)), 4)  # −2 log 2
     -1.3863
     """
-    if x.shape[1] <= SMALL_BITS:
-        return marginal_log_likelihood(energy, x, estimate_log_z(energy, x.nan_to_num())).mean
+    if state_bits(energy, x.shape[1]) <= SMALL_BITS:
+        known = ~x.isnan()
+        log_z = estimate_log_z(energy, with_first_values(energy, x.nan_to_num(), known))
+        return marginal_log_likelihood(energy, x, log_z).mean
     x = completed(energy, x, generator=torch.Generator(x.device).manual_seed(0))
     with torch.no_grad(), suitable_threads(evaluation_size(energy, x.numel())):
         return -pseudo_likelihood(energy, x).item()
@@ -93,7 +96,7 @@ def fit_density(
         batches = completed_batches(energy, train, batch_size, generator=noise)
     else:
         batches = shuffled_batches(train, batch_size, generator=torch.Generator().manual_seed(seed))
-    scored = valid if bits <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
+    scored = valid if state_bits(energy, bits) <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
     return fit_selected(
         energy,
         loss,

@@ -10,8 +10,17 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import BernoulliEnergy, BernoulliMixtureEnergy, Energy, IsingEnergy, NetworkEnergy, RBMEnergy
+from discrete_ed.energies import (
+    BernoulliEnergy,
+    BernoulliMixtureEnergy,
+    Energy,
+    IsingEnergy,
+    NetworkEnergy,
+    PottsEnergy,
+    RBMEnergy,
+)
 from discrete_ed.errors import InputError, check_count
+from discrete_ed.groups import Groups
 from discrete_ed.likelihood import Mixture
 from discrete_ed.names import EnergyName, NetworkName
 
@@ -25,6 +34,7 @@ class _EnergySettings:
     shape: tuple[int, int] | None
     mixture: Mixture | None
     """the base of a network, if it isn't independent bits"""
+    groups: Groups | None
 
 
 def _network(network: NetworkName, settings: _EnergySettings) -> Energy:
@@ -48,6 +58,8 @@ def _rbm(settings: _EnergySettings) -> Energy:
 
 def _ising(settings: _EnergySettings) -> Energy:
     logits = settings.logits
+    if settings.groups is not None:
+        return PottsEnergy(settings.groups, logits)
     return IsingEnergy(logits.new_zeros(len(logits), len(logits)), logits / 2)
 
 
@@ -69,6 +81,7 @@ def density_energy(
     components: int = 1,
     data: Tensor | None = None,
     seed: int = 0,
+    groups: Groups | None = None,
 ) -> Energy:
     """An energy by name: a network (`mlp`, `residual`, `conv`) on a simple base, an `rbm` or an `ising` model.
 
@@ -85,23 +98,30 @@ def density_energy(
             `rbm`, the fields of `ising`), and is created on their device.
         seed: seed of the initial weights; the mixture doesn't depend on it, so that all members of an ensemble share
             one.
+        groups: the groups into which bits are tied, if there are categorical variables: `rbm` then has softmax units
+            that are visible, and `ising` is a Potts model with a coupling for every pair of values.
 
     Raises:
-        InputError: an unknown name; `conv` without a shape of `D` pixels; a mixture without data to fit it to, or for
-            an energy that is no network.
+        InputError: an unknown name; `conv` without a shape of `D` pixels; groups of another number of bits; a mixture
+            without data to fit it to, for groups, or for an energy that is no network.
 
     >>> density_energy("mlp", 8, width=16)(torch.zeros(3, 8)).shape
     torch.Size([3])
     """
     if name not in ENERGIES:
         raise InputError(f"energy: expected one of {', '.join(ENERGIES)}, got {name!r}")
-    logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data).logits.detach()
+    if groups is not None and groups.bits != bits:
+        raise InputError(f"groups: expected those of {bits} bits, got {groups.bits}")
+    logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data, groups=groups).logits.detach()
     mixture = None
     if check_count(components, "components") > 1:
-        if name not in get_args(NetworkName) or data is None:
-            got = f"energy {name!r}" if data is not None else "no data"
-            raise InputError(f"components: expected more than 1 only for a network and with data, got {got}")
+        if name not in get_args(NetworkName) or data is None or groups is not None:
+            got = "no data" if data is None else f"energy {name!r}" if groups is None else "groups"
+            raise InputError(f"components: expected more than 1 only for a network and with data of bits, got {got}")
         mixture = Mixture.fitted(data.float(), torch.Generator(data.device).manual_seed(0), components)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return ENERGIES[name](_EnergySettings(logits, width, layers, shape, mixture))
+        energy = ENERGIES[name](_EnergySettings(logits, width, layers, shape, mixture, groups))
+    if energy.groups != groups:
+        energy.groups = groups
+    return energy
