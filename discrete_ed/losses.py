@@ -89,7 +89,9 @@ def noise_level_discrepancy(
     *,
     m: int = 8,
     reach: int = 8,
+    flips: tuple[float, float] = (1.0, 6.0),
     informed: bool = False,
+    average: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Energy discrepancy between neighbouring noise levels, at a random level for every data point; a scalar.
@@ -106,14 +108,19 @@ def noise_level_discrepancy(
     Args:
         x: data, `(B, D)`, zeros and ones.
         m: number of negatives `M` of each data point.
-        reach: the later level lies 1 to `reach` steps above the level of `x_t`.
+        reach: the later level lies 1 to `reach` steps above the level of `x_t`, and higher if necessary for `flips`.
+        flips: range of the least number of bits that the noise between the two levels is expected to change; it is
+            sampled log-uniformly. Where fewer bits change, most negatives equal `y`, and nothing is learned from them:
+            states of few bits would waste most of the low levels.
         informed: whether negatives are sampled around `y` with the differences of the energy there, at the cost of one
             gradient, instead of from the noise alone. Large states need it: otherwise negatives are recognised at
             sight, and the loss says nothing.
+        average: whether the result is the mean; otherwise it is the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1.
+        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1; `flips` that are
+            no range above 0.
 
     Source: this package; as recovery likelihood Gao et al. 2021, arXiv 2012.08125.
 
@@ -127,11 +134,16 @@ def noise_level_discrepancy(
         raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
     check_bits(energy, x)
     m, reach = check_count(m, "m"), check_count(reach, "reach")
+    if not 0 < flips[0] <= flips[1] < inf:
+        raise InputError(f"flips: expected a range 0 < low <= high, got {flips[0]} {flips[1]}")
     with _explaining(energy, x):
         noise, free = energy.noise, energy.free(x)
         step = torch.randint(noise.count, (len(x),), generator=generator, device=x.device)
         jump = torch.randint(1, reach + 1, (len(x),), generator=generator, device=x.device)
         t, later = (noise.level(k).to(x.dtype) for k in (step, (step + jump).clamp(max=noise.count)))
+        u = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype)
+        least = flips[0] * (flips[1] / flips[0]) ** u
+        later = torch.maximum(later, noise.later(t, least / free.sum(-1).clamp(min=1)))
         blurred = noise.blur(x, free, noise.keep(t), generator=generator)
         y = noise.blur(blurred, free, noise.keep(later) / noise.keep(t), generator=generator)
         posterior = DenoisingEnergy(energy, t, later, y)
@@ -140,7 +152,8 @@ def noise_level_discrepancy(
         else:
             proposal = IndependentBits.frozen(posterior.evidence, free, y)
         states = torch.cat([blurred.unsqueeze(1), proposal.sample(m, generator=generator)], 1)
-        return level_ranking(posterior, x, states, proposal).mean()
+        terms = level_ranking(posterior, x, states, proposal)
+    return terms.mean() if average else terms
 
 
 def level_ranking(posterior: DenoisingEnergy, x: Tensor, states: Tensor, proposal: IndependentBits) -> Tensor:

@@ -13,6 +13,7 @@ from discrete_ed.energies.local import Evaluation, Exact, LocalEvaluation, Taylo
 from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.noise import NoiseConditionalEnergy, NoiseLevels
+from discrete_ed.energies.potts import PottsEnergy
 from discrete_ed.energies.rbm import RBMEnergy
 from discrete_ed.energies.saving import load_energy, save_energy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
@@ -31,6 +32,7 @@ __all__ = [
     "NetworkEnergy",
     "NoiseConditionalEnergy",
     "NoiseLevels",
+    "PottsEnergy",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",

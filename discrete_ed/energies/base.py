@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cached_property
 from math import log2
 from typing import Any, ClassVar, TypeVar
@@ -237,7 +238,7 @@ def _described(value: Any) -> Any:
     if isinstance(value, Energy):
         return describe(value)
     if isinstance(value, Groups):
-        return {"members": value.members, "bits": value.bits}
+        return asdict(value)
     return [_described(each) for each in value] if isinstance(value, list) else value
 
 
@@ -250,7 +251,7 @@ def describe(energy: Energy) -> dict[str, Any]:
     arguments = energy.arguments()
     groups = energy.__dict__.get("_groups")
     if groups is not None:
-        arguments = {**arguments, "groups": _described(groups)}
+        arguments = {**arguments, "groups": asdict(groups)}
     return {"energy": type(energy).__name__, "arguments": arguments}
 
 

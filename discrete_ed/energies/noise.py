@@ -60,6 +60,19 @@ class NoiseLevels:
         """`a(t)`, the probability that a bit is kept from the data to level `t`."""
         return torch.where(t >= 1, 0.0, (t * (pi / 2)).cos())
 
+    def later(self, t: Tensor, changed: Tensor) -> Tensor:
+        """The level at which noise from level `t` has changed so many of a state's bits as given, in expectation.
+
+        Args:
+            t: levels, `(...)`.
+            changed: the share of changed bits, `(...)`, if ones are as frequent as in the noise.
+
+        >>> NoiseLevels().later(torch.tensor([0.0, 0.3]), torch.tensor([0.1, 0.5]))
+        tensor([0.4097, 1.0000])
+        """
+        kept = self.keep(t) * (1 - changed / (2 * self.density * (1 - self.density))).clamp(min=0)
+        return torch.where(kept > 0, kept.clamp(max=1).acos() * (2 / pi), 1.0)
+
     def ones(self, keep: Tensor) -> tuple[Tensor, Tensor]:
         """The probabilities of a one after noise that keeps bits with probability `keep`: of a zero, and of a one."""
         from_zero = (1 - keep) * self.density

@@ -114,6 +114,19 @@ class Groups:
         """The number of states."""
         return prod(self.sizes)
 
+    def among(self, places: Sequence[int]) -> Groups:
+        """The groups of the bits at some `places` alone, numbered in that order.
+
+        Raises:
+            InputError: a group of which only a part is among them.
+        """
+        new = {bit: k for k, bit in enumerate(places)}
+        parts = [tuple(new[bit] for bit in group if bit in new) for group in self.members]
+        for group, part in zip(self.members, parts, strict=True):
+            if part and len(part) < len(group):
+                raise InputError(f"bits: expected whole groups, got {len(part)} of bits {list(group)[:8]}")
+        return Groups(tuple(part for part in parts if part), len(places))
+
     def layout(self, device: torch.device) -> Layout:
         """The variables as tensors on a device."""
         made: dict[torch.device, Layout] = self.__dict__.setdefault("_layouts", {})
@@ -303,7 +316,7 @@ class Groups:
             values = [number // step % k for step, k in zip(steps, self.sizes, strict=True)]
             yield self.encode(torch.stack(values, -1) if values else number.new_empty(len(number), 0)).to(dtype)
 
-    def states(self, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
+    def states(self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
         """All states, `(count, D)`, in the order of `state_chunks`.
 
         >>> Groups(((0, 1),), bits=3).states().tolist()

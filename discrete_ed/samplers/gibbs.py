@@ -13,11 +13,11 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot
 
-from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies import IsingEnergy, PottsEnergy
 from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
-from discrete_ed.groups import Groups, moved
+from discrete_ed.groups import moved
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 
 
@@ -193,12 +193,26 @@ def colour_classes(energy: Energy) -> tuple[tuple[int, ...], ...]:
     >>> colour_classes(IsingEnergy(square + square.T))
     ((0, 2), (1, 3))
     """
-    model = of_kind(energy, IsingEnergy)
+    potts, model = of_kind(energy, PottsEnergy), of_kind(energy, IsingEnergy)
+    if potts is not None:
+        return _colours_of_variables(potts)
     if model is None:
         raise InputError(f"energy: expected an IsingEnergy, whose interactions are known, got {type(energy).__name__}")
     i, j, _ = model.coupled_pairs()
     colour = colouring(i.cpu().numpy(), j.cpu().numpy(), model.bits)
     return tuple(tuple(np.flatnonzero(colour == c).tolist()) for c in range(colour.max(initial=-1) + 1))
+
+
+def _colours_of_variables(energy: PottsEnergy) -> tuple[tuple[int, ...], ...]:
+    """Classes of whole variables without interactions inside."""
+    groups = energy.groups
+    assert groups is not None
+    i, j, _ = energy.coupled_pairs()
+    variable = groups.layout(i.device).variable
+    ends = torch.stack([variable[i], variable[j]]).sort(0).values.unique(dim=1).cpu().numpy()
+    colour = colouring(ends[0], ends[1], len(groups.variables))
+    of_bit = colour[groups.layout(torch.device("cpu")).variable.numpy()]
+    return tuple(tuple(np.flatnonzero(of_bit == c).tolist()) for c in range(colour.max(initial=-1) + 1))
 
 
 def colouring(i: NDArray[np.integer], j: NDArray[np.integer], nodes: int) -> NDArray[np.int32]:
@@ -235,35 +249,26 @@ def check_classes(classes: tuple[tuple[int, ...], ...], energy: Energy, bits: in
     """Raise `InputError` unless the classes are a partition of the bits and no two bits of a class interact."""
     if sorted(bit for members in classes for bit in members) != list(range(bits)):
         raise InputError(f"classes: expected every bit from 0 to {bits - 1} in exactly one class")
-    if energy.groups is not None:
-        _check_whole_groups(classes, energy.groups)
+    groups = energy.groups
+    variables = [(bit,) for bit in range(bits)] if groups is None else groups.variables
+    if {frozenset(members) for members in classes} == {frozenset(variable) for variable in variables}:
         return
-    if all(len(members) == 1 for members in classes):
-        return
-    model = of_kind(energy, IsingEnergy)
+    model: IsingEnergy | PottsEnergy | None = of_kind(energy, IsingEnergy) or of_kind(energy, PottsEnergy)
     if model is None:
         raise InputError(
-            f"classes: expected single bits, since the interactions of {type(energy).__name__} aren't known"
+            f"classes: expected single {'bits' if groups is None else 'variables, that is whole groups and free bits'}"
+            f", since the interactions of {type(energy).__name__} aren't known"
         )
     i, j, _ = model.coupled_pairs()
     label = torch.empty(bits, dtype=torch.int32)
     for k, members in enumerate(classes):
         label[torch.tensor(members)] = k
     label = label.to(i.device)
+    if groups is not None and any(len({int(label[bit]) for bit in group}) > 1 for group in groups.members):
+        raise InputError("classes: expected whole groups in each class, got parts of a group in two")
     inside = (label[i] == label[j]).nonzero()
     if len(inside):
         pair = int(i[inside[0]]), int(j[inside[0]])
         raise InputError(
             f"classes: expected no interaction inside a class, got one between bits {pair[0]} and {pair[1]}"
         )
-
-
-def _check_whole_groups(classes: tuple[tuple[int, ...], ...], groups: Groups) -> None:
-    """Raise `InputError` unless every class consists of one whole variable."""
-    known = {frozenset(variable) for variable in groups.variables}
-    for members in classes:
-        if frozenset(members) not in known:
-            raise InputError(
-                f"classes: expected one whole variable in each class, since which variables interact isn't known, got "
-                f"bits {list(members)[:8]}"
-            )

@@ -179,7 +179,10 @@ class SingleFlips(Kernel):
         (lambda e: sample(Gibbs(), Exact(e), torch.zeros(2, 7, dtype=FLOAT), 1), "exactly one bit of each group"),
         (lambda e: sample(Gibbs(), Exact(e), torch.zeros(2, 6, dtype=FLOAT), 1), "states that MLPEnergy"),
         (lambda e: sample(SingleFlips(), Exact(e), STATES, 1), "after a step of SingleFlips, which must keep groups"),
-        (lambda e: sample(GibbsSweep(((0, 5), (2, 1, 3), (4, 6))), Exact(e), STATES, 1), "one whole variable in each"),
+        (
+            lambda e: sample(GibbsSweep(((0, 5), (2, 1, 3), (4, 6))), Exact(e), STATES, 1),
+            "single variables",
+        ),
     ],
 )
 def test_what_breaks_groups_is_refused(call, message):

@@ -17,10 +17,8 @@ from discrete_ed.tables.optional import pandas
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COPIES_WARNED_OF = 0.01
-"""share of copies, above that among held-out rows, from which on the page warns"""
-NEARER_WARNED_OF = 3.0
-"""standard deviations above ½ from which on the page warns of rows that are too near to training rows"""
+WARNED_OF = 3.0
+"""standard deviations above what is right from which on the page warns of copies and of too near rows"""
 
 
 def score_columns(evaluation: TableEvaluation) -> dict[str, Callable[[TableScores], str]]:
@@ -90,11 +88,14 @@ def warnings_of(evaluation: TableEvaluation) -> list[str]:
         if name in YARDSTICKS:
             continue
         found = scores.privacy
-        if found.copies > floor + COPIES_WARNED_OF:
+        n, m = evaluation.rows, evaluation.held_out
+        pooled = (found.copies * n + floor * m) / (n + m)
+        spread = (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
+        if found.copies > floor + WARNED_OF * spread:
             lines.append(
                 f"{found.copies:.1%} of the rows of {name} are training rows, where {floor:.1%} of held-out rows are."
             )
-        if found.nearer is not None and found.error and found.nearer > 0.5 + NEARER_WARNED_OF * found.error:
+        if found.nearer is not None and found.error and found.nearer > 0.5 + WARNED_OF * found.error:
             lines.append(
                 f"{found.nearer:.1%} of the rows of {name} are nearer to training rows than to held-out rows, where "
                 f"50% ± {found.error:.1%} is right: it remembers training rows."
@@ -153,6 +154,7 @@ def write_report(
         reported_options(config),
         [line for line in notes(config, evaluation) if not line.startswith("Warning")],
         warnings=warnings_of(evaluation),
+        marked=len(config.files) == 2,  # of several tables none has won
     )
     folder.write("report.html", html.encode())
 
