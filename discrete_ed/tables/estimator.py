@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from copy import deepcopy
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from discrete_ed.likelihood import LogPartition, estimate_log_z, log_likelihood
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.missing import column_shares, completed_rows, filled_positions
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.recognition import Types
 from discrete_ed.tables.sweeps import MATCHED_CHAINS, column_law, log_conditionals, match_columns, sweep_columns
@@ -30,8 +30,6 @@ VALIDATION = 0.15
 """share of the rows that choose between the steps of the training"""
 SCORES = 20
 """number of scores on these rows"""
-COMPLETING_SWEEPS = 2
-"""sweeps over the missing cells of a row each time that the row is in a batch"""
 
 
 class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -120,7 +118,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             return TableEnergy.of_rows(rows, encoder.sizes, ordered, width=self.width, seed=seed)
 
         energy = start(train)
-        filled = _filled(valid, g)
+        filled = filled_positions(valid, g)
 
         def score(model: TableEnergy) -> float:
             return float(log_conditionals(model, filled).sum(-1).mean())
@@ -129,7 +127,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         selected = fit_selected(
             energy,
             density_loss("block-ed", block=self.block, generator=g),
-            self._batches(energy, train, g),
+            completed_rows(energy, train, self.batch_size, generator=g),
             FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay, ema=0.99),
             score=score,
             every=max(1, self.steps // SCORES),
@@ -139,7 +137,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if gain.mean() < gain.std() / len(gain) ** 0.5:  # no more than chance explains
             energy, self.step_ = start(positions), 0
         self.validation_scores_ = [(0, float(first.mean())), *selected.scores]
-        self._shares = _shares(positions, encoder.sizes)
+        self._shares = column_shares(positions, encoder.sizes)
         energy.eval()
         self.encoder_, self.energy_, self._seed_of_fit, self._rows = encoder, energy, seed, positions
         match_columns(energy, self._training_rows(MATCHED_CHAINS, g), self._shares, generator=g)
@@ -252,31 +250,13 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             self._log_z = estimate_log_z(self.energy_, states, generator=g)
         return self._log_z
 
-    def _batches(self, energy: TableEnergy, positions: Cells, g: torch.Generator) -> Iterator[Tensor]:
-        """Endless batches of states, with missing cells as the model completes them now."""
-        known = torch.from_numpy(~np.isnan(positions))
-        current = _filled(positions, g)
-        size = min(self.batch_size, len(current))
-        while True:
-            order = torch.randperm(len(current), generator=g)
-            for rows in order.split(size):
-                if len(rows) < size and len(order) > size:
-                    continue
-                gaps = rows[~known[rows].all(1)]
-                if len(gaps):
-                    model = deepcopy(energy).eval()
-                    current[gaps] = sweep_columns(
-                        model, current[gaps], COMPLETING_SWEEPS, known=known[gaps], generator=g
-                    )
-                yield energy.groups.encode(current[rows]) if energy.groups else current[rows].float()
-
     def _independent(self, count: int, g: torch.Generator) -> Tensor:
         """Rows whose columns are sampled independently, `(count, columns)`."""
         return torch.stack([share.multinomial(count, replacement=True, generator=g) for share in self._shares], 1)
 
     def _training_rows(self, count: int, g: torch.Generator) -> Tensor:
         """Training rows at random, `(count, columns)`, missing cells resampled from their columns."""
-        return _filled(self._rows[torch.randint(len(self._rows), (count,), generator=g).numpy()], g)
+        return filled_positions(self._rows[torch.randint(len(self._rows), (count,), generator=g).numpy()], g)
 
     def _completed(self, cells: Cells) -> Tensor:
         """Positions with missing ones sampled from the model."""
@@ -295,25 +275,6 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             return pandas().Index(list(found.values))
         ends = [-np.inf, *self.encoder_.bins[column].cuts, np.inf]
         return pandas().IntervalIndex.from_breaks(ends, closed="left")
-
-
-def _shares(positions: Cells, sizes: tuple[int, ...]) -> list[Tensor]:
-    """The share of each value of each column, with half a row more for each value."""
-    found = []
-    for column, size in zip(positions.T, sizes, strict=True):
-        counts = np.bincount(column[~np.isnan(column)].astype(int), minlength=size) + 0.5
-        found.append(torch.from_numpy(counts / counts.sum()).float())
-    return found
-
-
-def _filled(positions: Cells, g: torch.Generator) -> Tensor:
-    """Positions with missing ones resampled from their column."""
-    filled = torch.from_numpy(np.nan_to_num(positions)).long()
-    for k, missing in enumerate(torch.from_numpy(np.isnan(positions)).T):
-        present = filled[~missing, k]
-        if missing.any() and len(present):
-            filled[missing, k] = present[torch.randint(len(present), (int(missing.sum()),), generator=g)]
-    return filled
 
 
 def _without(X: DataFrame, column: Hashable) -> DataFrame:
