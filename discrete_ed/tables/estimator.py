@@ -255,8 +255,10 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return torch.stack([share.multinomial(count, replacement=True, generator=g) for share in self._shares], 1)
 
     def _training_rows(self, count: int, g: torch.Generator) -> Tensor:
-        """Training rows at random, `(count, columns)`, missing cells resampled from their columns."""
-        return filled_positions(self._rows[torch.randint(len(self._rows), (count,), generator=g).numpy()], g)
+        """Training rows in random order, each as often as any other, `(count, columns)`; missing cells resampled."""
+        rounds = -(-count // len(self._rows))
+        rows = torch.cat([torch.randperm(len(self._rows), generator=g) for _ in range(rounds)])[:count]
+        return filled_positions(self._rows[rows.numpy()], g)
 
     def _completed(self, cells: Cells) -> Tensor:
         """Positions with missing ones sampled from the model."""

@@ -20,7 +20,7 @@ from discrete_ed.tables import TableEstimator, TableScores, evaluate_tables, rea
 from discrete_ed.tables.evaluation import COPULA, INDEPENDENT, REAL
 
 HELD_OUT = 0.3
-TREES = 50  # of each forest
+TREES = 30  # of each forest
 MODEL = "TableEstimator"
 TABLES = {
     "iris": {"target": "category"},
