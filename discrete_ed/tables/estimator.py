@@ -220,6 +220,16 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         names = list(self.encoder_.schema.names)
         return pandas().DataFrame(np.where(np.isnan(cells), np.nan, found), index=X.index, columns=names)
 
+    def independent_log_probabilities(self, X: DataFrame) -> DataFrame:
+        """`log p(cell)` of each cell by the law of its column alone, the trivial model; NaN where it is missing."""
+        check_is_fitted(self)
+        cells = self.encoder_.positions(X)
+        found = {
+            name: np.where(np.isnan(column), np.nan, share.log().numpy()[np.nan_to_num(column).astype(int)])
+            for name, column, share in zip(self.encoder_.schema.names, cells.T, self._shares, strict=True)
+        }
+        return pandas().DataFrame(found, index=X.index)
+
     def anomaly_scores(self, X: DataFrame) -> np.ndarray[Any, Any]:
         """`−Σ log p(cell | the other cells)` of each row, `(N,)`: the larger, the less expected; needs no log Z."""
         return -self.log_conditionals(X).sum(axis=1).to_numpy()

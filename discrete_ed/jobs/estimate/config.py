@@ -36,6 +36,7 @@ class EstimateConfig(CheckpointedConfig):
       discrete-ed estimate --data checkerboard --loss ed
       discrete-ed estimate --data nltcs --root ~/data --seed 1
       discrete-ed estimate --data mine.csv --test theirs.csv
+      discrete-ed estimate --data mixed.csv --types age=number,size=small<medium<large
       python scripts/estimate_density.py --data mine.csv
     """
 
@@ -49,6 +50,10 @@ class EstimateConfig(CheckpointedConfig):
     """validation table; by default a random tenth of the training rows"""
     test: Path | None = None
     """test table; by default a random fifth of the rows"""
+    types: tuple[str, ...] = ()
+    """for a table of any kind (.csv, .tsv, .txt, .data, names in the first row): auto, or kinds of columns where they
+    are recognised wrongly (NAME=category, NAME=ordinal, NAME=number) or values in order (NAME=low<high); a table of
+    which fewer than half of the columns are binary is read so without it"""
     loss: LossName | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (energy discrepancy on random blocks of bits, whose states
     are summed), pl (pseudo-likelihood), rm (ratio matching), cd (contrastive divergence), pcd (persistent contrastive

@@ -21,7 +21,7 @@ from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
 from discrete_ed.energies import Energy
-from discrete_ed.jobs.estimate import report
+from discrete_ed.jobs.estimate import mixed_tables, report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, training_progress
@@ -45,6 +45,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     """
     started = time.monotonic()
     config = resumed(config, JOB)
+    if mixed_tables.is_mixed(config):
+        return mixed_tables.run(config, JOB)
     device = pick_device(config.device)
     data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
     resolved = resolve(config, data)
