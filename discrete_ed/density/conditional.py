@@ -173,8 +173,8 @@ def complete(
     found, groups = x.clone(), energy.groups
     chained = torch.zeros(len(x), dtype=torch.bool, device=x.device)
     for rows, places in _patterns(known):
-        some = None if groups is None else groups.among(places.tolist())
-        if (len(places) if some is None else log2(some.count)) > COMPLETED_BY_SUM:
+        size = len(places) if groups is None else log2(groups.among(places.tolist()).count)
+        if size > COMPLETED_BY_SUM:
             chained[rows] = True
             continue
         values = _values(energy, x, places.tolist(), "x")

@@ -239,8 +239,15 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             if self._groups is not None:
                 energy.groups = self._groups
             return energy
-        settings = {"width": self.width, "layers": self.layers, "seed": self._seed_of_fit, "groups": self._groups}
-        return density_energy(self.energy, data.shape[1], data=data, **settings)
+        return density_energy(
+            self.energy,
+            data.shape[1],
+            width=self.width,
+            layers=self.layers,
+            data=data,
+            seed=self._seed_of_fit,
+            groups=self._groups,
+        )
 
     def _train(self, energy: Energy, data: Tensor, g: torch.Generator) -> None:
         """Train an energy on a table of bits and NaN, and estimate its log Z."""

@@ -93,17 +93,23 @@ class PottsEnergy(Energy):
     @property
     def couplings(self) -> Tensor:
         """`J`, `(D, D)`, symmetric; a matrix also for a sparse model."""
-        if self.apart is not None:
-            upper = self.pairs * self.apart
+        if self.ends is None:
+            upper = self._upper
         else:
             i, j, value = self.coupled_pairs()
             upper = value.new_zeros(self.bits, self.bits).index_put((i, j), value)
         return upper + upper.T
 
+    @property
+    def _upper(self) -> Tensor:
+        """The couplings of a dense model above the diagonal, zero inside variables."""
+        assert self.apart is not None
+        return self.pairs * self.apart
+
     def coupled_pairs(self) -> tuple[Tensor, Tensor, Tensor]:
         """The bits `i < j` with a coupling that isn't zero, and these couplings, `(E,)` each."""
         if self.ends is None:
-            upper = (self.pairs * self.apart).detach()
+            upper = self._upper.detach()
             i, j = upper.nonzero(as_tuple=True)
             return i, j, upper[i, j]
         i, j = self.ends.long()
@@ -112,7 +118,7 @@ class PottsEnergy(Energy):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.ends is None:
-            return -((x @ (self.pairs * self.apart)) * x).sum(-1) - x @ self.fields
+            return -((x @ self._upper) * x).sum(-1) - x @ self.fields
         i, j = self.ends
         rows = x.reshape(-1, self.bits)
         parts = [

@@ -20,6 +20,7 @@ from discrete_ed.names import ObservableName, UpdateName
 from discrete_ed.samplers import SwendsenWang
 from discrete_ed.samplers.compiled import MOST_TABLED, Loop, sweep_loop
 from discrete_ed.samplers.compiled_clusters import swendsen_wang, wolff_arrays
+from discrete_ed.samplers.folding import Folded, folded
 from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state, threshold
 
@@ -86,6 +87,7 @@ class Measured:
         self.columns = {name: slice(end - widths[name], end) for name, end in zip(widths, ends, strict=True)}
         self.plan = np.array([widths[name] for name in ("waves", "sublattices", "correlations")], np.int64)
         self.unit = Interactions.of(energy) if model is None else model
+        self.waves = widths["waves"]
         self.temperature, self.bits, self.overlaps = temperature, energy.bits, overlaps
         self.steps = 1  # of the kernel from one measurement to the next
 
@@ -122,6 +124,9 @@ class Measured:
             self.steps = max(1, round(self.bits / max(1.0, flipped.mean() / 50)))
 
     def _sweeps(self) -> Callable[[Array, Array, int], int]:
+        words = folded(self.unit, self.sizes) if self.waves else None
+        if words is not None:
+            return self._in_words(words)
         model = self.unit.at_beta(1 / self.temperature)
         colour = loops("measured_loops").colours(self.unit.couplings.indptr, self.unit.couplings.indices)
         order = np.argsort(colour, kind="stable")
@@ -131,6 +136,22 @@ class Measured:
             if field.size <= ENTRIES:
                 return self._tabled(tables, field)
         return self._one_by_one(sweep_loop(model, order, 1))
+
+    def _in_words(self, words: Folded) -> Callable[[Array, Array, int], int]:
+        unit, degree = self.unit, len(words.neighbour)
+        coupling, field = float(abs(unit.couplings.data[0])), float(unit.fields[0])
+        table = threshold((coupling * (2 * np.arange(degree + 1) - degree) + field) / self.temperature)
+
+        def advance(bits: Array, out: Array, counter: int) -> int:
+            x = words.pack(bits)
+            described = coupling, field, self.sizes, self.sublattice, self.plan
+            run = loops("word_loops").measured_words
+            layout, rest = words[:3], words[3:]
+            counter = run(x, *layout, self.bits, *rest, table, *described, self.steps, out, np.uint64(counter))
+            bits[:] = words.unpack(x)
+            return int(counter)
+
+        return advance
 
     def _tabled(self, tables: dict[str, Any], field: Array) -> Callable[[Array, Array, int], int]:
         run, table = loops("measured_loops").measured_sweeps, threshold(field).ravel()

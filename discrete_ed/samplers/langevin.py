@@ -30,13 +30,9 @@ class _Langevin(Kernel):
     def init(self, local: LocalEvaluation, x: Tensor) -> State:
         return evaluate(local, x)
 
-    def logits(self, delta: Tensor, groups: Groups | None = None) -> Tensor:
-        """The log odds `−Δ_i/2 − 1/(2α)` of flipping each bit, `(B, D)`; `−inf` at frozen bits.
-
-        A move inside a group changes two bits: `−Δ_i/2 − 2/(2α)`.
-        """
-        changed = 1.0 if groups is None else 1.0 + groups.layout(delta.device).tied.to(delta.dtype)
-        return -delta / 2 - 0.5 / self.step_size * changed
+    def logits(self, delta: Tensor) -> Tensor:
+        """The log odds `−Δ_i/2 − 1/(2α)` of flipping each bit, or making each move, `(B, D)`; `−inf` at frozen bits."""
+        return -delta / 2 - 0.5 / self.step_size
 
     def choose(self, local: LocalEvaluation, state: State, generator: torch.Generator | None) -> Tensor:
         """The bits that each chain proposes to flip, or the moves that it proposes to make, `(B, D)` bool."""
@@ -44,11 +40,11 @@ class _Langevin(Kernel):
         if groups is None:
             return uniforms(state, *state.x.shape, generator=generator) < self.logits(state.delta).sigmoid()
         u = uniforms(state, len(state.x), len(groups.variables), generator=generator)
-        return groups.choose(self.logits(state.delta, groups), u)
+        return groups.choose(self.logits(state.delta), u)
 
     def log_proposal(self, delta: Tensor, flips: Tensor, groups: Groups | None = None) -> Tensor:
         """The log probability of flipping just the bits `flips`, `(B, D)` bool, from the differences: `(B,)`."""
-        logits = self.logits(delta, groups)
+        logits = self.logits(delta)
         if groups is None:
             return torch.where(flips, logsigmoid(logits), logsigmoid(-logits)).sum(-1)
         return torch.where(flips, logits, 0).sum(-1) - groups.log_totals(logits).sum(-1)
@@ -100,7 +96,8 @@ class DMALA(_Langevin):
     The proposal `q(x'|x)`, a product over the bits, is accepted with probability
     `min(1, exp(E(x) − E(x')) q(x|x') / q(x'|x))`, which makes the kernel exact and reversible with either local
     evaluation. If bits are tied into groups, it is a product over the variables: a group makes move `i` or none with
-    weights `exp(−Δ_i(x)/2 − 1/α)`, since a move changes two bits, and 1.
+    weights `exp(−Δ_i(x)/2 − 1/(2α))` and 1. (In the distance `‖x' − x‖²` of one-hot bits a move counts twice, so that α
+    is half of the one for that distance.)
 
     Args:
         step_size: α; see `adapt_step_size`.

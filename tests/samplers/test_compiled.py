@@ -46,6 +46,7 @@ def frustrated(bits: int) -> IsingEnergy:
 
 
 GLASS, ONE_STRENGTH, DENSE = torus(2, 3), frustrated(6), ising(8)
+RING = ring(6, -0.5, [0.3] * 6)
 COLOURS = GibbsSweep(colour_classes(GLASS))
 CASES = {
     "few neighbours": (COLOURS, GLASS, 1.0, {}),
@@ -54,6 +55,7 @@ CASES = {
     "packed": (GibbsSweep(), ONE_STRENGTH, 1.0, {"PACKED": 1}),
     "packed, cold": (GibbsSweep(), ONE_STRENGTH, 3.0, {"PACKED": 1}),
     "packed, no couplings": (GibbsSweep(), IsingEnergy(torch.zeros(3, 3), torch.tensor([0.3, -1.0, 0.0])), 1.0, {}),
+    "packed, by classes": (GibbsSweep(colour_classes(RING)), RING, 1.0, {"PACKED": 1}),
     "many neighbours": (GibbsSweep(), DENSE, 1.0, {}),
     "random scan": (Gibbs(), ising(6), 1.0, {}),
     "random scan, tempered": (Gibbs(), GLASS, 0.4, {}),

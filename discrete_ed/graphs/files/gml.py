@@ -30,8 +30,11 @@ def read_gml(source: GraphFile) -> list[nx.Graph]:
 
 def _graph(items: Items, source: GraphFile) -> nx.Graph:
     nodes, edges = _records(items, "node", ("id",)), _records(items, "edge", ("source", "target"))
-    ends = [(edge.get("source"), edge.get("target")) for edge in edges]
-    raw = listed_graph([node.get("id") for node in nodes], ends, source.at())
+    for one, key in [(node, "id") for node in nodes] + [(edge, end) for edge in edges for end in ("source", "target")]:
+        if not isinstance(one.get(key), str):
+            raise source.error(f"one {key} of each node and edge", one.get(key, "none"))
+    ends = [(edge["source"], edge["target"]) for edge in edges]
+    raw = listed_graph([node["id"] for node in nodes], ends, source.at())
     raw.directed = any(key.lower() == "directed" and value != "0" for key, value in items)
     raw.edge_values, raw.node_values = collected(edges, ("source", "target")), collected(nodes)
     return simple_graph(raw, source)

@@ -49,11 +49,15 @@ def matrix_blocks(table: Rows, source: GraphFile) -> list[list[Row]]:
             if not len(blocks[-1]) == size > 0 or any(len(row.cells) != size for row in blocks[-1]):
                 break
             k += 1 + size
-        if k == len(rows) and max(map(len, blocks)) > 2 and all(len(block) < 2 or is_matrix(block) for block in blocks):
+        if k == len(rows) and max(map(len, blocks)) > 2 and all(_is_block(block) for block in blocks):
             return blocks
     ends = [k for k in range(1, len(rows)) if rows[k].line - rows[k - 1].line > 1] if table.gaps else []
     blocks = [rows[start:end] for start, end in zip([0, *ends], [*ends, len(rows)], strict=True)] if ends else []
     return blocks if blocks and max(map(len, blocks)) > 2 and all(map(is_matrix, blocks)) else []
+
+
+def _is_block(rows: list[Row]) -> bool:
+    return is_matrix(rows) if len(rows) > 1 else is_number(rows[0].cells[0])
 
 
 def read_matrix(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
