@@ -179,6 +179,7 @@ from .samplers import (
     suitable_kernel,
 )
 from .states import enumerate_states, to_spins
+from .tables import TableEstimator, evaluate_tables
 from .training import ContrastiveDivergence, FitConfig, Record, Selected, fit, fit_selected, fit_steps, shuffled_batches
 
 __version__: str
@@ -260,6 +261,7 @@ __all__ = [
     "SumEnergy",
     "SwendsenWang",
     "Table",
+    "TableEstimator",
     "Taylor",
     "Tempered",
     "TwoSampleTest",
@@ -288,6 +290,7 @@ __all__ = [
     "estimate_log_z",
     "estimates",
     "evaluate_graphs",
+    "evaluate_tables",
     "fit",
     "fit_density",
     "fit_selected",
