@@ -3,6 +3,7 @@ from .density import density_energy, density_loss, fit_density, sample_density, 
 from .density.estimator import DensityEstimator
 from .energies import (
     BernoulliEnergy,
+    BernoulliMixtureEnergy,
     Clamped,
     ConvEnergy,
     Energy,
@@ -140,6 +141,7 @@ from .perturbations import (
     PERTURBATIONS,
     Bernoulli,
     Block,
+    Erasure,
     Grid,
     HeatKernel,
     Informed,
@@ -177,6 +179,7 @@ from .samplers import (
     suitable_kernel,
 )
 from .states import enumerate_states, to_spins
+from .tables import TableEstimator, evaluate_tables
 from .training import ContrastiveDivergence, FitConfig, Record, Selected, fit, fit_selected, fit_steps, shuffled_batches
 
 __version__: str
@@ -191,6 +194,7 @@ __all__ = [
     "AtTemperature",
     "Bernoulli",
     "BernoulliEnergy",
+    "BernoulliMixtureEnergy",
     "Block",
     "BlockGibbs",
     "Bracket",
@@ -201,6 +205,7 @@ __all__ = [
     "DensityEstimator",
     "DiscreteEDError",
     "Energy",
+    "Erasure",
     "Estimate",
     "EstimatorSettings",
     "Evaluation",
@@ -256,6 +261,7 @@ __all__ = [
     "SumEnergy",
     "SwendsenWang",
     "Table",
+    "TableEstimator",
     "Taylor",
     "Tempered",
     "TwoSampleTest",
@@ -284,6 +290,7 @@ __all__ = [
     "estimate_log_z",
     "estimates",
     "evaluate_graphs",
+    "evaluate_tables",
     "fit",
     "fit_density",
     "fit_selected",
