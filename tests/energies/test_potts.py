@@ -29,7 +29,6 @@ from discrete_ed import (
 )
 from discrete_ed.energies.couplings import edge_couplings
 
-
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
 
 
