@@ -159,6 +159,11 @@ def test_copies_are_counted_and_neighbours_compared(schema):
     assert privacy(schema, gaps, gaps, held_out).copies == 1
 
 
+def test_equal_distances_count_half():
+    coins = pd.DataFrame({"coin": np.arange(80) % 2})
+    assert privacy(recognise_columns(coins), coins[:30], coins[:40], coins[40:]).nearer == 0.5
+
+
 def test_a_missing_cell_is_at_most_one_away(schema):
     from discrete_ed.tables.privacy import _nearest, _places
 
