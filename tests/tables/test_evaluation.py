@@ -182,7 +182,7 @@ def test_a_missing_cell_is_at_most_one_away(schema):
 def evaluation():
     train, held_out = table(120, 13), table(120, 14)
     tables = {"copies": train, "fresh": table(150, 15)[["price", "level", "colour"]]}
-    return evaluate_tables(train, held_out, tables, types=TYPES, targets=("colour", "price"), trees=5)
+    return evaluate_tables(train, held_out, tables, types=TYPES, targets=("colour", "price"), trees=3)
 
 
 def test_real_rows_are_the_floor_and_copies_are_found(evaluation):
