@@ -34,6 +34,7 @@ GraphFormatName = Literal[
     "numpy",
     "torch",
 ]
+GraphNetworkName = Literal["messages", "pairs"]
 KernelName = Literal[
     "auto",
     "gibbs",
@@ -51,6 +52,7 @@ LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "h
 LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
+NoiseName = Literal["half", "density"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]

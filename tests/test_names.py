@@ -23,10 +23,11 @@ from discrete_ed import (
     names,
 )
 from discrete_ed.density.losses import LOSSES
-from discrete_ed.energies import Energy, NetworkEnergy
+from discrete_ed.energies import GRAPH_NETWORKS, Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
 from discrete_ed.graphs.datasets import DATASETS
+from discrete_ed.graphs.denoising import noise_density
 from discrete_ed.graphs.files.formats import FORMATS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.measures import MEASURES
@@ -70,6 +71,8 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "LossName": lambda offered: [*LOSSES, *accepted(density_loss, offered)],
     "PerturbationName": lambda _: [*PERTURBATIONS],
     "StartName": lambda offered: accepted(start, offered),
+    "NoiseName": lambda offered: accepted(lambda name: noise_density(name, [nx.path_graph(3)]), offered),
+    "GraphNetworkName": lambda _: [*GRAPH_NETWORKS],
     "DisorderName": lambda _: [*DISORDER],
     "LatticeName": lambda _: [*KINDS],
     "UpdateName": lambda offered: accepted(
@@ -101,6 +104,8 @@ EXPLAINED = [  # options whose help text says what each name means
     ("estimate", "loss", "LossName"),
     ("evaluate", "measures", "MeasureName"),
     ("evaluate", "protocol", "ProtocolName"),
+    ("generate", "network", "GraphNetworkName"),
+    ("generate", "noise", "NoiseName"),
     ("generate", "perturbation", "PerturbationName"),
     ("generate", "protocol", "ProtocolName"),
     ("generate", "start", "StartName"),

@@ -5,18 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import Energy
-from discrete_ed.energies.levels import LevelEmbedding, level_features
-from discrete_ed.errors import InputError
-from discrete_ed.states import to_matrix, triangle_size
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.energies.levels import LevelEmbedding
 
-# A large batch is split into groups of graphs of similar size: at most MAX_GROUPS, of at least MIN_GROUP graphs each.
-MAX_GROUPS, MIN_GROUP = 6, 128
 # Typical sizes of sums over neighbours, with and without their triangles as weights.
 EDGE_SCALE, TRIANGLE_SCALE = 4.0, 16.0
 
 
-class GraphEnergy(Energy):
+class GraphEnergy(DenseGraphEnergy):
     """An energy of graphs with at most `N` nodes, invariant under permutations of the nodes.
 
     With `A` the adjacency matrix and `C = A ∘ A²` the number of triangles on every edge, each node starts from its
@@ -46,11 +42,8 @@ class GraphEnergy(Energy):
     """
 
     def __init__(self, max_nodes: int, *, width: int = 64, layers: int = 4, noise_levels: bool = False) -> None:
-        super().__init__()
-        if max_nodes < 1:
-            raise InputError(f"max_nodes: expected at least 1, got {max_nodes}")
-        self.max_nodes, self.width = max_nodes, width
-        self.bits = triangle_size(max_nodes)
+        super().__init__(max_nodes, noise_levels=noise_levels)
+        self.width = width
         self.embed = nn.Sequential(nn.Linear(4, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(layers)
@@ -58,7 +51,6 @@ class GraphEnergy(Energy):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.node_energy = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.graph_energy = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, 1))
-        self.noise_levels = noise_levels
         if noise_levels:
             self.level = LevelEmbedding((layers + 1) * width)
 
@@ -77,39 +69,7 @@ class GraphEnergy(Energy):
         c, a, b = (20, 10, 10) if with_gradient_of_states else (8, 4, 8)
         return 4 * (c * n**2 + n * self.width * (a + b * layers))
 
-    def free(self, x: Tensor) -> Tensor:
-        exists = self._matrix(x).diagonal(dim1=-2, dim2=-1).bool()
-        rows, columns = torch.triu_indices(self.max_nodes, self.max_nodes, device=x.device)
-        return exists[..., rows] & exists[..., columns] & (rows != columns)
-
-    def _matrix(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != self.bits:
-            raise InputError(
-                f"x: expected {self.bits} bits, a graph over at most {self.max_nodes} nodes, got shape {tuple(x.shape)}"
-            )
-        return to_matrix(x)
-
-    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
-        """Graphs of similar size are evaluated together, so that little time is spent on absent nodes."""
-        matrix = self._matrix(x).reshape(-1, self.max_nodes, self.max_nodes)
-        batch = len(matrix)
-        if batch == 0:
-            return x.new_zeros(x.shape[:-1])
-        level = level_features(self, x, t)
-        level = None if level is None else level.reshape(batch, -1)
-        places = torch.arange(1, self.max_nodes + 1, device=x.device)
-        last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
-        order = last.argsort(stable=True)
-        groups = order.chunk(min(MAX_GROUPS, -(-batch // MIN_GROUP)))
-        widths = torch.stack([last[rows[-1]] for rows in groups]).tolist()
-        energies = [
-            self._dense(matrix[rows, :n, :n], None if level is None else level[rows])
-            for rows, n in zip(groups, widths, strict=True)
-        ]
-        return torch.cat(energies)[order.argsort()].view(x.shape[:-1])
-
-    def _dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
-        """The energies of a dense batch `(B, n, n)`, `n <= N`, with features `(B, F)` of the noise level: `(B,)`."""
+    def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
         node = matrix.diagonal(dim1=-2, dim2=-1)
         a = (matrix - torch.diag_embed(node)) * node.unsqueeze(-1) * node.unsqueeze(-2)
         a2 = a @ a

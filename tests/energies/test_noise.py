@@ -16,6 +16,7 @@ from discrete_ed import (
     MLPEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    PairGraphEnergy,
     ResidualMLPEnergy,
     Taylor,
     graphs_to_states,
@@ -154,6 +155,7 @@ NETWORKS = {
     "residual": ResidualMLPEnergy(12, width=6, blocks=2, noise_levels=True),
     "conv": ConvEnergy((3, 4), width=3, stages=2, noise_levels=True),
     "graph": GraphEnergy(4, width=6, layers=2, noise_levels=True),
+    "pairs": PairGraphEnergy(4, width=6, layers=2, noise_levels=True),
 }
 
 
@@ -161,7 +163,7 @@ NETWORKS = {
 def test_every_network_takes_a_level_for_each_state(name, tmp_path):
     energy = NoiseConditionalEnergy(NETWORKS[name].to(DEVICE, FLOAT), count=7, density=0.4)
     x = torch.rand(6, energy.bits, generator=fixed(2), device="cpu").round().to(DEVICE, FLOAT)
-    if name == "graph":
+    if name in ("graph", "pairs"):
         x = graphs_to_states([nx.path_graph(2 + k % 3) for k in range(6)], 4).to(DEVICE, FLOAT)
     t = torch.linspace(0, 1, 6, dtype=FLOAT)
     rows = torch.stack([energy(row, level) for row, level in zip(x, t, strict=True)])
@@ -180,8 +182,9 @@ def test_every_network_takes_a_level_for_each_state(name, tmp_path):
         NETWORKS[name](x)
 
 
-def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect():
-    energy = NoiseConditionalEnergy(NETWORKS["graph"].to(DEVICE, FLOAT))
+@pytest.mark.parametrize("name", ["graph", "pairs"])
+def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect(name):
+    energy = NoiseConditionalEnergy(NETWORKS[name].to(DEVICE, FLOAT))
     other = nx.empty_graph(4)
     other.add_edges_from([(2, 1), (1, 3), (3, 0)])
     x = graphs_to_states([nx.path_graph(4), other], 4).to(DEVICE, FLOAT)

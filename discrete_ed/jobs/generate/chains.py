@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import networkx as nx
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, GraphEnergy, NoiseConditionalEnergy
-from discrete_ed.graphs.denoising import denoise_graphs
+from discrete_ed.energies import GRAPH_NETWORKS, Energy, NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.graphs.denoising import denoise_graphs, noise_density
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.losses import noise_level_discrepancy
 from discrete_ed.runtime.checkpoints import Checkpoints
 
+SIZES = {"messages": {"width": 64, "layers": 4}, "pairs": {"width": 16, "layers": 3}}
+"""default sizes of each network"""
 
-def new_energy(config: GenerateConfig, max_nodes: int) -> GraphEnergy | NoiseConditionalEnergy:
-    """An untrained energy, with initial weights that are the same on every device."""
+
+def network_sizes(config: GenerateConfig) -> dict[str, Any]:
+    """The sizes of the network, with the defaults filled in."""
+    given = {"width": config.width, "layers": config.layers}
+    return SIZES[config.network] | {name: value for name, value in given.items() if value is not None}
+
+
+def new_energy(config: GenerateConfig, graphs: Sequence[nx.Graph]) -> DenseGraphEnergy | NoiseConditionalEnergy:
+    """An untrained energy for training graphs, with initial weights that are the same on every device."""
+    kind, nodes = GRAPH_NETWORKS[config.network], max(map(len, graphs))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        network = GraphEnergy(max_nodes, width=config.width, layers=config.layers, noise_levels=config.levels > 0)
-    return NoiseConditionalEnergy(network, config.levels) if config.levels else network
+        network = kind(nodes, **network_sizes(config), noise_levels=config.levels > 0)
+    if not config.levels:
+        return network
+    return NoiseConditionalEnergy(network, config.levels, noise_density(config.noise, graphs))
 
 
 def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[Energy, Tensor], Tensor]:
@@ -32,13 +47,13 @@ def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[En
 
     def loss(energy: Energy, x: Tensor) -> Tensor:
         assert isinstance(energy, NoiseConditionalEnergy)
-        return noise_level_discrepancy(energy, x, m=config.negatives, generator=generator)
+        return noise_level_discrepancy(energy, x, m=config.negatives, informed=config.informed, generator=generator)
 
     return loss
 
 
 def sample_as_configured(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     count: int,
     config: GenerateConfig,

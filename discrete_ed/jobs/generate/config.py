@@ -14,6 +14,8 @@ from discrete_ed.names import (
     GRAPH_DATA_FROM_FILES,
     PERTURBATIONS_IN_WORDS,
     SAMPLED_PERTURBATIONS,
+    GraphNetworkName,
+    NoiseName,
     PerturbationName,
     PropertyName,
     ProtocolName,
@@ -78,6 +80,12 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """number of noise levels. 0: an energy of the data alone, which is sampled from random graphs. With 40, say, an
     energy that knows the noise level is trained at all levels, and graphs are sampled from coin flips down the levels:
     this finds structure, such as communities, that chains of single flips miss, and takes longer to train"""
+    noise: Annotated[NoiseName, ALL_LEVELS] = "half"
+    """what noise makes of an edge that it does not keep: half (a fair coin) or density (an edge as often as in the
+    training graphs, so that sparse graphs stay sparse at all levels)"""
+    informed: Annotated[bool, ALL_LEVELS] = False
+    """draw the negatives around the noisier graph by the differences of the energy there, instead of from the noise
+    alone. Graphs of more than about 20 nodes need it, since otherwise negatives are recognised at sight"""
     steps: int | None = None
     """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised),
     and 4000 with --levels"""
@@ -116,10 +124,13 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """w, stabilisation of the loss; only for perturbations that sample their negatives"""
     learning_rate: float | None = None
     """peak learning rate of Adam; by default 0.001, and 0.002 with --levels"""
-    width: int = 64
-    """node features of the energy"""
-    layers: int = 4
-    """rounds of message passing of the energy"""
+    network: GraphNetworkName = "messages"
+    """the energy's network: messages (features of nodes, which neighbours exchange; quick) or pairs (features of all
+    pairs of nodes, which products combine; slower, and sees cycles and distances)"""
+    width: int | None = None
+    """features of each node, by default 64; with --network pairs those of each pair of nodes, by default 16"""
+    layers: int | None = None
+    """rounds of message passing, by default 4; with --network pairs rounds of products, by default 3"""
     chains: int = 1024
     """chains sampled side by side; fewer need less memory"""
     snapshots: int = 0
@@ -136,14 +147,17 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
         super().__post_init__()
         if self.steps is not None:
             expect(self, "at least 1", "steps", low=1)
-        expect(self, "at least 1", "samples", "batch", "negatives", "width", "chains", low=1)
+        expect(self, "at least 1", "samples", "batch", "negatives", "chains", low=1)
+        if self.width is not None:
+            expect(self, "at least 1", "width", low=1)
+        if self.layers is not None:
+            expect(self, "at least 0", "layers", low=0)
         at_least_zero = (
             "levels",
             "candidates",
             "level_steps",
             "last_steps",
             "sampler_steps",
-            "layers",
             "w",
             "snapshots",
         )

@@ -12,7 +12,8 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, GraphEnergy, NoiseConditionalEnergy
+from discrete_ed.energies import Energy, NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.datasets import GraphData, load_graph_data
@@ -21,7 +22,7 @@ from discrete_ed.graphs.generation import GeneratedGraphs, training_steps
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.jobs import graph_tables
-from discrete_ed.jobs.generate.chains import new_energy, new_loss, sample_as_configured
+from discrete_ed.jobs.generate.chains import network_sizes, new_energy, new_loss, sample_as_configured
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.past_run import CHECKPOINT, SNAPSHOTS, refuse_run
 from discrete_ed.jobs.generate.report import write_report
@@ -70,8 +71,8 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     _check_data(data, config)
     steps = config.steps or (LEVEL_STEPS if config.levels else training_steps(len(data.train)))
     rate = config.learning_rate or (2e-3 if config.levels else 1e-3)
-    config = replace(config, steps=steps, learning_rate=rate, valid=config.valid or data.valid)
-    energy = new_energy(config, max(map(len, data.train))).to(device)
+    config = replace(config, steps=steps, learning_rate=rate, valid=config.valid or data.valid, **network_sizes(config))
+    energy = new_energy(config, data.train).to(device)
     cost = check_memory(energy, data.train, config, available_bytes(device))
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files, facts) as folder:
@@ -133,7 +134,7 @@ def _check_data(data: GraphData, config: GenerateConfig) -> None:
 
 
 def check_memory(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     graphs: Sequence[nx.Graph],
     config: GenerateConfig,
     available: int | None,
@@ -146,7 +147,7 @@ def check_memory(
     nodes = torch.tensor([len(graph) for graph in graphs])
     states = config.negatives + 1 if config.perturbation in SAMPLED_PERTURBATIONS else BLOCK_STATES
     network = energy.network if isinstance(energy, NoiseConditionalEnergy) else energy
-    assert isinstance(network, GraphEnergy)
+    assert isinstance(network, DenseGraphEnergy)
     each = {flag: network.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
     proposals = config.candidates if config.levels else 0
     needed = {
@@ -165,7 +166,7 @@ def check_memory(
 
 
 def _train_and_save(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     steps: int,
     config: GenerateConfig,
@@ -180,7 +181,7 @@ def _train_and_save(
 
 
 def train(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     steps: int,
     config: GenerateConfig,

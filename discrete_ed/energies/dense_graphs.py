@@ -1,0 +1,79 @@
+"""What permutation-invariant energies of graphs share: frozen nodes, free edges, and dense batches of similar size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from discrete_ed.energies.base import Energy
+from discrete_ed.energies.levels import level_features
+from discrete_ed.errors import InputError
+from discrete_ed.states import to_matrix, triangle_size
+
+# A large batch is split into groups of graphs of similar size: at most MAX_GROUPS, of at least MIN_GROUP graphs each.
+MAX_GROUPS, MIN_GROUP = 6, 128
+
+
+class DenseGraphEnergy(Energy):
+    """The base of energies of graphs with at most `N` nodes that evaluate dense adjacency matrices.
+
+    States hold the upper triangle of the adjacency matrix with the diagonal, `D = N (N + 1) / 2` bits; node bits are
+    frozen, and an edge bit is free where both of its nodes exist. A subclass defines `dense`, and `memory`.
+
+    Args:
+        max_nodes: the largest number of nodes `N`.
+        noise_levels: whether the energy takes a noise level `t`; the subclass then has the module `level`.
+    """
+
+    def __init__(self, max_nodes: int, *, noise_levels: bool) -> None:
+        super().__init__()
+        if max_nodes < 1:
+            raise InputError(f"max_nodes: expected at least 1, got {max_nodes}")
+        self.max_nodes, self.noise_levels = max_nodes, noise_levels
+        self.bits = triangle_size(max_nodes)
+
+    def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
+        """The energies `(B,)` of matrices `(B, n, n)`, `n <= N`, whose diagonal says which nodes exist, with features
+        `(B, F)` of the noise level."""
+        raise NotImplementedError(f"{type(self).__name__} must define dense(matrix, level): (B, n, n) → (B,)")
+
+    def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
+        """About how many bytes it takes to evaluate graphs with these numbers of nodes and one gradient, `(...)`.
+
+        Args:
+            nodes: numbers of nodes `n`, `(...)`.
+            with_gradient_of_states: whether the gradient is that of the states, as `Taylor` takes it, or that of the
+                parameters, as training does.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define memory(nodes, with_gradient_of_states=…)")
+
+    def free(self, x: Tensor) -> Tensor:
+        exists = self._matrix(x).diagonal(dim1=-2, dim2=-1).bool()
+        rows, columns = torch.triu_indices(self.max_nodes, self.max_nodes, device=x.device)
+        return exists[..., rows] & exists[..., columns] & (rows != columns)
+
+    def _matrix(self, x: Tensor) -> Tensor:
+        if x.shape[-1] != self.bits:
+            raise InputError(
+                f"x: expected {self.bits} bits, a graph over at most {self.max_nodes} nodes, got shape {tuple(x.shape)}"
+            )
+        return to_matrix(x)
+
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        """Graphs of similar size are evaluated together, so that little time is spent on absent nodes."""
+        matrix = self._matrix(x).reshape(-1, self.max_nodes, self.max_nodes)
+        batch = len(matrix)
+        if batch == 0:
+            return x.new_zeros(x.shape[:-1])
+        level = level_features(self, x, t)
+        level = None if level is None else level.reshape(batch, -1)
+        places = torch.arange(1, self.max_nodes + 1, device=x.device)
+        last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
+        order = last.argsort(stable=True)
+        groups = order.chunk(min(MAX_GROUPS, -(-batch // MIN_GROUP)))
+        widths = torch.stack([last[rows[-1]] for rows in groups]).tolist()
+        energies = [
+            self.dense(matrix[rows, :n, :n], None if level is None else level[rows])
+            for rows, n in zip(groups, widths, strict=True)
+        ]
+        return torch.cat(energies)[order.argsort()].view(x.shape[:-1])
