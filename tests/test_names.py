@@ -21,6 +21,7 @@ from discrete_ed import (
     density_loss,
     graphs_to_states,
     names,
+    noise_level_loss,
 )
 from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import GRAPH_NETWORKS, Energy, NetworkEnergy
@@ -72,6 +73,7 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "PerturbationName": lambda _: [*PERTURBATIONS],
     "StartName": lambda offered: accepted(start, offered),
     "NoiseName": lambda offered: accepted(lambda name: noise_density(name, [nx.path_graph(3)]), offered),
+    "ProposalName": lambda offered: accepted(noise_level_loss, offered),
     "GraphNetworkName": lambda _: [*GRAPH_NETWORKS],
     "DisorderName": lambda _: [*DISORDER],
     "LatticeName": lambda _: [*KINDS],
@@ -107,6 +109,7 @@ EXPLAINED = [  # options whose help text says what each name means
     ("generate", "network", "GraphNetworkName"),
     ("generate", "noise", "NoiseName"),
     ("generate", "perturbation", "PerturbationName"),
+    ("generate", "proposals", "ProposalName"),
     ("generate", "protocol", "ProtocolName"),
     ("generate", "start", "StartName"),
     ("recover", "estimator", "EstimatorName"),

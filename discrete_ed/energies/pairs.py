@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
-from discrete_ed.energies.levels import LevelEmbedding
+from discrete_ed.energies.levels import LevelEmbedding, level_features
+from discrete_ed.errors import InputError
+from discrete_ed.states import from_matrix
 
 # Typical size of n (S^k)_ij, which is near 1 between far nodes and n / (1 + degree) between neighbours.
 WALK_SCALE = 4.0
@@ -34,6 +36,11 @@ class PairGraphEnergy(DenseGraphEnergy):
         layers: rounds of products.
         walks: K, the longest random walk among the features; 0 for none.
         noise_levels: whether the energy takes a noise level `t`; see `NoiseConditionalEnergy`.
+        denoiser: whether the features also predict the edges of the data from a noisy graph, see `predict`; only with
+            noise levels.
+
+    Raises:
+        InputError: fewer than one node, or a denoiser without noise levels.
 
     Source: Maron et al. 2019, arXiv 1905.11136 (products of pair features); random-walk features: Ma et al. 2023,
     arXiv 2305.17589.
@@ -48,9 +55,19 @@ class PairGraphEnergy(DenseGraphEnergy):
     """
 
     def __init__(
-        self, max_nodes: int, *, width: int = 16, layers: int = 3, walks: int = 8, noise_levels: bool = False
+        self,
+        max_nodes: int,
+        *,
+        width: int = 16,
+        layers: int = 3,
+        walks: int = 8,
+        noise_levels: bool = False,
+        denoiser: bool = False,
     ) -> None:
         super().__init__(max_nodes, noise_levels=noise_levels)
+        if denoiser and not noise_levels:
+            raise InputError("denoiser: expected noise_levels=True with it, since it predicts data from noisy graphs")
+        self.denoiser = denoiser
         self.width, self.walks = width, walks
         self.embed = nn.Sequential(nn.Linear(4 + walks, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
@@ -63,17 +80,37 @@ class PairGraphEnergy(DenseGraphEnergy):
         self.graph_energy = nn.Sequential(nn.Linear(width + 1, 2 * width), nn.SiLU(), nn.Linear(2 * width, 1))
         if noise_levels:
             self.level = LevelEmbedding((layers + 1) * width)
+        if denoiser:
+            self.edge_log_odds = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
 
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
         return 4 * each * nodes.double() ** 2
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
+        node, a, h = self._pairs(matrix, level)
+        pair = node.unsqueeze(-1) * node.unsqueeze(-2)
+        size = node.sum(-1, keepdim=True).clamp(min=1)
+        alpha, beta = self.pair_energy(h).unbind(-1)
+        mean = (h * pair.unsqueeze(-1)).sum((1, 2)) / size**2
+        of_graph = self.graph_energy(torch.cat([mean, size / self.max_nodes], -1)).squeeze(-1)
+        return (a * alpha + pair * beta / size.unsqueeze(-1)).sum((1, 2)) / 2 + of_graph
+
+    def predict(self, x: Tensor, t: Tensor) -> Tensor:
+        """For noisy graphs `(..., D)` at levels `(...)`, by how much the log odds of every bit of the data exceed those
+        of the noise's density: `(..., D)`. Only those of edges between existing nodes mean something."""
+        level = level_features(self, x, t)
+        assert level is not None, "a denoiser has noise levels"
+        matrix = self._matrix(x).flatten(0, -3)
+        _, _, h = self._pairs(matrix, level.reshape(len(matrix), -1))
+        return from_matrix(self.edge_log_odds(h).squeeze(-1)).view(x.shape)
+
+    def _pairs(self, matrix: Tensor, level: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Nodes `(B, n)`, adjacency matrices `(B, n, n)`, and the features of pairs after all layers."""
         node = matrix.diagonal(dim1=-2, dim2=-1)
         pair = node.unsqueeze(-1) * node.unsqueeze(-2)
         a = (matrix - torch.diag_embed(node)) * pair
-        size = node.sum(-1).clamp(min=1)
-        n = size[:, None, None]
+        n = node.sum(-1).clamp(min=1)[:, None, None]
         h = self.embed(self._features(a, node, n))
         mask = pair.unsqueeze(-1)
         shifts = None if level is None else level[:, None, None].chunk(len(self.norms), -1)
@@ -83,12 +120,7 @@ class PairGraphEnergy(DenseGraphEnergy):
             factors = (factor(g) * mask).permute(0, 3, 1, 2)
             product = (factors @ factors).permute(0, 2, 3, 1) / n.unsqueeze(-1).sqrt()
             h = h + layer(torch.cat([g, product], -1))
-        h = last(h) if shifts is None else last(h) + shifts[-1]
-        alpha, beta = self.pair_energy(h).unbind(-1)
-        whole = (h * mask).sum((1, 2)) / size.unsqueeze(-1) ** 2
-        whole = torch.cat([whole, size.unsqueeze(-1) / self.max_nodes], -1)
-        of_pairs = (a * alpha + pair * beta / n).sum((1, 2)) / 2
-        return of_pairs + self.graph_energy(whole).squeeze(-1)
+        return node, a, last(h) if shifts is None else last(h) + shifts[-1]
 
     def _features(self, a: Tensor, node: Tensor, n: Tensor) -> Tensor:
         """Features of each pair before the first layer: `(B, N, N, 4 + K)`."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import evaluation_size
+from discrete_ed.energies.base import Energy, evaluation_size
 from discrete_ed.energies.local import Evaluation, LocalEvaluation, Taylor
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy
 from discrete_ed.energies.probe import check_function
@@ -69,6 +69,22 @@ class ProductProposals(Kernel):
             energies = local.beta * local.energy(states[:, 1:].transpose(0, 1)).T
         log_weight = -torch.cat([state.energy.unsqueeze(1), energies], 1) - self.proposal.log_prob(states)
         return log_weight.log_softmax(1)
+
+
+@dataclass(frozen=True)
+class EnergiesOnly:
+    """Local evaluation without differences, where no kernel uses them: it takes no gradient."""
+
+    energy: Energy
+    beta: float | Tensor = 1.0
+    exact = False
+
+    def __call__(self, x: Tensor) -> Evaluation:
+        with torch.no_grad():
+            return Evaluation(self.beta * self.energy(x), torch.zeros_like(x))
+
+    def at_beta(self, beta: float | Tensor) -> EnergiesOnly:
+        return EnergiesOnly(self.energy, self.beta * beta)
 
 
 class LevelState(NamedTuple):
@@ -169,8 +185,8 @@ def chain_over_levels(
     levels = energy.noise.count
     for k in reversed(range(levels if begin is None else begin)):
         with suitable_threads(evaluation_size(energy, x.numel())):
-            local = Taylor(DenoisingEnergy(energy, k / levels, (k + 1) / levels, x))
-            state, accepted = _one_level(local, x, candidates, steps, generator)
+            posterior = DenoisingEnergy(energy, k / levels, (k + 1) / levels, x)
+            state, accepted = _one_level(posterior, x, candidates, steps, generator)
             if k == 0 and last_steps:
                 state = start(GibbsWithGradients(), Taylor(energy), state.x)
                 for _ in range(last_steps):
@@ -183,11 +199,16 @@ def chain_over_levels(
 
 
 def _one_level(
-    local: Taylor, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
+    posterior: DenoisingEnergy, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
 ) -> tuple[State, float]:
     """The states after the steps at one level, and the share of the moves that were accepted."""
-    state = GibbsWithGradients().init(local, y)
-    proposal = IndependentBits.around(Evaluation(state.energy, state.delta), y)
+    learned = posterior.energy.denoises
+    local = Taylor(posterior) if steps or not learned else EnergiesOnly(posterior)
+    state = evaluate(local, y)
+    if learned:
+        proposal = IndependentBits.informed(posterior, y)
+    else:  # the same, with the evaluation that is needed anyway
+        proposal = IndependentBits.around(Evaluation(state.energy, state.delta), y)
     if candidates:
         state = ProductProposals(proposal, candidates).step(local, state, generator=generator)
     else:

@@ -1,8 +1,9 @@
-"""Training: fitting by any loss, early stopping, contrastive divergence."""
+"""Training: fitting by any loss, early stopping, contrastive divergence, learned proposals."""
 
 from discrete_ed.training.batches import shuffled_batches
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.contrastive import ContrastiveDivergence
+from discrete_ed.training.denoising import denoising_cross_entropy, noise_level_loss
 from discrete_ed.training.fit import fit, fit_steps
 from discrete_ed.training.records import Record
 from discrete_ed.training.selection import Selected, fit_selected
@@ -12,8 +13,10 @@ __all__ = [
     "FitConfig",
     "Record",
     "Selected",
+    "denoising_cross_entropy",
     "fit",
     "fit_selected",
     "fit_steps",
+    "noise_level_loss",
     "shuffled_batches",
 ]

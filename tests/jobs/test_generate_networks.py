@@ -6,7 +6,6 @@ import json
 
 import networkx as nx
 import pytest
-import torch
 from small_runs import TINY, refused
 
 from discrete_ed import (
@@ -14,7 +13,6 @@ from discrete_ed import (
     InputError,
     NoiseConditionalEnergy,
     PairGraphEnergy,
-    graphs_to_states,
     load_energy,
     write_graphs,
 )
@@ -53,31 +51,30 @@ def test_noise_of_no_density_is_refused(graph):
         chains.new_energy(GenerateConfig(levels=3, noise="density"), [graph])
 
 
-@pytest.mark.parametrize("informed", [False, True])
-def test_negatives_are_informed_if_that_is_asked_for(monkeypatch, informed):
-    seen = {}
-    monkeypatch.setattr(chains, "noise_level_discrepancy", lambda *_, **settings: seen.update(settings))
-    config = GenerateConfig(levels=3, informed=informed, negatives=5)
-    chains.new_loss(config, torch.Generator())(chains.new_energy(config, CYCLES), graphs_to_states(CYCLES).float())
-    assert seen["informed"] is informed
-    assert seen["m"] == 5
+def test_learned_proposals_need_a_network_of_pairs_which_then_predicts():
+    with pytest.raises(InputError, match="proposals: expected --network pairs with learned ones, got --network messag"):
+        GenerateConfig(levels=3, proposals="learned")
+    for proposals in ("noise", "gradients", "learned"):
+        config = GenerateConfig(levels=3, network="pairs", proposals=proposals)
+        assert chains.new_energy(config, CYCLES).denoises == (proposals == "learned")
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_a_run_with_pair_features_informed_negatives_and_sparse_noise(tmp_path):
+def test_a_run_with_pair_features_learned_proposals_and_sparse_noise(tmp_path):
     write_graphs(tmp_path / "mine.g6", CYCLES)
     settings = {name: value for name, value in TINY.items() if name not in ("sampler_steps", "cold")}
-    settings |= {"levels": 2, "network": "pairs", "noise": "density", "informed": True, "width": 4, "layers": 1}
+    settings |= {"levels": 2, "network": "pairs", "noise": "density", "proposals": "learned", "width": 4, "layers": 1}
     generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     energy = load_energy(tmp_path / "run" / "checkpoint")
     assert isinstance(energy, NoiseConditionalEnergy)
     assert isinstance(energy.network, PairGraphEnergy)
+    assert energy.denoises
     assert 0 < energy.noise.density < 0.5
     saved = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert (saved["network"], saved["noise"], saved["informed"]) == ("pairs", "density", True)
+    assert (saved["network"], saved["noise"], saved["proposals"]) == ("pairs", "density", "learned")
 
 
-@pytest.mark.parametrize("option", [["--noise", "density"], ["--informed"]])
+@pytest.mark.parametrize("option", [["--noise", "density"], ["--proposals", "gradients"]])
 def test_options_of_noise_levels_are_refused_without_them(option, tmp_path, capsys):
     message = refused(capsys, "generate", *option, "--out", tmp_path / "run")
     assert f"{option[0][2:]}: expected only with --levels of at least 1" in message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import networkx as nx
 import torch
@@ -15,8 +15,8 @@ from discrete_ed.graphs.denoising import denoise_graphs, noise_density
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.progress import counted_progress
-from discrete_ed.losses import noise_level_discrepancy
 from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.training import noise_level_loss
 
 SIZES = {"messages": {"width": 64, "layers": 4}, "pairs": {"width": 16, "layers": 3}}
 """default sizes of each network"""
@@ -33,7 +33,8 @@ def new_energy(config: GenerateConfig, graphs: Sequence[nx.Graph]) -> DenseGraph
     kind, nodes = GRAPH_NETWORKS[config.network], max(map(len, graphs))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        network = kind(nodes, **network_sizes(config), noise_levels=config.levels > 0)
+        more = {"denoiser": True} if config.levels and config.proposals == "learned" else {}
+        network = kind(nodes, **network_sizes(config), noise_levels=config.levels > 0, **more)
     if not config.levels:
         return network
     return NoiseConditionalEnergy(network, config.levels, noise_density(config.noise, graphs))
@@ -45,11 +46,8 @@ def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[En
         perturbation = graph_perturbation(config.perturbation, config.flips)
         return graph_loss(perturbation, negatives=config.negatives, w=config.w, generator=generator)
 
-    def loss(energy: Energy, x: Tensor) -> Tensor:
-        assert isinstance(energy, NoiseConditionalEnergy)
-        return noise_level_discrepancy(energy, x, m=config.negatives, informed=config.informed, generator=generator)
-
-    return loss
+    of_levels = noise_level_loss(config.proposals, negatives=config.negatives, generator=generator)
+    return cast("Callable[[Energy, Tensor], Tensor]", of_levels)
 
 
 def sample_as_configured(

@@ -18,6 +18,7 @@ from discrete_ed.names import (
     NoiseName,
     PerturbationName,
     PropertyName,
+    ProposalName,
     ProtocolName,
     StartName,
 )
@@ -83,9 +84,11 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     noise: Annotated[NoiseName, ALL_LEVELS] = "half"
     """what noise makes of an edge that it does not keep: half (a fair coin) or density (an edge as often as in the
     training graphs, so that sparse graphs stay sparse at all levels)"""
-    informed: Annotated[bool, ALL_LEVELS] = False
-    """draw the negatives around the noisier graph by the differences of the energy there, instead of from the noise
-    alone. Graphs of more than about 20 nodes need it, since otherwise negatives are recognised at sight"""
+    proposals: Annotated[ProposalName, ALL_LEVELS] = "noise"
+    """where the negatives of a noisier graph are drawn from: noise (the noise alone), gradients (the differences of the
+    energy at that graph) or learned (the edges of the data, which --network pairs then learns to predict from noisy
+    graphs; samples are proposed by it as well). With more than about 16 nodes, negatives of the noise alone are
+    recognised at sight, and nothing is learned from them"""
     steps: int | None = None
     """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised),
     and 4000 with --levels"""
@@ -162,6 +165,8 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
             "snapshots",
         )
         expect(self, "at least 0", *at_least_zero, low=0)
+        if self.proposals == "learned" and self.network != "pairs":
+            raise InputError(f"proposals: expected --network pairs with learned ones, got --network {self.network}")
         check_seed(self.seed)
         check_seed(self.split_seed, "split_seed")
         low, high = self.flips
