@@ -2,10 +2,10 @@
 
     python scripts/maintenance/growth.py [--nodes 8 16 32 64] [--levels 40] [--out growth.png]
 
-For each network of `generate`, prints the processor time of a training step for each graph in it, and that of drawing
-one graph down all noise levels, with the exponents of their growth: the slope of log time against log n over the upper
-half of the numbers of nodes. Training draws informed negatives, and the graphs are random trees, whose density the
-noise has. `--out` plots the same. With the default about two minutes on one core.
+For each network of the job `generate`, and each kind of proposals that draws informed negatives, prints the processor
+time of a training step for each graph of its batch, and that of drawing one graph down all noise levels, with the
+exponents of their growth: the slope of log time against log n over the upper half of the numbers of nodes. The graphs
+are random trees, whose density the noise has. `--out` plots the same. With the default about a minute on one idle core.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from discrete_ed import NoiseConditionalEnergy, graphs_to_states, noise_level_discrepancy
+from discrete_ed import NoiseConditionalEnergy, graphs_to_states, noise_level_loss
 from discrete_ed.energies import GRAPH_NETWORKS
 from discrete_ed.graphs.denoising import noise_density
 from discrete_ed.graphs.recipes import tree_graphs
 from discrete_ed.jobs.text import as_text
 from discrete_ed.samplers.levels import chain_over_levels, start_of_levels
 
-NEGATIVES = 8
-STATES = 32_768  # numbers of pairs in a batch, so that small graphs fill it as large ones do
-ROUNDS = 3
+WAYS = (("messages", "gradients"), ("pairs", "gradients"), ("pairs", "learned"))
+NEGATIVES, CANDIDATES = 4, 8
+STEPS = {"gradients": 4, "learned": 0}  # Gibbs-with-gradients steps at each level
+STATES = 8_192  # numbers of pairs in a batch, so that small graphs fill it as large ones do
+ROUNDS = 2
 
 
 def main() -> None:
@@ -38,11 +40,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     nodes = sorted(arguments.nodes)
-    measured = {name: [costs(name, n, arguments.levels) for n in nodes] for name in GRAPH_NETWORKS}
+    measured = {way: [costs(*way, n, arguments.levels) for n in nodes] for way in WAYS}
     curves = {
-        f"{name}: {what}": [pair[place] for pair in pairs]
+        f"{network}, {proposals}: {what}": [pair[place] for pair in pairs]
         for place, what in enumerate(("training step", "drawn graph"))
-        for name, pairs in measured.items()
+        for (network, proposals), pairs in measured.items()
     }
     header = ["milliseconds for each graph", *(f"n = {n}" for n in nodes), "exponent"]
     rows = [
@@ -54,21 +56,21 @@ def main() -> None:
         plot(nodes, curves, arguments.out)
 
 
-def costs(name: str, n: int, levels: int) -> tuple[float, float]:
+def costs(network: str, proposals: str, n: int, levels: int) -> tuple[float, float]:
     """Seconds of processor time of a training step and of a draw, for each graph."""
-    graphs = tree_graphs(max(2, STATES // (n**2 * (NEGATIVES + 1))), n)
+    graphs = tree_graphs(max(4, STATES // n**2), n)
     x = graphs_to_states(graphs).float()
     torch.manual_seed(0)
-    network = GRAPH_NETWORKS[name](n, noise_levels=True)
-    energy = NoiseConditionalEnergy(network, levels, noise_density("density", graphs))
-
-    def train() -> None:
-        noise_level_discrepancy(energy, x, m=NEGATIVES, informed=True).backward()
+    more = {"denoiser": True} if proposals == "learned" else {}
+    built = GRAPH_NETWORKS[network](n, noise_levels=True, **more)
+    energy = NoiseConditionalEnergy(built, levels, noise_density("density", graphs))
+    loss = noise_level_loss(proposals, negatives=NEGATIVES)
+    settings = {"candidates": CANDIDATES, "steps": STEPS[proposals], "last_steps": 0}
 
     def one_level() -> None:
-        next(chain_over_levels(energy, start_of_levels(energy, x), begin=levels // 2))
+        next(chain_over_levels(energy, start_of_levels(energy, x), begin=levels // 2, **settings))
 
-    return least_seconds(train) / len(x), levels * least_seconds(one_level) / len(x)
+    return least_seconds(lambda: loss(energy, x).backward()) / len(x), levels * least_seconds(one_level) / len(x)
 
 
 def least_seconds(work: Callable[[], None]) -> float:
@@ -91,15 +93,16 @@ def exponent(nodes: Sequence[int], seconds: Sequence[float]) -> float:
 def plot(nodes: Sequence[int], curves: dict[str, list[float]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for title, seconds in curves.items():
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    for number, (title, seconds) in enumerate(curves.items()):
         style = "-o" if title.endswith("step") else "--s"
-        axes.loglog(nodes, [1e3 * x for x in seconds], style, label=f"{title}, n^{exponent(nodes, seconds):.1f}")
+        label = f"{title}, $n^{{{exponent(nodes, seconds):.1f}}}$"
+        axes.loglog(nodes, [1e3 * x for x in seconds], style, color=f"C{number % len(WAYS)}", label=label)
     axes.set_xticks(nodes, [str(n) for n in nodes])
     axes.minorticks_off()
     axes.set_xlabel("nodes n")
     axes.set_ylabel("milliseconds for each graph")
-    axes.legend()
+    figure.legend(loc="outside right upper", frameon=False)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
 
