@@ -239,14 +239,30 @@ def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
     edges = [b"4 3\n0 1\n1 2\n2 3\n", b"Source;Target;Weight\na;b;1\n'b c';d;1\n", b"(0, 1)\n(1, 2)\n"]
     edges += [b"a -> b\nb -> c\n", b"0 1 {'weight': 1.0, 'kind': 'x'}\n1 2 {}\n", b"0.0|1.0\n1|2\n", b"0,1\n1,0\n"]
     edges += ["#a b\nb #c # d\n\n".encode("utf-16"), b",a,b,c\na,0,1,0\nb,1,0,1\nc,0,1,0\n", b"3 2\n2\n1 3\n2\n"]
+    edges += [b"0: 1, 2\n1: 0\n2: 0\n", b"a b: c d, e f\nc d: a b\ne f: a b\n", b"0 -> 1 2\n1 -> 0\n2 -> 0\n"]
+    edges += [b"node;neighbours\n0;1,2\n1;0\n2;0\n", b"0 [1, 2]\n1 []\n2 []\n", b"sep=;\nu;v\n0;1\n", b"0,1 # x\n1,2\n"]
+    edges += [
+        b"3\n0 1 0\n1 0 1\n0 1 0\n1\n0\n",
+        b"0 1 1\n1 0 1\n1 1 0\n\n0 1\n1 0\n",
+        b"[[0 1 0]\n [1 0 1]\n [0 1 0]]\n",
+    ]
+    edges += [b"# c\nu,v\n" + b"".join(b"%d,%d\n" % (k, k + 1) for k in range(2000))]  # read as one array
+    nested = {
+        "nodes": [{"id": 0}, {"id": 1}],
+        "edges": [{"source": 0, "target": 1, "data": {"w": 1}, "directed": False}],
+    }
     converted = (nx.node_link_data, nx.adjacency_data, nx.cytoscape_data)
     records = [json.dumps(convert(graph)).encode() for graph in graphs for convert in converted]
+    records.append(json.dumps({"options": {"type": "undirected"}, "graph": nested}).encode())
     records.append(json.dumps(nx.tree_data(nx.bfs_tree(graphs[0], 0), 0)).encode())
     square = nx.to_numpy_array(graphs[1])
     market = b"%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n"
     array = b"%%MatrixMarket matrix array real general\n2 2\n0\n1\n1\n0\n"
     stack = npy((2, 5, 5), "'<f8'", np.stack([square, square]).tobytes())
     pajek = [b'*Vertices 3\n1 "a b" 0.5 0.5\n*Edges\n1 2 1\n*Edgeslist\n3 1\n', b"*Vertices 2\n*Matrix\n0 1\n1 0\n"]
+    gml = b"Graph [ Directed 0 Node [ Id 1 ] node [ id 2 ] edge [ source 1 Target 2 data [ w 1 ] directed 0 ] ]"
+    pajek.append(b'*Vertices 3\n*Edges :1 "a"\n1 2 1 w 3 l "x" [1-2]\n*Edges :2 "b"\n2 3 k 1\n')
+    several = [zipped("arr_0.npy", npy((5, 5), "'<f8'", square.tobytes()))]
     return [
         Parser("b.txt", read_graphs, edges),
         Parser("b.edges.gz", read_graphs, [gzip.compress(text) for text in edges]),
@@ -255,11 +271,11 @@ def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
         Parser("b.json", read_graphs, records),
         Parser("a.graphml", read_graphs, written(nx.write_graphml)),
         Parser("b.gexf", read_graphs, written(nx.write_gexf)),
-        Parser("b.gml", read_graphs, written(nx.write_gml)),
+        Parser("b.gml", read_graphs, [*written(nx.write_gml), gml]),
         Parser("b.net", read_graphs, [*written(nx.write_pajek), *pajek]),
         Parser("b.mtx", read_graphs, [market, array]),
         Parser("b.npy", read_graphs, [npy((5, 5), "'<f8'", square.tobytes()), stack]),
-        Parser("b.npz", read_graphs, [zipped("adjs.npy", stack)]),
+        Parser("b.npz", read_graphs, [zipped("adjs.npy", stack), *several]),
         Parser("b.pt", read_graphs, [tensors([[torch.tensor(square)], [1.0], 5]), tensors(torch.tensor(square))]),
     ]
 

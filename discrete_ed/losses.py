@@ -15,6 +15,7 @@ from discrete_ed.energies.base import Energy, check_shape, check_type, raise_exp
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy
 from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError, check_count
+from discrete_ed.groups.sums import OfGroup, sum_over_variables
 from discrete_ed.perturbations import IndependentBits
 from discrete_ed.perturbations.base import Perturbation, check_contrast, check_perturbation
 from discrete_ed.states import check_states
@@ -87,7 +88,9 @@ def noise_level_discrepancy(
     *,
     m: int = 8,
     reach: int = 8,
+    flips: tuple[float, float] = (1.0, 6.0),
     informed: bool = False,
+    average: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Energy discrepancy between neighbouring noise levels, at a random level for every data point; a scalar.
@@ -104,15 +107,20 @@ def noise_level_discrepancy(
     Args:
         x: data, `(B, D)`, zeros and ones.
         m: number of negatives `M` of each data point.
-        reach: the later level lies 1 to `reach` steps above the level of `x_t`.
+        reach: the later level lies 1 to `reach` steps above the level of `x_t`, and higher if necessary for `flips`.
+        flips: range of the least number of bits that the noise between the two levels is expected to change; it is
+            sampled log-uniformly. Where fewer bits change, most negatives equal `y`, and nothing is learned from them:
+            states of few bits would waste most of the low levels.
         informed: whether negatives are sampled from what the model says of `y`, instead of from the noise alone (see
             `IndependentBits.informed`): from the differences of the energy there, at the cost of one gradient, or from
             the data that its network predicts. Large states need it: otherwise negatives are recognised at
             sight, and the loss says nothing.
+        average: whether the result is the mean; otherwise it is the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1.
+        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1; `flips` that are
+            no range above 0.
 
     Source: this package; as recovery likelihood Gao et al. 2021, arXiv 2012.08125.
 
@@ -126,11 +134,16 @@ def noise_level_discrepancy(
         raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
     check_bits(energy, x)
     m, reach = check_count(m, "m"), check_count(reach, "reach")
+    if not 0 < flips[0] <= flips[1] < inf:
+        raise InputError(f"flips: expected a range 0 < low <= high, got {flips[0]} {flips[1]}")
     with _explaining(energy, x):
         noise, free = energy.noise, energy.free(x)
         step = torch.randint(noise.count, (len(x),), generator=generator, device=x.device)
         jump = torch.randint(1, reach + 1, (len(x),), generator=generator, device=x.device)
         t, later = (noise.level(k).to(x.dtype) for k in (step, (step + jump).clamp(max=noise.count)))
+        u = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype)
+        least = flips[0] * (flips[1] / flips[0]) ** u
+        later = torch.maximum(later, noise.later(t, least / free.sum(-1).clamp(min=1)))
         blurred = noise.blur(x, free, noise.keep(t), generator=generator)
         y = noise.blur(blurred, free, noise.keep(later) / noise.keep(t), generator=generator)
         posterior = DenoisingEnergy(energy, t, later, y)
@@ -139,7 +152,8 @@ def noise_level_discrepancy(
         else:
             proposal = IndependentBits.frozen(posterior.evidence, free, y)
         states = torch.cat([blurred.unsqueeze(1), proposal.sample(m, generator=generator)], 1)
-        return level_ranking(posterior, x, states, proposal).mean()
+        terms = level_ranking(posterior, x, states, proposal)
+    return terms.mean() if average else terms
 
 
 def level_ranking(posterior: DenoisingEnergy, x: Tensor, states: Tensor, proposal: IndependentBits) -> Tensor:
@@ -160,7 +174,8 @@ def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) 
     probability ε, and the two states that might have become `y` are `x` and `x` with that bit flipped.
 
     At ε = ½ it is pseudo-likelihood, less log 2 for each bit; divided by ε it tends to
-    `mean_n Σ_i e^{−Δ_i} − Δ_i − 1` as ε → 0. All sites come from one `flip_delta`: the cheapest loss of the family.
+    `mean_n Σ_i e^{−Δ_i} − Δ_i − 1` as ε → 0. All sites come from one `flip_delta`: the cheapest loss of the family. A
+    group of K bits is one site, whose value is redrawn uniformly with probability 2ε.
 
     Args:
         epsilon: ε, in (0, ½].
@@ -179,13 +194,22 @@ def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) 
         moved = flip + softplus(keep - flip - delta)
         return (1 - epsilon) * same + epsilon * moved
 
-    return _over_sites(energy, x, local)
+    def of_group(delta: Tensor, present: Tensor, values: Tensor) -> Tensor:
+        other = 2 * epsilon / values.unsqueeze(-1).to(delta.dtype)
+        become = other.log() + (-delta).logsumexp(-1, keepdim=True)
+        if epsilon < 0.5:
+            become = torch.logaddexp(become, log(1 - 2 * epsilon) - delta)
+        chance = torch.where(delta.isposinf(), 0.0, other) + (1 - 2 * epsilon) * present.to(delta.dtype)
+        return (chance * become).sum(-1)
+
+    return _over_sites(energy, x, local, of_group)
 
 
 def pseudo_likelihood(energy: Energy, x: Tensor) -> Tensor:
     """`mean_n Σ_i −log p(x_i | x_∖i) = mean_n Σ_i softplus(−Δ_i(x_n))`, over the free bits; a scalar.
 
-    All conditionals come from one `flip_delta`. It is `single_site_discrepancy` at ε = ½, up to a constant.
+    All conditionals come from one `flip_delta`. It is `single_site_discrepancy` at ε = ½, up to a constant. A group of
+    bits is one variable, with the moves `i` to its other values: `−log p(x_v | x_∖v) = log(1 + Σ_i e^{−Δ_i})`.
 
     Source: Besag 1975, The Statistician 24, 179–195.
 
@@ -193,11 +217,13 @@ def pseudo_likelihood(energy: Energy, x: Tensor) -> Tensor:
     >>> round(pseudo_likelihood(IsingEnergy(3), torch.zeros(5, 3)).item(), 4)  # 3 log 2
     2.0794
     """
-    return _over_sites(energy, x, lambda delta: softplus(-delta))
+    return _over_sites(energy, x, lambda delta: softplus(-delta), lambda delta, *_: (-delta).logsumexp(-1))
 
 
 def ratio_matching(energy: Energy, x: Tensor) -> Tensor:
     """`mean_n Σ_i (1 + p(x_n) / p(x_n with bit i flipped))^−2 = mean_n Σ_i sigmoid(−Δ_i)²`, free bits; a scalar.
+
+    For groups of bits the sum is over the moves.
 
     Source: Hyvärinen 2007, Computational Statistics & Data Analysis 51, 2499–2512.
 
@@ -209,7 +235,7 @@ def ratio_matching(energy: Energy, x: Tensor) -> Tensor:
 
 
 def interaction_screening(energy: Energy, x: Tensor) -> Tensor:
-    """`mean_n Σ_i exp(−Δ_i(x_n) / 2)`, over the free bits; a scalar.
+    """`mean_n Σ_i exp(−Δ_i(x_n) / 2)`, over the free bits, or the moves of groups; a scalar.
 
     For an Ising energy `Δ_i / 2 = s_i (h_i + Σ_j J_ij s_j)`, the exponent of the interaction screening objective.
 
@@ -247,20 +273,30 @@ def contrastive_divergence(energy: Energy, x: Tensor, negatives: Tensor) -> Tens
     return values[0] - values[1]
 
 
-def _over_sites(energy: Energy, x: Tensor, local: Callable[[Tensor], Tensor]) -> Tensor:
+def _over_sites(
+    energy: Energy,
+    x: Tensor,
+    local: Callable[[Tensor], Tensor],
+    of_group: OfGroup | None = None,
+) -> Tensor:
+    """The mean over states of a sum over bits, or over moves, of a function of the differences; see `OfGroup`."""
     _check_batch(x)
     check_type(energy)
     check_bits(energy, x)
     with _explaining(energy, x):
-        free = energy.free(x)
-        delta = energy.flip_delta(x)
+        groups, free = energy.groups, energy.free(x)
+        delta = energy.move_delta(x)
     if delta.shape != x.shape:
         raise InputError(f"energy: expected flip_delta to map {tuple(x.shape)} to that, got {tuple(delta.shape)}")
+    if groups is not None:
+        free = groups.movable(x, free)
     _check_precision(energy, delta)
     with torch.no_grad():
         if delta.isposinf().any() and not (delta.isfinite() & free).any():
             _warn_of_no_neighbour(energy, "neighbours", stacklevel=4)
-    return torch.where(free, local(delta.where(free, 0.0)), 0.0).sum(-1).mean()
+    if groups is None or of_group is None:
+        return torch.where(free, local(delta.where(free, 0.0)), 0.0).sum(-1).mean()
+    return sum_over_variables(groups, x, delta, free, local, of_group).mean()
 
 
 @contextmanager
@@ -287,8 +323,9 @@ def _check_precision(energy: Energy, values: Tensor) -> None:
 def _warn_of_no_neighbour(energy: Energy, compared: str, *, stacklevel: int) -> None:
     warnings.warn(
         f"loss: none of the {compared} of this batch has a finite energy under {type(energy).__name__}, so the "
-        "gradient is zero and nothing is learned, as with one-hot data and flips of single bits; compare with states "
-        "that are possible, by a perturbation that keeps what the energy demands",
+        "gradient is zero and nothing is learned, as with one-hot data and flips of single bits; declare one-hot codes "
+        "by energy.groups = Groups.one_hot([K, …]), or compare with states that are possible, by a perturbation that "
+        "keeps what the energy demands",
         RuntimeWarning,
         stacklevel=stacklevel,
     )

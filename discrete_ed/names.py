@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+ColumnKindName = Literal["category", "ordinal", "number"]
 DisorderName = Literal["none", "plus-minus", "gaussian"]
 EnergyName = Literal["mlp", "residual", "conv", "rbm", "ising"]
 EstimatorName = Literal[
@@ -53,6 +54,7 @@ LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
 MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
 NoiseName = Literal["half", "density"]
+ObservableName = Literal["sublattices", "correlations", "overlaps"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]

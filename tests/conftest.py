@@ -18,6 +18,7 @@ import torch
 FAST = (
     "test_house.py",
     "test_states.py",
+    "test_groups.py",
     "test_losses.py",
     "data/test_binary_tables.py",
     "density/test_models.py",
@@ -33,6 +34,7 @@ FAST = (
     "perturbations/test_perturbations.py",
     "runtime/test_threads.py",
     "samplers/test_kernels.py",
+    "tables/test_recognition.py",
     "theory/test_relations.py",
     "training/test_fit.py",
 )

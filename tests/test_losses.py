@@ -335,15 +335,25 @@ def test_the_truth_at_every_level_is_the_minimum_for_every_number_of_negatives(t
         assert expected_level_loss(other, law, t, later, m, informed) > loss
 
 
-@pytest.mark.parametrize(("kind", "informed"), [(LevelTable, False), (LevelTable, True), (PredictingTable, True)])
-def test_the_loss_over_levels_has_the_enumerated_mean(kind, informed):
+@pytest.mark.parametrize(
+    ("kind", "informed", "flips", "levels"),
+    [
+        (LevelTable, False, (1e-9, 1e-9), [(0.0, 0.5), (0.5, 1.0)]),
+        (LevelTable, True, (1e-9, 1e-9), [(0.0, 0.5), (0.5, 1.0)]),
+        (PredictingTable, True, (1e-9, 1e-9), [(0.0, 0.5), (0.5, 1.0)]),
+        # at density 0.3 noise changes 0.84 of two bits at most
+        (LevelTable, False, (1.0, 2.0), [(0.0, 1.0), (0.5, 1.0)]),
+    ],
+)
+def test_the_loss_over_levels_has_the_enumerated_mean(kind, informed, flips, levels):
     law, energy = level_truth(0.3, kind)
     energy.to(DEVICE).network.energies.data += 0.3 * normal(fixed(2), 2, 4)
     g = seeded(5)
     with torch.no_grad():
-        wanted = sum(expected_level_loss(energy, law, t, e, 2, informed) / 2 for t, e in [(0.0, 0.5), (0.5, 1.0)])
+        wanted = sum(expected_level_loss(energy, law, t, e, 2, informed) / 2 for t, e in levels)
+        settings = {"m": 2, "reach": 1, "flips": flips, "informed": informed, "generator": g}
         found = [
-            noise_level_discrepancy(energy, PAIRS[rows], m=2, reach=1, informed=informed, generator=g).item()
+            noise_level_discrepancy(energy, PAIRS[rows], **settings).item()
             for rows in torch.multinomial(law.float().expand(20, -1), 1000, replacement=True, generator=g)
         ]
     mean, error = sum(found) / 20, torch.tensor(found).std().item() / 20**0.5
@@ -358,6 +368,8 @@ def test_the_loss_over_levels_has_the_enumerated_mean(kind, informed):
         (level_truth(0.5)[1], {"m": 2.5}, "m: expected a whole number"),
         (level_truth(0.5)[1], {"reach": 0}, "reach: expected at least 1, got 0"),
         (level_truth(0.5)[1], {"reach": 1.5}, "reach: expected a whole number"),
+        (level_truth(0.5)[1], {"flips": (0.0, 1.0)}, "flips: expected a range 0 < low <= high, got 0.0 1.0"),
+        (level_truth(0.5)[1], {"flips": (2.0, 1.0)}, "flips: expected a range 0 < low <= high, got 2.0 1.0"),
     ],
 )
 def test_wrong_settings_of_the_loss_over_levels_are_refused(energy, settings, message):

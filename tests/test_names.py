@@ -27,21 +27,22 @@ from discrete_ed.density.losses import LOSSES
 from discrete_ed.energies import GRAPH_NETWORKS, Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
-from discrete_ed.graphs.datasets import DATASETS
 from discrete_ed.graphs.denoising import noise_density
 from discrete_ed.graphs.files.formats import FORMATS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.measures import MEASURES
+from discrete_ed.graphs.named_data import DATASETS
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.validity import PROPERTIES
 from discrete_ed.ising import ESTIMATORS, EstimatorSettings
 from discrete_ed.ising.selection import PENALTIES
 from discrete_ed.jobs.cli import run_job
-from discrete_ed.lattices import DISORDER
+from discrete_ed.lattices import DISORDER, lattice
 from discrete_ed.lattices.kinds import KINDS
-from discrete_ed.lattices.measuring import Measured
+from discrete_ed.lattices.measuring import Measured, what_to_measure
 from discrete_ed.perturbations import PERTURBATIONS
 from discrete_ed.samplers import KERNELS
+from discrete_ed.tables import parse_types
 
 
 def accepted(make, offered: Collection[str]) -> list[str]:
@@ -75,10 +76,14 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "NoiseName": lambda offered: accepted(lambda name: noise_density(name, [nx.path_graph(3)]), offered),
     "ProposalName": lambda offered: accepted(noise_level_loss, offered),
     "GraphNetworkName": lambda _: [*GRAPH_NETWORKS],
+    "ColumnKindName": lambda offered: accepted(lambda name: parse_types([f"a={name}"]), offered),
     "DisorderName": lambda _: [*DISORDER],
     "LatticeName": lambda _: [*KINDS],
     "UpdateName": lambda offered: accepted(
         lambda name: Measured(IsingEnergy.from_edges([(0, 1)]), 1.0, update=name), offered
+    ),
+    "ObservableName": lambda offered: accepted(
+        lambda name: what_to_measure(IsingEnergy.from_graph(lattice(4)), lattice(4), [name], 2), offered
     ),
 }
 
@@ -116,10 +121,12 @@ EXPLAINED = [  # options whose help text says what each name means
     ("recover", "penalty", "PenaltyName"),
     ("sample", "kernel", "KernelName"),
     ("simulate", "disorder", "DisorderName"),
+    ("simulate", "measure", "ObservableName"),
     ("simulate", "update", "UpdateName"),
 ]
 LISTED = [  # options that only list their choices: the names are plain words, or explained by another job
     ("evaluate", "format", "GraphFormatName"),
+    ("evaluate-tables", "types", "ColumnKindName"),
     ("evaluate", "valid", "PropertyName"),
     ("generate", "valid", "PropertyName"),
     ("ising-tables", "estimator", "EstimatorName"),

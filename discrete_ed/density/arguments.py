@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isfinite
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError, check_count
+from discrete_ed.groups import Groups
 from discrete_ed.names import EPSILON
 
 
@@ -44,6 +45,29 @@ def check_threshold(threshold: Any) -> None:
         known = False
     if not known:
         raise InputError(f"binarize: expected a finite number or None, got {threshold!r}")
+
+
+def groups_of(categories: Any, bits: int) -> Groups | None:
+    """The groups that the argument `categories` declares for a table with so many columns.
+
+    Raises:
+        InputError: it is neither None nor groups nor numbers of values, or doesn't fit the columns.
+    """
+    if categories is None:
+        return None
+    if not isinstance(categories, Groups):
+        if isinstance(categories, str) or not isinstance(categories, Iterable):
+            raise InputError(
+                f"categories: expected the number of columns of each one-hot variable, such as [4, 3], or Groups, got "
+                f"{categories!r}"
+            )
+        sizes = list(categories)
+        if all(isinstance(size, SupportsIndex) for size in sizes) and sum(map(index, sizes)) > bits:
+            raise InputError(f"categories: expected at most {bits} columns in all, got {sum(map(index, sizes))}")
+        categories = Groups.one_hot(sizes, bits)
+    if categories.bits != bits:
+        raise InputError(f"categories: expected groups of {bits} columns, got {categories.bits}")
+    return categories
 
 
 def positions(columns: Iterable[Any], bits: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import log2
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class ConditionalLaw:
     """`p(x_T | the other bits)` of some target bits `T`, exact, for each state."""
 
     values: Tensor
-    """all values of the target bits, `(2^K, K)`, in the order of `enumerate_states`"""
+    """all values of the target bits, `(2^K, K)`, in the order of `enumerate_states`; for groups, their states"""
     log_law: Tensor
     """log probability of each value, `(N, 2^K)`, float64"""
 
@@ -48,6 +49,9 @@ class ConditionalLaw:
             InputError: values of another shape, or that are no bits.
         """
         check_states(targets, bits=self.values.shape[1], name="targets")
+        if len(self.values) < 2 ** self.values.shape[1]:  # values of groups, which aren't all numbers in binary
+            found = (targets.unsqueeze(1) == self.values).all(-1)
+            return torch.where(found, self.log_law, -torch.inf).amax(-1)
         if targets.shape[0] != len(self.log_law):
             raise InputError(f"targets: expected {len(self.log_law)} rows, got {len(targets)}")
         powers = 2 ** torch.arange(targets.shape[1] - 1, -1, -1, device=targets.device)
@@ -61,10 +65,12 @@ def conditional_law(energy: Energy, x: Tensor, targets: Sequence[int]) -> Condit
     Args:
         energy: the energy.
         x: states `(N, D)`; their target bits are ignored.
-        targets: positions of the `K` target bits, at most 16.
+        targets: positions of the `K` target bits, at most 16; if bits are tied into groups, whole groups with at most
+            2^16 joint values.
 
     Raises:
-        InputError: positions that repeat or are no columns, or more than 16; states or an energy that can't be used.
+        InputError: positions that repeat or are no columns, or too many; a part of a group; states or an energy that
+            can't be used.
 
     Source: exact, the definition of conditional probability.
 
@@ -77,9 +83,8 @@ def conditional_law(energy: Energy, x: Tensor, targets: Sequence[int]) -> Condit
     bits = x.shape[1]
     if not targets or len(set(targets)) < len(targets) or not all(0 <= place < bits for place in targets):
         raise InputError(f"targets: expected different columns from 0 to {bits - 1}, got {list(targets)}")
-    _check_number(len(targets), "targets")
     places = torch.tensor(list(targets), device=x.device)
-    values = enumerate_states(len(targets), dtype=x.dtype, device=x.device)
+    values = _values(energy, x, list(targets), "targets")
     return ConditionalLaw(values, _possible(_log_weights(energy, x, places, values)).log_softmax(-1))
 
 
@@ -96,6 +101,8 @@ def log_sites(energy: Energy, x: Tensor) -> Tensor:
     tensor([[-0.6931, -9.0001]])
     """
     check_batch(energy, x)
+    if energy.groups is not None:
+        raise InputError("energy: expected one without groups, got groups; ask conditional_law for each variable")
     size = max(1, CHUNK_STATES // x.shape[1])
     with torch.no_grad(), suitable_threads(evaluation_size(energy, min(CHUNK_STATES, x.numel()) * x.shape[1])):
         return torch.cat([-softplus(-energy.flip_delta(rows)) for rows in x.split(size)])
@@ -126,14 +133,14 @@ def log_marginal(
     >>> round(log_marginal(BernoulliEnergy(torch.tensor([0.0, 9.0])), torch.zeros(1, 2), some).item(), 4)  # −log 2
     -0.6931
     """
-    check_batch(energy, x)
     _check_known(x, known)
+    x = _with_first_values(energy, x, known)
+    check_batch(energy, x)
     if log_partition is None:
         log_partition = estimate_log_z(energy, x, generator=generator)
     found = torch.empty(len(x), dtype=torch.float64, device=x.device)
-    for rows, places in _groups(known):
-        _check_number(len(places), "x")
-        values = enumerate_states(len(places), dtype=x.dtype, device=x.device)
+    for rows, places in _patterns(known):
+        values = _values(energy, x, places.tolist(), "x")
         found[rows] = _log_weights(energy, x[rows], places, values).logsumexp(-1)
     return found - log_partition.value
 
@@ -160,21 +167,26 @@ def complete(
     >>> complete(BernoulliEnergy(torch.tensor([0.0, 99.0])), torch.zeros(1, 2), torch.tensor([[True, False]])).tolist()
     [[0.0, 1.0]]
     """
-    check_batch(energy, x)
     _check_known(x, known)
-    found = x.clone()
+    x = _with_first_values(energy, x, known)
+    check_batch(energy, x)
+    found, groups = x.clone(), energy.groups
     chained = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    for rows, places in _groups(known):
-        if len(places) > COMPLETED_BY_SUM:
+    for rows, places in _patterns(known):
+        size = len(places) if groups is None else log2(groups.among(places.tolist()).count)
+        if size > COMPLETED_BY_SUM:
             chained[rows] = True
             continue
-        values = enumerate_states(len(places), dtype=x.dtype, device=x.device)
+        values = _values(energy, x, places.tolist(), "x")
         law = _possible(_log_weights(energy, x[rows], places, values)).softmax(-1)
         sampled = values[law.multinomial(1, generator=generator).squeeze(-1)]
         found[rows.unsqueeze(-1), places] = sampled
     if chained.any():
         some = known[chained]
-        coins = (torch.rand(some.shape, generator=generator, device=x.device) < 0.5).to(x.dtype)
+        if groups is None:
+            coins = (torch.rand(some.shape, generator=generator, device=x.device) < 0.5).to(x.dtype)
+        else:
+            coins = groups.redrawn(x[chained], ~some, generator=generator)
         clamped = Clamped(energy, some)
         kernel = suitable_kernel(clamped, purpose="learned")
         start = torch.where(some, x[chained], coins)
@@ -211,7 +223,27 @@ def _possible(log_weights: Tensor) -> Tensor:
     return log_weights
 
 
-def _groups(known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _values(energy: Energy, x: Tensor, places: list[int], name: str) -> Tensor:
+    """All values of the bits at some places, which may be whole groups, `(V, K)`; not too many."""
+    if energy.groups is None:
+        _check_number(len(places), name)
+        return enumerate_states(len(places), dtype=x.dtype, device=x.device)
+    some = energy.groups.among(places)
+    _check_number(log2(some.count), name)
+    return some.states(x.dtype, x.device)
+
+
+def _with_first_values(energy: Energy, x: Tensor, known: Tensor) -> Tensor:
+    """The states with the first value of each group whose bits aren't known."""
+    if energy.groups is None:
+        return x
+    x = x.masked_fill(~known, 0.0)
+    for group in energy.groups.members:
+        x[:, group[0]] = torch.where(known[:, list(group)].any(1), x[:, group[0]], 1.0)
+    return x
+
+
+def _patterns(known: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """The rows with each pattern of known bits, and the positions of their unknown bits."""
     patterns, group = known.unique(dim=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
@@ -223,6 +255,7 @@ def _check_known(x: Tensor, known: Tensor) -> None:
         raise InputError(f"known: expected bools of shape {tuple(x.shape)}, got {known.dtype}, {tuple(known.shape)}")
 
 
-def _check_number(unknown: int, name: str) -> None:
+def _check_number(unknown: float, name: str) -> None:
     if unknown > SMALL_BITS:
-        raise InputError(f"{name}: expected at most {SMALL_BITS} unknown bits, whose values are summed, got {unknown}")
+        got = f"{unknown:.4g}"
+        raise InputError(f"{name}: expected at most {SMALL_BITS} unknown bits, whose values are summed, got {got}")

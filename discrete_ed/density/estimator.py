@@ -11,17 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.density.arguments import check_arguments, check_threshold, positions
+from discrete_ed.density.arguments import check_arguments, check_threshold, groups_of, positions
 from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
-from discrete_ed.density.encoding import Code, check_encoding, encode
+from discrete_ed.density.encoding import Code, check_encoding, encode, warn_of_one_hot
 from discrete_ed.density.losses import density_loss
-from discrete_ed.density.missing import completed_batches, filled
+from discrete_ed.density.missing import check_whole_groups, completed_batches, filled
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import sample_states
 from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, available_if, check_is_fitted, validate_data
 from discrete_ed.density.scores import warn_if_useless
 from discrete_ed.energies import Energy, RBMEnergy
 from discrete_ed.errors import InputError, check_count
+from discrete_ed.groups import Groups
 from discrete_ed.likelihood import estimate_log_z, log_likelihood
 from discrete_ed.names import EnergyName, LossName
 from discrete_ed.training import FitConfig, fit, shuffled_batches
@@ -50,6 +51,9 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: rows in a training step.
         learning_rate: peak learning rate of AdamW.
         weight_decay: decoupled weight decay.
+        categories: for categorical variables in one-hot columns, the number of columns of each, from the first column
+            on (columns after them are bits), or `Groups`. Every row that is sampled then has one value of each, and
+            missing cells are those of whole variables.
         binarize: threshold above which values become ones, as in scikit-learn's `BernoulliNB`; with None the values
             must be zeros and ones.
         random_state: a seed, a `numpy.random.RandomState` or `Generator`, or None for a random seed.
@@ -79,6 +83,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
+        categories: Groups | Sequence[int] | None = None,
         binarize: float | None = 0.0,
         random_state: Any = None,
     ) -> None:
@@ -91,6 +96,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.categories = categories
         self.binarize = binarize
         self.random_state = random_state
 
@@ -106,14 +112,15 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             NumericalError: training diverged.
 
         Warns:
-            UserWarning: `binarize` doesn't seem to suit the numbers, or a column is constant.
+            UserWarning: `binarize` doesn't seem to suit the numbers, a column is constant, or columns look like one-hot
+                codes that `categories` doesn't declare.
             RuntimeWarning: training diverged, or learned nothing; `log_z_` is uncertain.
         """
         check_arguments(self.get_params(deep=False))
         data = self._bits(X, reset=True)
         self._seed_of_fit = self._seed(self.random_state)
         with self._seeded(self._seed_of_fit) as g:
-            table = filled(data, generator=g) if data.isnan().any() else data
+            table = filled(data, groups=self._groups, generator=g) if data.isnan().any() else data
             self._train(self._build(table), data, g)
         return self
 
@@ -228,9 +235,19 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _build(self, data: Tensor) -> Energy:
         """An untrained energy for a table of bits."""
         if callable(self.energy):
-            return self.energy(data.shape[1])
-        seed = self._seed_of_fit
-        return density_energy(self.energy, data.shape[1], width=self.width, layers=self.layers, data=data, seed=seed)
+            energy = self.energy(data.shape[1])
+            if self._groups is not None:
+                energy.groups = self._groups
+            return energy
+        return density_energy(
+            self.energy,
+            data.shape[1],
+            width=self.width,
+            layers=self.layers,
+            data=data,
+            seed=self._seed_of_fit,
+            groups=self._groups,
+        )
 
     def _train(self, energy: Energy, data: Tensor, g: torch.Generator) -> None:
         """Train an energy on a table of bits and NaN, and estimate its log Z."""
@@ -263,11 +280,17 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         )
         values = np.asarray(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
         if reset:
+            self._groups = groups_of(self.categories, values.shape[1])
             check_encoding(values, self.binarize)
             self._code = Code.of(values, self.binarize)
         elif self.binarize is not None:
             self._code.check(values, self.binarize)
-        return torch.from_numpy(encode(values, self.binarize).astype(np.float32))
+        bits = torch.from_numpy(encode(values, self.binarize).astype(np.float32))
+        if self._groups is not None:
+            check_whole_groups(self._groups, bits)
+        elif reset and not callable(self.energy):
+            warn_of_one_hot(bits.numpy())
+        return bits
 
     def _machine(self) -> RBMEnergy:
         check_is_fitted(self)

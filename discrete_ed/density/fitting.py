@@ -10,7 +10,7 @@ from torch import Tensor
 
 from discrete_ed.density.losses import Loss
 from discrete_ed.energies import Energy, SumEnergy
-from discrete_ed.energies.base import evaluation_size
+from discrete_ed.energies.base import evaluation_size, state_bits
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.likelihood import log_likelihood
 from discrete_ed.losses import pseudo_likelihood
@@ -35,7 +35,7 @@ def validation_score(energy: Energy, x: Tensor) -> float:
     >>> round(validation_score(BernoulliEnergy(2), torch.zeros(5, 2)), 4)  # −2 log 2
     -1.3863
     """
-    if x.shape[1] <= SMALL_BITS:
+    if state_bits(energy, x.shape[1]) <= SMALL_BITS:
         return log_likelihood(energy, x).mean
     with torch.no_grad(), suitable_threads(evaluation_size(energy, x.numel())):
         return -pseudo_likelihood(energy, x).item()
@@ -84,7 +84,7 @@ def fit_density(
     bits = train.shape[1]
     if valid.ndim != 2 or not len(valid) or valid.shape[1] != bits:
         raise InputError(f"valid: expected at least one state of {bits} bits, got shape {tuple(valid.shape)}")
-    scored = valid if bits <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
+    scored = valid if state_bits(energy, bits) <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
     return fit_selected(
         energy,
         loss,

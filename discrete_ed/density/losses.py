@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy
-from discrete_ed.energies.base import check_free
+from discrete_ed.energies.base import check_free, state_bits
+from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError
 from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
 from discrete_ed.names import EPSILON, SMALL_BITS, LossName
@@ -54,11 +55,15 @@ def _persistent_divergence(settings: _LossSettings) -> Loss:
 
 
 def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
-    if x.shape[1] > SMALL_BITS:
-        raise InputError(f"loss: expected at most {SMALL_BITS} bits for ml, got {x.shape[1]}")
+    if state_bits(energy, x.shape[1]) > SMALL_BITS:
+        raise InputError(f"loss: expected at most {SMALL_BITS} bits for ml, got {state_bits(energy, x.shape[1]):.4g}")
     check_free(energy, x)
+    check_bits(energy, x)
     # `log_law` at the rows of x has the same value, but its gradient differs in the last digits, and so would every fit
-    states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
+    if energy.groups is not None:
+        states = energy.groups.states(x.dtype, x.device)
+    else:
+        states = enumerate_states(x.shape[1], dtype=x.dtype, device=x.device)
     return energy(x).mean() + (-energy(states)).logsumexp(0)
 
 
@@ -97,6 +102,9 @@ def density_loss(
     | `cd` | contrastive divergence | `steps`, `kernel` |
     | `pcd` | persistent contrastive divergence | `steps`, `kernel`, `buffer` |
     | `ml` | maximum likelihood, all `2^D` states summed, `D` at most 16; the other losses approximate it | |
+
+    If bits are tied into groups, all of them take variables where they take bits (see `Groups`); a block then consists
+    of variables with at most `2^block` joint values.
 
     Args:
         name: a name of the table.

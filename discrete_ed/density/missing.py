@@ -10,6 +10,8 @@ from torch import Tensor
 from discrete_ed.energies import Clamped, Energy
 from discrete_ed.energies.probe import evaluating
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
+from discrete_ed.groups.product import product_logits, product_sample
 from discrete_ed.samplers import local_for, sample, suitable_kernel
 from discrete_ed.training import shuffled_batches
 
@@ -17,8 +19,10 @@ CHAIN_STEPS = 10
 """steps that the chains of the missing cells of a row make each time the row is in a batch"""
 
 
-def filled(table: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+def filled(table: Tensor, *, groups: Groups | None = None, generator: torch.Generator | None = None) -> Tensor:
     """A table `(N, D)` in which missing cells (NaN) are replaced by random bits with the frequency of their column.
+
+    Columns that are tied into groups are replaced together, by one of the values.
 
     Raises:
         InputError: a column without any cell.
@@ -32,6 +36,9 @@ def filled(table: Tensor, *, generator: torch.Generator | None = None) -> Tensor
     if empty:
         raise InputError(f"X: expected columns with at least one cell, got {empty} in which all are missing")
     rates = table.nanmean(0)
+    if groups is not None:
+        logits = product_logits(groups, rates).clamp(-30, 30).expand(table.shape)
+        return torch.where(missing, product_sample(groups, logits, generator=generator), table)
     coins = torch.rand(table.shape, generator=generator, device=table.device)
     return torch.where(missing, (coins < rates).to(table.dtype), table)
 
@@ -55,7 +62,7 @@ def completed_batches(
     Source: Celeux and Diebolt 1985, Computational Statistics Quarterly 2, 73–82.
     """
     known = ~table.isnan()
-    current = filled(table, generator=generator)
+    current = filled(table, groups=energy.groups, generator=generator)
     for rows in shuffled_batches(torch.arange(len(table), dtype=torch.float64).unsqueeze(1), size, generator=generator):
         places = rows.squeeze(1).long().to(table.device)
         gaps = ~known[places].all(1)
@@ -66,3 +73,20 @@ def completed_batches(
             with evaluating(clamped, table.device):
                 current[some] = sample(kernel, local_for(kernel, clamped), current[some], steps, generator=generator)
         yield current[places].float()
+
+
+def check_whole_groups(groups: Groups, table: Tensor) -> None:
+    """Raise `InputError` unless each row of a table `(N, D)` has one value of every group, or none of its cells."""
+    missing = table.isnan()
+    for group in groups.members:
+        part = missing[:, list(group)]
+        some = part.any(1) & ~part.all(1)
+        if some.any():
+            raise InputError(
+                f"X: expected the columns {group[0]} to {group[-1]} of a variable to be missing together, got a part "
+                f"of them in row {int(some.nonzero()[0])}"
+            )
+    first = table.nan_to_num()
+    for group in groups.members:
+        first[:, group[0]] = torch.where(missing[:, group[0]], 1.0, first[:, group[0]])
+    groups.check(first, "X")

@@ -10,8 +10,9 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, NetworkEnergy, RBMEnergy
+from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, NetworkEnergy, PottsEnergy, RBMEnergy
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 from discrete_ed.names import EnergyName, NetworkName
 
 
@@ -22,6 +23,7 @@ class _EnergySettings:
     width: int
     layers: int
     shape: tuple[int, int] | None
+    groups: Groups | None
 
 
 def _network(network: NetworkName, settings: _EnergySettings) -> Energy:
@@ -41,6 +43,8 @@ def _rbm(settings: _EnergySettings) -> Energy:
 
 def _ising(settings: _EnergySettings) -> Energy:
     logits = settings.logits
+    if settings.groups is not None:
+        return PottsEnergy(settings.groups, logits)
     return IsingEnergy(logits.new_zeros(len(logits), len(logits)), logits / 2)
 
 
@@ -61,6 +65,7 @@ def density_energy(
     shape: tuple[int, int] | None = None,
     data: Tensor | None = None,
     seed: int = 0,
+    groups: Groups | None = None,
 ) -> Energy:
     """An energy by name: a network (`mlp`, `residual`, `conv`) on a Bernoulli base, an `rbm` or an `ising` model.
 
@@ -73,16 +78,23 @@ def density_energy(
         data: states `(N, D)`. The energy starts with their marginals (in the base of a network, the visible bias of
             `rbm`, the fields of `ising`), and is created on their device.
         seed: seed of the initial weights.
+        groups: the groups into which bits are tied, if there are categorical variables: `rbm` then has softmax units
+            that are visible, and `ising` is a Potts model with a coupling for every pair of values.
 
     Raises:
-        InputError: an unknown name, or `conv` without a shape of `D` pixels.
+        InputError: an unknown name, or `conv` without a shape of `D` pixels; groups of another number of bits.
 
     >>> density_energy("mlp", 8, width=16)(torch.zeros(3, 8)).shape
     torch.Size([3])
     """
     if name not in ENERGIES:
         raise InputError(f"energy: expected one of {', '.join(ENERGIES)}, got {name!r}")
-    logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data).logits.detach()
+    if groups is not None and groups.bits != bits:
+        raise InputError(f"groups: expected those of {bits} bits, got {groups.bits}")
+    logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data, groups=groups).logits.detach()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return ENERGIES[name](_EnergySettings(logits, width, layers, shape))
+        energy = ENERGIES[name](_EnergySettings(logits, width, layers, shape, groups))
+    if energy.groups != groups:
+        energy.groups = groups
+    return energy

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy
+from discrete_ed.energies.base import state_bits
 from discrete_ed.errors import InputError
+from discrete_ed.groups.product import product_logits, product_sample
 from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
@@ -69,8 +71,8 @@ def sample_density(
     if count < 1 or count % SNAPSHOTS:
         raise InputError(f"count: expected a multiple of {SNAPSHOTS}, the samples of each chain, got {count}")
     bits, device = training_states.shape[1], training_states.device
-    if bits <= SMALL_BITS:
-        start = training_states.new_zeros(count, bits).float()
+    if state_bits(energy, bits) <= SMALL_BITS:
+        start = training_states[:1].float().expand(count, -1)
         return DensitySamples(sample_states(energy, count, start, generator=generator), None)
     pilot = torch.Generator(device).manual_seed(seed)
     uniform, weights, ess = weighted_uniform(energy, min(PILOT_STARTS, UNIFORM_STARTS), bits, pilot, device)
@@ -81,9 +83,7 @@ def sample_density(
         start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
         parts = start.float().split(count // SNAPSHOTS)
     else:
-        marginals = training_states.float().mean(0)
-        noise = torch.rand(count // SNAPSHOTS, bits, generator=generator, device=device)
-        parts, burn_in, snapshots = ((noise < marginals).float(),), steps, SNAPSHOTS
+        parts, burn_in, snapshots = (_independent(energy, training_states, count, generator),), steps, SNAPSHOTS
     total = len(parts) * (burn_in + (snapshots - 1) * between)
     done = 0
 
@@ -143,7 +143,7 @@ def sample_states(
     if len(start) * snapshots != count:
         raise InputError(f"start: expected {count} / {snapshots} states, one for each chain, got {len(start)}")
     bits = start.shape[1]
-    if bits <= SMALL_BITS and energy.free(start).all():
+    if state_bits(energy, bits) <= SMALL_BITS and energy.free(start).all():
         return sample_law(energy, count, generator, dtype=start.dtype)
     kernel = suitable_kernel(energy, purpose="learned")
     local = local_for(kernel, energy)
@@ -158,11 +158,26 @@ def weighted_uniform(
     energy: Energy, count: int, bits: int, generator: torch.Generator | None, device: torch.device
 ) -> tuple[Tensor, Tensor, float]:
     """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
-    x = torch.randint(2, (count, bits), generator=generator, device=device, dtype=torch.uint8)
+    groups = energy.groups
+    if groups is None:
+        x = torch.randint(2, (count, bits), generator=generator, device=device, dtype=torch.uint8)
+    else:
+        like, sizes = torch.empty(0, device=device), [CHUNK_STATES] * (count // CHUNK_STATES) + [count % CHUNK_STATES]
+        x = torch.cat([groups.uniform(size, like, generator=generator).to(torch.uint8) for size in sizes])
     with torch.no_grad():
         log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(CHUNK_STATES)])
     w = (log_w - log_w.max()).exp()
     return x, w, float(w.sum() ** 2 / w.square().sum())
+
+
+def _independent(energy: Energy, states: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    """Starts of `count / 10` chains, with the marginals of some states and no dependence."""
+    marginals = states.float().mean(0)
+    if energy.groups is not None:
+        logits = product_logits(energy.groups, marginals).clamp(-30, 30)
+        return product_sample(energy.groups, logits.expand(count // SNAPSHOTS, -1), generator=generator)
+    noise = torch.rand(count // SNAPSHOTS, states.shape[1], generator=generator, device=states.device)
+    return (noise < marginals).float()
 
 
 def _resampled_rows(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:

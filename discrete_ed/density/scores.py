@@ -14,6 +14,9 @@ from torch import Tensor
 from discrete_ed.data import Toy
 from discrete_ed.density.sampling import SNAPSHOTS
 from discrete_ed.energies import BernoulliEnergy, Energy
+from discrete_ed.energies.base import state_bits
+from discrete_ed.groups import Groups
+from discrete_ed.groups.product import product_log_z
 from discrete_ed.likelihood import (
     LogLikelihood,
     LogPartition,
@@ -170,7 +173,7 @@ def score_density(
         log_likelihood(energy, test_states, log_partition),
         log_likelihood(energy, some_train, log_partition),
         log_likelihood(energy, valid, log_partition),
-        independent_columns(train, test),
+        independent_columns(train, test, energy.groups),
         caught,
         sample_distances(samples.cpu(), test_states.cpu(), train.cpu()),
         None if toy is None else score_against_truth(toy, energy, test_states, generator),
@@ -191,25 +194,26 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) or value == -math.inf else value
 
 
-def independent_columns(train: Tensor, x: Tensor) -> float:
+def independent_columns(train: Tensor, x: Tensor, groups: Groups | None = None) -> float:
     """The trivial baseline, exact: mean log-likelihood of states `(N, D)` under the marginals of the training states.
 
     Each marginal is smoothed by one extra row with value ½, so that columns which are constant in training don't give
-    −∞.
+    −∞. Columns that are tied into groups are one variable.
 
     >>> round(independent_columns(torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0]])), 4)  # log 2.5 / 3
     -0.1823
     """
-    logits = BernoulliEnergy.from_data(train).logits.detach().double()
-    return (x.double() @ logits - torch.nn.functional.softplus(logits).sum()).mean().item()
+    logits = BernoulliEnergy.from_data(train, groups=groups).logits.detach().double()
+    return (x.double() @ logits - product_log_z(groups, logits)).mean().item()
 
 
 def warn_if_useless(energy: Energy, x: Tensor, log_partition: LogPartition) -> None:
-    """Warn if training states `(N, D)` are less probable under a fitted energy than under fair coins."""
-    found, coins = log_likelihood(energy, x, log_partition).upper, -x.shape[1] * math.log(2)
+    """Warn if training states `(N, D)` are less probable under a fitted energy than under fair coins or dice."""
+    found, coins = log_likelihood(energy, x, log_partition).upper, -state_bits(energy, x.shape[1]) * math.log(2)
     if found < coins:
+        dice = "fair coins give" if energy.groups is None else "uniform values give"
         warnings.warn(
-            f"energy: training rows have a mean log-likelihood of {found:.4g} nats, less than fair coins give them "
+            f"energy: training rows have a mean log-likelihood of {found:.4g} nats, less than {dice} them "
             f"({coins:.4g}), so training diverged or has hardly begun; take a smaller learning rate or more steps",
             RuntimeWarning,
             stacklevel=4,

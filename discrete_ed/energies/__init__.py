@@ -15,6 +15,7 @@ from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.noise import NoiseConditionalEnergy, NoiseLevels
 from discrete_ed.energies.pairs import PairGraphEnergy
+from discrete_ed.energies.potts import PottsEnergy
 from discrete_ed.energies.rbm import RBMEnergy
 from discrete_ed.energies.saving import load_energy, save_energy
 from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
@@ -35,6 +36,7 @@ __all__ = [
     "NoiseConditionalEnergy",
     "NoiseLevels",
     "PairGraphEnergy",
+    "PottsEnergy",
     "RBMEnergy",
     "ResidualMLPEnergy",
     "SumEnergy",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import cached_property
+from math import log2
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.errors import InputError, NumericalError
+from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 from discrete_ed.names import KernelName
 from discrete_ed.states import CHUNK_STATES
 
@@ -22,7 +26,8 @@ class Energy(nn.Module):
     """An energy-based model `p(x) ∝ exp(−E(x))` over bit vectors `x ∈ {0, 1}^D`; lower energy is more probable.
 
     A subclass must define `forward`. It overrides `flip_delta` if a closed form is cheaper than evaluating every
-    neighbour, and `free` if some bits of a state must never change. A subclass that redefines `forward` of another
+    neighbour, and `free` if some bits of a state must never change. If bits are tied into groups, `groups` says so. A
+    subclass that redefines `forward` of another
     energy inherits neither the closed form nor the suitable kernel of that energy.
 
     An energy also describes itself: `bits` is the number of bits `D`, and `arguments` returns the arguments that build
@@ -45,6 +50,9 @@ class Energy(nn.Module):
     kernel_name: ClassVar[KernelName] = "gibbs-with-gradients"
     """name of the kernel that suits this energy, which `samplers.suitable_kernel` returns"""
 
+    groupless: ClassVar[str] = ""
+    """the reason why the bits of this energy can't be tied into groups, if they can't"""
+
     def __new__(cls: type[AnyEnergy], *positional: Any, **named: Any) -> AnyEnergy:
         energy = super().__new__(cls)
         energy.__dict__["_recorded"] = _recorded(cls, positional, named)
@@ -52,7 +60,7 @@ class Energy(nn.Module):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        for name in ("flip_delta", "kernel_name"):  # they are right for one `forward` only
+        for name in ("flip_delta", "move_delta", "kernel_name"):  # they are right for one `forward` only
             owner = _owner(cls, name)
             if getattr(owner, "forward", Energy.forward) not in (Energy.forward, cls.forward):
                 setattr(cls, name, getattr(Energy, name))
@@ -97,6 +105,24 @@ class Energy(nn.Module):
         return {name: _described(value) for name, value in self.__dict__["_recorded"].items()}
 
     @property
+    def groups(self) -> Groups | None:
+        """The groups into which bits are tied, or None if every bit is a variable of its own.
+
+        Any energy that is defined at these states can be given groups: `energy.groups = Groups.one_hot([4, 4, 4])`.
+        They are saved with it.
+        """
+        groups: Groups | None = self.__dict__.get("_groups")
+        return groups
+
+    @groups.setter
+    def groups(self, groups: Groups | None) -> None:
+        if not isinstance(groups, Groups | None):
+            raise InputError(f"groups: expected Groups or None, got {type(groups).__name__}")
+        if groups is not None and self.groupless:
+            raise InputError(f"groups: expected none for {type(self).__name__}: {self.groupless}")
+        self.__dict__["_groups"] = groups
+
+    @property
     def unclamped(self) -> Energy:
         """The energy without conditions on its bits: itself, or the energy inside a `Clamped` one."""
         return self
@@ -110,20 +136,32 @@ class Energy(nn.Module):
 
         This default evaluates all `B D` neighbours, some `CHUNK_STATES` of them at a time.
         """
-        batch, bits = x.shape
-        energy = self(x)
-        eye = torch.eye(bits, dtype=x.dtype, device=x.device)
-        rows = max(1, CHUNK_STATES // max(bits, 1))
-        parts = [self((x[i : i + rows, None, :] - eye).abs()) for i in range(0, batch, rows)]
-        if not parts:
-            return x.new_zeros(batch, bits)
-        neighbours = torch.cat(parts)
-        check_shape(self, neighbours, (batch, bits))
-        return neighbours - energy.unsqueeze(-1)
+        eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+        return _differences(self, x, lambda rows: (rows[:, None, :] - eye).abs())
+
+    def move_delta(self, x: Tensor) -> Tensor:
+        """The energy of each move, `(B, D)` to `(B, D)`: `flip_delta` without groups.
+
+        With groups, bit `i` of a group is turned on and the other one off (see `Groups`); 0 where bit `i` is on.
+        """
+        groups = self.groups
+        return self.flip_delta(x) if groups is None else _differences(self, x, groups.neighbours)
 
     def free(self, x: Tensor) -> Tensor:
         """The bits that may change, `(..., D)` bool; by default all. It must not depend on the values of free bits."""
         return torch.ones_like(x, dtype=torch.bool)
+
+
+def _differences(energy: Energy, x: Tensor, neighbours: Callable[[Tensor], Tensor]) -> Tensor:
+    """`E(x') − E(x)` of all D `neighbours` of each state, `(B, D)` to `(B, D, D)`; some of them at a time."""
+    batch, bits = x.shape
+    value = energy(x)
+    parts = [energy(neighbours(rows)) for rows in x.split(max(1, CHUNK_STATES // max(bits, 1)))] if batch else []
+    if not parts:
+        return x.new_zeros(batch, bits)
+    found = torch.cat(parts)
+    check_shape(energy, found, (batch, bits))
+    return found - value.unsqueeze(-1)
 
 
 def _owner(cls: type, name: str) -> type:
@@ -165,8 +203,13 @@ def _recorded(cls: type[Energy], positional: tuple[Any, ...], named: dict[str, A
 
 
 def _plain(value: Any) -> Any:
-    """A copy of a value that JSON can hold, an energy itself, or `_Unrecorded` for anything else."""
-    if isinstance(value, Energy) or type(value) in (bool, int, float, str):  # a manifest may list millions of numbers
+    """A copy of a value that JSON can hold, energies and groups themselves, or `_Unrecorded` for anything else."""
+    if isinstance(value, Energy | Groups) or type(value) in (
+        bool,
+        int,
+        float,
+        str,
+    ):  # a manifest may list millions of numbers
         return value
     if isinstance(value, np.integer):
         return int(value)
@@ -194,6 +237,8 @@ def _has_text_keys(value: Any) -> bool:
 def _described(value: Any) -> Any:
     if isinstance(value, Energy):
         return describe(value)
+    if isinstance(value, Groups):
+        return asdict(value)
     return [_described(each) for each in value] if isinstance(value, list) else value
 
 
@@ -203,7 +248,11 @@ def describe(energy: Energy) -> dict[str, Any]:
     Raises:
         InputError: the arguments can't be recorded.
     """
-    return {"energy": type(energy).__name__, "arguments": energy.arguments()}
+    arguments = energy.arguments()
+    groups = energy.__dict__.get("_groups")
+    if groups is not None:
+        arguments = {**arguments, "groups": asdict(groups)}
+    return {"energy": type(energy).__name__, "arguments": arguments}
 
 
 def device_of(energy: nn.Module) -> torch.device:
@@ -235,6 +284,11 @@ def check_kind(energy: object, kind: type[Energy]) -> None:
 def dtype_of(energy: nn.Module) -> torch.dtype:
     """The precision of the parameters; single if there are none."""
     return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
+
+
+def state_bits(energy: Energy, bits: int) -> float:
+    """The binary logarithm of the number of states: D, or less if bits are tied into groups."""
+    return bits if energy.groups is None else log2(energy.groups.count)
 
 
 def check_type(energy: object, name: str = "energy") -> None:
@@ -273,45 +327,3 @@ def raise_explained(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
             f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
             f"{x.device}: {str(error).splitlines()[0]}"
         ) from error
-
-
-def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
-    """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two numbers or +∞.
-
-    It must also take states of shape `(2, 1, D)`, since losses evaluate negatives together with their data.
-
-    Args:
-        trainable: whether the values must also be finite and depend on parameters that gradients reach.
-
-    Raises:
-        InputError: the module isn't an `Energy`, returns another shape or an integer type, or has nothing to train.
-        NumericalError: an energy is NaN or −∞; or +∞, if it is to be trained.
-    """
-    check_type(energy)
-    rows = x[:2].expand(2, -1)
-    try:
-        with torch.set_grad_enabled(trainable):
-            value = energy(rows)
-    except RuntimeError as error:
-        raise_explained(energy, rows, error)
-        raise
-    if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
-        got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
-        raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")
-    try:
-        with torch.no_grad():
-            more = energy(rows.unsqueeze(1))
-    except RuntimeError as error:
-        raise InputError(
-            f"energy: expected {type(energy).__name__} to take states of any shape (..., D), got an error with "
-            f"(2, 1, D): {str(error).splitlines()[0]}; x.reshape(-1, D) and .reshape(x.shape[:-1]) help"
-        ) from error
-    check_shape(energy, more, (2, 1))
-    if trainable and not value.requires_grad:
-        raise InputError(
-            f"energy: expected {type(energy).__name__} to give values that gradients reach, got a detached tensor or "
-            "one without parameters that require gradients"
-        )
-    impossible = value.isposinf() & (not trainable)  # a state of probability zero is allowed, but not for training
-    if not (value.isfinite() | impossible).all():
-        raise NumericalError(f"energy: expected finite numbers at data, got {value.tolist()}")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from discrete_ed.energies.base import Energy, describe
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 
 
 class Clamped(Energy):
@@ -17,7 +18,8 @@ class Clamped(Energy):
 
     Known bits keep the values that they have in a state, so one object serves all conditions: chains that start at rows
     of a table fill in the unknown bits, and losses learn only the conditional law, since no loss changes a frozen bit.
-    Its parameters are those of the energy.
+    Its parameters are those of the energy. In a group, a known bit that is off can't be turned on; if the bit that is
+    on is known, the group doesn't change.
 
     Args:
         energy: any energy; bits that it freezes stay frozen.
@@ -55,11 +57,23 @@ class Clamped(Energy):
     def unclamped(self) -> Energy:
         return self.energy.unclamped
 
+    @property
+    def groups(self) -> Groups | None:
+        """Those of the energy."""
+        return self.energy.groups
+
+    @groups.setter
+    def groups(self, groups: Groups | None) -> None:
+        self.energy.groups = groups
+
     def forward(self, x: Tensor) -> Tensor:
         return self.energy(x)
 
     def flip_delta(self, x: Tensor) -> Tensor:
         return self.energy.flip_delta(x)
+
+    def move_delta(self, x: Tensor) -> Tensor:
+        return self.energy.move_delta(x)
 
     def free(self, x: Tensor) -> Tensor:
         if x.shape[x.ndim - self.known.ndim :] != self.known.shape:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,8 @@ from discrete_ed.energies.levels import level_features
 from discrete_ed.errors import InputError
 from discrete_ed.states import to_matrix, triangle_size
 
-# A large batch is split into groups of graphs of similar size: at most MAX_GROUPS, of at least MIN_GROUP graphs each.
-MAX_GROUPS, MIN_GROUP = 6, 128
+# A batch is split into groups of graphs of similar size. One more group costs about as much time as so many nodes.
+GROUP_COST = 250
 
 
 class DenseGraphEnergy(Energy):
@@ -70,10 +72,38 @@ class DenseGraphEnergy(Energy):
         places = torch.arange(1, self.max_nodes + 1, device=x.device)
         last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
         order = last.argsort(stable=True)
-        groups = order.chunk(min(MAX_GROUPS, -(-batch // MIN_GROUP)))
-        widths = torch.stack([last[rows[-1]] for rows in groups]).tolist()
+        groups = size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist())
         energies = [
             self.dense(matrix[rows, :n, :n], None if level is None else level[rows])
-            for rows, n in zip(groups, widths, strict=True)
+            for rows, (_, n) in zip(order.split([count for count, _ in groups]), groups, strict=True)
         ]
         return torch.cat(energies)[order.argsort()].view(x.shape[:-1])
+
+
+def size_groups(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """How a batch is split into groups of graphs of similar size: for each group its graphs and its largest size.
+
+    Of all ways it takes the one with the least `Σ graphs × largest size + GROUP_COST × groups`.
+
+    Args:
+        counts: the number of graphs of each size, from 0 nodes on.
+
+    >>> size_groups([0, 0, 0, 500, 0, 0, 500])
+    [(500, 3), (500, 6)]
+    >>> size_groups([0, 0, 0, 5, 0, 0, 5])
+    [(10, 6)]
+    """
+    sizes = [(size, count) for size, count in enumerate(counts) if count]
+    best: list[tuple[float, int]] = [(0.0, 0)]  # of the smallest sizes: least cost, begin of the last group
+    for end in range(1, len(sizes) + 1):
+        largest, graphs, options = sizes[end - 1][0], 0, []
+        for begin in reversed(range(end)):
+            graphs += sizes[begin][1]
+            options.append((best[begin][0] + graphs * largest + GROUP_COST, begin))
+        best.append(min(options))
+    groups, end = [], len(sizes)
+    while end:
+        begin = best[end][1]
+        groups.append((sum(count for _, count in sizes[begin:end]), sizes[end - 1][0]))
+        end = begin
+    return groups[::-1]

@@ -79,11 +79,24 @@ class GraphEnergy(DenseGraphEnergy):
         features = torch.stack([a.sum(-1), c.sum(-1) / 2, shared, size.expand_as(node)], -1)
         h = self.embed(features.log1p())
         node = node.unsqueeze(-1)
+        a, c = a / EDGE_SCALE, c / TRIANGLE_SCALE
         *before, last = self.norms
         shifts = None if level is None else level.unsqueeze(-2).chunk(len(self.norms), -1)
         for number, (norm, layer) in enumerate(zip(before, self.layers, strict=True)):
             g = norm(h) if shifts is None else norm(h) + shifts[number]
-            h = h + layer(torch.cat([g, a @ g / EDGE_SCALE, c @ g / TRIANGLE_SCALE], -1))
+            h = h + _layer(layer, g, a, c)
         h = last(h) if shifts is None else last(h) + shifts[-1]
         whole = torch.cat([(h * node).sum(-2) / self.max_nodes, size], -1)
         return ((self.node_energy(h) * node).sum(-2) + self.graph_energy(whole)).squeeze(-1)
+
+
+def _layer(layer: nn.Module, g: Tensor, a: Tensor, c: Tensor) -> Tensor:
+    """A layer on the features `(g, a g, c g)` of every node, which it need not join: `(B, n, w)` to `(B, n, w)`."""
+    assert isinstance(layer, nn.Sequential)
+    first, activation, second = layer
+    assert isinstance(first, nn.Linear)
+    total: Tensor = first.bias
+    for features, weight in zip((g, a @ g, c @ g), first.weight.split(g.shape[-1], 1), strict=True):
+        total = torch.addmm(total, features.flatten(0, 1), weight.t())
+    result: Tensor = second(activation(total)).view(g.shape)
+    return result

@@ -63,6 +63,7 @@ class IsingEnergy(Energy):
     """
 
     kernel_name: ClassVar[KernelName] = "gibbs-sweep"
+    groupless = "its formulas are those of spins; PottsEnergy has those of variables with more values"
     ends: Tensor | None
 
     def __init__(

@@ -28,7 +28,8 @@ class Evaluation(NamedTuple):
     energy: Tensor
     """`β E(x)`, shape `(B,)`"""
     delta: Tensor
-    """`β (E(x with bit i flipped) − E(x))`, exact or estimated, shape `(B, D)`; `+inf` at frozen bits"""
+    """`β (E(x with bit i flipped) − E(x))`, exact or estimated, shape `(B, D)`; `+inf` at frozen bits. If bits are tied
+    into groups, the energies of the moves of `Groups`, with `+inf` where there is none."""
 
 
 class LocalEvaluation(Protocol):
@@ -74,7 +75,10 @@ def _per_bit(beta: float | Tensor) -> float | Tensor:
 
 
 def freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
-    """The differences with `+inf` at the frozen bits of the states `(B, D)`."""
+    """The differences with `+inf` at the frozen bits of the states `(B, D)`, and where there is no move."""
+    groups = energy.groups
+    if groups is not None:
+        return delta.masked_fill(~groups.movable(x, energy.free(x)), torch.inf)
     if getattr(energy.free, "__func__", None) is Energy.free:  # if all bits are free, two passes over them are saved
         return delta
     return delta.masked_fill(~energy.free(x), torch.inf)
@@ -82,7 +86,7 @@ def freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Exact:
-    """Local evaluation with the exact `energy.flip_delta`, at inverse temperature `beta`.
+    """Local evaluation with the exact `energy.move_delta`, at inverse temperature `beta`.
 
     `beta` is one number, or a tensor `(B,)` with one for each state of the batch, as parallel tempering needs.
 
@@ -103,7 +107,7 @@ class Exact:
 
     def __call__(self, x: Tensor) -> Evaluation:
         with torch.no_grad():
-            delta = freeze(self.energy, x, _per_bit(self.beta) * self.energy.flip_delta(x))
+            delta = freeze(self.energy, x, _per_bit(self.beta) * self.energy.move_delta(x))
             return Evaluation(self.beta * self.energy(x), delta)
 
     @property
@@ -118,8 +122,9 @@ class Exact:
 class Taylor:
     """Local evaluation from one gradient, `Δ_i ≈ (1 − 2 x_i) ∂E/∂x_i`, at inverse temperature `beta`.
 
-    The first-order estimate of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509). The energy must be
-    differentiable in `x`. The energy itself is exact.
+    For a bit `i` of a group it is `Δ_i ≈ ∂E/∂x_i − ∂E/∂x_j`, where `j` is the bit that is on. The first-order estimate
+    of Gibbs-with-gradients (Grathwohl et al. 2021, arXiv 2102.04509). The energy must be differentiable in `x`. The
+    energy itself is exact.
 
     Raises:
         InputError: a number `beta` that is negative, infinite or NaN; when called, an energy that isn't differentiable
@@ -147,7 +152,9 @@ class Taylor:
                     f"energy: expected {type(self.energy).__name__} to be differentiable in x, got no gradient; use "
                     "Exact, which needs none"
                 )
-        delta = freeze(self.energy, x, _per_bit(self.beta) * (1 - 2 * x) * slope)
+        groups = self.energy.groups
+        change = (1 - 2 * x) * slope if groups is None else groups.changes(x, slope)
+        delta = freeze(self.energy, x, _per_bit(self.beta) * change)
         return Evaluation(self.beta * value.detach(), delta)
 
     @property

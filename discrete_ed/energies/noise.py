@@ -61,6 +61,19 @@ class NoiseLevels:
         """`a(t)`, the probability that a bit is kept from the data to level `t`."""
         return torch.where(t >= 1, 0.0, (t * (pi / 2)).cos())
 
+    def later(self, t: Tensor, changed: Tensor) -> Tensor:
+        """The level at which noise from level `t` has changed so many of a state's bits as given, in expectation.
+
+        Args:
+            t: levels, `(...)`.
+            changed: the share of changed bits, `(...)`, if ones are as frequent as in the noise.
+
+        >>> NoiseLevels().later(torch.tensor([0.0, 0.3]), torch.tensor([0.1, 0.5]))
+        tensor([0.4097, 1.0000])
+        """
+        kept = self.keep(t) * (1 - changed / (2 * self.density * (1 - self.density))).clamp(min=0)
+        return torch.where(kept > 0, kept.clamp(max=1).acos() * (2 / pi), 1.0)
+
     def ones(self, keep: Tensor) -> tuple[Tensor, Tensor]:
         """The probabilities of a one after noise that keeps bits with probability `keep`: of a zero, and of a one."""
         from_zero = (1 - keep) * self.density
@@ -145,6 +158,8 @@ class NoiseConditionalEnergy(Energy):
     True
     """
 
+    groupless = "noise levels flip single bits"
+
     def __init__(self, network: Energy, count: int = 40, density: float = 0.5) -> None:
         super().__init__()
         check_type(network, "network")
@@ -153,6 +168,8 @@ class NoiseConditionalEnergy(Energy):
                 f"network: expected an energy that takes a noise level, got {type(network).__name__}; build it with "
                 "noise_levels=True"
             )
+        if network.groups is not None:
+            raise InputError("network: expected one without groups, since noise levels flip single bits, got some")
         self.network = network
         self.bits = network.bits
         self.noise = NoiseLevels(count, density)
@@ -224,6 +241,7 @@ class DenoisingEnergy(Energy):
     Source: Gao et al. 2021, arXiv 2012.08125 (recovery likelihood, with normal noise on real vectors).
     """
 
+    groupless = "noise levels flip single bits"
     level: Tensor
     """`t`"""
     later: Tensor

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from discrete_ed.energies.base import Energy, check_energy, check_shape, check_type
-from discrete_ed.errors import InputError
+from discrete_ed.energies.base import Energy, check_shape, check_type, raise_explained
+from discrete_ed.errors import InputError, NumericalError
 
 ROUNDING = {torch.float32: 1e-3, torch.float64: 1e-6}
 """differences that rounding may explain, relative to the size of the energies: matrix products of another number of
@@ -30,8 +30,52 @@ def check_model(energy: Energy, x: Tensor, *, trainable: bool = False) -> None:
     """
     check_type(energy)
     _refuse_batch_statistics(energy)
+    if energy.groups is not None:
+        energy.groups.check(x)
     check_energy(energy, x, trainable=trainable)
     check_function(energy, x, random=trainable)
+
+
+def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> None:
+    """Raise unless a module is an energy: evaluated at two of the states `(B, D)`, it gives two numbers or +∞.
+
+    It must also take states of shape `(2, 1, D)`, since losses evaluate negatives together with their data.
+
+    Args:
+        trainable: whether the values must also be finite and depend on parameters that gradients reach.
+
+    Raises:
+        InputError: the module isn't an `Energy`, returns another shape or an integer type, or has nothing to train.
+        NumericalError: an energy is NaN or −∞; or +∞, if it is to be trained.
+    """
+    check_type(energy)
+    rows = x[:2].expand(2, -1)
+    try:
+        with torch.set_grad_enabled(trainable):
+            value = energy(rows)
+    except RuntimeError as error:
+        raise_explained(energy, rows, error)
+        raise
+    if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
+        got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+        raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")
+    try:
+        with torch.no_grad():
+            more = energy(rows.unsqueeze(1))
+    except RuntimeError as error:
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to take states of any shape (..., D), got an error with "
+            f"(2, 1, D): {str(error).splitlines()[0]}; x.reshape(-1, D) and .reshape(x.shape[:-1]) help"
+        ) from error
+    check_shape(energy, more, (2, 1))
+    if trainable and not value.requires_grad:
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to give values that gradients reach, got a detached tensor or "
+            "one without parameters that require gradients"
+        )
+    impossible = value.isposinf() & (not trainable)  # a state of probability zero is allowed, but not for training
+    if not (value.isfinite() | impossible).all():
+        raise NumericalError(f"energy: expected finite numbers at data, got {value.tolist()}")
 
 
 def check_function(energy: Energy, x: Tensor, *, random: bool = False) -> None:
@@ -64,7 +108,10 @@ def check_function(energy: Energy, x: Tensor, *, random: bool = False) -> None:
 
 
 def check_bits(energy: Energy, x: Tensor) -> None:
-    """Raise `InputError` if the energy knows its number of bits and the states have another one."""
+    """Raise `InputError` if the energy knows its number of bits and the states have another one, or if they aren't
+    states of its groups."""
+    if energy.groups is not None:
+        energy.groups.check(x)
     energy = energy.unclamped  # what is known of other bits is the concern of `Clamped`
     try:
         bits = energy.bits
@@ -128,10 +175,17 @@ def _probe(energy: Energy, x: Tensor, *, autocast: bool, random: bool) -> bool:
 
 
 def _three_states(energy: Energy, x: Tensor) -> Tensor:
-    """The first state, the last one, and the first with half of its free bits flipped."""
+    """The first state, the last one, and the first with half of its free bits flipped, or half of its variables
+    moved."""
     free = torch.ones_like(x[0], dtype=torch.bool)
     if getattr(energy.free, "__func__", None) is not Energy.free:
         free = energy.free(x)[0]  # of the whole batch, since `Clamped` may know other bits in each state
+    groups = energy.groups
+    if groups is not None:
+        moves = groups.movable(x[:1], free[None])
+        half = torch.arange(len(groups.variables), device=x.device) % 2
+        moves = groups.choose(torch.where(moves, 0.0, -torch.inf), 0.999 * half.to(x.dtype)[None])
+        return torch.cat([x[:1], x[-1:], groups.apply(x[:1], moves)[0]])
     half = free & (2 * free.cumsum(-1) <= free.sum() + 1)
     return torch.stack([x[0], x[-1], (x[0] - half.to(x.dtype)).abs()])
 

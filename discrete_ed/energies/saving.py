@@ -22,6 +22,7 @@ from torch.nn.modules.module import (
 
 from discrete_ed.energies.base import AnyEnergy, Energy, check_type, describe
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 from discrete_ed.runtime.files import read_verified, write_verified
 
 WEIGHTS = "weights.safetensors"  # name of the file with the weights
@@ -147,16 +148,23 @@ def _construct(plan: Mapping[str, Any], known: Mapping[str, Build]) -> Energy:
     if kind not in known:
         raise ValueError(f"the class {kind} of a term is not given")
     named = {name: _constructed(value, known) for name, value in plan["arguments"].items()}
+    parameters = inspect.signature(known[kind]).parameters
+    groups = named.pop("groups") if "groups" in named and "groups" not in parameters else None
     listed: list[Any] = []
-    for name, parameter in inspect.signature(known[kind]).parameters.items():
+    for name, parameter in parameters.items():
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL and name in named:
             listed = list(named.pop(name))
-    return known[kind](*listed, **named)
+    energy = known[kind](*listed, **named)
+    if groups is not None:
+        energy.groups = groups
+    return energy
 
 
 def _constructed(value: Any, known: Mapping[str, Build]) -> Any:
     if isinstance(value, list):
         return [_constructed(each, known) for each in value]
+    if isinstance(value, dict) and value.keys() == {"members", "bits"}:
+        return Groups(**value)
     is_plan = isinstance(value, dict) and value.keys() == {"energy", "arguments"}
     return _construct(value, known) if is_plan else value
 

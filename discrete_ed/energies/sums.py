@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from discrete_ed.energies.base import Energy, check_type, describe
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
+from discrete_ed.groups.product import product_logits, product_means
 
 
 class BernoulliEnergy(Energy):
-    """Independent bits, `E(x) = −bᵀx`, so that `p(x_i = 1) = σ(b_i)`.
+    """Independent bits, `E(x) = −bᵀx`, so that `p(x_i = 1) = σ(b_i)`, or in a group of bits a softmax of its `b_i`.
 
     Args:
         logits: `b`, shape `(D,)`; or the number of bits `D`, which start with probability ½.
@@ -36,15 +38,22 @@ class BernoulliEnergy(Energy):
         return {"logits": self.bits}
 
     @classmethod
-    def from_data(cls, data: Tensor, *, pseudocount: float = 1.0) -> BernoulliEnergy:
+    def from_data(cls, data: Tensor, *, pseudocount: float = 1.0, groups: Groups | None = None) -> BernoulliEnergy:
         """The energy whose marginals are those of a table `(N, D)`, each smoothed by `pseudocount` extra rows with
-        value ½.
+        value ½, or `1/K` in a group of K bits; it has the groups that are given.
 
         >>> BernoulliEnergy.from_data(torch.tensor([[1], [1], [1], [0]]), pseudocount=0.0).logits.exp()
         tensor([3.], grad_fn=<ExpBackward0>)
         """
         if data.ndim != 2 or len(data) == 0:
             raise InputError(f"data: expected a table of shape (N, D) with N >= 1, got {tuple(data.shape)}")
+        if groups is not None:
+            groups.check(data, "data")
+            uniform = product_means(groups, data.new_zeros(data.shape[1], dtype=torch.float64))
+            rate = (data.sum(0, dtype=torch.float64) + pseudocount * uniform) / (len(data) + pseudocount)
+            energy = cls(product_logits(groups, rate).float())
+            energy.groups = groups
+            return energy
         rate = (data.sum(0, dtype=torch.float64) + pseudocount / 2) / (len(data) + pseudocount)
         return cls((rate.log() - (1 - rate).log()).float())
 
@@ -59,14 +68,14 @@ class BernoulliEnergy(Energy):
 class SumEnergy(Energy):
     """`E(x) = s Σ_k E_k(x)`: the product of the models; with `s = 1/K` their geometric mean, an ensemble.
 
-    A bit is free where it is in every term.
+    A bit is free where it is in every term. The groups of the terms are those of the sum.
 
     Args:
         terms: the energies `E_k`.
         scale: `s`.
 
     Raises:
-        InputError: no term, or one that isn't an `Energy`.
+        InputError: no term, one that isn't an `Energy`, or terms with different groups.
 
     >>> from discrete_ed import MLPEnergy
     >>> energy = SumEnergy(BernoulliEnergy(8), MLPEnergy(8, hidden=(16,)))
@@ -82,6 +91,10 @@ class SumEnergy(Energy):
             check_type(term, "terms")
         self.terms = nn.ModuleList(terms)
         self.scale = float(scale)
+        groups = {term.groups for term in terms} - {None}
+        if len(groups) > 1:
+            raise InputError("terms: expected energies of one space, got some with different groups")
+        self.groups = groups.pop() if groups else None
 
     @cached_property
     def bits(self) -> int:

@@ -61,7 +61,7 @@ def tabpfn() -> Classifier:
     """TabPFN with its own defaults; on first use, that package fetches its weights from the network.
 
     Raises:
-        InputError: TabPFN is not installed.
+        InputError: TabPFN is not installed, or (when it is fitted) it can't get its weights.
     """
     try:
         from tabpfn import TabPFNClassifier
@@ -70,7 +70,27 @@ def tabpfn() -> Classifier:
             "measures: expected TabPFN for classifier-tabpfn to be installed (pip install tabpfn); the measure "
             "classifier needs scikit-learn only"
         ) from None
-    return TabPFNClassifier()
+    return _TabPFN(TabPFNClassifier())
+
+
+@dataclass(frozen=True)
+class _TabPFN:
+    """The same classifier, whose failures name the measure."""
+
+    model: Any
+
+    def fit(self, x: Floats, y: Floats) -> None:
+        try:
+            self.model.fit(x, y)
+        except Exception as error:  # without a network or a licence, loading the weights raises several kinds
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            raise InputError(
+                f"measures: expected TabPFN to load its weights for classifier-tabpfn, but {reason}; the measure "
+                "classifier needs scikit-learn only"
+            ) from error
+
+    def predict_proba(self, x: Floats) -> Floats:
+        return np.asarray(self.model.predict_proba(x), dtype=float)
 
 
 def classifier_score(

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from discrete_ed.energies import NoiseConditionalEnergy
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.generation import GeneratedGraphs, initial_graphs
+from discrete_ed.graphs.generation import GeneratedGraphs, evenly, initial_graphs
 from discrete_ed.names import NoiseName
 from discrete_ed.runtime.checkpoints import Checkpoints
-from discrete_ed.runtime.distributed import gathered, rank_sum, ranks, share, wait_for_all
-from discrete_ed.samplers.levels import chain_over_levels, start_of_levels
+from discrete_ed.runtime.distributed import from_first_, gathered, rank_sum, ranks, share, wait_for_all
+from discrete_ed.samplers.levels import chain_over_levels, levels_passed, start_of_levels
 
 
 def noise_density(noise: NoiseName, graphs: Iterable[nx.Graph]) -> float:
@@ -51,26 +51,30 @@ def denoise_graphs(
     training_states: Tensor,
     count: int,
     *,
+    levels: int | None = None,
     candidates: int = 8,
     steps: int = 4,
     last_steps: int = 20,
+    from_data: bool = False,
     nodes: Sequence[int] | None = None,
     chains: int = 1024,
     generator: torch.Generator | None = None,
     callback: Callable[[int, int], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> GeneratedGraphs:
-    """Sample graphs with `sample_levels`: from independent edges down all noise levels of a trained energy.
+    """Sample graphs with `sample_levels`: from independent edges down the noise levels of a trained energy.
 
-    The graphs have the numbers of nodes of training graphs; nothing else of the training graphs is used. Inside
-    `processes()` each rank runs its share of the chains, and every rank gets all graphs.
+    The graphs have the numbers of nodes of training graphs; nothing else of the training graphs is used, unless
+    `from_data` says so. Inside `processes()` each rank runs its share of the chains, and every rank gets all graphs.
 
     Args:
         energy: the energy of all levels, on the device of the training states.
         training_states: bits of the training graphs, `(G, D)`.
         count: the number of graphs, one from each chain.
-        candidates, steps, last_steps: see `sample_levels`.
-        nodes: see `initial_graphs`.
+        levels, candidates, steps, last_steps: see `sample_levels`.
+        from_data: whether chains start half-way down the levels, at blurred training graphs, instead of at independent
+            edges. Chains that reach their law end alike from both starts.
+        nodes: see `initial_graphs`; not with `from_data`.
         chains: chains that run side by side; fewer need less memory.
         generator: source of randomness, on the device of the training states.
         callback: called with the number of levels done and the total number of levels, summed over groups of chains.
@@ -79,7 +83,7 @@ def denoise_graphs(
             CPU bit for bit.
 
     Returns:
-        The graphs; mean energies and acceptance are those at the end of each level.
+        The graphs; mean energies, acceptance and effective shares are those at the end of each level.
 
     Raises:
         InputError: a setting out of range, see also `initial_graphs`.
@@ -97,32 +101,57 @@ def denoise_graphs(
         raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
     if chains < 1:
         raise InputError(f"chains: expected at least 1, got {chains}")
-    levels = energy.noise.count
-    bits = initial_graphs(energy, training_states, count, start="half", nodes=nodes, generator=generator)
+    passed = levels_passed(energy.noise.count, levels)
+    if from_data:
+        passed = passed[len(passed) // 2 :] if len(passed) > 2 else passed
+        bits = _blurred_graphs(energy, training_states, count, passed[0], nodes, generator)
+    else:
+        bits = initial_graphs(energy, training_states, count, start="half", nodes=nodes, generator=generator)
     bits = bits[share(count)].clone()
-    totals = torch.zeros(levels, 2, dtype=torch.float64)  # summed energies, and numbers of accepted moves
+    total = len(passed) - 1
+    totals = torch.zeros(total, 3, dtype=torch.float64)  # summed energies, accepted moves, and effective shares
     groups = range(0, -(-count // ranks().size), chains)  # all ranks have as many; the last may hold no chain of a rank
     saved = None if checkpoints is None else checkpoints.restore()
     done = 0 if saved is None else saved.step
     if saved is not None:
         bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
     settings = {"candidates": candidates, "steps": steps, "last_steps": last_steps}
-    for number in range(done // levels, len(groups)):
+    for number in range(done // total, len(groups)):
         rows = slice(groups[number], groups[number] + chains)
-        begin = levels - max(done - number * levels, 0)
+        begin = max(done - number * total, 0)
         x = bits[rows]
-        if begin == levels:
+        if begin == 0 and not from_data:
             x = start_of_levels(energy, x, generator=generator)
-        for state in chain_over_levels(energy, x, begin=begin, **settings, generator=generator):
+        chain = chain_over_levels(energy, x, passed[begin:], **settings, generator=generator)
+        for place, state in enumerate(chain, begin):
             bits[rows] = state.x
-            place, chains_here = levels - 1 - state.step, len(state.x)
-            totals[place] += torch.tensor([state.mean_energy * chains_here, state.acceptance * chains_here])
-            finished = number * levels + place + 1
+            traced = torch.tensor([state.mean_energy, state.acceptance, state.effective])
+            totals[place] += traced * len(state.x)
+            finished = number * total + place + 1
             if checkpoints is not None:
                 checkpoints.save(finished, {"bits": bits, "totals": totals})
             wait_for_all()
             if callback is not None:
-                callback(finished, len(groups) * levels)
+                callback(finished, len(groups) * total)
     bits, totals = gathered(bits, count), torch.from_numpy(rank_sum(totals.numpy()))
-    mean_energy, acceptance = (totals / count).T.tolist()
-    return GeneratedGraphs(bits, tuple(mean_energy), tuple(acceptance))
+    mean_energy, acceptance, effective = map(tuple, (totals / count).T.tolist())
+    return GeneratedGraphs(bits, mean_energy, acceptance, effective)
+
+
+def _blurred_graphs(
+    energy: NoiseConditionalEnergy,
+    training_states: Tensor,
+    count: int,
+    level: int,
+    nodes: Sequence[int] | None,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Training graphs, each equally often, up to one, blurred to the level of that number."""
+    if nodes is not None:
+        raise InputError(
+            f"nodes: expected none with from_data, since those of training graphs are used, got {list(nodes)}"
+        )
+    chosen = evenly(len(training_states), count, generator, training_states.device)
+    x = training_states[chosen].float()
+    keep = energy.noise.keep(energy.noise.level(torch.full((count,), level, device=x.device)))
+    return from_first_(energy.noise.blur(x, energy.free(x), keep, generator=generator))

@@ -40,6 +40,18 @@ def training_steps(graphs: int) -> int:
     return min(6 * graphs, 2000)
 
 
+def level_training_steps(pairs: float) -> int:
+    """The default number of training steps of an energy of all noise levels, `1000 (P / 20)^(3/4)`, from 500 to 10,000.
+
+    Args:
+        pairs: P, the mean number of pairs of nodes, the bits that change.
+
+    >>> level_training_steps(20), level_training_steps(120), level_training_steps(2016)
+    (1000, 3834, 10000)
+    """
+    return min(max(round(1000 * (pairs / 20) ** 0.75), 500), 10_000)
+
+
 def graph_perturbation(name: PerturbationName, flips: tuple[float, float] = (1.0, 6.0)) -> Perturbation:
     """The perturbation of that name, with settings that suit graphs.
 
@@ -97,6 +109,8 @@ class GeneratedGraphs:
     """the mean energy of all chains after each step"""
     acceptance: tuple[float, ...]
     """the share of the chains that moved in each step"""
+    effective: tuple[float, ...] = ()
+    """for chains over noise levels, `LevelState.effective` of each level"""
 
     def graphs(self) -> list[nx.Graph]:
         """The graphs as networkx graphs."""
@@ -138,7 +152,7 @@ def initial_graphs(
         raise InputError(f"training_states: expected bits of shape (G, D), got {tuple(training_states.shape)}")
     device = training_states.device
     if nodes is None:
-        templates = training_states[_evenly(len(training_states), count, generator, device)].float()
+        templates = training_states[evenly(len(training_states), count, generator, device)].float()
         free = energy.free(templates)
         density = _density(templates, free)
     else:
@@ -149,7 +163,7 @@ def initial_graphs(
     return from_first_(torch.where(free, edges.float(), templates))
 
 
-def _evenly(things: int, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+def evenly(things: int, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
     """Numbers of `count` things in random order, among which each thing is equally often, up to one."""
     rounds = -(-count // things)
     return torch.cat([torch.randperm(things, generator=generator, device=device) for _ in range(rounds)])[:count]
@@ -177,7 +191,7 @@ def _of_sizes(
         distance = (sizes - size).abs()
         (nearest,) = torch.where(distance == distance.min())
         places = wanted == size
-        chosen[places] = nearest[_evenly(len(nearest), int(places.sum()), generator, device)]
+        chosen[places] = nearest[evenly(len(nearest), int(places.sum()), generator, device)]
     return templates, training_states[chosen].float()
 
 

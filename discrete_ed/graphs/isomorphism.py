@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -58,11 +58,11 @@ def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
 def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> IsomorphismClasses:
     """The isomorphism classes of graphs.
 
-    Graphs that differ after colour refinement are not isomorphic. Those of which `certificates` finds the same edges
-    are. The few others are told apart by the multisets of their nodes' orbit counts, and where these are equal, by an
-    exact search; no two graphs are called isomorphic because of a hash. Before the search, the nodes of graphs with
-    more than 24 nodes get labels that distinguish more of them; without these it would take too long on rings and
-    lattices.
+    Graphs that differ in their degrees, or after colour refinement, are not isomorphic. Those of which `certificates`
+    finds the same edges are. The few others are told apart by the multisets of their nodes' orbit counts, and where
+    these are equal, by an exact search; no two graphs are called isomorphic because of a hash. Before the search, the
+    nodes of graphs with more than 24 nodes get labels that distinguish more of them; without these it would take too
+    long on rings and lattices.
 
     There are graphs for which every known method takes very long, such as those of Cai, Fürer and Immerman (1992). So
     a search may take a quarter of the effort that is left, but at least a thousandth of the whole. The limit counts
@@ -74,7 +74,9 @@ def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> Isomorp
     """
     graphs = check_graphs(graphs)
     classes = np.arange(len(graphs))
-    doubtful = _repeated(refined_colours(GraphSet.of(graphs)))
+    alike = _repeated([tuple(sorted(len(others) for _, others in graph.adjacency())) for graph in graphs])
+    colours = refined_colours(GraphSet.of([graphs[k] for k in alike])) if alike else []
+    doubtful = [alike[k] for k in _repeated(colours)]
     if not doubtful:
         return IsomorphismClasses(classes.tolist(), 0)
     found = certificates(GraphSet.of([graphs[k] for k in doubtful]))
@@ -89,13 +91,13 @@ def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> Isomorp
     return IsomorphismClasses(classes[classes].tolist(), undecided)
 
 
-def _counts(values: Iterable[int]) -> list[int]:
+def _counts(values: Iterable[Hashable]) -> list[int]:
     values = list(values)
     count = Counter(values)
     return [count[value] for value in values]
 
 
-def _repeated(values: Sequence[int]) -> list[int]:
+def _repeated(values: Sequence[Hashable]) -> list[int]:
     """The places of values that occur more than once."""
     return [k for k, many in enumerate(_counts(values)) if many > 1]
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import networkx as nx
 
 NONE = -1  # no edge
-LEFT_LOW, LEFT_HIGH, RIGHT_LOW, RIGHT_HIGH = range(4)  # a conflict pair: its two intervals of return edges
 
 
 def is_planar(graph: nx.Graph) -> bool:
     """Whether the graph can be drawn in the plane without crossings; so can a graph without nodes.
 
-    It takes an eighth of the time of `networkx.check_planarity`, which also computes an embedding.
+    It takes a tenth of the time of `networkx.check_planarity`, which also computes an embedding.
 
     Source: Brandes 2009, The left-right planarity test; de Fraysseix, Ossona de Mendez and Rosenstiehl 2006,
     International Journal of Foundations of Computer Science 17.
@@ -26,15 +25,17 @@ def is_planar(graph: nx.Graph) -> bool:
         return True
     if edges > 3 * nodes - 6:
         return False
-    place = {node: k for k, node in enumerate(graph)}
-    neighbours = [[place[other] for other in others] for _, others in graph.adjacency()]
+    neighbours: list[Collection[int]] = [others for _, others in graph.adjacency()]
+    if list(graph) != list(range(nodes)):
+        place = {node: k for k, node in enumerate(graph)}
+        neighbours = [[place[other] for other in others] for others in neighbours]
     return _LeftRight(neighbours).holds()
 
 
 class _LeftRight:
     """The state of the test. Edges are numbered in the order in which a depth-first search orients them."""
 
-    def __init__(self, neighbours: list[list[int]]) -> None:
+    def __init__(self, neighbours: list[Collection[int]]) -> None:
         nodes = len(neighbours)
         self.neighbours = neighbours
         self.height = [NONE] * nodes
@@ -59,6 +60,7 @@ class _LeftRight:
             edges.sort(key=self.nesting.__getitem__)
         count = len(self.source)
         self.stack: list[list[int]] = []
+        """conflict pairs: the lowest and highest of the return edges to the left, and of those to the right"""
         self.bottom: list[list[int] | None] = [None] * count
         self.ref = [NONE] * count
         self.low_edge = [NONE] * count
@@ -89,123 +91,127 @@ class _LeftRight:
                         break
                     low.append(there)
                     nesting[edge] = 2 * there
-                    if leading != NONE:
-                        self._lower(leading, edge)
+                    if leading != NONE:  # the tree edge that leads here returns at least as low
+                        if there < low[leading]:
+                            low[leading], next_low[leading] = there, low[leading]
+                        elif low[leading] < there < next_low[leading]:
+                            next_low[leading] = there
             else:
                 path.pop()
-                if leading != NONE:
-                    nesting[leading] = 2 * low[leading] + (next_low[leading] < height[above])
-                    if parent[above] != NONE:
-                        self._lower(parent[above], leading)
-
-    def _lower(self, edge: int, below: int) -> None:
-        """Hand the low points of an edge to the tree edge that leads to its source."""
-        low, next_low = self.low, self.next_low
-        if low[below] < low[edge]:
-            next_low[edge] = min(low[edge], next_low[below])
-            low[edge] = low[below]
-        elif low[below] > low[edge]:
-            next_low[edge] = min(next_low[edge], low[below])
-        else:
-            next_low[edge] = min(next_low[edge], next_low[below])
+                if leading == NONE:
+                    continue
+                lowest, second = low[leading], next_low[leading]
+                nesting[leading] = 2 * lowest + (second < height[above])
+                before = parent[above]
+                if before == NONE:
+                    continue
+                if lowest < low[before]:
+                    low[before], next_low[before] = lowest, min(low[before], second)
+                elif lowest > low[before]:
+                    next_low[before] = min(next_low[before], lowest)
+                else:
+                    next_low[before] = min(next_low[before], second)
 
     def _fits(self, root: int) -> bool:
         """Whether the return edges of the component can be placed left and right without a conflict."""
-        stack, parent = self.stack, self.parent
+        stack, parent, low, height, low_edge = self.stack, self.parent, self.low, self.height, self.low_edge
+        target, bottom = self.target, self.bottom
         path = [(root, 0)]
         while path:
             v, done = path.pop()
-            edges = self.leaving[v]
-            if done and not self._returned(edges[done - 1], v):
-                return False
+            edges, above, here = self.leaving[v], parent[v], height[v]
+            if done and low[edges[done - 1]] < here:
+                if done == 1:
+                    low_edge[above] = low_edge[edges[0]]
+                elif not self._constrain(edges[done - 1], above):
+                    return False
             while done < len(edges):
                 edge = edges[done]
                 done += 1
-                self.bottom[edge] = stack[-1] if stack else None
-                w = self.target[edge]
+                bottom[edge] = stack[-1] if stack else None
+                w = target[edge]
                 if parent[w] == edge:
-                    path.append((v, done))
-                    path.append((w, 0))
+                    path += ((v, done), (w, 0))
                     break
-                self.low_edge[edge] = edge
+                low_edge[edge] = edge
                 stack.append([NONE, NONE, edge, edge])
-                if not self._returned(edge, v):
+                if done == 1:
+                    low_edge[above] = edge
+                elif not self._constrain(edge, above):
                     return False
             else:
-                if parent[v] != NONE:
-                    self._trim(parent[v])
+                if above != NONE:
+                    self._trim(above)
         return True
-
-    def _returned(self, edge: int, v: int) -> bool:
-        """Integrate the return edges of an edge that leaves v; whether that is possible."""
-        if self.low[edge] >= self.height[v]:
-            return True
-        above = self.parent[v]
-        if edge == self.leaving[v][0]:
-            self.low_edge[above] = self.low_edge[edge]
-            return True
-        return self._constrain(edge, above)
-
-    def _conflicts(self, high: int, edge: int) -> bool:
-        return high != NONE and self.low[high] > self.low[edge]
 
     def _constrain(self, edge: int, above: int) -> bool:
-        stack, low, ref = self.stack, self.low, self.ref
-        pair = [NONE] * 4
+        """Place the return edges of an edge beside those of earlier edges; whether that is possible."""
+        stack, low, ref, bottom = self.stack, self.low, self.ref, self.bottom[edge]
+        left_low = left_high = right_low = right_high = NONE
+        lowest, from_here = low[above], low[edge]
         while True:  # the return edges of this edge go to the right
-            other = stack.pop()
-            if other[LEFT_LOW] != NONE:
-                other[:] = other[2:] + other[:2]
-            if other[LEFT_LOW] != NONE:
-                return False
-            if low[other[RIGHT_LOW]] > low[above]:
-                if pair[RIGHT_LOW] == NONE:
-                    pair[RIGHT_HIGH] = other[RIGHT_HIGH]
+            a, b, c, d = stack.pop()
+            if a != NONE:
+                if c != NONE:
+                    return False
+                c, d = a, b
+            if low[c] > lowest:
+                if right_low == NONE:
+                    right_high = d
                 else:
-                    ref[pair[RIGHT_LOW]] = other[RIGHT_HIGH]
-                pair[RIGHT_LOW] = other[RIGHT_LOW]
+                    ref[right_low] = d
+                right_low = c
             else:
-                ref[other[RIGHT_LOW]] = self.low_edge[above]
-            if (stack[-1] if stack else None) is self.bottom[edge]:
+                ref[c] = self.low_edge[above]
+            if (stack[-1] if stack else None) is bottom:
                 break
-        while stack and (self._conflicts(stack[-1][LEFT_HIGH], edge) or self._conflicts(stack[-1][RIGHT_HIGH], edge)):
-            other = stack.pop()  # those of earlier edges that conflict with it go to the left
-            if self._conflicts(other[RIGHT_HIGH], edge):
-                other[:] = other[2:] + other[:2]
-            if self._conflicts(other[RIGHT_HIGH], edge):
+        while stack:
+            a, b, c, d = stack[-1]
+            left, right = b != NONE and low[b] > from_here, d != NONE and low[d] > from_here
+            if not (left or right):
+                break
+            if left and right:
                 return False
-            ref[pair[RIGHT_LOW]] = other[RIGHT_HIGH]
-            if other[RIGHT_LOW] != NONE:
-                pair[RIGHT_LOW] = other[RIGHT_LOW]
-            if pair[LEFT_LOW] == NONE:
-                pair[LEFT_HIGH] = other[LEFT_HIGH]
+            stack.pop()  # those of earlier edges that conflict with it go to the left
+            if right:
+                a, b, c, d = c, d, a, b
+            ref[right_low] = d
+            if c != NONE:
+                right_low = c
+            if left_low == NONE:
+                left_high = b
             else:
-                ref[pair[LEFT_LOW]] = other[LEFT_HIGH]
-            pair[LEFT_LOW] = other[LEFT_LOW]
-        if pair[LEFT_LOW] != NONE or pair[RIGHT_LOW] != NONE:
-            stack.append(pair)
+                ref[left_low] = b
+            left_low = a
+        if left_low != NONE or right_low != NONE:
+            stack.append([left_low, left_high, right_low, right_high])
         return True
-
-    def _lowest(self, pair: list[int]) -> int:
-        lows = [self.low[edge] for edge in (pair[LEFT_LOW], pair[RIGHT_LOW]) if edge != NONE]
-        return min(lows)
 
     def _trim(self, edge: int) -> None:
         """Take away the return edges that end where this tree edge begins."""
         stack, low, ref, target = self.stack, self.low, self.ref, self.target
         v = self.source[edge]
         height = self.height[v]
-        while stack and self._lowest(stack[-1]) == height:
+        while stack:
+            left, _, right, _ = stack[-1]
+            lowest = low[right] if left == NONE else low[left] if right == NONE else min(low[left], low[right])
+            if lowest != height:
+                break
             stack.pop()
         if not stack:
             return
         pair = stack[-1]
-        for side, opposite in ((LEFT_LOW, RIGHT_LOW), (RIGHT_LOW, LEFT_LOW)):
-            while pair[side + 1] != NONE and target[pair[side + 1]] == v:
-                pair[side + 1] = ref[pair[side + 1]]
-            if pair[side + 1] == NONE and pair[side] != NONE:
-                ref[pair[side]] = pair[opposite]
-                pair[side] = NONE
+        left_low, left, right_low, right = pair
+        while left != NONE and target[left] == v:
+            left = ref[left]
+        if left == NONE and left_low != NONE:
+            ref[left_low] = right_low
+            left_low = NONE
+        while right != NONE and target[right] == v:
+            right = ref[right]
+        if right == NONE and right_low != NONE:
+            ref[right_low] = left_low
+            right_low = NONE
+        pair[:] = left_low, left, right_low, right
         if low[edge] < height:
-            left, right = pair[LEFT_HIGH], pair[RIGHT_HIGH]
             ref[edge] = left if left != NONE and (right == NONE or low[left] > low[right]) else right

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import networkx as nx
@@ -10,8 +12,11 @@ from numpy.typing import NDArray
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.citations import relabelled
+from discrete_ed.graphs.files import limits
 from discrete_ed.graphs.io import read_graphs
 
+Named = tuple[Path, Path | io.BytesIO]
+"""the name of a file for messages, and the file or its content"""
 SPLIT_SIZES = {"train": 128, "val": 32, "test": 40}
 """numbers of graphs in SPECTRE's files of planar graphs, block models, and in HSpectre's of trees"""
 
@@ -47,37 +52,59 @@ def tu_graphs(name: str, root: Path) -> tuple[list[nx.Graph], tuple[Path, ...]]:
     """The graphs of a TU data set such as `ENZYMES` or `DD`, without labels, self-loops and isolated nodes; its files.
 
     The text files `NAME_A.txt` and `NAME_graph_indicator.txt` are read from `root/NAME/raw` (where PyG's `TUDataset`
-    puts them), `root/TUDataset/NAME/raw`, `root/NAME` or `root`. Isolated nodes are left out as in GraphRNN, whose
-    selection the literature uses.
+    puts them), `root/TUDataset/NAME/raw`, `root/NAME`, `root/raw` or `root`, or from the archive `NAME.zip` in `root`
+    or `root/NAME` as it is published. Isolated nodes are left out as in GraphRNN, whose selection the literature uses.
 
     Raises:
         InputError: the files are missing or malformed.
     """
-    places = [root / name / "raw", root / name, root / "TUDataset" / name / "raw", root]
-    folder = next((place for place in places if (place / f"{name}_A.txt").is_file()), None)
-    if folder is None:
-        raise InputError(
-            f"root: expected the TU data set {name}, with {name}_A.txt and {name}_graph_indicator.txt in "
-            f"{root / name / 'raw'}, got no such files; torch_geometric.datasets.TUDataset({str(root)!r}, {name!r}) "
-            "downloads them"
-        )
-    return _read_tu(folder, name), (folder / f"{name}_A.txt", folder / f"{name}_graph_indicator.txt")
+    places = [root / name / "raw", root / name, root / "TUDataset" / name / "raw", root / "raw", root]
+    files = (f"{name}_A.txt", f"{name}_graph_indicator.txt")
+    folder = next((place for place in places if (place / files[0]).is_file()), None)
+    archive = next((path for path in (root / f"{name}.zip", root / name / f"{name}.zip") if path.is_file()), None)
+    if folder is not None:
+        paths = tuple(folder / file for file in files)
+        return _read_tu(name, *((path, path) for path in paths)), paths
+    if archive is not None:
+        return _read_tu(name, *((archive / file, _member(archive, file)) for file in files)), (archive,)
+    raise InputError(
+        f"root: expected the TU data set {name}, with {files[0]} and {files[1]} in {root / name / 'raw'}, or "
+        f"{root / f'{name}.zip'}, got no such files; torch_geometric.datasets.TUDataset({str(root)!r}, {name!r}) "
+        "downloads them"
+    )
 
 
-def _read_tu(folder: Path, name: str) -> list[nx.Graph]:
+def _member(archive: Path, name: str) -> io.BytesIO:
+    """The content of the only file of that name in an archive, in whatever folder; nothing is unpacked to disk."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            found = [info for info in opened.infolist() if info.filename.rpartition("/")[2] == name]
+            if len(found) != 1:
+                raise InputError(f"{archive}: expected one file {name}, got {len(found)}")
+            if found[0].file_size > limits.MAX_BYTES:
+                raise InputError(f"{archive}: expected {name} of at most {limits.MAX_BYTES} bytes, got more")
+            with opened.open(found[0]) as file:
+                return io.BytesIO(file.read(limits.MAX_BYTES))
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises several kinds on malformed archives
+        raise InputError(f"{archive}: expected a zip archive of a TU data set, but {error}") from None
+
+
+def _read_tu(name: str, edges_of: Named, owners_of: Named) -> list[nx.Graph]:
     """The graphs of the two files that say which edges there are, and to which graph each node belongs.
 
     PyG's own reader of these files leaves out the last line of a file that doesn't end with a line break, and checks
     nothing; so these two are read here.
     """
-    owners = _whole_numbers(folder / f"{name}_graph_indicator.txt", 1)[:, 0]
-    edges = _whole_numbers(folder / f"{name}_A.txt", 2) - 1  # files count from 1
-    if (np.diff(owners) < 0).any() or owners[0] < 1:
-        raise InputError(f"{folder / f'{name}_graph_indicator.txt'}: expected the nodes of graph 1, then of graph 2, …")
+    owners = _whole_numbers(owners_of, 1)[:, 0]
+    edges = _whole_numbers(edges_of, 2) - 1  # files count from 1
+    if (np.diff(owners) < 0).any() or owners[0] < 1 or owners[-1] > len(owners):
+        raise InputError(f"{owners_of[0]}: expected the nodes of graph 1, then of graph 2, …")
     if not ((edges >= 0) & (edges < len(owners))).all() or (owners[edges[:, 0]] != owners[edges[:, 1]]).any():
         raise InputError(
-            f"{folder / f'{name}_A.txt'}: expected edges between two of the {len(owners)} nodes of "
-            f"{name}_graph_indicator.txt that belong to the same graph, got others"
+            f"{edges_of[0]}: expected edges between two of the {len(owners)} nodes of {name}_graph_indicator.txt that "
+            "belong to the same graph, got others"
         )
     whole = nx.Graph([(u, v) for u, v in edges.tolist() if u != v])
     members: dict[int, list[int]] = {owner: [] for owner in range(1, int(owners[-1]) + 1)}
@@ -86,10 +113,11 @@ def _read_tu(folder: Path, name: str) -> list[nx.Graph]:
     return [relabelled(whole, nodes) for nodes in members.values()]
 
 
-def _whole_numbers(path: Path, columns: int) -> NDArray[np.int64]:
+def _whole_numbers(named: Named, columns: int) -> NDArray[np.int64]:
     """The numbers of a text file, `(rows, columns)`, with commas between the columns."""
+    path, content = named
     try:
-        numbers = np.loadtxt(path, dtype=np.int64, delimiter=",", ndmin=2)
+        numbers = np.loadtxt(content, dtype=np.int64, delimiter=",", ndmin=2)
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: expected lines of {columns} whole numbers, but {error}") from None
     if numbers.shape[1] != columns or not len(numbers):

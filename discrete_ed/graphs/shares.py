@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from discrete_ed.graphs.isomorphism import find_classes
 from discrete_ed.graphs.phases import Phases, compute_phase
 from discrete_ed.graphs.statistics import Counts
-from discrete_ed.graphs.validity import Property, get_property, have, is_connected, property_name
+from discrete_ed.graphs.validity import OF_PIECES, Property, get_property, have, is_connected, property_name
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,14 @@ def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
 
 
 def _properties(graphs: Sequence[nx.Graph], valid: str | Property | None, pieces: bool) -> dict[str, Any]:
-    found = {"connected": have(graphs, is_connected)}
-    return found if valid is None else {**found, "valid": have(graphs, get_property(valid, pieces=pieces))}
+    connected = have(graphs, is_connected)
+    if valid is None:
+        return {"connected": connected}
+    if pieces or callable(valid) or valid not in OF_PIECES:
+        return {"connected": connected, "valid": have(graphs, get_property(valid, pieces=pieces))}
+    has = OF_PIECES[valid]  # only of connected graphs, which are known already
+    found = [one and has(graph) for graph, one in zip(graphs, connected.tolist(), strict=True)]
+    return {"connected": connected, "valid": np.array(found, dtype=bool)}
 
 
 def _count_shares(

@@ -46,6 +46,11 @@ class Job(NamedTuple):
 JOBS = {
     "generate": Job("generate", "GenerateConfig", "learn an energy over graphs, generate new graphs and score them"),
     "evaluate": Job("evaluate", "EvaluateConfig", "score graphs of any generator against reference graphs"),
+    "evaluate-tables": Job(
+        "evaluate_tables",
+        "EvaluateTablesConfig",
+        "score synthetic tables of any kind against real rows",
+    ),
     "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
     "score": Job("score", "ScoreConfig", "score new rows under a fitted distribution, and write the scores as CSV"),

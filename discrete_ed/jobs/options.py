@@ -102,10 +102,11 @@ class GraphFileConfig(ResumableConfig):
 
 
 def expect(config: object, expected: str, *names: str, low: float) -> None:
-    """Refuse options below `low`; `expected` says in words what was expected of them."""
+    """Refuse options below `low`; `expected` says in words what was expected of them. None, an option left open,
+    passes."""
     for name in names:
         value = getattr(config, name)
-        if not value >= low:
+        if value is not None and not value >= low:
             raise InputError(f"{name}: expected {expected}, got {value}")
 
 

@@ -59,8 +59,13 @@ def phase_progress(description: str, *, shown: bool = True) -> Iterator[Callable
 
 
 @contextmanager
-def training_progress(folder: RunFolder, steps: int) -> Iterator[Callable[[Record], None]]:
-    """A progress bar over training steps; yields a callback that shows each record and logs it in the folder."""
+def training_progress(folder: RunFolder, steps: int | None) -> Iterator[Callable[[Record], None]]:
+    """A progress bar over training steps; yields a callback that shows each record and logs it in the folder.
+
+    Args:
+        folder: where records are logged.
+        steps: their number, None if it is not known.
+    """
     with tqdm(total=steps, desc="train", unit="step") as bar:
 
         def callback(record: Record) -> None:

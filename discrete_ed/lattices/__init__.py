@@ -1,6 +1,7 @@
 """Ising models on lattices and graphs: builders, samples that are exact where possible, simulation, scaling."""
 
 from discrete_ed.lattices.builders import Lattice, lattice
+from discrete_ed.lattices.correlations import Correlations, correlations_of
 from discrete_ed.lattices.disorder import DISORDER, diluted, gaussian_couplings, plus_minus_couplings, random_fields
 from discrete_ed.lattices.exact import (
     CRITICAL_BINDER,
@@ -10,11 +11,16 @@ from discrete_ed.lattices.exact import (
     kaufman,
     onsager_magnetisation,
 )
+from discrete_ed.lattices.ground_states import GroundState, ground_state
 from discrete_ed.lattices.known_models import KnownModel, known_graph, known_lattice, known_random_graph
-from discrete_ed.lattices.observables import QUANTITIES, Estimate, Series, estimates, magnetisation, overlap
+from discrete_ed.lattices.observables import QUANTITIES, Estimate, Overlaps, Series, estimates
+from discrete_ed.lattices.results import AtTemperature
 from discrete_ed.lattices.sampling import SampledStates, sample_ising
 from discrete_ed.lattices.scaling import Scaling, scale
-from discrete_ed.lattices.simulation import AtTemperature, simulate
+from discrete_ed.lattices.simulation import simulate
+from discrete_ed.lattices.state_observables import correlation_function, magnetisation, overlap
+from discrete_ed.lattices.sublattices import sublattices
+from discrete_ed.lattices.tempering import Tempered, temper
 
 __all__ = [
     "CRITICAL_BINDER",
@@ -23,16 +29,23 @@ __all__ = [
     "DISORDER",
     "QUANTITIES",
     "AtTemperature",
+    "Correlations",
     "Estimate",
+    "GroundState",
     "KnownModel",
     "Lattice",
+    "Overlaps",
     "SampledStates",
     "Scaling",
     "Series",
+    "Tempered",
     "TorusExact",
+    "correlation_function",
+    "correlations_of",
     "diluted",
     "estimates",
     "gaussian_couplings",
+    "ground_state",
     "kaufman",
     "known_graph",
     "known_lattice",
@@ -46,4 +59,6 @@ __all__ = [
     "sample_ising",
     "scale",
     "simulate",
+    "sublattices",
+    "temper",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import cached_property
+from itertools import accumulate
 from typing import Any, get_args
 
 import numpy as np
@@ -12,10 +14,13 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.errors import InputError
 from discrete_ed.lattices.builders import Lattice
-from discrete_ed.names import UpdateName
+from discrete_ed.lattices.state_observables import check_periodic
+from discrete_ed.lattices.sublattices import sublattices
+from discrete_ed.names import ObservableName, UpdateName
 from discrete_ed.samplers import SwendsenWang
 from discrete_ed.samplers.compiled import MOST_TABLED, Loop, sweep_loop
 from discrete_ed.samplers.compiled_clusters import swendsen_wang, wolff_arrays
+from discrete_ed.samplers.folding import Folded, folded
 from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state, threshold
 
@@ -26,8 +31,10 @@ ENTRIES = 2**16  # entries of the tables of `measured_sweeps`, which must stay i
 class Measured:
     """One Ising model at one temperature, and how its chains move and are measured.
 
-    A measurement of a chain is a row of `E` (of the energy at β = 1), the number of spins up, and for each direction of
-    the lattice the squared amplitude of the magnetisation's smallest wave.
+    A measurement of a chain is a row whose parts are named in `columns`: `energy` (at β = 1); `ones`, the number of
+    spins up; `waves`, for each direction of the lattice the squared amplitude of the magnetisation's smallest wave;
+    and, where asked for, `sublattices`, the spins up on each; `correlations`, the mean of `s_i s_j` at 1, 2, … cells
+    along the directions; `overlaps`, the overlap and the link overlap of chains `b` and `b + B/2`.
 
     Args:
         energy: the model at temperature 1.
@@ -36,6 +43,9 @@ class Measured:
             Swendsen–Wang where no coupling is frustrated, and sweeps elsewhere.
         sizes: the number of cells in each direction and, last, of sites in a cell; if the model is no lattice, its
             number of spins and 1.
+        sublattice: the sublattice of each site, to measure sublattices.
+        correlations: whether to measure correlations, which needs sizes.
+        overlaps: whether to measure overlaps.
 
     Raises:
         InputError: a temperature that isn't positive; clusters for a frustrated model; no numba.
@@ -49,6 +59,9 @@ class Measured:
         update: UpdateName = "auto",
         sizes: tuple[int, ...] | None = None,
         model: Interactions | None = None,
+        sublattice: Array | None = None,
+        correlations: bool = False,
+        overlaps: bool = False,
     ) -> None:
         if not 0 < temperature < np.inf:
             raise InputError(f"temperatures: expected positive numbers, got {temperature}")
@@ -60,11 +73,28 @@ class Measured:
         if update in ("swendsen-wang", "wolff"):
             check_clusters(energy)
         self.sizes = np.array(sizes or (energy.bits, 1), np.int64)
-        self.waves = len(self.sizes) - 1 if sizes else 0
+        self.sublattice = np.empty(0, np.int8) if sublattice is None else sublattice
+        classes = int(self.sublattice.max(initial=-1)) + 1
+        widths = {
+            "energy": 1,
+            "ones": 1,
+            "waves": len(self.sizes) - 1 if sizes else 0,
+            "sublattices": classes,
+            "correlations": int(self.sizes[:-1].max()) // 2 if correlations else 0,
+            "overlaps": 2 if overlaps else 0,
+        }
+        ends = accumulate(widths.values())
+        self.columns = {name: slice(end - widths[name], end) for name, end in zip(widths, ends, strict=True)}
+        self.plan = np.array([widths[name] for name in ("waves", "sublattices", "correlations")], np.int64)
         self.unit = Interactions.of(energy) if model is None else model
-        self.temperature, self.bits = temperature, energy.bits
+        self.waves = widths["waves"]
+        self.temperature, self.bits, self.overlaps = temperature, energy.bits, overlaps
         self.steps = 1  # of the kernel from one measurement to the next
-        self._advance = self._sweeps() if self.update == "sweeps" else self._clusters()
+
+    @cached_property
+    def _advance(self) -> Callable[[Array, Array, int], int]:
+        """Moves chains and writes measurements; its tables are large, and made when they are needed."""
+        return self._sweeps() if self.update == "sweeps" else self._clusters()
 
     def start(self, chains: int, seed: int | list[int], *, ordered: bool = False) -> Array:
         """Bits `(B, D)` at which chains start: random ones, or if `ordered` all up."""
@@ -76,8 +106,14 @@ class Measured:
         """Move chains, `(B, D)`, and measure them: the bits, `(draw, B, K)` and the counter, by which the next call
         goes on with other random numbers."""
         bits = np.ascontiguousarray(bits).copy()
-        out = np.empty((count, len(bits), 2 + self.waves))
-        return bits, out, self._advance(bits, out, counter)
+        out = np.empty((count, len(bits), self.columns["overlaps"].stop))
+        if not self.overlaps:
+            return bits, out, self._advance(bits, out, counter)
+        j = self.unit.couplings
+        for draw in range(count):  # all chains are at one draw when their overlaps are measured
+            counter = self._advance(bits, out[draw : draw + 1], counter)
+            loops("measured_loops").overlaps(bits, j.indptr, j.indices, out[draw])
+        return bits, out, counter
 
     def fit_steps(self, bits: Array, counter: int) -> None:
         """For Wolff's clusters: let so many steps pass between measurements that they flip about as many spins as there
@@ -88,6 +124,9 @@ class Measured:
             self.steps = max(1, round(self.bits / max(1.0, flipped.mean() / 50)))
 
     def _sweeps(self) -> Callable[[Array, Array, int], int]:
+        words = folded(self.unit, self.sizes) if self.waves else None
+        if words is not None:
+            return self._in_words(words)
         model = self.unit.at_beta(1 / self.temperature)
         colour = loops("measured_loops").colours(self.unit.couplings.indptr, self.unit.couplings.indices)
         order = np.argsort(colour, kind="stable")
@@ -98,14 +137,32 @@ class Measured:
                 return self._tabled(tables, field)
         return self._one_by_one(sweep_loop(model, order, 1))
 
+    def _in_words(self, words: Folded) -> Callable[[Array, Array, int], int]:
+        unit, degree = self.unit, len(words.neighbour)
+        coupling, field = float(abs(unit.couplings.data[0])), float(unit.fields[0])
+        table = threshold((coupling * (2 * np.arange(degree + 1) - degree) + field) / self.temperature)
+
+        def advance(bits: Array, out: Array, counter: int) -> int:
+            x = words.pack(bits)
+            described = coupling, field, self.sizes, self.sublattice, self.plan
+            run = loops("word_loops").measured_words
+            layout, rest = words[:3], words[3:]
+            counter = run(x, *layout, self.bits, *rest, table, *described, self.steps, out, np.uint64(counter))
+            bits[:] = words.unpack(x)
+            return int(counter)
+
+        return advance
+
     def _tabled(self, tables: dict[str, Any], field: Array) -> Callable[[Array, Array, int], int]:
         run, table = loops("measured_loops").measured_sweeps, threshold(field).ravel()
         pull = field.ravel() * self.temperature
 
         def advance(bits: Array, out: Array, counter: int) -> int:
             energy = self.unit.energies(bits)
-            counter = run(bits, *tables.values(), table, pull, energy, self.sizes, self.steps, out, np.uint64(counter))
-            return int(counter)
+            described = self.sizes, self.sublattice, self.plan
+            return int(
+                run(bits, *tables.values(), table, pull, energy, *described, self.steps, out, np.uint64(counter))
+            )
 
         return advance
 
@@ -123,17 +180,53 @@ class Measured:
 
     def _one_by_one(self, loop: Loop) -> Callable[[Array, Array, int], int]:
         """Each measurement after a call of the loop."""
-        structures = loops("measured_loops").structures
+        describe = loops("measured_loops").describe_all
 
         def advance(bits: Array, out: Array, counter: int) -> int:
             word = np.uint64(counter)
             for row in out:
                 bits[:], _, word = loop(bits, self.steps, np.uint64(word))
                 row[:, 0] = self.unit.energies(bits)
-                structures(bits, self.sizes, row)
+                describe(bits, self.sizes, self.sublattice, self.plan, row)
             return int(word)
 
         return advance
+
+
+def what_to_measure(
+    energy: IsingEnergy, graph: Lattice | None, measure: Collection[ObservableName], chains: int
+) -> dict[str, Any]:
+    """The arguments of `Measured` for observables by name; of an antiferromagnet the sublattices are measured anyway.
+
+    Raises:
+        InputError: an unknown name; a model without a lattice, or one whose lattice hasn't got sublattices or
+            isn't periodic in all directions, where these are needed; overlaps of an odd number of chains.
+    """
+    unknown = [name for name in measure if name not in get_args(ObservableName)]
+    if unknown:
+        raise InputError(f"measure: expected names among {', '.join(get_args(ObservableName))}, got {unknown[0]!r}")
+    if graph is None and {"sublattices", "correlations"} & set(measure):
+        raise InputError("measure: expected a lattice (graph=…) for sublattices and correlations, got none")
+    sublattice = None
+    if graph is not None and ("sublattices" in measure or bool((energy.coupled_pairs()[2] < 0).all())):
+        sublattice = sublattices(graph)
+        if sublattice is None and "sublattices" in measure:
+            raise InputError(
+                "measure: sublattices expected a bipartite lattice, whose periodic sides are even, a triangular one "
+                f"with sides that are multiples of 3, or kagome; got {graph.kind} of shape {graph.shape}"
+            )
+    if graph is not None and "correlations" in measure:
+        check_periodic(graph)
+    if "overlaps" in measure and chains % 2:
+        raise InputError(f"chains: expected an even number to measure overlaps of pairs, got {chains}")
+    return {"sublattice": sublattice, "correlations": "correlations" in measure, "overlaps": "overlaps" in measure}
+
+
+def periodic_sizes(graph: Lattice | None) -> tuple[int, ...] | None:
+    """The number of cells in each direction and of sites in a cell, if the lattice is periodic in all directions."""
+    if graph is None or not all(graph.periodic):
+        return None
+    return (*graph.shape, graph.sites // int(np.prod(graph.shape)))
 
 
 def chosen_update(energy: IsingEnergy) -> UpdateName:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from numpy.typing import NDArray
 
 from discrete_ed.errors import InputError
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, jackknife, warn_of_swapped_axes
-from discrete_ed.states import check_states, to_spins
 
 Array = NDArray[np.float64]
+LONG_BLOCKS = 16  # blocks of the jackknife for overlaps
 LEAST_WAVE = 1e-9  # of ⟨|Σ_i s_i exp(i k r_i)|²⟩, below which it is the rounding of a sum that is zero
 
 
@@ -45,9 +44,18 @@ class Series:
     """`|k|` of these wave vectors"""
     in_field: bool = False
     """whether fields act on the spins, so that `⟨m⟩` is not zero and `⟨m²⟩` is no measure of fluctuations"""
+    sublattices: Array | None = None
+    """mean spin of each of two or three sublattices, `(draw, chain, q)`"""
+    correlations: Array | None = None
+    """mean of `s_i s_j` at 1, 2, … cells along the directions of the lattice, `(draw, chain, R)`"""
 
     def __post_init__(self) -> None:
         parts = [np.asarray(part) for part in (self.energy, self.magnetisation, self.wave) if part is not None]
+        more = [np.asarray(part) for part in (self.sublattices, self.correlations) if part is not None]
+        if any(part.shape[:-1] != parts[0].shape for part in more):
+            raise InputError(f"series: expected sublattices and correlations of shape (draw, chain, K), with the "
+                             f"{parts[0].shape} of the energy first, got {[part.shape for part in more]}")  # fmt: skip
+        parts += [part[..., k] for part in more for k in range(part.shape[-1])]
         if any(np.iscomplexobj(part) for part in parts):
             raise InputError("series: expected real numbers, got complex ones")
         if len({part.shape for part in parts}) != 1:
@@ -69,12 +77,27 @@ class Series:
 
     def columns(self) -> Array:
         """The numbers whose means the quantities are functions of, `(draw, chain, 6)`: `e, e², m, |m|, m², m⁴`, and a
-        seventh, `|m_k|²`, where it was measured."""
+        seventh, `|m_k|²`, where it was measured; the last three are `|m_s|, m_s², m_s⁴` where sublattices were."""
         e, m = (np.atleast_2d(np.asarray(part, float).T).T for part in (self.energy, self.magnetisation))
         parts = [e, e**2, m, np.abs(m), m**2, m**4]
         if self.wave is not None:
             parts.append(np.atleast_2d(np.asarray(self.wave, float).T).T)
+        if self.sublattices is not None:
+            order = np.atleast_2d(self.staggered().T).T
+            parts += [order, order**2, order**4]
         return np.stack(parts, -1)
+
+    def staggered(self) -> Array:
+        """`|m_s| = ½ |Σ_c exp(2πi c/q) m_c|` of the mean spins `m_c` of `q` sublattices, `(draw, chain)`: 1 where they
+        are ordered against each other.
+
+        Raises:
+            InputError: sublattices weren't measured.
+        """
+        if self.sublattices is None:
+            raise InputError("series: expected sublattices to have been measured, got none")
+        count = np.shape(self.sublattices)[-1]
+        return np.abs(self.sublattices @ np.exp(2j * np.pi * np.arange(count) / count)) / 2
 
 
 @dataclass(frozen=True)
@@ -85,10 +108,10 @@ class Quantity:
     """name in words, with its formula"""
     symbol: str
     """symbol on axes and in tables"""
-    function: Callable[[Array, Series], Array]
+    function: Callable[[Array, Any], Array]
     """takes means `(..., K)` of the columns of a series, and the series for `N` and `T`"""
-    needs_wave: bool = False
-    """whether it needs the amplitude of the smallest wave"""
+    needs: Literal["", "wave", "sublattices", "overlaps"] = ""
+    """what must have been measured besides energy and magnetisation; of overlaps, the means are those of `Overlaps`"""
     without_field: bool = False
     """whether it means something only where no field acts, since it takes `⟨m⟩` to be zero"""
 
@@ -102,9 +125,9 @@ def _correlation_length(mean: Array, series: Series) -> Array:
         return np.sqrt(np.where(known, ratio, np.nan)) / (2 * np.sin(series.wave_number / 2))
 
 
-def _binder(mean: Array, _: Series) -> Array:
+def _binder(square: Array, fourth: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - mean[..., 5] / (3 * mean[..., 4] ** 2)
+        return 1 - fourth / (3 * square**2)
 
 
 QUANTITIES: dict[str, Quantity] = {
@@ -127,14 +150,48 @@ QUANTITIES: dict[str, Quantity] = {
         lambda mean, s: s.sites * mean[..., 4] / s.temperature,
         without_field=True,
     ),
-    "binder": Quantity("Binder cumulant 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²)", "U₄", _binder),
+    "binder": Quantity(
+        "Binder cumulant 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²)", "U₄", lambda mean, _: _binder(mean[..., 4], mean[..., 5])
+    ),
     "correlation_length": Quantity(
         "second-moment correlation length √(⟨m²⟩/⟨|m_k|²⟩ − 1) / (2 sin k/2); a length of fluctuations only above T_c",
         "ξ",
         _correlation_length,
-        needs_wave=True,
+        needs="wave",
         without_field=True,
     ),
+    "staggered_magnetisation": Quantity(
+        "mean size of the order of the sublattices, ⟨|m_s|⟩", "⟨|m_s|⟩", lambda mean, _: mean[..., -3], "sublattices"
+    ),
+    "staggered_susceptibility": Quantity(
+        "staggered susceptibility N (⟨m_s²⟩ − ⟨|m_s|⟩²) / T",
+        "χ_s",
+        lambda mean, s: s.sites * (mean[..., -2] - mean[..., -3] ** 2) / s.temperature,
+        "sublattices",
+    ),
+    "square_staggered_magnetisation": Quantity(
+        "N ⟨m_s²⟩ / T, the staggered susceptibility above T_c",
+        "N⟨m_s²⟩/T",
+        lambda mean, s: s.sites * mean[..., -2] / s.temperature,
+        "sublattices",
+    ),
+    "staggered_binder": Quantity(
+        "Binder cumulant of the sublattices, 1 − ⟨m_s⁴⟩ / (3 ⟨m_s²⟩²)",
+        "U₄ˢ",
+        lambda mean, _: _binder(mean[..., -2], mean[..., -1]),
+        "sublattices",
+    ),
+    "abs_overlap": Quantity("mean size of the overlap, ⟨|q|⟩", "⟨|q|⟩", lambda mean, _: mean[..., 0], "overlaps"),
+    "spin_glass_susceptibility": Quantity(
+        "spin-glass susceptibility N ⟨q²⟩", "N⟨q²⟩", lambda mean, s: s.sites * mean[..., 1], "overlaps"
+    ),
+    "overlap_binder": Quantity(
+        "Binder cumulant of the overlap, 1 − ⟨q⁴⟩ / (3 ⟨q²⟩²)",
+        "U₄(q)",
+        lambda mean, _: _binder(mean[..., 1], mean[..., 2]),
+        "overlaps",
+    ),
+    "link_overlap": Quantity("link overlap ⟨q_l⟩", "⟨q_l⟩", lambda mean, _: mean[..., 3], "overlaps"),
 }
 """Every quantity by its name; reports and tables iterate over it."""
 
@@ -168,18 +225,61 @@ def estimates(series: Series, *, blocks: int = BLOCKS) -> dict[str, Estimate]:
     True
     """
     columns = series.columns()
+    there = {"", *(name for name in ("wave", "sublattices") if getattr(series, name) is not None)}
     chosen = {
-        name: q
-        for name, q in QUANTITIES.items()
-        if (series.wave is not None or not q.needs_wave) and not (series.in_field and q.without_field)
+        name: q for name, q in QUANTITIES.items() if q.needs in there and not (series.in_field and q.without_field)
     }
+    return _estimates(chosen, columns, series, blocks)
+
+
+def _estimates(chosen: dict[str, Quantity], columns: Array, of: Any, blocks: int) -> dict[str, Estimate]:
     value, error = jackknife(
-        lambda mean: np.stack([q.function(mean, series) for q in chosen.values()], -1), columns, blocks=blocks
+        lambda mean: np.stack([q.function(mean, of) for q in chosen.values()], -1), columns, blocks=blocks
     )
     return {
         name: Estimate(float(v), float(e))
         for name, v, e in zip(chosen, np.atleast_1d(value), np.atleast_1d(error), strict=True)
     }
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Overlaps of pairs of replicas at one temperature, one after each draw; arrays are `(draw, pair)`.
+
+    Raises:
+        InputError: arrays of different shapes, or numbers outside [−1, 1].
+
+    >>> Overlaps(np.ones((8, 1)), np.ones((8, 1)), sites=16).estimates()["link_overlap"].value
+    1.0
+    """
+
+    overlap: Array
+    """`q = Σ_i s_i s'_i / N`"""
+    link: Array
+    """link overlap, the mean of `s_i s_j s'_i s'_j` over the edges"""
+    sites: int
+    """number of sites `N`"""
+
+    def __post_init__(self) -> None:
+        if np.shape(self.overlap) != np.shape(self.link):
+            raise InputError(f"link: expected shape {np.shape(self.overlap)}, as of overlap, got {np.shape(self.link)}")
+        for name in ("overlap", "link"):
+            part = np.asarray(getattr(self, name))
+            if part.size and not abs(part).max() <= 1 + 1e-6:
+                raise InputError(f"{name}: expected numbers from −1 to 1, got {abs(part).max():g}")
+
+    def estimates(self, *, blocks: int = LONG_BLOCKS) -> dict[str, Estimate]:
+        """Every quantity of `QUANTITIES` that needs overlaps, with its error by the jackknife over blocks of draws.
+
+        The blocks are few and long, since overlaps of glasses change slowly when valleys do, which hardly shows in
+        their autocorrelation.
+
+        Raises:
+            InputError: fewer than 4 draws.
+        """
+        q, link = (np.atleast_2d(np.asarray(part, float).T).T for part in (self.overlap, self.link))
+        chosen = {name: each for name, each in QUANTITIES.items() if each.needs == "overlaps"}
+        return _estimates(chosen, np.stack([np.abs(q), q**2, q**4, link], -1), self, blocks)
 
 
 def autocorrelation_of(series: Series) -> dict[str, tuple[float, float]]:
@@ -189,42 +289,3 @@ def autocorrelation_of(series: Series) -> dict[str, tuple[float, float]]:
         "abs_magnetisation": autocorrelation_time(np.abs(series.magnetisation)),
     }
     return {name: (each.time, each.ess) for name, each in found.items()}
-
-
-def magnetisation(x: Tensor) -> Tensor:
-    """`m = Σ_i s_i / N` of states of bits `(..., D)`: `(...)`.
-
-    >>> magnetisation(torch.tensor([[1.0, 1.0, 1.0, 0.0]]))
-    tensor([0.5000])
-    """
-    check_states(x)
-    return to_spins(x).mean(-1)
-
-
-def overlap(x: Tensor, y: Tensor, edges: ArrayLike | None = None) -> Tensor:
-    """The overlap `q = Σ_i s_i s'_i / N` of two replicas `(..., D)`; with edges `(E, 2)` the link overlap, the mean of
-    `s_i s_j s'_i s'_j` over the edges.
-
-    Raises:
-        InputError: states of different shapes, or that aren't bits; edges that aren't pairs of their sites.
-
-    >>> x = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
-    >>> overlap(x, 1 - x), overlap(x, 1 - x, [(0, 1), (1, 2)])
-    (tensor([-1.]), tensor([1.]))
-    """
-    for name, part in (("x", x), ("y", y)):
-        check_states(part, name=name)
-    if x.shape != y.shape:
-        raise InputError(f"y: expected states of shape {tuple(x.shape)}, as of x, got {tuple(y.shape)}")
-    product = to_spins(x) * to_spins(y)
-    if edges is None:
-        return product.mean(-1)
-    pairs = np.asarray(edges)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer) or not len(pairs):
-        raise InputError(f"edges: expected pairs of site numbers (E, 2), got shape {pairs.shape} of {pairs.dtype}")
-    if pairs.min() < 0 or pairs.max() >= x.shape[-1]:
-        raise InputError(
-            f"edges: expected sites from 0 to {x.shape[-1] - 1}, got numbers from {pairs.min()} to {pairs.max()}"
-        )
-    ends = torch.as_tensor(pairs, dtype=torch.long, device=x.device)
-    return (product[..., ends[:, 0]] * product[..., ends[:, 1]]).mean(-1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,11 @@ from numpy.typing import NDArray
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.lattices.builders import Lattice
-from discrete_ed.lattices.kinds import KINDS
-from discrete_ed.lattices.measuring import Measured, check_edges
-from discrete_ed.lattices.observables import Estimate, Series, autocorrelation_of, estimates
+from discrete_ed.lattices.measuring import Measured, check_edges, periodic_sizes, what_to_measure
+from discrete_ed.lattices.results import DIFFERENT, AtTemperature, at_temperature, from_rank
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, thermalisation
-from discrete_ed.names import UpdateName
-from discrete_ed.runtime.distributed import rank_sum, ranks, share
+from discrete_ed.names import ObservableName, UpdateName
+from discrete_ed.runtime.distributed import share
 from discrete_ed.samplers.interactions import Interactions
 
 Array = NDArray[Any]
@@ -30,51 +28,6 @@ Callback = Callable[[int, int], None]
 LEAST_WARMUP = 200  # draws of the first stage of thermalisation, if there are as many draws in all
 STAGES = 5  # stages of thermalisation, each twice as long as the one before
 PIECES = 10  # pieces in which the draws are made, after each of which the error is looked at
-DIFFERENT = 4.0  # standard errors by which chains from order and from disorder may differ by chance
-
-
-@dataclass(frozen=True)
-class AtTemperature:
-    """What a simulation found at one temperature.
-
-    The first half of the chains started with all spins up, the others at random.
-
-    >>> from discrete_ed import IsingEnergy, lattice, simulate
-    >>> (result,) = simulate(IsingEnergy.from_graph(lattice(4)), [5.0], measurements=200)
-    >>> result.states.shape, result.update, result.thermal
-    ((4, 16), 'swendsen-wang', True)
-    """
-
-    series: Series
-    """measurements after thermalisation"""
-    states: Array
-    """the last bits of the chains, `(chain, D)`, uint8"""
-    update: str
-    """how the chains moved"""
-    steps: int
-    """steps of the kernel from one draw to the next: 1, or the number of Wolff's clusters"""
-    dropped: int
-    """number of draws of each chain that were dropped as thermalisation"""
-    difference: float
-    """difference of the mean energies of the chains from order and from disorder, in standard errors"""
-
-    @property
-    def temperature(self) -> float:
-        """`T`."""
-        return self.series.temperature
-
-    @property
-    def thermal(self) -> bool:
-        """Whether both kinds of start led to one mean energy."""
-        return abs(self.difference) < DIFFERENT
-
-    def estimates(self) -> dict[str, Estimate]:
-        """Every quantity with its error, see `estimates`."""
-        return estimates(self.series)
-
-    def autocorrelation(self) -> dict[str, tuple[float, float]]:
-        """Autocorrelation time in draws and effective sample size, see `autocorrelation_of`."""
-        return autocorrelation_of(self.series)
 
 
 def simulate(
@@ -86,6 +39,7 @@ def simulate(
     chains: int = 4,
     measurements: int = 2000,
     error: float | None = None,
+    measure: Collection[ObservableName] = (),
     seed: int = 0,
     threads: int | None = None,
     cache: Cache | None = None,
@@ -107,6 +61,9 @@ def simulate(
         chains: number of chains at each temperature, at least 2.
         measurements: number of measurements of each chain, at most; at least 20.
         error: stop where the standard error of the energy of a site is below this.
+        measure: what is measured besides energy, magnetisation and the correlation length: "sublattices" (of
+            antiferromagnets always), "correlations" along the directions of a periodic lattice, "overlaps" of each
+            chain from order with one from disorder.
         seed: the source of all randomness.
         threads: number of threads; by default one for each processor that this process may use.
         cache: called with the name of a piece and the function that computes it; to resume a run.
@@ -114,7 +71,8 @@ def simulate(
 
     Raises:
         InputError: no temperatures or one that isn't positive, fewer chains or draws than above, clusters for a
-            frustrated model, a lattice of another number of sites or with other edges.
+            frustrated model, a lattice of another number of sites or with other edges, something that can't be
+            measured.
 
     >>> from discrete_ed import lattice
     >>> square = lattice(8)
@@ -134,23 +92,27 @@ def simulate(
         check_edges(energy, graph)
     if error is not None and not error > 0:
         raise InputError(f"error: expected a positive number, got {error}")
-    sizes = None if graph is None or not all(graph.periodic) else _sizes(graph)
-    model = Interactions.of(energy)
-    measured = [Measured(energy, t, update=update, sizes=sizes, model=model) for t in values[:1]]
-    kind = measured[0].update
+    sizes = periodic_sizes(graph)
+    interactions = Interactions.of(energy)
+    more = what_to_measure(energy, graph, measure, chains)
+
+    def model_at(k: int, kind: UpdateName) -> Measured:
+        return Measured(energy, values[k], update=kind, sizes=sizes, model=interactions, **more)
+
+    models = [model_at(0, update)]  # the large tables of a model are made in `at`, and dropped after it
+    models += [model_at(k, models[0].update) for k in range(1, len(values))]
     mine = range(len(values))[share(len(values))]
-    progress = _Progress(callback, len(mine) * chains * measurements)
+    progress = Progress(callback, len(mine) * chains * measurements)
 
-    def at(k: int) -> AtTemperature:
-        here = Measured(energy, values[k], update=kind, sizes=sizes, model=model)
-        found = _Chains(here, chains, [seed, k], f"T{k}", cache, progress).run(measurements, error)
-        return _at_temperature(here, graph if sizes else None, found)
+    def at(k: int) -> dict[str, Any]:
+        model = model_at(k, models[0].update)
+        return Chains(model, chains, [seed, k], f"T{k}", cache, progress).run(measurements, error)
 
-    results = dict(zip(mine, _in_threads(at, mine, threads, progress), strict=True))
-    return [_from_rank(results.get(k), values[k]) for k in range(len(values))]
+    found = dict(zip(mine, in_threads(at, mine, threads, progress), strict=True))
+    return [at_temperature(each, graph if sizes else None, from_rank(found.get(k))) for k, each in enumerate(models)]
 
 
-class _Progress:
+class Progress:
     """Draws made by all threads, and whether they should stop."""
 
     def __init__(self, callback: Callback | None, total: int) -> None:
@@ -164,15 +126,15 @@ class _Progress:
                 self.callback(min(self.done, self.total), self.total)
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     pass
 
 
-class _Chains:
+class Chains:
     """The chains at one temperature, run in pieces that a cache may keep."""
 
     def __init__(
-        self, model: Measured, chains: int, seed: list[int], name: str, cache: Cache | None, progress: _Progress
+        self, model: Measured, chains: int, seed: list[int], name: str, cache: Cache | None, progress: Progress
     ) -> None:
         self.model, self.name, self.cache, self.progress = model, name, cache, progress
         words = np.random.SeedSequence(seed).generate_state(2, np.uint64)
@@ -184,7 +146,7 @@ class _Chains:
     def piece(self, name: str, measurements: int, *, fit: bool = False) -> Array:
         """Further measurements, `(draw, chain, K)`."""
         if self.progress.stop.is_set():
-            raise _Stopped
+            raise Stopped
 
         def compute() -> dict[str, Any]:
             if fit:
@@ -207,7 +169,7 @@ class _Chains:
             energy, ones = series[..., 0], np.abs(2 * series[..., 1] / self.model.bits - 1)
             cut = max(thermalisation(energy), thermalisation(ones))
             rest = energy[len(energy) // 2 :]
-            difference = _difference(rest)
+            difference = difference_of(rest)
             if cut < 0.4 * warm and abs(difference) < DIFFERENT:
                 break
             warm *= 2
@@ -217,7 +179,7 @@ class _Chains:
             count = min(size, measurements - first)
             pieces.append(self.piece(f"draws{first}", count, fit=first == 0))
             self.progress.add(count * len(self.bits))
-            if error is not None and first and _error(np.concatenate(pieces)[..., 0]) / self.model.bits < error:
+            if error is not None and first and error_of(np.concatenate(pieces)[..., 0]) / self.model.bits < error:
                 self.progress.add((measurements - first - count) * len(self.bits))
                 break
         whole = np.concatenate(pieces)
@@ -225,18 +187,18 @@ class _Chains:
             "series": whole,
             "states": self.bits,
             "dropped": dropped,
-            "difference": _difference(whole[..., 0]),
+            "difference": difference_of(whole[..., 0]),
             "steps": self.model.steps,
         }
 
 
-def _error(energy: Array) -> float:
+def error_of(energy: Array) -> float:
     """The standard error of a mean; that of too short a series isn't known, and infinite."""
     tau = autocorrelation_time(energy)
     return float(energy.std() / tau.ess**0.5) if tau.ess > BLOCKS else np.inf
 
 
-def _difference(energy: Array) -> float:
+def difference_of(energy: Array) -> float:
     """The difference of the means of the two halves of the chains, in standard errors."""
     half = energy.shape[1] // 2
     parts = energy[:, :half], energy[:, half:]
@@ -245,43 +207,15 @@ def _difference(energy: Array) -> float:
     return apart / size if size else float(np.copysign(np.inf, apart)) if apart else 0.0
 
 
-def _at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]) -> AtTemperature:
-    series, sites = parts["series"], model.bits
-    wave, number = None, None
-    if graph is not None:
-        lengths = wave_numbers(graph)
-        smallest = np.isclose(lengths, lengths.min())
-        wave, number = series[..., 2:][..., smallest].mean(-1) / sites**2, float(lengths.min())
-    measured = Series(
-        series[..., 0] / sites,
-        2 * series[..., 1] / sites - 1,
-        sites,
-        model.temperature,
-        wave,
-        number,
-        in_field=bool(np.any(model.unit.fields)),
-    )
-    return AtTemperature(measured, parts["states"], model.update, parts["steps"], parts["dropped"], parts["difference"])
+def thread_count(threads: int | None) -> int:
+    """The number of threads; if None, one for each processor that this process may use."""
+    if threads is not None:
+        return max(1, threads)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-def wave_numbers(graph: Lattice) -> Array:
-    """The lengths `|k|` of the smallest wave vector along each direction of a periodic lattice, `(d,)`."""
-    kind = KINDS.get(graph.kind, KINDS["hypercubic"])  # type: ignore[call-overload]
-    vectors, _ = kind.geometry(len(graph.shape))
-    reciprocal = 2 * np.pi * np.linalg.inv(vectors).T / np.array(graph.shape)[:, None]
-    lengths = np.linalg.norm(reciprocal, axis=1)
-    return np.where(np.array(graph.shape) > 1, lengths, np.inf)
-
-
-def _sizes(graph: Lattice) -> tuple[int, ...]:
-    return (*graph.shape, graph.sites // int(np.prod(graph.shape)))
-
-
-def _in_threads(
-    simulate_at: Callable[[int], AtTemperature], items: range, threads: int | None, progress: _Progress
-) -> list[AtTemperature]:
-    count = threads if threads is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    with ThreadPoolExecutor(max(1, count)) as pool:
+def in_threads(simulate_at: Callable[[int], Any], items: range, threads: int | None, progress: Progress) -> list[Any]:
+    with ThreadPoolExecutor(thread_count(threads)) as pool:
         futures = [pool.submit(simulate_at, k) for k in items]
         try:
             return [future.result() for future in futures]
@@ -290,27 +224,3 @@ def _in_threads(
             for future in futures:
                 future.cancel()
             raise
-
-
-def _from_rank(mine: AtTemperature | None, temperature: float) -> AtTemperature:
-    """The result of the rank that has it, on every rank."""
-    if ranks().size == 1:
-        assert mine is not None
-        return mine
-    head = np.zeros(11)
-    if mine is not None:
-        s = mine.series
-        waves = s.wave is not None
-        head[:] = [*s.energy.shape, *mine.states.shape, mine.steps, mine.dropped, mine.difference, waves,
-                   s.wave_number or 0, ["sweeps", "swendsen-wang", "wolff"].index(mine.update), s.in_field]  # fmt: skip
-    head = rank_sum(head)
-    measurements, chains, _, sites, steps, dropped = (int(number) for number in head[:6])
-    series, states = np.zeros((3, measurements, chains)), np.zeros((chains, sites), np.uint8)
-    if mine is not None:
-        s, states = mine.series, mine.states
-        series[:] = [s.energy, s.magnetisation, series[2] if s.wave is None else s.wave]
-    series, states = rank_sum(series), rank_sum(states)
-    wave, number = (series[2], float(head[8])) if head[7] else (None, None)
-    measured = Series(series[0], series[1], sites, temperature, wave, number, in_field=bool(head[10]))
-    update = ["sweeps", "swendsen-wang", "wolff"][int(head[9])]
-    return AtTemperature(measured, states, update, steps, dropped, float(head[6]))

@@ -63,9 +63,10 @@ def ais(
 
         log w = Σ_{t=1..T} −(β_t − β_{t−1}) E(x_{t−1}),   x_t from x_{t−1} by steps that keep p_t,
 
-    and `E[w] = Z / 2^F` with `F` free bits; a reverse run starts at a target and goes down, with `E[1/w] = a 2^F / Z`,
-    where `a` is the share of states whose energy isn't +∞, estimated from the forward starts. By Jensen's inequality
-    the log of the forward mean is too low in expectation, and the reverse one too high.
+    and `E[w] = Z / 2^F` with `F` free bits (with groups, the number of states takes the place of `2^F`); a reverse run
+    starts at a target and goes down, with `E[1/w] = a 2^F / Z`, where `a` is the share of states whose energy isn't +∞,
+    estimated from the forward starts. By Jensen's inequality the log of the forward mean is too low in expectation, and
+    the reverse one too high.
 
     The kernel must keep the law of the local evaluation at each inverse temperature.
 
@@ -119,9 +120,15 @@ def ais(
     both, both_free = torch.cat([x, target]), torch.cat([free, local.energy.free(target)])
     if ((both_free != free[0]) | (~both_free & (both != x[0]))).any():
         raise InputError("x, target: expected the same frozen bits in all states, since log Z depends on them")
-    uniform = (torch.rand(x.shape, generator=generator, device=x.device) < 0.5).to(x.dtype)
-    start = torch.where(free, uniform, x)
-    log_2f = int(free[0].sum()) * log(2)
+    groups = local.energy.groups
+    if groups is None:
+        uniform = (torch.rand(x.shape, generator=generator, device=x.device) < 0.5).to(x.dtype)
+        start = torch.where(free, uniform, x)
+        log_2f = int(free[0].sum()) * log(2)
+    else:
+        groups.check(x)
+        start = groups.redrawn(x, free, generator=generator)
+        log_2f = groups.values_left(x[:1], free[:1]).double().log().sum().item()
     log_w = _run(kernel, local, start, betas, steps, generator)
     log_back = _run(kernel, local, target, betas[::-1], steps, generator)
     (lower, lower_error), (back, upper_error) = _log_mean(log_w), _log_mean(log_back)

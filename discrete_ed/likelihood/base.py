@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
+from discrete_ed.groups.product import product_log_z, product_logits, product_means, product_sample
 
 COMPONENTS = 16
 """components of a mixture that is fitted to data"""
@@ -24,7 +25,7 @@ BROAD = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """`p(x) = Σ_k π_k Π_i σ(l_ki)^{x_i} (1 − σ(l_ki))^{1 − x_i}`.
+    """`p(x) = Σ_k π_k Π_i σ(l_ki)^{x_i} (1 − σ(l_ki))^{1 − x_i}`; a group of bits has a softmax of its `l_ki`.
 
     >>> Mixture.independent(torch.zeros(3)).log_p(torch.zeros(1, 3))  # −3 log 2
     tensor([-2.0794])
@@ -34,41 +35,50 @@ class Mixture:
     """`log π`, `(K,)`"""
     logits: Tensor
     """`l`, `(K, D)`"""
+    groups: Groups | None = None
+    """the groups into which bits are tied"""
 
     @classmethod
-    def independent(cls, logits: Tensor) -> Mixture:
+    def independent(cls, logits: Tensor, groups: Groups | None = None) -> Mixture:
         """Independent bits with log odds `(D,)`; zeros are the uniform law."""
         if logits.ndim != 1 or not logits.isfinite().all():
             raise InputError(f"logits: expected finite log odds (D,), got shape {tuple(logits.shape)}")
-        return cls(logits.new_zeros(1), logits[None])
+        return cls(logits.new_zeros(1), logits[None], groups)
 
     @classmethod
-    def fitted(cls, x: Tensor, generator: torch.Generator | None = None, components: int = COMPONENTS) -> Mixture:
+    def fitted(
+        cls,
+        x: Tensor,
+        generator: torch.Generator | None = None,
+        components: int = COMPONENTS,
+        groups: Groups | None = None,
+    ) -> Mixture:
         """A mixture fitted to states `(N, D)` by expectation maximisation, with a share of broad components.
 
         One component holds the frequencies of all rows, and one is uniform. With fewer than 50 rows for each of two
         components there are no others.
         """
         rows = x[torch.randperm(len(x), generator=generator, device=x.device)[:FITTED_ROWS]].double()
-        frequencies = _smoothed(rows.sum(0), len(rows))
+        uniform = product_means(groups, torch.zeros_like(rows[0]))
+        frequencies = smoothed(rows.sum(0), len(rows), uniform)
         components = min(components, len(rows) // ROWS_EACH)
-        broad = torch.stack([frequencies, torch.full_like(frequencies, 0.5)])
+        broad = torch.stack([frequencies, uniform])
         weights = rows.new_tensor([0.75, 0.25])
         if components >= 2:
-            means = (frequencies + _smoothed(rows[:components], 1)) / 2
+            means = (frequencies + smoothed(rows[:components], 1, uniform)) / 2
             shares = rows.new_full((components,), 1 / components)
             for _ in range(ITERATIONS):
-                given = cls(shares.log(), means.logit()).terms(rows).softmax(1)
+                given = cls(shares.log(), product_logits(groups, means), groups).terms(rows).softmax(1)
                 counts = given.sum(0)
                 means = (given.T @ rows + frequencies) / (counts + 1).unsqueeze(1)
                 shares = (counts + 1) / (len(rows) + components)
             broad, weights = torch.cat([broad, means]), torch.cat([BROAD * weights, (1 - BROAD) * shares])
-        return cls(weights.log().to(x.dtype), broad.logit().to(x.dtype))
+        return cls(weights.log().to(x.dtype), product_logits(groups, broad).to(x.dtype), groups)
 
     @property
     def constants(self) -> Tensor:
-        """`log π_k − Σ_i log(1 + exp(l_ki))`, `(K,)`."""
-        return self.log_weights - softplus(self.logits).sum(1)
+        """`log π_k − Σ_i log(1 + exp(l_ki))`, `(K,)`; `log Σ_i exp(l_ki)` for a group of bits."""
+        return self.log_weights - product_log_z(self.groups, self.logits)
 
     def terms(self, x: Tensor) -> Tensor:
         """The logarithms of the terms of `p(x)`, `(N, K)`."""
@@ -81,10 +91,9 @@ class Mixture:
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent samples, `(count, D)`."""
         k = self.log_weights.exp().multinomial(count, replacement=True, generator=generator)
-        u = torch.rand(count, self.logits.shape[1], generator=generator, device=self.logits.device)
-        return (u < self.logits[k].sigmoid()).to(self.logits.dtype)
+        return product_sample(self.groups, self.logits[k], generator=generator)
 
 
-def _smoothed(ones: Tensor, rows: int) -> Tensor:
-    """Frequencies from numbers of ones, with one extra row of value ½, so that none is 0 or 1."""
-    return (ones + 0.5) / (rows + 1)
+def smoothed(ones: Tensor, rows: int, uniform: Tensor | float = 0.5) -> Tensor:
+    """Frequencies from numbers of ones, with one extra row of the uniform ones, so that none is 0 or 1."""
+    return (ones + uniform) / (rows + 1)

@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 
 from discrete_ed.energies import RBMEnergy
 from discrete_ed.energies.base import evaluation_size
+from discrete_ed.groups.product import product_sample
 from discrete_ed.likelihood.base import Mixture
 from discrete_ed.likelihood.paths import FUNCTION, PRODUCT, Slopes, Walk, direction_betas
 from discrete_ed.runtime.threads import suitable_threads
@@ -71,6 +72,6 @@ class BlockPath:
                 k = 0 if single else ((1 - then) * terms).softmax(-1).multinomial(1, generator=generator).squeeze(-1)
                 h = torch.rand(inputs.shape, generator=generator, device=x.device) < (then * inputs).sigmoid()
                 log_odds = torch.lerp(base.logits[k], torch.addmm(visible, h.to(x.dtype), back), then)
-                x = (torch.rand(x.shape, generator=generator, device=x.device) < log_odds.sigmoid()).to(x.dtype)
+                x = product_sample(base.groups, log_odds, generator=generator)
                 inputs, terms = torch.addmm(hidden, x, weight), base.terms(x)
         return Walk(x, log_w, slopes.finish())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from math import log2
 from typing import NamedTuple
 
 import torch
@@ -21,10 +22,12 @@ def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
     """`log p(x) = −E(x) − log Z` of all `2^D` states in the order of `enumerate_states`, `(2^D,)`; differentiable.
 
     All bits are enumerated, including frozen ones of a graph; an energy with known bits is refused. Under
-    `torch.no_grad` the memory is bounded, since states are evaluated in chunks.
+    `torch.no_grad` the memory is bounded, since states are evaluated in chunks. If bits are tied into groups, the
+    states are those of `energy.groups.states()`, in that order.
 
     Args:
-        energy: an energy of at most 20 bits, which knows their number (see `Energy.bits`).
+        energy: an energy of at most 20 bits, or with groups of at most 2^20 states, which knows their number (see
+            `Energy.bits`).
         dtype: precision of the states, hence of the arithmetic; by default that of the energy's parameters.
 
     Raises:
@@ -63,7 +66,10 @@ def sample_law(
     with torch.no_grad():
         law = log_law(energy, dtype=dtype).double().exp()
     rows = law.multinomial(count, replacement=True, generator=generator)
-    return enumerate_states(energy.bits, dtype=dtype or dtype_of(energy), device=law.device)[rows]
+    dtype = dtype or dtype_of(energy)
+    if energy.groups is not None:
+        return energy.groups.states(dtype=dtype, device=law.device)[rows]
+    return enumerate_states(energy.bits, dtype=dtype, device=law.device)[rows]
 
 
 class Moments(NamedTuple):
@@ -132,13 +138,22 @@ def too_many_bits(bits: int, name: str = "bits") -> InputError:
 
 def _evaluate_all(energy: Energy, bits: int, dtype: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """All states with their energies, in chunks; in the energy's precision unless another is given."""
-    check_enumerable(bits)
+    groups = energy.groups
+    if groups is None:
+        check_enumerable(bits)
+    elif groups.count > 2**ENUMERABLE_BITS:
+        raise InputError(
+            f"groups: expected at most 2^{ENUMERABLE_BITS} states to enumerate, got 2^{log2(groups.count):.0f}"
+        )
     check_unconditional(energy)
     dtype = dtype or dtype_of(energy)
     if dtype.itemsize < 4:
         raise InputError(f"energy: expected single or double precision, got {dtype}; call energy.float()")
-    threads = suitable_threads(evaluation_size(energy, min(CHUNK_STATES, 2**bits) * bits))
-    for k, x in enumerate(state_chunks(bits, dtype=dtype, device=device_of(energy))):
+    count = 2**bits if groups is None else groups.count
+    threads = suitable_threads(evaluation_size(energy, min(CHUNK_STATES, count) * bits))
+    device = device_of(energy)
+    chunks = state_chunks(bits, dtype=dtype, device=device) if groups is None else groups.state_chunks(dtype, device)
+    for k, x in enumerate(chunks):
         if k == 0:
             check_function(energy, x)
         with threads:

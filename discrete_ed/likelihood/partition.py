@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy, IsingEnergy, RBMEnergy
-from discrete_ed.energies.base import check_free, check_type, device_of, dtype_of, of_kind
+from discrete_ed.energies.base import check_free, check_type, device_of, dtype_of, of_kind, state_bits
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
@@ -20,7 +20,7 @@ from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.base import Mixture
 from discrete_ed.likelihood.bracketing import Annealing, bracket_by_annealing, check_settings
 from discrete_ed.likelihood.enumeration import check_unconditional, enumerated_log_z, too_many_bits
-from discrete_ed.likelihood.layers import rbm_log_z
+from discrete_ed.likelihood.layers import rbm_log_z, smaller_layer
 from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
 from discrete_ed.likelihood.starting import BaseName, base_law, halfway, path_to
 from discrete_ed.names import ENUMERABLE_BITS, GRAY_BITS
@@ -31,10 +31,11 @@ from discrete_ed.states import CHUNK_STATES, check_states
 def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     """`log Z = log Σ_x exp(−E(x))` over all `2^D` states, exactly and in bounded memory, summed in float64.
 
-    Up to 20 bits all states are enumerated, including frozen bits; a larger `RBMEnergy` is summed over its smaller
-    layer (see `rbm_log_z`), and a larger `IsingEnergy` by Gray code up to 26 spins, or where its couplings are so
-    sparse that variable elimination can (see `treewidth_log_z`). For Ising models on a torus see also `torus_log_z`;
-    for all others `estimate_log_z` gives a bracket.
+    Up to 20 bits all states are enumerated, including frozen bits; if bits are tied into groups, up to 2^20 states of
+    the groups. A larger `RBMEnergy` is summed over its smaller layer (see `rbm_log_z`), and a larger `IsingEnergy` by
+    Gray code up to 26 spins, or where its couplings are so sparse that variable elimination can (see
+    `treewidth_log_z`). For Ising models on a torus see also `torus_log_z`; for all others `estimate_log_z` gives a
+    bracket.
 
     Args:
         energy: an energy that knows its number of bits (see `Energy.bits`).
@@ -53,6 +54,9 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
     """
     check_type(energy)
     value = exact_log_z(energy, energy.bits, dtype)
+    if value is None and energy.groups is not None:
+        found = state_bits(energy, energy.bits)
+        raise InputError(f"groups: expected at most 2^{ENUMERABLE_BITS} states to sum over, got 2^{found:.0f}")
     if value is None:
         raise too_many_bits(energy.bits)
     return value
@@ -61,10 +65,10 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
 def exact_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None) -> float | None:
     """`log Z` by the method of `log_z` that can sum it, or None if none can."""
     check_unconditional(energy)
-    if bits <= ENUMERABLE_BITS:
+    if state_bits(energy, bits) <= ENUMERABLE_BITS:
         return enumerated_log_z(energy, bits, dtype)
     machine, spins = of_kind(energy, RBMEnergy), of_kind(energy, IsingEnergy)
-    if machine is not None and min(machine.weight.shape) <= ENUMERABLE_BITS:
+    if machine is not None and smaller_layer(machine) <= ENUMERABLE_BITS:
         return rbm_log_z(machine)
     if spins is not None and energy is spins:
         found = gray_log_z(spins) if bits <= GRAY_BITS else None
@@ -226,7 +230,7 @@ def estimate_log_z(
     path = path_to(energy, mixture)
     annealing = bracket_by_annealing(
         path,
-        path_to(energy, Mixture.independent(halfway(x))),
+        path_to(energy, Mixture.independent(halfway(x, energy.groups), energy.groups)),
         x,
         runs=runs,
         width=width,
@@ -282,13 +286,15 @@ def importance_log_z(
         for start in range(0, samples, CHUNK_STATES):
             shape = (min(CHUNK_STATES, samples - start), bits)
             x = torch.randint(2, shape, generator=generator, device=device).to(dtype_of(energy))
+            if energy.groups is not None:
+                x = energy.groups.uniform(len(x), x, generator=generator)
             if not parts:
                 check_function(energy, x)
                 check_free(energy, x)
             parts.append(-energy(x).double())
     log_w = torch.cat(parts)
     w = (log_w - log_w.max()).exp()
-    value = log_w.max() + w.mean().log() + bits * log(2)
+    value = log_w.max() + w.mean().log() + state_bits(energy, bits) * log(2)
     return value.item(), (w.std() / w.mean() / samples**0.5).item()
 
 

@@ -29,7 +29,7 @@ class Perturbation:
     """A perturbation whose contrastive potential is estimated from `M` samples `x'_j ~ ρ_y`, `ρ_y(x') ∝ q(y|x')`.
 
     Subclasses define `negatives`. Those that know weights or a finite sum define `contrast` instead. What they return
-    is checked at the first call.
+    is checked at the first call. If bits are tied into groups, negatives must be states of these groups.
 
     >>> class Shuffle(Perturbation):  # forgets all but the number of ones
     ...     def negatives(self, x, free, m, *, generator=None):
@@ -109,6 +109,11 @@ def check_contrast(perturbation: Perturbation, energy: Energy, x: Tensor, contra
         )
     if states.dtype != x.dtype:
         raise InputError(f"perturbation: expected {name} to keep the type {x.dtype} of the data, got {states.dtype}")
+    if energy.groups is not None and not energy.groups.valid(states).all():
+        raise InputError(
+            f"perturbation: expected {name} to keep exactly one bit of each group on, got other states; Bernoulli, "
+            "HeatKernel, Grid, Block and Informed keep groups"
+        )
     made = _checks_made(perturbation)
     if "moved" not in made and energy.free(x).any():
         _look_for_moves(perturbation, bool((states != x.unsqueeze(1)).any()))

@@ -13,7 +13,9 @@ from torch.nn.functional import softplus
 from discrete_ed.energies.base import Energy
 from discrete_ed.energies.local import Exact, LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 from discrete_ed.perturbations.base import Contrast, Perturbation, check_epsilon, distances, weighted_contrast
+from discrete_ed.perturbations.moves import HeatKernel, move_contrast
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,17 @@ class Bernoulli(Perturbation):
     *Forgets* about ε D bits, anywhere: the larger ε, the farther apart the states that it compares, from neighbours
     (ε → 0) to all with all (ε = ½, maximum likelihood). *Costs* `1 + M` energies. *Choose it* first, with few flips:
     once the energy separates data from negatives easily, the loss is near zero and its gradient is noisy; then flip
-    fewer bits, or make the proposal `Informed`.
+    fewer bits, or make the proposal `Informed`. For groups of bits every variable is redrawn uniformly with
+    probability 2ε, which for a free bit is the same.
 
     Give the noise in exactly one of two ways:
 
     Args:
         epsilon: ε, the probability that a bit flips, in (0, ½].
-        flips: the expected number of flips, so that ε = flips / (free bits), at most ½; for states that differ in
-            their number of free bits, such as graphs. A pair `(low, high)` samples that number log-uniformly, once
-            for each state and shared by `y` and its copies, which makes the loss a mixture over noise levels: it
-            compares near and far states at once, at no extra cost.
+        flips: the expected number of flips, so that ε = flips / (free bits), at most ½ (with groups, free variables);
+            for states that differ in their number of free bits, such as graphs. A pair `(low, high)` samples that
+            number log-uniformly, once for each state and shared by `y` and its copies, which makes the loss a mixture
+            over noise levels: it compares near and far states at once, at no extra cost.
 
     Source: Schröder et al. 2023, arXiv 2307.07595 (discrete energy discrepancy).
 
@@ -77,6 +80,23 @@ class Bernoulli(Perturbation):
         flipped = (u < rates.unsqueeze(1)) & free.unsqueeze(1)
         return (x.unsqueeze(1) - (flipped[:, :1] ^ flipped[:, 1:]).to(x.dtype)).abs()
 
+    def odds(
+        self, groups: Groups, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None
+    ) -> Callable[[Tensor], Tensor]:
+        """The log odds of each move against staying, as a function of the state; see `MoveNoise`."""
+        able = groups.totals(groups.movable(x, free).long()) > 0
+        redrawn = (2 * self.rates(able, generator=generator)).to(x.dtype)
+        values = groups.values_left(x, free).to(x.dtype)
+        share = redrawn / values
+        return lambda _: groups.spread(share.log() - (1 - redrawn + share).log())
+
+    def contrast(
+        self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
+    ) -> Contrast:
+        if energy.groups is None:
+            return super().contrast(energy, x, m, w, generator=generator)
+        return move_contrast(self, energy, x, m, w, generator=generator)
+
     def matrix(self, states: Tensor) -> Tensor:
         """`q(y|x)` between all pairs of `(K, D)` states with every bit free; only for a fixed noise level."""
         bits = states.shape[-1]
@@ -93,13 +113,15 @@ class Bernoulli(Perturbation):
 
 @dataclass(frozen=True)
 class Informed(Perturbation):
-    """Bernoulli noise whose negatives are sampled from a proposal that uses the energy around `y`.
+    """Noise whose negatives are sampled from a proposal that uses the energy around `y`.
 
     `y ~ q(·|x)` is sampled from the noise. Then `x'` flips each free bit of `y` independently with log-odds
     `logit ε − τ Δ_i(y)`: the noise tilted by the local energy differences. Importance weights correct for it,
     `log q(y|x')/ρ_y(x') = c(y) + τ Σ_{i: x'_i ≠ y_i} Δ_i(y)`, so that the loss is the same energy discrepancy. If
     the bits were independent, `ρ_y` at τ = 1 would be the posterior `p(x|y)` of the model, and a single negative would
     be exact; τ = 0 is the plain noise.
+
+    For groups of bits the moves of each variable take the place of the flip: they are tilted alike.
 
     *Forgets* the same as the noise. *Costs* `1 + M` energies and one local evaluation of `y`. *Choose it* if plain
     negatives are separated from data easily, that is for noise of more than a few flips: the same noise then needs far
@@ -108,13 +130,13 @@ class Informed(Perturbation):
     proposal carries no gradient.
 
     Args:
-        noise: the perturbation.
+        noise: the perturbation, `Bernoulli` or, for groups, `HeatKernel`.
         tilt: τ, in [0, 1].
         local: the local evaluation that gives the differences: `Exact`, which is cheap if `flip_delta` has a closed
             form, or `Taylor`, which costs one gradient. The weights are exact with both.
 
     Raises:
-        InputError: noise other than `Bernoulli`, or τ outside [0, 1].
+        InputError: other noise, or τ outside [0, 1].
 
     Source: this package; the proposals are those of locally informed samplers, Zanella 2020, arXiv 1711.07424.
 
@@ -127,13 +149,13 @@ class Informed(Perturbation):
     True
     """
 
-    noise: Bernoulli
+    noise: Bernoulli | HeatKernel
     tilt: float = 1.0
     local: Callable[[Energy], LocalEvaluation] = Exact
 
     def __post_init__(self) -> None:
-        if not isinstance(self.noise, Bernoulli):
-            raise InputError(f"noise: expected Bernoulli noise, got {type(self.noise).__name__}")
+        if not isinstance(self.noise, Bernoulli | HeatKernel):
+            raise InputError(f"noise: expected Bernoulli noise or a HeatKernel, got {type(self.noise).__name__}")
         if not 0 <= self.tilt <= 1:
             raise InputError(f"tilt: expected a number in [0, 1], got {self.tilt}")
 
@@ -141,6 +163,8 @@ class Informed(Perturbation):
         self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
     ) -> Contrast:
         """The data point and `M` samples of the tilted proposal, weighted by `q(y|x')/ρ_y(x')`."""
+        if energy.groups is not None or not isinstance(self.noise, Bernoulli):
+            return move_contrast(self.noise, energy, x, m, w, self.tilt, self.local, generator=generator)
         free = energy.free(x)
         rates = self.noise.rates(free, generator=generator)
         u = torch.rand(len(x), m + 1, x.shape[-1], generator=generator, device=x.device)

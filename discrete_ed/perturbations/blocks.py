@@ -11,6 +11,7 @@ from torch import Tensor
 
 from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 from discrete_ed.perturbations.base import Contrast, Perturbation, check_epsilon, distances
 from discrete_ed.states import enumerate_states, to_matrix, triangle_index, triangle_nodes
 
@@ -23,7 +24,9 @@ class Block(Perturbation):
 
     `y` shows which block was chosen, keeps the other bits, and flips each bit of `S` with probability ε. All states
     that differ from `x` inside the block are evaluated, so the contrastive potential and the expectation over `y_S`
-    are exact sums; `m` and `w` have no effect. The choice of the block is the only randomness.
+    are exact sums; `m` and `w` have no effect. The choice of the block is the only randomness. For groups of bits, a
+    block consists of random variables with at most `2^k` joint values, at least one of them, and each is redrawn
+    uniformly with probability 2ε, which for a free bit is the same; variables with frozen bits keep their value.
 
     *Forgets* bits of a known block. *Costs* `2^k` energies. *Choose it* if the result must not depend on `M`, `w` or ε:
     the minimiser is the truth for every `k` and ε, and ε = ½, which is block pseudo-likelihood (less `k log 2`), is
@@ -60,6 +63,8 @@ class Block(Perturbation):
     ) -> Contrast:
         """All states of a block, the data point first; `m` and `w` have no effect."""
         free = energy.free(x)
+        if energy.groups is not None:
+            return self.over_variables(energy.groups, x, free, generator)
         block = self.sample_block(x, free, generator=generator)
         k = block.shape[1]
         patterns = enumerate_states(k, dtype=x.dtype, device=x.device)
@@ -70,6 +75,36 @@ class Block(Perturbation):
         distance = distances(patterns)
         log_q = distance * log(self.epsilon) + (k - distance) * log(1 - self.epsilon)  # row y, column x'
         return Contrast(states, log_q.expand(len(x), -1, -1), log_q[0].exp().expand(len(x), -1))
+
+    def over_variables(
+        self, groups: Groups, x: Tensor, free: Tensor, generator: torch.Generator | None = None
+    ) -> Contrast:
+        """All states of a block of variables, of which each row may have another number."""
+        sizes = torch.tensor(groups.sizes, device=x.device)
+        able = groups.totals((~free).long()) == 0
+        keys = torch.rand(able.shape, generator=generator, device=x.device).masked_fill(~able, -1.0)
+        order = keys.argsort(-1, descending=True)[:, : self.size]
+        values = sizes[order].where(able.gather(-1, order), 1)
+        total = values.double().log2().cumsum(-1)
+        inside = (total <= self.size + 1e-9) | (torch.arange(order.shape[1], device=x.device) == 0)
+        values = values.where(inside, 1)
+        steps = torch.cat([torch.ones_like(values[:, :1]), values.cumprod(-1)], -1)
+        number = torch.arange(int(steps[:, -1].max()), device=x.device)
+        shifts = number[:, None] // steps[:, None, :-1] % values[:, None]  # (B, states, variables of the block)
+        present = number < steps[:, -1:]
+        code = groups.decode(x).unsqueeze(1).expand(-1, len(number), -1)
+        places = order.unsqueeze(1).expand(-1, len(number), -1)
+        moved = (code.gather(-1, places) + shifts) % sizes[places]
+        states = groups.encode(code.scatter(-1, places, moved)).to(x.dtype)
+        if self.epsilon == 0.5:  # all `y` are equally likely from every state, so that one of them stands for all
+            share = torch.where(present, -steps[:, -1:].to(x.dtype).log(), -torch.inf)
+            return Contrast(states, share.unsqueeze(1), x.new_ones(len(x), 1))
+        other = (2 * self.epsilon / values).to(x.dtype)[:, None, None]
+        same = shifts.unsqueeze(2) == shifts.unsqueeze(1)
+        log_q = torch.where(same, (1 - 2 * self.epsilon + other).log(), other.log()).sum(-1)
+        log_q = log_q.masked_fill(~(present.unsqueeze(1) & present.unsqueeze(2)), -torch.inf)
+        law = log_q[:, :, 0].exp()
+        return Contrast(states, log_q.masked_fill(~present.unsqueeze(2), 0.0), law)
 
     def matrix(self, states: Tensor) -> Tensor:
         """A column for each block and each `y`; every bit free."""
@@ -109,6 +144,11 @@ class NodeBlock(Block):
         if not (self.size >= 2 and comb(self.size, 2) <= MAX_BLOCK):
             raise InputError(f"size: expected a block of 2 to 5 nodes, got {self.size}")
         check_epsilon(self.epsilon)
+
+    def over_variables(
+        self, groups: Groups, x: Tensor, free: Tensor, generator: torch.Generator | None = None
+    ) -> Contrast:
+        raise InputError("perturbation: expected an energy of graphs for NodeBlock, got one with groups; take Block")
 
     def sample_block(self, x: Tensor, free: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The positions of the edges among random nodes that exist, if enough nodes exist: `(B, k)`."""

@@ -8,13 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.perturbations.base import Perturbation, distances
+from discrete_ed.groups import Groups
+from discrete_ed.perturbations.base import Contrast, Perturbation, distances, weighted_contrast
 
 
 @dataclass(frozen=True)
 class Grid(Perturbation):
     """`y` flips one free bit of `x`, chosen uniformly; `x'` flips one of `y`: two bits apart, or `x` again. Symmetric.
+
+    For groups of bits one variable moves to another of its values, chosen uniformly; then all pairs of values of a
+    variable with more than two are compared.
 
     *Forgets* one bit, at a position that `y` doesn't reveal. *Costs* `1 + M` energies. *Choose it* to compare with
     published results. It compares states of equal parity only, so that the ratio of the mass on odd to that on even
@@ -35,6 +40,25 @@ class Grid(Perturbation):
         site = torch.searchsorted(count, (u * count[:, -1:]).long() + 1).clamp(max=x.shape[-1] - 1)
         flips = one_hot(site, x.shape[-1]).bool() & free.unsqueeze(1)
         return (x.unsqueeze(1) - (flips[:, :1] ^ flips[:, 1:]).to(x.dtype)).abs()
+
+    def contrast(
+        self, energy: Energy, x: Tensor, m: int, w: float, *, generator: torch.Generator | None = None
+    ) -> Contrast:
+        groups, free = energy.groups, energy.free(x)
+        if groups is None:
+            return super().contrast(energy, x, m, w, generator=generator)
+        y = self._moved(groups, x.unsqueeze(1), free, generator)
+        negatives = self._moved(groups, y.expand(-1, m, -1), free, generator)
+        return weighted_contrast(x, negatives, w, x.new_zeros(len(x), m + 1))
+
+    def _moved(self, groups: Groups, x: Tensor, free: Tensor, generator: torch.Generator | None) -> Tensor:
+        """States `(B, M, D)` with one variable moved to another value; without one that can, as they are."""
+        able = groups.movable(x, free.unsqueeze(1))
+        keys = torch.rand(*x.shape[:-1], len(groups.variables), generator=generator, device=x.device)
+        keys = keys.masked_fill(groups.totals(able.long()) == 0, -1.0)
+        chosen = able & groups.spread(one_hot(keys.argmax(-1), keys.shape[-1]).bool())
+        u = torch.rand(x.shape, generator=generator, device=x.device).masked_fill(~chosen, -1.0)
+        return groups.apply(x, one_hot(u.argmax(-1), x.shape[-1]).bool() & chosen)[0]
 
     def matrix(self, states: Tensor) -> Tensor:
         """`q(y|x) = 1/D` for states one flip apart, every bit free."""

@@ -6,7 +6,7 @@ add one to the package, touch five places: its module with the class, the lists 
 `tests/samplers/test_kernels.py`.
 """
 
-from discrete_ed.energies import Energy, IsingEnergy
+from discrete_ed.energies import Energy, IsingEnergy, PottsEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.samplers.block import BlockGibbs
 from discrete_ed.samplers.chain import chain, sample
@@ -19,6 +19,7 @@ from discrete_ed.samplers.levels import LevelState, ProductProposals, sample_lev
 from discrete_ed.samplers.metropolis import Kawasaki, Metropolis
 from discrete_ed.samplers.perfect import perfect_sample
 from discrete_ed.samplers.registry import KERNELS, kernel_by_name, local_for, suitable_kernel
+from discrete_ed.samplers.replica_clusters import Houdayer
 from discrete_ed.samplers.tempering import ParallelTempering, anneal
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Gibbs",
     "GibbsSweep",
     "GibbsWithGradients",
+    "Houdayer",
     "Kawasaki",
     "Kernel",
     "LevelState",
@@ -57,7 +59,8 @@ __all__ = [
 
 
 def _sweep(energy: Energy) -> GibbsSweep:
-    return GibbsSweep(None if of_kind(energy, IsingEnergy) is None else colour_classes(energy))
+    known = of_kind(energy, IsingEnergy) or of_kind(energy, PottsEnergy)
+    return GibbsSweep(None if known is None else colour_classes(energy))
 
 
 KERNELS |= {

@@ -20,7 +20,8 @@ class BlockGibbs(Kernel):
 
     The energy may be `Clamped`.
 
-    `p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)` and `p(x_i = 1|h) = σ(b_i + (W h)_i)`. It uses no energy differences:
+    `p(h_j = 1|x) = σ(c_j + (Wᵀx)_j)` and `p(x_i = 1|h) = σ(b_i + (W h)_i)`; in a group of bits the latter is a softmax
+    of `b_i + (W h)_i`. It uses no energy differences:
     the state's `delta` has shape `(B, 0)`, and any local evaluation can be used.
 
     Raises:
@@ -43,16 +44,27 @@ class BlockGibbs(Kernel):
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         u_hidden = uniforms(state, len(state.x), len(_rbm(local).hidden_bias), generator=generator)
-        u_visible = uniforms(state, *state.x.shape, generator=generator)
+        groups = local.energy.groups
+        visible = state.x.shape[1] if groups is None else len(groups.variables)
+        u_visible = uniforms(state, len(state.x), visible, generator=generator)
         return self.sample_both(local, state, u_hidden, u_visible)
 
     def sample_both(self, local: LocalEvaluation, state: State, u_hidden: Tensor, u_visible: Tensor) -> State:
-        """Both half steps: a bit becomes one where its uniform, `(B, H)` or `(B, D)`, lies below its probability."""
+        """Both half steps: a bit becomes one where its uniform, `(B, H)` or `(B, D)`, lies below its probability.
+
+        If visible bits are tied into groups, their uniforms are `(B, V)`; see `Groups.choose`.
+        """
         machine, energy = _rbm(local), local.energy
         with torch.no_grad():
             h = (u_hidden < self.hidden(machine, state.x)).to(state.x.dtype)
-            sampled = (u_visible < self.visible(machine, h)).to(state.x.dtype)
-            x = torch.where(energy.free(state.x), sampled, state.x)
+            if energy.groups is None:
+                sampled = (u_visible < self.visible(machine, h)).to(state.x.dtype)
+                x = torch.where(energy.free(state.x), sampled, state.x)
+            else:
+                gains = energy.groups.changes(state.x, machine.visible_bias + h @ machine.weight.T)
+                moves = energy.groups.movable(state.x, energy.free(state.x))
+                moves = energy.groups.choose(gains.masked_fill(~moves, -torch.inf), u_visible)
+                x, _ = energy.groups.apply(state.x, moves)
             return State(x, energy(x), state.delta, (x != state.x).any(-1))
 
     def hidden(self, energy: RBMEnergy, x: Tensor) -> Tensor:

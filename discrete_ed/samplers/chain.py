@@ -76,7 +76,7 @@ def _states(
                     before, unchanged = state, state.x.clone() if unchecked else state.x
                     state = kernel.step(local, state, generator=generator)
                     if unchecked:
-                        check_step(kernel, before, unchanged, state)
+                        check_step(kernel, local.energy, before, unchanged, state)
                         unchecked = False
         if step % CHECKED < thin:
             check_numbers(state, step)

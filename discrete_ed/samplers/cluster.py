@@ -168,12 +168,12 @@ def frustrated_bond(bonds: Bonds, bits: int) -> tuple[int, int] | None:
     nodes = bits + 1
     across = np.where(bonds.coupling.cpu().numpy() < 0, nodes, 0)
     ends = np.concatenate([i, i + nodes]), np.concatenate([j + across, (j + nodes + across) % (2 * nodes)])
-    label = _components(*ends, 2 * nodes)
+    label = components(*ends, 2 * nodes)
     bad = np.flatnonzero(label[i] == label[i + nodes])
     return (int(i[bad[0]]), int(j[bad[0]])) if len(bad) else None
 
 
-def _components(i: np.ndarray, j: np.ndarray, nodes: int) -> np.ndarray:
+def components(i: np.ndarray, j: np.ndarray, nodes: int) -> np.ndarray:
     graph = coo_array((np.ones(len(i), np.int8), (i, j)), shape=(nodes, nodes))
     return connected_components(graph, directed=False)[1]
 
@@ -183,6 +183,6 @@ def _first_of_cluster(bonds: Bonds, joined: Tensor, nodes: int) -> Tensor:
     chain, bond = joined.nonzero(as_tuple=True)
     offset = chain * nodes
     ends = ((offset + bonds.i[bond]).cpu().numpy(), (offset + bonds.j[bond]).cpu().numpy())
-    label = _components(*ends, len(joined) * nodes)
+    label = components(*ends, len(joined) * nodes)
     _, first = np.unique(label, return_index=True)
     return torch.from_numpy(first[label]).view(len(joined), nodes).to(joined.device)

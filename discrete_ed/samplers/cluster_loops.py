@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix, unit
 
+_ONE, PIECE = np.uint64(1), np.uint64(2048)
+
 
 @njit(cache=True, nogil=True)
 def clusters(
     x: Bits,
-    first: Places,
-    second: Places,
+    start: Places,
+    before: Places,
     unlike: Bits,
     join: Words,
     held: Places,
@@ -24,50 +26,77 @@ def clusters(
 ) -> tuple[NDArray[np.bool_], np.uint64]:
     """Swendsen–Wang on bits `(B, D)`: join pairs at random, then flip each cluster with probability ½.
 
-    A pair `(first, second)` whose coupling is satisfied (bits that differ where `unlike` is 1, and else agree) is
-    joined with probability `join` · 2^-64. A bit of `held` that agrees with its field, `up`, is joined to the ghost
-    with probability `hold` · 2^-64; the cluster of the ghost never flips. Returns for each chain whether its last step
+    Bit `i` is coupled to the bits `before[start[i]:start[i + 1]]`, all of lower number. A pair whose coupling is
+    satisfied (bits that differ where `unlike` is 1, and else agree) is joined with probability `join` · 2^-64; both may
+    hold one number for all pairs. A bit of `held` that agrees with its field, `up`, is joined to the ghost with
+    probability `hold` · 2^-64; the cluster of the ghost never flips. Returns for each chain whether its last step
     flipped a bit.
     """
     chains, bits = x.shape
-    root = np.empty(bits + 1, np.uint32)  # unsigned, so that numba does not look for negative indices
-    flips = np.empty(bits + 1, np.uint8)
+    root = np.empty(bits, np.uint32)  # unsigned, so that numba does not look for negative indices
+    flips, fixed = np.empty(bits, np.uint8), np.zeros(bits, np.uint8)
+    lucky = np.empty(len(before), np.uint8)
+    stride = np.uint64(len(unlike) > 1)
     moved = np.zeros(chains, np.bool_)
     for b in range(chains):
         y = x[b]
         for _ in range(steps):
-            root[:] = np.arange(bits + 1)
-            for e in range(np.uint64(len(first))):
-                counter += STEP
-                if (y[first[e]] ^ y[second[e]] == unlike[e]) & (mix(counter) < join[e]):
-                    _unite(root, first[e], second[e])
-            for e in range(len(held)):
-                if y[held[e]] == up[e]:
+            counter = _toss(lucky, join, counter)
+            e = np.uint64(0)
+            for i in range(np.uint64(bits)):
+                top = np.uint32(i)  # the smallest bit of the cluster of bit i so far, the root of its tree
+                stop = np.uint64(start[i + np.uint64(1)])
+                while e < stop:
+                    if lucky[e] & (y[i] ^ y[before[e]] == unlike[e * stride]):
+                        other = _find(root, np.uint32(before[e]))
+                        if other < top:
+                            if top != i:
+                                root[top] = other
+                            top = other
+                        elif other > top:
+                            root[other] = top
+                    e += np.uint64(1)
+                root[i] = top
+            for k in range(len(held)):
+                if y[held[k]] == up[k]:
                     counter += STEP
-                    if mix(counter) < hold[e]:
-                        _unite(root, held[e], bits)
-            flips[bits] = 0
-            moved[b] = False
+                    if mix(counter) < hold[k]:
+                        fixed[_find(root, np.uint32(held[k]))] = 1
             changed = np.uint8(0)
-            for back in range(np.uint64(bits)):  # downwards, so that a root is visited before those that point to it
-                k = np.uint64(np.uint64(bits) - np.uint64(1) - back)
-                parent = root[k]
-                if parent == k:
+            for i in range(np.uint64(bits)):  # a root is visited before the bits that point to it
+                parent = root[i]
+                if parent == i:
                     counter += STEP
-                    flips[k] = mix(counter) & np.uint64(1)
+                    flips[i] = (mix(counter) & np.uint64(1)) & (np.uint64(1) - fixed[i])
                 else:
-                    flips[k] = flips[parent]
-                y[k] ^= flips[k]
-                changed |= flips[k]
+                    flips[i] = flips[parent]
+                y[i] ^= flips[i]
+                changed |= flips[i]
+            if len(held):
+                fixed[:] = 0
             moved[b] = changed == 1
     return moved, counter
 
 
-@njit(cache=True)
-def _unite(root: Places, i: int, j: int) -> None:
-    """Join two trees; the larger of their roots stays one, so the ghost, which is the last, does."""
-    one, other = _find(root, np.uint32(i)), _find(root, np.uint32(j))
-    root[min(one, other)] = max(one, other)
+@njit(cache=True, nogil=True)
+def _toss(lucky: Bits, join: Words, counter: np.uint64) -> np.uint64:
+    """Which pairs would be joined if they were satisfied; pieces of a fixed length become vector instructions."""
+    pairs = np.uint64(len(lucky))
+    for first in range(np.uint64(0), pairs, PIECE):
+        size = min(PIECE, pairs - first)
+        if len(join) == 1:
+            _toss_equal(lucky[first : first + size], join[0], counter, size)
+        else:
+            for e in range(size):
+                lucky[first + e] = mix(counter + (e + _ONE) * STEP) < join[first + e]
+        counter += size * STEP
+    return counter
+
+
+@njit(cache=True, nogil=True)
+def _toss_equal(lucky: Bits, join: np.uint64, counter: np.uint64, size: np.uint64) -> None:
+    for e in range(size):
+        lucky[e] = mix(counter + (e + _ONE) * STEP) < join
 
 
 @njit(cache=True)

@@ -8,7 +8,7 @@ bits. The loops compute in float64. The first use compiles, which takes seconds,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -25,6 +25,7 @@ from discrete_ed.samplers.gibbs import Gibbs, GibbsSweep
 from discrete_ed.samplers.gradients import Balance, GibbsWithGradients
 from discrete_ed.samplers.interactions import Array, Interactions, loops
 from discrete_ed.samplers.kernels import Kernel, State
+from discrete_ed.samplers.many_chains import many_words
 from discrete_ed.samplers.metropolis import Kawasaki, Metropolis
 from discrete_ed.samplers.thresholds import pack, thresholds_by_count, thresholds_by_state, unpack
 
@@ -112,7 +113,7 @@ def loop_for(kernel: Kernel, model: Interactions, chains: int) -> Loop:
     if isinstance(kernel, SwendsenWang | Wolff):
         return swendsen_wang(model) if isinstance(kernel, SwendsenWang) else wolff(model)
     assert isinstance(kernel, GibbsSweep)
-    return sweep_loop(model, order_of(kernel, len(model.fields)), chains)
+    return sweep_loop(model, order_of(kernel, len(model.fields)), chains, kernel.classes)
 
 
 def order_of(kernel: GibbsSweep, bits: int) -> Array:
@@ -120,10 +121,13 @@ def order_of(kernel: GibbsSweep, bits: int) -> Array:
     return np.arange(bits) if kernel.classes is None else np.concatenate(kernel.classes).astype(np.int64)
 
 
-def sweep_loop(model: Interactions, order: Array, chains: int) -> Loop:
-    """The fastest loop for sweeps over the bits in the given order."""
+def sweep_loop(model: Interactions, order: Array, chains: int, classes: Sequence[Sequence[int]] | None = None) -> Loop:
+    """The fastest loop for sweeps over the bits in the given order, that of the classes if there are some."""
     run, degree = loops(), model.degree
     if is_packed(model, chains):
+        many = None if classes is None else many_words(model, classes)
+        if many is not None:
+            return partial(_sweeps, *many)
         tables = thresholds_by_count(model, degree)
         return partial(_sweeps, partial(run.sweep_packed, order=order, **tables), pack, unpack)
     if degree > MOST_TABLED:

@@ -15,16 +15,16 @@ Run = partial[tuple[Array, Array, np.uint64]]
 def swendsen_wang(model: Interactions, beta: float = 1.0) -> Run:
     """The loop of Swendsen–Wang at `beta` times the inverse temperature: `(bits, steps, counter)` to `(bits, moved,
     counter)`."""
-    j = model.couplings  # the upper triangle is taken without the copies that scipy would make of a large one
-    first = np.repeat(np.arange(j.shape[0], dtype=np.uint32), np.diff(j.indptr))
-    second = j.indices.astype(np.int32, copy=False).view(np.uint32)
-    upper = first < second
+    j = model.couplings  # the lower triangle is taken without the copies that scipy would make of a large one
+    lower = j.indices < np.repeat(np.arange(j.shape[0], dtype=np.int32), np.diff(j.indptr))
+    start = np.concatenate([[0], np.cumsum(lower, dtype=np.int64)])[j.indptr]
+    value = j.data[:1] if len(j.data) and (j.data == j.data[0]).all() else j.data[lower]
     (held,) = model.fields.nonzero()
     field = beta * model.fields[held]
     arrays = (
-        first[upper],
-        second[upper],
-        *_bonds(beta * j.data[upper]),
+        start,
+        j.indices[lower].astype(np.uint32),
+        *_bonds(beta * value),
         held.astype(np.uint32),
         (field > 0).astype(np.uint8),
         _bonds(field)[1],

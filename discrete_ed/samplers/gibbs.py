@@ -11,17 +11,21 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, one_hot
 
-from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies import IsingEnergy, PottsEnergy
 from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.groups import moved
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_exact, evaluate, uniforms
 
 
 class SingleFlip(Kernel):
-    """What kernels share that choose one free bit uniformly and flip it with a probability of its difference alone."""
+    """What kernels share that choose one free bit uniformly and flip it with a probability of its difference alone.
+
+    If bits are tied into groups, one of the moves is chosen.
+    """
 
     needs_exact = True
 
@@ -32,14 +36,17 @@ class SingleFlip(Kernel):
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
         u_choice = uniforms(state, *state.x.shape, generator=generator)
         u_accept = uniforms(state, len(state.x), generator=generator)
-        i = u_choice.masked_fill(~local.energy.free(state.x), -1).argmax(-1)
+        groups, free = local.energy.groups, local.energy.free(state.x)
+        if groups is not None:
+            free = groups.movable(state.x, free)
+        i = u_choice.masked_fill(~free, -1).argmax(-1)
         return self.flip(local, state, i, u_accept.log())
 
     def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
         """Flip bit `i` of each chain, `(B,)`, where `log_u` lies below the log probability of the flip."""
         i = i.unsqueeze(-1)
         accepted = log_u < self.log_flip(state.delta.gather(-1, i)).squeeze(-1)
-        x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
+        x, _ = moved(local.energy.groups, state.x, i)
         x = torch.where(accepted.unsqueeze(-1), x, state.x)
         return accept(state, x, local(x), accepted)
 
@@ -53,7 +60,8 @@ class Gibbs(SingleFlip):
     """Random scan: choose one free bit uniformly and flip it with probability `σ(−Δ_i(x)) = 1 / (1 + exp(Δ_i(x)))`.
 
     This samples the bit from its law given all others, so there is no accept step; reversible. A chain without free
-    bits does not move.
+    bits does not move. If bits are tied into groups, one variable is chosen uniformly, a free bit or a group, and its
+    value is sampled from its law given all others, `p(move i) ∝ exp(−Δ_i(x))`.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation, whose estimated differences would lead to another law.
@@ -67,9 +75,34 @@ class Gibbs(SingleFlip):
     tensor([[1., 1.]])
     """
 
+    def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
+        groups = local.energy.groups
+        if groups is None:
+            return super().step(local, state, generator=generator)
+        u_choice = uniforms(state, len(state.x), len(groups.variables), generator=generator)
+        u_value = uniforms(state, len(state.x), generator=generator)
+        movable = groups.totals(groups.movable(state.x, local.energy.free(state.x)).to(state.x.dtype)) > 0
+        return self.resample(local, state, u_choice.masked_fill(~movable, -1).argmax(-1), u_value)
+
+    def resample(self, local: LocalEvaluation, state: State, variable: Tensor, u: Tensor) -> State:
+        """Sample a variable of each chain, `(B,)`, given all others, by uniforms `u`, `(B,)`; see `Groups.choose`."""
+        groups = local.energy.groups
+        assert groups is not None
+        chosen = groups.spread(one_hot(variable, len(groups.variables)).bool())
+        return _resampled(local, state, chosen, u.unsqueeze(-1).expand(-1, len(groups.variables)))
+
     def log_flip(self, delta: Tensor) -> Tensor:
         """`log σ(−Δ_i)`."""
         return logsigmoid(-delta)
+
+
+def _resampled(local: LocalEvaluation, state: State, bits: Tensor, u: Tensor) -> State:
+    """The variables with the given `bits`, `(B, D)` or `(D,)` bool, sampled given all others, by uniforms `(B, V)`."""
+    groups = local.energy.groups
+    assert groups is not None
+    moves = groups.choose((-state.delta).masked_fill(~bits, -torch.inf), u)
+    x, _ = groups.apply(state.x, moves)
+    return State(x, *local(x), moves.any(-1))
 
 
 @dataclass(frozen=True)
@@ -78,14 +111,16 @@ class GibbsSweep(Kernel):
 
     A bit flips where its uniform lies below `σ(−Δ_i(x))`. The bits of a class must not interact, so that
     resampling them at once is the same as one after the other. Each class costs one local evaluation. A sweep leaves
-    the law invariant, but it isn't reversible: its reverse visits the classes in the opposite order.
+    the law invariant, but it isn't reversible: its reverse visits the classes in the opposite order. If bits are tied
+    into groups, a class consists of whole groups and free bits, and by default every variable is a class.
 
     Args:
         classes: a partition of the bits, such as `colour_classes(energy)`; by default every bit is a class.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation; classes that aren't a partition; a class in which two bits
-            interact, or whose interactions aren't known (classes of several bits need an `IsingEnergy`).
+            interact, or whose interactions aren't known (classes of several bits need an `IsingEnergy`); groups of
+            which a class has a part.
 
     Source: Geman and Geman 1984, IEEE TPAMI 6, 721–741; classes as in Gonzalez et al. 2011 (AISTATS).
 
@@ -121,15 +156,23 @@ class GibbsSweep(Kernel):
         return evaluate(local, x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        u = uniforms(state, *state.x.shape, generator=generator)
-        start = state.x
-        indices = torch.arange(start.shape[-1], device=u.device).split(1) if self.classes is None else self._indices
+        start, groups = state.x, local.energy.groups
+        if groups is None:
+            u = uniforms(state, *start.shape, generator=generator)
+            indices = torch.arange(start.shape[-1], device=u.device).split(1) if self.classes is None else self._indices
+        else:
+            u = uniforms(state, len(start), len(groups.variables), generator=generator)
+            indices = groups.indices(u.device) if self.classes is None else self._indices
         for members in indices:
             state = self.update(local, state, members.to(u.device), u)
         return state._replace(accepted=(state.x != start).any(-1))
 
     def update(self, local: LocalEvaluation, state: State, members: Tensor, u: Tensor) -> State:
-        """Sample the bits `members` of each chain at once: flip bit `i` where `u_i < σ(−Δ_i)`; `u` is `(B, D)`."""
+        """Sample the bits `members` of each chain at once: flip bit `i` where `u_i < σ(−Δ_i)`; `u` is `(B, D)`, or
+        `(B, V)` for variables of which some are groups."""
+        if local.energy.groups is not None:
+            inside = torch.zeros_like(state.x[0], dtype=torch.bool).index_fill(0, members, True)
+            return _resampled(local, state, inside, u)
         flips = u[:, members] < (-state.delta[:, members]).sigmoid()
         old = state.x[:, members]
         x = state.x.index_copy(-1, members, torch.where(flips, 1 - old, old))
@@ -150,12 +193,26 @@ def colour_classes(energy: Energy) -> tuple[tuple[int, ...], ...]:
     >>> colour_classes(IsingEnergy(square + square.T))
     ((0, 2), (1, 3))
     """
-    model = of_kind(energy, IsingEnergy)
+    potts, model = of_kind(energy, PottsEnergy), of_kind(energy, IsingEnergy)
+    if potts is not None:
+        return _colours_of_variables(potts)
     if model is None:
         raise InputError(f"energy: expected an IsingEnergy, whose interactions are known, got {type(energy).__name__}")
     i, j, _ = model.coupled_pairs()
     colour = colouring(i.cpu().numpy(), j.cpu().numpy(), model.bits)
     return tuple(tuple(np.flatnonzero(colour == c).tolist()) for c in range(colour.max(initial=-1) + 1))
+
+
+def _colours_of_variables(energy: PottsEnergy) -> tuple[tuple[int, ...], ...]:
+    """Classes of whole variables without interactions inside."""
+    groups = energy.groups
+    assert groups is not None
+    i, j, _ = energy.coupled_pairs()
+    variable = groups.layout(i.device).variable
+    ends = torch.stack([variable[i], variable[j]]).sort(0).values.unique(dim=1).cpu().numpy()
+    colour = colouring(ends[0], ends[1], len(groups.variables))
+    of_bit = colour[groups.layout(torch.device("cpu")).variable.numpy()]
+    return tuple(tuple(np.flatnonzero(of_bit == c).tolist()) for c in range(colour.max(initial=-1) + 1))
 
 
 def colouring(i: NDArray[np.integer], j: NDArray[np.integer], nodes: int) -> NDArray[np.int32]:
@@ -192,18 +249,23 @@ def check_classes(classes: tuple[tuple[int, ...], ...], energy: Energy, bits: in
     """Raise `InputError` unless the classes are a partition of the bits and no two bits of a class interact."""
     if sorted(bit for members in classes for bit in members) != list(range(bits)):
         raise InputError(f"classes: expected every bit from 0 to {bits - 1} in exactly one class")
-    if all(len(members) == 1 for members in classes):
+    groups = energy.groups
+    variables = [(bit,) for bit in range(bits)] if groups is None else groups.variables
+    if {frozenset(members) for members in classes} == {frozenset(variable) for variable in variables}:
         return
-    model = of_kind(energy, IsingEnergy)
+    model: IsingEnergy | PottsEnergy | None = of_kind(energy, IsingEnergy) or of_kind(energy, PottsEnergy)
     if model is None:
         raise InputError(
-            f"classes: expected single bits, since the interactions of {type(energy).__name__} aren't known"
+            f"classes: expected single {'bits' if groups is None else 'variables, that is whole groups and free bits'}"
+            f", since the interactions of {type(energy).__name__} aren't known"
         )
     i, j, _ = model.coupled_pairs()
     label = torch.empty(bits, dtype=torch.int32)
     for k, members in enumerate(classes):
         label[torch.tensor(members)] = k
     label = label.to(i.device)
+    if groups is not None and any(len({int(label[bit]) for bit in group}) > 1 for group in groups.members):
+        raise InputError("classes: expected whole groups in each class, got parts of a group in two")
     inside = (label[i] == label[j]).nonzero()
     if len(inside):
         pair = int(i[inside[0]]), int(j[inside[0]])

@@ -11,6 +11,7 @@ from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups, moved
 from discrete_ed.samplers.kernels import Kernel, State, accept, evaluate, uniforms
 
 Balance = Literal["sqrt", "barker", "min", "max"]
@@ -47,7 +48,8 @@ class GibbsWithGradients(Kernel):
 
     `min(1, exp(E(x) − E(x')) q(i|x') / q(i|x))`: the reverse term is evaluated at the proposed state, which makes the
     kernel exact whether the differences are (`Exact`, the locally balanced proposal of Zanella 2020) or not
-    (`Taylor`). A chain without free bits does not move.
+    (`Taylor`). A chain without free bits does not move. If bits are tied into groups, moves take the place of flips,
+    and the reverse term is that of the move back: the categorical form.
 
     Args:
         balance: the balancing function `g(t) = t g(1/t)`: "sqrt", `√t`; "barker", `t / (1 + t)`; "min", `min(1, t)`;
@@ -94,9 +96,9 @@ class GibbsWithGradients(Kernel):
     def flip(self, local: LocalEvaluation, state: State, i: Tensor, log_u: Tensor) -> State:
         """Propose bit `i` of each chain, `(B,)`, and accept where `log_u` lies below the log acceptance ratio."""
         i = i.unsqueeze(-1)
-        x = state.x.scatter(-1, i, 1 - state.x.gather(-1, i))
+        x, back = moved(local.energy.groups, state.x, i)
         proposed = local(x)
-        log_reverse = self.log_proposal(proposed.delta).gather(-1, i) - self.log_proposal(state.delta).gather(-1, i)
+        log_reverse = self.log_proposal(proposed.delta).gather(-1, back) - self.log_proposal(state.delta).gather(-1, i)
         log_ratio = state.energy - proposed.energy + log_reverse.squeeze(-1)
         # false where the ratio is NaN: no free bit, or a proposal without an energy
         return accept(state, x, proposed, log_u < log_ratio)
@@ -114,7 +116,8 @@ class PathAuxiliary(Kernel):
     All are flipped, and `x'` is accepted with probability
     `min(1, exp(E(x) − E(x')) q(i_L … i_1 | x') / q(i_1 … i_L | x))`: the reverse move follows the same path backwards.
     One step costs one local evaluation, whatever the length of the path. Exact with either local evaluation; `m = 1` is
-    `GibbsWithGradients`.
+    `GibbsWithGradients`. If bits are tied into groups, a path consists of moves of different variables, and the sums
+    leave out all moves of the variables that are on it already.
 
     Args:
         flips: m, the mean length of a path.
@@ -149,12 +152,18 @@ class PathAuxiliary(Kernel):
         u_path = uniforms(state, *state.x.shape, generator=generator)
         u_accept = uniforms(state, len(state.x), generator=generator)
         length = 1 + (u_length * (2 * self.flips - 1)).long()
-        longest = min(2 * self.flips - 1, state.x.shape[-1])
-        path = (log_balance(self.balance, state.delta) + gumbels(u_path)).topk(longest, -1).indices
+        keys = log_balance(self.balance, state.delta) + gumbels(u_path)
+        groups = local.energy.groups
+        if groups is None:
+            path = keys.topk(min(2 * self.flips - 1, state.x.shape[-1]), -1).indices
+        else:  # the earliest of several exponential times is followed by the earliest of those that are left
+            keys, bits = groups.best(keys)
+            path = bits.gather(-1, keys.topk(min(2 * self.flips - 1, keys.shape[-1]), -1).indices)
         return self.follow(local, state, path, length, u_accept.log())
 
-    def log_path(self, delta: Tensor, path: Tensor, length: Tensor) -> Tensor:
+    def log_path(self, delta: Tensor, path: Tensor, length: Tensor, groups: Groups | None = None) -> Tensor:
         """`log q(i_1 … i_L|x)` of the first `length`, `(B,)`, bits of a `path`, `(B, K)`, from differences `(B, D)`."""
+        variable = None if groups is None else groups.layout(delta.device).variable
         weight = log_balance(self.balance, delta)
         rest = weight
         total = torch.zeros_like(weight[:, 0])
@@ -162,20 +171,35 @@ class PathAuxiliary(Kernel):
             i = path[:, k : k + 1]
             term = weight.gather(-1, i).squeeze(-1) - rest.logsumexp(-1)
             total = total + torch.where(k < length, term, 0)
-            rest = rest.scatter(-1, i, -torch.inf)
+            if variable is None:
+                rest = rest.scatter(-1, i, -torch.inf)
+            else:
+                rest = rest.masked_fill(variable == variable[i], -torch.inf)
         return total
 
     def follow(self, local: LocalEvaluation, state: State, path: Tensor, length: Tensor, log_u: Tensor) -> State:
         """Propose the flips of a `path`, `(B, K)`, up to its `length`, `(B,)`; accept where `log_u` lies below the log
         ratio."""
-        forward = length.minimum(state.delta.isfinite().sum(-1))
+        groups = local.energy.groups
+        forward = length.minimum(_movable(groups, state.delta))
         steps = torch.arange(path.shape[-1], device=path.device)
         on_path = steps < forward.unsqueeze(-1)
-        x = (state.x - torch.zeros_like(state.x).scatter(-1, path, on_path.to(state.x.dtype))).abs()
+        moves = torch.zeros_like(state.x).scatter(-1, path, on_path.to(state.x.dtype))
+        if groups is None:
+            x, back = (state.x - moves).abs(), path
+        else:
+            x, back = groups.apply(state.x, moves > 0.5)[0], groups.returning(state.x, path)
         proposed = local(x)
-        backward = length.minimum(proposed.delta.isfinite().sum(-1))
-        way_back = path.gather(-1, (forward.unsqueeze(-1) - 1 - steps).clamp(min=0))
-        log_reverse = self.log_path(proposed.delta, way_back, forward) - self.log_path(state.delta, path, forward)
+        backward = length.minimum(_movable(groups, proposed.delta))
+        way_back = back.gather(-1, (forward.unsqueeze(-1) - 1 - steps).clamp(min=0))
+        log_reverse = self.log_path(proposed.delta, way_back, forward, groups)
+        log_reverse = log_reverse - self.log_path(state.delta, path, forward, groups)
         log_ratio = state.energy - proposed.energy + log_reverse
         possible = (forward == backward) & (forward > 0)
         return accept(state, x, proposed, possible & (log_u < log_ratio))
+
+
+def _movable(groups: Groups | None, delta: Tensor) -> Tensor:
+    """The number of bits, or of variables, that can move, from the differences `(B, D)`: `(B,)`."""
+    finite = delta.isfinite()
+    return (finite if groups is None else groups.totals(finite.long()) > 0).sum(-1)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import check_shape, raise_explained
+from discrete_ed.energies.base import Energy, check_shape, raise_explained
 from discrete_ed.energies.local import Evaluation, LocalEvaluation
 from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError, NumericalError
@@ -138,10 +138,11 @@ def possible(state: State) -> State:
     return state
 
 
-def check_step(kernel: Kernel, before: State, unchanged: Tensor, after: object) -> None:
+def check_step(kernel: Kernel, energy: Energy, before: State, unchanged: Tensor, after: object) -> None:
     """Raise `InputError` unless a first step gave a state, of as many bits, and left the one before as it was.
 
     Args:
+        energy: the energy, of whose groups the bits must be states.
         before: the state that the kernel was unchanged.
         unchanged: a copy of its bits from before the step.
         after: what the step returned.
@@ -154,6 +155,8 @@ def check_step(kernel: Kernel, before: State, unchanged: Tensor, after: object) 
             f"kernel: expected {name}.step to leave the given x as it is, got x changed in place; use a copy"
         )
     check_states(after.x, name=f"x after a step of {name}")
+    if energy.groups is not None:
+        energy.groups.check(after.x, f"x after a step of {name}, which must keep groups")
     if after.x.shape != unchanged.shape or after.x.dtype != unchanged.dtype:
         wanted, got = ((tuple(bits.shape), bits.dtype) for bits in (unchanged, after.x))
         raise InputError(f"kernel: expected {name}.step to keep x {wanted[0]}, {wanted[1]}, got {got[0]}, {got[1]}")

@@ -12,6 +12,7 @@ from torch.nn.functional import logsigmoid
 from discrete_ed.energies.base import evaluation_size
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError
+from discrete_ed.groups import Groups
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.kernels import Kernel, State, accept, check_numbers, evaluate, start, uniforms
 
@@ -30,13 +31,28 @@ class _Langevin(Kernel):
         return evaluate(local, x)
 
     def logits(self, delta: Tensor) -> Tensor:
-        """The log odds `−Δ_i/2 − 1/(2α)` of flipping each bit, `(B, D)`; `−inf` at frozen bits."""
+        """The log odds `−Δ_i/2 − 1/(2α)` of flipping each bit, or making each move, `(B, D)`; `−inf` at frozen bits."""
         return -delta / 2 - 0.5 / self.step_size
 
-    def log_proposal(self, delta: Tensor, flips: Tensor) -> Tensor:
+    def choose(self, local: LocalEvaluation, state: State, generator: torch.Generator | None) -> Tensor:
+        """The bits that each chain proposes to flip, or the moves that it proposes to make, `(B, D)` bool."""
+        groups = local.energy.groups
+        if groups is None:
+            return uniforms(state, *state.x.shape, generator=generator) < self.logits(state.delta).sigmoid()
+        u = uniforms(state, len(state.x), len(groups.variables), generator=generator)
+        return groups.choose(self.logits(state.delta), u)
+
+    def log_proposal(self, delta: Tensor, flips: Tensor, groups: Groups | None = None) -> Tensor:
         """The log probability of flipping just the bits `flips`, `(B, D)` bool, from the differences: `(B,)`."""
         logits = self.logits(delta)
-        return torch.where(flips, logsigmoid(logits), logsigmoid(-logits)).sum(-1)
+        if groups is None:
+            return torch.where(flips, logsigmoid(logits), logsigmoid(-logits)).sum(-1)
+        return torch.where(flips, logits, 0).sum(-1) - groups.log_totals(logits).sum(-1)
+
+    def moved(self, local: LocalEvaluation, x: Tensor, flips: Tensor) -> tuple[Tensor, Tensor]:
+        """The states with the proposed bits flipped or moves made, and the moves back."""
+        groups = local.energy.groups
+        return (torch.where(flips, 1 - x, x), flips) if groups is None else groups.apply(x, flips)
 
 
 @dataclass(frozen=True)
@@ -64,12 +80,11 @@ class DULA(_Langevin):
     keeps_law = False
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        flips = uniforms(state, *state.x.shape, generator=generator) < self.logits(state.delta).sigmoid()
-        return self.move(local, state, flips)
+        return self.move(local, state, self.choose(local, state, generator))
 
     def move(self, local: LocalEvaluation, state: State, flips: Tensor) -> State:
         """Flip the bits `flips`, unless this leads to a state of probability zero."""
-        x = torch.where(flips, 1 - state.x, state.x)
+        x, _ = self.moved(local, state.x, flips)
         proposed = local(x)
         return accept(state, x, proposed, proposed.energy.isfinite())
 
@@ -80,7 +95,9 @@ class DMALA(_Langevin):
 
     The proposal `q(x'|x)`, a product over the bits, is accepted with probability
     `min(1, exp(E(x) − E(x')) q(x|x') / q(x'|x))`, which makes the kernel exact and reversible with either local
-    evaluation.
+    evaluation. If bits are tied into groups, it is a product over the variables: a group makes move `i` or none with
+    weights `exp(−Δ_i(x)/2 − 1/(2α))` and 1. (In the distance `‖x' − x‖²` of one-hot bits a move counts twice, so that α
+    is half of the one for that distance.)
 
     Args:
         step_size: α; see `adapt_step_size`.
@@ -97,15 +114,16 @@ class DMALA(_Langevin):
     """
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
-        flips = uniforms(state, *state.x.shape, generator=generator) < self.logits(state.delta).sigmoid()
+        flips = self.choose(local, state, generator)
         u_accept = uniforms(state, len(state.x), generator=generator)
         return self.move(local, state, flips, u_accept.log())
 
     def move(self, local: LocalEvaluation, state: State, flips: Tensor, log_u: Tensor) -> State:
         """Propose to flip the bits `flips`, `(B, D)`; accept where `log_u` lies below the log acceptance ratio."""
-        x = torch.where(flips, 1 - state.x, state.x)
+        groups = local.energy.groups
+        x, back = self.moved(local, state.x, flips)
         proposed = local(x)
-        log_reverse = self.log_proposal(proposed.delta, flips) - self.log_proposal(state.delta, flips)
+        log_reverse = self.log_proposal(proposed.delta, back, groups) - self.log_proposal(state.delta, flips, groups)
         return accept(state, x, proposed, log_u < state.energy - proposed.energy + log_reverse)
 
 

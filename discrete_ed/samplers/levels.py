@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -55,9 +56,25 @@ class ProductProposals(Kernel):
         return evaluate(local, x)
 
     def step(self, local: LocalEvaluation, state: State, *, generator: torch.Generator | None = None) -> State:
+        states = self.propose(state, generator=generator)
+        return self.choose(local, state, states, self.log_shares(local, state, states), generator=generator)
+
+    def propose(self, state: State, *, generator: torch.Generator | None = None) -> Tensor:
+        """The states to choose from, `(B, J + 1, D)`: the present one, then the proposals."""
         proposed = self.proposal.sample(self.candidates, generator=generator)
-        states = torch.cat([state.x.unsqueeze(1), proposed], 1)
-        shares = self.log_shares(local, state, states).exp().cumsum(1)
+        return torch.cat([state.x.unsqueeze(1), proposed], 1)
+
+    def choose(
+        self,
+        local: LocalEvaluation,
+        state: State,
+        states: Tensor,
+        log_shares: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> State:
+        """One of the `states` for each chain, with the probabilities that `log_shares` gives."""
+        shares = log_shares.exp().cumsum(1)
         u = uniforms(state, len(states), 1, generator=generator)
         place = (u * shares[:, -1:] >= shares).sum(1).clamp(max=self.candidates)
         x = states[torch.arange(len(states), device=place.device), place]
@@ -103,19 +120,43 @@ class LevelState(NamedTuple):
     acceptance: float
     """the share of Gibbs-with-gradients proposals that were accepted; without such steps the share of chains that
     moved"""
+    effective: float = 1.0
+    """how near the proposals of independent bits are to the conditional law, from 0 to 1. With J candidates, their
+    effective share `1 / (J Σ_j w_j²)` with normalised importance weights `w_j`; without candidates, the probability
+    with which the Metropolis–Hastings rule would accept the sample that is taken. The mean over the chains."""
+
+
+def levels_passed(count: int, levels: int | None = None) -> list[int]:
+    """The numbers `k` of the levels that a chain passes, from T down to 0: all of them, or `levels` even steps.
+
+    Args:
+        count: T.
+        levels: the number of steps from noise to data, at most T; by default T.
+
+    Raises:
+        InputError: a number of levels that is not from 1 to T.
+
+    >>> levels_passed(40, 4)
+    [40, 30, 20, 10, 0]
+    """
+    steps = count if levels is None else levels
+    if not 1 <= steps <= count:
+        raise InputError(f"levels: expected a number from 1 to {count}, that of the trained levels, got {levels}")
+    return [round(count * k / steps) for k in range(steps, -1, -1)]
 
 
 def sample_levels(
     energy: NoiseConditionalEnergy,
     x: Tensor,
     *,
+    levels: int | None = None,
     candidates: int = 8,
     steps: int = 4,
     last_steps: int = 20,
     generator: torch.Generator | None = None,
     callback: Callable[[LevelState], None] | None = None,
 ) -> Tensor:
-    """Samples of the data's law, from independent bits down all noise levels: bits `(B, D)` in, bits `(B, D)` out.
+    """Samples of the data's law, from independent bits down the noise levels: bits `(B, D)` in, bits `(B, D)` out.
 
     The free bits start with the density of the noise. At each level, `x_t ~ p(x_t | x_later)` is sampled by one step of
     `ProductProposals` around the state of the later level, and some steps of `GibbsWithGradients`, both of which leave
@@ -125,6 +166,8 @@ def sample_levels(
     Args:
         energy: the energy of all levels, trained with `noise_level_discrepancy`.
         x: states that determine the frozen bits, `(B, D)`; their free bits have no effect.
+        levels: the number of levels that are passed, in even steps; by default all T. Fewer take less time, and each
+            conditional law is then wider.
         candidates: J of `ProductProposals`. With 0, the state is replaced by one sample of the independent bits,
             without weights: this needs fewest evaluations and isn't exact.
         steps: Gibbs-with-gradients steps at every level.
@@ -136,7 +179,8 @@ def sample_levels(
         The bits, `(B, D)`.
 
     Raises:
-        InputError: another energy, states of another kind, or a negative number of steps or candidates.
+        InputError: another energy, states of another kind, more levels than there are or less than 1, or a negative
+            number of steps or candidates.
         NumericalError: an energy is NaN or −∞.
 
     >>> from discrete_ed import MLPEnergy
@@ -146,7 +190,8 @@ def sample_levels(
     """
     settings = {"candidates": candidates, "steps": steps, "last_steps": last_steps}
     x = start_of_levels(energy, x, generator=generator)
-    for state in chain_over_levels(energy, x, **settings, generator=generator):
+    passed = levels_passed(energy.noise.count, levels)
+    for state in chain_over_levels(energy, x, passed, **settings, generator=generator):
         x = state.x
         if callback is not None:
             callback(state)
@@ -165,57 +210,66 @@ def start_of_levels(energy: NoiseConditionalEnergy, x: Tensor, *, generator: tor
 def chain_over_levels(
     energy: NoiseConditionalEnergy,
     x: Tensor,
+    passed: Sequence[int],
     *,
-    begin: int | None = None,
     candidates: int = 8,
     steps: int = 4,
     last_steps: int = 20,
     generator: torch.Generator | None = None,
 ) -> Iterator[LevelState]:
-    """The states of `sample_levels` at the end of every level, down to the data.
+    """The states of `sample_levels` at the end of every level.
 
     Args:
-        x: the states at the level `t = begin / T`, `(B, D)`.
-        begin: the number of the level of `x`, by default T, independent bits; with a lower number an interrupted chain
-            is continued.
+        x: the states at the level of `passed[0]`, `(B, D)`.
+        passed: the numbers `k` of the levels `t = k / T`, falling; an interrupted chain is continued with the rest of
+            them, and a chain that ends at `k > 0` samples blurred data.
     """
     for name, value in (("candidates", candidates), ("steps", steps), ("last_steps", last_steps)):
         if value < 0:
             raise InputError(f"{name}: expected at least 0, got {value}")
-    levels = energy.noise.count
-    for k in reversed(range(levels if begin is None else begin)):
+    count = energy.noise.count
+    for later, k in pairwise(passed):
         with suitable_threads(evaluation_size(energy, x.numel())):
-            posterior = DenoisingEnergy(energy, k / levels, (k + 1) / levels, x)
-            state, accepted = _one_level(posterior, x, candidates, steps, generator)
+            posterior = DenoisingEnergy(energy, k / count, later / count, x)
+            state, accepted, effective = _one_level(posterior, x, candidates, steps, generator)
+            energies = state.energy + (state.x * posterior.evidence).sum(-1)  # E(x, t), without another evaluation
             if k == 0 and last_steps:
                 state = start(GibbsWithGradients(), Taylor(energy), state.x)
                 for _ in range(last_steps):
                     state = GibbsWithGradients().step(Taylor(energy), state, generator=generator)
-            check_numbers(state, levels - k)
+                energies = state.energy
+            check_numbers(state, count - k)
             x = state.x
-            with torch.no_grad():
-                mean = energy(x, k / levels).mean().item() if len(x) else 0.0
-        yield LevelState(k, x, mean, accepted)
+        yield LevelState(k, x, energies.mean().item() if len(x) else 0.0, accepted, effective)
 
 
 def _one_level(
     posterior: DenoisingEnergy, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
-) -> tuple[State, float]:
-    """The states after the steps at one level, and the share of the moves that were accepted."""
+) -> tuple[State, float, float]:
+    """The states after the steps at one level, the share of moves that were accepted, and `LevelState.effective`."""
     learned = posterior.energy.denoises
     local = Taylor(posterior) if steps or not learned else EnergiesOnly(posterior)
-    state = evaluate(local, y)
+    before = evaluate(local, y)
     if learned:
         proposal = IndependentBits.informed(posterior, y)
     else:  # the same, with the evaluation that is needed anyway
-        proposal = IndependentBits.around(Evaluation(state.energy, state.delta), y)
+        proposal = IndependentBits.around(Evaluation(before.energy, before.delta), y)
+    kernel = ProductProposals(proposal, max(candidates, 1))
+    states = kernel.propose(before, generator=generator)
     if candidates:
-        state = ProductProposals(proposal, candidates).step(local, state, generator=generator)
+        log_shares = kernel.log_shares(local, before, states)
+        state = kernel.choose(local, before, states, log_shares, generator=generator)
+        shares = log_shares[:, 1:].double().softmax(1)
+        effective = 1 / (candidates * shares.square().sum(1))
     else:
-        x = proposal.sample(1, generator=generator).squeeze(1)
+        x = states[:, 1]
         state = evaluate(local, x)._replace(accepted=(x != y).any(-1))
+        log_weights = -torch.stack([before.energy, state.energy], 1) - proposal.log_prob(states)
+        effective = (log_weights[:, 1] - log_weights[:, 0]).clamp(max=0).exp()
     moved = [] if steps else [state.accepted]
     for _ in range(steps):
         state = GibbsWithGradients().step(local, state, generator=generator)
         moved.append(state.accepted)
-    return state, torch.stack(moved).float().mean().item()
+    if not len(y):
+        return state, 0.0, 0.0
+    return state, torch.stack(moved).float().mean().item(), effective.mean().item()

@@ -20,6 +20,8 @@ def measured_sweeps(
     pull: Reals,
     energy: Reals,
     sizes: Places,
+    sublattice: Places,
+    plan: Places,
     between: int,
     out: Reals,
     counter: np.uint64,
@@ -27,8 +29,7 @@ def measured_sweeps(
     """`sweep_each` with measurements: after every `between` sweeps of chain `b` a row of `out`, `(draw, B, K)`.
 
     `pull[place]` is the field on the bit of each entry of the table, in units of energy. `energy`, `(B,)`, is that of
-    the states at the start and is updated. A row holds the energy, the number of ones, and the amplitudes that
-    `structure` adds.
+    the states at the start and is updated. A row holds the energy and what `describe` adds.
     """
     chains, bits = x.shape
     for b in range(chains):
@@ -46,7 +47,7 @@ def measured_sweeps(
                     e += (np.float64(y[order[t]]) - np.float64(new)) * 2 * pull[place]
                     y[order[t]] = new
             out[draw, b, 0] = e
-            structure(y, sizes, out[draw, b])
+            describe(y, sizes, sublattice, plan, out[draw, b])
         energy[b] = e
     return counter
 
@@ -83,10 +84,24 @@ def colours(start: Places, neighbour: Places) -> Places:
 
 
 @njit(cache=True, nogil=True)
-def structures(x: Bits, sizes: Places, out: Reals) -> None:
-    """`structure` of all chains, `(B, D)`: rows of `out`, `(B, K)`."""
+def describe_all(x: Bits, sizes: Places, sublattice: Places, plan: Places, out: Reals) -> None:
+    """`describe` of all chains, `(B, D)`: rows of `out`, `(B, K)`."""
     for b in range(len(x)):
-        structure(x[b], sizes, out[b])
+        describe(x[b], sizes, sublattice, plan, out[b])
+
+
+@njit(cache=True, nogil=True)
+def describe(y: Bits, sizes: Places, sublattice: Places, plan: Places, out: Reals) -> None:
+    """What is measured of a state: from `out[1]` on the number of ones, the waves, the ones of each sublattice, and the
+    correlations. `plan` holds the numbers of the last three."""
+    first, second, third = 2 + plan[0], 2 + plan[0] + plan[1], 2 + plan[0] + plan[1] + plan[2]
+    structure(y, sizes, out[:first])
+    if second > first:
+        out[first:second] = 0
+        for i in range(len(y)):
+            out[first + sublattice[i]] += y[i]
+    if third > second:
+        correlate(y, sizes, out[second:third])
 
 
 @njit(cache=True, nogil=True)
@@ -131,3 +146,54 @@ def structure(y: Bits, sizes: Places, out: Reals) -> None:
         real += spins * math.cos(angle)
         imaginary += spins * math.sin(angle)
     out[1 + d] = real * real + imaginary * imaginary
+
+
+@njit(cache=True, nogil=True)
+def correlate(y: Bits, sizes: Places, out: Reals) -> None:
+    """`out[r − 1]`: the mean of `s_i s_j` over all sites `i` and the sites `j`, `r` cells away along a direction, over
+    all directions of at least `2r` cells."""
+    out[:] = 0
+    inner = sizes[-1]
+    for a in range(len(sizes) - 2, -1, -1):
+        width = inner * sizes[a]
+        for r in range(1, sizes[a] // 2 + 1):
+            shift, unlike = r * inner, 0
+            for first in range(0, len(y), width):
+                line = y[first : first + width]
+                unlike += differing(line[: width - shift], line[shift:]) + differing(
+                    line[width - shift :], line[:shift]
+                )
+            out[r - 1] += 1 - 2 * unlike / len(y)
+        inner = width
+    for r in range(1, len(out) + 1):
+        out[r - 1] /= (sizes[:-1] >= 2 * r).sum()
+
+
+@njit(cache=True, nogil=True)
+def differing(y: Bits, z: Bits) -> int:
+    """The number of places at which two rows of bits differ."""
+    count = 0
+    for i in range(len(y)):
+        count += y[i] ^ z[i]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def overlaps(x: Bits, start: Places, neighbour: Places, out: Reals) -> None:
+    """Of each pair of chains `b`, `b + B/2` the overlap and the link overlap, in the last two columns of the rows of
+    both."""
+    half = len(x) // 2
+    for b in range(half):
+        out[b, -2], out[b, -1] = overlap_of(x[b], x[b + half], start, neighbour)
+        out[b + half, -2:] = out[b, -2:]
+
+
+@njit(cache=True, nogil=True)
+def overlap_of(y: Bits, z: Bits, start: Places, neighbour: Places) -> tuple[float, float]:
+    """`Σ_i q_i / N` and the mean of `q_i q_j` over the edges, with `q_i = s_i s'_i`."""
+    bits, unlike = len(y), 0
+    for i in range(bits):
+        q = y[i] ^ z[i]
+        for e in range(start[i], start[i + 1]):
+            unlike += q ^ y[neighbour[e]] ^ z[neighbour[e]]
+    return 1 - 2 * differing(y, z) / bits, 1 - 2 * unlike / max(1, start[bits])

@@ -19,7 +19,7 @@ from discrete_ed.samplers.kernels import Kernel, State, accept, evaluate, unifor
 class Metropolis(SingleFlip):
     """Random scan: choose one free bit uniformly and flip it with probability `min(1, exp(−Δ_i(x)))`; reversible.
 
-    A chain without free bits does not move.
+    A chain without free bits does not move. If bits are tied into groups, one of the moves is chosen uniformly.
 
     Raises:
         InputError: from `init`, a `Taylor` evaluation, whose estimated differences would lead to another law.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from discrete_ed.energies import IsingEnergy
+from discrete_ed.energies import IsingEnergy, PottsEnergy
 from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.energies.local import Exact, LocalEvaluation, Taylor
 from discrete_ed.errors import InputError
@@ -62,8 +62,8 @@ def suitable_kernel(energy: Energy, *, purpose: Purpose = "sampling") -> Kernel:
 def local_for(kernel: Kernel, energy: Energy) -> LocalEvaluation:
     """The local evaluation that suits a kernel and an energy.
 
-    It is `Exact` if the kernel needs it, and for an `IsingEnergy`, whose exact differences cost no more than a
-    gradient; otherwise `Taylor`.
+    It is `Exact` if the kernel needs it, and for an `IsingEnergy` or `PottsEnergy`, whose exact differences cost no
+    more than a gradient; otherwise `Taylor`.
 
     Raises:
         InputError: the kernel is a class, or it lacks a member of `Kernel`.
@@ -73,5 +73,6 @@ def local_for(kernel: Kernel, energy: Energy) -> LocalEvaluation:
     ('Exact', 'Taylor')
     """
     check_kernel(kernel)
-    exact = kernel.needs_exact or of_kind(energy, IsingEnergy) is not None
+    cheap = of_kind(energy, IsingEnergy) or of_kind(energy, PottsEnergy)
+    exact = kernel.needs_exact or cheap is not None
     return Exact(energy) if exact else Taylor(energy)

@@ -41,7 +41,8 @@ def warn_if_still(energy: Energy, first: Tensor, last: Tensor, steps: int) -> No
     reason = (
         "no flip of one free bit leads to a state of finite energy, as in one-hot data: kernels that flip single bits "
         "can't move, nor can PathAuxiliary with Exact, whose differences are all infinite; PathAuxiliary(2) with "
-        "Taylor can, where two flips lead to a possible state and the energy is differentiable"
+        "Taylor can, where two flips lead to a possible state and the energy is differentiable. If the bits are "
+        "one-hot codes, declare them: after energy.groups = Groups.one_hot([K, …]) every kernel can move"
         if stuck
         else "they have not mixed, and their states are those at which they started; run them longer, or take another "
         "kernel or tempering"
@@ -65,4 +66,6 @@ def _agreement_with_others(first: Tensor, last: Tensor) -> float:
 def _has_possible_neighbour(energy: Energy, x: Tensor, free: Tensor) -> bool:
     """Whether a flip of a `free` bit leads from one of the states `(B, D)` to one of finite energy."""
     with torch.no_grad():
-        return bool((energy.flip_delta(x).isfinite() & free).any())
+        if energy.groups is not None:
+            free = energy.groups.movable(x, free)
+        return bool((energy.move_delta(x).isfinite() & free).any())

@@ -87,12 +87,13 @@ class ContrastiveDivergence:
         if self.buffer is not None and self.buffer.shape[1] != x.shape[1]:
             raise InputError(f"x: expected {self.buffer.shape[1]} bits as in the buffer, got {x.shape[1]}")
         if self.buffer is None:
-            self.buffer = _possible(energy, self._uniform_states(x.new_empty(self.size, x.shape[1])), x).to(torch.uint8)
+            first = self._uniform_states(energy, x.new_empty(self.size, x.shape[1]))
+            self.buffer = _possible(energy, first, x).to(torch.uint8)
         self.buffer = self.buffer.to(x.device)  # a restored buffer is on the CPU
         rows = torch.randperm(self.size, generator=self.generator, device=x.device)[: len(x)]
         start = self.buffer[rows].to(x.dtype)
         anew = torch.rand(len(start), 1, generator=self.generator, device=x.device) < self.restart
-        coins = self._uniform_states(start)
+        coins = self._uniform_states(energy, start)
         if self.restart:
             coins = _possible(energy, coins, x)
         negatives = self._walk(local, torch.where(anew, coins, start))
@@ -106,13 +107,16 @@ class ContrastiveDivergence:
         if self.still == STILL:
             warnings.warn(
                 f"loss: no chain moved in {STILL} calls of contrastive divergence, so its gradient says nothing: is "
-                "any flip of one bit possible? One-hot data allow none; otherwise take more steps or another kernel",
+                "any flip of one bit possible? One-hot data allow none: declare them by energy.groups; otherwise take "
+                "more steps or another kernel",
                 RuntimeWarning,
                 stacklevel=3,
             )
         return negatives
 
-    def _uniform_states(self, x: Tensor) -> Tensor:
+    def _uniform_states(self, energy: Energy, x: Tensor) -> Tensor:
+        if energy.groups is not None:
+            return energy.groups.uniform(len(x), x, generator=self.generator)
         return (torch.rand(x.shape, generator=self.generator, device=x.device) < 0.5).to(x.dtype)
 
     def state_dict(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def fit(
     *,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
+    stop: Callable[[], bool] | None = None,
     callback: Callable[[Record], None] | None = None,
     snapshot: Callable[[int, AnyEnergy], None] | None = None,
     checkpoints: Checkpoints | None = None,
@@ -47,6 +48,7 @@ def fit(
             stays as it is, unless a scheduler changes it.
         scheduler: a learning rate scheduler made for `optimizer`; it makes a step after each step of the optimizer
             (`ReduceLROnPlateau` is given the loss).
+        stop: asked after each step whether to end the fit before `config.steps`, with the same answer on all ranks.
         callback: called with the record of each step of this call (not with those of earlier calls that it resumes).
         snapshot: called after each step of this call with its number and the energy with the averaged weights so far,
             in evaluation mode. It is one energy throughout, so save or copy what you want to keep.
@@ -101,6 +103,8 @@ def fit(
                     callback(record)
                 if snapshot is not None:
                     snapshot(len(training.records), cast(AnyEnergy, training.averaged.module))
+                if stop is not None and stop():
+                    break
         pending.check()
     return training.records
 

@@ -65,7 +65,7 @@ def tests(device: str, folder: Path, *, small: bool) -> tuple[bool, str]:
 
 def main_job(device: str, folder: Path, *, small: bool) -> tuple[bool, str]:
     """The main job; its graphs must be nearer to the test graphs than random graphs of the same size are."""
-    sizes = ["--steps", "60", "--samples", "64", "--sampler-steps", "60", "--width", "16"] if small else []
+    sizes = ["--steps", "60", "--samples", "64", "--level-steps", "1", "--width", "16"] if small else []
     out = folder / "job"
     script = str(ROOT / "scripts" / "generate_ego_graphs.py")
     good, printed = finished([script, "--device", device, "--out", str(out), *sizes], 200)

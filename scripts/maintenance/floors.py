@@ -18,8 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.datasets import DATASETS, RECIPES, GraphData, load_graph_data
+from discrete_ed.graphs.datasets import RECIPES, load_graph_data
 from discrete_ed.graphs.mmd import describe
+from discrete_ed.graphs.named_data import DATASETS, GraphData
 from discrete_ed.graphs.protocols import PROTOCOLS
 from discrete_ed.graphs.scores import scores
 from discrete_ed.graphs.validity import validity

@@ -67,8 +67,10 @@ def costs(network: str, proposals: str, n: int, levels: int) -> tuple[float, flo
     loss = noise_level_loss(proposals, negatives=NEGATIVES)
     settings = {"candidates": CANDIDATES, "steps": STEPS[proposals], "last_steps": 0}
 
+    passed = [levels // 2, levels // 2 - 1]
+
     def one_level() -> None:
-        next(chain_over_levels(energy, start_of_levels(energy, x), begin=levels // 2, **settings))
+        next(chain_over_levels(energy, start_of_levels(energy, x), passed, **settings))
 
     return least_seconds(lambda: loss(energy, x).backward()) / len(x), levels * least_seconds(one_level) / len(x)
 

@@ -31,7 +31,7 @@ SMALL = ["--width", "8", "--layers", "1", "--batch", "16"]
 JOBS = {
     "graphs": Job(
         "generate_ego_graphs.py",
-        [*SMALL, "--steps", "300", "--negatives", "2", "--samples", "60", "--sampler-steps", "150", "--chains", "40"],
+        [*SMALL, "--steps", "300", "--negatives", "2", "--samples", "60", "--level-steps", "4", "--chains", "40"],
         ["checkpoint/weights.safetensors", "metrics.jsonl", "samples.g6"],
         300,
     ),

@@ -42,7 +42,7 @@ def conditional(known: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
     ids=lambda part: type(part).__name__,
 )
 def test_chains_follow_the_conditional_law(kernel, local, by_row):
-    copies, rows = 8000, STATES[[5, 50]]
+    copies, rows = 3000, STATES[[5, 50]]
     known = torch.stack([KNOWN, ~KNOWN]) if by_row else KNOWN
     wide = known.repeat_interleave(copies, 0) if by_row else known
     x = sample(kernel, local(Clamped(ENERGY, wide)), rows.repeat_interleave(copies, 0), 60, generator=seeded())

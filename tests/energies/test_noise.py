@@ -85,6 +85,17 @@ def test_noise_of_density_one_half_is_bernoulli_noise():
 
 
 @pytest.mark.parametrize("noise", NOISE, ids=str)
+def test_the_later_level_changes_the_share_of_bits_that_was_asked_for(noise):
+    t, changed = torch.tensor([0.0, 0.0, 0.4, 0.9]), torch.tensor([0.01, 0.1, 0.05, 0.02])
+    later = noise.later(t, changed)
+    from_zero, from_one = noise.ones(noise.keep(later) / noise.keep(t))
+    found = (1 - noise.density) * from_zero + noise.density * (1 - from_one)
+    assert torch.allclose(found, changed, atol=1e-5)
+    assert (later > t).all()
+    assert noise.later(t, torch.full_like(t, 0.6)).tolist() == [1.0] * 4  # more than any noise changes
+
+
+@pytest.mark.parametrize("noise", NOISE, ids=str)
 def test_the_ends_are_the_data_and_independent_bits(noise):
     first, last = (transition(noise, noise.keep(torch.tensor(t))) for t in (0.0, 1.0))
     assert torch.equal(first, torch.eye(8, dtype=FLOAT))

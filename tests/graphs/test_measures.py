@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import networkx as nx
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import evaluate_graphs, graph_mmd, write_graphs
-from discrete_ed.graphs.classifier import classifier_score
+from discrete_ed.graphs.classifier import classifier_score, logistic_regression
 from discrete_ed.graphs.embedding_distances import frechet_distance, permutations, permuted_rbf_mmd2, rbf_mmd2
 from discrete_ed.graphs.embeddings import _gin_weights, gin_features, wavelet_filters, wavelet_histograms
 from discrete_ed.graphs.measures import MEASURES, Measure, Score, describe_sets, permutation_p_value
@@ -239,3 +240,33 @@ def test_a_missing_package_is_named(monkeypatch, name, module):
     features = describe_sets(REFERENCE, ["degree", "clustering", "orbit", "spectral", "gin"])
     with pytest.raises(InputError, match=r"measures: expected .* to be installed \(pip install"):
         MEASURES[name].score(features, features, None)
+
+
+class StandIn:
+    """In the place of TabPFN, whose weights are not at hand: a class with its interface."""
+
+    offline = False
+
+    def __init__(self) -> None:
+        self.model = logistic_regression()
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> StandIn:
+        if self.offline:
+            raise RuntimeError("no connection to the\nmodel hub")
+        self.model.fit(X, y)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        return self.model.predict_proba(X).astype(np.float32)
+
+
+def test_tabpfn_is_used_by_its_interface(monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.setitem(sys.modules, "tabpfn", SimpleNamespace(TabPFNClassifier=StandIn))
+    sets = [describe_sets(graphs, ["degree", "gin"]) for graphs in (REFERENCE, DENSER)]
+    found, same = (MEASURES[name].score(*sets, None) for name in ("classifier-tabpfn", "classifier"))
+    assert found.value == pytest.approx(same.value, abs=1e-5)
+    assert found.value > 0.5
+    monkeypatch.setattr(StandIn, "offline", True)
+    with pytest.raises(InputError, match=r"measures: expected TabPFN to load .* but no connection to the model hub; "):
+        MEASURES["classifier-tabpfn"].score(*sets, None)

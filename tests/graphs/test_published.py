@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import networkx as nx
 import pytest
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs import load_graph_data, write_graphs
+from discrete_ed.graphs import load_graph_data, read_graphs, write_graphs
+from discrete_ed.graphs.files import limits
 from discrete_ed.graphs.published import SPLIT_SIZES, tu_graphs
 
 
@@ -74,6 +77,41 @@ def test_tu_graphs_are_read_from_every_place_and_cleaned(tmp_path, folder):
     assert [sorted(graph.edges) for graph in graphs] == [[(0, 1), (1, 2)], [(0, 1)], [], [(0, 1)]]
     assert [len(graph) for graph in graphs] == [3, 2, 0, 2]  # isolated nodes are left out
     assert [file.name for file in files] == ["DD_A.txt", "DD_graph_indicator.txt"]
+
+
+OFFICIAL = {  # two triangles with a tail, as the files of ENZYMES are written: both directions, the second end first
+    "ENZYMES_A.txt": "2, 1\n3, 1\n1, 2\n3, 2\n1, 3\n2, 3\n4, 3\n3, 4\n6, 5\n7, 5\n5, 6\n7, 6\n5, 7\n6, 7\n8, 7\n7, 8\n",
+    "ENZYMES_graph_indicator.txt": "1\n1\n1\n1\n2\n2\n2\n2\n",
+    "ENZYMES_graph_labels.txt": "6\n6\n",
+    "ENZYMES_node_labels.txt": "1\n" * 8,
+    "ENZYMES_node_attributes.txt": "11.0, 15.8\n" * 8,
+    "README.txt": "README for dataset ENZYMES\n",
+}
+
+
+@pytest.mark.parametrize("inner", ["ENZYMES", "ENZYMES/raw", "raw", "zip", "zip in its folder"])
+def test_the_official_layout_is_read_unpacked_and_zipped(tmp_path, monkeypatch, inner):
+    folder = tmp_path / inner.replace("zip in its folder", "ENZYMES").replace("zip", "")
+    folder.mkdir(parents=True, exist_ok=True)
+    if "zip" in inner:
+        with zipfile.ZipFile(folder / "ENZYMES.zip", "w") as archive:
+            for name, text in OFFICIAL.items():
+                archive.writestr(f"ENZYMES/{name}", text)
+    else:
+        for name, text in OFFICIAL.items():
+            (folder / name).write_text(text)
+        monkeypatch.setattr(limits, "MAX_NODES", 6)  # of each graph, not of all together
+        with pytest.warns(UserWarning, match="node_labels, graph_labels, node_attributes"):
+            assert [graph.number_of_edges() for graph in read_graphs(folder)] == [4, 4]
+    graphs, files = tu_graphs("ENZYMES", tmp_path)
+    triangle = nx.lollipop_graph(3, 1)
+    assert len(graphs) == 2
+    assert all(nx.is_isomorphic(graph, triangle) for graph in graphs)
+    assert all(file.is_file() for file in files)
+    if "zip" in inner:
+        files[0].write_bytes(b"PK broken")
+        with pytest.raises(InputError, match=r"ENZYMES\.zip: expected a zip archive of a TU data set, but"):
+            tu_graphs("ENZYMES", tmp_path)
 
 
 @pytest.mark.parametrize(

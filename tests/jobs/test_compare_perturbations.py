@@ -65,7 +65,7 @@ def test_bad_settings_are_refused(wrong):
 def test_the_main_job_trains_with_other_perturbations(tmp_path, name):
     graphs = [nx.cycle_graph(n) for n in range(3, 7)] + [nx.path_graph(2)]
     write_graphs(tmp_path / "mine.g6", graphs * 3)
-    sizes = {"steps": 3, "samples": 6, "sampler_steps": 2, "batch": 6, "width": 4, "layers": 1}
+    sizes = {"levels": 0, "steps": 3, "samples": 6, "sampler_steps": 2, "batch": 6, "width": 4, "layers": 1}
     sizes |= {"negatives": 2} if name == "informed" else {}
     config = GenerateConfig(data=str(tmp_path / "mine.g6"), perturbation=name, out=tmp_path / "run", **sizes)
     result = generate.run(config)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict
 
 import networkx as nx
 import pytest
@@ -24,7 +25,11 @@ from discrete_ed import (
 )
 from discrete_ed.graphs import denoising, generation
 from discrete_ed.jobs.generate import run as generate
+from discrete_ed.jobs.generate import sampling, training
 from discrete_ed.jobs.generate.config import GenerateConfig
+from discrete_ed.jobs.generate.past_run import PastRun
+from discrete_ed.jobs.generate.training import split_held_out
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.samplers import sample
 
 
@@ -189,57 +194,180 @@ def test_sets_that_cannot_be_judged_are_refused_before_training(
 @pytest.mark.parametrize("perturbation", ["block", "node-block"])
 @pytest.mark.parametrize("option", [["--negatives", "4"], ["--w", "0.5"], ["--flips", "1", "2"]])
 def test_options_of_noise_are_refused_with_blocks(perturbation, option, tmp_path, capsys):
-    message = refused(capsys, "generate", "--perturbation", perturbation, *option, "--out", tmp_path / "run")
+    message = refused(
+        capsys, "generate", "--levels", 0, "--perturbation", perturbation, *option, "--out", tmp_path / "run"
+    )
     assert f"{option[0][2:]}: expected only with --perturbation bernoulli or informed" in message
     assert not (tmp_path / "run").exists()
 
 
-LEVELS = {"levels": 3, "level_steps": 1, "last_steps": 2, "candidates": 2}
+LEVELS = {name: value for name, value in TINY.items() if name not in ("sampler_steps", "cold")} | {"levels": 3}
+CHAINS = {"passed_levels": 2, "level_steps": 1, "last_steps": 2, "candidates": 2}
+
+
+@pytest.fixture(scope="module")
+def cycles(tmp_path_factory):
+    """A file of graphs to learn."""
+    path = tmp_path_factory.mktemp("cycles") / "mine.g6"
+    write_graphs(path, [nx.cycle_graph(n) for n in range(3, 9)] * 3)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_of_levels(cycles, tmp_path_factory):
+    """The folder and the result of a run over noise levels whose settings were chosen on held-out graphs."""
+    folder = tmp_path_factory.mktemp("levels") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "plot", lambda *_: [])
+        return folder, generate.run(GenerateConfig(data=str(cycles), out=folder, held_out=4, **LEVELS))
+
+
+def test_a_run_over_noise_levels_says_how_it_was_chosen_and_whether_its_chains_arrived(run_of_levels):
+    folder, result = run_of_levels
+    energy = load_energy(folder / "checkpoint")
+    assert isinstance(energy, NoiseConditionalEnergy)
+    assert energy.noise.count == 3
+    saved = json.loads((folder / "config.json").read_text())
+    assert (saved["learning_rate"], saved["held_out"]) == (2e-3, 4)
+    assert not saved.keys() & {"perturbation", "flips", "w", "start", "cold", "sampler_steps"}
+    chosen = result["chain_settings"]
+    assert chosen == json.loads((folder / "chain_settings.json").read_text())
+    assert chosen["held_out_graphs"] == 4
+    tried = [trial["levels"] for trial in chosen["trials"]]
+    assert tried == [1, 3][: len(tried)]
+    assert chosen["settings"]["levels"] in tried
+    assert 1 <= result["kept_step"] <= result["steps"] == 6
+    trace = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    sampled = [record for record in trace if record["phase"] == "sample"]
+    assert [record["step"] for record in sampled] == list(range(1, chosen["settings"]["levels"] + 1))
+    assert all(0 <= record["effective"] <= 1 for record in sampled)
+    assert result["mean_energy"]["generated"] == pytest.approx(
+        energy(graphs_to_states(read_graphs(folder / "samples.g6"), 8).float()).mean().item(), abs=1e-3
+    )
+    starts = result["two_starts"]
+    assert starts["graphs"] == [20, 20]
+    page = (folder / "report.html").read_text()
+    assert f"p = {starts['p_value']:.2g} for their statistics and energies together" in page
+    assert chosen["reason"] in html.unescape(page)
+
+
+def test_held_out_graphs_are_training_graphs_that_no_batch_contains(run_of_levels, cycles, tmp_path, monkeypatch):
+    folder, _ = run_of_levels
+    held_out = read_graphs(folder / "held-out.g6")
+    data = load_graph_data(cycles)
+    learned, held = split_held_out(data, GenerateConfig(data=str(cycles), held_out=4, **LEVELS))
+    assert [graph.edges for graph in held] == [graph.edges for graph in held_out]
+    assert len(learned) + len(held) == len(data.train)
+    assert sorted(map(len, [*learned, *held])) == sorted(map(len, data.train))
+    seen = []
+
+    def spied(*arguments, **_):
+        seen.append(arguments[2].data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "fit", spied)
+    with pytest.raises(KeyboardInterrupt):
+        generate.run(GenerateConfig(data=str(cycles), out=tmp_path / "run", held_out=4, **LEVELS))
+    assert torch.equal(seen[0], graphs_to_states(learned, 8))
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_an_energy_of_all_noise_levels_is_trained_sampled_stopped_and_resumed(tmp_path, monkeypatch):
-    write_graphs(tmp_path / "mine.g6", [nx.cycle_graph(n) for n in range(3, 9)])
-    settings = {name: value for name, value in TINY.items() if name not in ("sampler_steps", "cold")}
-    config = GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings, **LEVELS)
-    result = generate.run(config)
-    energy = load_energy(tmp_path / "run" / "checkpoint")
-    assert isinstance(energy, NoiseConditionalEnergy)
-    assert energy.noise.count == 3
-    saved = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert saved["learning_rate"] == 2e-3
-    assert not saved.keys() & {"perturbation", "flips", "w", "start", "cold", "sampler_steps"}
-    trace = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [record["step"] for record in trace if record["phase"] == "sample"] == [1, 2, 3]
-    assert result["mean_energy"]["generated"] == pytest.approx(
-        energy(graphs_to_states(read_graphs(tmp_path / "run" / "samples.g6"), 8).float()).mean().item(), abs=1e-3
-    )
-
+def test_a_run_over_noise_levels_is_stopped_and_resumed_to_the_bit(run_of_levels, cycles, tmp_path, monkeypatch):
     class Killed(Exception):
         """Stands for kill -9."""
 
     def killed(*_):
         raise Killed
 
-    with monkeypatch.context() as patch:
-        patch.setattr(denoising, "gathered", killed)  # after the last level
-        with pytest.raises(Killed):
-            generate.run(replace(config, out=tmp_path / "again"))
-    generate.run(GenerateConfig(resume=tmp_path / "again"))
-    assert (tmp_path / "again" / "samples.g6").read_bytes() == (tmp_path / "run" / "samples.g6").read_bytes()
+    again = tmp_path / "again"
+    config = GenerateConfig(data=str(cycles), out=again, held_out=4, checkpoint_seconds=0, **LEVELS)
+    for where, name in ((denoising, "gathered"), (sampling, "compare_as_configured"), (generate, "write_report")):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, killed)
+            with pytest.raises(Killed):
+                generate.run(config)
+        config = GenerateConfig(resume=again)
+    result = generate.run(config)
+    for file in ("samples.g6", "checkpoint/weights.safetensors", "chain_settings.json"):
+        assert (again / file).read_bytes() == (run_of_levels[0] / file).read_bytes(), file
+    assert {**result, "seconds": 0} == {**run_of_levels[1], "seconds": 0}
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_settings_that_are_given_are_used(cycles, tmp_path):
+    result = generate.run(GenerateConfig(data=str(cycles), out=tmp_path / "run", **LEVELS, **CHAINS))
+    names = {"levels": 2, "steps": 1, "last_steps": 2, "candidates": 2}
+    assert result["chain_settings"]["settings"] == names
+    assert result["chain_settings"]["trials"] == []
+    assert not (tmp_path / "run" / "held-out.g6").exists()  # 14 graphs are too few to spare one
+    run = PastRun.open(tmp_path / "run", "run")
+    assert asdict(run.settings()) == names
+    (tmp_path / "run" / "chain_settings.json").write_text('{"settings": {"levels": "many"}}')
+    with pytest.raises(InputError, match="expected the settings of chains"):
+        run.settings()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_training_goes_on_from_another_run_for_a_given_time(run_of_levels, cycles, tmp_path):
+    before = load_energy(run_of_levels[0] / "checkpoint").state_dict()
+    settings = {name: value for name, value in LEVELS.items() if name != "steps"}
+    like = {"data": str(cycles), "held_out": 4, "like": run_of_levels[0]}
+    result = generate.run(GenerateConfig(**like, minutes=0.02, out=tmp_path / "timed", **settings, **CHAINS))
+    assert result["steps"] > 1
+    records = [json.loads(line) for line in (tmp_path / "timed" / "metrics.jsonl").read_text().splitlines()]
+    rates = [record["learning_rate"] for record in records if record["phase"] == "train"]
+    assert max(rates) > 5e-4
+    assert rates[-1] < 0.2 * max(rates)  # the rate falls to zero within the time
+    generate.run(
+        GenerateConfig(**like, out=tmp_path / "one", **{**LEVELS, "steps": 1, "learning_rate": 1e-9}, **CHAINS)
+    )
+    after = load_energy(tmp_path / "one" / "checkpoint").state_dict()
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--levels", 3, "--cold", 2], "cold: expected only without --levels"),
-        (["--levels", 3, "--w", 2], "w: expected only with --perturbation bernoulli or informed and without --levels"),
-        (["--level-steps", 3], "level_steps: expected only with --levels of at least 1"),
-        (["--levels", -1], "levels: expected at least 0, got -1"),
+        (
+            ["--data", "tree-8", "--graphs", 20],
+            "like: expected a run that was trained on the graphs of this one, tree-8",
+        ),
+        (["--held-out", 4, "--width", 9], "like: expected an energy as this run's options make it"),
+        (["--held-out", 4, "--levels", 4], "like: expected an energy as this run's options make it"),
+        (["--held-out", 3], "like: expected the held-out graphs of"),
     ],
 )
-def test_options_of_one_level_and_of_many_exclude_each_other(options, message, tmp_path, capsys):
+def test_a_run_of_other_data_or_another_energy_is_not_trained_further(
+    options, message, run_of_levels, cycles, tmp_path, capsys
+):
+    usual = {"--data": cycles, "--levels": 3, "--width": 8, "--layers": 1, "--out": tmp_path / "run"}
+    usual |= dict(zip(options[::2], options[1::2], strict=True))
+    arguments = [part for pair in usual.items() for part in pair]
+    assert message in refused(capsys, "generate", *arguments, "--like", run_of_levels[0])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--cold", 2], "cold: expected only with --levels 0"),
+        (["--w", 2], "w: expected only with --perturbation bernoulli or informed and --levels 0"),
+        (["--levels", 0, "--level-steps", 3], "level_steps: expected only with --levels of at least 1"),
+        (["--levels", 0, "--held-out", 3], "held_out: expected only with --levels of at least 1 and a data set"),
+        (["--levels", -1], "levels: expected at least 0, got -1"),
+        (["--passed-levels", 41], "passed_levels: expected at most --levels, 40, got 41"),
+        (["--passed-levels", 0], "passed_levels: expected at least 1, got 0"),
+        (["--candidates", -1], "candidates: expected at least 0, got -1"),
+        (["--held-out", 705], "held_out: expected fewer than the 705 training graphs, got 705"),
+        (["--minutes", 0], "minutes: expected a positive number, got 0"),
+        (["--minutes", 1, "--steps", 5], "minutes: expected only without --steps"),
+        (["--minutes", 1, "--snapshots", 5], "snapshots: expected only without --minutes"),
+        (["--like", "nowhere"], "like: expected the folder of a run"),
+    ],
+)
+def test_options_over_noise_levels_that_make_no_sense_are_refused(options, message, tmp_path, capsys):
     assert message in refused(capsys, "generate", *options, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_citeseer_is_refused_with_another_data_set(tmp_path, capsys):
@@ -257,8 +385,8 @@ def test_the_page_and_the_configuration_show_the_options_in_effect_with_their_va
     )
     result = generate.run(config)
     saved = json.loads((tmp_path / "run" / "config.json").read_text())
-    html = (tmp_path / "run" / "report.html").read_text()
-    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", html))
+    page = (tmp_path / "run" / "report.html").read_text()
+    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page))
     assert result["steps"] == saved["steps"] == 6 * 5  # of six graphs one is a test graph
     assert facts["steps"] == "30"
     assert facts["perturbation"] == perturbation
@@ -306,14 +434,14 @@ def test_the_estimate_of_memory_covers_what_a_gradient_keeps(kind, nodes, width,
 @pytest.mark.parametrize("option", [{"batch": 64}, {"chains": 1024, "samples": 1024, "batch": 1}])
 def test_what_does_not_fit_into_memory_is_refused_with_its_size_and_the_way_on(option):
     energy, graphs = GraphEnergy(361), 80 * [nx.empty_graph(361)]
-    config = GenerateConfig(**option)
+    config = GenerateConfig(**{"batch": 64, "negatives": 16} | option)
     with pytest.raises(
         InputError, match=r"expected what fits into 1\.0 GB .* of up to 361 nodes a training .*--chains"
     ):
         generate.check_memory(energy, graphs, config, 10**9)
     assert "GB of memory" in generate.check_memory(energy, graphs, config, None)
-    assert generate.check_memory(energy, graphs[:2], GenerateConfig(samples=3), 10**12) == ""
-    blocks = GenerateConfig(**option, perturbation="node-block")
+    assert generate.check_memory(energy, graphs[:2], GenerateConfig(samples=3, batch=2, negatives=16), 10**12) == ""
+    blocks = GenerateConfig(**{"batch": 64, "negatives": 16} | option, perturbation="node-block")
     assert "GB of memory" in generate.check_memory(energy, graphs, blocks, 10**12)
 
 

@@ -26,10 +26,10 @@ CYCLES = [nx.cycle_graph(n) for n in range(3, 9)]  # 33 edges of 83
 @pytest.mark.parametrize(
     ("options", "kind", "width", "layers"),
     [
-        ({}, GraphEnergy, 64, 4),
-        ({"width": 8}, GraphEnergy, 8, 4),
-        ({"network": "pairs"}, PairGraphEnergy, 16, 3),
-        ({"network": "pairs", "width": 4, "layers": 0}, PairGraphEnergy, 4, 0),
+        ({"levels": 0}, GraphEnergy, 64, 4),
+        ({"levels": 0, "width": 8}, GraphEnergy, 8, 4),
+        ({"levels": 0, "network": "pairs"}, PairGraphEnergy, 16, 3),
+        ({"levels": 0, "network": "pairs", "width": 4, "layers": 0}, PairGraphEnergy, 4, 0),
     ],
 )
 def test_the_network_has_its_own_default_sizes(options, kind, width, layers):
@@ -63,7 +63,7 @@ def test_learned_proposals_need_a_network_of_pairs_which_then_predicts():
 def test_a_run_with_pair_features_learned_proposals_and_sparse_noise(tmp_path):
     write_graphs(tmp_path / "mine.g6", CYCLES)
     settings = {name: value for name, value in TINY.items() if name not in ("sampler_steps", "cold")}
-    settings |= {"levels": 2, "network": "pairs", "noise": "density", "proposals": "learned", "width": 4, "layers": 1}
+    settings |= {"levels": 2, "candidates": 2, "network": "pairs", "noise": "density", "proposals": "learned", "width": 4, "layers": 1}
     generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     energy = load_energy(tmp_path / "run" / "checkpoint")
     assert isinstance(energy, NoiseConditionalEnergy)
@@ -76,5 +76,5 @@ def test_a_run_with_pair_features_learned_proposals_and_sparse_noise(tmp_path):
 
 @pytest.mark.parametrize("option", [["--noise", "density"], ["--proposals", "gradients"]])
 def test_options_of_noise_levels_are_refused_without_them(option, tmp_path, capsys):
-    message = refused(capsys, "generate", *option, "--out", tmp_path / "run")
+    message = refused(capsys, "generate", "--levels", 0, *option, "--out", tmp_path / "run")
     assert f"{option[0][2:]}: expected only with --levels of at least 1" in message

@@ -14,13 +14,14 @@ from small_runs import TINY, run_script
 from discrete_ed import GraphEnergy, InputError, load_energy
 from discrete_ed.graphs import evaluation, generation
 from discrete_ed.jobs.generate import run as generate
+from discrete_ed.jobs.generate import training
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.run_folder import RunFolder
 
 
 def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path, monkeypatch):
     folder, started, told = tmp_path / "run", 0, tmp_path / "told"
-    arguments = ["--steps", "100000", "--width", "8", "--out", str(folder)]
+    arguments = ["--levels", "0", "--steps", "100000", "--width", "8", "--out", str(folder)]
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         with told.open("wb") as file:
             program = forked.start(
@@ -69,7 +70,7 @@ def test_killed_in_every_phase_and_resumed_is_uninterrupted(small_run, tmp_path,
     config = GenerateConfig(out=folder, checkpoint_seconds=0, **TINY)
     for where, name, when in (
         (RunFolder, "log", 4),
-        (generate, "fit", 1),
+        (training, "fit", 1),
         (generation, "sample", 2),
         (generation, "sample", 2),
         (evaluation, "permutation_test", 2),

@@ -77,9 +77,9 @@ def test_the_same_seed_gives_the_same_couplings(tmp_path):
     [
         ["--side", "8", "--dimension", "1", "--sigma", "-0.2", "--field", "0.1", "--samples", "200"],
         ["--side", "3", "--dimension", "3", "--no-periodic", "--samples", "60", "--penalty", "refit"],
-        ["--random-graph", "12", "2.5", "--samples", "300", "--penalty", "common"],
-        ["--side", "4", "--sampler", "single-site", "--sweeps", "20", "--samples", "200", "--penalty", "l1"],
-        ["--side", "4", "--estimator", "bernoulli", "--epsilon", "0.02", "--samples", "200", "--penalty", "refit"],
+        ["--random-graph", "9", "2.5", "--samples", "200", "--penalty", "common"],
+        ["--side", "3", "--sampler", "single-site", "--sweeps", "20", "--samples", "100", "--penalty", "l1"],
+        ["--side", "3", "--estimator", "bernoulli", "--epsilon", "0.02", "--samples", "100", "--penalty", "refit"],
         ["--side", "3", "--penalty", "zero", "--samples", "50"],
     ],
 )

@@ -59,7 +59,7 @@ def test_a_run_leaves_a_table_curves_pictures_and_states(finished):
 
 @pytest.mark.usefixtures("no_figures")
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(finished, tmp_path, monkeypatch, capsys):
-    folder, pieces, piece = tmp_path / "run", [], simulation._Chains.piece
+    folder, pieces, piece = tmp_path / "run", [], simulation.Chains.piece
 
     def stopping(self, name, count, **options):
         pieces.append(name)
@@ -67,12 +67,12 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(finished, tmp_path,
             raise KeyboardInterrupt
         return piece(self, name, count, **options)
 
-    monkeypatch.setattr(simulation._Chains, "piece", stopping)
+    monkeypatch.setattr(simulation.Chains, "piece", stopping)
     with pytest.raises(SystemExit) as caught:
         run_job("simulate", [*OPTIONS, "--threads", "1", "--out", str(folder)])
     assert caught.value.code == 130
     assert f"--resume {folder}" in capsys.readouterr().err
-    monkeypatch.setattr(simulation._Chains, "piece", piece)
+    monkeypatch.setattr(simulation.Chains, "piece", piece)
     run_job("simulate", ["--resume", str(folder)])
     for size in (8, 12):
         with np.load(folder / f"states-{size}.npz") as again, np.load(finished / f"states-{size}.npz") as first:
@@ -100,11 +100,48 @@ def test_other_lattices_and_models(options, tmp_path, monkeypatch):
         assert {row["update"] for row in result["rows"]} == {"sweeps"}
 
 
+def test_tempering_and_more_observables(tmp_path):
+    """A glass in tempering: overlaps, swaps and correlations are in the files, and in the figures."""
+    out = tmp_path / "run"
+    run_job("simulate", [
+        *("--size", "4", "--disorder", "plus-minus", "--temperatures", "0.6", "3", "5", "--tempering"),
+        *("--place-temperatures", "--measure", "correlations", "sublattices", "--sweeps", "100", "--out", str(out)),
+    ])  # fmt: skip
+    result = json.loads((out / "result.json").read_text())
+    assert len(result["tempering"]["4"]["swap_rates"]) == 4
+    assert min(result["tempering"]["4"]["swap_rates"]) > 0.1
+    for row in result["rows"]:
+        assert row["link_overlap"] ** 2 <= 1
+        assert row["staggered_magnetisation"] > 0
+    rows = list(csv.DictReader((out / "correlations-4.csv").open()))
+    assert [row["cells"] for row in rows] == ["1", "2"] * 5
+    with np.load(out / "series-4.npz") as series:
+        q = series["overlap_0"]
+        assert q.shape == (100, 2)
+        assert abs(q).mean() == pytest.approx(result["rows"][0]["abs_overlap"], abs=0.05)
+        assert series["link_overlap_0"].shape == (100, 2)
+        assert series["sublattices_0"].shape == (100, 4, 2)
+    assert (out / "correlations.png").exists()
+    assert "swap rate" in (out / "table.txt").read_text()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_antiferromagnets_have_their_critical_point(tmp_path):
+    """By the order of their sublattices; the exact magnetisation of ferromagnets stands beside the measured one."""
+    sizes = ["--size", "8", "12", "--temperatures", "2", "2.6", "4", "--sweeps", "400"]
+    result = run_job("simulate", [*sizes, "--coupling", "-1", "--out", str(tmp_path / "run")])
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    critical, error = result["scaling"]["critical_temperature"]
+    assert abs(critical - result["known_critical_temperature"]) < 4 * error + 0.03
+    assert "abs_magnetisation_infinite" not in result["rows"][0]
+
+
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(
     ("options", "temperature", "there", "hint"),
     [
         (["--coupling", "-1"], "0.9", "not of the staggered order", ""),
+        (["--disorder", "gaussian"], "0.9", "a transition shows only in averages over many of them", ""),
         (
             ["--update", "sweeps"],
             "2.3",
@@ -139,6 +176,14 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
         (["--dimension", "3"], "dimension: expected only with --lattice hypercubic"),
         (["--error", "0"], "error: expected a positive number"),
         (["--sweeps", "5"], "sweeps: expected at least 20"),
+        (["--place-temperatures"], "place_temperatures: expected only with --tempering"),
+        (["--tempering", "--chains", "3"], "tempering: expected an even number of --chains and at least two"),
+        (["--tempering", "--temperatures", "2", "2", "1"], "tempering: expected an even number of --chains and at"),
+        (["--tempering", "--update", "wolff"], "update: expected only without --tempering|update: expected only with"),
+        (["--measure", "sublattices", "--size", "5"], "measure: sublattices expected a bipartite lattice"),
+        (["--measure", "correlations", "--open"], "graph: correlations expected a lattice that is periodic"),
+        (["--measure", "overlaps", "overlaps"], "measure: expected each name once"),
+        (["--measure", "overlaps", "--chains", "3"], "chains: expected an even number to measure overlaps"),
         (["--disorder", "plus-minus", "--update", "wolff", "--size", "6"], "frustration .* take --update sweeps"),
         (["--lattice", "triangular", "--coupling", "-1", "--update", "swendsen-wang"], "without frustration"),
     ],

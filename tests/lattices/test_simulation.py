@@ -11,6 +11,8 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     Series,
+    correlation_function,
+    correlations_of,
     enumerate_states,
     estimates,
     gaussian_couplings,
@@ -22,9 +24,9 @@ from discrete_ed import (
     scale,
     simulate,
 )
-from discrete_ed.lattices import QUANTITIES, Estimate
+from discrete_ed.lattices import QUANTITIES, Estimate, sublattices
 from discrete_ed.lattices.measuring import Measured
-from discrete_ed.lattices.simulation import wave_numbers
+from discrete_ed.lattices.results import wave_numbers
 from discrete_ed.samplers.interactions import loops
 
 pytest.importorskip("numba")
@@ -53,43 +55,69 @@ MEASURED = {
 def test_what_is_measured_is_what_the_last_state_has(case):
     energy, graph, update = MEASURED[case]
     basis = graph.sites // int(np.prod(graph.shape))
-    model = Measured(energy, 1.7, update=update, sizes=(*graph.shape, basis))
-    bits, series, counter = model.run(model.start(3, 0), 25, 5)
-    assert series.shape == (25, 3, 2 + len(graph.shape))
+    more = {"sublattice": sublattices(graph), "correlations": True, "overlaps": True}
+    model = Measured(energy, 1.7, update=update, sizes=(*graph.shape, basis), **more)
+    bits, series, counter = model.run(model.start(4, 0), 25, 5)
+    assert series.shape[:2] == (25, 4)
     assert np.ptp(series[..., 0]) > 0
     last = torch.from_numpy(bits).float()
     assert np.allclose(series[-1, :, 0], energy(last).detach().numpy(), atol=1e-4)
     assert (series[-1, :, 1] == bits.sum(1)).all()
-    cells = (2.0 * bits - 1).reshape(3, *graph.shape, basis).sum(-1)
+    cells = (2.0 * bits - 1).reshape(4, *graph.shape, basis).sum(-1)
     waves = abs(np.fft.fftn(cells, axes=range(1, cells.ndim))) ** 2
     for a in range(len(graph.shape)):
         place = [0] * len(graph.shape)
         place[a] = 1
         assert np.allclose(series[-1, :, 2 + a], waves[(slice(None), *place)], atol=1e-6)
-    again, other, _ = model.run(model.start(3, 0), 25, 5)
+    part = {name: series[-1, :, where] for name, where in model.columns.items()}
+    assert np.allclose(part["correlations"], correlation_function(last, graph).numpy(), atol=1e-6)
+    if sublattices(graph) is not None:
+        assert (part["sublattices"] == [[row[sublattices(graph) == c].sum() for c in (0, 1)] for row in bits]).all()
+    pairs = overlap(last[:2], last[2:]), overlap(last[:2], last[2:], graph.edges)
+    assert np.allclose(part["overlaps"], np.tile(torch.stack(pairs, 1).numpy(), (2, 1)), atol=1e-6)
+    again, other, _ = model.run(model.start(4, 0), 25, 5)
     assert (other == series).all()
     assert (again == bits).all()
     assert (model.run(bits, 25, counter)[1] != series).any()
 
 
-@pytest.mark.parametrize(("update", "field"), [("sweeps", 0.1), ("swendsen-wang", 0.1), ("wolff", 0.0)])
-def test_means_are_the_exact_ones(update, field):
+@pytest.mark.parametrize(
+    ("update", "coupling", "field"),
+    [("sweeps", 1.0, 0.1), ("swendsen-wang", 1.0, 0.1), ("wolff", 1.0, 0.0), ("swendsen-wang", -1.0, 0.0)],
+)
+def test_means_are_the_exact_ones(update, coupling, field):
     """A 4 × 4 torus at two temperatures, against the sum over all states, for every quantity."""
     graph = lattice(4)
-    energy = IsingEnergy.from_graph(graph, 1.0, field)
+    energy = IsingEnergy.from_graph(graph, coupling, field)
     states = enumerate_states(16)
     e, m = energy(states).double().detach().numpy() / 16, magnetisation(states).double().numpy()
     cells = (2 * states.numpy() - 1).reshape(-1, 4, 4)
     wave = (abs(np.fft.fft2(cells)[:, [0, 1], [1, 0]]) ** 2).mean(1) / 16**2
-    found = simulate(energy, [2.0, 3.0], graph=graph, update=update, measurements=3000, seed=1)
+    measure = ["sublattices", "correlations", "overlaps"]
+    found = simulate(energy, [2.0, 3.0], graph=graph, update=update, measure=measure, measurements=3000, seed=1)
+    side = sublattices(graph)
+    parts = np.stack([magnetisation(states[:, side == c]).double().numpy() for c in (0, 1)], -1)
+    near = correlation_function(states, graph).double().numpy()
     for at in found:
         p = np.exp(-16 * (e - e.min()) / at.temperature)
         p /= p.sum()
-        exact = Series(e, m, 16, at.temperature, wave, np.pi / 2)
-        assert ({"correlation_length", "square_magnetisation"} <= set(at.estimates())) == (field == 0)
+        exact = Series(e, m, 16, at.temperature, wave, np.pi / 2, sublattices=parts)
+        assert {name for name in QUANTITIES if name not in at.estimates()} == (
+            {"correlation_length", "square_magnetisation"} if field else set()
+        )
         mean = (p[:, None] * exact.columns()[:, 0]).sum(0)
+        unlike = np.fft.ifftn(np.fft.fftn(p.reshape((2,) * 16)) ** 2).real.ravel()  # the law of where replicas differ
+        q = 1 - states.numpy().sum(1) / 8
+        spins = 2 * states.double().numpy() - 1
+        link = np.mean([(p @ (spins[:, i] * spins[:, j])) ** 2 for i, j in graph.edges])
+        replicas = np.array([unlike @ abs(q), unlike @ q**2, unlike @ q**4, link])
+        function = correlations_of(at.series)
+        assert (abs(function.value - p @ near) < 4.5 * function.error).all()
         for name, each in at.estimates().items():
-            wanted = QUANTITIES[name].function(mean, exact)
+            quantity = QUANTITIES[name]
+            if coupling < 0 and name == "correlation_length":
+                continue  # of the uniform magnetisation, which means nothing
+            wanted = quantity.function(*((replicas, at.overlaps) if quantity.needs == "overlaps" else (mean, exact)))
             assert abs(each.value - wanted) < 4.5 * each.error, (name, at.temperature)
             assert each.error < 0.1 * max(1, abs(wanted)), name
         assert at.thermal

@@ -111,7 +111,7 @@ def test_every_base_leads_to_an_interval_that_holds_the_truth(name, base):
     x = sample_law(energy, 300, g)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        found = estimate_log_z(energy, x, base=base, exact=False, runs=128, seconds=0.1, generator=g)
+        found = estimate_log_z(energy, x, base=base, exact=False, runs=128, seconds=0.05, generator=g)
     truth = enumerated_log_z(energy, 14)
     assert not found.exact
     assert not found.refused

@@ -114,7 +114,7 @@ def test_perfect_samples_follow_the_enumerated_law(coupling, backend, generator,
     lattice = torus(3, 3, coupling)
     fields = 0.3 * torch.randn(9, generator=generator, dtype=FLOAT)
     energy = IsingEnergy(lattice.couplings.detach(), fields)
-    bits = perfect_sample(energy, 10_000, generator=generator)
+    bits = perfect_sample(energy, 4000, generator=generator)
     law = log_law(energy, dtype=FLOAT).exp().detach()
     seen = number_of(bits).bincount(minlength=512) / len(bits)
     statistic = ((seen - law) ** 2 / law).sum() * len(bits)  # chi-square with 511 degrees of freedom

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
-from math import log
+from math import log, pi
 
 import networkx as nx
 import pytest
@@ -15,10 +15,14 @@ from torch import Tensor
 
 from discrete_ed import (
     Bernoulli,
+    BernoulliEnergy,
     Block,
+    Clamped,
     Energy,
     GraphEnergy,
     Grid,
+    Groups,
+    HeatKernel,
     Informed,
     InputError,
     IsingEnergy,
@@ -90,6 +94,9 @@ class Case:
     """`ρ_y(x')`; None where the states are enumerated."""
     blind: tuple[Callable[[Tensor], Tensor], ...] = ()
     """Functions of the states that may be added to the energy without changing the loss."""
+    groups: Groups | None = None
+    kind: str = ""
+    """More of the name of the case."""
 
     @property
     def matrices(self) -> list[Tensor]:
@@ -97,7 +104,13 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{type(self.perturbation).__name__}{'-mixture' if self.levels else ''}"
+        return f"{type(self.perturbation).__name__}{'-mixture' if self.levels else ''}{self.kind}"
+
+    def energy(self, energies: Tensor) -> Table:
+        """The energy of the table, with the groups of the case."""
+        table = Table(energies, self.states)
+        table.groups = self.groups
+        return table
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,57 @@ class InformedCase(Case):
         return [self.perturbation.noise.matrix(self.states)]
 
 
+FOUR = Groups(((0, 3, 1, 4),), bits=5)  # a variable of four values, and a free bit: eight states
+FOUR_STATES = FOUR.states(dtype=FLOAT)
+
+
+@dataclass(frozen=True)
+class GroupCase(Case):
+    """A perturbation of states of groups, whose matrix is built here, from one matrix for each variable."""
+
+    states: Tensor = FOUR_STATES
+    groups: Groups | None = FOUR
+    kind: str = "-groups"
+    variables: tuple[tuple[Tensor, Tensor], ...] = ()
+    """for each equally likely choice the matrices of the four values and of the two"""
+    known: bool = True
+    """whether `y` shows the choice, so that each has columns of its own"""
+
+    @property
+    def matrices(self) -> list[Tensor]:
+        parts = [torch.kron(four, two) / len(self.variables) for four, two in self.variables]
+        return [torch.cat(parts, 1) if self.known else torch.stack(parts).sum(0)]
+
+
+def redrawn(values: int, epsilon: float) -> Tensor:
+    """With probability 2ε uniform."""
+    return (1 - 2 * epsilon) * torch.eye(values, dtype=FLOAT) + 2 * epsilon / values
+
+
+def heat(values: int, time: float, *, ring: bool) -> Tensor:
+    """`Σ_p exp(t λ_p) φ_p φ_pᵀ` with the published eigenvalues, and cosines (a line) or waves (a ring) as `φ_p`."""
+    k, p = torch.arange(values, dtype=FLOAT), torch.arange(values, dtype=FLOAT)[:, None]
+    if ring:
+        decay = (time * values**2 * (2 * (2 * pi * p / values).cos() - 2)).exp()
+        return torch.stack([(decay * (2 * pi * p * (a - k) / values).cos()).sum(0) / values for a in k])
+    waves = (pi * p * (k + 0.5) / values).cos()
+    waves = waves / waves.square().sum(1, keepdim=True).sqrt()
+    return waves.T @ ((time * values**2 * (2 * (pi * p / values).cos() - 2)).exp() * waves)
+
+
+def tilted_moves(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:
+    """`ρ_y(x) ∝ q(y|x) exp(−Σ_v Δ_{x_v}(y))`, with the energies of the moves to the values of `x`."""
+    code = (states @ 2.0 ** torch.arange(states.shape[1], dtype=FLOAT)).long()
+    row = torch.empty(2 ** states.shape[1], dtype=torch.long).scatter(0, code, torch.arange(len(code)))
+    there = (FOUR.neighbours(states) @ 2.0 ** torch.arange(states.shape[1], dtype=FLOAT)).long()
+    delta = energies[row[there]] - energies.unsqueeze(1)  # (y, move)
+    made = (states.unsqueeze(0) > states.unsqueeze(1)).to(FLOAT)  # bits that x has and y hasn't
+    made[..., 2] = (states[:, 2].unsqueeze(0) - states[:, 2].unsqueeze(1)).abs()  # the free bit
+    weight = q.T * (-(made * delta.unsqueeze(1)).sum(-1)).exp()
+    return weight / weight.sum(1, keepdim=True)
+
+
+EYE = torch.eye(4, dtype=FLOAT)
 MIXTURE = Bernoulli(flips=(0.3, 1.2))
 LEVELS = tuple(Bernoulli(flips=0.3 * 4 ** ((k + 0.5) / 16)) for k in range(16))  # midpoints of the log-uniform law
 CASES = [
@@ -118,6 +182,26 @@ CASES = [
     Case(Block(size=2, epsilon=0.2), proposal=None),
     Case(NodeBlock(size=2, epsilon=0.3), states=GRAPHS, proposal=None),
     InformedCase(Informed(Bernoulli(epsilon=0.2)), proposal=tilted),
+    GroupCase(Bernoulli(epsilon=0.2), variables=((redrawn(4, 0.2), redrawn(2, 0.2)),)),
+    GroupCase(
+        HeatKernel(("ordinal", "cyclic"), (0.02, 0.05)),
+        variables=((heat(4, 0.02, ring=False), heat(2, 0.05, ring=True)),),
+    ),
+    GroupCase(
+        Grid(),
+        variables=(((1 - EYE) / 3, torch.eye(2, dtype=FLOAT)), (EYE, torch.eye(2, dtype=FLOAT).flip(0))),
+        known=False,
+    ),
+    GroupCase(
+        Block(size=2, epsilon=0.2),
+        proposal=None,
+        variables=((redrawn(4, 0.2), torch.eye(2, dtype=FLOAT)), (EYE, redrawn(2, 0.2))),
+    ),
+    GroupCase(
+        Informed(HeatKernel("uniform", -log(0.6))),
+        proposal=tilted_moves,
+        variables=((redrawn(4, 0.2), redrawn(2, 0.2)),),
+    ),
 ]
 every = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
@@ -161,8 +245,8 @@ def mean_and_error(parts: list[Tensor]) -> tuple[Tensor, Tensor]:
 @every
 @pytest.mark.parametrize(("m", "w"), [(1, 0.4), (2, 1.0)])
 def test_loss_and_gradient_agree_with_enumeration_within_standard_errors(case, m, w, generator):
-    energy, law = Table(random_energies(0), case.states), random_energies(1).softmax(0)
-    x = case.states[law.multinomial(120_000, replacement=True, generator=generator)]
+    energy, law = case.energy(random_energies(0)), random_energies(1).softmax(0)
+    x = case.states[law.multinomial(120_000 if case.groups is None else 40_000, replacement=True, generator=generator)]
     losses, slopes = [], []
     for batch in x.split(1000):
         loss = energy_discrepancy(energy, batch, case.perturbation, m=m, w=w, generator=generator)
@@ -208,15 +292,17 @@ def test_probabilities_sum_to_one_and_going_there_and_back_is_symmetric(case):
         assert torch.allclose(q.sum(1), torch.ones(len(q), dtype=FLOAT), atol=rounding(1e-12))
         round_trip = q @ (q / q.sum(0)).T
         assert torch.allclose(round_trip, round_trip.T, atol=rounding(1e-14))
-        if isinstance(case.perturbation, Bernoulli | Grid | Informed):
-            assert torch.equal(q, q.T)
+        if isinstance(case.perturbation, Bernoulli | Informed) or (
+            isinstance(case.perturbation, Grid) and case.groups is None
+        ):
+            assert torch.allclose(q, q.T, atol=rounding(1e-15), rtol=0)
 
 
 @every
 def test_a_single_negative_is_where_enumeration_says(case, generator):
     if case.proposal is None:
         pytest.skip("enumerates its states")
-    energy = Table(random_energies(0), case.states)
+    energy = case.energy(random_energies(0))
     x = case.states[[5]].expand(60_000, -1)
     contrast = case.perturbation.contrast(energy, x, 1, 1.0, generator=generator)
     negatives = contrast.states[:, 1]
@@ -229,6 +315,9 @@ def test_a_single_negative_is_where_enumeration_says(case, generator):
 
 @every
 def test_only_free_bits_change(case, generator):
+    if case.groups is not None:
+        check_frozen_groups(case.perturbation, generator)
+        return
     if isinstance(case.perturbation, NodeBlock):
         graphs = [nx.empty_graph(0), nx.empty_graph(1), nx.path_graph(2), nx.path_graph(3), nx.cycle_graph(5)]
         x = graphs_to_states(graphs, 5).to(DEVICE).float().repeat(50, 1)
@@ -249,6 +338,25 @@ def test_only_free_bits_change(case, generator):
     assert changed[energy.free(x).any(-1)].any()
     loss = energy_discrepancy(energy, x, perturbation, m=3, generator=generator)
     assert loss.isfinite()
+
+
+def check_frozen_groups(perturbation: Perturbation, generator: torch.Generator) -> None:
+    """Bits that are known keep their value, and so does a group whose bit that is on is known."""
+    spaces = Groups(((0, 3, 1, 4),), bits=5), Groups(((0, 3, 1, 4), (2, 5, 6)), bits=7)
+    for groups, known in zip(spaces, ([2], [0, 3, 1, 4]), strict=True):
+        if isinstance(perturbation, HeatKernel) and not isinstance(perturbation.kind, str) and groups.bits == 7:
+            continue
+        energy = BernoulliEnergy(groups.bits).to(DEVICE)
+        energy.groups = groups
+        mask = torch.zeros(groups.bits, dtype=torch.bool)
+        mask[known] = True
+        x = groups.uniform(100, torch.zeros(1), generator=generator).to(DEVICE)
+        states = perturbation.contrast(Clamped(energy, mask), x, 3, 1.0, generator=generator).states
+        assert groups.valid(states).all()
+        changed = states != x.unsqueeze(1)
+        assert not changed[..., known].any()
+        assert changed.any()
+        assert energy_discrepancy(Clamped(energy, mask), x, perturbation, m=3, generator=generator).isfinite()
 
 
 class HalfFree(IsingEnergy):

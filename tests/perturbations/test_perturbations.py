@@ -92,7 +92,7 @@ def test_a_pair_of_flips_may_be_a_list_and_other_noise_cannot_be_informed():
         Bernoulli(flips=[1.0, 4.0]).rates(free, generator=g), Bernoulli(flips=(1.0, 4.0)).rates(free, generator=h)
     )
     assert Bernoulli(flips=np.float32(2)).rates(free).unique().tolist() == [0.25]
-    with pytest.raises(InputError, match="noise: expected Bernoulli noise, got Grid"):
+    with pytest.raises(InputError, match="noise: expected Bernoulli noise or a HeatKernel, got Grid"):
         Informed(Grid())
     states = all_states(3)
     noise = Bernoulli(epsilon=0.2)

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 import torch
-from contracts import check_frequencies, detailed_balance_residual, ising, mlp, transition_matrix
+from contracts import Altered, check_frequencies, detailed_balance_residual, ising, mlp, transition_matrix
 from place import DEVICE, FLOAT, all_states, number_of, rounding, seeded
 from torch import Tensor
 
@@ -90,14 +90,14 @@ class StaleReverseTerm(GibbsWithGradients):
 
     def flip(self, local, state, i, log_u):
         stale = State(state.x, state.energy, state.delta, state.accepted)
-        return super().flip(lambda x: Evaluation(local(x).energy, stale.delta), stale, i, log_u)
+        return super().flip(Altered(local, lambda e: Evaluation(e.energy, stale.delta)), stale, i, log_u)
 
 
 class WrongSign(GibbsWithGradients):
     """The classic bug: the energy difference enters with the wrong sign."""
 
     def flip(self, local, state, i, log_u):
-        return super().flip(lambda x: Evaluation(-local(x).energy, local(x).delta), state, i, log_u)
+        return super().flip(Altered(local, lambda e: Evaluation(-e.energy, e.delta)), state, i, log_u)
 
 
 @pytest.mark.parametrize("kernel", [NoReverseTerm(), StaleReverseTerm(), WrongSign()])

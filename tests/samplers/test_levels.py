@@ -11,7 +11,7 @@ from discrete_ed import Energy, Exact, GraphEnergy, InputError, MLPEnergy, Noise
 from discrete_ed.energies import NoiseLevels
 from discrete_ed.energies.noise import DenoisingEnergy
 from discrete_ed.perturbations import IndependentBits
-from discrete_ed.samplers.levels import ProductProposals, chain_over_levels, start_of_levels
+from discrete_ed.samplers.levels import ProductProposals, chain_over_levels, levels_passed, start_of_levels
 
 pytestmark = pytest.mark.anywhere
 
@@ -93,12 +93,12 @@ class Blurred(Energy):
         return match @ table.to(x.dtype)
 
 
-@pytest.mark.parametrize(("density", "candidates", "steps"), [(0.5, 2, 6), (0.2, 0, 10)])
-def test_exact_energies_of_all_levels_give_samples_of_the_data(density, candidates, steps):
+@pytest.mark.parametrize(("density", "candidates", "steps", "levels"), [(0.5, 2, 6, None), (0.2, 0, 10, 2)])
+def test_exact_energies_of_the_levels_give_samples_of_the_data(density, candidates, steps, levels):
     law = normal(fixed(7), 2**BITS).mul(1.5).softmax(0)
     energy = NoiseConditionalEnergy(Blurred(law, NoiseLevels(4, density)), 4, density)
     x = torch.zeros(4000, BITS, dtype=FLOAT)
-    settings = {"candidates": candidates, "steps": steps, "last_steps": 0, "generator": seeded(1)}
+    settings = {"levels": levels, "candidates": candidates, "steps": steps, "last_steps": 0, "generator": seeded(1)}
     assert chi_square(sample_levels(energy, x, **settings), law) > 1e-4
 
 
@@ -168,13 +168,29 @@ def test_frozen_bits_stay_the_seed_decides_and_every_level_is_reported():
 
 
 def test_an_interrupted_chain_over_levels_goes_on_to_the_bit():
-    g = seeded(3)
+    g, passed = seeded(3), levels_passed(2)
     x = start_of_levels(LEVELS, STATES, generator=g)
-    whole = [state.x for state in chain_over_levels(LEVELS, x, generator=g)]
+    whole = [state.x for state in chain_over_levels(LEVELS, x, passed, generator=g)]
     g = seeded(3)
-    first = next(chain_over_levels(LEVELS, start_of_levels(LEVELS, STATES, generator=g), generator=g))
-    rest = [state.x for state in chain_over_levels(LEVELS, first.x, begin=first.step, generator=g)]
+    first = next(chain_over_levels(LEVELS, start_of_levels(LEVELS, STATES, generator=g), passed, generator=g))
+    rest = [state.x for state in chain_over_levels(LEVELS, first.x, passed[1:], generator=g)]
     assert all(torch.equal(a, b) for a, b in zip(whole, [first.x, *rest], strict=True))
+
+
+@pytest.mark.parametrize("candidates", [0, 4])
+def test_the_effective_share_is_one_where_the_proposals_are_the_law_and_falls_with_dependence(candidates):
+    flat = NoiseConditionalEnergy(MLPEnergy(BITS, hidden=(4,), noise_levels=True).to(DEVICE, FLOAT), count=3)
+    with torch.no_grad():
+        for part in flat.parameters():
+            part.zero_()
+    shares = []
+    for energy in (flat, NoiseConditionalEnergy(Blurred(normal(fixed(7), 8).mul(3).softmax(0), NoiseLevels(3)), 3)):
+        states: list = []
+        sample_levels(energy, STATES, candidates=candidates, generator=seeded(1), callback=states.append)
+        shares.append([state.effective for state in states])
+    assert shares[0] == pytest.approx([1.0] * 3, abs=1e-5)
+    assert all(0 < share <= 1 for share in shares[1])
+    assert min(shares[1]) < 0.95
 
 
 @pytest.mark.parametrize(
@@ -182,6 +198,8 @@ def test_an_interrupted_chain_over_levels_goes_on_to_the_bit():
     [
         (lambda: sample_levels(MLPEnergy(3), STATES), "energy: expected a NoiseConditionalEnergy, got MLPEnergy"),
         (lambda: sample_levels(LEVELS, STATES, steps=-1), "steps: expected at least 0, got -1"),
+        (lambda: sample_levels(LEVELS, STATES, levels=0), "levels: expected a number from 1 to 2, that of the trained"),
+        (lambda: sample_levels(LEVELS, STATES, levels=3), "levels: expected a number from 1 to 2, .* got 3"),
         (lambda: sample_levels(LEVELS, STATES[:, :2]), r"x: expected shape \(..., 3\)"),
         (lambda: ProductProposals(IndependentBits(STATES), 0), "candidates: expected at least one proposal, got 0"),
     ],

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from contracts import check_frequencies, detailed_balance_residual, ising, law_of, rbm, torus, transition_matrix
+from contracts import (
+    Altered,
+    check_frequencies,
+    detailed_balance_residual,
+    ising,
+    law_of,
+    rbm,
+    torus,
+    transition_matrix,
+)
 from place import all_states, rounding
 
 from discrete_ed import (
@@ -28,7 +37,8 @@ RING = torus(2, 3)
 class PathWithReplacement(PathAuxiliary):
     """The bug: bits drawn without replacement are weighed as if drawn with it."""
 
-    def log_path(self, delta, path, length):
+    def log_path(self, delta, path, length, groups=None):
+        del groups
         on_path = torch.arange(path.shape[-1]) < length.unsqueeze(-1)
         return ((-delta / 2).log_softmax(-1).gather(-1, path) * on_path).sum(-1)
 
@@ -37,7 +47,7 @@ class StalePath(PathAuxiliary):
     """The bug: the way back uses the differences from the start."""
 
     def follow(self, local, state, path, length, log_u):
-        return super().follow(lambda x: Evaluation(local(x).energy, state.delta), state, path, length, log_u)
+        return super().follow(Altered(local, lambda e: Evaluation(e.energy, state.delta)), state, path, length, log_u)
 
 
 class NoReverse(DMALA):
@@ -53,7 +63,7 @@ class StaleGradient(DMALA):
     """The bug: the proposal back from the old differences."""
 
     def move(self, local, state, flips, log_u):
-        return super().move(lambda x: Evaluation(local(x).energy, state.delta), state, flips, log_u)
+        return super().move(Altered(local, lambda e: Evaluation(e.energy, state.delta)), state, flips, log_u)
 
 
 class WrongSign(Gibbs):

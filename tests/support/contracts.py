@@ -113,6 +113,16 @@ class Table:
         return Evaluation(self.evaluation.energy[place], self.evaluation.delta[place])
 
 
+class Altered:
+    """A local evaluation with a bug."""
+
+    def __init__(self, local: LocalEvaluation, change: Callable[[Evaluation], Evaluation]) -> None:
+        self.local, self.change, self.energy = local, change, local.energy
+
+    def __call__(self, x: Tensor) -> Evaluation:
+        return self.change(self.local(x))
+
+
 def transition_matrix(
     kernel: Kernel, local: LocalEvaluation, states: Tensor, start: Sequence[int] | None = None
 ) -> Tensor:

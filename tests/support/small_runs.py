@@ -1,4 +1,5 @@
-"""Settings of a run of `generate` that takes seconds, the refusal of a job as one line, and scripts that run here."""
+"""Settings of a run of `generate` that takes seconds (at one level), the refusal of a job as one line, scripts that
+run here."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from discrete_ed.jobs.cli import run_job
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = {
+    "levels": 0,
     "steps": 6,
     "samples": 20,
     "sampler_steps": 15,

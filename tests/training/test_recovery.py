@@ -60,7 +60,7 @@ def minimise(energy: IsingEnergy, loss: Callable[[], Tensor]) -> None:
     optimizer.step(closure)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_block_discrepancy_recovers_a_pairwise_law_as_well_as_maximum_likelihood(seed):
     g = torch.Generator().manual_seed(seed)
     couplings = 0.4 * torch.randn(BITS, BITS, generator=g, dtype=DOUBLE).triu(1)

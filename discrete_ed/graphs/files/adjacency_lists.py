@@ -6,13 +6,17 @@ the node and the number of neighbours. METIS numbers the nodes from 1 by their l
 
 from __future__ import annotations
 
+import re
+
 import networkx as nx
 
+from discrete_ed.graphs.files.delimiters import PUNCTUATION
 from discrete_ed.graphs.files.edge_lists import attributes
 from discrete_ed.graphs.files.limits import check_size
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
 from discrete_ed.graphs.files.simple import RawGraph, numbered, simple_graph
-from discrete_ed.graphs.files.source import GraphFile
+from discrete_ed.graphs.files.source import GraphFile, shown, stripped
+from discrete_ed.graphs.files.titles import has_titles
 
 
 def is_adjacency_list(rows: list[Row]) -> bool | None:
@@ -34,7 +38,10 @@ def is_multiline(rows: list[Row]) -> bool:
 
 def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
     """The graph of an adjacency list in one of networkx's forms."""
-    table = table or read_rows(source)
+    if table is None:
+        table = read_rows(source)
+        table = table if table.listed else with_neighbours_apart(table, source) or table
+    table.as_one_graph(source)
     rows = table.rows
     if is_multiline(rows):
         edges = _multiline_edges(rows) or []
@@ -48,6 +55,60 @@ def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx
     names, pairs = numbered((cell for row in rows for cell in row.cells), ((u, v) for u, v, _ in listed))
     raw = RawGraph(names, pairs, table.directed, [line for *_, line in listed], gap=table.gap)
     return [simple_graph(raw, source)]
+
+
+def with_neighbours_apart(table: Rows, source: GraphFile) -> Rows | None:
+    """The rows with a cell for each neighbour, where second cells hold several, as in `0;1,2` or `0 [1, 2]`.
+
+    None if none does, or if the cells are rather names; a first row of titles is left out with a note.
+
+    Raises:
+        InputError: they may be either.
+    """
+    rows = table.rows
+    if any(len(row.cells) > 2 for row in rows):
+        return None
+    titled = source.options.header is not False and has_titles(rows)
+    apart = _apart(rows[1:] if titled else rows, source)
+    if titled and apart is not None:
+        line = shown(source.lines[rows[0].line - 1].strip())
+        source.notes.add(f"the first line, {line!r}, is left out as names of columns", source.at())
+    return None if apart is None else Rows(apart, table.directed, True, table.gaps)
+
+
+def _apart(rows: list[Row], source: GraphFile) -> list[Row] | None:
+    heads = [row.cells[0] for row in rows]
+    behind = [row.cells[1] if len(row.cells) > 1 else "" for row in rows]
+    bracketed = any(behind) and all(cell[:1] == "[" and cell[-1] == "]" for cell in behind if cell)
+    if bracketed and all(re.fullmatch(r"[^\W\[].*(?<!:)|\w", head) for head in heads):
+        cells = [[stripped(one) for one in re.split(r",|\s", cell[1:-1])] for cell in behind]
+        return _with_neighbours(rows, cells)
+    text = "\n".join(behind)
+    mark = next((mark for mark in (*PUNCTUATION, " ") if mark in text), None)
+    if mark is None or any(mark in head for head in heads):
+        return None
+    cells = [[one for one in map(stripped, cell.split(mark)) if one] for cell in behind]
+    several = {one for row in cells if len(row) > 1 for one in row}
+    names, unique = set(heads), len(set(heads)) == len(heads)
+    numbers = all(one.isdecimal() for one in (*several, *heads))
+    quoted = any(f'"{cell}"' in source.text or f"'{cell}'" in source.text for cell in behind if mark in cell)
+    if not several or (quoted and not numbers):
+        return None
+    if unique and (numbers or all(one in names for row in cells for one in row)):
+        return _with_neighbours(rows, cells)
+    if several <= names | {row[0] for row in cells if len(row) == 1}:
+        k = next(k for k, row in enumerate(cells) if len(row) > 1)
+        raise source.error(
+            "two names, or a node and its neighbours",
+            f"{source.lines[rows[k].line - 1].strip()!r}, which can be both; put quotes around names",
+            "format",
+            line=rows[k].line,
+        )
+    return None
+
+
+def _with_neighbours(rows: list[Row], neighbours: list[list[str]]) -> list[Row]:
+    return [Row(row.line, [row.cells[0], *filter(None, one)]) for row, one in zip(rows, neighbours, strict=True)]
 
 
 def _multiline_edges(rows: list[Row]) -> list[tuple[str, str]] | None:

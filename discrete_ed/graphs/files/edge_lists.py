@@ -6,17 +6,18 @@ identifiers. A line with one name is a node, which may be isolated.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import networkx as nx
 
+from discrete_ed.graphs.files.node_names import check_names, note_only_words, refuse_single_names_between, spellings
 from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
-from discrete_ed.graphs.files.simple import RawGraph, is_number, numbered, plain, simple_graph
-from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile, shown
+from discrete_ed.graphs.files.simple import INFINITE, MISSING, RawGraph, is_number, numbered, plain, simple_graph
+from discrete_ed.graphs.files.source import GraphFile, shown
 from discrete_ed.graphs.files.titles import end_columns, has_counts, has_titles
 
 GRAPH_TITLES = {"g", "gid", "graph", "network", "networkid"} | {
@@ -39,33 +40,52 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         raise source.error(
             "an edge list", f"{source.lines[line - 1].strip()!r}, an adjacency list", "format", line=line
         )
-    rows, titles, count = _without_head(table.rows, source)
-    columns = _end_columns(titles, rows, source)
-    names, edges, lines = [], [], []
-    for row in rows:
-        ends = [row.cells[k] for k in columns if k < len(row.cells)] if len(row.cells) > 1 else row.cells
-        if not all(ends) or any(mark in name for name in ends for mark in ZERO_WIDTH):
-            raise source.error("the names of two nodes", repr(source.lines[row.line - 1].strip()), line=row.line)
-        names += ends
-        if len(ends) == 2:
-            edges.append((ends[0], ends[1]))
-            lines.append(row.line)
-    _check_names(names, rows, source)
-    spelling = _spellings(names, source)
-    nodes, pairs = numbered(
-        (spelling.get(name, name) for name in names), ((spelling.get(u, u), spelling.get(v, v)) for u, v in edges)
-    )
+    table.as_one_graph(source)
+    rows, titles, count = without_head(table.rows, source)
+    refuse_single_names_between(rows, source)
+    columns = end_columns_of(titles, rows, source)
+    ends, lines = _ends(rows, columns)
+    nodes, pairs = _numbered(rows, ends, source)
     if not pairs:
-        _check_isolated(names, rows, source)
-    directed, values = _other_columns(titles, columns, rows, source)
+        _check_isolated([row.cells[0] for row in rows], rows, source)
+    values = _other_columns(titles, columns, rows, source)
     if count is not None:  # nodes that no line names are isolated
         nodes += [f"isolated {k}" for k in range(count - len(nodes))]
-    raw = RawGraph(nodes, pairs, table.directed if directed is None else directed, lines, values, gap=table.gap)
+    raw = RawGraph(nodes, pairs, table.directed, lines, values, gap=table.gap)
     raw.or_adjacency_list = titles is None and source.options.format is None and _may_be_neighbours(rows)
     return [simple_graph(raw, source)]
 
 
-def _without_head(rows: list[Row], source: GraphFile) -> tuple[list[Row], list[str] | None, int | None]:
+def _ends(rows: list[Row], columns: tuple[int, int]) -> tuple[list[list[str]], list[int]]:
+    """The names of the ends of each edge, or of a node alone; the lines of the edges."""
+    u, v = columns
+    if all(len(row.cells) > max(u, v) for row in rows):
+        return [[row.cells[u], row.cells[v]] for row in rows], [row.line for row in rows]
+    ends, lines = [], []
+    for row in rows:
+        found = [row.cells[k] for k in columns if k < len(row.cells)] if len(row.cells) > 1 else row.cells
+        ends.append(found)
+        if len(found) == 2:
+            lines.append(row.line)
+    return ends, lines
+
+
+def _numbered(rows: list[Row], ends: list[list[str]], source: GraphFile) -> tuple[list[str], list[tuple[int, int]]]:
+    """The names of all nodes, each once and in one spelling, and the edges by their places."""
+    place: dict[str, int] = {}
+    for found in ends:
+        for name in found:
+            place.setdefault(name, len(place))
+    check_names(place, rows, source)
+    note_only_words(rows, source)
+    spelling = spellings(list(place), source)
+    if not spelling:
+        return list(place), [(place[found[0]], place[found[1]]) for found in ends if len(found) == 2]
+    named = [[spelling.get(name, name) for name in found] for found in ends]
+    return numbered((name for found in named for name in found), ((u, v) for u, v in (f for f in named if len(f) == 2)))
+
+
+def without_head(rows: list[Row], source: GraphFile) -> tuple[list[Row], list[str] | None, int | None]:
     """The rows of edges, the titles of their columns, and the number of nodes, as far as the first line gives them."""
     first, header = rows[0], source.options.header
     if header is False:
@@ -98,7 +118,7 @@ def _without_head(rows: list[Row], source: GraphFile) -> tuple[list[Row], list[s
     return rows[1:], [""] * unnamed + first.cells, None
 
 
-def _end_columns(titles: list[str] | None, rows: list[Row], source: GraphFile) -> tuple[int, int]:
+def end_columns_of(titles: list[str] | None, rows: list[Row], source: GraphFile) -> tuple[int, int]:
     """The columns of the ends of edges, after checking that all rows have the same columns."""
     width = len(titles) if titles else max(len(row.cells) for row in rows)
     for row in rows:
@@ -138,11 +158,25 @@ def _refuse_several_graphs(titles: list[str], ends: Sequence[int], rows: list[Ro
     for k, title in enumerate(titles):
         cells = [row.cells[k] for row in rows if len(row.cells) > k]
         repeated = plain(title) == "id" and ends and len(set(cells)) < len(cells)
-        if k not in ends and (plain(title) in GRAPH_TITLES or repeated):
+        if k not in ends and (plain(title) in GRAPH_TITLES or repeated or _is_of_graphs(k, ends, rows)):
             raise source.error(
                 f"the edges of one graph (of several graphs: {SEPARATE})",
                 f"a column {title!r}, which may number several graphs; leave it out if there is one",
             )
+
+
+def _is_of_graphs(column: int, ends: Sequence[int], rows: list[Row]) -> bool:
+    """Whether each value of a column stands in rows in succession, which share no node with others.
+
+    Values behind the ends that stand in one row only may rather be labels.
+    """
+    runs = [list(run) for _, run in itertools.groupby(rows, lambda row: row.cells[column : column + 1])]
+    distinct = {tuple(run[0].cells[column : column + 1]) for run in runs}
+    shortest = 1 if column < min(ends, default=0) else 2
+    if len(runs) < 2 or len(distinct) < len(runs) or min(map(len, runs)) < shortest or len(runs) == len(rows):
+        return False
+    names = [{row.cells[k] for row in run for k in ends if len(row.cells) > k} for run in runs]
+    return sum(map(len, names)) == len(set().union(*names))
 
 
 def _has_optional_value(row: Row, width: int) -> bool:
@@ -162,54 +196,16 @@ def _may_be_neighbours(rows: list[Row]) -> bool:
 
 
 def _extra_are_values(rows: list[Row]) -> bool:
-    return all(is_number(cell) or cell.startswith("{") or not cell for row in rows for cell in row.cells[2:])
-
-
-def _check_names(names: Sequence[str], rows: Sequence[Row], source: GraphFile) -> None:
-    """Refuse names in brackets beside others, and note a single line whose names are no numbers."""
-    bracketed = [name for name in names if name[:1] in ("(", "[") and "," in name]
-    if bracketed and len(bracketed) < len(names):
-        line = next(row.line for row in rows if bracketed[0] in row.cells)
-        raise source.error("names of nodes, all in brackets or none", repr(bracketed[0]), line=line)
-    odd = [row for row in rows if not all(map(is_number, row.cells[:2]))]
-    if len(odd) == 1 and len(rows) > 2 and len(odd[0].cells) > 1 and not any(map(is_number, odd[0].cells[:2])):
-        source.notes.add("is read as an edge, though only its names are no numbers", source.at(odd[0].line))
-
-
-def _spellings(names: Sequence[str], source: GraphFile) -> dict[str, str]:
-    """What names are replaced by: numbers such as 1.0 by 1.
-
-    Raises:
-        InputError: names are numbers that aren't whole, or numbers are spelled in several ways.
-    """
-    different = dict.fromkeys(names)  # in the order of the file
-    if not all(map(is_number, different)):
-        return {}
-    whole: dict[str, str] = {}
-    for name in different:
-        if name.isascii() and name.isdecimal() and (name == "0" or not name.startswith("0")):
-            continue
-        try:
-            number = Decimal(name.replace(",", "."))
-            is_whole = abs(number) < 10**18 and number == int(number)
-        except ArithmeticError:  # the exponent is out of bounds
-            is_whole = False
-        if not is_whole:
-            line = next(k for k, text in enumerate(source.lines, 1) if name in text)
-            raise source.error("names of nodes, or whole numbers", name, line=line)
-        whole[name] = str(int(number))
-        if whole[name] in different and name.lstrip("+").isdecimal():
-            raise source.error("one spelling of every node", f"both {name} and {whole[name]}")
-    if any(name != number for name, number in whole.items()):
-        example = min(name for name, number in whole.items() if name != number)
-        source.notes.add(
-            f"names that are numbers are read by their value, such as {example} as {whole[example]}", source.at()
-        )
-    return whole
+    values = {cell for row in rows for cell in row.cells[2:]}
+    return all(is_number(cell) or cell.startswith("{") or cell.lower() in (*MISSING, *INFINITE) for cell in values)
 
 
 def _check_isolated(names: list[str], rows: list[Row], source: GraphFile) -> None:
     """Refuse a file without an edge whose lines may be anything else than nodes."""
+    joined = next((row for row in rows if re.search(r"\w\W+\w", row.cells[0])), None)
+    if source.options.format != "edge-list" and joined is not None:
+        text = repr(source.lines[joined.line - 1].strip())
+        raise source.error("two names with a blank, tab, comma, semicolon, pipe or arrow", text, line=joined.line)
     if source.options.format != "edge-list" and not all(name.isdecimal() for name in names):
         raise source.error("at least one edge", f"one name in each line, such as {rows[0].cells[0]!r}", "format")
     if len(set(names)) < len(names):
@@ -219,27 +215,23 @@ def _check_isolated(names: list[str], rows: list[Row], source: GraphFile) -> Non
 
 def _other_columns(
     titles: list[str] | None, ends: tuple[int, int], rows: list[Row], source: GraphFile
-) -> tuple[bool | None, dict[str, list[Any]]]:
-    """What the other columns say: whether edges are directed, and the values of their attributes."""
-    width = max(len(row.cells) for row in rows)
+) -> dict[str, list[Any]]:
+    """The values of the other columns by their titles."""
     values: dict[str, list[Any]] = {}
-    directed: bool | None = None
-    for k in range(width):
+    for k in set(range(max(len(row.cells) for row in rows))) - set(ends):
         cells = [row.cells[k] for row in rows if len(row.cells) > k]
+        different = list(dict.fromkeys(cells))
         title = titles[k] if titles and k < len(titles) else ""
-        if k in ends:
-            continue
-        kinds = {plain(cell) for cell in cells}
-        if kinds <= {"directed", "undirected"} and kinds:
-            directed = "directed" in kinds
-        elif not title and titles and k == 0 and len(set(cells)) == len(cells):
+        if {plain(cell) for cell in different} <= {"directed", "undirected"}:
+            values["type"] = list(different)
+        elif not title and titles and k == 0 and len(different) == len(cells):
             continue  # the index of a data frame
-        elif any(cell.startswith("{") for cell in cells):
+        elif any(cell.startswith("{") for cell in different):
             for name, told in attributes(rows, k, source).items():
                 values.setdefault(name, []).extend(told)
         else:
-            values[title or f"column {k + 1}"] = list(cells)
-    return directed, values
+            values[title or f"column {k + 1}"] = list(different)
+    return values
 
 
 def attributes(rows: Sequence[Row], column: int, source: GraphFile) -> dict[str, list[Any]]:

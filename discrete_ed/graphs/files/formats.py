@@ -9,21 +9,23 @@ from io import BytesIO
 
 import networkx as nx
 
-from discrete_ed.errors import InputError
 from discrete_ed.graphs.files.adjacency_lists import (
     is_adjacency_list,
     is_metis,
     is_multiline,
     read_adjacency_list,
     read_metis,
+    with_neighbours_apart,
 )
 from discrete_ed.graphs.files.edge_lists import read_edge_list
+from discrete_ed.graphs.files.foreign import WAY_ON, refuse_foreign, refuse_pickle, refuse_trivial_graph_format
 from discrete_ed.graphs.files.gml import read_gml
 from discrete_ed.graphs.files.graph6 import read_graph6
 from discrete_ed.graphs.files.json_graphs import read_json
-from discrete_ed.graphs.files.matrices import is_matrix, read_matrix, read_numpy
+from discrete_ed.graphs.files.matrices import is_matrix, matrix_blocks, read_matrix, read_numpy
 from discrete_ed.graphs.files.matrix_market import read_matrix_market
 from discrete_ed.graphs.files.pajek import read_pajek
+from discrete_ed.graphs.files.plain import read_plain
 from discrete_ed.graphs.files.rows import read_rows
 from discrete_ed.graphs.files.source import MARKS, GraphFile
 from discrete_ed.graphs.files.xml_graphs import read_gexf, read_graphml
@@ -79,9 +81,6 @@ ARRAY_ENDINGS = (".npy", ".npz", ".pt")
 SURE = (*ENDINGS, *EDGE_ENDINGS)
 """endings that only graph files have; in a folder with such files all others are skipped"""
 KNOWN = (*SURE, *TEXT_ENDINGS, *ARRAY_ENDINGS)
-PICKLES = (".pkl", ".pickle", ".p", ".gpickle", ".joblib", ".pth")
-WAY_ON = "; where you trust it, load it and write discrete_ed.write_graphs('graphs.g6', graphs)"
-PICKLE = re.compile(rb"\x80[\x02-\x05].|[c(]__builtin__|ccopy_reg|\(lp0|\(dp0", re.DOTALL)
 CONTENTS: tuple[tuple[str, GraphFormatName], ...] = (
     (r"%%MatrixMarket", "matrix-market"),
     (r"(%[^\n]*\n|\s)*\*\s*(vertices|network)\b", "pajek"),
@@ -100,7 +99,7 @@ def read_source(source: GraphFile) -> list[nx.Graph]:
     Raises:
         InputError: no format fits the file, or it can't be read.
     """
-    _refuse_pickle(source)
+    refuse_pickle(source)
     known = source.options.format or _format(source)
     return _read_rows(source) if known is None else FORMATS[known](source)
 
@@ -110,20 +109,14 @@ def _format(source: GraphFile) -> GraphFormatName | None:
     by_content = _by_content(source)
     by_ending = ENDINGS.get(source.ending)
     if by_content is not None and by_content != by_ending:
-        if by_ending is not None or source.ending in EDGE_ENDINGS:
+        if source.ending not in TEXT_ENDINGS + ARRAY_ENDINGS:
             source.notes.add(f"by its content, read as {by_content}", source.at())
         return by_content
     if by_ending is not None:
         return by_ending
     if source.ending in EDGE_ENDINGS or source.ending in TEXT_ENDINGS:
         return None
-    raise InputError(f"{source.path}: expected a graph file ({', '.join(KNOWN)}), got ending {source.ending!r}{WAY_ON}")
-
-
-def _refuse_pickle(source: GraphFile) -> None:
-    content = source.content
-    if source.ending in PICKLES or PICKLE.match(content):
-        raise InputError(f"{source.path}: expected a graph file, got a pickle, which can run code{WAY_ON}")
+    raise source.error(f"a graph file ({', '.join(KNOWN)})", f"ending {source.ending!r}{WAY_ON}", "format")
 
 
 def _by_content(source: GraphFile) -> GraphFormatName | None:
@@ -135,13 +128,11 @@ def _by_content(source: GraphFile) -> GraphFormatName | None:
         return _by_members(source)
     if source.ending in ARRAY_ENDINGS:
         return "torch" if source.ending == ".pt" else "numpy"
-    if source.ending not in KNOWN:
-        return None
     head = content[:4096]
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
     text = head.decode(encoding, "replace").removeprefix("\ufeff")
-    if re.match(r"\s*(strict\s+)?(di)?graph\b[^\[\n]*\{", text):
-        raise source.error("a graph file", f"Graphviz's DOT, which is not read; convert it with networkx{WAY_ON}")
+    if ENDINGS.get(source.ending) is None:
+        refuse_foreign(text, source)
     return next((name for start, name in CONTENTS if re.match(start, text, re.IGNORECASE | re.DOTALL)), None)
 
 
@@ -160,24 +151,31 @@ def _by_members(source: GraphFile) -> GraphFormatName:
 
 
 def _read_rows(source: GraphFile) -> list[nx.Graph]:
-    """The graph of a text of rows: METIS, a matrix, an adjacency list, or an edge list."""
+    """The graphs of a text of rows: METIS, matrices, an adjacency list, or an edge list."""
+
+    def note(name: str) -> None:
+        source.notes.add(f"by its content, read as {name}", source.at())
+
+    plain = read_plain(source)
+    if plain is not None:
+        return plain
     if is_metis(source):
-        source.notes.add("by its content, read as metis", source.at())
+        note("metis")
         return read_metis(source)
     table = read_rows(source)
-    if table.listed:
-        source.notes.add("by its content, read as an adjacency list", source.at())
-        return read_adjacency_list(source, table)
-    if is_matrix(table.rows):
-        source.notes.add("by its content, read as an adjacency matrix", source.at())
+    listed = table if table.listed else with_neighbours_apart(table, source)
+    if listed is not None:
+        note("an adjacency list")
+        return read_adjacency_list(source, listed)
+    matrices = matrix_blocks(table, source)
+    if matrices or is_matrix(table.rows):
+        note("an adjacency matrix" if len(matrices) < 2 else f"{len(matrices)} adjacency matrices")
         return read_matrix(source, table)
-    heads = {row.cells[0] for row in table.rows}
-    if (heads <= set("cpen") and "p" in heads) or (heads <= set("tve") and "t" in heads):
-        raise source.error("a graph file", f"the format of DIMACS or gSpan, which is not read; convert it{WAY_ON}")
-    listed = is_adjacency_list(table.rows)
-    if listed is None:
+    refuse_trivial_graph_format(table.rows, source)
+    by_node = is_adjacency_list(table.rows)
+    if by_node is None:
         raise source.error("an edge list or an adjacency list", "rows of three names, which can be both", "format")
-    if listed or is_multiline(table.rows):
-        source.notes.add("by its content, read as an adjacency list", source.at())
+    if by_node or is_multiline(table.rows):
+        note("an adjacency list")
         return read_adjacency_list(source, table)
     return read_edge_list(source, table)

@@ -29,13 +29,29 @@ def read_gml(source: GraphFile) -> list[nx.Graph]:
 
 
 def _graph(items: Items, source: GraphFile) -> nx.Graph:
-    nodes = [dict(value) for key, value in items if key == "node" and isinstance(value, list)]
-    edges = [dict(value) for key, value in items if key == "edge" and isinstance(value, list)]
-    ends = [(edge.get("source"), edge.get("target")) for edge in edges]
-    raw = listed_graph([node.get("id") for node in nodes], ends, source.at())
-    raw.directed = dict(items).get("directed", "0") != "0"
+    nodes, edges = _records(items, "node", ("id",)), _records(items, "edge", ("source", "target"))
+    for one, key in [(node, "id") for node in nodes] + [(edge, end) for edge in edges for end in ("source", "target")]:
+        if not isinstance(one.get(key), str):
+            raise source.error(f"one {key} of each node and edge", one.get(key, "none"))
+    ends = [(edge["source"], edge["target"]) for edge in edges]
+    raw = listed_graph([node["id"] for node in nodes], ends, source.at())
+    raw.directed = any(key.lower() == "directed" and value != "0" for key, value in items)
     raw.edge_values, raw.node_values = collected(edges, ("source", "target")), collected(nodes)
     return simple_graph(raw, source)
+
+
+def _records(items: Items, kind: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The records of a kind; the keys that matter may be spelled with capitals."""
+    found = [_record(value) for key, value in items if key.lower() == kind and isinstance(value, list)]
+    return [{key.lower() if key.lower() in keys else key: value for key, value in one.items()} for one in found]
+
+
+def _record(items: Items) -> dict[str, Any]:
+    """Keys and values; a key that is repeated has the list of its values."""
+    values: dict[str, list[Any]] = {}
+    for key, value in items:
+        values.setdefault(key, []).append(_record(value) if isinstance(value, list) else value)
+    return {key: told[0] if len(told) == 1 else told for key, told in values.items()}
 
 
 def _parsed(source: GraphFile) -> Items:
@@ -69,7 +85,7 @@ def _parsed(source: GraphFile) -> Items:
             check_size(
                 source.at(),
                 *(
-                    sum(name == kind for _, graph in stack[0] if isinstance(graph, list) for name, _ in graph)
+                    sum(name.lower() == kind for _, graph in stack[0] if isinstance(graph, list) for name, _ in graph)
                     for kind in ("node", "edge")
                 ),
             )

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ import networkx as nx
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.files.limits import check_size
-from discrete_ed.graphs.files.simple import RawGraph, collected, listed_graph, number_of, plain, simple_graph
+from discrete_ed.graphs.files.simple import FALSE, RawGraph, collected, listed_graph, number_of, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown
 
 SHAPES = '{"nodes": n, "edges": [[u, v], …]} or node-link, adjacency or Cytoscape JSON'
@@ -38,11 +39,11 @@ def read_json(source: GraphFile) -> list[nx.Graph]:
     numbered_lines = [(k, line) for k, line in enumerate(source.lines, 1) if line.strip()]
     records: list[tuple[Any, str]] = []
     try:
-        whole = json.loads(source.text)
+        whole = _loaded(source.text)
     except (ValueError, RecursionError):  # then it may hold a record on each line
         for k, line in numbered_lines:
             try:
-                records.append((json.loads(line), source.at(k)))
+                records.append((_loaded(line), source.at(k)))
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{source.at(k)}: expected a line of JSON, but {shown(error)}") from None
     else:
@@ -52,9 +53,23 @@ def read_json(source: GraphFile) -> list[nx.Graph]:
     return [_graph(record, source, where) for record, where in records]
 
 
+def _loaded(text: str) -> Any:
+    """The value of a JSON text, in which no record has a key twice."""
+    return json.loads(text, object_pairs_hook=_record_of)
+
+
+def _record_of(items: list[tuple[str, Any]]) -> Record:
+    record = dict(items)
+    if len(record) < len(items):
+        twice = next(key for key, count in Counter(key for key, _ in items).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in a record")
+    return record
+
+
 def _graph(record: Any, source: GraphFile, where: str) -> nx.Graph:
     if isinstance(record, list) and _is_elements(record):
         record = {"elements": record}
+    outer = record
     if isinstance(record, dict) and isinstance(record.get("graph"), dict) and "nodes" in record["graph"]:
         record = record["graph"]  # the JSON Graph Format
     if isinstance(record, dict) and "edges" in record and record.get("links", record["edges"]) != record["edges"]:
@@ -63,7 +78,7 @@ def _graph(record: Any, source: GraphFile, where: str) -> nx.Graph:
     if read is None:
         raise InputError(f"{where}: expected {SHAPES}, got {shown(json.dumps(record))[:60]}")
     raw = read(record, where)
-    raw.directed = _directed(record, raw)
+    raw.directed = _directed(record, _directed(outer, raw.directed))
     return simple_graph(raw, source, where)
 
 
@@ -85,14 +100,18 @@ def _reader(record: Any) -> Callable[[Record, str], RawGraph] | None:
     return None
 
 
-def _directed(record: Record, raw: RawGraph) -> bool | None:
-    """Whether a record says that its edges have a direction, whatever the spelling of the key."""
-    for name, value in record.items():
-        if plain(name) in ("directed", "isdirected"):
-            return str(value).lower() not in ("false", "0", "none", "no", "")
-        if plain(name) in ("type", "edgetype", "edgedefault") and str(value).lower() in ("directed", "undirected"):
-            return str(value).lower() == "directed"
-    return raw.directed
+def _directed(record: Any, otherwise: bool | None) -> bool | None:
+    """Whether a record, its data or its options say that its edges have a direction, whatever the key's spelling."""
+    if isinstance(record, list):
+        return otherwise
+    for part in (record, *(record.get(key) for key in ("data", "options", "graph", "metadata", "attributes"))):
+        for name, value in part.items() if isinstance(part, dict) else ():
+            if plain(name) in ("directed", "isdirected"):
+                return str(value).lower() not in FALSE
+            kinds = ("type", "edgetype", "edgedefault", "defaultedgetype", "graphtype")
+            if plain(name) in kinds and str(value).lower() in ("directed", "undirected"):
+                return str(value).lower() == "directed"
+    return otherwise
 
 
 def _counted(record: Record, where: str) -> RawGraph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -36,17 +37,44 @@ def is_matrix(rows: list[Row]) -> bool:
     return symmetric and all(float(values[i][i].replace(",", ".")) == 0 for i in range(len(values)))
 
 
+def matrix_blocks(table: Rows, source: GraphFile) -> list[list[Row]]:
+    """The rows of each matrix, where each stands below a line with its size or apart from others; else none."""
+    rows = table.rows
+    if rows[0].cells[0].isdecimal() and source.options.header is not False:
+        blocks, k = [], 0
+        while k < len(rows):
+            sizes = set(rows[k].cells) if len(rows[k].cells) < 3 else {""}
+            size = int(next(iter(sizes))) if len(sizes) == 1 and max(sizes).isdecimal() and len(max(sizes)) < 7 else 0
+            blocks.append(rows[k + 1 : k + 1 + size])
+            if not len(blocks[-1]) == size > 0 or any(len(row.cells) != size for row in blocks[-1]):
+                break
+            k += 1 + size
+        if k == len(rows) and max(map(len, blocks)) > 2 and all(_is_block(block) for block in blocks):
+            return blocks
+    ends = [k for k in range(1, len(rows)) if rows[k].line - rows[k - 1].line > 1] if table.gaps else []
+    blocks = [rows[start:end] for start, end in zip([0, *ends], [*ends, len(rows)], strict=True)] if ends else []
+    return blocks if blocks and max(map(len, blocks)) > 2 and all(map(is_matrix, blocks)) else []
+
+
+def _is_block(rows: list[Row]) -> bool:
+    return is_matrix(rows) if len(rows) > 1 else is_number(rows[0].cells[0])
+
+
 def read_matrix(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
-    """The graph of a matrix as text, whose rows and columns may have names."""
+    """The graphs of matrices as text, whose rows and columns may have names."""
     table = table or read_rows(source)
-    values = None if table.listed else _cells(table.rows)
-    if values is None:
-        raise source.error(
-            "a square matrix of numbers", f"{len(table.rows)} rows, the first with {len(table.rows[0].cells)} cells"
-        )
-    limits.check_size(source.at(), len(values))
-    matrix = np.array([[float(cell.replace(",", ".")) for cell in row] for row in values])
-    return [graph_of_matrix(matrix, source)]
+    blocks = ([] if table.listed else matrix_blocks(table, source)) or [table.rows]
+    graphs = []
+    for block in blocks:
+        where = source.at(block[0].line if len(blocks) > 1 else None)
+        values = None if table.listed else _cells(block) or [row.cells for row in block if len(blocks) > 1]
+        if values is None or len(values) != len(values[0]):
+            got = f"{len(block)} rows, the first with {len(block[0].cells)} cells"
+            raise source.error("a square matrix of numbers", got, line=block[0].line)
+        limits.check_size(where, len(values))
+        matrix = np.array([[float(cell.replace(",", ".")) for cell in row] for row in values])
+        graphs.append(graph_of_matrix(matrix, source, where))
+    return graphs
 
 
 def _cells(rows: list[Row]) -> list[list[str]] | None:
@@ -104,6 +132,10 @@ def read_numpy(source: GraphFile) -> list[nx.Graph]:
         return [_listed_edges(arrays, source)]
     others = {name: array for name, array in arrays.items() if name.lower() not in STACKS}
     chosen = [array for name, array in arrays.items() if name not in others] or list(others.values())
+    stems = {re.sub(r"\d+$", "", name) for name in arrays}
+    if len(arrays) > 1 and len(stems) == 1 and all(array.ndim == 2 for array in arrays.values()):
+        names = sorted(arrays, key=lambda name: int(re.findall(r"\d+$", name)[0]))  # as np.savez names several matrices
+        return [graph_of_matrix(arrays[name], source, f"{source.path}[{name}]") for name in names]
     if len(chosen) != 1 or (others and len(arrays) > 1):
         raise source.error(
             "one array of adjacency matrices", f"{', '.join(arrays) or 'none'}; keep only the matrices, without padding"

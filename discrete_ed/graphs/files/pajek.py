@@ -7,10 +7,12 @@ import re
 import networkx as nx
 
 from discrete_ed.graphs.files.limits import check_size
-from discrete_ed.graphs.files.simple import RawGraph, is_number, number_of, simple_graph
+from discrete_ed.graphs.files.simple import RawGraph, collected, is_number, number_of, simple_graph
 from discrete_ed.graphs.files.source import GraphFile
 
 SECTION = re.compile(r"\s*\*\s*([a-zA-Z]+)\s*:?\s*(\d*)")
+SHAPES = {"w", "c", "p", "s", "a", "l", "ap", "lp", "lr", "lc", "la", "h1", "h2", "k1", "k2", "a1", "a2", "fos"}
+"""parameters of lines that say how these are drawn: width, colour, pattern, arrows, labels, and curves"""
 CELL = re.compile(r'"[^"]*"|\S+')
 
 
@@ -22,7 +24,8 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
     nodes, section, row = 0, "", 0
     pairs: list[tuple[int, int]] = []
     lines: list[int] = []
-    weights: list[str] = []
+    records: list[dict[str, str]] = []
+    relations: set[str] = set()
     arcs = coordinates = False
     for number, line in enumerate(source.lines, 1):
         stripped = line.strip()
@@ -31,6 +34,8 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
         start = SECTION.match(line)
         if start:
             section, row = start[1].lower(), 0
+            if section in ("edges", "arcs"):
+                relations.add(line.partition(":")[2].strip())
             if section == "vertices":
                 if nodes or not start[2]:
                     raise source.error("one line '*Vertices n'", stripped, line=number)
@@ -48,7 +53,12 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
             if len(cells) < 2:
                 raise source.error("the numbers of two vertices", stripped, line=number)
             pairs.append((_number(cells[0], nodes, source, number), _number(cells[1], nodes, source, number)))
-            weights += [cells[2]] if len(cells) > 2 and is_number(cells[2]) else []
+            weighted = len(cells) > 2 and is_number(cells[2])
+            records.append({"weight": cells[2]} if weighted else {})
+            others = cells[2 + weighted :]
+            records[-1].update(zip(others[::2], others[1::2], strict=False))
+            if len(others) % 2:
+                records[-1]["times"] = others[-1]
             lines.append(number)
         elif section in ("edgeslist", "arcslist"):
             first, *others = (_number(cell, nodes, source, number) for cell in cells)
@@ -59,19 +69,21 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
                 raise source.error(f"a matrix of {nodes} × {nodes} numbers", stripped, line=number)
             entries = [(k, cell) for k, cell in enumerate(cells) if number_of(cell) != 0]
             pairs += [(row, k) for k, _ in entries]
-            weights += [cell for _, cell in entries]
+            records += [{"weight": cell} for _, cell in entries]
             lines += [number] * len(entries)
             row += 1
         else:
             raise source.error("a line '*Vertices n' first", stripped, line=number)
     if not nodes:
         raise source.error("a line '*Vertices n'", "none")
+    if section == "matrix" and row < nodes:
+        raise source.error(f"a matrix of {nodes} × {nodes} numbers", f"{row} rows")
     matrix = section == "matrix"
     directed = arcs or (matrix and {(v, u) for u, v in pairs} != set(pairs))
     node_values = {"coordinates and shapes": ["1"]} if coordinates else {}
-    raw = RawGraph(
-        range(1, nodes + 1), pairs, directed, lines, {"weight": weights}, node_values, in_both_directions=matrix
-    )
+    edge_values = collected({k: v for k, v in one.items() if k not in SHAPES} for one in records)
+    edge_values["relations"] = sorted(relations) if len(relations) > 1 else []
+    raw = RawGraph(range(1, nodes + 1), pairs, directed, lines, edge_values, node_values, in_both_directions=matrix)
     return [simple_graph(raw, source)]
 
 

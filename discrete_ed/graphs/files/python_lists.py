@@ -16,6 +16,8 @@ NAMES = re.compile(r"\([^()]*, [^()]*\),\([^()]*, [^()]*\)")
 """two names as Python prints tuples, with a comma between that Python would not print without a blank"""
 NESTED = re.compile(r"[\[({]\s*[\[(].*|\{[^{}\[\]:]+:\s*[\[({].*")
 """the beginning of nested lists, or of a dictionary of lists"""
+PRINTED = re.compile(r"\s*\[(\s*\[[\s\d.eE+-]+\])+\s*\]\s*")
+"""a matrix as numpy prints it, without commas"""
 SEPARATE = 'a file for each graph, or a line {"nodes": 3, "edges": [[0, 1], [1, 2]]} for each in a file .jsonl'
 """how several graphs are given"""
 
@@ -49,7 +51,9 @@ def python_list(lines: Sequence[tuple[int, str]], source: GraphFile) -> list[tup
             f"one list of edges (of several graphs: {SEPARATE})", f"a list in each of {len(lines)} lines"
         )
     raise source.error(
-        "a list of edges such as [(0, 1), (1, 2)]", repr(source.lines[lines[0][0] - 1].strip()), line=lines[0][0]
+        "a list of edges such as [(0, 1), (1, 2)]",
+        f"{source.lines[lines[0][0] - 1].strip()!r}; write an edge in each line",
+        line=lines[0][0],
     )
 
 
@@ -60,3 +64,14 @@ def _tuples(text: str, lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]
         place = match.start()
         found.append((lines[passed][0], match[0].replace("\n", " ")))
     return found
+
+
+def printed_matrix(lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]] | None:
+    """The number of its line and the text of each row of a matrix as numpy prints it; None if the lines hold none."""
+    if not lines or not lines[0][1].startswith("[["):
+        return None
+    text = "\n".join(line for _, line in lines)
+    if not PRINTED.fullmatch(text):
+        return None
+    rows = re.finditer(r"\[([^\[\]]+)\]", text)
+    return [(lines[text.count("\n", 0, row.start())][0], " ".join(row[1].split())) for row in rows]

@@ -25,7 +25,13 @@ IDENTIFIERS = {"id", "key", "edgeid", "suid", "index"}
 NODE_NAMES = {"id", "key", "label", "name", "sharedname", "suid", "nodeid", "index"}
 """attributes that only name a node"""
 
-
+MISSING = ("", "nan", "na", "n/a", "null", "none")
+"""spellings of a missing value, in lower case"""
+INFINITE = ("inf", "+inf", "-inf", "infinity", "-infinity")
+DRAWING = ("graphics", "labelgraphics", "LabelGraphics", "viz", "style")
+"""attributes that say how an element is drawn"""
+FALSE = {"false", "0", "0.0", "no", "none", ""}
+"""spellings of false, in lower case"""
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -66,7 +72,7 @@ def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> 
     """
     where = where or source.at()
     check_size(where, len(raw.names), len(raw.edges))
-    _check_values(raw, source, where)
+    directed = _check_values(raw, source, where)
     options = source.options
 
     def at(k: int) -> str:
@@ -82,20 +88,14 @@ def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> 
         raise InputError(f"{at(loops[0])}: expected no self-loops, got one at node {name}; {WAYS['ignore_loops']}")
     if loops:
         source.notes.add("{n} self-loops are dropped", where, len(loops))
-    listed: set[tuple[int, int]] = set()
-    repeated: list[int] = []
-    reverse: list[int] = []
-    for k, (u, v) in enumerate(raw.edges):
-        if u == v:
-            continue
-        if (u, v) in listed:
-            repeated.append(k)
-            continue
-        if (v, u) in listed:
-            reverse.append(k)
-        listed.add((u, v))
-    symmetric = bool(reverse) and 2 * len(reverse) == len(listed)
-    parallel = repeated + (reverse if raw.directed is False and not symmetric else [])
+    listed = dict.fromkeys(raw.edges)  # in the order of the file
+    for k in loops:
+        listed.pop(raw.edges[k], None)
+    repeated = _repeated(raw.edges) if len(listed) < len(raw.edges) - len(loops) else []
+    both = {(u, v): k for k, (u, v) in enumerate(raw.edges) if (v, u) in listed}
+    reverse = [k for (u, v), k in both.items() if both[v, u] < k]
+    symmetric = bool(both) and len(both) == len(listed)
+    parallel = repeated + (reverse if directed is False and not symmetric else [])
     if parallel and not options.ignore_weights:
         k = min(parallel)
         way = WAYS["ignore_weights"]
@@ -106,7 +106,7 @@ def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> 
         source.notes.add("{n} parallel edges are merged", where, len(parallel))
     if symmetric and not raw.in_both_directions:
         source.notes.add("every edge is given in both directions, and read once", where)
-    elif not symmetric and raw.directed is not False and (raw.directed or reverse):
+    elif not symmetric and directed is not False and (directed or reverse):
         if not options.undirected and listed:
             single = next(k for k, (u, v) in enumerate(raw.edges) if u != v and (v, u) not in listed)
             found = f"edge {ends(single)} in one direction only"
@@ -121,6 +121,17 @@ def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> 
     graph = nx.empty_graph(len(raw.names))
     graph.add_edges_from(listed)
     return graph
+
+
+def _repeated(edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The places of edges that stand before, too, without loops."""
+    seen: set[tuple[int, int]] = set()
+    found = []
+    for k, edge in enumerate(edges):
+        if edge in seen and edge[0] != edge[1]:
+            found.append(k)
+        seen.add(edge)
+    return found
 
 
 def numbered(names: Iterable[Any], edges: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[tuple[int, int]]]:
@@ -154,12 +165,21 @@ def listed_graph(names: Sequence[Any], edges: Iterable[tuple[Any, Any]], where: 
 
 
 def collected(records: Iterable[Mapping[str, Any]], leave_out: Iterable[str] = ()) -> dict[str, list[Any]]:
-    """The values of each attribute in records of nodes or edges."""
+    """The values of each attribute in records of nodes or edges; those within an attribute count by their own names.
+
+    >>> collected([{"a": 1, "data": {"w": 2}}, {"a": 3}])
+    {'a': [1, 3], 'w': [2]}
+    """
     values: dict[str, list[Any]] = {}
     skipped = set(leave_out)
     for record in records:
         for name, value in record.items():
-            if name not in skipped:
+            if name in skipped:
+                continue
+            if isinstance(value, dict) and value and name not in DRAWING:
+                for inner, told in collected([value]).items():
+                    values.setdefault(inner, []).extend(told)
+            else:
                 values.setdefault(str(name), []).append(value)
     return values
 
@@ -169,7 +189,7 @@ def number_of(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and not is_number(value.strip()):
-        return None
+        return math.inf if value.strip().lower() in INFINITE else None
     try:
         return float(value.replace(",", ".") if isinstance(value, str) else value)
     except OverflowError:
@@ -181,16 +201,19 @@ def is_number(text: str) -> bool:
     return NUMBER.fullmatch(text) is not None
 
 
-def _check_values(raw: RawGraph, source: GraphFile, where: str) -> None:
-    """Refuse weights, and note labels."""
+def _check_values(raw: RawGraph, source: GraphFile, where: str) -> bool | None:
+    """Refuse weights, note labels, and return whether the graph or one of its edges has a direction."""
+    directed = raw.directed
     labels = []
     for name, values in raw.edge_values.items():
-        if plain(name) in IDENTIFIERS:
+        edge_directed = _direction(plain(name), values)
+        if edge_directed is not None:
+            directed = bool(directed) or edge_directed
             continue
         told = [value for value in values if not _is_trivial(value)]
-        numbers = [number for number in map(number_of, told) if number is not None]
-        if not told:
+        if plain(name) in IDENTIFIERS or not told:
             continue
+        numbers = [number for number in map(number_of, told) if number is not None]
         if len(numbers) < len(told):
             labels.append(name)
         elif source.options.ignore_weights:
@@ -210,6 +233,19 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> None:
     ]
     if labels:
         source.notes.add(f"labels of nodes or graphs ({_listed(labels)}) are not read, and never compared", where)
+    return directed
+
+
+def _direction(name: str, values: Iterable[Any]) -> bool | None:
+    """Whether an attribute says that edges have a direction; None if it says nothing of directions."""
+    told = {str(value).lower() for value in values if value not in (None, "")}
+    if name in ("type", "edgetype", "kind", "direction", "defaultedgetype", "edgedefault"):
+        return "directed" in told if told and told <= {"directed", "undirected"} else None
+    if name == "arrows":
+        return bool(told)
+    if name in ("directed", "isdirected"):
+        return not told <= FALSE
+    return bool(told & FALSE) if name == "undirected" else None
 
 
 def plain(name: str) -> str:
@@ -219,7 +255,8 @@ def plain(name: str) -> str:
 
 def _is_trivial(value: Any) -> bool:
     """Whether an attribute says no more than that there is an edge."""
-    return value is None or value in ("", {}, []) or number_of(value) == 1
+    missing = isinstance(value, str) and value.strip().lower() in MISSING
+    return value is None or missing or value in ({}, []) or number_of(value) == 1
 
 
 def _listed(names: list[str]) -> str:

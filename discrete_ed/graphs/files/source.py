@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import re
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +14,13 @@ from discrete_ed.graphs.files import limits
 from discrete_ed.graphs.files.options import WAYS, Notes, Option, ReadOptions
 
 GZIP = b"\x1f\x8b"
-ZERO_WIDTH = "\ufeff\u200b\u2060"
-"""characters that can't be seen: byte-order marks and blanks without width"""
+POINTER = b"version https://git-lfs"
+ZERO_WIDTH = "\ufeff\u200b\u2060\u00ad"
+"""characters that can't be seen: byte-order marks, blanks without width and soft hyphens"""
+INVISIBLE = ZERO_WIDTH + "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+"""these, and joiners and marks of direction, which may stand within names but mean nothing around them"""
+PACKED = (".bz2", ".xz", ".zip", ".zst", ".7z", ".rar", ".lz4", ".tar", ".tgz", ".z")
+"""endings of compressed files and archives that are not read"""
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -43,7 +48,7 @@ class GraphFile:
 
     @cached_property
     def text(self) -> str:
-        """The text, in UTF-8 or with a byte-order mark in UTF-16."""
+        """The text, in UTF-8 or with a byte-order mark in UTF-16; letters with accents in one spelling (NFC)."""
         encoding = next((name for mark, name in MARKS.items() if self.content.startswith(mark)), "utf-8")
         try:
             text = self.content.decode(encoding)
@@ -56,12 +61,14 @@ class GraphFile:
             raise self.error(
                 "text in UTF-8", "a null character; a file in UTF-16 needs a byte-order mark, or save it as UTF-8"
             )
-        return text.removeprefix("\ufeff")
+        text = text.removeprefix("\ufeff").removesuffix("\x1a")  # DOS ends files with the latter
+        return text if text.isascii() else unicodedata.normalize("NFC", text)
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text, whatever system they were written on."""
-        return re.split(r"\r\n?|\n", self.text)
+        text = self.text
+        return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).split("\n")
 
     def at(self, line: int | None = None) -> str:
         """The file, and the line if there is one, as errors name them."""
@@ -71,6 +78,11 @@ class GraphFile:
         """The error that names the place, what was expected, what came, and the options that lead on."""
         hint = "".join(f"; {WAYS[way]}" for way in ways)
         return InputError(f"{self.at(line)}: expected {expected}, got {shown(got)}{hint}")
+
+
+def stripped(cell: str) -> str:
+    """A text without blanks and invisible characters around it."""
+    return cell.strip().strip(INVISIBLE).strip()
 
 
 def shown(value: object) -> str:
@@ -98,12 +110,18 @@ def open_source(path: Path, options: ReadOptions, notes: Notes) -> GraphFile:
             content = file.read(limits.MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise InputError(f"{path}: expected a readable graph file, but {getattr(error, 'strerror', error)}") from None
+    if ending_of(path) in PACKED:
+        raise InputError(f"{path}: expected a graph file, or one compressed as .gz, got {ending_of(path)}; unpack it")
     if content.startswith(GZIP):
         content = _unpacked(content, path)
+        if content.startswith(GZIP):
+            raise InputError(f"{path}: expected a file that is compressed once, got one twice; unpack it")
     elif path.suffix.lower() == ".gz":
         raise InputError(f"{path}: expected a gzip file, as its name says, got another; rename it without .gz")
     if len(content) > limits.MAX_BYTES:
         raise InputError(f"{path}: expected at most {limits.MAX_BYTES} bytes, got more")
+    if content.startswith(POINTER):
+        raise InputError(f"{path}: expected a graph file, got Git LFS's pointer to one; fetch it with git lfs pull")
     return GraphFile(path, content, options, notes)
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from discrete_ed.graphs.files.rows import Row
-from discrete_ed.graphs.files.simple import is_number
+from discrete_ed.graphs.files.simple import INFINITE, is_number
 
 PAIRS = {
     frozenset(pair.split())
@@ -18,7 +18,8 @@ PAIRS = {
         source target; src dst; src tgt; src dest; source destination; origin destination; source sink; from to
         start end; begin end; head tail; parent child; citing cited; follower followee; follower followed
         sender receiver; sender recipient; left right; row col; row column; ego alter; user item; user friend
-        subject object; node neighbor; node neighbour; vertex neighbor; first second; one two; in out
+        subject object; node neighbor; node neighbour; node neighbors; node neighbours
+        vertex neighbor; von nach; quelle ziel; first second; one two; in out
         u v; i j; x y; s t; a b; p q; 1 2; 0 1
     """.replace("\n", ";").split(";")
     if pair.strip()
@@ -31,7 +32,7 @@ LETTERS = {frozenset("ab"), frozenset("pq"), frozenset("12"), frozenset("01")}
 def has_titles(rows: Sequence[Row]) -> bool | None:
     """Whether the first row holds titles; None where it may, and is read as an edge."""
     first, others = rows[0].cells, [row.cells for row in rows[1:]]
-    if len(first) < 2 or not others or any(map(is_number, first)):
+    if len(first) < 2 or not others or any(is_number(cell) or cell.lower() in ("nan", *INFINITE) for cell in first):
         return False
     columns = [[row[k] for row in others if len(row) > k and row[k]] for k in range(len(first))]
     if any(cells and all(map(is_number, cells)) for cells in columns):

@@ -18,15 +18,17 @@ from torch import Tensor
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import as_array
 from discrete_ed.graphs.files import limits
+from discrete_ed.graphs.files.foreign import WAY_ON
 from discrete_ed.graphs.files.matrices import graph_of_matrix, stacked_graphs
 from discrete_ed.graphs.files.source import GraphFile
 
 
 def read_torch(source: GraphFile) -> list[nx.Graph]:
     """The graphs of a `.pt` file."""
-    matrices = _matrices(_loaded(source))
+    content = _loaded(source)
+    matrices = _matrices(content)
     if matrices is None:
-        raise source.error("a tensor (G, N, N), a list of matrices, or SPECTRE's list", "another content")
+        raise source.error("a tensor (G, N, N), a list of matrices, or SPECTRE's list", f"{_kind(content)}{WAY_ON}")
     if isinstance(matrices, Tensor):
         return stacked_graphs(as_array(matrices, source.at()), source)
     limits.check_size(source.at(), 0, sum(matrix.numel() for matrix in matrices) // 64)
@@ -52,6 +54,13 @@ def _matrices(content: Any) -> Tensor | list[Tensor] | None:
     return None
 
 
+def _kind(content: Any) -> str:
+    """What a file holds, in a few words."""
+    if isinstance(content, dict):
+        return f"a dictionary of {', '.join(map(str, [*content][:4]))}"
+    return f"a {type(content).__name__}"
+
+
 def _loaded(source: GraphFile) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
@@ -65,8 +74,8 @@ def _loaded(source: GraphFile) -> Any:
     except Exception as error:  # a hostile or broken file can raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0].partition(".")[0]
         raise InputError(
-            f"{source.path}: expected a file of tensors, but torch's loader of weights refuses it ({reason[:50]})"
-            "; where you trust it, load it and write discrete_ed.write_graphs('graphs.g6', graphs)"
+            f"{source.path}: expected a file of tensors, but torch's loader of weights refuses it ({reason[:80]})"
+            f"{WAY_ON}"
         ) from None
     return content
 
@@ -78,6 +87,6 @@ def _check_storage(content: Any) -> None:
         item = stack.pop()
         if isinstance(item, Tensor):
             if item.layout != torch.strided or item.numel() * item.element_size() > limits.MAX_BYTES:
-                raise ValueError(f"a tensor of shape {tuple(item.shape)} is too large, or isn't dense")
+                raise ValueError(f"a tensor of shape {tuple(item.shape)} isn't dense, or is too large")
         elif isinstance(item, list | tuple):
             stack += item

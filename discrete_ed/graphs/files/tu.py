@@ -8,7 +8,6 @@ from pathlib import Path
 import networkx as nx
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.files.limits import check_size
 from discrete_ed.graphs.files.options import Notes, ReadOptions
 from discrete_ed.graphs.files.simple import RawGraph, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, open_source
@@ -38,7 +37,6 @@ def read_tu(files: list[Path], options: ReadOptions, notes: Notes) -> list[nx.Gr
     edges, nodes, *labels = files
     source = open_source(edges, options, notes)
     owners = _numbers(open_source(nodes, options, notes), 1)
-    check_size(nodes, len(owners))
     start: dict[int, int] = {}
     for node, ((owner,), _) in enumerate(owners):
         if node != start.setdefault(owner, node) and owners[node - 1][0][0] != owner:

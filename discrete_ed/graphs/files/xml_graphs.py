@@ -21,8 +21,8 @@ from discrete_ed.graphs.files.source import GraphFile, shown
 
 Element = ElementTree.Element
 Values = dict[str, list[Any]]
-Keys = dict[tuple[str, str], tuple[str, str]]
-"""the name and type of every declared attribute, by what it belongs to and its id"""
+Keys = dict[tuple[str, str], tuple[str, str, str | None]]
+"""the name, type and default of every declared attribute, by what it belongs to and its id"""
 TYPES = {"int": int, "long": int, "short": int, "integer": int, "float": float, "double": float}
 """types of attributes that are numbers"""
 
@@ -37,8 +37,12 @@ def read_graphml(source: GraphFile) -> list[nx.Graph]:
 def read_gexf(source: GraphFile) -> list[nx.Graph]:
     """The graph of a GEXF file of any version."""
     element = _graphs(_root(source), source, "GEXF")[0]
-    titles = {
-        (group.get("class", ""), one.get("id", "")): one.get("title", one.get("id", ""))
+    titles: Keys = {
+        (group.get("class", ""), one.get("id", "")): (
+            one.get("title", one.get("id", "")),
+            "",
+            next((part.text for part in one if _tag(part) == "default"), None),
+        )
         for group in element
         if _tag(group) == "attributes"
         for one in group
@@ -49,13 +53,13 @@ def read_gexf(source: GraphFile) -> list[nx.Graph]:
     for part in _inner(element, ("nodes", "node", "edges")):
         if _tag(part) == "node":
             names.append(part.get("id"))
-            _add(node_values, _values(part, titles, "node"))
+            _add(node_values, {**_others(part, ("id", "label")), **_values(part, titles, "node")})
         elif _tag(part) == "edge":
             edges.append((part.get("source"), part.get("target")))
             places.append(part.get("type"))
-            _add(
-                edge_values, {**_values(part, titles, "edge"), "weight": part.get("weight"), "label": part.get("label")}
-            )
+            others = _others(part, ("id", "source", "target", "type", "start", "end"))
+            times = {"times": "given"} if {"start", "end"} & set(part.keys()) else {}
+            _add(edge_values, {**others, **times, **_values(part, titles, "edge")})
     directed = _direction(element.get("defaultedgetype", "undirected"), places)
     return [_simple(names, edges, directed, edge_values, node_values, source)]
 
@@ -93,11 +97,14 @@ def _raw_graphml(element: Element, keys: Keys, source: GraphFile) -> tuple[list[
             raise source.error("edges between two nodes", "a hyperedge")
         if _tag(part) == "node":
             names.append(part.get("id"))
-            _add(node_values, _data(part, keys, "node", source))
+            _add(node_values, {**_others(part, ("id",)), **_data(part, keys, "node", source)})
         elif _tag(part) == "edge":
             edges.append((part.get("source"), part.get("target")))
             places.append(part.get("directed"))
-            _add(edge_values, _data(part, keys, "edge", source))
+            _add(
+                edge_values,
+                {**_others(part, ("id", "source", "target", "directed")), **_data(part, keys, "edge", source)},
+            )
     return names, edges, _direction(element.get("edgedefault", "undirected"), places), edge_values, node_values
 
 
@@ -120,6 +127,11 @@ def _direction(default: str, places: list[str | None]) -> bool:
     return any(str(kind).lower() in ("true", "directed", "mutual") for kind in kinds)
 
 
+def _others(element: Element, known: tuple[str, ...]) -> dict[str, Any]:
+    """The attributes in an element's tag itself, apart from the known ones."""
+    return {key.rpartition("}")[2]: value for key, value in element.items() if key not in known}
+
+
 def _add(values: Values, attributes: dict[str, Any]) -> None:
     for name, value in attributes.items():
         if value is not None:
@@ -133,19 +145,25 @@ def _keys(root: Element) -> Keys:
             name = key.get("attr.name", key.get("yfiles.type", key.get("id", "")))
             for kind in ("node", "edge"):
                 if key.get("for", "all") in (kind, "all"):
-                    keys[kind, key.get("id", "")] = name, key.get("attr.type", "")
+                    default = next((one.text for one in key if _tag(one) == "default"), None)
+                    keys[kind, key.get("id", "")] = name, key.get("attr.type", ""), default
     return keys
+
+
+def _defaults(keys: Keys, kind: str) -> dict[str, Any]:
+    """The values of attributes that an element doesn't give."""
+    return {name: value.strip() for (of, _), (name, _, value) in keys.items() if of == kind and value is not None}
 
 
 def _data(element: Element, keys: Keys, kind: str, source: GraphFile) -> dict[str, Any]:
     """The attributes of a node or an edge of GraphML."""
-    found: dict[str, Any] = {}
+    found = _defaults(keys, kind)
     for data in element:
         if _tag(data) == "graph":
             raise source.error("a graph without nested graphs", "one within a node or an edge")
         if _tag(data) != "data":
             continue
-        name, type_ = keys.get((kind, data.get("key", "")), (data.get("key", ""), ""))
+        name, type_, _ = keys.get((kind, data.get("key", "")), (data.get("key", ""), "", None))
         text = (data.text or "").strip()
         try:
             found[name] = TYPES[type_](text) if type_ in TYPES else text or ("graphics" if len(data) else "")
@@ -154,13 +172,13 @@ def _data(element: Element, keys: Keys, kind: str, source: GraphFile) -> dict[st
     return found
 
 
-def _values(element: Element, titles: dict[tuple[str, str], str], kind: str) -> dict[str, Any]:
+def _values(element: Element, titles: Keys, kind: str) -> dict[str, Any]:
     """The attributes of a node or an edge of GEXF."""
-    found: dict[str, Any] = {}
+    found = _defaults(titles, kind)
     for part in element.iter():
         if _tag(part) == "attvalue":
             key = part.get("for", part.get("id", ""))
-            found[titles.get((kind, key), key)] = part.get("value")
+            found[titles.get((kind, key), (key, "", None))[0]] = part.get("value")
     return found
 
 

@@ -76,8 +76,8 @@ class EvaluateConfig(GraphFileConfig):
     measures: tuple[MeasureName, ...] = ()
     """further measures: average-ratio (mean ratio to the training graphs' scores in five statistics, as SPECTRE and
     HSpectre print it), classifier (how well a logistic regression tells generated from reference graphs; needs
-    scikit-learn), classifier-tabpfn (the same with TabPFN, which fetches its weights on first use), gin-mmd and
-    gin-frechet (MMD² and Fréchet distance of the features of ten random graph networks)"""
+    scikit-learn), classifier-tabpfn (the same with TabPFN, which fetches its weights on first use; never run with
+    them so far), gin-mmd and gin-frechet (MMD² and Fréchet distance of the features of ten random graph networks)"""
     json: Annotated[Path | None, HOUSEKEEPING] = None
     """JSON file to write the scores to"""
     report: Annotated[Path | None, HOUSEKEEPING] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple
 from typing import Any, cast
 
 import networkx as nx
@@ -13,6 +14,8 @@ from discrete_ed.energies import GRAPH_NETWORKS, Energy, NoiseConditionalEnergy
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.graphs.denoising import denoise_graphs, noise_density
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
+from discrete_ed.graphs.level_settings import ChosenSettings, LevelSettings, choose_settings, ladder
+from discrete_ed.graphs.mixing import MOST_COMPARED, TwoStarts, compare_starts
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.runtime.checkpoints import Checkpoints
@@ -42,12 +45,23 @@ def new_energy(config: GenerateConfig, graphs: Sequence[nx.Graph]) -> DenseGraph
 
 def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[Energy, Tensor], Tensor]:
     """The loss for `fit`: energy discrepancy of one perturbation, or between neighbouring noise levels."""
+    assert config.negatives is not None, "the default is filled in"
+    negatives = config.negatives
     if not config.levels:
         perturbation = graph_perturbation(config.perturbation, config.flips)
-        return graph_loss(perturbation, negatives=config.negatives, w=config.w, generator=generator)
+        return graph_loss(perturbation, negatives=negatives, w=config.w, generator=generator)
 
-    of_levels = noise_level_loss(config.proposals, negatives=config.negatives, generator=generator)
+    of_levels = noise_level_loss(config.proposals, negatives=negatives, generator=generator)
     return cast("Callable[[Energy, Tensor], Tensor]", of_levels)
+
+
+def settings_of_options(config: GenerateConfig) -> LevelSettings | None:
+    """The settings of the chains that the options give; None if they are to be chosen on held-out graphs."""
+    given = (config.passed_levels, config.candidates, config.level_steps, config.last_steps)
+    if all(value is None for value in given):
+        return None
+    slowest = astuple(ladder(config.levels, learned=config.proposals == "learned")[-1])
+    return LevelSettings(*(usual if value is None else value for value, usual in zip(given, slowest, strict=True)))
 
 
 def sample_as_configured(
@@ -55,31 +69,34 @@ def sample_as_configured(
     states: Tensor,
     count: int,
     config: GenerateConfig,
+    settings: LevelSettings | None = None,
     *,
+    from_data: bool = False,
     nodes: Sequence[int] | None = None,
     generator: torch.Generator,
     checkpoints: Checkpoints | None = None,
 ) -> GeneratedGraphs:
-    """Graphs from a trained energy, by chains with the settings of the options; shows a progress bar.
+    """Graphs from a trained energy, by chains with the settings of the run; shows a progress bar.
 
     Args:
         energy: the energy, on the device of the states.
         states: bits of the training graphs, `(G, D)`.
         count: number of graphs.
         config: the options.
+        settings: how chains go down the noise levels, for an energy that has some.
+        from_data: see `denoise_graphs`.
         nodes: their numbers of nodes; by default those of the training graphs.
         generator: source of randomness, on the device.
         checkpoints: see `sample_graphs`.
     """
     if isinstance(energy, NoiseConditionalEnergy):
-        with counted_progress("sample", "level") as callback:
+        with counted_progress("sample from data" if from_data else "sample", "level") as callback:
             return denoise_graphs(
                 energy,
                 states,
                 count,
-                candidates=config.candidates,
-                steps=config.level_steps,
-                last_steps=config.last_steps,
+                **asdict(settings or ladder(energy.noise.count, learned=energy.denoises)[-1]),
+                from_data=from_data,
                 nodes=nodes,
                 chains=config.chains,
                 generator=generator,
@@ -100,3 +117,28 @@ def sample_as_configured(
             callback=callback,
             checkpoints=checkpoints,
         )
+
+
+def choose_as_configured(
+    energy: NoiseConditionalEnergy, states: Tensor, held_out: Sequence[nx.Graph], config: GenerateConfig
+) -> ChosenSettings:
+    """The settings of the options, or those that held-out graphs choose; shows a progress bar."""
+    given = settings_of_options(config)
+    if given is not None:
+        return ChosenSettings(given, (), len(held_out), None, given=True)
+    with counted_progress("choose settings", "level", transient=True) as callback:
+        return choose_settings(energy, states, held_out, chains=config.chains, seed=config.seed, callback=callback)
+
+
+def compare_as_configured(
+    energy: NoiseConditionalEnergy,
+    states: Tensor,
+    generated: GeneratedGraphs,
+    config: GenerateConfig,
+    settings: LevelSettings,
+    generator: torch.Generator,
+) -> TwoStarts | None:
+    """The graphs of the run beside those of chains that start at blurred training graphs."""
+    count = min(MOST_COMPARED, len(generated.states))
+    other = sample_as_configured(energy, states, count, config, settings, from_data=True, generator=generator)
+    return compare_starts(energy, generated.states, other.states, seed=config.seed)

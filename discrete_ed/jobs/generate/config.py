@@ -25,13 +25,16 @@ from discrete_ed.names import (
 
 # the conditions under which some of the options have an effect
 SAMPLED_NEGATIVES = When(perturbation=SAMPLED_PERTURBATIONS)
-ONE_LEVEL = When("without --levels", noise_levels=False)
+ONE_LEVEL = When("with --levels 0", noise_levels=False)
 SAMPLED_AT_ONE_LEVEL = When(
-    f"with --perturbation {' or '.join(SAMPLED_PERTURBATIONS)} and without --levels",
+    f"with --perturbation {' or '.join(SAMPLED_PERTURBATIONS)} and --levels 0",
     perturbation=SAMPLED_PERTURBATIONS,
     noise_levels=False,
 )
 ALL_LEVELS = When("with --levels of at least 1", noise_levels=True)
+HELD_OUT_OF_TRAINING = When(
+    "with --levels of at least 1 and a data set without validation graphs", noise_levels=True, validation=False
+)
 PERTURBATIONS_HELP = "how training graphs become negatives. " + "; ".join(
     f"{name}: {words}" for name, words in PERTURBATIONS_IN_WORDS.items()
 )
@@ -41,10 +44,10 @@ PERTURBATIONS_HELP = "how training graphs become negatives. " + "; ".join(
 class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
-    Trains a permutation-invariant energy by energy discrepancy, samples it with Gibbs-with-gradients from random graphs
-    with the node counts and densities of training graphs, and compares degree, clustering, orbit and spectral
-    statistics with those of test graphs. The saved energy, the graphs (samples.g6), the scores and the figures go into
-    a run folder; open its report.html first.
+    Trains a permutation-invariant energy of graphs at all noise levels by energy discrepancy, samples graphs from coin
+    flips down the levels, with settings that are chosen on held-out training graphs, and compares degree, clustering,
+    orbit and spectral statistics with those of test graphs. The saved energy, the graphs (samples.g6), the scores and
+    the figures go into a run folder; open its report.html first.
 
     Examples:
       discrete-ed generate
@@ -52,7 +55,8 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
       discrete-ed generate --data my-graphs.g6 --steps 5000 --device cuda
       discrete-ed generate --data my-graphs.g6 --test my-test-graphs.g6 --valid planar --snapshots 8
       discrete-ed generate --data tree-32 --graphs 500
-      discrete-ed generate --data community-small --levels 40 --batch 32 --negatives 8
+      discrete-ed generate --data community-small --minutes 8
+      discrete-ed generate --data community-small --like runs/generate/community-small-20260101-120000
       discrete-ed generate --resume runs/generate/citation-egos-20260101-120000
       python scripts/generate_ego_graphs.py --data my-graphs.g6
     """
@@ -77,10 +81,10 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     official split ignore it"""
     samples: int = 1024
     """number of graphs to generate"""
-    levels: int = 0
-    """number of noise levels. 0: an energy of the data alone, which is sampled from random graphs. With 40, say, an
-    energy that knows the noise level is trained at all levels, and graphs are sampled from coin flips down the levels:
-    this finds structure, such as communities, that chains of single flips miss, and takes longer to train"""
+    levels: int = 40
+    """number of noise levels of an energy that knows the level: it is trained at all of them, and graphs are sampled
+    from coin flips down the levels. 0: an energy of the data alone, sampled from random graphs as dense as training
+    graphs by single flips, which seldom change a community"""
     noise: Annotated[NoiseName, ALL_LEVELS] = "half"
     """what noise makes of an edge that it does not keep: half (a fair coin) or density (an edge as often as in the
     training graphs, so that sparse graphs stay sparse at all levels)"""
@@ -90,14 +94,27 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     graphs; samples are proposed by it as well). With more than about 16 nodes, negatives of the noise alone are
     recognised at sight, and nothing is learned from them"""
     steps: int | None = None
-    """training steps; by default 6 for each training graph, at most 2000 (with more, a small set would be memorised),
-    and 4000 with --levels"""
-    candidates: Annotated[int, ALL_LEVELS] = 8
+    """training steps. By default with noise levels 1000 (P/20)^(3/4) for graphs with P pairs of nodes on average, from
+    500 to 10000; with --levels 0, 6 for each training graph, at most 2000"""
+    minutes: float | None = None
+    """training time in minutes, in the place of --steps: the learning rate falls to zero within it. Runs with a time
+    are not the same twice, since the number of steps depends on the machine"""
+    like: Path | None = None
+    """run folder whose energy is trained further, on the same data and with the same options of the energy"""
+    held_out: Annotated[int | None, HELD_OUT_OF_TRAINING] = None
+    """number of training graphs that are not trained on. They choose among the weights in the course of training, and
+    the settings of the chains. By default a tenth, from 16 to 100, of at least 80 training graphs, else none; where a
+    data set has validation graphs of its own, these are used instead"""
+    passed_levels: Annotated[int | None, ALL_LEVELS] = None
+    """number of noise levels that chains pass, at even distances. This and the next three are chosen on held-out graphs
+    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 20, and with --proposals
+    learned all levels, 8, 0 and 0"""
+    candidates: Annotated[int | None, ALL_LEVELS] = None
     """number of proposals at each noise level, in which all edges change independently; one is chosen by importance
     weights. 0: a single one without weights, which is fastest and not exact"""
-    level_steps: Annotated[int, ALL_LEVELS] = 4
+    level_steps: Annotated[int | None, ALL_LEVELS] = None
     """Gibbs-with-gradients steps of every chain at each noise level"""
-    last_steps: Annotated[int, ALL_LEVELS] = 20
+    last_steps: Annotated[int | None, ALL_LEVELS] = None
     """Gibbs-with-gradients steps of every chain at the end, with the energy of the data"""
     sampler_steps: Annotated[int, ONE_LEVEL] = 600
     """Gibbs-with-gradients steps of every chain"""
@@ -114,11 +131,11 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     valid: PropertyName | None = None
     """the property that makes a graph valid, whose share is reported with the scores; by default that of the data set
     in its literature, if it has one, and otherwise that a graph is connected, provided that all real graphs are"""
-    batch: int = 64
-    """training graphs in a step"""
-    negatives: Annotated[int, SAMPLED_NEGATIVES] = 16
-    """M, number of perturbed copies of each training graph in a step; only for perturbations that sample their
-    negatives (blocks enumerate all of theirs)"""
+    batch: int | None = None
+    """training graphs in a step; by default 32, and 64 with --levels 0"""
+    negatives: Annotated[int | None, SAMPLED_NEGATIVES] = None
+    """M, number of perturbed copies of each training graph in a step, by default 8, and 16 with --levels 0; only for
+    perturbations that sample their negatives (blocks enumerate all of theirs)"""
     perturbation: Annotated[PerturbationName, ONE_LEVEL, arg(help=PERTURBATIONS_HELP)] = "bernoulli"
     flips: Annotated[tuple[float, float], SAMPLED_AT_ONE_LEVEL] = (1.0, 6.0)
     """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; only
@@ -126,7 +143,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     w: Annotated[float, SAMPLED_AT_ONE_LEVEL] = 1.0
     """w, stabilisation of the loss; only for perturbations that sample their negatives"""
     learning_rate: float | None = None
-    """peak learning rate of Adam; by default 0.001, and 0.002 with --levels"""
+    """peak learning rate of Adam; by default 0.002, and 0.001 with --levels 0"""
     network: GraphNetworkName = "messages"
     """the energy's network: messages (features of nodes, which neighbours exchange; quick) or pairs (features of all
     pairs of nodes, which products combine; slower, and sees cycles and distances)"""
@@ -148,23 +165,16 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps is not None:
-            expect(self, "at least 1", "steps", low=1)
-        expect(self, "at least 1", "samples", "batch", "negatives", "chains", low=1)
-        if self.width is not None:
-            expect(self, "at least 1", "width", low=1)
-        if self.layers is not None:
-            expect(self, "at least 0", "layers", low=0)
-        at_least_zero = (
-            "levels",
-            "candidates",
-            "level_steps",
-            "last_steps",
-            "sampler_steps",
-            "w",
-            "snapshots",
-        )
-        expect(self, "at least 0", *at_least_zero, low=0)
+        expect(self, "at least 1", "steps", "batch", "negatives", "passed_levels", "width", low=1)
+        expect(self, "at least 0", "held_out", "candidates", "level_steps", "last_steps", "layers", low=0)
+        expect(self, "at least 1", "samples", "chains", low=1)
+        expect(self, "at least 0", "levels", "sampler_steps", "w", "snapshots", low=0)
+        if self.minutes is not None and self.steps is not None:
+            raise InputError(f"minutes: expected only without --steps, got {self.minutes} and {self.steps} steps")
+        if self.minutes is not None and self.snapshots:
+            raise InputError(f"snapshots: expected only without --minutes, got {self.snapshots}")
+        if (self.passed_levels or 0) > self.levels > 0:
+            raise InputError(f"passed_levels: expected at most --levels, {self.levels}, got {self.passed_levels}")
         if self.proposals == "learned" and self.network != "pairs":
             raise InputError(f"proposals: expected --network pairs with learned ones, got --network {self.network}")
         check_seed(self.seed)
@@ -172,4 +182,4 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
         low, high = self.flips
         if not 0 < low <= high < float("inf"):
             raise InputError(f"flips: expected 0 < low <= high, got {low} {high}")
-        expect_positive(self, "cold", "learning_rate")
+        expect_positive(self, "cold", "learning_rate", "minutes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.io import read_graphs
-from discrete_ed.jobs.generate.chains import sample_as_configured
+from discrete_ed.graphs.level_settings import LevelSettings
+from discrete_ed.jobs.generate.chains import sample_as_configured, settings_of_options
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.resume import read_config
 from discrete_ed.jobs.run_folder import CONFIG
@@ -27,6 +29,8 @@ from discrete_ed.states import triangle_nodes
 
 CHECKPOINT, SNAPSHOTS = "checkpoint", "snapshots"
 """where a run keeps its energy, and those in the course of training"""
+HELD_OUT, CHAIN_SETTINGS = "held-out.g6", "chain_settings.json"
+"""the files with the held-out graphs, and with the settings of the chains, of a run with noise levels"""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,27 @@ class PastRun:
         steps = {int(path.name[5:]): path for path in found if re.fullmatch(r"step-\d+", path.name)}
         return dict(sorted(steps.items()))
 
+    def settings(self) -> LevelSettings | None:
+        """How the chains of the run went down the noise levels; None if that is not recorded.
+
+        Raises:
+            InputError: a file that does not hold such settings.
+        """
+        file = self.path / CHAIN_SETTINGS
+        if not file.is_file():
+            return settings_of_options(self.config)
+        try:
+            return LevelSettings(
+                **{name: int(value) for name, value in json.loads(file.read_bytes())["settings"].items()}
+            )
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            raise InputError(f"{file}: expected the settings of chains, got something else") from None
+
     def inputs(self, *energies: Path) -> list[Path]:
         """The files that sampling from the energies in these folders reads."""
-        return [self.path / CONFIG, self.file("train"), *(e / name for e in energies for name in (MANIFEST, WEIGHTS))]
+        settings = [file for file in [self.path / CHAIN_SETTINGS] if file.is_file()]
+        weights = [energy / name for energy in energies for name in (MANIFEST, WEIGHTS)]
+        return [self.path / CONFIG, self.file("train"), *settings, *weights]
 
     def sample(
         self,
@@ -113,6 +135,7 @@ class PastRun:
             states,
             self.config.samples if count is None else count,
             self.config,
+            self.settings(),
             nodes=nodes,
             generator=generator,
             checkpoints=checkpoints,

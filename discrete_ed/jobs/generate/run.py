@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import torch
-from torch import Tensor
 
-from discrete_ed.energies import Energy, NoiseConditionalEnergy
+from discrete_ed.energies import NoiseConditionalEnergy
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
-from discrete_ed.graphs.datasets import GraphData, load_graph_data
+from discrete_ed.graphs.datasets import load_graph_data
 from discrete_ed.graphs.evaluation import check_sets, evaluate_graphs
-from discrete_ed.graphs.generation import GeneratedGraphs, training_steps
+from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.io import encode_graphs
+from discrete_ed.graphs.named_data import GraphData
 from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.jobs import graph_tables
-from discrete_ed.jobs.generate.chains import network_sizes, new_energy, new_loss, sample_as_configured
+from discrete_ed.jobs.generate.chains import new_energy
 from discrete_ed.jobs.generate.config import GenerateConfig
-from discrete_ed.jobs.generate.past_run import CHECKPOINT, SNAPSHOTS, refuse_run
+from discrete_ed.jobs.generate.like import start_like
+from discrete_ed.jobs.generate.past_run import CHECKPOINT, refuse_run
 from discrete_ed.jobs.generate.report import write_report
+from discrete_ed.jobs.generate.sampling import sample_run
+from discrete_ed.jobs.generate.training import split_held_out, train, with_defaults
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.progress import phase_progress, training_progress
+from discrete_ed.jobs.progress import phase_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.names import SAMPLED_PERTURBATIONS
 from discrete_ed.runtime.distributed import pick_device, rank_seed, ranks
 from discrete_ed.runtime.memory import available_bytes
-from discrete_ed.training import FitConfig, Record, fit, shuffled_batches
 
 JOB = "generate"
-LEVEL_STEPS = 4000  # default number of training steps of an energy of all noise levels
 BLOCK_STATES = 64  # number of states that a block of six edges enumerates for each training graph
 
 
@@ -66,31 +66,38 @@ def run(config: GenerateConfig) -> dict[str, Any]:
         "own": data.origin == "own",
         "graph_files": data.origin == "own",
         "noise_levels": config.levels > 0,
+        "validation": bool(data.validation),
     }
     refuse_options_without_effect(config, **facts)
     _check_data(data, config)
-    steps = config.steps or (LEVEL_STEPS if config.levels else training_steps(len(data.train)))
-    rate = config.learning_rate or (2e-3 if config.levels else 1e-3)
-    config = replace(config, steps=steps, learning_rate=rate, valid=config.valid or data.valid, **network_sizes(config))
-    energy = new_energy(config, data.train).to(device)
+    config = with_defaults(config, data)
+    learned, held_out = split_held_out(data, config)
+    energy = new_energy(config, data.train)
+    if config.like is not None:
+        start_like(config.like, energy, data, held_out)
+    energy = energy.to(device)
     cost = check_memory(energy, data.train, config, available_bytes(device))
     states = graphs_to_states(data.train).to(device)
     with RunFolder(config.out, JOB, data.name, config, data.files, facts) as folder:
-        print(f"{data.name}: {data.description}; {len(data.train)} to train on, {len(data.test)} to test against{cost}")
-        for name, graphs in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        kept = f", {len(held_out)} of them held out" if held_out and not data.validation else ""
+        print(
+            f"{data.name}: {data.description}; {len(data.train)} to train on{kept}, {len(data.test)} to test "
+            f"against{cost}"
+        )
+        parts = {"train": data.train, "validation": data.validation, "test": data.test}
+        for name, graphs in {**parts, "held-out": held_out}.items():
             if graphs:
                 folder.write(f"{name}.g6", encode_graphs(".g6", graphs))
         generator = torch.Generator(device).manual_seed(rank_seed(config.seed))
-        records = _train_and_save(energy, states, steps, config, generator, folder)
+        with folder.keeping_energy(CHECKPOINT, energy):
+            training = train(energy, learned, held_out, config, generator, folder)
+        folder.save_energy(CHECKPOINT, energy)
         trained = time.monotonic()
-        checkpoints = folder.checkpoints("sample", {"noise": generator}, every=config.checkpoint_seconds)
-        generated = sample_as_configured(
-            energy, states, config.samples, config, generator=generator, checkpoints=checkpoints
-        )
-        folder.log(*_trace(generated))
-        graphs = generated.graphs()
+        sampled = sample_run(energy, states, held_out, config, generator, folder)
+        graphs = sampled.generated.graphs()
+        folder.log(*_trace(sampled.generated))
         folder.write("samples.g6", encode_graphs(".g6", graphs))
-        sampled = time.monotonic()
+        drawn = time.monotonic()
         with phase_progress("score", shown=folder.writes) as callback:
             evaluation = evaluate_graphs(
                 data.test,
@@ -104,22 +111,29 @@ def run(config: GenerateConfig) -> dict[str, Any]:
             )
         with torch.no_grad():
             data_energy = energy(states.float()).mean().item()
-        last_energy, last_acceptance = generated.mean_energy[-1:], generated.acceptance[-1:]
+        last_energy, last_acceptance = sampled.generated.mean_energy[-1:], sampled.generated.acceptance[-1:]
         result = {
             "data": data.name,
             "seed": config.seed,
-            "steps": len(records),
+            "steps": len(training.records),
             **evaluation.to_dict(),
             "acceptance": next(iter(last_acceptance), None),
             "mean_energy": {"training": data_energy, "generated": next(iter(last_energy), None)},
-            "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
+            **training.to_dict(),
+            **sampled.to_dict(),
+            "seconds": {
+                "train": trained - started,
+                **sampled.seconds,
+                "score": time.monotonic() - drawn,
+            },
         }
         if folder.writes:
-            losses = [record["loss"] for record in records]
-            write_report(folder, config, facts, data, generated, losses, evaluation, result)
+            write_report(folder, config, facts, data, sampled, training, evaluation, result)
         folder.finish(result)
         print(f"\n{graph_tables.verdict({'': evaluation})}\n")
         print(graph_tables.summary(evaluation))
+        for sentence in (*training.sentences(), *sampled.sentences()):
+            print(sentence)
         print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
         return result
 
@@ -131,6 +145,8 @@ def _check_data(data: GraphData, config: GenerateConfig) -> None:
         raise InputError(f"samples: expected at least 2 for protocol {config.protocol}, got {config.samples}")
     if max(map(len, data.train)) == 0:
         raise InputError(f"data: expected a graph with a node among those to train on, got none in {config.data}")
+    if config.held_out is not None and config.held_out >= len(data.train):
+        raise InputError(f"held_out: expected fewer than the {len(data.train)} training graphs, got {config.held_out}")
 
 
 def check_memory(
@@ -145,11 +161,13 @@ def check_memory(
         InputError: it is more than there is; the message names the options that lessen it.
     """
     nodes = torch.tensor([len(graph) for graph in graphs])
+    assert config.negatives is not None, "the default is filled in"
+    assert config.batch is not None, "the default is filled in"
     states = config.negatives + 1 if config.perturbation in SAMPLED_PERTURBATIONS else BLOCK_STATES
     network = energy.network if isinstance(energy, NoiseConditionalEnergy) else energy
     assert isinstance(network, DenseGraphEnergy)
     each = {flag: network.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
-    proposals = config.candidates if config.levels else 0
+    proposals = config.candidates or 0
     needed = {
         "a training step": min(config.batch, len(graphs)) / ranks().size * states * each[False],
         "the chains": min(config.chains, config.samples / ranks().size) * max(each[True], proposals * each[False]),
@@ -165,49 +183,11 @@ def check_memory(
     return f"; {words.replace('step about', 'step needs about')} of memory" if max(needed.values()) > 1e9 else ""
 
 
-def _train_and_save(
-    energy: DenseGraphEnergy | NoiseConditionalEnergy,
-    states: Tensor,
-    steps: int,
-    config: GenerateConfig,
-    generator: torch.Generator,
-    folder: RunFolder,
-) -> list[Record]:
-    """Train the energy and save it, even if training stops early."""
-    with folder.keeping_energy(CHECKPOINT, energy):
-        records = train(energy, states, steps, config, generator, folder)
-    folder.save_energy(CHECKPOINT, energy)
-    return records
-
-
-def train(
-    energy: DenseGraphEnergy | NoiseConditionalEnergy,
-    states: Tensor,
-    steps: int,
-    config: GenerateConfig,
-    generator: torch.Generator,
-    folder: RunFolder,
-) -> list[Record]:
-    """Fit the energy by energy discrepancy, with a progress bar."""
-    loss = new_loss(config, generator)
-    batches = shuffled_batches(states, config.batch, generator=torch.Generator().manual_seed(config.seed))
-    assert config.learning_rate is not None, "the default is filled in"
-    fit_config = FitConfig(steps=steps, learning_rate=config.learning_rate)
-    checkpoints = folder.checkpoints("train", {"noise": generator}, every=config.checkpoint_seconds)
-    kept = {steps * k // config.snapshots for k in range(1, config.snapshots + 1)}
-
-    def snapshot(step: int, averaged: Energy) -> None:
-        if step in kept:
-            folder.save_energy(f"{SNAPSHOTS}/step-{step}", averaged)
-
-    with training_progress(folder, steps) as callback:
-        return fit(energy, loss, batches, fit_config, callback=callback, snapshot=snapshot, checkpoints=checkpoints)
-
-
 def _trace(generated: GeneratedGraphs) -> list[dict[str, Any]]:
     """The records of the chains for `metrics.jsonl`."""
-    steps = zip(generated.mean_energy, generated.acceptance, strict=True)
+    columns = {"energy": generated.mean_energy, "acceptance": generated.acceptance, "effective": generated.effective}
+    columns = {name: values for name, values in columns.items() if values}
+    rows = zip(*columns.values(), strict=True)
     return [
-        {"phase": "sample", "step": step, "energy": energy, "acceptance": acceptance}
-        for step, (energy, acceptance) in enumerate(steps, 1)
+        {"phase": "sample", "step": step, **dict(zip(columns, row, strict=True))} for step, row in enumerate(rows, 1)
     ]

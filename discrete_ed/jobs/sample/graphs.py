@@ -138,7 +138,7 @@ def _page(
     from discrete_ed.jobs.generate import figures
 
     train = run.graphs("train")
-    unit, words = chain_words(run.config)
+    unit, words = chain_words(len(generated.effective))
     energy = result["mean_energy"]
     images = folder.plot(
         {
@@ -154,9 +154,7 @@ def _page(
             ),
             "curves": (
                 "The chains",
-                lambda: figures.chain_curves(
-                    generated.mean_energy, generated.acceptance, energy["training"], unit=unit
-                ),
+                lambda: figures.chain_curves(generated, energy["training"], unit=unit),
                 f"Mean energy and acceptance of the chains, which start from noise. {words} Acceptance is the share of "
                 "chains that moved.",
             ),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_positive
-from discrete_ed.names import DisorderName, LatticeName, UpdateName
+from discrete_ed.names import DisorderName, LatticeName, ObservableName, UpdateName
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class SimulateConfig(ResumableConfig):
       discrete-ed simulate
       discrete-ed simulate --lattice triangular --size 48 --temperatures 3 4.5 11
       discrete-ed simulate --size 16 32 64 --temperatures 2.22 2.32 9 --sweeps 20000
+      discrete-ed simulate --lattice cubic --size 8 --disorder plus-minus --temperatures 0.8 2 14 --tempering
       python scripts/simulate_lattice.py --lattice cubic --size 16
     """
 
@@ -46,7 +47,17 @@ class SimulateConfig(ResumableConfig):
     """field on every spin"""
     disorder: DisorderName = "none"
     """none; or random couplings: plus-minus the coupling, or gaussian with mean 0 and this standard deviation"""
-    update: UpdateName = "auto"
+    tempering: bool = False
+    """swap replicas between the temperatures (parallel tempering), with sweeps of single spins: for spin glasses, and
+    whatever chains at one temperature can't mix"""
+    place_temperatures: Annotated[bool, When(tempering=True)] = False
+    """keep the lowest and the highest temperature, and place the others so that all neighbours swap equally often"""
+    exchange_clusters: Annotated[bool, When(tempering=True)] = False
+    """exchange clusters between pairs of replicas (Houdayer), which helps glasses in two dimensions"""
+    measure: tuple[ObservableName, ...] = ()
+    """what else is measured: sublattices (of antiferromagnets always), correlations along the directions of the
+    lattice, overlaps of pairs of replicas (in tempering always)"""
+    update: Annotated[UpdateName, When(tempering=False)] = "auto"
     """how spins change: sweeps of single spins, swendsen-wang clusters of all spins, or wolff, one cluster after the
     other; auto: swendsen-wang where no coupling is frustrated, else sweeps"""
     chains: int = 4
@@ -78,6 +89,13 @@ class SimulateConfig(ResumableConfig):
             raise InputError(f"coupling: expected a number other than 0, got {self.coupling}")
         if not math.isfinite(self.field):
             raise InputError(f"field: expected a number, got {self.field}")
+        if self.tempering and (self.chains % 2 or (self.temperatures is not None and self.temperatures[2] < 2)):
+            raise InputError(
+                "tempering: expected an even number of --chains and at least two temperatures, got "
+                f"{self.chains} and {self.temperatures}"
+            )
+        if len(set(self.measure)) != len(self.measure):
+            raise InputError(f"measure: expected each name once, got {' '.join(self.measure)}")
         expect(self, "at least 2", "chains", low=2)
         expect(self, "at least 20", "sweeps", low=20)
         expect(self, "at least 1", "dimension", low=1)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from discrete_ed.jobs.style import QUIET, REAL, style
-from discrete_ed.lattices import QUANTITIES, AtTemperature, Lattice, Scaling
+from discrete_ed.lattices import QUANTITIES, AtTemperature, Lattice, Scaling, correlations_of
 
 SHOWN = ("energy", "specific_heat", "abs_magnetisation", "susceptibility", "binder", "correlation_length")
 COLOURS = ("#1b6ca8", "#d1495b", "#2f855a", "#b7791f", "#6b46c1", "#285e61")
@@ -53,10 +53,7 @@ def curves(
 
 def states(ats: Sequence[AtTemperature], graph: Lattice, critical: float | None) -> Figure:
     """The last state of a chain at the lowest, the middle (or critical) and the highest temperature."""
-    middle = len(ats) // 2
-    if critical is not None:
-        middle = int(np.argmin([abs(at.temperature - critical) for at in ats]))
-    chosen = dict.fromkeys([0, middle, len(ats) - 1])
+    chosen = _low_middle_high(ats, critical)
     figure = Figure(figsize=(3.7 * len(chosen), 3.9), layout="constrained")
     for axes, k in zip(np.atleast_1d(figure.subplots(1, len(chosen))), chosen, strict=True):
         _picture(axes, ats[k].states[-1], graph)
@@ -78,6 +75,35 @@ def _picture(axes: Any, bits: NDArray[np.uint8], graph: Lattice) -> None:
     area = 1.7e4 / max(len(layer), 1)
     axes.scatter(*place.T, c=layer, s=area, cmap="Blues", vmin=-0.15, vmax=1.15, linewidths=0)
     axes.set_aspect("equal")
+
+
+def correlations(ats: Sequence[AtTemperature], critical: float | None) -> Figure:
+    """The correlation function at a low, a middle (or critical) and a high temperature."""
+    chosen = _low_middle_high(ats, critical)
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for colour, k in zip(COLOURS, chosen, strict=False):
+        found = correlations_of(ats[k].series)
+        axes.errorbar(
+            found.cells,
+            found.value,
+            found.error,
+            fmt="o-",
+            markersize=3,
+            linewidth=0.7,
+            color=colour,
+            label=f"T = {ats[k].temperature:.3f}",
+        )
+    axes.legend(frameon=False)
+    style(axes, "Correlation function", "r in cells", "⟨s_i s_j⟩")
+    return figure
+
+
+def _low_middle_high(ats: Sequence[AtTemperature], critical: float | None) -> list[int]:
+    middle = len(ats) // 2
+    if critical is not None:
+        middle = int(np.argmin([abs(at.temperature - critical) for at in ats]))
+    return list(dict.fromkeys([0, middle, len(ats) - 1]))
 
 
 def collapse(results: Mapping[int, Sequence[AtTemperature]], scaling: Scaling) -> Figure:

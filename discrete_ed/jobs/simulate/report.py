@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,19 @@ from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.simulate.config import SimulateConfig
 from discrete_ed.jobs.text import MISSING, finite
-from discrete_ed.lattices import CRITICAL_TEMPERATURES, QUANTITIES, AtTemperature, Lattice, Scaling, kaufman
+from discrete_ed.lattices import (
+    CRITICAL_TEMPERATURES,
+    QUANTITIES,
+    AtTemperature,
+    Lattice,
+    Scaling,
+    Tempered,
+    kaufman,
+    onsager_magnetisation,
+)
 from discrete_ed.lattices.observables import Estimate
 
+LEAST_RATE, LEAST_TRIPS = 0.05, 5  # swap rate of neighbours, and round trips, below which tempering is warned of
 FEW = 50  # effective draws below which a row is warned of
 PICTURED = 2**20  # largest number of sites of which pictures are drawn
 
@@ -31,6 +42,12 @@ class Simulated:
     scaling: Scaling | str | None
     clusters_would_do: bool = False
     """whether single spins were asked for where clusters could move, since nothing is frustrated"""
+    tempered: dict[int, Tempered] = field(default_factory=dict)
+    """for each size the swaps of tempering, if there was one"""
+
+    def has(self, name: str) -> bool:
+        """Whether a quantity was measured."""
+        return any(name in at.estimates() for ats in self.results.values() for at in ats)
 
 
 def critical_temperature(config: SimulateConfig) -> float | None:
@@ -49,13 +66,25 @@ def critical_temperature(config: SimulateConfig) -> float | None:
 def exact_of(done: Simulated, size: int, temperature: float) -> dict[str, float]:
     """Exact values of some quantities on this finite lattice, where they are known."""
     config, graph = done.config, done.graphs[size]
-    flat = config.lattice in ("square", "hypercubic") and len(graph.shape) == 2
-    plain = config.disorder == "none" and not config.field and not config.open
     unit = temperature / abs(config.coupling)
-    if not flat or not plain or size < 3 or unit < 0.05 or (config.coupling < 0 and size % 2):
+    if not _solved(config, graph) or size < 3 or unit < 0.05 or (config.coupling < 0 and size % 2):
         return {}
     exact = kaufman(size, size, unit)
     return {"energy": exact.energy * abs(config.coupling), "specific_heat": exact.specific_heat}
+
+
+def infinite_magnetisation(done: Simulated, size: int, temperature: float) -> float | None:
+    """Onsager's magnetisation of the infinite lattice, where it is one of the solution; finite ones come near it below
+    the critical temperature."""
+    if not _solved(done.config, done.graphs[size]) or done.config.coupling < 0:
+        return None
+    return onsager_magnetisation(temperature / done.config.coupling)
+
+
+def _solved(config: SimulateConfig, graph: Lattice) -> bool:
+    """Whether the model is that of the exact solution: on a periodic square lattice, without a field."""
+    flat = config.lattice in ("square", "hypercubic") and len(graph.shape) == 2
+    return flat and config.disorder == "none" and not config.field and not config.open
 
 
 def result_of(done: Simulated) -> dict[str, Any]:
@@ -68,6 +97,8 @@ def result_of(done: Simulated) -> dict[str, Any]:
             for name, each in values.items():
                 row |= {name: finite(each.value), f"{name}_error": finite(each.error)}
             row |= {f"{name}_exact": value for name, value in exact_of(done, size, at.temperature).items()}
+            infinite = infinite_magnetisation(done, size, at.temperature)
+            row |= {} if infinite is None else {"abs_magnetisation_infinite": infinite}
             for name, (time, ess) in times.items():
                 row |= {f"{name}_autocorrelation_time": time, f"{name}_ess": ess}
             row |= {
@@ -84,6 +115,10 @@ def result_of(done: Simulated) -> dict[str, Any]:
         "known_critical_temperature": critical_temperature(done.config),
         "rows": rows,
         "scaling": None,
+        "tempering": {
+            str(size): {"swap_rates": each.swap_rates.tolist(), "round_trips": each.round_trips.tolist()}
+            for size, each in done.tempered.items()
+        },
     }
     if isinstance(done.scaling, Scaling):
         s = done.scaling
@@ -122,6 +157,8 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
         names = list(ats[0].estimates())
         known = exact_of(done, size, ats[0].temperature)
         header = ["T", *(QUANTITIES[name].symbol for name in names), *(f"{QUANTITIES[n].symbol} exact" for n in known)]
+        infinite = infinite_magnetisation(done, size, ats[0].temperature) is not None
+        header += ["⟨|m|⟩ infinite"] if infinite else []
         rows = [[*header, "τ(E)", "ESS(E)", "τ(|m|)", "ESS(|m|)"]]
         for at in ats:
             values, times = at.estimates(), at.autocorrelation()
@@ -133,10 +170,20 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
                     f"{at.temperature:.4f}",
                     *(with_error(values[name]) for name in names),
                     *(f"{exact[name]:.5f}" for name in known),
+                    *([f"{infinite_magnetisation(done, size, at.temperature):.5f}"] if infinite else []),
                     *measured,
                 ]
             )
         tables[f"{done.config.lattice}, {' × '.join(map(str, done.graphs[size].shape))}"] = rows
+        if size in done.tempered:
+            found, sweeps = done.tempered[size], len(ats[0].series.energy)
+            rows = [["T", "next T", "swap rate"]]
+            rows += [
+                [f"{low.temperature:.4f}", f"{high.temperature:.4f}", f"{rate:.3f}"]
+                for (low, high), rate in zip(pairwise(ats), found.swap_rates, strict=True)
+            ]
+            trips = ", ".join(map(str, found.round_trips))
+            tables[f"Tempering, {size}: {trips} round trips of replicas in each ladder, in {sweeps:,} sweeps"] = rows
     if isinstance(done.scaling, Scaling):
         s = done.scaling
         rows = [["critical point", "value"], ["T_c", with_error(s.critical_temperature)]]
@@ -184,8 +231,16 @@ def warnings_of(done: Simulated) -> list[str]:
     if done.config.disorder == "none" and done.config.coupling < 0:
         results.append(
             "All couplings are negative: magnetisation, susceptibility and Binder cumulant are those of the uniform "
-            "magnetisation, not of the staggered order of an antiferromagnet."
+            "magnetisation, not of the staggered order of an antiferromagnet"
+            + (", which |m_s|, χ_s and U₄ˢ measure." if done.has("staggered_binder") else ".")
         )
+    for size, tempered in done.tempered.items():
+        rate, trips = tempered.swap_rates.min(), int(tempered.round_trips.min())
+        if rate < LEAST_RATE or trips < LEAST_TRIPS:
+            results.append(
+                f"Size {size}: replicas hardly travel between the temperatures (lowest swap rate {rate:.2f}, {trips} "
+                "round trips in a ladder): take more temperatures, --place-temperatures, or more --sweeps."
+            )
     for size, ats in done.results.items():
         bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
         few = [f"{at.temperature:.3g}" for at in ats if min(ess for _, ess in at.autocorrelation().values()) < FEW]
@@ -230,6 +285,12 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
             lambda: figures.states(done.results[largest], graph, critical),
             "The last state of one chain at a low, a middle (the critical one, where it is known) and a high "
             "temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
+        )
+    if "correlations" in done.config.measure:
+        plots["correlations"] = (
+            "Correlation function",
+            lambda: figures.correlations(done.results[largest], critical),
+            "⟨s_i s_j⟩ of sites r cells apart along the directions of the largest lattice, with standard errors.",
         )
     if isinstance(done.scaling, Scaling):
         scaling = done.scaling

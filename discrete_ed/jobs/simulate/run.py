@@ -31,9 +31,12 @@ from discrete_ed.lattices import (
     AtTemperature,
     Lattice,
     Scaling,
+    Tempered,
+    correlations_of,
     lattice,
     scale,
     simulate,
+    temper,
 )
 from discrete_ed.lattices.measuring import check_clusters, chosen_update
 from discrete_ed.runtime.distributed import ranks
@@ -63,30 +66,41 @@ def run(config: SimulateConfig) -> dict[str, Any]:
     started = time.monotonic()
     with RunFolder(config.out, JOB, config.lattice, config) as folder:
         results: dict[int, list[AtTemperature]] = {}
+        tempered: dict[int, Tempered] = {}
         for size, graph in graphs.items():
             energy = energy_of(config, graph)
             print(f"{config.lattice}, {' × '.join(map(str, graph.shape))}: {graph.sites:,} spins, "
                   f"{graph.number_of_edges():,} couplings, {len(temperatures)} temperatures")  # fmt: skip
             with counted_progress(f"simulate {size}", "draw") as callback:
-                results[size] = simulate(
-                    energy,
-                    temperatures,
-                    graph=graph,
-                    update=config.update,
-                    chains=config.chains,
-                    measurements=config.sweeps,
-                    error=config.error,
-                    seed=config.seed,
-                    threads=config.threads,
+                shared: dict[str, Any] = {
+                    "graph": graph,
+                    "chains": config.chains,
+                    "measurements": config.sweeps,
+                    "error": config.error,
+                    "seed": config.seed,
+                    "threads": config.threads,
                     # checkpoints are made by all ranks together, and here the ranks have different pieces
-                    cache=folder.cached_in(f"size-{size}") if ranks().size == 1 else None,
-                    callback=callback,
-                )
+                    "cache": folder.cached_in(f"size-{size}") if ranks().size == 1 else None,
+                    "callback": callback,
+                }
+                if config.tempering:
+                    measure = {*config.measure, "overlaps"}
+                    place, exchange = config.place_temperatures, config.exchange_clusters
+                    tempered[size] = temper(
+                        energy, temperatures, place=place, exchange_clusters=exchange, measure=measure, **shared
+                    )
+                    results[size] = tempered[size].results
+                else:
+                    results[size] = simulate(
+                        energy, temperatures, update=config.update, measure=config.measure, **shared
+                    )
             folder.write(f"states-{size}.npz", states_file(results[size]))
             folder.write(f"series-{size}.npz", series_file(results[size]))
-        would_do = config.update == "sweeps" and chosen_update(energy) != "sweeps"
+            if "correlations" in config.measure:
+                folder.write(f"correlations-{size}.csv", correlations_file(results[size]).encode())
+        would_do = not config.tempering and config.update == "sweeps" and chosen_update(energy) != "sweeps"
         scaling = scaling_of(config, temperatures, results)
-        done = Simulated(config, graphs, temperatures, results, scaling, would_do)
+        done = Simulated(config, graphs, temperatures, results, scaling, would_do, tempered)
         seconds = time.monotonic() - started
         result = {**result_of(done), "seconds": seconds}
         text = "\n\n".join(f"{title}\n\n{as_text(rows)}" for title, rows in table_of(done).items())
@@ -134,11 +148,20 @@ def scaling_of(
         return None
     if config.field:
         return "a field leaves no transition at which Binder cumulants cross"
-    if config.disorder == "none" and config.coupling < 0:
-        return "the Binder cumulant is that of the uniform magnetisation, and an antiferromagnet orders otherwise"
+    if config.disorder != "none":
+        return "couplings are random, and a transition shows only in averages over many of them"
+    if config.place_temperatures:
+        return "every size has temperatures of its own"
     estimates = {size: [each.estimates() for each in ats] for size, ats in results.items()}
-    names = ("binder", "abs_magnetisation", "square_magnetisation")
-    curves = {size: {name: [each[name] for each in all_] for name in names} for size, all_ in estimates.items()}
+    names = {name: name for name in ("binder", "abs_magnetisation", "square_magnetisation")}
+    if config.coupling < 0:
+        if any("staggered_binder" not in each for all_ in estimates.values() for each in all_):
+            return "an antiferromagnet orders on sublattices, and these lattices don't have them"
+        staggered = ("staggered_binder", "staggered_magnetisation", "square_staggered_magnetisation")
+        names = dict(zip(names, staggered, strict=True))
+    curves = {
+        size: {name: [each[of] for each in all_] for name, of in names.items()} for size, all_ in estimates.items()
+    }
     try:
         return scale(temperatures, curves, seed=config.seed)
     except InputError as error:
@@ -157,13 +180,28 @@ def states_file(results: list[AtTemperature]) -> bytes:
 
 
 def series_file(results: list[AtTemperature]) -> bytes:
-    """The time series of all temperatures: `energy_k` and `magnetisation_k`, `(draw, chain)`, of temperature `k`."""
+    """The time series of all temperatures: `energy_k` and `magnetisation_k`, `(draw, chain)`, of temperature `k`; where
+    they were measured `sublattices_k`, `(draw, chain, q)`, `overlap_k` and `link_overlap_k`, `(draw, pair)`."""
     arrays = {"temperature": np.array([each.temperature for each in results])}
     for k, each in enumerate(results):
         arrays |= {f"energy_{k}": each.series.energy, f"magnetisation_{k}": each.series.magnetisation}
+        if each.series.sublattices is not None:
+            arrays[f"sublattices_{k}"] = each.series.sublattices
+        if each.overlaps is not None:
+            arrays |= {f"overlap_{k}": each.overlaps.overlap, f"link_overlap_{k}": each.overlaps.link}
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
+
+
+def correlations_file(results: list[AtTemperature]) -> str:
+    """The correlation function at every temperature: temperature, cells, value and standard error in each row."""
+    lines = ["temperature,cells,correlation,error"]
+    for each in results:
+        found = correlations_of(each.series)
+        for row in zip(found.cells, found.value, found.error, strict=True):
+            lines.append(",".join(str(number) for number in (each.temperature, *row)))
+    return "\n".join(lines) + "\n"
 
 
 def csv_of(result: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import read_graphs
+from discrete_ed.graphs.files import formats, plain
 
 TITLES = """source target|Source;Target|FromNodeId,ToNodeId|from_node\tto_node|node1,node2|node_1 node_2|id_1,id_2
 id1;id2|(Source) (Target)|"Source","Target"|u v|i,j|x y|from to|From\tTo|src dst|SRC,DST|head tail|Person A;Person B
@@ -117,9 +118,33 @@ READ = {  # text, numbers of nodes and edges, and what the only note says
     "matrix": ("0,1,0\n1,0,1\n0,1,0\n", (3, 2), "as an adjacency matrix"),
     "matrix of pandas": (",a,b,c\na,0,1,0\nb,1,0,1\nc,0,1,0\n", (3, 2), "as an adjacency matrix"),
     "matrix with titles": ("a b c\n0 1 0\n1 0 1\n0 1 0\n", (3, 2), "as an adjacency matrix"),
+    "an instruction for Excel": ("sep=;\nsource;target\n0;1\n1;2\n", (3, 2), "instruction for Excel"),
+    "two tabs": ("0\t\t1\n1\t\t2\n", (3, 2), ""),
+    "an empty column": (",0,1\n,1,2\n", (3, 2), ""),
+    "arrows to the left": ("a <- b\nb <- c\n", (3, 2), "arrows"),
+    "single dashes": ("0 - 1\n1 - 2\n", (3, 2), ""),
+    "several neighbours behind arrows": ("0 -> 1 2\n1 -> 0\n2 -> 0\n", (3, 2), "as an adjacency list"),
+    "neighbours with commas behind arrows": ("0 -> 1, 2\n1 -> 3\n", (4, 3), "as an adjacency list"),
+    "neighbours behind a pipe": ("a|b,c\nb|a\nc|a\n", (3, 2), "as an adjacency list"),
+    "neighbours between commas": ("0 1,2\n1 0\n2 0\n", (3, 2), "as an adjacency list"),
+    "neighbours in brackets": ("0 []\n1 [2]\n2 [1]\n", (3, 1), "as an adjacency list"),
+    "neighbours below titles": ("node;neighbours\n0;1,2\n1;0\n2;0\n", (3, 2), "as an adjacency list"),
+    "colons behind two words": ("Ada L: Ben M, Cleo N\nBen M: Ada L\nCleo N: Ada L\n", (3, 2), "as an adjacency list"),
+    "colons before one of two words": ("Ada L: Ben M\nBen M: Ada L\n", (2, 1), "as an adjacency list"),
+    "names with a word of another": ("York\tNew York\nNew York\tBoston\n", (3, 2), ""),
+    "comments behind commas": ("0,1 # x\n1,2 # y\n", (3, 2), "in 2 lines, what follows a mark"),
+    "a soft hyphen": ("a\u00ad b\na c\n", (3, 2), ""),
+    "accents in two spellings": ("e\u0301 a\n\u00e9 b\n", (3, 2), ""),
+    "the end of DOS": ("0 2\n1 2\x1a", (3, 2), ""),
+    "no values": ("a b nan\nb c nan\n", (3, 2), ""),
+    "a size above a matrix": ("4\n0 1 0 1\n1 0 1 0\n0 1 0 1\n1 0 1 0\n", (4, 4), "as an adjacency matrix"),
+    "a matrix of numpy": ("[[0 1 0]\n [1 0 1]\n [0 1 0]]\n", (3, 2), "as an adjacency matrix"),
     "Pajek": ("*Vertices 4\n*Edges\n1 2\n2 3\n", (4, 2), "read as pajek"),
     "JSON": ('{"nodes": 3, "edges": [[0, 1], [1, 2]]}', (3, 2), "read as json"),
 }
+
+
+BESIDE = ("names of columns", "in both directions", "arrows between")
 
 
 @pytest.mark.parametrize("ending", [".edges", ".txt"])
@@ -129,7 +154,7 @@ def test_text_of_every_kind_is_read(tmp_path, kind, ending):
     read, notes = sizes(tmp_path / f"mine{ending}", text)
     assert read == size
     if ending == ".edges" or kind not in ("Pajek", "JSON"):
-        relevant = [one for one in notes if "names of columns" not in one] or notes
+        relevant = [one for one in notes if not any(side in one for side in BESIDE)] or notes
         assert len(relevant) == bool(note)
         assert note in "".join(relevant)
 
@@ -175,6 +200,25 @@ REFUSED = {  # text, what the error says, and the option that leads on with what
     "a name that can't be seen": ("0\u200b1\n1 2\n", "line 1: expected the names of two nodes", None, None),
     "an end without a name": ("a,\nb,c\n", "line 1: expected the names of two nodes", None, None),
     "lists of YAML": ("- [0, 1]\n- [1, 2]\n", "line 1: expected names of nodes, all in brackets or none", None, None),
+    "words before colons": ("edge 1: 0 1\nedge 2: 1 2\n", "names before colons that also stand", None, None),
+    "names or neighbours": ("a;b,c\nb;a\na;c\n", "line 1: expected two names, or a node and its", None, None),
+    "pairs between semicolons": ("0, 1; 1, 2\n", "line 1: expected an edge 'u v' or a node", None, None),
+    "torn brackets": ("frozenset({a b})\nfrozenset({b c})\n", "whose brackets are closed", None, None),
+    "hyphens without blanks": ("a-b\nb-c\n", "line 1: expected two names with a blank", None, None),
+    "numbered graphs": ("graph 1\n0 1\n1 2\ngraph 2\n3 4\n", "line 1: expected the edges of one graph", None, None),
+    "rules between graphs": ("0 1\n1 2\n---\n3 4\n", "line 3: expected the edges of one graph", None, None),
+    "numbers between graphs": ("1\n0 1\n1 2\n2\n3 4\n4 2\n", "line 4: expected the edges of one graph", None, None),
+    "molecules": ("molecule,source,target\nA,0,1\nA,1,2\nB,3,4\n", "number several graphs", None, None),
+    "counts in words": ("nodes: 3, edges: 2\n0 1\n1 2\n", "line 1: expected an edge, titles, or counts", None, None),
+    "infinite weights": ("a b inf\nb c 1\n", "column 3 inf", "ignore_weights", (3, 2)),
+    "weights with gaps": ("a b .5\nb c NA\n", "column 3 .5", "ignore_weights", (3, 2)),
+    "UCINET": ("dl n=3 format=edgelist1\ndata:\n1 2\n2 3\n", "UCINET", None, None),
+    "GDF": ("nodedef>name VARCHAR\na\nb\nedgedef>node1 VARCHAR,node2 VARCHAR\na,b\n", "GDF", None, None),
+    "TGF": ("1 a\n2 b\n#\n1 2\n", "Trivial Graph Format", None, None),
+    "HTML": ("<html><body>404 not found</body></html>\n", "HTML", None, None),
+    "a pointer": ("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", "git lfs pull", None, None),
+    "shortest paths of DIMACS": ("p sp 3 2\na 1 2 5\na 2 3 5\n", "DIMACS", None, None),
+    "gzip twice": (gzip.compress(gzip.compress(PATH.encode())), "compressed once", None, None),
     "DIMACS": ("c hi\np edge 3 2\ne 1 2\ne 2 3\n", "DIMACS", None, None),
     "gSpan": ("t # 0\nv 0 1\nv 1 1\ne 0 1 0\n", "gSpan", None, None),
     "Graphviz": ("digraph {\n a -> b;\n}\n", "Graphviz", None, None),
@@ -202,6 +246,67 @@ def test_other_text_is_refused_with_the_option_that_leads_on(tmp_path, kind):
         read, notes = sizes(path, text, **{name: value or True})
         assert read == size
         assert notes or value
+
+
+MATRICES = [
+    "0 1 0\n1 0 1\n0 1 0\n\n0 1 0 0\n1 0 0 0\n0 0 0 1\n0 0 1 0\n",
+    "0 1 0\n1 0 1\n0 1 0\n# second\n0 1 0 0\n1 0 0 0\n0 0 0 1\n0 0 1 0\n",
+    "3\n0 1 0\n1 0 1\n0 1 0\n4\n0 1 0 0\n1 0 0 0\n0 0 0 1\n0 0 1 0\n",
+]
+
+
+@pytest.mark.parametrize("text", MATRICES)
+def test_several_matrices_are_several_graphs(tmp_path, text):
+    path = tmp_path / "a.txt"
+    path.write_text(text)
+    for options in ({}, {"format": "matrix"}):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            graphs = read_graphs(path, **options)
+        assert [(len(graph), graph.number_of_edges()) for graph in graphs] == [(3, 2), (4, 2)]
+        assert [str(one.message) for one in caught] == [f"{path}: by its content, read as 2 adjacency matrices"][
+            : not options
+        ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 1\n1 2\n",
+        "# Undirected graph\n# u v\n7\t1\n1\t2\n",
+        "# Directed graph\n0 1\n1 2\n",
+        "target,source\n5,6\n6,7\n",
+        "u;v\n0;1\n1;0\n1;2\n2;1\n",
+        "0 1\n1 2\n1 2\n",
+        "0 1\n1 1\n",
+        "3 2\n0 1\n1 2\n",
+        "0 1\n1 2 3\n",
+        "0 1\n1 02\n",
+        "0,1\n1;2\n",
+        "0 1\n\n1 2\n",
+        "#a b\n0 1\n1 2",
+        "100000000000000000 1\n1 999999999999999999\n",
+        "4 3\n2\n1 3\n2 4\n3\n",
+    ],
+)
+def test_the_shortcut_for_large_files_reads_alike(tmp_path, monkeypatch, text):
+    found = []
+    for smallest in (10**9, 0):
+        monkeypatch.setattr(plain, "SMALLEST", smallest)
+        try:
+            found.append(sizes(tmp_path / "a.txt", text))
+        except InputError as error:
+            found.append(str(error))
+    assert found[0] == found[1]
+
+
+def test_the_shortcut_takes_large_files(tmp_path, monkeypatch):
+    edges = [(k, k + 1 + k % 7) for k in range(5000)]
+    text = "source,target\n" + "".join(f"{u},{v}\n" for u, v in edges)
+    monkeypatch.setattr(formats, "read_rows", None)  # so that the other way would fail
+    size, notes = sizes(tmp_path / "a.csv", text)
+    assert size == (len({node for edge in edges for node in edge}), 5000)
+    assert "names of columns" in "".join(notes)
 
 
 def test_a_named_format_is_not_guessed(tmp_path):

@@ -109,6 +109,19 @@ READ = {
     "list.pt": (tensors([on_cpu(SQUARE), on_cpu([[0, 1], [1, 0]]).bfloat16()]), [(4, 4), (2, 1)], ""),
     "spectre.pt": (tensors([[on_cpu(SQUARE)], [on_cpu([1.0] * 4)], [on_cpu([[1.0] * 4] * 4)], [4], 2.0]), [(4, 4)], ""),
     "a.g6.gz": (gzip.compress(b"Bw\nBw\n"), [(3, 3)] * 2, ""),
+    "several.npz": (saved(None, archive=True, arr_0=SQUARE, arr_10=SQUARE[:2, :2]), [(4, 4), (2, 1)], ""),
+    "capitals.gml": ("Graph [ Node [ Id 1 ] Node [ Id 2 ] Edge [ Source 1 Target 2 ] ]", [(2, 1)], ""),
+    "drawn.gml": (GML.format("", "graphics [ width 2.0 ]"), [(2, 1)], "labels of edges (graphics)"),
+    "drawn.net": ("*Vertices 2\n*Edges\n1 2 1 w 3 c Blue\n", [(2, 1)], ""),
+    "relations.net": ("*Vertices 3\n*Edges :1 a\n1 2\n*Edges :2 b\n2 3\n", [(3, 2)], "labels of edges (relations)"),
+    "graphology.json": (
+        record(
+            options={"type": "undirected"}, nodes=[{"key": "a"}, {"key": "b"}], edges=[{"undirected": True, **LINK}]
+        ),
+        [(2, 1)],
+        "labels of nodes or graphs (options)",
+    ),
+    "graph.xml": ('<graphml><graph><node id="a"/></graph></graphml>', [(1, 0)], "read as graphml"),
     "zipped.dat": (saved(SQUARE[None], archive=True), [(4, 4)], ""),
 }
 
@@ -121,6 +134,11 @@ def test_every_format_is_read(tmp_path, name):
     assert (note in notes) if note else not notes
 
 
+PAIR, EDGE = '<node id="a"/><node id="b"/>', '<edge source="a" target="b"{}/>'
+XML = f'<graphml>{{}}<graph edgedefault="undirected">{PAIR}{EDGE}</graph></graphml>'
+GEXF = f"<gexf><graph>{{}}<nodes>{PAIR}</nodes><edges>{EDGE}</edges></graph></gexf>"
+KEY = '<key id="d" for="edge" attr.name="w" attr.type="double"><default>2.5</default></key>'
+ATTRIBUTE = '<attributes class="edge"><attribute id="0" title="w"><default>3</default></attribute></attributes>'
 UNSYMMETRIC, LOOP = np.triu(SQUARE), SQUARE + np.diag([1, 0, 0, 0])
 REFUSED = {  # the error, and the option that leads on with what it then reads
     "weights.json": (record(nodes=NODES, links=[{**LINK, "w": 0.5}]), "w 0.5 of an edge", "ignore_weights", [(2, 1)]),
@@ -134,6 +152,32 @@ REFUSED = {  # the error, and the option that leads on with what it then reads
     "general.mtx": (MARKET.format("pattern", "general", 1) + "2 1\n", "one direction only", "undirected", [(4, 1)]),
     "directed.gml": (GML.format("directed 1", ""), "one direction only", "undirected", [(2, 1)]),
     "weights.gml": (GML.format("", "value 3"), "value 3", "ignore_weights", [(2, 1)]),
+    "nested.gml": (GML.format("", "attr [ w 2 ]"), "w 2 of an edge", "ignore_weights", [(2, 1)]),
+    "capital.gml": (GML.format("Directed 1", ""), "one direction only", "undirected", [(2, 1)]),
+    "edge.gml": (GML.format("", "directed 1"), "one direction only", "undirected", [(2, 1)]),
+    "default.graphml": (XML.format(KEY, ""), "w 2.5 of an edge", "ignore_weights", [(2, 1)]),
+    "tag.graphml": (XML.format("", ' weight="3"'), "weight 3 of an edge", "ignore_weights", [(2, 1)]),
+    "default.gexf": (GEXF.format(ATTRIBUTE, ""), "w 3 of an edge", "ignore_weights", [(2, 1)]),
+    "type.gexf": (GEXF.format("", ' type="directed"'), "one direction only", "undirected", [(2, 1)]),
+    "nested.json": (record(nodes=NODES, edges=[{**LINK, "data": {"w": 3}}]), "w 3 of an", "ignore_weights", [(2, 1)]),
+    "edge.json": (record(nodes=NODES, edges=[{**LINK, "directed": 1}]), "one direction", "undirected", [(2, 1)]),
+    "type.json": (record(nodes=NODES, edges=[{**LINK, "type": "directed"}]), "one direction", "undirected", [(2, 1)]),
+    "options.json": (
+        record(options={"type": "directed"}, nodes=NODES, edges=[LINK]),
+        "one direction",
+        "undirected",
+        [(2, 1)],
+    ),
+    "vis.json": (record(nodes=NODES, edges=[{**LINK, "arrows": "to"}]), "one direction", "undirected", [(2, 1)]),
+    "data.cyjs": (record(data={"directed": True}, elements=CYTOSCAPE), "one direction", "undirected", [(2, 1)]),
+    "outer.json": (record(directed=True, graph={"nodes": NODES, "edges": [LINK]}), "one dir", "undirected", [(2, 1)]),
+    "value.net": ("*Vertices 2\n*Edges\n1 2 1 trust 0.5\n", "trust 0.5", "ignore_weights", [(2, 1)]),
+    "rows.net": ("*Vertices 3\n*Matrix\n0 1 0\n1 0 1\n", "matrix of 3 × 3 numbers, got 2 rows", None, None),
+    "twice_key.json": ('{"nodes": 2, "edges": [[0, 1]], "edges": []}', "'edges' stands twice", None, None),
+    "a.txt.bz2": (b"BZh9", "got .bz2; unpack it", None, None),
+    "a.tar.gz": (gzip.compress(b"x"), "got .tar; unpack it", None, None),
+    "a.dot": ("graph { a -- b }", "Graphviz's DOT", None, None),
+    "keys.pt": (tensors({"edge_index": on_cpu([[0], [1]])}), "a dictionary of edge_index; where you trust", None, None),
     "directed.npy": (saved(UNSYMMETRIC), "one direction only", "undirected", [(4, 4)]),
     "weights.npz": (saved(0.5 * SQUARE, archive=True), "entries 0.5", "ignore_weights", [(4, 4)]),
     "loop.pt": (tensors(on_cpu(LOOP)), "no self-loops", "ignore_loops", [(4, 4)]),

@@ -1,0 +1,48 @@
+"""Files that are recognised and refused: pickles, which can run code, and formats that are not read."""
+
+from __future__ import annotations
+
+import re
+
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.files.rows import Row
+from discrete_ed.graphs.files.source import GraphFile
+
+WAY_ON = "; where you trust it, load it and write discrete_ed.write_graphs('graphs.g6', graphs)"
+PICKLES = (".pkl", ".pickle", ".p", ".gpickle", ".joblib", ".pth")
+PICKLE = re.compile(rb"\x80[\x02-\x05].|[c(]__builtin__|ccopy_reg|\(lp0|\(dp0", re.DOTALL)
+FOREIGN = (
+    (r"\s*(strict\s+)?(di)?graph\b[^\[\n]*\{", "Graphviz's DOT", f"convert it with networkx{WAY_ON}"),
+    (r"\s*dl\s+(n|nr|format)\s*=", "UCINET's DL", f"convert it{WAY_ON}"),
+    (r"\s*nodedef\s*>", "GUESS's GDF", "export it from Gephi in another format"),
+    (r"(c\b[^\n]*\n|\s)*p\s+[a-z]+\s+\d+\s+\d+\s*(\n|$)", "DIMACS", "keep the edges only, without their letter"),
+    (r"\s*t\s+#\s*-?\d", "gSpan", f"convert it{WAY_ON}"),
+    (r"\s*<(!doctype\s+)?html\b", "a page of HTML", "download the file again"),
+    (r"%PDF", "a PDF", "download the file again"),
+)
+"""how files begin that are not read, what they are, and what helps"""
+
+
+def refuse_pickle(source: GraphFile) -> None:
+    """Refuse a pickle, by its name or its content."""
+    if source.ending in PICKLES or PICKLE.match(source.content):
+        raise InputError(f"{source.path}: expected a graph file, got a pickle, which can run code{WAY_ON}")
+
+
+def refuse_foreign(text: str, source: GraphFile) -> None:
+    """Refuse a file whose beginning shows that it has a format that is not read."""
+    for start, name, way in FOREIGN:
+        if re.match(start, text, re.IGNORECASE):
+            raise source.error("a graph file", f"{name}, which is not read; {way}")
+
+
+def refuse_trivial_graph_format(rows: list[Row], source: GraphFile) -> None:
+    """Refuse lines of nodes with labels, a line `#`, and lines of edges between these nodes."""
+    marks = [k for k, line in enumerate(source.lines, 1) if line.strip() == "#"] if "#" in source.text else []
+    if len(marks) != 1:
+        return
+    nodes = [row.cells for row in rows if row.line < marks[0]]
+    edges = [row.cells for row in rows if row.line > marks[0]]
+    heads = {cells[0] for cells in nodes}
+    if len(heads) == len(nodes) and edges and all(len(cells) > 1 and {*cells[:2]} <= heads for cells in edges):
+        raise source.error("a graph file", "the Trivial Graph Format, which is not read; keep the edges only")

@@ -1,0 +1,134 @@
+"""The names of nodes in rows of text: which are one name in two spellings, and which are no names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from discrete_ed.graphs.files.delimiters import BRACKETS
+from discrete_ed.graphs.files.python_lists import SEPARATE
+from discrete_ed.graphs.files.rows import Row
+from discrete_ed.graphs.files.simple import is_number
+from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile
+
+UNNAMED = re.compile(rf"[{ZERO_WIDTH}]|[\s,;|]")
+NUMBERS = re.compile(r"[+-]?\d[\w.+-]*([\s,;|]+[+-]?\d[\w.+-]*)+", re.ASCII)
+"""several numbers, as two ends or a list of neighbours"""
+
+
+def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse what is hardly a name: parts of a bracket, several numbers, or brackets beside other names.
+
+    Args:
+        names: all names, each once.
+        rows: the rows in which they stand.
+        source: the file.
+    """
+    odd = [name for name in names if not name.isalnum()]
+    for name in odd:
+        if not name or UNNAMED.search(name):
+            _check_delimiters(name, rows, source)
+    if any(mark in name for name in odd for mark in "()[]{}"):
+        _check_brackets(list(names), rows, source)
+
+
+def _check_delimiters(name: str, rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse a name that is empty, invisible in part, of several numbers, or beside a delimiter."""
+    row = next(row for row in rows if name in row.cells)
+    text = source.lines[row.line - 1].strip()
+    if not name or any(mark in name for mark in ZERO_WIDTH):
+        raise source.error("the names of two nodes", repr(text), line=row.line)
+    if f'"{name}"' in text or f"'{name}'" in text or f"({name})" in text:
+        return
+    if NUMBERS.fullmatch(name) or name[0] in ",;|" or name[-1] in ",;|":
+        raise source.error(
+            "an edge 'u v' or a node with its neighbours",
+            f"{text!r}, in which {name!r} would be one name; if it is, put quotes around it",
+            line=row.line,
+        )
+
+
+def _check_brackets(names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse names that are a part of a bracket, and lists or tuples beside other names."""
+    torn = [row for row in rows if _balanced(" ".join(row.cells)) and not all(map(_balanced, row.cells))]
+    if torn:
+        text = source.lines[torn[0].line - 1].strip()
+        raise source.error(
+            "names whose brackets are closed", f"{text!r}; put quotes around the names", line=torn[0].line
+        )
+    listed = [name for name in names if name[:1] in BRACKETS and name[-1:] == BRACKETS[name[0]]]
+    listed = [name for name in listed if "," in name or name[0] != "("]
+    if listed and len(listed) < len(names):
+        line = next(row.line for row in rows if listed[0] in row.cells)
+        raise source.error("names of nodes, all in brackets or none", repr(listed[0]), line=line)
+
+
+def _balanced(cell: str) -> bool:
+    return all(cell.count(start) == cell.count(end) for start, end in BRACKETS.items())
+
+
+def note_only_words(rows: Sequence[Row], source: GraphFile) -> None:
+    """Note a single line whose names are no numbers."""
+    odd = []
+    for row in rows:
+        if not (row.cells[0].isdecimal() and row.cells[1:2] and row.cells[1].isdecimal()):
+            odd += [row] if not all(map(is_number, row.cells[:2])) else []
+            if len(odd) > 1:
+                return
+    if len(odd) == 1 and len(rows) > 2 and len(odd[0].cells) > 1 and not any(map(is_number, odd[0].cells[:2])):
+        source.notes.add("is read as an edge, though only its names are no numbers", source.at(odd[0].line))
+
+
+def refuse_single_names_between(rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse lines with one name between edges that have an end of that name: they may number several graphs."""
+    single = [row for row in rows if len(row.cells) == 1]
+    if not single or len(single) == len(rows) or len({row.cells[0] for row in rows}) == len(rows):
+        return  # where every name begins one row, an adjacency list is read the same way
+    first = next(k for k, row in enumerate(rows) if len(row.cells) > 1)
+    last = max(k for k, row in enumerate(rows) if len(row.cells) > 1)
+    ends = {cell for row in rows if len(row.cells) > 1 for cell in row.cells[:2]}
+    between = next((row for row in rows[first:last] if len(row.cells) == 1 and row.cells[0] in ends), None)
+    if between is not None:
+        raise source.error(
+            f"the edges of one graph (of several graphs: {SEPARATE})",
+            f"{between.cells[0]!r} alone between edges",
+            line=between.line,
+        )
+
+
+def spellings(different: Sequence[str], source: GraphFile) -> dict[str, str]:
+    """What names are replaced by: numbers such as 1.0 by 1.
+
+    Args:
+        different: all names, each once.
+        source: the file.
+
+    Raises:
+        InputError: names are numbers that aren't whole, or numbers are spelled in several ways.
+    """
+    unlike = [
+        name for name in different if not (name.isascii() and name.isdecimal() and (name[0] != "0" or name == "0"))
+    ]
+    if not unlike or not all(map(is_number, unlike)):
+        return {}
+    whole: dict[str, str] = {}
+    known = set(different)
+    for name in unlike:
+        try:
+            number = Decimal(name.replace(",", "."))
+            is_whole = abs(number) < 10**18 and number == int(number)
+        except ArithmeticError:  # the exponent is out of bounds
+            is_whole = False
+        if not is_whole:
+            line = next(k for k, text in enumerate(source.lines, 1) if name in text)
+            raise source.error("names of nodes, or whole numbers", name, line=line)
+        whole[name] = str(int(number))
+        if whole[name] in known and name.lstrip("+").isdecimal():
+            raise source.error("one spelling of every node", f"both {name} and {whole[name]}; write it in one way")
+    if any(name != number for name, number in whole.items()):
+        example = min(name for name, number in whole.items() if name != number)
+        source.notes.add(
+            f"names that are numbers are read by their value, such as {example} as {whole[example]}", source.at()
+        )
+    return whole

@@ -1,0 +1,195 @@
+"""How chains go down the noise levels: settings chosen on graphs that were held out of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from discrete_ed.energies import NoiseConditionalEnergy
+from discrete_ed.errors import InputError
+from discrete_ed.graphs.convert import graphs_to_states
+from discrete_ed.graphs.denoising import denoise_graphs
+from discrete_ed.graphs.mixing import compare_states, energies_of
+from discrete_ed.runtime.distributed import rank_seed
+from discrete_ed.states import triangle_nodes
+
+FORWARD = 0.4  # the time of an energy, in units of the time of an energy with its differences
+LEVEL = 0.05  # p-values below it tell two sets of graphs apart
+TRIAL_GRAPHS = 256
+"""the number of graphs that are sampled to judge a setting"""
+
+
+@dataclass(frozen=True)
+class LevelSettings:
+    """How a chain goes down the noise levels: the arguments of `denoise_graphs` of the same names.
+
+    >>> LevelSettings(levels=10, candidates=0, steps=4, last_steps=20).evaluations()
+    80.0
+    """
+
+    levels: int
+    """the number of levels that are passed"""
+    candidates: int
+    """J, the number of proposals of independent bits at each level; 0 for one without weights"""
+    steps: int
+    """Gibbs-with-gradients steps at each level"""
+    last_steps: int
+    """Gibbs-with-gradients steps at the end"""
+
+    def sentence(self) -> str:
+        """The settings in plain words."""
+        proposals = f"{self.candidates} weighted proposals" if self.candidates else "a proposal without weights"
+        return (
+            f"Chains pass {self.levels} noise levels, with {proposals} and {self.steps} steps at each, and "
+            f"{self.last_steps} steps at the end."
+        )
+
+    def evaluations(self) -> float:
+        """About how many evaluations of the energy with its differences each chain needs."""
+        product = self.candidates * FORWARD + 2
+        return self.levels * (product + self.steps) + self.last_steps
+
+
+def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
+    """The settings that are tried, from the quickest to the slowest.
+
+    Args:
+        count: T, the number of trained levels.
+        learned: whether the network predicts the data: its proposals need weights, and no steps after them.
+
+    >>> [settings.evaluations() for settings in ladder(40)]
+    [80.0, 140.0, 260.0]
+    """
+    passed = dict.fromkeys([max(1, count // 4), max(1, count // 2), count])
+    if learned:
+        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in passed]
+    return [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings of the chains, and how their graphs compare with held-out graphs."""
+
+    settings: LevelSettings
+    mmd2: float
+    """how far the graphs are from held-out graphs, see `GraphDifference`"""
+    p_value: float
+    """whether they can be told from them, see `GraphDifference`"""
+    energy: float
+    """the mean energy of the graphs"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The trial as values that JSON can hold."""
+        return {**asdict(self.settings), "mmd2": self.mmd2, "p_value": self.p_value, "energy": self.energy}
+
+
+@dataclass(frozen=True)
+class ChosenSettings:
+    """The settings that were chosen, and what they were chosen from."""
+
+    settings: LevelSettings
+    trials: tuple[Trial, ...]
+    """those that were tried, in their order; none if there were no held-out graphs"""
+    held_out: int
+    """the number of held-out graphs"""
+    energy: float | None
+    """their mean energy, if settings were tried"""
+    given: bool = False
+    """whether the user gave the settings"""
+
+    def reason(self) -> str:
+        """Why these settings were chosen, in a sentence."""
+        if self.given:
+            return "These settings were given."
+        if not self.trials:
+            return (
+                "These are the slowest of the settings that are usually tried, since no graphs were held out to choose "
+                "by."
+            )
+        if self.trials[-1].p_value >= LEVEL:
+            return (
+                "These are the quickest settings tried whose graphs could not be told from the "
+                f"{self.held_out} held-out graphs (p = {self.trials[-1].p_value:.2g})."
+            )
+        return (
+            f"The graphs of all settings could be told from the {self.held_out} held-out graphs (p < {LEVEL}); these "
+            "settings have the least MMD² from them."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The choice as values that JSON can hold."""
+        return {
+            "settings": asdict(self.settings),
+            "reason": self.reason(),
+            "held_out_graphs": self.held_out,
+            "held_out_energy": self.energy,
+            "trials": [trial.to_dict() for trial in self.trials],
+        }
+
+
+def choose_settings(
+    energy: NoiseConditionalEnergy,
+    training_states: Tensor,
+    held_out: Sequence[nx.Graph],
+    *,
+    tried: Sequence[LevelSettings] | None = None,
+    graphs: int = TRIAL_GRAPHS,
+    chains: int = 1024,
+    seed: int = 0,
+    callback: Callable[[int, int], None] | None = None,
+) -> ChosenSettings:
+    """The quickest settings whose graphs can't be told from graphs that were held out of training.
+
+    The settings are tried in their order, until the graphs pass the permutation test of `compare_states` at the 5%
+    level. If none passes, those with the least MMD² are chosen. Test graphs have no say.
+
+    Args:
+        energy: a trained energy, on the device of the states.
+        training_states: bits of the training graphs, `(G, D)`, which give the numbers of nodes.
+        held_out: graphs that the energy was not trained on; with fewer than two, the last settings are chosen.
+        tried: the settings, from the quickest to the slowest; by default `ladder`.
+        graphs: the number of graphs that are sampled for each.
+        chains: chains that run side by side.
+        seed: seed of the graphs and of the permutations.
+        callback: called with the number of levels done and their total number, for each of the settings.
+
+    Raises:
+        InputError: no settings to try.
+
+    >>> from discrete_ed import GraphEnergy
+    >>> energy = NoiseConditionalEnergy(GraphEnergy(4, width=8, layers=1, noise_levels=True), count=4)
+    >>> paths = [nx.path_graph(3), nx.path_graph(4)]
+    >>> chosen = choose_settings(energy, graphs_to_states(paths), paths, graphs=8)
+    >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 3
+    (True, True)
+    """
+    tried = ladder(energy.noise.count, learned=energy.denoises) if tried is None else tried
+    if not tried:
+        raise InputError("tried: expected at least one of the settings, got none")
+    if len(held_out) < 2:
+        return ChosenSettings(tried[-1], (), len(held_out), None)
+    device = training_states.device
+    reference = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(device)
+    trials: list[Trial] = []
+    for settings in tried:
+        generated = denoise_graphs(
+            energy,
+            training_states,
+            graphs,
+            **asdict(settings),
+            chains=chains,
+            generator=torch.Generator(device).manual_seed(rank_seed(seed)),
+            callback=callback,
+        )
+        found = compare_states(energy, reference, generated.states, seed=seed)
+        trials.append(Trial(settings, *found, energies_of(energy, generated.states).mean().item()))
+        if trials[-1].p_value >= LEVEL:
+            break
+    passed = trials[-1].p_value >= LEVEL
+    best = trials[-1] if passed else min(trials, key=lambda trial: trial.mmd2)
+    return ChosenSettings(best.settings, tuple(trials), len(held_out), energies_of(energy, reference).mean().item())

@@ -1,0 +1,5 @@
+"""Groups of bits: the space of states in which categorical variables are bits of which exactly one is on."""
+
+from discrete_ed.groups.space import Groups, moved
+
+__all__ = ["Groups", "moved"]

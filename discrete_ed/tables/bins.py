@@ -1,0 +1,97 @@
+"""Bins of a number with equal shares of rows: a number becomes an ordinal, and is sampled again within its bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discrete_ed.errors import InputError
+from discrete_ed.tables.columns import Cells
+
+MOST_BINS = 20
+ROWS_IN_BIN = 15
+"""the number of rows for each bin, if the user doesn't say how many bins there are"""
+FEWEST_BINS = 4
+KNOTS = 33
+"""largest number of quantiles of the rows in a bin that are kept"""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Intervals of a number, with the quantiles of the cells that were in each.
+
+    >>> bins = Bins.of(np.array([0.0] * 50 + [*range(1, 51)]), 4)
+    >>> len(bins.knots), bins.places(np.array([0.0, 3.0, 80.0])).tolist()
+    (3, [0.0, 1.0, 2.0])
+    """
+
+    cuts: tuple[float, ...]
+    """the ends between `K` bins, `K − 1` of them, in the middle between two cells"""
+    knots: tuple[tuple[float, ...], ...]
+    """for each bin, equally spaced quantiles of its cells, the lowest and the highest among them"""
+
+    @classmethod
+    def of(cls, numbers: Cells, count: int) -> Bins:
+        """About `count` bins of numbers, NaN where missing, with equal shares of them.
+
+        A value that is as frequent as a whole bin has a bin of its own, so there may be a few more bins, and there are
+        fewer where there are fewer different values.
+
+        Raises:
+            InputError: fewer than two bins, or fewer than two different numbers.
+        """
+        if count < 2:
+            raise InputError(f"bins: expected at least 2, got {count}")
+        present = numbers[~np.isnan(numbers)]
+        values, counts = np.unique(present, return_counts=True)
+        if len(values) < 2:
+            raise InputError(f"numbers: expected at least two different ones, got {len(values)}")
+        starts = _starts(counts, len(present) / count)
+        parts = np.split(np.repeat(values, counts), np.cumsum(counts)[starts[1:] - 1])
+        cuts = (values[starts[1:] - 1] + values[starts[1:]]) / 2
+        knots = [np.quantile(part, np.linspace(0, 1, min(KNOTS, len(part))) if part[0] < part[-1] else [0, 1])
+                 for part in parts]  # fmt: skip
+        return cls(tuple(cuts.tolist()), tuple(tuple(each.tolist()) for each in knots))
+
+    @property
+    def centres(self) -> Cells:
+        """The median of the cells in each bin, `(K,)`."""
+        return np.array([np.median(knots) for knots in self.knots])
+
+    def places(self, numbers: Cells) -> Cells:
+        """The bin of each number, NaN where it is missing; numbers below or above all cells are in the outer bins."""
+        return np.where(np.isnan(numbers), np.nan, np.searchsorted(self.cuts, numbers, side="right"))
+
+    def sample(self, places: Cells, rng: np.random.Generator) -> Cells:
+        """A number in each of these bins: a uniform quantile of the cells that were in it, between two of its knots."""
+        u = rng.random(len(places))
+        found = np.full(len(places), np.nan)
+        for place, knots in enumerate(self.knots):
+            chosen = places == place
+            found[chosen] = np.interp(u[chosen], np.linspace(0, 1, len(knots)), knots)
+        return found
+
+
+def usual_bins(rows: int) -> int:
+    """The number of bins for so many rows: one for each 15, from 4 to 20.
+
+    >>> usual_bins(30), usual_bins(120), usual_bins(5000)
+    (4, 8, 20)
+    """
+    return int(np.clip(rows // ROWS_IN_BIN, FEWEST_BINS, MOST_BINS))
+
+
+def _starts(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """The position of the first value of each bin: a bin ends when it has its share, and around frequent values."""
+    starts, held = [0], 0
+    for k, count in enumerate(counts):
+        full = held >= share or (held and count >= share) or held + count / 2 > share
+        if k and held and full:
+            starts.append(k)
+            held = 0
+        held += count
+    if len(starts) > 1 and held < share / 2 and counts[starts[-2] : starts[-1]].sum() < 2 * share:
+        starts.pop()  # too few are left for a bin
+    return np.array(starts if len(starts) > 1 else [0, 1])

@@ -1,0 +1,124 @@
+"""Tables of any kind from text files: the first row names the columns, and each column holds numbers or words."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER, read_rows
+from discrete_ed.errors import InputError
+from discrete_ed.tables.optional import pandas
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data")
+WHOLE = re.compile(r"[+-]?\d{1,18}")
+
+
+def read_frame(path: str | Path, *, words: Collection[str] = ()) -> DataFrame:
+    """A table of any kind from a text file, as a data frame: one row on each line, and names in the first row.
+
+    Cells are separated as in `read_table`. A column whose cells are all numbers becomes a column of numbers (of whole
+    ones, if all are), and any other column is one of words. Missing cells are empty, or NA, NaN, null, None or ?. A
+    first column without a name that numbers the rows is left out with a warning.
+
+    Args:
+        path: a file that ends in .csv, .tsv, .txt or .data. Read any other file with pandas.
+        words: names of columns whose cells are words even if some of them are spelled like numbers.
+
+    Raises:
+        InputError: the file can't be read; its first row doesn't name the columns; rows differ in length; fewer than
+            two rows; a column mixes numbers and words.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "mine.csv").write_text("sex,age\\nf,31\\nm,?\\nf,44\\n")
+    ...     frame = read_frame(f"{folder}/mine.csv")
+    >>> frame["sex"].tolist(), frame["age"].tolist()
+    (['f', 'm', 'f'], [31.0, nan, 44.0])
+    """
+    path = Path(path)
+    if path.suffix.lower() not in TEXT_ENDINGS:
+        raise InputError(
+            f"{path}: expected a text table ({', '.join(TEXT_ENDINGS)}), got {path.suffix or 'no ending'}; read it "
+            "with pandas, and write it with to_csv(index=False)"
+        )
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: expected a readable table, but it is not a regular file")
+    try:
+        rows, head, lines = read_rows(path, lambda _: True)
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable table, but {error.strerror or error}") from None
+    if head is None and rows:
+        head, rows, lines = rows[0], rows[1:], lines[1:]
+    if head is None or len(rows) < 2:
+        raise InputError(f"{path}: expected names of columns and at least two rows, got {len(rows)} rows")
+    names = [name.strip() for name in head]
+    names[0] = names[0].lstrip("# ") or names[0]
+    columns = np.array(rows, dtype=object).T.reshape(len(names), len(rows))
+    _check_names(path, names, columns)
+    frame = pandas().DataFrame({k: _column(path, names[k], columns[k], lines, words) for k in range(len(names))})
+    frame.columns = pandas().Index(names)
+    return _without_row_numbers(path, frame)
+
+
+def _check_names(path: Path, names: list[str], columns: np.ndarray[Any, Any]) -> None:
+    """Refuse a first row that seems to hold data."""
+    numbers = [name for name in names if NUMBER.fullmatch(name)]
+    counted = [name for name in names if name] in ([str(k + start) for k in range(len(names))] for start in (0, 1))
+    among_cells = sum(name in set(column.tolist()) for name, column in zip(names, columns, strict=True))
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    got = ""
+    if numbers and not counted:
+        got = f"the number {numbers[0]}"
+    elif twice is not None:
+        got = f"{twice!r} twice"
+    elif 2 * among_cells >= len(names):
+        got = f"{names[0]!r} and others that are cells of their columns as well"
+    if got:
+        raise InputError(f"{path}: expected different names of columns in the first row, got {got}; add a row of names")
+
+
+def _column(path: Path, name: str, cells: np.ndarray[Any, Any], lines: list[int], words: Collection[str]) -> Any:
+    """A column of numbers or of words; NaN where a cell is missing."""
+    missing = np.array([cell.lower() in MISSING_CELLS for cell in cells])
+    is_number = np.array([NUMBER.fullmatch(cell) is not None for cell in cells])
+    if (is_number | missing).all() and is_number.any():
+        if not missing.any() and all(WHOLE.fullmatch(cell) for cell in cells):
+            return np.array([int(cell) for cell in cells])
+        numbers = np.full(len(cells), np.nan)
+        numbers[is_number] = [float(cell) for cell in cells[is_number]]
+        return numbers
+    if is_number.any() and name not in words:
+        wrong = int((~is_number & ~missing).argmax())
+        share = is_number.sum() / (~missing).sum()
+        expected = "a number" if share > 0.5 else "a word"
+        wrong = wrong if share > 0.5 else int(is_number.argmax())
+        raise InputError(
+            f"{path}, row {lines[wrong]}, column {name!r}: expected {expected} as in other cells of the column, got "
+            f"{cells[wrong]!r:.40}; leave the cell empty if it is missing, or say {name}=category with types if they "
+            "are words of a category"
+        )
+    present = cells.copy()
+    present[missing] = None
+    return pandas().Series(present).astype("str" if _has_text_dtype() else object)
+
+
+def _has_text_dtype() -> bool:
+    """Whether missing words stay missing in pandas' dtype of text, as they do from pandas 3."""
+    return int(pandas().__version__.split(".")[0]) >= 3
+
+
+def _without_row_numbers(path: Path, frame: DataFrame) -> DataFrame:
+    """The frame without a first column that has no name and numbers the rows, as pandas writes its index."""
+    first = frame.iloc[:, 0]
+    if frame.columns[0] or frame.shape[1] < 2 or first.dtype.kind != "i" or (np.diff(first) != 1).any():
+        return frame
+    warnings.warn(f"{path}: the first column numbers the rows, and is left out", UserWarning, stacklevel=3)
+    return frame.iloc[:, 1:]

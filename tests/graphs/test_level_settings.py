@@ -1,0 +1,108 @@
+"""Settings of chains over noise levels by held-out graphs, and chains from two starts compared."""
+
+import networkx as nx
+import pytest
+import torch
+
+from discrete_ed import GraphEnergy, InputError, NoiseConditionalEnergy, graphs_to_states
+from discrete_ed.graphs import level_settings
+from discrete_ed.graphs.denoising import denoise_graphs
+from discrete_ed.graphs.generation import GeneratedGraphs
+from discrete_ed.graphs.level_settings import LevelSettings, choose_settings, ladder
+from discrete_ed.graphs.mixing import compare_starts, compare_states
+
+TRIANGLES = [nx.cycle_graph(3) for _ in range(20)]
+PATHS = [nx.path_graph(3) for _ in range(20)]
+MIXED = graphs_to_states(TRIANGLES[:10] + PATHS[:10])
+
+
+@pytest.fixture(scope="module")
+def energy():
+    torch.manual_seed(0)
+    return NoiseConditionalEnergy(GraphEnergy(3, width=8, layers=1, noise_levels=True), count=4)
+
+
+def test_sets_of_one_law_pass_and_others_do_not(energy):
+    assert compare_states(energy, MIXED, MIXED.flip(0)).p_value == 1
+    apart = compare_states(energy, graphs_to_states(TRIANGLES), graphs_to_states(PATHS))
+    assert apart.p_value < 0.01
+    assert apart.mmd2 > 0.1
+    with pytest.raises(InputError, match="at least two graphs in each, got 1 and 20"):
+        compare_states(energy, MIXED[:1], MIXED)
+
+
+def test_the_energy_alone_can_tell_sets_apart(energy):
+    """Graphs of one statistic each, but labelled so that a planted energy differs: the statistics see no difference."""
+
+    class Labelled(NoiseConditionalEnergy):
+        def forward(self, x, t=0.0):
+            del t
+            return 5 * x[..., 1]
+
+    planted = Labelled(GraphEnergy(3, width=8, layers=1, noise_levels=True), count=4)
+    first, second = torch.tensor([[1.0, 1, 0, 1, 1, 1]] * 20), torch.tensor([[1.0, 0, 1, 1, 1, 1]] * 20)
+    assert compare_states(energy, first, second).p_value == 1
+    assert compare_states(planted, first, second).p_value < 0.01
+
+
+@pytest.mark.parametrize(
+    ("from_data", "agree", "words"),
+    [(MIXED.flip(0), True, "end alike: mean energies"), (graphs_to_states(PATHS), False, "do not end alike: mean en")],
+)
+def test_two_starts_agree_or_the_sentence_says_what_to_do(energy, from_data, agree, words):
+    found = compare_starts(energy, MIXED if agree else graphs_to_states(TRIANGLES), from_data)
+    assert found.agree == agree
+    assert words in found.sentence()
+    assert ("pass more noise levels" in found.sentence().lower()) != agree
+    assert found.to_dict()["graphs"] == [20, 20]
+    assert found.energy[1] == pytest.approx(energy(from_data.float()).mean().item(), rel=1e-5)
+    assert compare_starts(energy, MIXED[:1], MIXED) is None
+
+
+QUICK, SLOW, SLOWEST = (LevelSettings(levels, 0, 1, 0) for levels in (1, 2, 4))
+
+
+@pytest.mark.parametrize(
+    ("arrives", "chosen", "tried", "words"),
+    [
+        ([QUICK, SLOW, SLOWEST], QUICK, 1, "quickest settings tried whose graphs could not be told"),
+        ([SLOWEST], SLOWEST, 3, "quickest settings tried whose graphs could not be told"),
+        ([], SLOW, 3, "The graphs of all settings could be told"),
+    ],
+)
+def test_the_quickest_settings_that_pass_are_chosen(energy, monkeypatch, arrives, chosen, tried, words):
+    near = graphs_to_states(TRIANGLES[:14] + PATHS[:6])
+
+    def planted(*_, levels, candidates, steps, last_steps, **__):
+        settings = LevelSettings(levels, candidates, steps, last_steps)
+        states = MIXED if settings in arrives else graphs_to_states(TRIANGLES)
+        return GeneratedGraphs(near if settings == SLOW and not arrives else states, (0.0,), (0.5,), (1.0,))
+
+    monkeypatch.setattr(level_settings, "denoise_graphs", planted)
+    monkeypatch.setattr(level_settings, "LEVEL", 0.05 if arrives else 1.1)
+    held_out = TRIANGLES[:10] + PATHS[:10]
+    found = choose_settings(energy, MIXED, held_out, tried=[QUICK, SLOW, SLOWEST])
+    assert found.settings == chosen
+    assert len(found.trials) == tried
+    assert words in found.reason()
+    assert found.to_dict()["held_out_energy"] == pytest.approx(energy(MIXED.float()).mean().item(), rel=1e-5)
+
+
+def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy):
+    found = choose_settings(energy, MIXED, [])
+    assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 20)
+    assert "no graphs were held out" in found.reason()
+    with pytest.raises(InputError, match="tried: expected at least one"):
+        choose_settings(energy, MIXED, TRIANGLES, tried=[])
+
+
+def test_chains_from_data_start_half_way_at_blurred_graphs_and_keep_their_nodes(energy):
+    states = graphs_to_states([nx.path_graph(2), nx.path_graph(3)], 3)
+    progress = []
+    made = denoise_graphs(
+        energy, states, 6, from_data=True, last_steps=0, callback=lambda done, total: progress.append((done, total))
+    )
+    assert progress == [(1, 2), (2, 2)]
+    assert sorted(map(len, made.graphs())) == [2, 2, 2, 3, 3, 3]
+    with pytest.raises(InputError, match="nodes: expected none with from_data"):
+        denoise_graphs(energy, states, 6, from_data=True, nodes=[2])

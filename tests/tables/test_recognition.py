@@ -1,0 +1,199 @@
+"""Kinds of columns: what is recognised, what the user says, and what is refused with the way on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from discrete_ed.errors import InputError
+from discrete_ed.tables import parse_types, read_frame, recognise_columns
+
+N = 60
+RNG = np.random.default_rng(0)
+WORDS = RNG.choice(["b", "a", "c"], N)
+COUNTS = RNG.permutation(np.arange(N) % 7)
+
+
+def kinds(**columns):
+    return [(column.kind, column.values) for column in recognise_columns(pd.DataFrame(columns)).columns]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "values"),
+    [
+        (WORDS, "category", ("a", "b", "c")),
+        (pd.Categorical(WORDS, ["c", "b", "a", "never"]), "category", ("c", "b", "a")),
+        (pd.Categorical(WORDS, ["c", "b", "a"], ordered=True), "ordinal", ("c", "b", "a")),
+        (WORDS == "a", "category", (False, True)),
+        (np.where(WORDS == "a", 7, 3), "category", (3, 7)),
+        (pd.array(np.where(WORDS == "a", 1, None), dtype="Int64").fillna(2), "category", (1, 2)),
+        (RNG.permutation(np.arange(N) * 3), "number", ()),
+        (RNG.normal(size=N), "number", ()),
+        (COUNTS / 2, "number", ()),
+        ([["x", None][k % 2] if k % 3 else "y" for k in range(N)], "category", ("x", "y")),
+    ],
+)
+def test_kinds_are_recognised(cells, kind, values):
+    assert kinds(column=cells) == [(kind, values)]
+
+
+def test_whole_numbers_of_few_values_are_ordinals_with_a_warning():
+    frame = pd.DataFrame({"count": COUNTS.astype(float), "age": RNG.permutation(N) * 2})
+    with pytest.warns(UserWarning, match=r"'count'; if .* types, such as count=category"):
+        count, age = recognise_columns(frame.where(frame["count"] > 0)).columns
+    assert (count.kind, count.values, age.kind) == ("ordinal", (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), "number")
+    (column, _) = recognise_columns(frame, {"count": "number"}).columns
+    assert (column.kind, column.decimals) == ("number", 0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "types", "reason"),
+    [
+        (np.zeros(N), {}, "at least two different values, got only 0.0; drop the column"),
+        ([None] * N, {}, "at least one cell, got 60 missing"),
+        ([1.5, "x"] * (N // 2), {}, r"words such as 'x' \(row 1\)|numbers such as 1.5 \(row 0\)"),
+        ([True, "x"] * (N // 2), {}, "one type"),
+        ([True, 2] * (N // 2), {}, "one type"),
+        (pd.date_range("2020-01-01", periods=N), {}, "dates or times; make numbers"),
+        (pd.date_range("2020-01-01", periods=N).astype(str), {}, "looks like dates .*days since a day"),
+        ([f"{k % 28 + 1}.{k % 12 + 1}.2021" for k in range(N)], {}, "looks like dates"),
+        ([f"words of row {k}" for k in range(N)], {}, "free text .*; drop it, or say .* column=category"),
+        (range(N), {}, "numbers the rows"),
+        (np.where(WORDS == "a", np.inf, 1), {}, "finite"),
+        ([(1, 2), (3, 4)] * (N // 2), {}, "expected words or numbers, got tuple"),
+        ([1j, 2] * (N // 2), {}, "complex"),
+        (WORDS, {"column": "number"}, "to_numeric"),
+        (WORDS, {"column": "ordinal"}, "column=low<high"),
+        (WORDS, {"column": ["a", "b"]}, "all values .* got no 'c'"),
+        (WORDS, {"column": ["a", "b", "c", "b"]}, "twice"),
+        (WORDS, {"column": "text"}, "category, ordinal, number"),
+        (WORDS, {"colour": "category"}, "types: expected names among 'column', got 'colour'"),
+        (2**53 + 7 * RNG.permutation(N), {"column": "number"}, "names of rows"),
+    ],
+)
+def test_what_is_no_column_is_refused_with_the_way_on(cells, types, reason):
+    with pytest.raises(InputError, match=reason):
+        recognise_columns(pd.DataFrame({"column": cells}), types)
+
+
+def test_tables_that_are_no_frames_are_refused():
+    with pytest.raises(InputError, match="pandas data frame, got ndarray"):
+        recognise_columns(np.zeros((3, 3)))
+    with pytest.raises(InputError, match="'a' twice"):
+        recognise_columns(pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]))
+    with pytest.raises(InputError, match=r"shape \(0, 1\)"):
+        recognise_columns(pd.DataFrame({"a": []}))
+
+
+@pytest.mark.parametrize("specification", ["a", "a=text", "=category", "a=low<", "a=number,a=category"])
+def test_types_of_the_command_line_that_say_nothing_are_refused(specification):
+    with pytest.raises(InputError, match="types: expected"):
+        parse_types([specification])
+
+
+def test_an_order_may_be_spelled():
+    frame = pd.DataFrame({"level=": [3, 1, 2] * 5})
+    types = parse_types(["level==3<1<2"])
+    assert recognise_columns(frame, types)["level="].values == (3, 1, 2)
+
+
+FRAME = pd.DataFrame(
+    {
+        "word": WORDS,
+        "truth": WORDS == "b",
+        "cut": pd.Categorical(WORDS, ["c", "b", "a", "never"], ordered=True),
+        7: COUNTS,
+        "nullable": pd.array(COUNTS * 10, dtype="Int64"),
+        "price": RNG.normal(1000, 100, N).round(2),
+        "real": RNG.normal(size=N),
+        "small": RNG.normal(size=N).astype(np.float32),
+        "many": RNG.permutation(N).astype(np.uint8),
+    }
+)
+
+
+@pytest.mark.filterwarnings("ignore:table. whole numbers")
+def test_codes_go_back_to_the_same_frame():
+    schema = recognise_columns(FRAME)
+    codes = schema.codes(FRAME[FRAME.columns[::-1]])  # columns are matched by name
+    pd.testing.assert_frame_equal(schema.frame(codes), FRAME)
+    assert [column.decimals for column in schema.columns[5:8]] == [2, None, None]
+
+
+@pytest.mark.filterwarnings("ignore:table. whole numbers")
+def test_missing_cells_stay_missing():
+    whole = ["truth", 7, "many"]  # numpy has no missing truth values and integers
+    frame = FRAME.astype({"truth": object, 7: float, "many": float})
+    frame = frame.mask(np.random.default_rng(1).random(FRAME.shape) < 0.2)
+    schema = recognise_columns(frame)
+    again = schema.frame(schema.codes(frame))
+    assert (again.isna() == frame.isna()).all(axis=None)
+    assert (again.drop(columns=whole).dtypes == frame.drop(columns=whole).dtypes).all()
+    pd.testing.assert_frame_equal(again.dropna(), frame.dropna())
+    known = recognise_columns(FRAME)  # fitted without gaps
+    assert (known.frame(known.codes(frame)).isna() == frame.isna()).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"word": "d"}, "column 'word': .*'a', 'b', 'c'.* got 'd' in 60 of 60 rows; replace them"),
+        ({"price": "dear"}, "column 'price': expected numbers, got 'dear'"),
+        ({"price": np.inf}, "finite"),
+        ({"truth": "b"}, "column 'truth'"),
+        ({"nullable": 1.5}, "column 'nullable'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:table. whole numbers")
+def test_cells_that_a_column_cannot_have_are_named(change, reason):
+    schema = recognise_columns(FRAME)
+    with pytest.raises(InputError, match=reason):
+        schema.codes(FRAME.assign(**change))
+    with pytest.raises(InputError, match="got none called 'word'"):
+        schema.codes(FRAME.drop(columns="word"))
+
+
+def write(tmp_path, text, name="mine.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_a_frame_is_read_as_it_was_written(tmp_path):
+    frame = FRAME[["word", "nullable", "price", "real"]].astype({"word": "str", "nullable": "int64"})
+    frame.loc[3, "word"] = None
+    frame.loc[4, "price"] = None
+    path = tmp_path / "mine.csv"
+    frame.to_csv(path, index=False)
+    pd.testing.assert_frame_equal(read_frame(path), frame, check_exact=True, check_column_type=False)
+    frame.to_csv(path)
+    with pytest.warns(UserWarning, match="numbers the rows"):
+        assert read_frame(path).columns.tolist() == frame.columns.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("39,State-gov,77516\n50,Private,83311\n38,Private,215646\n", "names of columns .* number 39; add a row"),
+        ("p,x,s,x\ne,x,s,y\np,x,y,y\n", "'x' twice"),
+        ("p,x\ne,x\np,y\n", "cells of their columns"),
+        ("a,b\n1,2\n", "at least two rows, got 1"),
+        ("a,b\n1,2\n3\n", "row 3: expected 2 cells"),
+        ("a,b\n1,x\n2,y\nthree,x\n", "row 4, column 'a': expected a number .* got 'three'; leave .* a=category"),
+        ("a,b\nx,x\n2,y\ny,x\nz,x\n", "row 3, column 'a': expected a word .* got '2'"),
+        ("", "at least two rows"),
+    ],
+)
+def test_text_that_is_no_such_table_is_refused(tmp_path, text, reason):
+    with pytest.raises(InputError, match=reason):
+        read_frame(write(tmp_path, text))
+
+
+def test_codes_that_look_like_numbers_are_read_as_words_where_the_user_says_so(tmp_path):
+    path = write(tmp_path, "code;size\n1;2\n1a;3\n2;3\n")
+    assert read_frame(path, words=["code", "size"]).to_dict("list") == {"code": ["1", "1a", "2"], "size": [2, 3, 3]}
+    with pytest.raises(InputError, match="text table"):
+        read_frame(path.with_suffix(".xlsx"))
+    with pytest.raises(InputError, match="No such file"):
+        read_frame(path.with_name("none.csv"))
