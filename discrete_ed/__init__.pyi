@@ -15,6 +15,7 @@ from .energies import (
     NetworkEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    PairGraphEnergy,
     PottsEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
@@ -174,7 +175,18 @@ from .samplers import (
     suitable_kernel,
 )
 from .states import enumerate_states, to_spins
-from .training import ContrastiveDivergence, FitConfig, Record, Selected, fit, fit_selected, fit_steps, shuffled_batches
+from .training import (
+    ContrastiveDivergence,
+    FitConfig,
+    Record,
+    Selected,
+    denoising_cross_entropy,
+    fit,
+    fit_selected,
+    fit_steps,
+    noise_level_loss,
+    shuffled_batches,
+)
 
 __version__: str
 
@@ -235,6 +247,7 @@ __all__ = [
     "NoiseLevels",
     "NumericalError",
     "Overlaps",
+    "PairGraphEnergy",
     "ParallelTempering",
     "Parameters",
     "PathAuxiliary",
@@ -270,6 +283,7 @@ __all__ = [
     "cramer_rao",
     "cramer_rao_all_pairs",
     "denoise_graphs",
+    "denoising_cross_entropy",
     "density_energy",
     "density_loss",
     "diagnose",
@@ -317,6 +331,7 @@ __all__ = [
     "magnetisation",
     "moments",
     "noise_level_discrepancy",
+    "noise_level_loss",
     "onsager_magnetisation",
     "overlap",
     "perfect_sample",

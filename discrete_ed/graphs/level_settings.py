@@ -56,16 +56,19 @@ class LevelSettings:
         return self.levels * (product + self.steps) + self.last_steps
 
 
-def ladder(count: int) -> list[LevelSettings]:
+def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
     """The settings that are tried, from the quickest to the slowest.
 
     Args:
         count: T, the number of trained levels.
+        learned: whether the network predicts the data: its proposals need weights, and no steps after them.
 
     >>> [settings.evaluations() for settings in ladder(40)]
     [80.0, 140.0, 260.0]
     """
     passed = dict.fromkeys([max(1, count // 4), max(1, count // 2), count])
+    if learned:
+        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in passed]
     return [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
 
 
@@ -166,7 +169,7 @@ def choose_settings(
     >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 3
     (True, True)
     """
-    tried = ladder(energy.noise.count) if tried is None else tried
+    tried = ladder(energy.noise.count, learned=energy.denoises) if tried is None else tried
     if not tried:
         raise InputError("tried: expected at least one of the settings, got none")
     if len(held_out) < 2:
