@@ -15,7 +15,7 @@ from discrete_ed.energies.base import Energy, check_shape, check_type, raise_exp
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
 from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError, check_count
-from discrete_ed.groups.sums import OfGroup, sum_over_variables
+from discrete_ed.groups.sums import OfGroup, redrawn_group, sum_over_variables
 from discrete_ed.perturbations import IndependentBits
 from discrete_ed.perturbations.base import Perturbation, check_contrast, check_perturbation
 from discrete_ed.states import check_states
@@ -186,15 +186,7 @@ def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) 
         moved = flip + softplus(keep - flip - delta)
         return (1 - epsilon) * same + epsilon * moved
 
-    def of_group(delta: Tensor, present: Tensor, values: Tensor) -> Tensor:
-        other = 2 * epsilon / values.unsqueeze(-1).to(delta.dtype)
-        become = other.log() + (-delta).logsumexp(-1, keepdim=True)
-        if epsilon < 0.5:
-            become = torch.logaddexp(become, log(1 - 2 * epsilon) - delta)
-        chance = torch.where(delta.isposinf(), 0.0, other) + (1 - 2 * epsilon) * present.to(delta.dtype)
-        return (chance * become).sum(-1)
-
-    return _over_sites(energy, x, local, of_group)
+    return _over_sites(energy, x, local, redrawn_group(epsilon))
 
 
 def pseudo_likelihood(energy: Energy, x: Tensor) -> Tensor:
