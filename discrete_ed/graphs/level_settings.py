@@ -73,7 +73,7 @@ def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TriedSettings:
     """Settings of the chains, and how their graphs compare with held-out graphs."""
 
     settings: LevelSettings
@@ -94,7 +94,7 @@ class ChosenSettings:
     """The settings that were chosen, and what they were chosen from."""
 
     settings: LevelSettings
-    trials: tuple[Trial, ...]
+    trials: tuple[TriedSettings, ...]
     """those that were tried, in their order; none if there were no held-out graphs"""
     held_out: int
     """the number of held-out graphs"""
@@ -176,7 +176,7 @@ def choose_settings(
         return ChosenSettings(tried[-1], (), len(held_out), None)
     device = training_states.device
     reference = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(device)
-    trials: list[Trial] = []
+    trials: list[TriedSettings] = []
     for settings in tried:
         generated = denoise_graphs(
             energy,
@@ -188,7 +188,7 @@ def choose_settings(
             callback=callback,
         )
         found = compare_states(energy, reference, generated.states, seed=seed)
-        trials.append(Trial(settings, *found, energies_of(energy, generated.states).mean().item()))
+        trials.append(TriedSettings(settings, *found, energies_of(energy, generated.states).mean().item()))
         if trials[-1].p_value >= LEVEL:
             break
     passed = trials[-1].p_value >= LEVEL
