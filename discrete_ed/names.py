@@ -35,6 +35,7 @@ GraphFormatName = Literal[
     "numpy",
     "torch",
 ]
+GraphNetworkName = Literal["messages", "pairs"]
 KernelName = Literal[
     "auto",
     "gibbs",
@@ -52,10 +53,12 @@ LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "h
 LossName = Literal["ed", "block-ed", "erasure", "pl", "rm", "cd", "pcd", "ml"]
 MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
+NoiseName = Literal["half", "density"]
 ObservableName = Literal["sublattices", "correlations", "overlaps"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]
+ProposalName = Literal["noise", "gradients", "learned"]
 ProtocolName = Literal["edp", "gran", "psd"]
 StartName = Literal["density", "half"]
 UpdateName = Literal["auto", "sweeps", "swendsen-wang", "wolff"]
