@@ -63,7 +63,15 @@ def test_learned_proposals_need_a_network_of_pairs_which_then_predicts():
 def test_a_run_with_pair_features_learned_proposals_and_sparse_noise(tmp_path):
     write_graphs(tmp_path / "mine.g6", CYCLES)
     settings = {name: value for name, value in TINY.items() if name not in ("sampler_steps", "cold")}
-    settings |= {"levels": 2, "candidates": 2, "network": "pairs", "noise": "density", "proposals": "learned", "width": 4, "layers": 1}
+    settings |= {
+        "levels": 2,
+        "candidates": 2,
+        "network": "pairs",
+        "noise": "density",
+        "proposals": "learned",
+        "width": 4,
+        "layers": 1,
+    }
     generate.run(GenerateConfig(data=str(tmp_path / "mine.g6"), out=tmp_path / "run", **settings))
     energy = load_energy(tmp_path / "run" / "checkpoint")
     assert isinstance(energy, NoiseConditionalEnergy)
