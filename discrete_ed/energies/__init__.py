@@ -11,6 +11,7 @@ from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
 from discrete_ed.energies.local import Evaluation, Exact, LocalEvaluation, Taylor
+from discrete_ed.energies.mixture import BernoulliMixtureEnergy
 from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.noise import NoiseConditionalEnergy, NoiseLevels
@@ -23,6 +24,7 @@ from discrete_ed.names import GraphNetworkName
 
 __all__ = [
     "BernoulliEnergy",
+    "BernoulliMixtureEnergy",
     "Clamped",
     "ConvEnergy",
     "Energy",

@@ -72,12 +72,12 @@ class DenseGraphEnergy(Energy):
         places = torch.arange(1, self.max_nodes + 1, device=x.device)
         last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
         order = last.argsort(stable=True)
-        groups = size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist())
-        energies = [
-            self.dense(matrix[rows, :n, :n], None if level is None else level[rows])
-            for rows, (_, n) in zip(order.split([count for count, _ in groups]), groups, strict=True)
-        ]
-        return torch.cat(energies)[order.argsort()].view(x.shape[:-1])
+        counts, sizes = zip(*size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist()), strict=True)
+        # rows are reordered once and then split: the gradient of an index fills a whole batch, for each group
+        parts = matrix.index_select(0, order).split(counts)
+        levels = [None] * len(counts) if level is None else level.index_select(0, order).split(counts)
+        energies = [self.dense(part[:, :n, :n], of_part) for part, n, of_part in zip(parts, sizes, levels, strict=True)]
+        return torch.cat(energies).index_select(0, order.argsort()).view(x.shape[:-1])
 
 
 def size_groups(counts: Sequence[int]) -> list[tuple[int, int]]:
