@@ -107,8 +107,8 @@ def noise_level_discrepancy(
         m: number of negatives `M` of each data point.
         reach: the later level lies 1 to `reach` steps above the level of `x_t`, or higher for `flips`.
         flips: range, sampled log-uniformly, of the least number of bits that noise between them is expected to change.
-        informed: whether negatives are sampled from what the model says of `y`, see `IndependentBits.informed`, instead
-            of from the noise alone. Large states need it: otherwise negatives are recognised at sight.
+        informed: whether negatives are sampled from what the model says of `y`, see `IndependentBits.informed`. Large
+            states need it: from the noise alone, negatives are recognised at sight.
         average: whether the result is the mean, or else the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 

@@ -38,8 +38,10 @@ def main() -> None:
     parser.add_argument("--levels", type=int, default=40)
     parser.add_argument("--out", type=Path, help="file of the figure")
     arguments = parser.parse_args()
+    if len(set(arguments.nodes)) < 2:
+        parser.error(f"--nodes: expected at least two numbers, got {arguments.nodes}")
     torch.set_num_threads(1)
-    nodes = sorted(arguments.nodes)
+    nodes = sorted(set(arguments.nodes))
     measured = {way: [costs(*way, n, arguments.levels) for n in nodes] for way in WAYS}
     curves = {
         f"{network}, {proposals}: {what}": [pair[place] for pair in pairs]
@@ -88,8 +90,8 @@ def least_seconds(work: Callable[[], None]) -> float:
 
 def exponent(nodes: Sequence[int], seconds: Sequence[float]) -> float:
     """The slope of log time against log n over the upper half."""
-    half = len(nodes) // 2
-    return float(np.polyfit(np.log(nodes[half:]), np.log(seconds[half:]), 1)[0])
+    upper = max(2, (len(nodes) + 1) // 2)
+    return float(np.polyfit(np.log(nodes[-upper:]), np.log(seconds[-upper:]), 1)[0])
 
 
 def plot(nodes: Sequence[int], curves: dict[str, list[float]], path: Path) -> None:
