@@ -33,7 +33,7 @@ class Forecast(NamedTuple):
         if self.seconds != self.seconds:
             return gigabytes
         minutes = f"{self.seconds / 60:.0f} minutes" if self.seconds >= 90 else f"{max(self.seconds, 1):.0f} seconds"
-        return f"{gigabytes} and {minutes} on {cores()} cores"
+        return f"{gigabytes} and {minutes} on {cores()} core{'s' * (cores() > 1)}"
 
 
 def is_compact(rows: int, spins: int, estimator: EstimatorName, penalty: PenaltyName) -> bool:
