@@ -5,7 +5,7 @@ Each list of names is written here once; `tests/test_names.py` compares it with 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 ColumnKindName = Literal["category", "ordinal", "number"]
 DisorderName = Literal["none", "plus-minus", "gaussian"]
@@ -49,7 +49,7 @@ KernelName = Literal[
     "kawasaki",
 ]
 LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "honeycomb", "kagome", "bcc", "fcc"]
-LossName = Literal["ed", "block-ed", "pl", "rm", "cd", "pcd", "ml"]
+LossName = Literal["ed", "block-ed", "erasure", "pl", "rm", "cd", "pcd", "ml"]
 MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
 ObservableName = Literal["sublattices", "correlations", "overlaps"]
@@ -99,3 +99,21 @@ EPSILON: Final = {"ed": 0.1, "block-ed": 0.5}
 """Default ε of the losses of density estimation: the probability that the perturbation flips a bit."""
 ISING_EPSILON: Final = {"bernoulli": 0.01, "block": 0.1}
 """Default ε of the estimators of Ising couplings that perturb their data."""
+COMPONENTS: Final = 100
+"""The largest number of components that the mixture at the base of a network usually has."""
+ROWS_EACH: Final = 50
+"""The least number of rows for each component of a mixture that is fitted to data."""
+
+
+def usual_components(energy: str, bits: int, rows: int, groups: object = None) -> int:
+    """The number of components that the base of an energy by name usually has, when it is fitted to rows of bits.
+
+    Where the likelihood can't be enumerated, a network stands on a mixture, so that its law is low far from the data.
+    Bits that are tied into groups have no mixture.
+
+    >>> usual_components("mlp", 16, 10_000), usual_components("mlp", 100, 10_000), usual_components("mlp", 100, 600)
+    (1, 100, 12)
+    """
+    if bits <= SMALL_BITS or energy not in get_args(NetworkName) or groups is not None:
+        return 1
+    return max(1, min(COMPONENTS, rows // ROWS_EACH))

@@ -14,12 +14,14 @@ Files are searched in the root folder and in its subfolder of that name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from discrete_ed.data.images import digits, read_images
+from discrete_ed.data.reading import Reading
 from discrete_ed.data.tables import Bits, Table, read_table
 from discrete_ed.data.toys import TOYS, Toy
 from discrete_ed.errors import InputError
@@ -45,6 +47,9 @@ class TableData:
     """the true law, if it is known"""
     files: tuple[Path, ...] = ()
     """the files from which the data set was read"""
+    missing: tuple[np.ndarray[Any, Any], ...] | None = None
+    """which cells are missing in the training, validation and test states, bool; None if none are. The states have
+    zeros there"""
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -58,6 +63,7 @@ def load_table_data(
     *,
     valid: str | Path | None = None,
     test: str | Path | None = None,
+    missing: bool = False,
     seed: int = 0,
 ) -> TableData:
     """A data set by name, or a table from a file, split into training, validation and test states.
@@ -68,6 +74,7 @@ def load_table_data(
         root: the folder in which the files of named data sets are searched.
         valid: the path of a validation table; by default a random tenth of the training rows.
         test: the path of a test table; by default a random fifth of the rows.
+        missing: whether cells of tables may be missing (see `read_table`).
         seed: seed of random splits, and of the samples of densities in the plane.
 
     Raises:
@@ -79,7 +86,9 @@ def load_table_data(
     """
     name = str(data)
     if name not in NAMED:
-        return _tables(name, Path(root), valid, test, seed)
+        return _tables(name, Path(root), valid, test, missing, seed)
+    if missing:
+        raise InputError(f"missing: expected only with a table, got {name}, which has no missing cells")
     if valid or test:
         raise InputError(f"valid, test: expected none with {name}, which has its own")
     return NAMED[name](Path(root), seed)
@@ -130,7 +139,9 @@ def _find(root: Path, file: str, data: str) -> Path:
     raise InputError(f"root: expected {data}'s {file} in {root} or {root / data}; name its folder with --root")
 
 
-def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | None, seed: int) -> TableData:
+def _tables(
+    name: str, root: Path, valid: str | Path | None, test: str | Path | None, missing: bool, seed: int
+) -> TableData:
     path = Path(name)
     if not path.exists():
         triples = [folder / f"{name}.train.data" for folder in (root, root / name)]
@@ -145,18 +156,44 @@ def _tables(name: str, root: Path, valid: str | Path | None, test: str | Path | 
         beside = path.with_name(path.name.replace(".train.", f".{split}."))
         if given[split] is None and ".train." in path.name and beside.is_file():
             given[split] = beside
-    table = read_table(path)
-    valid_rows, test_rows = (None if other is None else _read_like(table, path, other) for other in given.values())
+    reading = Reading(missing=missing)
+    table = _read(path, reading)
+    valid_rows, test_rows = (
+        None if other is None else _with_mask(_read_like(table, path, other, reading)) for other in given.values()
+    )
     if (table.values == table.values[0]).all():
         raise InputError(f"{path}: expected columns that vary, got {len(table.names)} constant in all rows")
     label = path.name.split(".")[0]
     files = (path, *(other for other in given.values() if other is not None))
-    return _split(label, f"rows of {path.name}", table.values, valid_rows, test_rows, table.names, seed, None, files)
+    found = _split(
+        label, f"rows of {path.name}", _with_mask(table), valid_rows, test_rows, table.names, seed, None, files
+    )
+    bits, parts = len(table.names), (found.train, found.valid, found.test)
+    train, valid_bits, test_bits = (rows[:, :bits] for rows in parts)
+    masks = tuple(rows[:, bits:] == 1 for rows in parts)
+    any_missing = masks if any(mask.any() for mask in masks) else None
+    return replace(found, train=train, valid=valid_bits, test=test_bits, missing=any_missing)
 
 
-def _read_like(table: Table, path: Path, other: Path) -> Bits:
-    """The rows of another table, which must have the columns of this one."""
-    found = read_table(other)
+def _read(path: Path, reading: Reading) -> Table:
+    """A table; the error for a missing cell says how such tables are read."""
+    try:
+        return read_table(path, reading)
+    except InputError as error:
+        if reading.missing or "got a missing value" not in str(error):
+            raise
+        raise InputError(f"{error}; --missing (missing=True) allows missing cells") from None
+
+
+def _with_mask(table: Table) -> Bits:
+    """Values and, beside them, which cells are missing, so that both are split in the same way: `(N, 2 D)`."""
+    missing = np.zeros_like(table.values) if table.missing is None else table.missing.astype(np.uint8)
+    return np.hstack([table.values, missing])
+
+
+def _read_like(table: Table, path: Path, other: Path, reading: Reading) -> Table:
+    """Another table, which must have the columns of this one."""
+    found = _read(other, reading)
     if len(found.names) != len(table.names):
         raise InputError(f"{other}: expected {len(table.names)} columns as in {path}, got {len(found.names)}")
     if found.names != table.names:
@@ -164,7 +201,7 @@ def _read_like(table: Table, path: Path, other: Path) -> Bits:
         raise InputError(
             f"{other}: expected the columns of {path}, got {found.names[first]!r} instead of {table.names[first]!r}"
         )
-    return found.values
+    return found
 
 
 def _split(

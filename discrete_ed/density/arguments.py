@@ -32,8 +32,10 @@ def check_arguments(arguments: dict[str, Any]) -> None:
             "energy: expected one that needs no shape, got 'conv'; pass lambda bits: density_energy('conv', bits, "
             "shape=(rows, columns))"
         )
+    if arguments["components"] is not None:
+        check_count(arguments["components"], "components")
     if epsilon is not None and not (isinstance(loss, str) and loss in EPSILON):
-        kind = repr(loss) if isinstance(loss, str) else "a loss of your own"
+        kind = repr(loss) if isinstance(loss, str | None) else "a loss of your own"
         raise InputError(f"epsilon: expected None, since only {' and '.join(EPSILON)} have noise, got it with {kind}")
 
 

@@ -134,15 +134,25 @@ def log_marginal(
     -0.6931
     """
     _check_known(x, known)
-    x = _with_first_values(energy, x, known)
+    x = with_first_values(energy, x, known)
     check_batch(energy, x)
     if log_partition is None:
         log_partition = estimate_log_z(energy, x, generator=generator)
+    return -free_energies(energy, x, known) - log_partition.value
+
+
+def free_energies(energy: Energy, x: Tensor, known: Tensor) -> Tensor:
+    """`−log Σ exp(−E(x))` of each state, summed over its unknown bits, `(N,)`, float64; see `log_marginal`.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> round(free_energies(BernoulliEnergy(2), torch.zeros(1, 2), torch.tensor([[True, False]])).item(), 4)  # −log 2
+    -0.6931
+    """
     found = torch.empty(len(x), dtype=torch.float64, device=x.device)
     for rows, places in _patterns(known):
         values = _values(energy, x, places.tolist(), "x")
-        found[rows] = _log_weights(energy, x[rows], places, values).logsumexp(-1)
-    return found - log_partition.value
+        found[rows] = -_log_weights(energy, x[rows], places, values).logsumexp(-1)
+    return found
 
 
 def complete(
@@ -168,7 +178,7 @@ def complete(
     [[0.0, 1.0]]
     """
     _check_known(x, known)
-    x = _with_first_values(energy, x, known)
+    x = with_first_values(energy, x, known)
     check_batch(energy, x)
     found, groups = x.clone(), energy.groups
     chained = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -233,7 +243,7 @@ def _values(energy: Energy, x: Tensor, places: list[int], name: str) -> Tensor:
     return some.states(x.dtype, x.device)
 
 
-def _with_first_values(energy: Energy, x: Tensor, known: Tensor) -> Tensor:
+def with_first_values(energy: Energy, x: Tensor, known: Tensor) -> Tensor:
     """The states with the first value of each group whose bits aren't known."""
     if energy.groups is None:
         return x

@@ -24,7 +24,8 @@ from discrete_ed.energies import Energy, RBMEnergy
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.groups import Groups
 from discrete_ed.likelihood import estimate_log_z, log_likelihood
-from discrete_ed.names import EnergyName, LossName
+from discrete_ed.names import EnergyName, LossName, usual_components
+from discrete_ed.perturbations import Erasure
 from discrete_ed.training import FitConfig, fit, shuffled_batches
 
 
@@ -42,9 +43,12 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         energy: a name that `density_energy` accepts, or a function from the number of bits to an `Energy`.
-        loss: a name that `density_loss` accepts, or any function of an energy and a batch.
+        loss: a name that `density_loss` accepts, or any function of an energy and a batch; None takes `erasure` for an
+            energy with a mixture, and `block-ed` otherwise.
         width: units of a hidden layer, see `density_energy`.
         layers: hidden layers, see `density_energy`.
+        components: components of the mixture to which a network is added, see `density_energy`; None takes 100 for more
+            than 16 columns (at most one for every 50 rows), and otherwise 1, independent bits.
         epsilon: ε, the probability that noise flips a bit, of `ed` and `block-ed`; None takes the default of
             `density_loss`.
         steps: training steps.
@@ -74,10 +78,11 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         energy: EnergyName | Callable[[int], Energy] = "mlp",
-        loss: LossName | Callable[[Energy, Tensor], Tensor] = "block-ed",
+        loss: LossName | Callable[[Energy, Tensor], Tensor] | None = None,
         *,
         width: int = 128,
         layers: int = 2,
+        components: int | None = None,
         epsilon: float | None = None,
         steps: int = 1000,
         batch_size: int = 256,
@@ -91,6 +96,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.loss = loss
         self.width = width
         self.layers = layers
+        self.components = components
         self.epsilon = epsilon
         self.steps = steps
         self.batch_size = batch_size
@@ -244,6 +250,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             data.shape[1],
             width=self.width,
             layers=self.layers,
+            components=self.components or usual_components(self.energy, data.shape[1], len(data), self._groups),
             data=data,
             seed=self._seed_of_fit,
             groups=self._groups,
@@ -255,7 +262,8 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if callable(self.loss):
             loss = deepcopy(self.loss)  # every fit starts with a fresh state of the loss
         else:
-            loss = density_loss(self.loss, epsilon=self.epsilon, generator=g)
+            usual: LossName = "erasure" if Erasure.mixture_inside(energy) else "block-ed"
+            loss = density_loss(self.loss or usual, epsilon=self.epsilon, generator=g)
         batches: Iterator[Tensor]
         if data.isnan().any():
             batches = completed_batches(energy, data, self.batch_size, generator=g)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from discrete_ed.density.conditional import with_first_values
 from discrete_ed.density.losses import Loss
+from discrete_ed.density.missing import completed, completed_batches, marginal_log_likelihood
 from discrete_ed.energies import Energy, SumEnergy
 from discrete_ed.energies.base import evaluation_size, state_bits
 from discrete_ed.errors import InputError, NumericalError
-from discrete_ed.likelihood import log_likelihood
+from discrete_ed.likelihood import estimate_log_z
 from discrete_ed.losses import pseudo_likelihood
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.runtime.checkpoints import Checkpoints
@@ -29,14 +31,18 @@ VALIDATION_SCORES = 20
 def validation_score(energy: Energy, x: Tensor) -> float:
     """The exact score of an energy on held-out states `(N, D)`; higher is better.
 
-    Up to 16 bits it is the mean log-likelihood, by enumeration; above, minus the pseudo-likelihood loss.
+    Up to 16 bits it is the mean log-likelihood, by enumeration; above, minus the pseudo-likelihood loss. Where cells
+    are missing (NaN), it is the likelihood of the others; above 16 bits they are first sampled from the model.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> round(validation_score(BernoulliEnergy(2), torch.zeros(5, 2)), 4)  # −2 log 2
     -1.3863
     """
     if state_bits(energy, x.shape[1]) <= SMALL_BITS:
-        return log_likelihood(energy, x).mean
+        known = ~x.isnan()
+        log_z = estimate_log_z(energy, with_first_values(energy, x.nan_to_num(), known))
+        return marginal_log_likelihood(energy, x, log_z).mean
+    x = completed(energy, x, generator=torch.Generator(x.device).manual_seed(0))
     with torch.no_grad(), suitable_threads(evaluation_size(energy, x.numel())):
         return -pseudo_likelihood(energy, x).item()
 
@@ -61,8 +67,9 @@ def fit_density(
     Args:
         energy: the energy, which is trained in place.
         loss: a function of the energy and a batch, such as `density_loss` returns.
-        train: training states, `(N, D)`.
-        valid: validation states, `(N, D)` float.
+        train: training states, `(N, D)`. Missing cells (NaN) are sampled again and again from the model that is being
+            fitted, see `completed_batches`.
+        valid: validation states, `(N, D)` float; cells may be missing.
         config: steps, learning rate and averaging of the weights.
         batch_size: states in a training step.
         seed: seed of the order of the training states.
@@ -84,11 +91,16 @@ def fit_density(
     bits = train.shape[1]
     if valid.ndim != 2 or not len(valid) or valid.shape[1] != bits:
         raise InputError(f"valid: expected at least one state of {bits} bits, got shape {tuple(valid.shape)}")
+    if train.is_floating_point() and train.isnan().any():
+        noise = torch.Generator(train.device).manual_seed(seed)
+        batches = completed_batches(energy, train, batch_size, generator=noise)
+    else:
+        batches = shuffled_batches(train, batch_size, generator=torch.Generator().manual_seed(seed))
     scored = valid if state_bits(energy, bits) <= SMALL_BITS else valid[: max(2, SCORED_FLIPS // bits)]
     return fit_selected(
         energy,
         loss,
-        shuffled_batches(train, batch_size, generator=torch.Generator().manual_seed(seed)),
+        batches,
         config,
         score=lambda energy: validation_score(energy, scored),
         every=max(1, config.steps // VALIDATION_SCORES),

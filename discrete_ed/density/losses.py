@@ -14,7 +14,7 @@ from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError
 from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching
 from discrete_ed.names import EPSILON, SMALL_BITS, LossName
-from discrete_ed.perturbations import Bernoulli, Block
+from discrete_ed.perturbations import Bernoulli, Block, Erasure
 from discrete_ed.samplers import Kernel
 from discrete_ed.states import enumerate_states
 from discrete_ed.training.contrastive import ContrastiveDivergence
@@ -46,6 +46,13 @@ def _block_discrepancy(settings: _LossSettings) -> Loss:
     return lambda energy, x: energy_discrepancy(energy, x, blocks, generator=settings.generator)
 
 
+def _erasure_discrepancy(settings: _LossSettings) -> Loss:
+    erasure = Erasure()
+    return lambda energy, x: energy_discrepancy(
+        energy, x, erasure, m=settings.m, w=settings.w, generator=settings.generator
+    )
+
+
 def _contrastive_divergence(settings: _LossSettings) -> Loss:
     return ContrastiveDivergence(settings.kernel, settings.steps, generator=settings.generator)
 
@@ -70,6 +77,7 @@ def _negative_log_likelihood(energy: Energy, x: Tensor) -> Tensor:
 LOSSES: dict[LossName, Callable[[_LossSettings], Loss]] = {
     "ed": _bernoulli_discrepancy,
     "block-ed": _block_discrepancy,
+    "erasure": _erasure_discrepancy,
     "pl": lambda _: pseudo_likelihood,
     "rm": lambda _: ratio_matching,
     "cd": _contrastive_divergence,
@@ -97,6 +105,7 @@ def density_loss(
     |---|---|---|
     | `ed` | energy discrepancy, Bernoulli perturbation | `epsilon`, `m`, `w` |
     | `block-ed` | energy discrepancy on random blocks of bits, summed | `block`, `epsilon` |
+    | `erasure` | energy discrepancy, any number of erased bits, filled in by the mixture inside the energy | `m`, `w` |
     | `pl` | pseudo-likelihood | |
     | `rm` | ratio matching | |
     | `cd` | contrastive divergence | `steps`, `kernel` |
@@ -119,14 +128,17 @@ def density_loss(
         generator: the source of randomness.
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name, or ε for a loss without noise.
 
     >>> from discrete_ed import density_energy
     >>> energy, x = density_energy("mlp", 4, width=8), torch.ones(5, 4)
-    >>> [density_loss(name)(energy, x).shape for name in ("ed", "block-ed", "pl", "rm", "cd", "pcd")] == 6 * [()]
+    >>> names = ("ed", "block-ed", "erasure", "pl", "rm", "cd", "pcd")
+    >>> [density_loss(name)(energy, x).shape for name in names] == 7 * [()]
     True
     """
     if name not in LOSSES:
         raise InputError(f"loss: expected one of {', '.join(LOSSES)}, got {name!r}")
+    if epsilon is not None and name not in EPSILON:
+        raise InputError(f"epsilon: expected None, since only {' and '.join(EPSILON)} have noise, got it with {name!r}")
     epsilon = EPSILON.get(name, 0.0) if epsilon is None else epsilon  # 0 for a loss without noise
     return LOSSES[name](_LossSettings(epsilon, m, w, block, steps, buffer, kernel, generator))

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from discrete_ed.density.conditional import complete, free_energies
 from discrete_ed.energies import Clamped, Energy
 from discrete_ed.energies.probe import evaluating
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 from discrete_ed.groups.product import product_logits, product_sample
+from discrete_ed.likelihood import LogLikelihood, LogPartition, log_likelihood
 from discrete_ed.samplers import local_for, sample, suitable_kernel
 from discrete_ed.training import shuffled_batches
 
@@ -41,6 +43,33 @@ def filled(table: Tensor, *, groups: Groups | None = None, generator: torch.Gene
         return torch.where(missing, product_sample(groups, logits, generator=generator), table)
     coins = torch.rand(table.shape, generator=generator, device=table.device)
     return torch.where(missing, (coins < rates).to(table.dtype), table)
+
+
+def marginal_log_likelihood(energy: Energy, table: Tensor, log_partition: LogPartition) -> LogLikelihood:
+    """The log-likelihood of the known cells of a table `(N, D)` whose missing cells are NaN; at most 16 in a row.
+
+    >>> from discrete_ed import BernoulliEnergy, estimate_log_z
+    >>> energy, table = BernoulliEnergy(2), torch.tensor([[0.0, torch.nan]])
+    >>> round(marginal_log_likelihood(energy, table, estimate_log_z(energy, table.nan_to_num())).mean, 4)  # −log 2
+    -0.6931
+    """
+    known = ~table.isnan()
+    if known.all():
+        return log_likelihood(energy, table, log_partition)
+    return LogLikelihood(free_energies(energy, table.nan_to_num(), known), log_partition)
+
+
+def completed(energy: Energy, table: Tensor, *, steps: int = 100, generator: torch.Generator | None = None) -> Tensor:
+    """A table `(N, D)` whose missing cells (NaN) are sampled from the model given the others; see `complete`.
+
+    >>> from discrete_ed import BernoulliEnergy
+    >>> completed(BernoulliEnergy(torch.tensor([0.0, 99.0])), torch.tensor([[0.0, torch.nan]])).tolist()
+    [[0.0, 1.0]]
+    """
+    known = ~table.isnan()
+    if known.all():
+        return table
+    return complete(energy, table.nan_to_num(), known, steps=steps, generator=generator)
 
 
 def completed_batches(

@@ -1,4 +1,4 @@
-"""Energies for density estimation, by name: networks on a Bernoulli base, `rbm`, `ising`."""
+"""Energies for density estimation, by name: networks on a simple base, `rbm`, `ising`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import BernoulliEnergy, Energy, IsingEnergy, NetworkEnergy, PottsEnergy, RBMEnergy
-from discrete_ed.errors import InputError
+from discrete_ed.energies import (
+    BernoulliEnergy,
+    BernoulliMixtureEnergy,
+    Energy,
+    IsingEnergy,
+    NetworkEnergy,
+    PottsEnergy,
+    RBMEnergy,
+)
+from discrete_ed.errors import InputError, check_count
 from discrete_ed.groups import Groups
+from discrete_ed.likelihood import Mixture
 from discrete_ed.names import EnergyName, NetworkName
 
 
@@ -23,15 +32,21 @@ class _EnergySettings:
     width: int
     layers: int
     shape: tuple[int, int] | None
+    mixture: Mixture | None
+    """the base of a network, if it isn't independent bits"""
     groups: Groups | None
 
 
 def _network(network: NetworkName, settings: _EnergySettings) -> Energy:
-    logits = settings.logits
-    energy = NetworkEnergy(len(logits), network, width=settings.width, layers=settings.layers, shape=settings.shape).to(
-        logits.device
-    )
-    energy.base.logits.data.copy_(logits)
+    logits, mixture = settings.logits, settings.mixture
+    components = 1 if mixture is None else len(mixture.log_weights)
+    sizes = {"width": settings.width, "layers": settings.layers, "components": components}
+    energy = NetworkEnergy(len(logits), network, shape=settings.shape, **sizes).to(logits.device)
+    if isinstance(energy.base, BernoulliMixtureEnergy) and mixture is not None:
+        energy.base.log_weights.copy_(mixture.log_weights)
+        energy.base.logits.copy_(mixture.logits)
+    else:
+        energy.base.logits.data.copy_(logits)
     return energy
 
 
@@ -63,11 +78,12 @@ def density_energy(
     width: int = 128,
     layers: int = 2,
     shape: tuple[int, int] | None = None,
+    components: int = 1,
     data: Tensor | None = None,
     seed: int = 0,
     groups: Groups | None = None,
 ) -> Energy:
-    """An energy by name: a network (`mlp`, `residual`, `conv`) on a Bernoulli base, an `rbm` or an `ising` model.
+    """An energy by name: a network (`mlp`, `residual`, `conv`) on a simple base, an `rbm` or an `ising` model.
 
     Args:
         name: one of the names above.
@@ -75,14 +91,19 @@ def density_energy(
         width: units of each hidden layer; channels of `conv`; hidden units of `rbm`. It has no effect on `ising`.
         layers: hidden layers of `mlp`, blocks of `residual`, blocks in each stage of `conv`.
         shape: rows and columns of pixels, which `conv` needs.
+        components: of a network: number of components of the mixture of independent bits that is its base, fitted to
+            `data` by expectation maximisation, at most one for every 50 rows and two broad ones besides (see
+            `BernoulliMixtureEnergy`); 1 for independent bits, which are trained with the network.
         data: states `(N, D)`. The energy starts with their marginals (in the base of a network, the visible bias of
             `rbm`, the fields of `ising`), and is created on their device.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; the mixture doesn't depend on it, so that all members of an ensemble share
+            one.
         groups: the groups into which bits are tied, if there are categorical variables: `rbm` then has softmax units
             that are visible, and `ising` is a Potts model with a coupling for every pair of values.
 
     Raises:
-        InputError: an unknown name, or `conv` without a shape of `D` pixels; groups of another number of bits.
+        InputError: an unknown name; `conv` without a shape of `D` pixels; groups of another number of bits; a mixture
+            without data to fit it to, for groups, or for an energy that is no network.
 
     >>> density_energy("mlp", 8, width=16)(torch.zeros(3, 8)).shape
     torch.Size([3])
@@ -92,9 +113,15 @@ def density_energy(
     if groups is not None and groups.bits != bits:
         raise InputError(f"groups: expected those of {bits} bits, got {groups.bits}")
     logits = torch.zeros(bits) if data is None else BernoulliEnergy.from_data(data, groups=groups).logits.detach()
+    mixture = None
+    if check_count(components, "components") > 1:
+        if name not in get_args(NetworkName) or data is None or groups is not None:
+            got = "no data" if data is None else f"energy {name!r}" if groups is None else "groups"
+            raise InputError(f"components: expected more than 1 only for a network and with data of bits, got {got}")
+        mixture = Mixture.fitted(data.float(), torch.Generator(data.device).manual_seed(0), components)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        energy = ENERGIES[name](_EnergySettings(logits, width, layers, shape, groups))
+        energy = ENERGIES[name](_EnergySettings(logits, width, layers, shape, mixture, groups))
     if energy.groups != groups:
         energy.groups = groups
     return energy

@@ -1,7 +1,8 @@
-"""Samples of a fitted density: by enumeration for few bits, otherwise by chains from well-chosen starts."""
+"""Samples of a fitted density: by enumeration for few bits, otherwise by annealing or by chains from good starts."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,15 +13,28 @@ from discrete_ed.energies import Energy
 from discrete_ed.energies.base import state_bits
 from discrete_ed.errors import InputError
 from discrete_ed.groups.product import product_logits, product_sample
+from discrete_ed.likelihood.annealed_states import StatePath
 from discrete_ed.likelihood.enumeration import sample_law
+from discrete_ed.metrics import hamming_test
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
 from discrete_ed.states import CHUNK_STATES
 
+FEW = 0.1
+"""share of the annealed runs below which too few carry all weight"""
+DIFFERENT = 0.01
+"""p-value below which annealed states and chains from training states are said to differ"""
 SNAPSHOTS = 10
 """number of samples of each chain, if chains start from noise"""
 UNIFORM_STARTS = 4_000_000
 """number of uniform states that are weighted by `exp(−E)`, to find starts for chains"""
+MOST_SECONDS = 120.0
+"""the longest annealing, as the time of one idle core; where it would take longer, as for convolutions, chains start at
+noise"""
+COMPARED = 1000
+"""chains from training states, with which annealed samples are compared"""
+REPEATED = 2
+"""effective runs for each sample in that comparison, so that few of them are copies of one run"""
 PILOT_STARTS = 2**14
 """number of the first uniform states, which show whether all of them could suffice"""
 
@@ -33,6 +47,11 @@ class DensitySamples:
     """`(N, D)` float; the first tenth of them come from different chains"""
     effective_starts: float | None
     """the effective number of the weighted uniform states, `(Σ w)² / Σ w²`; None if all states were enumerated"""
+    effective_runs: float | None = None
+    """the effective number of annealed runs; None if states were not annealed"""
+    starts_p_value: float | None = None
+    """p-value of the hypothesis that annealed states have the same law as the ends of equally long chains from training
+    states; None if states were not annealed"""
 
 
 def sample_density(
@@ -49,20 +68,28 @@ def sample_density(
 
     Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by `exp(−E)`. If
     their effective number reaches `count`, `count` of them are resampled in proportion to the weights, and a chain of a
-    tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise
-    chains start at random states with the marginals of the training data, and each yields ten samples.
+    tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise a
+    tenth of `count` runs are annealed from a simple law (see `estimate_log_z`) to that of the energy, and resampled in
+    proportion to their weights; each then yields ten samples. As a check, chains of the same length start at training
+    states: if they end in another law, then one of both kinds of runs misses a part of it. Only where annealing would
+    take minutes, as with convolutions, or bits are frozen, chains start at random states with the marginals of the
+    training data instead.
 
     Args:
         energy: the energy, on the device of the training states.
         training_states: `(N, D)`, of any number type.
         count: the number of samples, a multiple of 10.
-        steps: steps of a chain before its first sample; between two samples a tenth of them.
+        steps: inverse temperatures of the annealing, each with a twelfth of a sweep, or steps of a chain, before the
+            first sample; between two samples a tenth of them.
         seed: seed of the first uniform states, which decide whether importance sampling is tried.
         generator: the source of all other randomness.
-        callback: called after each step of the chains with the number of steps done and the total number.
+        callback: called with the number of steps, or parts of the annealing, done and the total number.
 
     Raises:
         InputError: `count` is not a multiple of 10.
+
+    Warns:
+        RuntimeWarning: annealed states differ from those of chains from training states, or few runs carry all weight.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape
@@ -79,6 +106,10 @@ def sample_density(
     if ess * UNIFORM_STARTS >= count * len(uniform):  # then all of them may suffice
         uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, bits, generator, device)
     between = max(1, steps // 10)
+    if ess < count and energy.free(training_states[:1].float()).all():
+        path = StatePath(energy, training_states.float(), generator)
+        if path.cost * steps * 2 * (count // SNAPSHOTS) < MOST_SECONDS:
+            return _annealed(path, training_states.float(), count, max(2, steps), between, ess, callback)
     if ess >= count:
         start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
         parts = start.float().split(count // SNAPSHOTS)
@@ -106,6 +137,59 @@ def sample_density(
         for start in parts
     ]
     return DensitySamples(torch.cat(samples), ess)
+
+
+def _annealed(
+    path: StatePath,
+    training_states: Tensor,
+    count: int,
+    steps: int,
+    between: int,
+    effective_starts: float,
+    callback: Callable[[int, int], None] | None,
+) -> DensitySamples:
+    """Samples from annealed runs, and the comparison with chains from training states."""
+    places = torch.randperm(len(training_states), generator=path.generator, device=training_states.device)[:COMPARED]
+    total = 0
+
+    def count_part(done: int, parts: int) -> None:
+        nonlocal total
+        total = parts + SNAPSHOTS - 1
+        if callback is not None:
+            callback(done, total)
+
+    annealed = path.anneal(training_states[places], count // SNAPSHOTS, steps, callback=count_part)
+    samples = [annealed.states]
+    for k in reversed(range(SNAPSHOTS - 1)):
+        samples.append(path.chains(samples[-1], between))
+        if callback is not None:
+            callback(total - k, total)
+    size = min(len(annealed.from_rows), max(2, int(annealed.effective / REPEATED)))
+    p_value = None
+    if len(annealed.from_rows) >= 2:
+        p_value = hamming_test(annealed.states[:size].cpu(), annealed.from_rows[:size].cpu()).p_value
+    found = DensitySamples(torch.cat(samples), effective_starts, annealed.effective, p_value)
+    _warn_of_starts(found, len(annealed.states))
+    return found
+
+
+def _warn_of_starts(samples: DensitySamples, runs: int) -> None:
+    assert samples.effective_runs is not None
+    if samples.effective_runs < FEW * runs:
+        warnings.warn(
+            f"samples: {samples.effective_runs:.0f} of {runs} annealed runs carry all weight, so many samples are "
+            "copies of a few states; take more steps",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    if samples.starts_p_value is not None and samples.starts_p_value < DIFFERENT:
+        warnings.warn(
+            f"samples: annealed states differ from the ends of chains from training states (p = "
+            f"{samples.starts_p_value:.3f}), so chains of one kind miss a part of the law: take more steps, or doubt "
+            "the model far from its data",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def sample_states(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.data import Toy
+from discrete_ed.density.missing import completed, marginal_log_likelihood
 from discrete_ed.density.sampling import SNAPSHOTS
 from discrete_ed.energies import BernoulliEnergy, Energy
 from discrete_ed.energies.base import state_bits
@@ -155,7 +157,9 @@ def score_density(
         samples: its samples, `(N, D)` float; the first tenth must be independent, as those of `sample_density` are.
         train: training states; the likelihood of the first 50,000 is computed.
         valid: validation states.
-        test: test states.
+        test: test states. Cells of all three may be missing (NaN), at most 16 in a row of `valid` and `test`: then the
+            likelihood is that of the others, and `train` is completed by the model. States are compared with the cells
+            missing that are missing in test states, which is right where this doesn't depend on their values.
         toy: the true law, if it is known.
         temperatures: number of inverse temperatures of annealed importance sampling, if `log Z` has to be estimated;
             by default as many as needed.
@@ -168,25 +172,41 @@ def score_density(
     (True, -2.0794)
     """
     some_train, valid, test_states = train[:SCORED_TRAINING_STATES].float(), valid.float(), test.float()
-    log_partition, caught = bracket_log_z(energy, some_train, temperatures=temperatures, runs=runs, generator=generator)
+    rows = completed(energy, some_train, generator=generator)
+    log_partition, caught = bracket_log_z(energy, rows, temperatures=temperatures, runs=runs, generator=generator)
+    hide = partial(_hidden_as, test_states.isnan().cpu()) if test_states.isnan().any() else torch.Tensor.cpu
     return DensityScores(
-        log_likelihood(energy, test_states, log_partition),
-        log_likelihood(energy, some_train, log_partition),
-        log_likelihood(energy, valid, log_partition),
+        marginal_log_likelihood(energy, test_states, log_partition),
+        log_likelihood(energy, rows, log_partition),
+        marginal_log_likelihood(energy, valid, log_partition),
         independent_columns(train, test, energy.groups),
         caught,
-        sample_distances(samples.cpu(), test_states.cpu(), train.cpu()),
+        sample_distances(hide(samples), hide(test_states), hide(rows if train.isnan().any() else train)),
         None if toy is None else score_against_truth(toy, energy, test_states, generator),
     )
 
 
+def _hidden_as(missing: Tensor, states: Tensor) -> Tensor:
+    """States `(N, D)` with zeros where cells of test states are missing, `(T, D)` bool, row by row and again."""
+    rows = torch.arange(len(states)) % len(missing)
+    return states.cpu().masked_fill(missing[rows], 0.0)
+
+
 def bracket_log_z(
-    energy: Energy, train: Tensor, *, temperatures: int | None, runs: int, generator: torch.Generator | None
+    energy: Energy,
+    train: Tensor,
+    *,
+    temperatures: int | None,
+    runs: int,
+    seconds: float = 60.0,
+    generator: torch.Generator | None,
 ) -> tuple[LogPartition, tuple[str, ...]]:
     """`log Z`, exact or bracketed (see `estimate_log_z`), and the texts of its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        log_partition = estimate_log_z(energy, train, temperatures=temperatures, runs=runs, generator=generator)
+        log_partition = estimate_log_z(
+            energy, train, temperatures=temperatures, runs=runs, seconds=seconds, generator=generator
+        )
     return log_partition, tuple(str(warning.message) for warning in caught)
 
 
@@ -198,13 +218,18 @@ def independent_columns(train: Tensor, x: Tensor, groups: Groups | None = None) 
     """The trivial baseline, exact: mean log-likelihood of states `(N, D)` under the marginals of the training states.
 
     Each marginal is smoothed by one extra row with value ½, so that columns which are constant in training don't give
-    −∞. Columns that are tied into groups are one variable.
+    −∞. Missing cells (NaN) are left out, and columns that are tied into groups are one variable.
 
     >>> round(independent_columns(torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0]])), 4)  # log 2.5 / 3
     -0.1823
     """
-    logits = BernoulliEnergy.from_data(train, groups=groups).logits.detach().double()
-    return (x.double() @ logits - product_log_z(groups, logits)).mean().item()
+    if groups is not None:
+        logits = BernoulliEnergy.from_data(train, groups=groups).logits.detach().double()
+        return (x.double() @ logits - product_log_z(groups, logits)).mean().item()
+    known = ~train.double().isnan()
+    rates = (train.double().nansum(0) + 0.5) / (known.sum(0) + 1)
+    cells = torch.where(x > 0.5, rates.log(), (1 - rates).log())
+    return cells.masked_fill(x.double().isnan(), 0.0).sum(1).mean().item()
 
 
 def warn_if_useless(energy: Energy, x: Tensor, log_partition: LogPartition) -> None:

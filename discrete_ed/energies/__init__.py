@@ -10,6 +10,7 @@ from discrete_ed.energies.clamped import Clamped
 from discrete_ed.energies.graph import GraphEnergy
 from discrete_ed.energies.ising import IsingEnergy
 from discrete_ed.energies.local import Evaluation, Exact, LocalEvaluation, Taylor
+from discrete_ed.energies.mixture import BernoulliMixtureEnergy
 from discrete_ed.energies.network import NetworkEnergy
 from discrete_ed.energies.neural import ConvEnergy, MLPEnergy, ResidualMLPEnergy
 from discrete_ed.energies.noise import NoiseConditionalEnergy, NoiseLevels
@@ -20,6 +21,7 @@ from discrete_ed.energies.sums import BernoulliEnergy, SumEnergy
 
 __all__ = [
     "BernoulliEnergy",
+    "BernoulliMixtureEnergy",
     "Clamped",
     "ConvEnergy",
     "Energy",

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any, overload
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -20,12 +21,13 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
-from discrete_ed.energies.base import AnyEnergy, Energy, check_type, describe
+from discrete_ed.energies.base import AnyEnergy, Energy, check_type, describe, device_of, dtype_of
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 from discrete_ed.runtime.files import read_verified, write_verified
 
 WEIGHTS = "weights.safetensors"  # name of the file with the weights
+COMPARED = 8  # states at which an energy is compared with the one that its saved arguments and weights build
 SMALL = 2**22  # number of parameters that the arguments of any saved energy may build
 
 Build = Callable[..., Energy]
@@ -51,7 +53,8 @@ def save_energy(folder: str | Path, energy: Energy) -> None:
     energy or the new one.
 
     Raises:
-        InputError: the folder can't be written, or the object is not an `Energy`.
+        InputError: the folder can't be written, or the object is not an `Energy`; the energy would be another one after
+            it is loaded, since it uses a value that is neither a parameter nor a buffer nor an argument.
 
     Warns:
         RuntimeWarning: the energy is saved, but its arguments can't be, or they build an energy with other weights;
@@ -76,19 +79,21 @@ def save_energy(folder: str | Path, energy: Energy) -> None:
         plan = json.loads(json.dumps(describe(energy)))
     except (InputError, TypeError, ValueError) as error:
         problem = str(error)
-    try:
-        write_verified(folder, {WEIGHTS: safetensors.torch.save(state)}, **plan)
-    except OSError as error:
-        raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
     if not problem:
         known = {type(part).__name__: type(part) for part in energy.modules() if isinstance(part, Energy)}
         try:
-            _build(plan, known, state)
+            built = _build(plan, known, state)
         except Exception as error:  # a constructor may raise anything
             problem = (
                 f"arguments: expected those that build {type(energy).__name__} again, got {plan['arguments']!s:.100}, "
                 f"but {_reason(error)}"
             )
+        else:
+            _check_equal(energy, built)
+    try:
+        write_verified(folder, {WEIGHTS: safetensors.torch.save(state)}, **plan)
+    except OSError as error:
+        raise InputError(f"{folder}: expected a folder to save the energy in, but {error.strerror or error}") from None
     if problem:
         warnings.warn(
             f"{problem}; the weights are saved, but load_energy will need build=, a function that builds the energy",
@@ -140,6 +145,42 @@ def load_energy(folder: str | Path, build: Build | None = None, *terms: Build) -
         return _build(manifest, known, safetensors.torch.load(files[WEIGHTS])).eval()
     except Exception as error:  # a constructor with untrusted arguments may raise anything
         raise InputError(f"{folder}: expected arguments and weights that fit {kind}, but {_reason(error)}") from None
+
+
+def _check_equal(energy: Energy, built: Energy) -> None:
+    """Raise `InputError` if an energy that was built from arguments and weights has other values than its original."""
+    mode = energy.training
+    coins = torch.Generator().manual_seed(0)
+    try:
+        x = (torch.rand(COMPARED, energy.bits, generator=coins) < 0.5).to(dtype_of(energy))
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            own = [_values(energy.eval(), x.to(device_of(energy))) for _ in range(2)]
+            again = _values(built.eval(), x)
+    except Exception:  # an energy may refuse states of coins: then there is nothing to compare
+        return
+    finally:
+        energy.train(mode)
+    if _near(*own) and not _near(own[0], again):
+        lost = [
+            f"{name}.{key}".lstrip(".")
+            for name, part in energy.named_modules()
+            for key, value in vars(part).items()
+            if isinstance(value, Tensor | np.ndarray)
+        ]
+        named = f"the plain tensor {lost[0]}" if lost else "an attribute that is no tensor"
+        raise InputError(
+            f"energy: expected the parameters, buffers and arguments of {type(energy).__name__} to determine it, but "
+            f"built from them it has other energies: {named} would be lost; use register_buffer, or make it an argument"
+        )
+
+
+def _values(energy: Energy, x: Tensor) -> Tensor:
+    """Energies and free bits of states `(N, D)`, as numbers on the CPU, `(N, 1 + D)`."""
+    return torch.cat([energy(x).unsqueeze(1).double().cpu(), energy.free(x).double().cpu()], 1)
+
+
+def _near(first: Tensor, second: Tensor) -> bool:
+    return torch.allclose(first, second, rtol=1e-3, atol=1e-3, equal_nan=True)
 
 
 def _construct(plan: Mapping[str, Any], known: Mapping[str, Build]) -> Energy:

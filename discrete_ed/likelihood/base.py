@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from discrete_ed.energies import BernoulliMixtureEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 from discrete_ed.groups.product import product_log_z, product_logits, product_means, product_sample
+from discrete_ed.names import ROWS_EACH
 
 COMPONENTS = 16
 """components of a mixture that is fitted to data"""
-ROWS_EACH = 50
-"""least number of rows for each component"""
 FITTED_ROWS = 5000
 """largest number of rows to which a mixture is fitted"""
 ITERATIONS = 40
@@ -44,6 +44,20 @@ class Mixture:
         if logits.ndim != 1 or not logits.isfinite().all():
             raise InputError(f"logits: expected finite log odds (D,), got shape {tuple(logits.shape)}")
         return cls(logits.new_zeros(1), logits[None], groups)
+
+    @classmethod
+    def of(cls, energy: BernoulliMixtureEnergy) -> Mixture:
+        """The law of a `BernoulliMixtureEnergy`."""
+        return cls(energy.log_weights, energy.logits)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same mixture, number by number."""
+        return (
+            isinstance(other, Mixture)
+            and torch.equal(self.log_weights, other.log_weights)
+            and torch.equal(self.logits, other.logits)
+            and self.groups == other.groups
+        )
 
     @classmethod
     def fitted(

@@ -29,13 +29,17 @@ BURN_IN = 0.5
 ROUND_COST = 2 + BURN_IN
 """evaluations of a round for each forward run and update: forward, reverse, and the chains before"""
 FAR_COST = 0.125
-"""length of the forward runs from a broader base, as a share of the others"""
+"""length of the forward runs from the other base, as a share of the others"""
 HOPELESS = 0.2
 """share of the budget after which two rounds in a row that prove missed modes are the last"""
 MISSED = 0.5
 """nats by which forward runs must lie above reverse ones, and by more than chance, to prove that modes are missed"""
 SPURIOUS = 2.0
 """nats by which forward runs must lie above reverse runs from near the rows until the mass of the model is elsewhere"""
+MOSTLY = 0.5
+"""share of the mass that must lie far from short chains from the rows until it is called spurious"""
+NEAR = 0.99
+"""share of the ends of short chains from the rows that count as near one another"""
 CHANCE = 4.5
 """standard errors of a difference that are put down to chance"""
 
@@ -75,7 +79,7 @@ class Annealing:
     annealed: LogZEstimate
     """from the reverse runs that start at the ends of chains from where forward runs of the round before arrived"""
     far: LogZEstimate
-    """from forward runs that start at a broader law, which look for mass far from the rows"""
+    """from forward runs that start at another base, which look for mass far from the rows"""
     first_rows: LogZEstimate
     """as `rows`, in the first round, whose chains are too short to go far from the rows"""
     temperatures: int
@@ -86,6 +90,9 @@ class Annealing:
     """forward runs; as many reverse runs, half of them with either kind of start"""
     evaluations: int
     """updates of all runs in all rounds"""
+    far_share: float = 0.0
+    """share of the states that forward runs reach, weighted, which lie further from all ends of short chains from the
+    rows than nearly all of these from one another; such chains flip single bits only"""
 
     @property
     def missed(self) -> bool:
@@ -101,7 +108,9 @@ class Annealing:
 
     @property
     def spurious(self) -> bool:
-        """Whether most of the mass, all but a share of `exp(−2)`, lies where short chains from the rows don't come."""
+        """Whether most of the mass lies where short chains from the rows don't come."""
+        if self.far_share > MOSTLY:
+            return True
         return self.forward.value - self.first_rows.value > SPURIOUS and self.forward.differs(self.first_rows, CHANCE)
 
     @property
@@ -129,6 +138,7 @@ def check_settings(runs: int, temperatures: int | None, steps: int, width: float
 def bracket_by_annealing(
     path: Path,
     far: Path,
+    near: Path,
     rows: Tensor,
     *,
     runs: int,
@@ -146,7 +156,8 @@ def bracket_by_annealing(
 
     Args:
         path: from the base at which forward runs start to the law of the energy.
-        far: the same from a broader base.
+        far: the same from another base, which is not fitted to the rows.
+        near: the same as `path`, but for chains that flip single bits only.
         rows: states `(N, D)` at which the chains start whose ends are the starts of half of the reverse runs.
         runs: number of forward runs, and of reverse runs.
         width: the width of the interval at which rounds end.
@@ -163,7 +174,7 @@ def bracket_by_annealing(
     own = torch.Generator(rows.device).manual_seed((seed + 1) % 2**63)
     far_starts = far.base.sample(runs, own)  # looked at before the budget is spent
     look = far.walk(far_starts, rows[:0], even(1), 1, own)
-    largest_log_weight(look.log_w, "annealing from the broader base")
+    largest_log_weight(look.log_w, "annealing from the base of the model's own states")
     updates = max(1, path.updates // PER_SWEEP) * steps
     sweep = path.updates / updates
     rounds = _Rounds(path, rows, runs, updates, generator)
@@ -189,7 +200,9 @@ def bracket_by_annealing(
     betas = even(max(2, int(FAR_COST * length)))
     walk = far.walk(far_starts, rows[:0], betas, updates, generator)
     spent = rounds.evaluations + runs * updates * (len(betas) - 2)
-    return replace(found, first_rows=first, far=_estimate(walk.log_w, far.offset, 1), evaluations=spent)
+    share = rounds.far_share(near, even(max(2, int(BURN_IN * FIRST_SWEEPS * sweep))))
+    far_runs = _estimate(walk.log_w, far.offset, 1)
+    return replace(found, first_rows=first, far=far_runs, evaluations=spent, far_share=share)
 
 
 class _Rounds:
@@ -198,7 +211,7 @@ class _Rounds:
     def __init__(self, path: Path, rows: Tensor, runs: int, updates: int, generator: torch.Generator | None) -> None:
         self.path, self.runs, self.updates, self.generator = path, runs, updates, generator
         places = torch.randint(len(rows), (runs,), generator=generator, device=rows.device)
-        self.rows = rows[places]
+        self.rows = self.data = rows[places]
         self.annealed = self.rows[:0]
         self.evaluations = 0
 
@@ -225,6 +238,13 @@ class _Rounds:
         self.annealed = _resampled(walk, self.runs, self.generator)
         found = Annealing(forward, reverse, first, second, forward, first, len(betas) - 1, self.updates, self.runs, 0)
         return walk.slopes, found
+
+    def far_share(self, near: Path, betas: Tensor) -> float:
+        """See `Annealing.far_share`; the chains are as long as a schedule."""
+        ends = near.walk(self.data[:0], self.data, torch.ones_like(betas), self.updates, self.generator).x
+        among = torch.cdist(ends, ends, p=1).fill_diagonal_(inf).min(1).values
+        away = torch.cdist(self.annealed, ends, p=1).min(1).values
+        return (away > among.quantile(NEAR)).double().mean().item()
 
     def _walk(self, up: Tensor, down: Tensor, betas: Tensor) -> Walk:
         self.evaluations += (len(up) + len(down)) * (len(betas) - 2) * self.updates

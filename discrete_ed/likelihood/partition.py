@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 import torch
@@ -18,11 +18,12 @@ from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
 from discrete_ed.likelihood.annealing import Bracket, ais
 from discrete_ed.likelihood.base import Mixture
-from discrete_ed.likelihood.bracketing import Annealing, bracket_by_annealing, check_settings
+from discrete_ed.likelihood.bracketing import MOSTLY, Annealing, bracket_by_annealing, check_settings
 from discrete_ed.likelihood.enumeration import check_unconditional, enumerated_log_z, too_many_bits
 from discrete_ed.likelihood.layers import rbm_log_z, smaller_layer
+from discrete_ed.likelihood.single_site import SingleSite
 from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
-from discrete_ed.likelihood.starting import BaseName, base_law, halfway, path_to
+from discrete_ed.likelihood.starting import BaseName, base_law, path_to
 from discrete_ed.names import ENUMERABLE_BITS, GRAY_BITS
 from discrete_ed.samplers import Kernel, local_for, sample, suitable_kernel
 from discrete_ed.states import CHUNK_STATES, check_states
@@ -145,6 +146,11 @@ class LogPartition:
             )
         gap = self.bracket.upper - self.bracket.lower
         known = f"log Z is {self.value:.3f} ± {self._half_width:.3f}: forward and reverse annealing differ by {gap:.3f}"
+        if self.annealing is not None and self.annealing.far_share > MOSTLY:
+            return (
+                f"{known}, but {self.annealing.far_share:.0%} of the mass of the model lies where short chains from "
+                "the rows don't come."
+            )
         if self.annealing is not None and self.spurious:
             return (
                 f"{known}, but short chains from the rows account for {self.annealing.first_rows.value:.2f} only: "
@@ -183,9 +189,10 @@ def estimate_log_z(
     Args:
         x: states `(N, D)` at which chains may start, such as training data.
         base: `frequencies`, independent bits with those of `x`; `mixture`, of independent bits, fitted to `x`; `auto`,
-            the frequencies for an `RBMEnergy` and an `IsingEnergy`, whose steps are fast, and a mixture for all others;
-            `model`, the same, but fitted to states that short annealing of the model itself reaches; `uniform`; or a
-            mixture of your own.
+            the frequencies for an `RBMEnergy` and an `IsingEnergy`, whose steps are fast, and `both` for others;
+            `model`, a law that is fitted to states which short annealing of the model itself reaches from the uniform
+            law; `both`, one that is fitted to `x` and to those states, or the mixture that is a part of the energy;
+            `uniform`; or a mixture of your own.
         temperatures: number of inverse temperatures above 0 of the last round; by default as many as needed.
         steps: how many times more updates there are at every inverse temperature than by default.
         runs: number of forward runs, and of reverse runs.
@@ -227,10 +234,13 @@ def estimate_log_z(
         bracket = ais(kernel, evaluation, target, target, betas, steps=steps, width=width, generator=generator)
         return LogPartition(bracket, exact=False)
     mixture, words = base_law(energy, x, base, generator)
+    seed = torch.initial_seed() if generator is None else generator.initial_seed()
+    own = torch.Generator(x.device).manual_seed((seed + 2) % 2**63)
     path = path_to(energy, mixture)
     annealing = bracket_by_annealing(
         path,
-        path_to(energy, Mixture.independent(halfway(x, energy.groups), energy.groups)),
+        path_to(energy, base_law(energy, x, "model", own)[0]),
+        replace(path, jumps=False) if isinstance(path, SingleSite) else path,
         x,
         runs=runs,
         width=width,

@@ -11,7 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from discrete_ed.energies import BernoulliEnergy, Energy, MLPEnergy, RBMEnergy, ResidualMLPEnergy, SumEnergy
+from discrete_ed.energies import (
+    BernoulliEnergy,
+    BernoulliMixtureEnergy,
+    Energy,
+    MLPEnergy,
+    RBMEnergy,
+    ResidualMLPEnergy,
+    SumEnergy,
+)
 from discrete_ed.energies.base import evaluation_size, of_kind
 from discrete_ed.likelihood.base import Mixture
 from discrete_ed.likelihood.paths import FUNCTION, PRODUCT, Slopes, Walk, direction_betas
@@ -25,7 +33,8 @@ FIXED = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Layered:
-    """An energy as `E(x) = −bᵀx + f(c + x W) + Σ_k s_k E_k(x)`, of which the first two terms follow flips cheaply."""
+    """An energy as `E(x) = −s log p_0(x) − bᵀx + f(c + x W) + Σ_k s_k E_k(x)`, of which all but the last terms follow
+    flips cheaply; `p_0` is the base of the annealing."""
 
     logits: Tensor
     """`b`, `(D,)`"""
@@ -37,10 +46,13 @@ class Layered:
     """for each network the number of its columns of `W`, and the rest of it, `(B, H_k)` to `(B,)`"""
     others: tuple[tuple[float, Energy], ...]
     """`s_k` and `E_k`, which are evaluated in full after each flip"""
+    share: float = 0.0
+    """`s`"""
 
     @classmethod
-    def of(cls, energy: Energy, like: Tensor) -> Layered:
-        """The parts of an energy; in the precision of the tensor `like`, and on its device."""
+    def of(cls, energy: Energy, base: Mixture) -> Layered:
+        """The parts of an energy, in the precision of the base, and on its device."""
+        like, share = base.logits, 0.0
         bits = like.shape[-1]
         logits = like.new_zeros(bits)
         layers: list[tuple[Tensor, Tensor]] = []
@@ -49,6 +61,9 @@ class Layered:
         for scale, term in _terms(energy, 1.0):
             if (linear := of_kind(term, BernoulliEnergy)) is not None:
                 logits = logits + scale * linear.logits
+                continue
+            if (mixture := of_kind(term, BernoulliMixtureEnergy)) is not None and Mixture.of(mixture) == base:
+                share += scale
                 continue
             first = _first_layer(term)
             if first is None:
@@ -60,10 +75,10 @@ class Layered:
             logits = logits + scale * more
         weight = torch.cat([like.new_zeros(bits, 0), *(w for w, _ in layers)], 1)
         bias = torch.cat([like.new_zeros(0), *(c for _, c in layers)])
-        return cls(logits, weight, bias, tuple(rests), tuple(others))
+        return cls(logits, weight, bias, tuple(rests), tuple(others), share)
 
     def learned(self, inputs: Tensor, x: Tensor) -> Tensor:
-        """`E(x) + bᵀx`, given `c + x W`."""
+        """`E(x) + s log p_0(x) + bᵀx`, given `c + x W`."""
         value = inputs.new_zeros(len(inputs))
         place = 0
         for width, rest in self.rests:
@@ -98,6 +113,8 @@ def _first_layer(energy: Energy) -> tuple[Tensor, Tensor, Callable[[Tensor], Ten
         return *_of_spins(residual.enter), after, 0.0
     if (machine := of_kind(energy, RBMEnergy)) is not None:
         return machine.weight, machine.hidden_bias, lambda h: -softplus(h).sum(-1), machine.visible_bias
+    if (mixture := of_kind(energy, BernoulliMixtureEnergy)) is not None:
+        return mixture.logits.T, Mixture.of(mixture).constants, lambda h: -h.logsumexp(-1), 0.0
     return None
 
 
@@ -116,11 +133,13 @@ class SingleSite:
     """The geometric path `p_β(x) ∝ p_0(x)^{1 − β} exp(−β E(x))` from a mixture `p_0`, by single-site Gibbs updates.
 
     All runs resample the same bit at once, so that an update costs no more than the network after its first layer; the
-    order of the bits is a new random one in each sweep.
+    order of the bits is a new random one in each sweep. If the mixture is a part of the energy, it is evaluated once.
     """
 
     energy: Energy
     base: Mixture
+    jumps: bool = True
+    """whether a fresh sample of the base is proposed at every inverse temperature"""
 
     @property
     def offset(self) -> float:
@@ -133,7 +152,7 @@ class SingleSite:
     @cached_property
     def layered(self) -> Layered:
         with torch.no_grad():
-            return Layered.of(self.energy, self.base.logits)
+            return Layered.of(self.energy, self.base)
 
     @property
     def cost(self) -> float:
@@ -151,7 +170,7 @@ class SingleSite:
 
     def _walk(self, x: Tensor, ups: int, betas: Tensor, updates: int, generator: torch.Generator | None) -> Walk:
         parts, base, runs = self.layered, self.base, len(x)
-        linear_of = parts.logits.tolist()
+        linear_of, own = parts.logits.tolist(), 1 - parts.share
         x = x.T.contiguous()  # a bit of all runs is then one piece of memory
         inputs, linear, terms = self._sums(x)
         value, log_p = parts.learned(inputs, x.T), terms.logsumexp(0)
@@ -162,12 +181,12 @@ class SingleSite:
         order: list[int] = []
         sweeps = 0
         for t, (now, then) in enumerate(pairwise(schedule)):
-            gains = (then - now).double() * (linear - value - log_p).double()
+            gains = (then - now).double() * (linear - value - own * log_p).double()
             log_w += gains
             slopes.add(gains)
             if t == len(betas) - 2:
                 break
-            rest = 1 - then
+            rest = 1 - then * own
             for u in torch.rand(updates, runs, generator=generator, device=x.device):
                 if not order:
                     order = self._order(generator)
@@ -192,10 +211,12 @@ class SingleSite:
                 linear.add_(change, alpha=linear_of[i])
                 inputs.addcmul_(change.unsqueeze(1), parts.weight[i])
                 terms.addr_(columns[i], change)
+            if not self.jumps:
+                continue
             fresh = base.sample(runs, generator).T
             sums = self._sums(fresh)
             new, new_log_p = parts.learned(sums[0], fresh.T), sums[2].logsumexp(0)
-            gain = then * ((sums[1] - new - new_log_p) - (linear - value - log_p))
+            gain = then * ((sums[1] - new - own * new_log_p) - (linear - value - own * log_p))
             taken = torch.rand(runs, generator=generator, device=x.device).log() < gain
             x = torch.where(taken, fresh, x)
             inputs = torch.where(taken.unsqueeze(1), sums[0], inputs)

@@ -7,25 +7,32 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, IsingEnergy, RBMEnergy
+from discrete_ed.energies import BernoulliMixtureEnergy, Energy, IsingEnergy, RBMEnergy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 from discrete_ed.groups.product import product_logits, product_means
+from discrete_ed.likelihood.annealing import largest_log_weight
 from discrete_ed.likelihood.base import Mixture, smoothed
 from discrete_ed.likelihood.block import BlockPath
 from discrete_ed.likelihood.paths import Path
 from discrete_ed.likelihood.schedule import even
-from discrete_ed.likelihood.single_site import SingleSite
+from discrete_ed.likelihood.single_site import Layered, SingleSite
 from discrete_ed.likelihood.single_variable import SingleVariable
 from discrete_ed.likelihood.spins import SpinPath
 from discrete_ed.samplers.interactions import loops
 
-BaseName = Literal["auto", "mixture", "frequencies", "model", "uniform"]
-SHORT_ANNEALING = 200
-"""inverse temperatures of the annealing by which a model finds its own base"""
-SHORT_RUNS = 1000
+BaseName = Literal["auto", "both", "mixture", "frequencies", "model", "uniform"]
+SHORT_ANNEALING = 100
+"""inverse temperatures of the short annealing from the uniform law, by which a model finds states of its own"""
+SHORT_SWEEPS = 8
+"""its sweeps"""
+SHORT_RUNS = 400
 """its runs"""
+ROWS_EACH_STATE = 4
+"""largest number of rows, for each of those states, to which a mixture is fitted together with them"""
+ROUNDING = 1e-6
+"""how far the factors of a mixture in a sum of energies may add up to another number than one"""
 
 
 def base_law(
@@ -53,15 +60,15 @@ def base_law(
     uniform = Mixture.independent(x.new_zeros(bits), groups)
     if base == "uniform":
         return uniform, "the uniform law"
-    rows = "the rows"
+    if base in ("auto", "both") and (own := _own_mixture(energy)) is not None:
+        return own, f"the mixture of {len(own.log_weights)} laws of independent bits inside the energy"
+    rows, simple = "the rows", _is_simple(energy, uniform)
     if base == "model":
-        path = path_to(energy, uniform)
-        betas = even(SHORT_ANNEALING)
-        x = path.walk(uniform.sample(SHORT_RUNS, generator), x[:0], betas, max(1, bits // SHORT_ANNEALING), generator).x
-        rows = "states that the model's own short runs reach"
-    simple = isinstance(
-        path_to(energy, uniform), SpinPath | BlockPath
-    )  # their steps are fast, and don't need a mixture
+        x, rows = model_states(energy, x, generator), "states that the model's own short runs reach"
+    elif base == "both" or (base == "auto" and not simple):
+        own_states = model_states(energy, x, generator)
+        order = torch.randperm(len(x), generator=generator, device=x.device)[: ROWS_EACH_STATE * len(own_states)]
+        x, rows = torch.cat([x[order], own_states]), "the rows and to states that the model's own short runs reach"
     if base == "frequencies" or (simple and base != "mixture"):
         law = Mixture.independent(product_logits(groups, frequencies(x, groups)).to(x.dtype), groups)
         return law, f"independent bits with the frequencies of {rows}"
@@ -69,7 +76,34 @@ def base_law(
     return law, f"a mixture of {len(law.log_weights)} laws of independent bits, fitted to {rows}"
 
 
-def halfway(x: Tensor, groups: Groups | None = None) -> Tensor:
+def _is_simple(energy: Energy, uniform: Mixture) -> bool:
+    """Whether the steps of annealing are so fast that a mixture isn't needed."""
+    return isinstance(path_to(energy, uniform), SpinPath | BlockPath)
+
+
+def model_states(energy: Energy, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """States that short annealing of the model from the uniform law reaches, `(N, D)`, whatever its data were."""
+    groups = energy.groups
+    starts = Mixture.independent(like.new_zeros(like.shape[1]), groups)
+    with torch.no_grad():
+        if energy(starts.sample(SHORT_RUNS, generator)).isposinf().all():  # then possible states may be near the rows
+            starts = Mixture.independent(_halfway(like, groups), groups)
+        x = starts.sample(SHORT_RUNS, generator)
+        largest_log_weight(-energy(x).double(), "short annealing from a broad law")
+    path = path_to(energy, starts)
+    updates = max(1, SHORT_SWEEPS * path.updates // SHORT_ANNEALING)
+    return path.walk(x, like[:0], even(SHORT_ANNEALING), updates, generator).x
+
+
+def _own_mixture(energy: Energy) -> Mixture | None:
+    """The mixture to which the energy, or every term of it, adds something, if there is one."""
+    found = [Mixture.of(part) for part in energy.modules() if isinstance(part, BernoulliMixtureEnergy)]
+    if not found or any(other != found[0] for other in found):
+        return None
+    return found[0] if abs(Layered.of(energy, found[0]).share - 1) < ROUNDING else None
+
+
+def _halfway(x: Tensor, groups: Groups | None = None) -> Tensor:
     """The log odds of frequencies halfway between those of the rows `(N, D)` and uniform ones: a broad law, `(D,)`."""
     uniform = product_means(groups, x.new_zeros(x.shape[1], dtype=torch.float64))
     return product_logits(groups, (frequencies(x, groups) + uniform) / 2).to(x.dtype)

@@ -9,6 +9,7 @@ of a state ever change.
 | `Bernoulli` | a few bits anywhere | 1 + M | everything |
 | `Informed(Bernoulli)` | the same | 1 + M, and all flip differences of one state | everything, with far fewer M |
 | `Block`, `NodeBlock` | a few bits of a known block | 2^k | everything, without M or w |
+| `Erasure` | any number of known bits | 1 + M | everything, also the weights of separated modes |
 | `HeatKernel` | a little of every variable, along the order of its values | 1 + M | everything |
 | `Grid` | one bit at an unknown position | 1 + M | all but the ratio of odd to even states |
 | `MeanPool` | where the ones of a window are | 1 + M | all but the law of the windows' counts |
@@ -27,6 +28,7 @@ from discrete_ed.names import PerturbationName
 from discrete_ed.perturbations.base import Contrast, Perturbation
 from discrete_ed.perturbations.bernoulli import Bernoulli, Informed
 from discrete_ed.perturbations.blocks import Block, NodeBlock
+from discrete_ed.perturbations.erasure import Erasure
 from discrete_ed.perturbations.independent import IndependentBits
 from discrete_ed.perturbations.moves import HeatKernel
 from discrete_ed.perturbations.transforms import Grid, MeanPool
@@ -36,6 +38,7 @@ __all__ = [
     "Bernoulli",
     "Block",
     "Contrast",
+    "Erasure",
     "Grid",
     "HeatKernel",
     "IndependentBits",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import get_args
 
 import pytest
@@ -20,11 +21,14 @@ from discrete_ed import (
     IsingEnergy,
     NetworkEnergy,
     RBMEnergy,
+    SumEnergy,
     density_energy,
     density_loss,
     enumerate_states,
+    estimate_log_z,
     load_energy,
     log_law,
+    log_z,
     moments,
     save_energy,
     suitable_kernel,
@@ -66,7 +70,8 @@ def test_every_loss_learns_the_same_law(name):
     truth = IsingEnergy(torch.tensor([[0, 0.7, 0], [0.7, 0, -0.3], [0, -0.3, 0.0]]), torch.tensor([0.2, -0.1, 0.3]))
     law = log_law(truth).exp()
     data = enumerate_states(3, device=DEVICE)[law.multinomial(4000, replacement=True, generator=g)]
-    loss = density_loss(name, block=2, steps=5, buffer=500, epsilon=0.3, m=8, generator=g)
+    noise = {"epsilon": 0.3} if name in EPSILON else {}
+    loss = density_loss(name, block=2, steps=5, buffer=500, m=8, generator=g, **noise)
     optimizer = torch.optim.Adam(energy.parameters(), lr=0.03)
     average = torch.zeros(8)
     for step in range(200):
@@ -108,6 +113,32 @@ def test_the_noise_of_a_loss_has_one_default(loss, epsilon):
     ]
     assert values[0] == values[1] != values[2]
     assert EPSILON[loss] == epsilon
+
+
+@pytest.mark.parametrize("loss", ["pl", "rm", "cd", "pcd", "ml"])
+def test_noise_is_refused_where_a_loss_has_none(loss):
+    with pytest.raises(InputError, match=f"epsilon: expected None, since only ed and block-ed have noise, .*'{loss}'"):
+        density_loss(loss, epsilon=0.1)
+
+
+def test_the_mixture_inside_an_energy_is_fitted_to_the_data_shared_by_seeds_and_annealed_from(generator):
+    """Two groups of bits: the mixture explains them, all members have the same one, and log Z starts at it."""
+    x = (torch.rand(600, 18, generator=generator) < 0.5).float()
+    x[:, :9] = x[:, :1]
+    first, second = (density_energy("mlp", 18, width=8, components=4, data=x, seed=seed) for seed in (0, 1))
+    assert torch.equal(first.base(x), second.base(x))
+    assert first.base(x).mean() < 0.7 * 18 * math.log(2)
+    assert first.base.flip_delta(x).allclose(Energy.flip_delta(first.base, x), atol=1e-4)
+    mean = SumEnergy(first, second, scale=0.5)
+    found = estimate_log_z(mean, x, exact=False, seconds=1, generator=generator)
+    assert found.base == "the mixture of 6 laws of independent bits inside the energy"
+    assert found.low <= log_z(mean) <= found.high
+    assert found.high - found.low < 0.05
+    other = estimate_log_z(mean, x, base="frequencies", exact=False, seconds=1, generator=generator)
+    assert other.low <= log_z(mean) <= other.high
+    for refused in ({"name": "rbm", "data": x}, {"name": "mlp"}):
+        with pytest.raises(InputError, match="components: expected more than 1 only for a network and with data"):
+            density_energy(bits=18, components=3, **refused)
 
 
 @pytest.mark.parametrize("act", [lambda: density_energy("x", 4), lambda: density_loss("x")])

@@ -10,6 +10,7 @@ import torch
 
 from discrete_ed import (
     BernoulliEnergy,
+    BernoulliMixtureEnergy,
     Clamped,
     ConvEnergy,
     Energy,
@@ -49,6 +50,7 @@ BUILT = [
     (ConvEnergy, {"shape": [2, 2], "width": 2, "stages": 1}),
     (GraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1}),
     (IsingEnergy, {"couplings": 4}),
+    (BernoulliMixtureEnergy, {"log_weights": 3, "logits": 4}),
     (MLPEnergy, {"bits": 4, "hidden": (3,)}),
     (NetworkEnergy, {"bits": 4, "width": 3}),
     (RBMEnergy, {"visible": 4, "hidden": 2}),
@@ -270,6 +272,38 @@ def test_an_energy_that_does_not_know_its_bits_says_what_to_do():
     assert Clamped(Masked(torch.ones(4)), [True, False, True, False]).bits == 4
     with pytest.raises(InputError, match="bits: expected Masked to know"):
         _ = SumEnergy(Masked(torch.ones(4))).bits
+
+
+class Whitened(Energy):
+    """An energy that keeps what it measured on data in an attribute of a kind."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(bits))
+        self.mean = torch.zeros(bits)
+        self.factor = 1.0
+
+    def forward(self, x):
+        return self.factor * (x - self.mean) @ self.weight
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("mean", torch.full((3,), 0.5), "the plain tensor mean would be lost; use register_buffer"),
+        ("factor", 2.0, "would be lost"),
+        ("unused", torch.ones(3), None),
+    ],
+)
+def test_an_energy_that_would_come_back_as_another_one_is_refused(tmp_path, name, value, message):
+    energy = Whitened(3)
+    setattr(energy, name, value)
+    if message is None:
+        save_energy(tmp_path / "saved", energy)
+        return
+    with pytest.raises(InputError, match=message):
+        save_energy(tmp_path / "saved", energy)
+    assert not (tmp_path / "saved").exists()
 
 
 def test_arguments_that_build_other_weights_are_saved_with_a_warning(tmp_path):

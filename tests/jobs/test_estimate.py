@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_runs import refused
 
 from discrete_ed import (
     InputError,
@@ -15,7 +17,9 @@ from discrete_ed import (
     NetworkEnergy,
     RBMEnergy,
     SumEnergy,
+    enumerate_states,
     load_energy,
+    log_law,
     log_likelihood,
     read_table,
 )
@@ -57,10 +61,64 @@ def quick(monkeypatch):
     monkeypatch.setattr(datasets, "TOY_SIZES", {"train": 2000, "valid": 100, "test": 400})
 
 
+def test_a_table_with_missing_cells_is_fitted_and_scored_by_the_cells_that_are_there(table, tmp_path, capsys):
+    """The likelihood of a row in which cells are missing is a sum over their values."""
+    head, *lines = table.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    holes = np.random.default_rng(1).random((len(cells), 5)) < 0.1
+    rows = [",".join(np.where(gap, "", row)) for row, gap in zip(cells, holes, strict=True)]
+    holed = tmp_path / "holed.csv"
+    holed.write_text("\n".join([head, *rows]) + "\n")
+    assert "got a missing value (''); --missing (missing=True) allows" in refused(capsys, "estimate", "--data", holed)
+    out = tmp_path / "run"
+    result = estimate.run(EstimateConfig(data=str(holed), missing=True, out=out, **SMALL))
+    data = datasets.load_table_data(holed, missing=True)
+    assert sum(mask.sum() for mask in data.missing) == holes.sum()
+    law = log_law(load_energy(out / "checkpoint", NetworkEnergy).double())
+    states = enumerate_states(5)
+    expected = [
+        law[((states == torch.from_numpy(row)) | torch.from_numpy(gap)).all(1)].logsumexp(0).item()
+        for row, gap in zip(data.test, data.missing[2], strict=True)
+    ]
+    assert result["test_log_likelihood"] == pytest.approx(np.mean(expected), abs=1e-5)
+    scored = [float(row["log_likelihood"]) for row in csv.DictReader((out / "test.scores.csv").open())]
+    assert scored == pytest.approx(expected, abs=1e-5)
+    assert "of the cells are missing" in capsys.readouterr().err
+
+
+def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_trial(table, tmp_path, monkeypatch):
+    """Options that differ from their defaults are kept; the best trial decides the others."""
+    from discrete_ed.jobs.estimate import tuning
+
+    monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
+    monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (8, 4), "weight_decay": (0.5,), "layers": (1,)}})
+    out, fits = tmp_path / "run", []
+    own = tuning.fit_density
+
+    def fit(energy, *arguments, **named):
+        fits.append(energy)
+        if len(fits) == 2:
+            raise KeyboardInterrupt
+        return own(energy, *arguments, **named)
+
+    monkeypatch.setattr(tuning, "fit_density", fit)
+    options = {"tune": 0.0005, "weight_decay": 0.2, "samples": 40, "batch": 32}
+    with pytest.raises(KeyboardInterrupt):
+        estimate.run(EstimateConfig(data=str(table), out=out, **options))
+    result = estimate.run(EstimateConfig(resume=out))
+    trials = result["tuning"]["trials"]
+    assert len(fits) == len(trials) + 1  # the interrupted trial was repeated, the first one was not
+    assert len(trials) >= 2
+    assert all(trial["settings"].keys() == {"width", "layers"} for trial in trials)
+    assert trials[0]["settings"] == {"width": 64, "layers": 2}
+    assert trials[result["tuning"]["chosen"]]["score"] == max(trial["score"] for trial in trials)
+    assert "Options tried, judged by validation rows" in (out / "report.html").read_text()
+
+
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data=str(table), out=out, **SMALL))
-    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json", "samples.csv"}
+    assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json", "samples.csv", "test.scores.csv"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
     assert result["lower"] == result["upper"] == result["test_log_likelihood"]
@@ -76,7 +134,11 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert len(records) == 40
     assert sum("score" in record for record in records) == 20
+    rows = list(csv.DictReader((out / "test.scores.csv").open()))
+    assert np.mean([float(row["log_likelihood"]) for row in rows]) == pytest.approx(result["test_log_likelihood"])
     page = (out / "report.html").read_text()
+    worst = min(rows, key=lambda row: float(row["log_likelihood"]))
+    assert page.index("The least probable test rows") < page.index(worst["log_likelihood"])
     assert "<img" in page
     assert "http" not in page.split("</style>")[1]
     assert report.verdict(result) in page
@@ -175,7 +237,7 @@ def test_images_are_shown_as_such(tmp_path, monkeypatch):
         (["--data", "wide.csv", "--loss", "ml"], "loss: expected ml with at most 16 columns only, got 17"),
         (["--test", "labels.csv"], "row 2, column 'e': expected 0 or 1"),
         (["--valid", "narrow.csv"], "expected 5 columns as in"),
-        (["--negatives", "4"], "negatives: expected only with --loss ed, since it has no effect otherwise, got 4"),
+        (["--negatives", "4"], "negatives: expected only with --loss ed or erasure, since it has no effect otherwise"),
         (["--loss", "pl", "--epsilon", "0.2"], "epsilon: expected only with --loss ed or block-ed"),
         (["--energy", "ising", "--width", "8"], "width: expected only with --energy mlp or residual or conv or rbm"),
         (["--energy", "rbm", "--layers", "1"], "layers: expected only with --energy mlp or residual or conv"),
@@ -211,12 +273,16 @@ def resolved(**arguments):
             True,
             {"negatives", "w", "chain_steps", "buffer", "temperatures", "runs", "sampler_steps"},
         ),
-        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "block", "chain_steps", "buffer"}),
-        ({"loss": "pcd", "energy": "ising"}, False, {"width", "layers", "epsilon", "negatives", "w", "block"}),
+        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "components", "block", "chain_steps", "buffer"}),
+        (
+            {"loss": "pcd", "energy": "ising"},
+            False,
+            {"width", "layers", "components", "epsilon", "negatives", "w", "block"},
+        ),
     ],
 )
 def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, without_effect):
-    config = resolved(patience=3, temperatures=9, valid=Path("v"), test=Path("t"), **arguments)
+    config = resolved(patience=3, temperatures=9, tune=1.0, valid=Path("v"), test=Path("t"), **arguments)
     shown = reported_options(config, exact=exact, enumerated=exact)
     assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds"} == without_effect
     assert None not in shown.values()

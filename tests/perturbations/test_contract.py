@@ -16,9 +16,11 @@ from torch import Tensor
 from discrete_ed import (
     Bernoulli,
     BernoulliEnergy,
+    BernoulliMixtureEnergy,
     Block,
     Clamped,
     Energy,
+    Erasure,
     GraphEnergy,
     Grid,
     Groups,
@@ -121,6 +123,16 @@ class InformedCase(Case):
         return [self.perturbation.noise.matrix(self.states)]
 
 
+LOGITS = torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])
+TWO = BernoulliMixtureEnergy(torch.tensor([0.3, 0.7]).log(), LOGITS).to(FLOAT)
+
+
+def filled_in(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:  # noqa: ARG001
+    """`ρ_y(x) ∝ q(y|x) r(x)`, with `r` the mixture."""
+    weight = q.T * (-TWO(states)).exp()
+    return weight / weight.sum(1, keepdim=True)
+
+
 FOUR = Groups(((0, 3, 1, 4),), bits=5)  # a variable of four values, and a free bit: eight states
 FOUR_STATES = FOUR.states(dtype=FLOAT)
 
@@ -180,6 +192,8 @@ CASES = [
     Case(Grid(), blind=(lambda x: x.sum(-1) % 2,)),
     Case(MeanPool((0, 1, 1)), blind=(lambda x: x[:, 0], lambda x: x[:, 1] * x[:, 2] + x[:, 1] + x[:, 2])),
     Case(Block(size=2, epsilon=0.2), proposal=None),
+    Case(Erasure()),
+    Case(Erasure(TWO), proposal=filled_in),
     Case(NodeBlock(size=2, epsilon=0.3), states=GRAPHS, proposal=None),
     InformedCase(Informed(Bernoulli(epsilon=0.2)), proposal=tilted),
     GroupCase(Bernoulli(epsilon=0.2), variables=((redrawn(4, 0.2), redrawn(2, 0.2)),)),
@@ -233,7 +247,7 @@ def expected_loss(case: Case, energies: Tensor, law: Tensor, m: int, w: float) -
 
 
 def weighted(case: Case) -> bool:
-    return case.proposal is not uninformed
+    return case.proposal is tilted
 
 
 def mean_and_error(parts: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -328,6 +342,8 @@ def test_only_free_bits_change(case, generator):
         x[:, 10:] = enumerate_states(4, device=DEVICE).repeat(25, 1)
         energy = HalfFree(14).to(DEVICE)
         perturbation = case.perturbation
+        if isinstance(perturbation, Erasure) and perturbation.mixture is not None:
+            perturbation = Erasure(BernoulliMixtureEnergy(2, 14))
         if isinstance(perturbation, MeanPool):
             perturbation = replace(perturbation, windows=tuple(i // 7 for i in range(14)))
             x[:, :10] = (torch.rand(400, 10, generator=generator) < 0.5).float()

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING, CheckpointedConfig, When, expect, expect_noise, expect_positive
-from discrete_ed.names import ENUMERABLE_BITS, EPSILON, GRAY_BITS, SMALL_BITS, EnergyName, LossName, NetworkName
+from discrete_ed.names import (
+    ENUMERABLE_BITS,
+    EPSILON,
+    GRAY_BITS,
+    SMALL_BITS,
+    EnergyName,
+    LossName,
+    NetworkName,
+    usual_components,
+)
 
 if TYPE_CHECKING:
     from discrete_ed.data import TableData
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 NETWORK = When(energy=get_args(NetworkName))
 HIDDEN_UNITS = When(energy=(*get_args(NetworkName), "rbm"))
 NOISE = When(loss=("ed", "block-ed"))
+SAMPLED = When(loss=("ed", "erasure"))
 CHAINS = When(f"for data of more than {SMALL_BITS} bits", enumerated=False)
 ANNEALED = When("where the log-likelihood can't be computed exactly", exact=False)
 ROOT = When("with the name of a data set that is read from files", from_root=True)
@@ -36,6 +46,7 @@ class EstimateConfig(CheckpointedConfig):
       discrete-ed estimate --data checkerboard --loss ed
       discrete-ed estimate --data nltcs --root ~/data --seed 1
       discrete-ed estimate --data mine.csv --test theirs.csv
+      discrete-ed estimate --data mixed.csv --types age=number,size=small<medium<large
       python scripts/estimate_density.py --data mine.csv
     """
 
@@ -49,11 +60,20 @@ class EstimateConfig(CheckpointedConfig):
     """validation table; by default a random tenth of the training rows"""
     test: Path | None = None
     """test table; by default a random fifth of the rows"""
+    missing: bool = False
+    """whether cells of the tables may be missing (empty, NA, nan). The model is fitted to the others, and missing ones
+    are sampled from it meanwhile, which is right where it doesn't depend on a cell's value whether it is missing. The
+    likelihood is that of the other cells; at most 16 cells of a validation or test row may be missing"""
+    types: tuple[str, ...] = ()
+    """for a table of any kind (.csv, .tsv, .txt, .data, names in the first row): auto, or kinds of columns where they
+    are recognised wrongly (NAME=category, NAME=ordinal, NAME=number) or values in order (NAME=low<high); a table of
+    which fewer than half of the columns are binary is read so without it"""
     loss: LossName | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (energy discrepancy on random blocks of bits, whose states
-    are summed), pl (pseudo-likelihood), rm (ratio matching), cd (contrastive divergence), pcd (persistent contrastive
-    divergence) or ml (maximum likelihood by enumeration, up to 16 bits); by default ed for densities in the plane and
-    block-ed for other data"""
+    are summed), erasure (energy discrepancy of any number of erased bits, which the mixture of the base fills in), pl
+    (pseudo-likelihood), rm (ratio matching), cd (contrastive divergence), pcd (persistent contrastive divergence) or ml
+    (maximum likelihood by enumeration, up to 16 bits); by default ed for densities in the plane, erasure for networks
+    on tables of more than 16 bits, and block-ed otherwise"""
     energy: EnergyName = "mlp"
     """the energy: a network plus a term linear in the bits (mlp, residual; conv for images), a restricted Boltzmann
     machine (rbm), or the pairwise Ising model (ising)"""
@@ -62,15 +82,23 @@ class EstimateConfig(CheckpointedConfig):
     64 for other data (16 for conv)"""
     layers: Annotated[int | None, NETWORK] = None
     """hidden layers, or residual blocks; by default 3 for densities in the plane and 2 for other data (1 for conv)"""
+    components: Annotated[int | None, NETWORK] = None
+    """components of the mixture of independent bits to which a network is added, fitted by expectation maximisation, so
+    that the law is low far from the data; 1: independent bits, which are trained with the network. By default 100 for
+    tables of more than 16 bits (at most one for every 50 rows), otherwise 1"""
+    tune: float | None = None
+    """minutes, on one idle core, in which the job itself looks for width, weight decay, components, learning rate,
+    layers, steps and ensemble size. It changes one after the other, keeps what scores better on validation rows, and
+    spends 40% of the minutes on the final fit. Options that differ from their defaults are not changed"""
     members: int = 1
     """ensemble size: this many energies are trained from different initial weights, and their mean is saved as one
     energy"""
     epsilon: Annotated[float | None, NOISE] = None
     """ε, the probability that noise flips a bit; by default 0.1 for ed and 0.5 for block-ed"""
-    negatives: Annotated[int, When(loss="ed")] = 32
-    """M, number of perturbed copies of each state (ed)"""
-    w: Annotated[float, When(loss="ed")] = 1.0
-    """w, stabilisation of the loss (ed)"""
+    negatives: Annotated[int, SAMPLED] = 32
+    """M, number of perturbed copies of each state (ed, erasure)"""
+    w: Annotated[float, SAMPLED] = 1.0
+    """w, stabilisation of the loss (ed, erasure)"""
     block: Annotated[int, When(loss="block-ed")] = 5
     """k, number of bits in a block (block-ed)"""
     chain_steps: Annotated[int, When(loss=("cd", "pcd"))] = 10
@@ -113,7 +141,9 @@ class EstimateConfig(CheckpointedConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         chosen = {
-            name for name in ("width", "steps", "batch", "patience", "temperatures") if getattr(self, name) is not None
+            name
+            for name in ("width", "components", "steps", "batch", "patience", "temperatures")
+            if getattr(self, name) is not None
         }
         expect(self, "at least 1", *chosen, "members", "negatives", "block", "chain_steps", "buffer", low=1)
         expect(self, "at least 1", "sampler_steps", low=1)
@@ -124,7 +154,7 @@ class EstimateConfig(CheckpointedConfig):
         expect_noise(self, "epsilon")
         if not 0 <= self.ema < 1:
             raise InputError(f"ema: expected a decay in [0, 1), got {self.ema}")
-        expect_positive(self, "learning_rate")
+        expect_positive(self, "learning_rate", "tune")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +164,7 @@ class ResolvedEstimateConfig(EstimateConfig):
     loss: LossName
     width: Annotated[int, HIDDEN_UNITS]
     layers: Annotated[int, NETWORK]
+    components: Annotated[int, NETWORK]
     steps: int
     batch: int
     learning_rate: float
@@ -141,9 +172,10 @@ class ResolvedEstimateConfig(EstimateConfig):
 
 PLANE = {"loss": "ed", "width": 128, "layers": 3, "steps": 3000, "batch": 128, "learning_rate": 4e-3}
 TABLE = {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
+LARGE = {"loss": "erasure", "learning_rate": 3e-3}
 CONV = {"width": 16, "layers": 1}
 """defaults of the options that the user may leave open: PLANE for densities in the plane, TABLE for tables and images;
-CONV replaces some of them for a convolutional energy"""
+LARGE replaces some of them for networks on tables that can't be enumerated, CONV for a convolutional energy"""
 
 
 def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
@@ -158,6 +190,10 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     if config.loss == "ml" and bits > SMALL_BITS:
         raise InputError(f"loss: expected ml with at most {SMALL_BITS} columns only, got {bits}")
     usual: dict[str, Any] = {**(TABLE if data.toy is None else PLANE), **(CONV if config.energy == "conv" else {})}
+    table = data.toy is None and data.shape is None
+    usual["components"] = usual_components(config.energy, bits, len(data.train)) if table else 1
+    if usual["components"] > 1 and config.loss in (None, "erasure"):
+        usual |= LARGE
     chosen = {field.name: getattr(config, field.name) for field in fields(config)}
     values = {**usual, **{name: value for name, value in chosen.items() if value is not None}}
     values.setdefault("epsilon", EPSILON.get(values["loss"]))

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from discrete_ed.data import TableData
 from discrete_ed.density.fitting import Ensemble
+from discrete_ed.density.sampling import DIFFERENT
 from discrete_ed.density.scores import DensityScores
 from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig, facts_of
+from discrete_ed.jobs.estimate.tuning import trial_table
 from discrete_ed.jobs.options import reported_options
+from discrete_ed.jobs.row_scores import least_probable
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import MISSING, number
 from discrete_ed.metrics.hamming import PUBLISHED_SIZE
@@ -43,6 +46,8 @@ def verdict(result: Mapping[str, Any]) -> str:
         if p >= LEVEL
         else f"samples differ from test rows (p = {p:.3f}; training rows: p = {floor:.3f})"
     )
+    if (starts := result.get("starts_p_value")) is not None and starts < DIFFERENT:
+        samples += f", and depend on where their chains start (p = {starts:.3f})"
     likelihood = (
         f"Test log-likelihood at most {result['upper']:.3f} nats a row, and no value (the model has mass that no "
         "training row reaches)"
@@ -100,6 +105,13 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
             "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
             "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
         )
+    if result.get("effective_runs") is not None:
+        lines.append(
+            "Samples are the ends of annealed runs, resampled by their weights, of which "
+            f"{result['effective_runs']:.0f} carry all weight in effect. Chains of the same length that start at "
+            f"training rows end in the same law with p = {result['starts_p_value']:.3f}; a small p-value says that "
+            "chains don't mix, so that samples depend on where they start."
+        )
     size = result["p_value_size"]
     spread = (
         "The error is the standard error of the mean of the sets"
@@ -129,7 +141,8 @@ def annealing_notes(result: Mapping[str, Any]) -> list[str]:
         f"Annealed importance sampling starts at {log_z['base']}; {runs['runs']} runs in each direction have "
         f"{runs['temperatures']} inverse temperatures with {runs['updates']} updates at each, all rounds together "
         f"{runs['evaluations']:.2g} updates. Forward runs give log Z {forward['value']:.3f} ± {forward['error']:.3f}; "
-        f"forward runs from a broader law {far['value']:.3f} ± {far['error']:.3f}; reverse runs from {reverse}. The "
+        "forward runs from a law of states that the model's own short runs reach "
+        f"{far['value']:.3f} ± {far['error']:.3f}; reverse runs from {reverse}. The "
         "range allows half of the distance between forward and reverse, and three standard errors of their middle. A "
         "mode of the model that no run reaches can't be noticed; it would make log Z too small.",
     ]
@@ -143,19 +156,31 @@ def write_report(
     samples: Tensor,
     scores: DensityScores,
     result: Mapping[str, Any],
+    rows: list[list[str]],
 ) -> None:
-    """Write the figures as PNG files, and `report.html` with all of them inside."""
+    """Write the figures as PNG files, and `report.html` with all of them inside.
+
+    Args:
+        rows: a line for each test row, see `row_lines`; empty if the columns of the data have no names.
+    """
     enumerated = data.train.shape[1] <= SMALL_BITS
     images = folder.plot(_figures(data, ensemble, samples, scores, enumerated=enumerated))
     lead = (
         f"An energy with {result['parameters']} parameters learned {len(data.train)} states of "
         f"{data.train.shape[1]} bits: {data.name} ({data.description})."
     )
+    tables = {"Scores": score_table(result)}
+    if rows:
+        tables["The least probable test rows, and the cell of each that the others make least expected"] = (
+            least_probable(rows, scores.test)
+        )
+    if result["tuning"] is not None:
+        tables["Options tried, judged by validation rows"] = trial_table(**result["tuning"])
     html = page.render_page(
         f"Density: {data.name}",
         verdict(result),
         lead,
-        {"Scores": score_table(result)},
+        tables,
         images,
         {
             **reported_options(config, **facts_of(config, data)),

@@ -7,6 +7,7 @@ import io
 import sys
 import time
 import warnings
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -15,19 +16,26 @@ import torch
 from torch import Tensor
 
 from discrete_ed.data import TableData, load_table_data
+from discrete_ed.density.conditional import log_sites
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
-from discrete_ed.density.losses import density_loss
+from discrete_ed.density.losses import Loss, density_loss
+from discrete_ed.density.missing import completed, filled
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
+from discrete_ed.density.tuning import Trial, best_trial
 from discrete_ed.energies import Energy
-from discrete_ed.jobs.estimate import report
+from discrete_ed.errors import InputError
+from discrete_ed.jobs.estimate import mixed_tables, report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
+from discrete_ed.jobs.estimate.tuning import tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress, training_progress
 from discrete_ed.jobs.resume import resumed
+from discrete_ed.jobs.row_scores import row_lines, rows_as_csv
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
+from discrete_ed.names import SMALL_BITS
 from discrete_ed.runtime.distributed import pick_device, rank_seed
 from discrete_ed.samplers import suitable_kernel
 from discrete_ed.training import FitConfig
@@ -45,21 +53,30 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     """
     started = time.monotonic()
     config = resumed(config, JOB)
+    if mixed_tables.is_mixed(config):
+        return mixed_tables.run(config, JOB)
     device = pick_device(config.device)
-    data = load_table_data(config.data, config.root, valid=config.valid, test=config.test, seed=config.seed)
+    data = load_table_data(
+        config.data, config.root, valid=config.valid, test=config.test, missing=config.missing, seed=config.seed
+    )
     resolved = resolve(config, data)
     facts = facts_of(resolved, data)
     refuse_options_without_effect(config, resolved, **facts)
-    train, valid, test = (torch.from_numpy(part).to(device) for part in (data.train, data.valid, data.test))
+    train, valid, test = (part.to(device) for part in _states(data))
     with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         _warn_of_equal_sets(data)
+        trials: list[Trial] = []
+        if resolved.tune is not None:
+            build = partial(_build, train, data.shape)
+            resolved, trials = tuned(resolved, data, train, valid.float(), build, _loss, folder)
         ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
         energy = ensemble.energy
         trained = time.monotonic()
         generator = torch.Generator(device).manual_seed(resolved.seed)
         names = data.names if data.toy is None and data.shape is None else ()
-        samples = _sample(energy, train, names, resolved, generator, folder)
+        whole = completed(energy, train, generator=generator) if train.is_floating_point() else train
+        samples = _sample(energy, whole, names, resolved, generator, folder)
         sampled = time.monotonic()
         scores = score_density(
             energy,
@@ -80,21 +97,55 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "energy": resolved.energy,
             "parameters": sum(parameter.numel() for parameter in energy.parameters()),
             "members": resolved.members,
+            "tuning": {"trials": [asdict(trial) for trial in trials], "chosen": trials.index(best_trial(trials))}
+            if trials
+            else None,
             "steps": [len(fitted.records) for fitted in ensemble.fits],
             "selected_steps": [fitted.step for fitted in ensemble.fits],
             "validation_scores": [fitted.score for fitted in ensemble.fits],
             **scores.to_dict(),
             "effective_starts": samples.effective_starts,
+            "effective_runs": samples.effective_runs,
+            "starts_p_value": samples.starts_p_value,
             "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
         }
         if folder.writes:
-            report.write_report(folder, resolved, data, ensemble, samples.states.cpu(), scores, result)
+            whole = completed(energy, test.float(), generator=generator)
+            sites = log_sites(energy, whole).masked_fill(test.isnan(), 0.0) if names else None
+            rows = [] if sites is None else row_lines(scores.test, sites, names)
+            if rows:
+                folder.write("test.scores.csv", rows_as_csv(rows))
+            shown = replace(data, test=whole.to(torch.uint8).cpu().numpy())
+            report.write_report(folder, resolved, shown, ensemble, samples.states.cpu(), scores, result, rows)
         folder.finish(result)
     print(f"{report.verdict(result)}\n")
     print(as_text(report.score_table(result)))
     print("", *report.score_notes(result), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
+
+
+def _states(data: TableData) -> list[Tensor]:
+    """Training, validation and test states: uint8, or float with NaN where cells are missing.
+
+    Raises:
+        InputError: too many missing cells in a validation or test row, or a column without any training cell.
+    """
+    parts = [torch.from_numpy(part) for part in (data.train, data.valid, data.test)]
+    if data.missing is None:
+        return parts
+    masks = [torch.from_numpy(mask) for mask in data.missing]
+    for name, mask in zip(("valid", "test"), masks[1:], strict=True):
+        most, row = mask.sum(1).max(0)
+        if most > SMALL_BITS:
+            raise InputError(
+                f"{name}: expected at most {SMALL_BITS} missing cells in a row, whose values are summed, got {most} in "
+                f"row {row + 1}"
+            )
+    filled(parts[0].float().masked_fill(masks[0], torch.nan))  # refuses a column without any cell
+    share = sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+    print(f"note: {share:.2%} of the cells are missing", file=sys.stderr)
+    return [part.float().masked_fill(mask, torch.nan) for part, mask in zip(parts, masks, strict=True)]
 
 
 def _warn_of_equal_sets(data: TableData) -> None:
@@ -141,23 +192,21 @@ def _fit(
 
 
 def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimateConfig, seed: int) -> Energy:
+    floating = train.is_floating_point()  # with NaN
     return density_energy(
         config.energy,
         train.shape[1],
         width=config.width,
         layers=config.layers,
         shape=shape,
-        data=train,
+        components=config.components,
+        data=filled(train, generator=torch.Generator(train.device).manual_seed(seed)) if floating else train,
         seed=seed,
     ).to(train.device)
 
 
-def fit_member(
-    energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
-) -> Selected:
-    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
-    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
-    loss = density_loss(
+def _loss(energy: Energy, config: ResolvedEstimateConfig, generator: torch.Generator) -> Loss:
+    return density_loss(
         config.loss,
         epsilon=config.epsilon,
         m=config.negatives,
@@ -168,6 +217,14 @@ def fit_member(
         kernel=suitable_kernel(energy, purpose="learned"),
         generator=generator,
     )
+
+
+def fit_member(
+    energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
+) -> Selected:
+    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
+    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
+    loss = _loss(energy, config, generator)
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
     )
@@ -215,7 +272,7 @@ def _sample(
     buffer = io.BytesIO()
     np.save(buffer, samples.states.to(torch.uint8).cpu().numpy())
     folder.write("samples.npy", buffer.getvalue())
-    return DensitySamples(samples.states.to(train.device), samples.effective_starts)
+    return replace(samples, states=samples.states.to(train.device))
 
 
 def states_as_csv(states: Tensor, names: tuple[str, ...]) -> bytes:

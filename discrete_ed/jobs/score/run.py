@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from dataclasses import dataclass
@@ -11,20 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from discrete_ed.data import Table, read_table
 from discrete_ed.density.conditional import log_sites
 from discrete_ed.energies.saving import load_energy
 from discrete_ed.errors import InputError
+from discrete_ed.jobs.row_scores import least_probable, row_lines, rows_as_csv
 from discrete_ed.jobs.score.config import ScoreConfig
 from discrete_ed.jobs.text import as_text
-from discrete_ed.likelihood import Bracket, LogLikelihood, LogPartition, log_likelihood
+from discrete_ed.likelihood import Bracket, LogPartition, log_likelihood
 from discrete_ed.runtime.files import write_atomically
-
-LEAST_PROBABLE = 5
-"""number of rows that the terminal lists"""
-HEADER = ("row", "log_likelihood", "least_expected_column", "its_log_probability")
 
 
 @dataclass(frozen=True)
@@ -49,9 +43,10 @@ def run(config: ScoreConfig) -> dict[str, Any]:
         raise InputError(f"out: expected a new file, got {path}, which exists")
     energy = load_energy(config.run / "checkpoint").double()
     x = torch.from_numpy(table.values[:, _order(table, config.table, fitted.columns)]).double()
-    scores, sites = log_likelihood(energy, x, fitted.log_partition), log_sites(energy, x)
+    scores = log_likelihood(energy, x, fitted.log_partition)
+    lines = row_lines(scores, log_sites(energy, x), fitted.columns)
     try:
-        write_atomically(path, _as_csv(scores, sites, fitted.columns))
+        write_atomically(path, rows_as_csv(lines))
     except OSError as error:
         raise InputError(f"out: expected a file that can be written, got {path}: {error.strerror or error}") from None
     result = {
@@ -68,9 +63,7 @@ def run(config: ScoreConfig) -> dict[str, Any]:
         f"{len(x)} rows have a mean log-likelihood of {scores.mean:.3f} ± {scores.error:.3f} nats ({certainty}); the "
         f"test rows of the run have {fitted.test_log_likelihood:.3f}.\n\nThe least probable rows:\n"
     )
-    lines = list(csv.reader(io.StringIO(_as_csv(scores, sites, fitted.columns).decode())))
-    order = scores.values.argsort()[:LEAST_PROBABLE].tolist()
-    print(as_text([list(HEADER), *(lines[1 + k] for k in order)]))
+    print(as_text(least_probable(lines, scores)))
     print(f"\nwritten to {path}")
     return result
 
@@ -110,14 +103,3 @@ def _order(table: Table, path: Path, columns: tuple[str, ...]) -> list[int]:
     more = [name for name in table.names if name not in columns]
     got = f"no {missing[0]!r}" if missing else f"{more[0]!r} as well"
     raise InputError(f"{path}: expected the {len(columns)} columns of the run, got {len(table.names)}: {got}")
-
-
-def _as_csv(scores: LogLikelihood, sites: Tensor, columns: tuple[str, ...]) -> bytes:
-    """A line for each row of the table, in its order."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(HEADER)
-    least, place = sites.min(1)
-    numbers = zip(scores.values.tolist(), place.tolist(), least.tolist(), strict=True)
-    lines.writerows((k, f"{value:.6f}", columns[i], f"{log_p:.6f}") for k, (value, i, log_p) in enumerate(numbers, 1))
-    return text.getvalue().encode()

@@ -1,0 +1,155 @@
+"""The search for options of a density estimate: judged by validation rows, within minutes, and resumable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from discrete_ed.data import TableData
+from discrete_ed.density.fitting import fit_density
+from discrete_ed.density.losses import Loss
+from discrete_ed.density.missing import completed, marginal_log_likelihood
+from discrete_ed.density.scores import bracket_log_z
+from discrete_ed.density.tuning import Trial, best_trial, coordinate_search, training_seconds
+from discrete_ed.energies import Energy
+from discrete_ed.errors import NumericalError
+from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.training import FitConfig
+
+TRIALS = 0.6
+"""share of the minutes for trials; the rest is for the final fit"""
+NUMBER = 9
+"""number of trials with the first options that fit into that share"""
+FEWEST_STEPS = 50
+"""least number of training steps of a trial"""
+SCORING = 0.25
+"""seconds of annealing for each second of training in a trial"""
+MOST_MEMBERS = 4
+"""largest number of energies of the final fit"""
+ALTERNATIVES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "mlp": {
+        "width": (128, 32),
+        "weight_decay": (0.1, 0.5),
+        "components": (30, 200),
+        "learning_rate": (6e-3, 1.5e-3),
+        "layers": (3, 1),
+    },
+    "rbm": {"width": (128, 256, 32), "learning_rate": (5e-3, 1e-3), "weight_decay": (0.05, 0.5)},
+    "ising": {"learning_rate": (1e-2, 5e-4), "weight_decay": (0.05, 0.5)},
+}
+"""for each energy the values that are tried besides the first ones; `residual` and `conv` have those of `mlp`"""
+
+
+def tuned(
+    config: ResolvedEstimateConfig,
+    data: TableData,
+    train: Tensor,
+    valid: Tensor,
+    build: Callable[[ResolvedEstimateConfig, int], Energy],
+    loss: Callable[[Energy, ResolvedEstimateConfig, torch.Generator], Loss],
+    folder: RunFolder,
+) -> tuple[ResolvedEstimateConfig, list[Trial]]:
+    """The options that score best on validation rows among those that were tried, and the trials.
+
+    An option that differs from its default is never changed. A resumed run repeats no finished trial.
+
+    Args:
+        config: the first options, with the minutes as `tune`.
+        data: the data.
+        train: the training rows; NaN where cells are missing.
+        valid: the validation rows, float.
+        build: makes an untrained energy from options and a seed.
+        loss: makes the loss of an energy from options.
+        folder: where finished trials are kept.
+    """
+    assert config.tune is not None
+    usual = resolve(EstimateConfig(data=config.data, energy=config.energy, loss=config.loss), data)
+    free = {name for name in vars(usual) if getattr(config, name) == getattr(usual, name)}
+    found = ALTERNATIVES.get(config.energy, ALTERNATIVES["mlp"])
+    alternatives = {name: values for name, values in found.items() if name in free}
+    if config.components == 1:
+        alternatives.pop("components", None)
+    seconds = 60 * config.tune
+    start = {name: getattr(config, name) for name in alternatives}
+    step = _step_seconds(config, data)
+    steps = max(FEWEST_STEPS, int(TRIALS * seconds / NUMBER / step / (1 + SCORING)))
+
+    def cost(settings: Any) -> float:
+        return steps * _step_seconds(replace(config, **settings), data) * (1 + SCORING)
+
+    def judge(settings: dict[str, Any], number: int) -> float:
+        options = replace(config, **settings)
+
+        def compute() -> dict[str, Any]:
+            generator = torch.Generator(train.device).manual_seed(config.seed)
+            energy = build(options, config.seed)
+            fit_config = FitConfig(
+                steps=steps, learning_rate=options.learning_rate, weight_decay=options.weight_decay, ema=options.ema
+            )
+            made = loss(energy, options, generator)
+            try:
+                fit_density(energy, made, train, valid, fit_config, batch_size=options.batch, seed=config.seed)
+                log_z, _ = bracket_log_z(
+                    energy,
+                    completed(energy, train.float(), generator=generator),
+                    temperatures=None,
+                    runs=config.runs,
+                    seconds=max(1.0, SCORING * cost(settings)),
+                    generator=generator,
+                )
+            except NumericalError:
+                return {"score": math.nan}
+            return {"score": math.nan if log_z.spurious else marginal_log_likelihood(energy, valid, log_z).mean}
+
+        return float(folder.cached(f"trial-{number}", compute)["score"])
+
+    with tqdm(desc="tune", unit="trial", total=1 + sum(map(len, alternatives.values()))) as bar:
+
+        def show(trial: Trial) -> None:
+            bar.update()
+            bar.set_postfix_str(_in_words(trial))
+            folder.log({"phase": "tune", **trial.settings, "score": trial.score})
+
+        trials = coordinate_search(start, alternatives, judge, cost, TRIALS * seconds, callback=show)
+    chosen = replace(config, **best_trial(trials).settings)
+    left = (1 - TRIALS) * seconds / _step_seconds(chosen, data)
+    if "steps" in free and left < chosen.steps:
+        chosen = replace(chosen, steps=max(steps, int(left)))
+    if "members" in free:
+        chosen = replace(chosen, members=min(MOST_MEMBERS, max(1, int(left / chosen.steps))))
+    return chosen, trials
+
+
+def _in_words(trial: Trial) -> str:
+    score = "no value" if trial.score is None else f"{trial.score:.3f}"
+    return f"{', '.join(f'{name} {value:g}' for name, value in trial.settings.items())}: {score}"
+
+
+def _step_seconds(config: ResolvedEstimateConfig, data: TableData) -> float:
+    bits = data.train.shape[1]
+    evaluated = {"block-ed": 2**config.block, "ed": 1 + config.negatives, "erasure": 1 + config.negatives}
+    states = config.batch * evaluated.get(config.loss, bits)
+    return training_seconds(bits, config.width, config.layers, config.components, states)
+
+
+def trial_table(trials: list[dict[str, Any]], chosen: int) -> list[list[str]]:
+    """The trials as rows of text; the first row is the header.
+
+    Args:
+        trials: what `result.json` holds under `tuning`.
+        chosen: the number of the best one.
+    """
+    names = list(trials[0]["settings"])
+    rows = [[*(name.replace("_", " ") for name in names), "validation log-likelihood", ""]]
+    for number, trial in enumerate(trials):
+        score = "no value" if trial["score"] is None else f"{trial['score']:.3f}"
+        values = [f"{trial['settings'][name]:g}" for name in names]
+        rows.append([*values, score, "chosen" if number == chosen else ""])
+    return rows
