@@ -36,8 +36,8 @@ MOST_MEMBERS = 4
 ALTERNATIVES: dict[str, dict[str, tuple[Any, ...]]] = {
     "mlp": {
         "width": (128, 32),
-        "weight_decay": (0.1, 0.5),
-        "components": (30, 200),
+        "weight_decay": (0.1, 0.3, 0.0),
+        "components": (50, 8),
         "learning_rate": (6e-3, 1.5e-3),
         "layers": (3, 1),
     },
