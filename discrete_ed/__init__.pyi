@@ -82,8 +82,11 @@ from .lattices import (
     overlap,
     plus_minus_couplings,
     random_fields,
+    reweight,
     sample_ising,
     scale,
+    series_to_arviz,
+    series_to_pandas,
     simulate,
     sublattices,
     temper,
@@ -176,6 +179,7 @@ from .samplers import (
     suitable_kernel,
 )
 from .states import enumerate_states, to_spins
+from .tables import TableEstimator, evaluate_tables
 from .training import ContrastiveDivergence, FitConfig, Record, Selected, fit, fit_selected, fit_steps, shuffled_batches
 
 __version__: str
@@ -257,6 +261,7 @@ __all__ = [
     "SumEnergy",
     "SwendsenWang",
     "Table",
+    "TableEstimator",
     "Taylor",
     "Tempered",
     "TwoSampleTest",
@@ -285,6 +290,7 @@ __all__ = [
     "estimate_log_z",
     "estimates",
     "evaluate_graphs",
+    "evaluate_tables",
     "fit",
     "fit_density",
     "fit_selected",
@@ -333,6 +339,7 @@ __all__ = [
     "read_graphs",
     "read_table",
     "recover_couplings",
+    "reweight",
     "rhat",
     "sample",
     "sample_density",
@@ -342,6 +349,8 @@ __all__ = [
     "save_energy",
     "scale",
     "score_density",
+    "series_to_arviz",
+    "series_to_pandas",
     "shuffled_batches",
     "simulate",
     "single_site_discrepancy",

@@ -13,10 +13,10 @@ from torch.nn.functional import softplus
 
 from discrete_ed.energies.base import Energy, check_shape, check_type, raise_explained
 from discrete_ed.energies.local import Taylor
-from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy
+from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
 from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError, check_count
-from discrete_ed.groups.sums import OfGroup, sum_over_variables
+from discrete_ed.groups.sums import OfGroup, redrawn_group, sum_over_variables
 from discrete_ed.perturbations import IndependentBits
 from discrete_ed.perturbations.base import Perturbation, check_contrast, check_perturbation
 from discrete_ed.states import check_states
@@ -101,26 +101,20 @@ def noise_level_discrepancy(
 
     `L = −mean Σ_j v_j log softmax_j( −E(x_j, t) + log q(y|x_j) − log ρ_y(x_j) )`,
 
-    with `v_j ∝ q_t(x_j|x_0) q(y|x_j) / ρ_y(x_j)` the probability that `x_j` is the blurred data point, given `x_0`, `y`
-    and the set of all `x_j`. This mean over the labels (a Rao–Blackwell estimate) leaves the minimiser `p_t` unchanged,
-    for every `M`, and reduces the noise.
+    with `v_j ∝ q_t(x_j|x_0) q(y|x_j) / ρ_y(x_j)`: a mean over the labels that keeps the minimiser `p_t`, for every `M`.
 
     Args:
         x: data, `(B, D)`, zeros and ones.
         m: number of negatives `M` of each data point.
-        reach: the later level lies 1 to `reach` steps above the level of `x_t`, and higher if necessary for `flips`.
-        flips: range of the least number of bits that the noise between the two levels is expected to change; it is
-            sampled log-uniformly. Where fewer bits change, most negatives equal `y`, and nothing is learned from them:
-            states of few bits would waste most of the low levels.
+        reach: the later level lies 1 to `reach` steps above the level of `x_t`, or higher for `flips`.
+        flips: range, sampled log-uniformly, of the least number of bits that noise between them is expected to change.
         informed: whether negatives are sampled around `y` with the differences of the energy there, at the cost of one
-            gradient, instead of from the noise alone. Large states need it: otherwise negatives are recognised at
-            sight, and the loss says nothing.
-        average: whether the result is the mean; otherwise it is the loss of every data point, `(B,)`.
+            gradient. Large states need it: from the noise alone, negatives are recognised at sight.
+        average: whether the result is the mean, or else the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 
     Raises:
-        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1; `flips` that are
-            no range above 0.
+        InputError: `x` is not a `(B, D)` float tensor of bits; another energy; `m` or `reach` below 1; a wrong range.
 
     Source: this package; as recovery likelihood Gao et al. 2021, arXiv 2012.08125.
 
@@ -130,8 +124,7 @@ def noise_level_discrepancy(
     torch.Size([])
     """
     _check_batch(x)
-    if not isinstance(energy, NoiseConditionalEnergy):
-        raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+    check_levels(energy)
     check_bits(energy, x)
     m, reach = check_count(m, "m"), check_count(reach, "reach")
     if not 0 < flips[0] <= flips[1] < inf:
@@ -142,8 +135,8 @@ def noise_level_discrepancy(
         jump = torch.randint(1, reach + 1, (len(x),), generator=generator, device=x.device)
         t, later = (noise.level(k).to(x.dtype) for k in (step, (step + jump).clamp(max=noise.count)))
         u = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype)
-        least = flips[0] * (flips[1] / flips[0]) ** u
-        later = torch.maximum(later, noise.later(t, least / free.sum(-1).clamp(min=1)))
+        least = flips[0] * (flips[1] / flips[0]) ** u / free.sum(-1).clamp(min=1)
+        later = torch.maximum(later, noise.later(t, least))
         blurred = noise.blur(x, free, noise.keep(t), generator=generator)
         y = noise.blur(blurred, free, noise.keep(later) / noise.keep(t), generator=generator)
         posterior = DenoisingEnergy(energy, t, later, y)
@@ -194,15 +187,7 @@ def single_site_discrepancy(energy: Energy, x: Tensor, *, epsilon: float = 0.5) 
         moved = flip + softplus(keep - flip - delta)
         return (1 - epsilon) * same + epsilon * moved
 
-    def of_group(delta: Tensor, present: Tensor, values: Tensor) -> Tensor:
-        other = 2 * epsilon / values.unsqueeze(-1).to(delta.dtype)
-        become = other.log() + (-delta).logsumexp(-1, keepdim=True)
-        if epsilon < 0.5:
-            become = torch.logaddexp(become, log(1 - 2 * epsilon) - delta)
-        chance = torch.where(delta.isposinf(), 0.0, other) + (1 - 2 * epsilon) * present.to(delta.dtype)
-        return (chance * become).sum(-1)
-
-    return _over_sites(energy, x, local, of_group)
+    return _over_sites(energy, x, local, redrawn_group(epsilon))
 
 
 def pseudo_likelihood(energy: Energy, x: Tensor) -> Tensor:

@@ -150,19 +150,21 @@ def _check_shape(path: Path, rows: int, names: tuple[str, ...]) -> None:
 
 def _table(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path) -> Table:
     """Codes of cells as bits; all cells must be of one kind."""
-    counts = np.bincount(codes.ravel(), minlength=OTHER)
+    parts = np.array_split(codes, 1 + codes.size // 2**24)  # each is counted as numbers of eight bytes
+    counts = np.sum([np.bincount(part.ravel(), minlength=OTHER + 1) for part in parts], axis=0)
     kinds = dict(zip(KINDS, ((ZERO, ONE), (MINUS, ONE), (FALSE, TRUE), (NO, YES)), strict=True))
     present = set(np.flatnonzero(counts).tolist()) - {MISSING}
     if not any(present <= set(kind) for kind in kinds.values()):
-        low = next(code for code in codes.ravel() if code not in (ONE, MISSING))  # a 1 belongs to two of the kinds
+        low = next(code for code in codes.flat if code not in (ONE, MISSING))  # a 1 belongs to two of the kinds
         expected = max(KINDS, key=lambda text: (counts[list(kinds[text])].sum(), low in kinds[text]))
         row, column = np.argwhere(~np.isin(codes, (*kinds[expected], MISSING)))[0]
         raise InputError(
             f"{path}, row {rows[row]}, column {names[column]!r}: expected {expected}, as in other cells of the "
             f"table, got {('0', '1', '-1', 'false', 'true', 'no', 'yes')[codes[row, column]]}"
         )
-    bits = np.isin(codes, (ONE, TRUE, YES)).astype(np.uint8)
-    return Table(bits, names, codes == MISSING if MISSING in np.flatnonzero(counts) else None)
+    meaning = np.zeros(OTHER + 1, np.uint8)
+    meaning[[ONE, TRUE, YES]] = 1
+    return Table(meaning[codes], names, codes == MISSING if counts[MISSING] else None)
 
 
 def _array(path: Path) -> np.ndarray[Any, Any]:

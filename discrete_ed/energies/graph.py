@@ -102,12 +102,14 @@ class GraphEnergy(Energy):
         places = torch.arange(1, self.max_nodes + 1, device=x.device)
         last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
         order = last.argsort(stable=True)
-        groups = size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist())
+        counts, sizes = zip(*size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist()), strict=True)
+        # rows are reordered once and then split: the gradient of an index fills a whole batch, for each group
+        parts = matrix.index_select(0, order).split(counts)
+        levels = [None] * len(counts) if level is None else level.index_select(0, order).split(counts)
         energies = [
-            self._dense(matrix[rows, :n, :n], None if level is None else level[rows])
-            for rows, (_, n) in zip(order.split([count for count, _ in groups]), groups, strict=True)
+            self._dense(part[:, :n, :n], of_part) for part, n, of_part in zip(parts, sizes, levels, strict=True)
         ]
-        return torch.cat(energies)[order.argsort()].view(x.shape[:-1])
+        return torch.cat(energies).index_select(0, order.argsort()).view(x.shape[:-1])
 
     def _dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
         """The energies of a dense batch `(B, n, n)`, `n <= N`, with features `(B, F)` of the noise level: `(B,)`."""
@@ -120,26 +122,32 @@ class GraphEnergy(Energy):
         features = torch.stack([a.sum(-1), c.sum(-1) / 2, shared, size.expand_as(node)], -1)
         h = self.embed(features.log1p())
         node = node.unsqueeze(-1)
-        a, c = a / EDGE_SCALE, c / TRIANGLE_SCALE
+        ac = torch.stack([a / EDGE_SCALE, c / TRIANGLE_SCALE], -1).flatten(-2)
         *before, last = self.norms
         shifts = None if level is None else level.unsqueeze(-2).chunk(len(self.norms), -1)
         for number, (norm, layer) in enumerate(zip(before, self.layers, strict=True)):
             g = norm(h) if shifts is None else norm(h) + shifts[number]
-            h = h + _layer(layer, g, a, c)
+            h = h + _layer(layer, g, ac)
         h = last(h) if shifts is None else last(h) + shifts[-1]
         whole = torch.cat([(h * node).sum(-2) / self.max_nodes, size], -1)
         return ((self.node_energy(h) * node).sum(-2) + self.graph_energy(whole)).squeeze(-1)
 
 
-def _layer(layer: nn.Module, g: Tensor, a: Tensor, c: Tensor) -> Tensor:
-    """A layer on the features `(g, a g, c g)` of every node, which it need not join: `(B, n, w)` to `(B, n, w)`."""
+def _layer(layer: nn.Module, g: Tensor, ac: Tensor) -> Tensor:
+    """A layer on `(g, a g, c g)`, features of every node `(B, n, w)`: `(B, n, w)`.
+
+    Its first linear map comes before the sums over neighbours, so that one product with `ac`, `(B, n, 2 n)`, whose
+    columns are those of `a` and `c` in turn, makes both sums, and nothing is joined.
+    """
     assert isinstance(layer, nn.Sequential)
     first, activation, second = layer
     assert isinstance(first, nn.Linear)
-    total: Tensor = first.bias
-    for features, weight in zip((g, a @ g, c @ g), first.weight.split(g.shape[-1], 1), strict=True):
-        total = torch.addmm(total, features.flatten(0, 1), weight.t())
-    result: Tensor = second(activation(total)).view(g.shape)
+    batch, n, width = g.shape
+    rows = g.reshape(-1, width)
+    own, near, triangles = first.weight.split(width, 1)
+    messages = (rows @ torch.cat([near, triangles]).t()).view(batch, 2 * n, width)
+    total = torch.baddbmm(torch.addmm(first.bias, rows, own.t()).view(g.shape), ac, messages)
+    result: Tensor = second(activation(total))
     return result
 
 

@@ -178,6 +178,12 @@ class NoiseConditionalEnergy(Energy):
         return torch.cat([*parts, x.new_zeros(0, x.shape[1])]) - self(x, level).unsqueeze(-1)
 
 
+def check_levels(energy: object) -> None:
+    """Raise `InputError` unless it is an energy of all noise levels."""
+    if not isinstance(energy, NoiseConditionalEnergy):
+        raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+
+
 class DenoisingEnergy(Energy):
     """The energy of states at level `t` given a later, noisier state `y`: `U(x) = E(x, t) − log q(y|x)`.
 
@@ -204,8 +210,7 @@ class DenoisingEnergy(Energy):
 
     def __init__(self, energy: NoiseConditionalEnergy, t: Tensor | float, later: Tensor | float, y: Tensor) -> None:
         super().__init__()
-        if not isinstance(energy, NoiseConditionalEnergy):
-            raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+        check_levels(energy)
         level, end = (torch.as_tensor(value, dtype=y.dtype, device=y.device) for value in (t, later))
         if not ((level >= 0) & (level < end) & (end <= 1)).all():
             raise InputError(f"later: expected levels 0 <= t < later <= 1, got {t} and {later}")

@@ -91,7 +91,7 @@ def load_graph_data(
         return _own(Path(data), None if test is None else Path(test), split_seed, reading)
     if split_seed and not loaded.random_split:
         raise InputError(
-            f"split_seed: expected only with a random split, but that of {name} is fixed, got {split_seed}"
+            f"split_seed: expected only with data whose split is random, but that of {name} is fixed, got {split_seed}"
         )
     return loaded
 
@@ -117,7 +117,7 @@ def _own(path: Path, test: Path | None, seed: int, reading: dict[str, Any]) -> G
     graphs, files = read_graphs(path, **reading), tuple(graph_files(path))
     if test is not None:
         if seed:
-            raise InputError(f"split_seed: expected only where graphs are split at random, got {seed} and test graphs")
+            raise InputError(f"split_seed: expected only with data whose split is random, got {seed} and test graphs")
         tested = read_graphs(test, **reading)
         if encode_graphs(".g6", tested) == encode_graphs(".g6", graphs):
             warnings.warn("test: the test graphs are the training graphs, so no score means anything", stacklevel=4)

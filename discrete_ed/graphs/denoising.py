@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import NoiseConditionalEnergy
+from discrete_ed.energies.noise import check_levels
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.generation import GeneratedGraphs, evenly, initial_graphs
 from discrete_ed.runtime.checkpoints import Checkpoints
@@ -66,13 +67,13 @@ def denoise_graphs(
     >>> sorted(map(len, found.graphs())), len(found.mean_energy)
     ([3, 3, 3, 4, 4, 4], 5)
     """
-    if not isinstance(energy, NoiseConditionalEnergy):
-        raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+    check_levels(energy)
     if chains < 1:
         raise InputError(f"chains: expected at least 1, got {chains}")
     passed = levels_passed(energy.noise.count, levels)
     if from_data:
-        passed = passed[len(passed) // 2 :] if len(passed) > 2 else passed
+        begin = max(1, energy.noise.count // 2)
+        passed = [begin, *(level for level in passed if level < begin)]
         bits = _blurred_graphs(energy, training_states, count, passed[0], nodes, generator)
     else:
         bits = initial_graphs(energy, training_states, count, start="half", nodes=nodes, generator=generator)

@@ -41,15 +41,15 @@ def training_steps(graphs: int) -> int:
 
 
 def level_training_steps(pairs: float) -> int:
-    """The default number of training steps of an energy of all noise levels, `1000 (P / 20)^(3/4)`, from 500 to 10,000.
+    """The default number of training steps of an energy of all noise levels, `1600 (P / 20)^(2/3)`, from 500 to 10,000.
 
     Args:
         pairs: P, the mean number of pairs of nodes, the bits that change.
 
     >>> level_training_steps(20), level_training_steps(120), level_training_steps(2016)
-    (1000, 3834, 10000)
+    (1600, 5283, 10000)
     """
-    return min(max(round(1000 * (pairs / 20) ** 0.75), 500), 10_000)
+    return min(max(round(1600 * (pairs / 20) ** (2 / 3)), 500), 10_000)
 
 
 def graph_perturbation(name: PerturbationName, flips: tuple[float, float] = (1.0, 6.0)) -> Perturbation:

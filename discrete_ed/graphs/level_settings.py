@@ -44,9 +44,10 @@ class LevelSettings:
     def sentence(self) -> str:
         """The settings in plain words."""
         proposals = f"{self.candidates} weighted proposals" if self.candidates else "a proposal without weights"
+        levels = f"{self.levels} noise level{'s' if self.levels > 1 else ''}"
         return (
-            f"Chains pass {self.levels} noise levels, with {proposals} and {self.steps} steps at each, and "
-            f"{self.last_steps} steps at the end."
+            f"Chains pass {levels}, with {proposals} and {self.steps} steps at each, and {self.last_steps} steps at "
+            "the end."
         )
 
     def evaluations(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log
 
 import torch
 from torch import Tensor
@@ -34,3 +35,21 @@ def sum_over_variables(
                 some.masked_fill(~(can | present), torch.inf), present, (can | present).sum(-1)
             ).sum(-1)
     return total
+
+
+def redrawn_group(epsilon: float) -> OfGroup:
+    """The energy discrepancy of a group whose value is redrawn uniformly with probability 2ε: for K possible values
+
+    `Σ_y q(y) log Σ_z q(y|z) e^{−Δ_z}`, with `q(y|z) = 2ε / K`, and `1 − 2ε` more where `y = z`, and `q(y)` from the
+    present value.
+    """
+
+    def of_group(delta: Tensor, present: Tensor, values: Tensor) -> Tensor:
+        other = 2 * epsilon / values.unsqueeze(-1).to(delta.dtype)
+        become = other.log() + (-delta).logsumexp(-1, keepdim=True)
+        if epsilon < 0.5:
+            become = torch.logaddexp(become, log(1 - 2 * epsilon) - delta)
+        chance = torch.where(delta.isposinf(), 0.0, other) + (1 - 2 * epsilon) * present.to(delta.dtype)
+        return (chance * become).sum(-1)
+
+    return of_group

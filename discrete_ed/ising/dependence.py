@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import poisson
 
+from discrete_ed.ising.objectives import effects
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters
 from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit
+from discrete_ed.ising.site_fits import LARGE
 
 TESTED = 20_000
 """number of rows, from the first, that are tested for dependence"""
@@ -57,7 +59,11 @@ def find_dependence(spins: Array) -> Dependence | None:
     """
     if len(spins) < FEWEST or not _vary(spins):
         return None
-    words = _neighbours(_standardised(spins[:TESTED]))
+    first = spins[:TESTED]
+    columns = np.arange(first.shape[1])
+    if first.size > LARGE:  # a sample of the columns tells as much
+        columns = np.random.default_rng(0).choice(columns, max(1, int(LARGE) // len(first)), replace=False)
+    words = _neighbours(_standardised(first[:, columns]), same=_patterns(first)[0])
     if words:
         length = block_length_of(_standardised(spins))
         return Dependence(blocks_of_length(len(spins), length), f"{words}; rows in blocks of {length}")
@@ -158,7 +164,8 @@ def design_effects(fit: PseudoLikelihoodFit, data: Observations) -> tuple[float,
 
 def energies(spins: Array, parameters: Parameters) -> Array:
     """`E(s)` of each row, `(N,)`."""
-    return -(0.5 * spins @ parameters.couplings * spins).sum(1) - spins @ parameters.fields
+    half = Parameters(parameters.couplings / 2, parameters.fields)
+    return np.concatenate([-(part * effect).sum(1) for part, effect in effects(spins, half)])
 
 
 def deflated(data: Observations, design: float, factors: Array) -> Observations:
@@ -186,12 +193,17 @@ def _standardised(values: Array) -> Array:
     return centred / np.maximum(centred.std(0), 1e-9)
 
 
-def _neighbours(x: Array, name: str = "spins") -> str:
-    """What neighbouring rows have in common beyond chance, in words; empty if nothing."""
+def _neighbours(x: Array, name: str = "spins", same: Array | None = None) -> str:
+    """What neighbouring rows have in common beyond chance, in words; empty if nothing.
+
+    Args:
+        same: the number of each row's pattern, by which rows are compared as a whole; by default their values.
+    """
+    same = np.unique(x, axis=0, return_inverse=True)[1].ravel() if same is None else same
     n = len(x)
     far = np.unique(np.linspace(n // 4, 3 * n // 4, REFERENCES).astype(int))
     near = np.arange(1, LAGS + 1)
-    mean, square, equal = np.array([_likeness(x, lag) for lag in (*near, *far)]).T
+    mean, square, equal = np.array([_likeness(x, same, lag) for lag in (*near, *far)]).T
     compared = [(f"{name} of neighbouring rows", mean)]
     compared += [("pairs of spins of neighbouring rows", square)] if name == "spins" else []
     for words, values in compared:
@@ -206,11 +218,11 @@ def _neighbours(x: Array, name: str = "spins") -> str:
     return ""
 
 
-def _likeness(x: Array, lag: int) -> tuple[float, float, float]:
+def _likeness(x: Array, same: Array, lag: int) -> tuple[float, float, float]:
     """Mean product, mean squared product, and number of equal rows at a distance, around the end."""
     other = np.roll(x, lag, axis=0)
     product = np.einsum("nd,nd->n", x, other) / x.shape[1]
-    return product.mean(), (product**2).mean(), float((x == other).all(1).sum())
+    return product.mean(), (product**2).mean(), float((same == np.roll(same, lag)).sum())
 
 
 def _patterns(spins: Array) -> tuple[Array, Array]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
+from discrete_ed.ising.columns import columns_of
+from discrete_ed.ising.debiasing import Debiased
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.packed_columns import PackedColumns
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns
+from discrete_ed.ising.site_fits import SiteFit, refit
 
 FALSE_SHARE = 0.1
 """largest expected share of false edges among the pairs that are called edges"""
@@ -17,6 +20,8 @@ CAUTION = 0.5
 """the part of it that is spent: with few rows, tails are heavier than those of the law that gives the price"""
 ROUNDS = 10
 """largest number of searches"""
+DIVISIONS, AGREEING = 6, 8
+"""number of divisions of the rows into halves, and of the halves in which an edge must be found where L1 was chosen"""
 
 
 def edge_price(edges: int, spins: int) -> float:
@@ -31,14 +36,29 @@ def edge_price(edges: int, spins: int) -> float:
     return float(chi2.isf(CAUTION * FALSE_SHARE * max(edges, 1) / pairs, 1))
 
 
-def decide_edges(estimator: ConfiguredEstimator, data: Observations, estimate: Parameters, errors: Parameters) -> Array:
+def decide_edges(
+    estimator: ConfiguredEstimator,
+    data: Observations,
+    estimate: Parameters,
+    errors: Parameters,
+    *,
+    debiased: Debiased | None = None,
+) -> Array:
     """The pairs that are called edges, `(P, 2)`.
 
     The search for edges is repeated with the price of as many edges as it found, until it finds no more. Where cells
     are missing, the pairs that were estimated are tested by their standard errors at that price instead.
 
+    Where L1 predicts better than any search, spins are so frozen that neighbours which were missed stand in for each
+    other. An edge must then also be found in 8 of 12 halves of the rows: which of the stand-ins are found differs from
+    half to half. And its coupling without the bias of L1, for which all other pairs may stand in, must exceed its
+    standard error.
+
     Args:
         estimate, errors: the estimate and its standard errors.
+        debiased: where held-out rows chose L1, the couplings without its bias.
+
+    Source of the halves: Shah and Samworth 2013, Journal of the Royal Statistical Society B 75, 55–80.
     """
     d = data.spins.shape[1]
     if data.source is not None:
@@ -47,13 +67,33 @@ def decide_edges(estimator: ConfiguredEstimator, data: Observations, estimate: P
         worth = np.sort((values / np.maximum(widths, 1e-12)) ** 2)[::-1]
         count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
         return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
-    return _searched(estimator, data).support.pairs
+    pairs = _searched(estimator, data, estimate).support.pairs
+    if debiased is not None and len(pairs):
+        clear = np.abs(debiased.couplings) > debiased.errors
+        pairs = pairs[(_halves_with(estimator, data, pairs) >= AGREEING) & clear[tuple(pairs.T)]]
+    return pairs
 
 
-def _searched(estimator: ConfiguredEstimator, data: Observations) -> PseudoLikelihoodFit:
-    columns, d = SpinColumns.of(data), data.spins.shape[1]
-    count = max(1, d // 20)
-    fit = search_edges(columns, estimator.with_fields, edge_price(count, d))
+def _halves_with(estimator: ConfiguredEstimator, data: Observations, pairs: Array) -> Array:
+    """In how many of 12 halves of the rows each pair is found, at the price of half as many, `(P,)`."""
+    price = edge_price(len(pairs) // 2, data.spins.shape[1])
+    counts = np.zeros(len(pairs), int)
+    rng = np.random.default_rng(estimator.seed)
+    for _ in range(DIVISIONS):
+        for half in data.divided(2, rng):
+            columns = PackedColumns.of(half.spins, half.weights)
+            there = {*map(tuple, search_edges(columns, estimator.with_fields, price).support.pairs.tolist())}
+            counts += [tuple(pair) in there for pair in pairs.tolist()]
+    return counts
+
+
+def _searched(estimator: ConfiguredEstimator, data: Observations, estimate: Parameters) -> SiteFit:
+    columns, d = columns_of(data), data.spins.shape[1]
+    count, start = max(1, d // 20), None
+    if columns.is_large:  # a search from the beginning would take long
+        support = Support.of(estimate.couplings, estimator.with_fields)
+        start, count = refit(columns, support, support.vector(estimate)), max(count, len(support.pairs) // 2)
+    fit = search_edges(columns, estimator.with_fields, edge_price(count, d), start)
     for _ in range(ROUNDS):
         if len(fit.support.pairs) <= count:
             break

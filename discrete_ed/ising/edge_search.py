@@ -5,21 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from discrete_ed.ising.parameters import Array, Support
-from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns, fit_at, refit
+from discrete_ed.ising.site_fits import Columns, Fit, SiteFit, refit, without
 
 ROUNDS = 60
 """largest number of rounds of adding and leaving out pairs"""
-MANY = 10_000
-"""number of samples above which the search begins with every fourth sample"""
-LARGE = 4e6
-"""spins × samples above which it does so as well"""
 FEW = 64
 """largest number of pairs that are refitted one by one"""
 
 
-def search_edges(
-    columns: SpinColumns, with_fields: bool, price: float, start: PseudoLikelihoodFit | None = None
-) -> PseudoLikelihoodFit:
+def search_edges(columns: Columns[Fit], with_fields: bool, price: float, start: Fit | None = None) -> Fit:
     """Search for the pairs that minimise `loss + price · (number of pairs)`, forwards and backwards.
 
     In each round pairs whose score exceeds the price are added, at most one for each spin, and pairs whose Wald
@@ -34,14 +28,14 @@ def search_edges(
     """
     if start is not None:
         fit = start
-    elif columns.weights is None and (columns.spins.shape[1] > MANY or columns.spins.size > LARGE):
-        part = search_edges(SpinColumns(np.ascontiguousarray(columns.spins[:, ::4])), with_fields, price)
+    elif columns.is_large:
+        part = search_edges(columns.thinned(4), with_fields, price)
         fit = refit(columns, part.support, part.values)
     else:
         fit = refit(columns, Support.no_pairs(with_fields))
     best = fit = _prune(fit, price)
     for _ in range(ROUNDS):
-        gain = fit.scores()
+        gain = fit.scores(price)
         entering = _matching(gain, price)
         if len(entering):
             fit = _prune(_extended(fit, entering), price, to_the_end=False)
@@ -49,9 +43,9 @@ def search_edges(
             best = fit
             continue
         best = _prune(best, price)
-        gain = best.scores()
+        gain = best.scores(2 * price / 3)
         loose = np.argwhere(gain > price / 3)
-        loose = loose[np.argsort(-gain[tuple(loose.T)])[: 2 * len(columns.spins)]]
+        loose = loose[np.argsort(-gain[tuple(loose.T)])[: 2 * columns.count]]
         fit = _prune(_extended(best, loose), price)
         if _cost(fit, price) >= _cost(best, price) - 1e-6:
             return best
@@ -59,29 +53,22 @@ def search_edges(
     return best
 
 
-def _cost(fit: PseudoLikelihoodFit, price: float) -> float:
+def _cost(fit: SiteFit, price: float) -> float:
     return fit.loss + price * float(fit.factors(fit.support.pairs).sum())
 
 
-def _extended(fit: PseudoLikelihoodFit, entering: Array) -> PseudoLikelihoodFit:
+def _extended(fit: Fit, entering: Array) -> Fit:
     """The fit with additional pairs; pairs that it already has are not added twice."""
     pairs = fit.support.pairs
     present = {tuple(pair) for pair in pairs.tolist()}
     entering = np.array([pair for pair in entering.tolist() if tuple(pair) not in present], dtype=int).reshape(-1, 2)
     p = len(pairs)
     values = np.concatenate([fit.values[:p], np.zeros(len(entering)), fit.values[p:]])
-    return refit(fit.columns, Support(np.vstack([pairs, entering]), fit.support.with_fields), values)
+    columns: Columns[Fit] = fit.columns
+    return refit(columns, Support(np.vstack([pairs, entering]), fit.support.with_fields), values)
 
 
-def _without(fit: PseudoLikelihoodFit, left_out: Array) -> tuple[Support, Array]:
-    """The support without the pairs with these numbers, and the remaining values."""
-    keep = np.ones(len(fit.values), dtype=bool)
-    keep[left_out] = False
-    pairs = fit.support.pairs
-    return Support(pairs[keep[: len(pairs)]], fit.support.with_fields), fit.values[keep]
-
-
-def _prune(fit: PseudoLikelihoodFit, price: float, *, to_the_end: bool = True) -> PseudoLikelihoodFit:
+def _prune(fit: Fit, price: float, *, to_the_end: bool = True) -> Fit:
     """Remove pairs that cost more than they gain, the worst half of those at a time.
 
     A step that raises the cost is undone and repeated with half as many pairs, without those that turn out to be worth
@@ -99,34 +86,19 @@ def _prune(fit: PseudoLikelihoodFit, price: float, *, to_the_end: bool = True) -
         if not len(bad):
             break
         out = bad[np.argsort(z2[bad])[: max(1, min(most, len(bad) // 2))]]
-        fewer = refit(fit.columns, *_without(fit, out), iterations=2)
+        fewer = refit(fit.columns, *without(fit, out), iterations=2)
         if _cost(fewer, price) <= _cost(fit, price):
             fit, most = fewer, 2 * len(out)
         elif len(out) > 1:
             most = len(out) // 2
             if len(out) <= FEW:
                 worth = price * fit.factors(pairs)
-                kept |= {tuple(pairs[k]) for k in out if _loss_without(fit, k) > worth[k]}
+                kept |= {tuple(pairs[k]) for k in out if fit.loss_without(k) > worth[k]}
         else:
             kept.add(tuple(pairs[out[0]]))
         if not to_the_end:
             break
     return refit(fit.columns, fit.support, fit.values)
-
-
-def _loss_without(fit: PseudoLikelihoodFit, k: int) -> float:
-    """The increase of the loss without pair `k` if only the other parameters of its two spins are refitted."""
-    pairs, with_fields = fit.support.pairs, fit.support.with_fields
-    touching = np.flatnonzero(np.isin(pairs, pairs[k]).any(1))
-    sites, ends = np.unique(pairs[touching], return_inverse=True)
-    ends = ends.reshape(-1, 2)
-    values = np.concatenate([fit.values[touching], fit.values[len(pairs) + sites] if with_fields else []])
-    spins = fit.columns.spins[sites]
-    near = Support(ends, with_fields)
-    offset = fit.theta[sites] - fit_at(SpinColumns(spins), near, values).theta
-    columns = SpinColumns(spins, offset, fit.columns.weights)
-    whole = fit_at(columns, near, values)
-    return refit(columns, *_without(whole, np.flatnonzero(touching == k)), iterations=3).loss - whole.loss
 
 
 def _matching(gain: Array, price: float) -> Array:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.stats import t
 
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.contrastive import by_contrastive_divergence
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import (
@@ -25,13 +26,16 @@ from discrete_ed.ising.objectives import (
     squared_ratio,
 )
 from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.packed_columns import PackedColumns
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns
+from discrete_ed.ising.pseudo_likelihood import SpinColumns
+from discrete_ed.ising.site_fits import SiteFit
 from discrete_ed.ising.standard_errors import (
     SampledObjective,
     jackknife_errors,
     least_errors,
     likelihood_errors,
+    packed_errors,
     sandwich_errors,
 )
 from discrete_ed.names import ISING_EPSILON, SMALL_BITS, Z_95, EstimatorName
@@ -92,7 +96,7 @@ class ConfiguredEstimator:
         """The estimate on a support, with `λ Σ|J_ij|` added to the objective if a penalty λ is given."""
         return self.entry.solver(self, data, support, start, penalty)
 
-    def refit(self, data: Observations, fit: PseudoLikelihoodFit) -> Parameters:
+    def refit(self, data: Observations, fit: SiteFit) -> Parameters:
         """The estimate on the support of a pseudo-likelihood fit to the same samples."""
         if self.entry.is_pseudo_likelihood:
             return fit.parameters
@@ -149,6 +153,8 @@ def _site_by_site(phi: SiteLoss, *, is_pseudo_likelihood: bool = False) -> Estim
     """The estimator that minimises `mean_n Σ_i φ(m_ni)`, with sandwich errors."""
 
     def errors(_: ConfiguredEstimator, data: Observations, support: Support, parameters: Parameters) -> Array:
+        if is_pseudo_likelihood and isinstance(columns := columns_of(data), PackedColumns):
+            return packed_errors(columns.fit_at(support, support.vector(parameters)))
         values = sandwich_errors(data, support, parameters, phi)
         return np.maximum(values, least_errors(SpinColumns.of(data), support, parameters))
 

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.completion import completed, observed_share
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ESTIMATORS, ConfiguredEstimator
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Parameters, Support
 from discrete_ed.ising.penalties import Penalty, Refit
-from discrete_ed.ising.pseudo_likelihood import SpinColumns, refit
+from discrete_ed.ising.site_fits import refit
 
 ROUNDS = 40
 """largest number of rounds of completing the rows and fitting them"""
@@ -59,7 +60,7 @@ def estimate(
     priced = replace(data, price_factors=factors if data.price_factors is None else factors * data.price_factors)
     support = start or Support.no_pairs(estimator.with_fields)
     for _ in range(SEARCHES):
-        columns = SpinColumns.of(completed(priced, parameters, estimator.seed))
+        columns = columns_of(completed(priced, parameters, estimator.seed))
         fit = search_edges(columns, estimator.with_fields, penalty.price, refit(columns, support))
         parameters = _on_support(pilot, data, fit.support, fit.parameters)
         parameters, pruned = _pruned(pilot, data, parameters, penalty.price)
@@ -74,7 +75,7 @@ def independent(estimator: ConfiguredEstimator, data: Observations) -> Parameter
     """The fields that fit the observed cells best without couplings."""
     columns = replace(data, spins=data.spins.astype(float))
     support = Support.no_pairs(estimator.with_fields)
-    return refit(SpinColumns.of(columns), support).parameters
+    return refit(columns_of(columns), support).parameters
 
 
 def _on_support(
@@ -85,7 +86,7 @@ def _on_support(
         full = completed(data, parameters, estimator.seed)
         before = parameters
         if estimator.entry.is_pseudo_likelihood:
-            parameters = refit(SpinColumns.of(full), support, support.vector(parameters)).parameters
+            parameters = refit(columns_of(full), support, support.vector(parameters)).parameters
         else:
             parameters = estimator.solve(full, support, parameters)
         if _is_near(before, parameters, data):

@@ -13,7 +13,9 @@ import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
+from discrete_ed.ising.packed_columns import PackedColumns
 from discrete_ed.ising.parameters import Array
+from discrete_ed.ising.site_fits import LARGE
 from discrete_ed.likelihood import log_likelihood
 from discrete_ed.likelihood.enumeration import check_enumerable
 
@@ -168,6 +170,8 @@ class _Moments(NamedTuple):
 
 
 def _moments(bits: Array, weights: Array | None, triples: Array, size: float) -> _Moments:
+    if bits.size > LARGE and weights is None and bits.dtype.kind != "f":
+        return _moments_of_many(bits, triples, size)
     spins = 2.0 * bits - 1
     there = ~np.isnan(spins)
     share = np.full(len(bits), 1 / len(bits)) if weights is None else weights / weights.sum()
@@ -197,6 +201,41 @@ def _moments(bits: Array, weights: Array | None, triples: Array, size: float) ->
         complete,
         float(((1 - means**2) / rows).mean()) / size,
         float(((squares - second**2) / observed)[upper].mean()) / size,
+        float(spread.mean()) / size if len(triples) else 0.0,
+    )
+
+
+def _moments_of_many(bits: Array, triples: Array, size: float) -> _Moments:
+    """The same of a large table of complete rows, from numbers of rows in which spins agree.
+
+    With `(s − m)² = a − 2 m s`, where `a = 1 + m²`, means of squares follow from the means of products of spins.
+    """
+    columns = PackedColumns.of(bits)
+    d = columns.count
+    m = columns.means(np.arange(d)[:, None])
+    a = 1 + m**2
+    products = columns.second_moments()
+    second = products - np.outer(m, m)
+    squares = np.outer(a, a) - 2 * np.outer(a, m**2) - 2 * np.outer(m**2, a) + 4 * np.outer(m, m) * products
+    third, spread = np.zeros(len(triples)), np.zeros(len(triples))
+    if len(triples):
+        i, j, k = triples.T
+        whole = columns.means(triples)
+        third = whole - m[i] * products[j, k] - m[j] * products[i, k] - m[k] * products[i, j] + 2 * m[i] * m[j] * m[k]
+        spread = a[i] * a[j] * a[k] - 8 * m[i] * m[j] * m[k] * whole
+        for x, y, z in ((i, j, k), (j, k, i), (k, i, j)):
+            spread += 4 * a[x] * m[y] * m[z] * products[y, z] - 2 * a[x] * a[y] * m[z] ** 2
+        spread -= third**2
+    up = np.bincount(np.concatenate([part.sum(1, dtype=int) for part in np.array_split(bits, 64)]), minlength=d + 1)
+    pairs = (squares - second**2)[np.triu_indices(d, 1)]
+    return _Moments(
+        m,
+        second,
+        third,
+        up / len(bits),
+        1.0,
+        float((1 - m**2).mean()) / size,
+        float(pairs.mean()) / size,
         float(spread.mean()) / size if len(triples) else 0.0,
     )
 

@@ -6,18 +6,23 @@ samples of the model. All but ratio matching are convex in `(J, h)`, since the e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from scipy.special import expit, logsumexp
 
 from discrete_ed.ising.parameters import Array, Parameters
 from discrete_ed.states import enumerate_states
 
+CELLS = 2_000_000
+"""number of cells whose effects are computed at once"""
+SPARSE = 0.05
+"""share of couplings that are not zero below which their matrix is stored as a sparse one"""
 SiteLoss = Callable[[Array], tuple[Array, Array, Array]]
 """`m ↦ (φ(m), φ'(m), φ''(m))`, elementwise: the loss of one spin as a function of its margin"""
 
@@ -40,6 +45,22 @@ class Objective(Protocol):
 def margins(spins: Array, parameters: Parameters) -> Array:
     """`m_ni = s_ni (h_i + Σ_j J_ij s_nj)`, half the energy difference of flipping spin `i`; `(N, D)`."""
     return spins * (parameters.fields + spins @ parameters.couplings)
+
+
+def effects(spins: Array, parameters: Parameters) -> Iterator[tuple[Array, Array]]:
+    """Some rows of spins after the other, and `h_i + Σ_j J_ij s_nj` there, `(R, D)` each."""
+    couplings: Any = parameters.couplings
+    if np.count_nonzero(couplings) < SPARSE * couplings.size:
+        couplings = sp.csr_array(couplings)
+    step = max(1, CELLS // spins.shape[1])
+    for start in range(0, len(spins), step):
+        part = np.asarray(spins[start : start + step], dtype=float)
+        yield part, part @ couplings + parameters.fields
+
+
+def row_losses(spins: Array, parameters: Parameters) -> Array:
+    """`Σ_i −log p(s_ni | the others)` of each row, `(N,)`."""
+    return np.concatenate([log_logistic(part * effect)[0].sum(1) for part, effect in effects(spins, parameters)])
 
 
 @dataclass(frozen=True, eq=False)

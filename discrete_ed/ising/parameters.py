@@ -65,6 +65,19 @@ class Support:
         """The number of free parameters of a model of `D` spins."""
         return len(self.pairs) + (spins if self.with_fields else 0)
 
+    def neighbourhoods(self, spins: int) -> list[tuple[Array, Array]]:
+        """For each of `D` spins the positions of its couplings, and of its field if it is free, in the vector of all
+        free parameters, `(K,)`; and the other spins, in the order of their couplings."""
+        ends, others = self.pairs.ravel(), self.pairs[:, ::-1].ravel()
+        order = np.argsort(ends, kind="stable")
+        bounds = np.searchsorted(ends[order], np.arange(spins + 1))
+        found = []
+        for i in range(spins):
+            mine = order[bounds[i] : bounds[i + 1]]
+            places = np.append(mine // 2, len(self.pairs) + i) if self.with_fields else mine // 2
+            found.append((places, others[mine]))
+        return found
+
     def vector(self, parameters: Parameters) -> Array:
         """The free parameters as a vector, `(P,)` or `(P + D,)`."""
         couplings = parameters.couplings[tuple(self.pairs.T)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Parameters, Support
-from discrete_ed.ising.pseudo_likelihood import DENSE, SpinColumns, refit
+from discrete_ed.ising.site_fits import DENSE, refit
 
 
 class Penalty(Protocol):
@@ -40,7 +41,7 @@ class Refit:
         self, estimator: ConfiguredEstimator, data: Observations, start: Support | Parameters | None = None
     ) -> Parameters:
         """See `Penalty`; `start` is the support from which the search starts."""
-        columns = SpinColumns.of(data)
+        columns = columns_of(data)
         first = refit(columns, start) if isinstance(start, Support) else None
         return estimator.refit(data, search_edges(columns, estimator.with_fields, self.price, first))
 
@@ -61,7 +62,7 @@ class Free:
             return estimator.solve(data, support, start)
         if len(support.pairs) > DENSE:
             return estimator.solve(data, support, _independent(estimator, data))
-        return estimator.refit(data, refit(SpinColumns.of(data), support))
+        return estimator.refit(data, refit(columns_of(data), support))
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ class Zero:
     ) -> Parameters:
         """See `Penalty`; `start` is ignored."""
         del start
-        return estimator.refit(data, refit(SpinColumns.of(data), Support.no_pairs(estimator.with_fields)))
+        return estimator.refit(data, refit(columns_of(data), Support.no_pairs(estimator.with_fields)))
 
 
 def _independent(estimator: ConfiguredEstimator, data: Observations) -> Parameters:
     """The fields that fit best without couplings."""
-    return refit(SpinColumns.of(data), Support.no_pairs(estimator.with_fields)).parameters
+    return refit(columns_of(data), Support.no_pairs(estimator.with_fields)).parameters

@@ -22,7 +22,8 @@ from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ESTIMATORS
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.pseudo_likelihood import SpinColumns, fit_at, refit
+from discrete_ed.ising.pseudo_likelihood import SpinColumns
+from discrete_ed.ising.site_fits import refit
 from discrete_ed.names import EstimatorName
 
 BlockLength = int | Literal["auto"]
@@ -201,12 +202,13 @@ def in_blocks(data: Observations, reason: str, *, tested: bool) -> Prepared:
         tested: whether the blocks were found by a test, not given.
     """
     rows = data.size
+    data = replace(data, spins=data.spins.astype(float))  # blocks need each row, so nothing is packed
     columns = SpinColumns.of(data)
     fit = refit(columns, Support.no_pairs(with_fields=True))
     lighter = deflated(data, *design_effects(fit, data))
     for _ in range(PILOT_ROUNDS):
         pilot = search_edges(SpinColumns.of(lighter), True, PILOT_PRICE)
-        fit = fit_at(columns, pilot.support, pilot.values)
+        fit = columns.fit_at(pilot.support, pilot.values)
         lighter = deflated(data, *design_effects(fit, data))
     warnings = []
     if tested:

@@ -13,16 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import cg
 from scipy.special import expit
 
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters, Support
+from discrete_ed.ising.site_fits import LARGE, MANY, SiteFit, refit, without
 
 CANDIDATES = 64
 """number of absent pairs of each spin whose score is computed exactly"""
-DENSE = 2500
-"""largest number of parameters for which the Newton step is solved with a dense matrix"""
 
 
 class SiteRegression(NamedTuple):
@@ -82,23 +80,47 @@ class SpinColumns:
         """`m_in = s_in θ_in`, `(D, N)`."""
         return self.spins * (parameters.fields[:, None] + parameters.couplings @ self.spins + self.offset)
 
+    @property
+    def count(self) -> int:
+        """The number of spins, `D`."""
+        return len(self.spins)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a search for edges begins with every fourth sample."""
+        return self.weights is None and (self.spins.shape[1] > MANY or self.spins.size > LARGE)
+
+    def thinned(self, step: int) -> SpinColumns:
+        """Every `step`-th sample."""
+        return SpinColumns(np.ascontiguousarray(self.spins[:, ::step]))
+
     def regressions(self, support: Support) -> list[SiteRegression]:
         """The regression of each spin."""
-        d, p = len(self.spins), len(support.pairs)
-        ends = support.pairs.ravel()
-        order = np.argsort(ends, kind="stable")
-        bounds = np.searchsorted(ends[order], np.arange(d + 1))
-        others = support.pairs[:, ::-1].ravel()
-        found = []
-        for i in range(d):
-            mine = order[bounds[i] : bounds[i + 1]]
-            places = np.append(mine // 2, p + i) if support.with_fields else mine // 2
-            found.append(SiteRegression(places, others[mine], self.spins, support.with_fields))
-        return found
+        found = support.neighbourhoods(len(self.spins))
+        return [SiteRegression(places, others, self.spins, support.with_fields) for places, others in found]
+
+    def fit_at(
+        self, support: Support, values: Array, same_support: PseudoLikelihoodFit | None = None
+    ) -> PseudoLikelihoodFit:
+        """The fit at these values of the free parameters, not minimised.
+
+        Args:
+            same_support: a fit of the same data and support, whose regressions are reused.
+        """
+        d = len(self.spins)
+        i, j = support.pairs.T
+        tied = sp.csr_array((values[: len(support.pairs)], (i, j)), shape=(d, d))
+        theta = (tied + tied.T) @ self.spins + self.offset
+        if support.with_fields:
+            theta += values[len(support.pairs) :, None]
+        fit = PseudoLikelihoodFit(self, support, values, theta)
+        if same_support is not None:
+            fit.__dict__["regressions"] = same_support.regressions
+        return fit
 
 
 @dataclass(frozen=True, eq=False)
-class PseudoLikelihoodFit:
+class PseudoLikelihoodFit(SiteFit):
     """Parameters of a support, with the pseudo-likelihood of the data there and its derivatives.
 
     The loss is that of `objectives.SiteObjective` with `log_logistic`. It has a formula of its own because the search
@@ -127,11 +149,6 @@ class PseudoLikelihoodFit:
         """`Σ_n Σ_i −log p(s_i | the others)`, a sum over the samples."""
         return -float(self.columns.weighted(np.log1p(-np.minimum(self.opposite, 1 - 1e-15))).sum())
 
-    @property
-    def penalised_loss(self) -> float:
-        """The loss with the normal prior, whose minimum `refit` finds."""
-        return self.loss + float(self.values @ self.values) / (2 * PRIOR_SD**2)
-
     @cached_property
     def slope(self) -> Array:
         """First derivative of each term of the loss in `θ_i`, `(D, N)`."""
@@ -153,34 +170,18 @@ class PseudoLikelihoodFit:
         return [site.curvature(weights) for site, weights in zip(self.regressions, self.second, strict=True)]
 
     @property
-    def parameters(self) -> Parameters:
-        """`J` and `h`."""
-        return self.support.parameters(self.values, len(self.columns.spins))
+    def places(self) -> list[Array]:
+        """For each spin the positions of its parameters in the vector of all free ones."""
+        return [site.places for site in self.regressions]
 
-    def information(self) -> Array:
-        """For each pair the curvature of the loss in its coupling, with all other parameters of its spins refitted;
-        `(P,)`."""
-        found = np.zeros(len(self.support.pairs))
-        for site, curvature in zip(self.regressions, self.curvatures, strict=True):
-            edges = site.places < len(found)
-            block = curvature + np.eye(len(site.places)) / PRIOR_SD**2
-            found[site.places[edges]] += 1 / np.linalg.inv(block).diagonal()[edges]
-        return found
+    @property
+    def gradients(self) -> list[Array]:
+        """For each spin the first derivatives of its term of the loss in its parameters, `(K,)`."""
+        return [site.regressors @ slope for site, slope in zip(self.regressions, self.slope, strict=True)]
 
-    def wald(self) -> Array:
-        """`z²`: the increase of the loss without each pair, to second order; `(P,)`.
-
-        Both spins of a pair give information on its coupling, about the same for weak couplings; hence no factor ½.
-        """
-        return self.values[: len(self.support.pairs)] ** 2 * self.information() / 2 / self.factors(self.support.pairs)
-
-    def factors(self, pairs: Array) -> Array:
-        """How many times the usual price each pair must be worth, `(P,)`."""
-        factors = self.columns.price_factors
-        return np.ones(len(pairs)) if factors is None else factors[tuple(pairs.T)]
-
-    def scores(self) -> Array:
+    def scores(self, least: float = 0.0) -> Array:
         """`z²`: the decrease of the loss with each absent pair added, to second order; `(D, D)`, upper triangle."""
+        del least  # the scores of all candidates cost little here
         spins, d, pairs = self.columns.spins, len(self.columns.spins), self.support.pairs
         gradient = self.slope @ spins.T
         gradient += gradient.T
@@ -205,76 +206,16 @@ class PseudoLikelihoodFit:
             gain /= self.columns.price_factors
         return np.triu(gain, 1)
 
-
-def refit(
-    columns: SpinColumns, support: Support, start: Array | None = None, *, iterations: int = 50
-) -> PseudoLikelihoodFit:
-    """Minimise pseudo-likelihood over the parameters of a support by Newton's method.
-
-    A normal prior of standard deviation 3 on every parameter keeps the minimum finite if the data alone would not. The
-    prior counts once, whatever the number of samples.
-
-    Args:
-        start: the initial vector of free parameters; by default zeros.
-    """
-    count = support.size(len(columns.spins))
-    fit = fit_at(columns, support, np.zeros(count) if start is None else start)
-    for _ in range(iterations):
-        gradient, rows, places = fit.values / PRIOR_SD**2, [], []
-        slope = fit.slope
-        for i, site in enumerate(fit.regressions):
-            gradient[site.places] += site.regressors @ slope[i]
-            rows.append(np.repeat(site.places, len(site.places)))
-            places.append(np.tile(site.places, len(site.places)))
-        if count == 0:
-            break
-        entries = np.concatenate([curvature.ravel() for curvature in fit.curvatures])
-        cells = (np.concatenate(rows), np.concatenate(places))
-        hessian = sp.csr_array((entries, cells), shape=(count, count)) + sp.eye_array(count) / PRIOR_SD**2
-        step = _solve(hessian, gradient)
-        size, before = 1.0, fit.penalised_loss
-        while True:
-            moved = fit_at(columns, support, fit.values - size * step, fit)
-            if moved.penalised_loss <= before - 1e-4 * size * (gradient @ step) or size < 1e-6:
-                break
-            size /= 2
-        fit = moved
-        if before - fit.penalised_loss < 1e-7 * max(1.0, before):
-            break
-    return fit
-
-
-def fit_at(
-    columns: SpinColumns, support: Support, values: Array, same_support: PseudoLikelihoodFit | None = None
-) -> PseudoLikelihoodFit:
-    """The fit at these values of the free parameters, not minimised.
-
-    Args:
-        same_support: a fit of the same data and support, whose regressions are reused.
-    """
-    d = len(columns.spins)
-    i, j = support.pairs.T
-    tied = sp.csr_array((values[: len(support.pairs)], (i, j)), shape=(d, d))
-    theta = (tied + tied.T) @ columns.spins + columns.offset
-    if support.with_fields:
-        theta += values[len(support.pairs) :, None]
-    fit = PseudoLikelihoodFit(columns, support, values, theta)
-    if same_support is not None:
-        fit.__dict__["regressions"] = same_support.regressions
-    return fit
-
-
-def fields_given_couplings(data: Observations, couplings: Array) -> tuple[Array, Array]:
-    """The fields that fit the samples best for given couplings, and their standard errors."""
-    columns = SpinColumns.of(data, couplings @ data.spins.T)
-    fit = refit(columns, Support.no_pairs(with_fields=True))
-    errors = 1 / np.sqrt([curvature.item() + 1 / PRIOR_SD**2 for curvature in fit.curvatures])
-    return fit.parameters.fields, errors
-
-
-def _solve(hessian: sp.csr_array, gradient: Array) -> Array:
-    if len(gradient) <= 600 or (len(gradient) <= DENSE and hessian.nnz > 0.05 * len(gradient) ** 2):
-        return np.linalg.solve(hessian.toarray(), gradient)
-    scale = sp.diags_array(1 / hessian.diagonal())
-    step, _ = cg(hessian, gradient, rtol=1e-8, maxiter=500, M=scale)
-    return step
+    def loss_without(self, k: int) -> float:
+        """The increase of the loss without pair `k` if only the other parameters of its two spins are refitted."""
+        pairs, with_fields = self.support.pairs, self.support.with_fields
+        touching = np.flatnonzero(np.isin(pairs, pairs[k]).any(1))
+        sites, ends = np.unique(pairs[touching], return_inverse=True)
+        ends = ends.reshape(-1, 2)
+        values = np.concatenate([self.values[touching], self.values[len(pairs) + sites] if with_fields else []])
+        spins = self.columns.spins[sites]
+        near = Support(ends, with_fields)
+        offset = self.theta[sites] - SpinColumns(spins).fit_at(near, values).theta
+        columns = SpinColumns(spins, offset, self.columns.weights)
+        whole = columns.fit_at(near, values)
+        return refit(columns, *without(whole, np.flatnonzero(touching == k)), iterations=3).loss - whole.loss

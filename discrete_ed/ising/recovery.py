@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
+from discrete_ed.ising.columns import fields_given_couplings
+from discrete_ed.ising.debiasing import Debiased, debiased_couplings
+from discrete_ed.ising.duplicates import duplicate_warnings
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
+from discrete_ed.ising.forecast import check_memory, is_compact
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Lasso, Penalty
 from discrete_ed.ising.preparation import (
@@ -25,7 +29,6 @@ from discrete_ed.ising.preparation import (
     check_weights,
     prepare,
 )
-from discrete_ed.ising.pseudo_likelihood import fields_given_couplings
 from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability
 from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
@@ -69,8 +72,7 @@ class Recovery:
     decided: Array | None = None
     """the pairs that were called edges apart from the estimate, `(P, 2)`; None if the penalty itself selects them"""
     debiased: Array | None = None
-    """couplings of the edges alone, estimated without penalty and shrinkage, `(D, D)`, where rows are few; see
-    `intervals`"""
+    """couplings estimated without penalty and shrinkage, `(D, D)`, where the others are shrunk; see `intervals`"""
     debiased_errors: Array | None = None
     """their standard errors, `(D, D)`"""
     effective_rows: float = float("nan")
@@ -99,9 +101,9 @@ class Recovery:
     def intervals(self) -> tuple[Array, Array]:
         """Middle and standard error of the interval of each coupling, `(D, D)` each.
 
-        Where L1 or disagreeing halves shrank the couplings and rows are fewer than spins, these are those of the edges
-        estimated alone, since a shrunken coupling is no middle of an interval. With more rows they are not: L1 is
-        chosen there where spins are so frozen that edges found alone are often wrong.
+        A shrunken coupling is no middle of an interval. Where L1 or disagreeing halves shrank the couplings and rows
+        are fewer than spins, these are those of the edges estimated alone. Where L1 did with at least twice as many
+        rows as spins, they are those of all pairs, without the bias of L1; see `debiasing.debiased_couplings`.
         """
         if self.debiased is None or self.debiased_errors is None:
             return self.couplings, self.standard_errors
@@ -196,13 +198,18 @@ def recover_couplings(
     """
     weights = None if weights is None else check_weights(weights, len(x))
     blocks = None if blocks is None else check_blocks(blocks, len(x))
-    spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing)
-    d = spins.shape[1]
+    rows, d = len(x), x.shape[1] if x.ndim > 1 else 0
+    check_memory(rows, d, estimator, penalty, plain=blocks is None)
+    spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing, compact=True)
     names = names or [f"x{i}" for i in range(1, d + 1)]
     progress = callback or (lambda _: None)
     chosen = ConfiguredEstimator(resolve_estimator(estimator, d), settings or EstimatorSettings(), fields, seed)
     progress("compare the rows")
     length = check_block_length(block_length, len(x), weights, blocks)
+    counted = weights is None or bool((weights == np.rint(weights)).all())
+    independent = counted and blocks is None and length in (1, "auto")
+    if not (independent and is_compact(rows, d, estimator, penalty)):
+        spins = spins.astype(float)
     plain = weights is blocks is None and length in (1, "auto") and bool(spins.all())
     check_estimator_of_rows(chosen.name, plain=plain)
     prepared = prepare(spins, weights, blocks, length, weighs_rows=chosen.entry.weighs_rows)
@@ -212,6 +219,8 @@ def recover_couplings(
         again = blocks_by_energy(prepared.data, found.parameters)
         if again is not None and chosen.entry.weighs_rows:
             return _recovered(chosen, PENALTIES[penalty], again, names, progress)
+        said = duplicate_warnings(prepared.data.spins, found.parameters, seed)
+        return replace(found, warnings=(*found.warnings, *said))
     return found
 
 
@@ -235,14 +244,16 @@ def _recovered(
     progress("standard errors")
     errors = chosen.errors(data, found)
     couplings, coupling_errors = found.couplings, errors.couplings
-    decided = None
+    decided = alone = None
+    is_lasso = isinstance(choice.penalty, Lasso)
+    if is_lasso and data.spins.all():
+        alone = debiased_couplings(data, found, with_fields=fields)
     if rule.tries_lasso and found.couplings.any():
         progress("decide which pairs are edges")
-        decided = decide_edges(chosen, data, found, errors)
-    debiased = debiased_errors = None
-    shrunk = shrinkage < 1 or isinstance(choice.penalty, Lasso)
-    if decided is not None and shrunk and data.size < data.spins.shape[1]:
-        debiased, debiased_errors = without_penalty(chosen, data, decided, found)
+        decided = decide_edges(chosen, data, found, errors, debiased=alone)
+        if data.size < data.spins.shape[1] and (is_lasso or shrinkage < 1):
+            alone = Debiased(*without_penalty(chosen, data, decided, found))
+    debiased, debiased_errors = alone or (None, None)
     common = None
     if rule.has_common_law and couplings.any():
         law = common_law(couplings, coupling_errors)
@@ -284,8 +295,8 @@ def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float, *,
         found.append(
             "L1 shrinks all couplings: their standard errors and intervals include the noise, but not this bias"
             if not debiased
-            else "L1 shrinks all couplings, and many that are not zero are only noise; the intervals of the edges are "
-            "those of a fit of the edges alone"
+            else "L1 shrinks all couplings, and many that are not zero are only noise; intervals are those of an "
+            "estimate without this bias, so a coupling may lie outside of its own"
         )
     if np.isnan(agreement):
         found.append(

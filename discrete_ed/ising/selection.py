@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.completion import completed
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.expectation import estimate
-from discrete_ed.ising.objectives import log_logistic, margins
+from discrete_ed.ising.objectives import row_losses
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Free, Lasso, Penalty, Refit, Zero
-from discrete_ed.ising.pseudo_likelihood import SpinColumns
 from discrete_ed.names import PenaltyName
 
 PRICES = (17.0, 12.0, 8.0)
@@ -26,6 +26,8 @@ p ≈ 4·10⁻⁵, 8 is p ≈ .005.
 """
 STRENGTHS = (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)
 """candidates for λ of L1 in units of the largest gradient expected from noise alone, `√(log(pairs) / N)`"""
+PLENTY = 10
+"""number of rows for each pair above which L1 must be better than refit by two standard errors"""
 LASSO_SIZE = 3e8
 """largest samples × spins² for which L1 is tried if there are other candidates"""
 
@@ -76,9 +78,9 @@ def choose_penalty(
 
     Candidates of one kind are tried in the order of falling prices or strengths, until one
     predicts worse than the one before. If L1 is best, the best refit is chosen instead, or else the largest λ, provided
-    that it is not worse by more than a standard error of the difference: couplings should not be shrunk for an
-    advantage that may be due to chance. With blocks of dependent rows L1 is not tried beside refit, since it keeps
-    many pairs that are only noise, and few blocks can't tell.
+    that it is not worse by more than a standard error of the difference (of refit two, with more than ten rows for each
+    pair): couplings should not be shrunk for an advantage that may be due to chance. With blocks of dependent rows L1
+    is not tried beside refit, since it keeps many pairs that are only noise, and few blocks can't tell.
 
     Rows with missing cells are completed first, as a pilot fit of the remaining rows expects.
 
@@ -97,12 +99,12 @@ def choose_penalty(
     supports: dict[Penalty, Support] = {}
 
     def held_out_loss(penalty: Penalty, parameters: Parameters) -> float:
-        losses[penalty] = log_logistic(margins(held.spins, parameters))[0].sum(1)
+        losses[penalty] = row_losses(held.spins, parameters)
         return float(held.mean(losses[penalty]))
 
     if rule.tries_zero:
         held_out_loss(Zero(), Zero().estimate(estimator, kept))
-    columns, fit, before = SpinColumns.of(kept), None, np.inf
+    columns, fit, before = columns_of(kept), None, np.inf
     for price in PRICES if rule.tries_refit else ():
         callback(f"select pairs, price {price:g}")
         fit = search_edges(columns, estimator.with_fields, price, fit)
@@ -129,18 +131,20 @@ def choose_penalty(
         best_refit = sorted(refits, key=means.__getitem__)[:1]
         lassos = [penalty for penalty in losses if isinstance(penalty, Lasso)]  # the largest λ first
         candidates: list[Penalty] = [*best_refit, *lassos]
-        best = next(penalty for penalty in candidates if is_tied(losses[penalty] - losses[best], held))
+        margin = 2.0 if data.size > PLENTY * d * (d - 1) / 2 else 1.0
+        margins = {penalty: margin if isinstance(penalty, Refit) else 1.0 for penalty in candidates}
+        best = next(each for each in candidates if is_tied(losses[each] - losses[best], held, margins[each]))
     return HeldOutChoice(best, {str(penalty): mean for penalty, mean in means.items()}, supports.get(best))
 
 
-def is_tied(excess: Array, held: Observations) -> bool:
-    """Whether the mean excess of a loss is no more than a standard error above zero.
+def is_tied(excess: Array, held: Observations, margin: float = 1.0) -> bool:
+    """Whether the mean excess of a loss is no more than `margin` standard errors above zero.
 
     Args:
         excess: for each held-out row the loss less the smallest.
         held: the held-out rows, with their weights and blocks.
     """
-    return bool(held.mean(excess) <= held.error_of_mean(excess))
+    return bool(held.mean(excess) <= margin * held.error_of_mean(excess))
 
 
 def reliability(estimator: ConfiguredEstimator, penalty: Penalty, data: Observations) -> float:

@@ -6,7 +6,7 @@ fields. None accounts for the selection of pairs, or for the shrinkage of coupli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from discrete_ed.ising.bounds import CHUNK, fisher_information
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import Objective, SiteLoss, enumerated, log_logistic
 from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.packed_fit import PackedFit
 from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters, Support
 from discrete_ed.ising.pseudo_likelihood import SiteRegression, SpinColumns
 from discrete_ed.names import ENUMERABLE_BITS
@@ -39,6 +40,7 @@ def sandwich_errors(data: Observations, support: Support, parameters: Parameters
     _, first, second = phi(columns.margins(parameters))
     slope, second = first * columns.spins, columns.weighted(second)
     regressions = columns.regressions(support)
+    places = [site.places for site in regressions]
     count = support.size(d)
     if count > TOGETHER:
         variances = []
@@ -46,15 +48,17 @@ def sandwich_errors(data: Observations, support: Support, parameters: Parameters
             regressors = site.regressors
             scores = regressors * slopes
             curvature = site.curvature(weights) + _of_completions(data, scores, regressors * columns.spins[k])
-            variances.append(_robust_variances(curvature, data.covariance_of_sum(scores)))
-        return np.sqrt(_of_both_spins(regressions, variances, support, d))
+            variances.append(robust_variances(curvature, data.covariance_of_sum(scores)))
+        return np.sqrt(of_both_spins(places, variances, support, d))
+    hessian = joint_curvature(places, _curvatures(regressions, second), count)
     i, j = support.pairs.T
     if data.blocks is not None:
         s, own = columns.spins, slope if support.with_fields else slope[:0]
         scores = np.vstack([slope[i] * s[j] + slope[j] * s[i], own])
-        curvature = _joint_curvature(regressions, second, count)
-        curvature += _of_completions(data, scores, np.vstack([s[i] * s[j], s if support.with_fields else s[:0]]))
-        return np.sqrt(_robust_variances(curvature, data.covariance_of_sum(scores)))
+        curvature = hessian + _of_completions(
+            data, scores, np.vstack([s[i] * s[j], s if support.with_fields else s[:0]])
+        )
+        return np.sqrt(robust_variances(curvature, data.covariance_of_sum(scores)))
     outer, total = np.zeros((count, count)), np.zeros(count)
     step = max(1, CHUNK // max(count, 1))
     for start in range(0, n, step):
@@ -66,7 +70,7 @@ def sandwich_errors(data: Observations, support: Support, parameters: Parameters
         outer += heavy @ scores.T
         total += heavy.sum(1)
     covariance = outer - np.outer(total, total) / data.size
-    return np.sqrt(_robust_variances(_joint_curvature(regressions, second, count), covariance))
+    return np.sqrt(robust_variances(hessian, covariance))
 
 
 def least_errors(columns: SpinColumns, support: Support, parameters: Parameters) -> Array:
@@ -81,13 +85,44 @@ def least_errors(columns: SpinColumns, support: Support, parameters: Parameters)
     d = len(columns.spins)
     second = columns.weighted(log_logistic(columns.margins(parameters))[2])
     regressions = columns.regressions(support)
-    count = support.size(d)
+    places, curvatures = [site.places for site in regressions], _curvatures(regressions, second)
+    return np.sqrt(_least_variances(places, curvatures, support, d))
+
+
+def _least_variances(places: Sequence[Array], curvatures: Iterable[Array], support: Support, spins: int) -> Array:
+    count = support.size(spins)
+    if count > TOGETHER:
+        return of_both_spins(places, [_inverse(curvature).diagonal() for curvature in curvatures], support, spins)
+    variances: Array = _inverse(joint_curvature(places, curvatures, count)).diagonal()
+    return variances
+
+
+def packed_errors(fit: PackedFit) -> Array:
+    """The larger of `sandwich_errors` and `least_errors` of a large table of independent rows.
+
+    The regressions of all spins are used together if there are at most 1,500 parameters.
+    """
+    columns, support, d, count = fit.columns, fit.support, fit.columns.count, len(fit.values)
+    size = columns.rows if columns.weights is None else columns.weights.sum()
+    least = _least_variances(fit.places, fit.curvatures, support, d)
     if count > TOGETHER:
         variances = [
-            _inverse(site.curvature(weights)).diagonal() for site, weights in zip(regressions, second, strict=True)
+            robust_variances(curvature, outer - np.outer(gradient, gradient) / size)
+            for _, gradient, curvature, outer in fit.terms
         ]
-        return np.sqrt(_of_both_spins(regressions, variances, support, d))
-    return np.sqrt(_inverse(_joint_curvature(regressions, second, count)).diagonal())
+        return np.sqrt(np.maximum(of_both_spins(fit.places, variances, support, d), least))
+    i, j = support.pairs.T
+    outer, total = np.zeros((count, count)), np.zeros(count)
+    for start, s, g in fit.slopes():
+        scores = g[i] * s[j] + g[j] * s[i]
+        scores = np.vstack([scores, g]) if support.with_fields else scores
+        total += scores.sum(1)
+        if columns.weights is not None:  # each row has its weight once, and its square root in both factors
+            weights = columns.weights[start : start + scores.shape[1]]
+            scores[:, : len(weights)] /= np.sqrt(weights)
+        outer += scores @ scores.T
+    hessian = joint_curvature(fit.places, fit.curvatures, count)
+    return np.sqrt(np.maximum(robust_variances(hessian, outer - np.outer(total, total) / size), least))
 
 
 class SampledObjective(Objective, Protocol):
@@ -136,15 +171,20 @@ def likelihood_errors(data: Observations, support: Support, parameters: Paramete
         statistics = np.vstack([s[i] * s[j], s if support.with_fields else s[:0]])
         samples = data.covariance_of_sum(statistics)
         model = model - _of_completions(data, statistics, statistics)
-    return np.sqrt(np.maximum(_robust_variances(model, samples), _inverse(model).diagonal()))
+    return np.sqrt(np.maximum(robust_variances(model, samples), _inverse(model).diagonal()))
 
 
-def _joint_curvature(regressions: Sequence[SiteRegression], second: Array, count: int) -> Array:
+def joint_curvature(places: Iterable[Array], curvatures: Iterable[Array], count: int) -> Array:
     """The second derivative in all parameters, summed over the regressions of all spins."""
     curvature = np.zeros((count, count))
-    for site, weights in zip(regressions, second, strict=True):
-        curvature[np.ix_(site.places, site.places)] += site.curvature(weights)
+    for mine, block in zip(places, curvatures, strict=True):
+        curvature[np.ix_(mine, mine)] += block
     return curvature
+
+
+def _curvatures(regressions: Sequence[SiteRegression], second: Array) -> Iterator[Array]:
+    """The second derivatives of the regression of each spin, one after the other: together they may fill the memory."""
+    return (site.curvature(weights) for site, weights in zip(regressions, second, strict=True))
 
 
 def _of_completions(data: Observations, scores: Array, statistics: Array) -> Array | float:
@@ -172,18 +212,16 @@ def _inverse(curvature: Array) -> Array:
     return np.linalg.inv(curvature + np.eye(len(curvature)) / PRIOR_SD**2)
 
 
-def _robust_variances(curvature: Array, scores: Array) -> Array:
+def robust_variances(curvature: Array, scores: Array) -> Array:
     """`diag(H⁻¹ V H⁻¹)` of sums over samples, where `H` includes the normal prior."""
     inverse = _inverse(curvature)
     return np.maximum((inverse @ scores @ inverse.T).diagonal(), 0)
 
 
-def _of_both_spins(
-    regressions: Sequence[SiteRegression], variances: Sequence[Array], support: Support, spins: int
-) -> Array:
+def of_both_spins(places: Sequence[Array], variances: Sequence[Array], support: Support, spins: int) -> Array:
     """Variances of all parameters; for a coupling the harmonic mean of those from the regressions of its two spins."""
     precision = np.zeros(support.size(spins))
-    for site, variance in zip(regressions, variances, strict=True):
-        precision[site.places] += 1 / np.maximum(variance, 1e-12)
+    for mine, variance in zip(places, variances, strict=True):
+        precision[mine] += 1 / np.maximum(variance, 1e-12)
     precision[: len(support.pairs)] /= 2
     return 1 / precision

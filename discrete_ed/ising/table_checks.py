@@ -17,6 +17,8 @@ MOST_MISSING = 0.5
 """largest share of missing cells of a column, unless more are allowed"""
 WIDE = 4
 """number of columns for each row above which the rows of a table may be its variables"""
+CELLS = 2_000_000
+"""largest number of cells of pairs of columns that are compared at once"""
 LISTED = 5
 """largest number of columns or pairs that a warning lists"""
 
@@ -30,6 +32,7 @@ def check_samples(
     names: Sequence[str] | None = None,
     weights: Array | None = None,
     most_missing: float = MOST_MISSING,
+    compact: bool = False,
 ) -> Array:
     """The samples as spins −1 and +1, and 0 where a cell is missing, `(N, D)`.
 
@@ -39,10 +42,16 @@ def check_samples(
         names: names of the columns, for messages.
         weights: how much each row counts; with weights two rows are enough if they count as ten.
         most_missing: the largest share of missing cells that a column may have.
+        compact: whether the spins of a complete table are int8, a byte each; otherwise they are float64.
 
     Raises:
         InputError: the errors of `recover_couplings`.
     """
+    if (spins := _bytes_of_spins(x)) is not None and spins.ndim == 2 and min(spins.shape[0] - 10, spins.shape[1]) > 1:
+        check_estimator(estimator, penalty, spins.shape[1])
+        if constant_columns(spins if weights is None else spins[np.asarray(weights) > 0]).all():
+            raise InputError(f"{name}: expected columns that vary, got {spins.shape[1]} constant in all rows")
+        return spins if compact else spins.astype(float)
     bits = x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
     bits = bits.float() if bits.dtype == torch.uint8 else bits
     missing = torch.isnan(bits) if bits.is_floating_point() else torch.zeros(bits.shape, dtype=torch.bool)
@@ -59,7 +68,7 @@ def check_samples(
     d = bits.shape[1]
     names = names or [f"x{k}" for k in range(1, d + 1)]
     check_estimator(estimator, penalty, d)
-    spins: Array = 2 * known.double().cpu().numpy() - 1
+    spins = 2 * known.double().cpu().numpy() - 1
     there = np.ones(rows, bool) if weights is None else np.asarray(weights) > 0
     gaps = missing.cpu().numpy()
     if gaps.any():
@@ -77,6 +86,22 @@ def check_samples(
     if constant_columns(spins[there]).all():
         raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")
     return spins
+
+
+def _bytes_of_spins(x: torch.Tensor | Array) -> Array | None:
+    """The samples as spins −1 and +1 of a byte each; None if a cell is anything but 0 and 1, or −1 and +1."""
+    values = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    if values.dtype.kind not in "biuf" or not values.size:
+        return None
+    low, high = values.min(), values.max()
+    if low < -1 or high > 1 or np.isnan(low):  # a NaN is the smallest value if there is any
+        return None
+    whole = np.asarray(values, dtype=np.int8)
+    if values.dtype.kind == "f" and not (whole == values).all():
+        return None
+    if low < 0:
+        return whole if whole.all() else None
+    return np.asarray(2 * whole - 1, dtype=np.int8)
 
 
 def _transposed_hint(shape: tuple[int, ...]) -> str:
@@ -101,13 +126,16 @@ def pair_counts(spins: Array, pairs: Array, weights: Array | None = None) -> Arr
         spins: `(N, D)`; NaN is a missing cell, and a row counts for a pair only if both of its cells are there.
         weights: how much each row counts, `(N,)`; the counts are rounded.
     """
-    ups = (spins > 0).astype(float)
-    downs = 1 - ups
-    downs[np.isnan(spins)] = 0
-    i, j = pairs.T
-    heavy_ups, heavy_downs = (part if weights is None else part * weights[:, None] for part in (ups, downs))
-    tables = (heavy_ups.T @ ups, heavy_ups.T @ downs, heavy_downs.T @ ups, heavy_downs.T @ downs)
-    return np.rint(np.stack([table[i, j] for table in tables], 1)).astype(int)
+    found = np.zeros((len(pairs), 4))
+    heavy = np.ones(len(spins)) if weights is None else weights
+    step = max(1, CELLS // len(spins))
+    for start in range(0, len(pairs), step):
+        first, second = (spins[:, sites] for sites in pairs[start : start + step].T)
+        there = ~(np.isnan(first) | np.isnan(second))
+        up, other = first > 0, second > 0
+        cells = (up & other, up & ~other & there, ~up & other & there, ~(up | other) & there)
+        found[start : start + step] = np.stack([heavy @ cell for cell in cells], 1)
+    return np.rint(found).astype(int)
 
 
 def weighted_means(cells: Array, weights: Array | None = None) -> Array:
@@ -125,12 +153,18 @@ def constant_columns(spins: Array) -> Array:
 
 def same_columns(spins: Array) -> Array:
     """Whether two columns always agree or always differ where both are observed, `(D, D)`; False for constant ones."""
-    there = np.abs(spins)
-    both = there.T @ there
-    same = (np.abs(spins.T @ spins) == both) & (both > 1)
-    constant = constant_columns(spins)
+    constant, d = constant_columns(spins), spins.shape[1]
+    if spins.all():  # without missing cells such columns have equal bits, or opposite ones
+        bits = np.packbits((spins > 0) == (spins[0] > 0), axis=0).T
+        _, place = np.unique(np.ascontiguousarray(bits), axis=0, return_inverse=True)
+        place = place.ravel()
+        same = place[:, None] == place
+    else:
+        there = np.abs(spins)
+        both = there.T @ there
+        same = (np.abs(spins.T @ spins) == both) & (both > 1)
     same[constant] = same[:, constant] = False
-    return same & ~np.eye(len(same), dtype=bool)
+    return same & ~np.eye(d, dtype=bool)
 
 
 def unlimited_couplings(spins: Array, couplings: Array) -> Array:
@@ -142,7 +176,7 @@ def unlimited_couplings(spins: Array, couplings: Array) -> Array:
     same, constant = same_columns(spins), constant_columns(spins)
     pairs = np.argwhere(np.triu(couplings, 1) * ~same * ~constant * ~constant[:, None])
     unlimited = np.zeros_like(same)
-    observed = np.where(spins == 0, np.nan, spins)
+    observed = spins if spins.all() else np.where(spins == 0, np.nan, spins)
     unlimited[tuple(pairs[(pair_counts(observed, pairs) == 0).any(1)].T)] = True
     return unlimited
 

@@ -174,6 +174,11 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     except DiscreteEDError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except MemoryError as error:
+        print(
+            f"error: memory: expected enough for this run, got {error or 'none left'}; take less data", file=sys.stderr
+        )
+        raise SystemExit(2) from None
     except KeyboardInterrupt as error:
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(128 + (error.signal if isinstance(error, Interrupted) else signal.SIGINT)) from None

@@ -11,10 +11,12 @@ from discrete_ed.lattices.exact import (
     kaufman,
     onsager_magnetisation,
 )
+from discrete_ed.lattices.export import series_to_arviz, series_to_pandas
 from discrete_ed.lattices.ground_states import GroundState, ground_state
 from discrete_ed.lattices.known_models import KnownModel, known_graph, known_lattice, known_random_graph
 from discrete_ed.lattices.observables import QUANTITIES, Estimate, Overlaps, Series, estimates
 from discrete_ed.lattices.results import AtTemperature
+from discrete_ed.lattices.reweighting import reweight
 from discrete_ed.lattices.sampling import SampledStates, sample_ising
 from discrete_ed.lattices.scaling import Scaling, scale
 from discrete_ed.lattices.simulation import simulate
@@ -56,8 +58,11 @@ __all__ = [
     "overlap",
     "plus_minus_couplings",
     "random_fields",
+    "reweight",
     "sample_ising",
     "scale",
+    "series_to_arviz",
+    "series_to_pandas",
     "simulate",
     "sublattices",
     "temper",

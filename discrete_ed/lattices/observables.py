@@ -225,11 +225,15 @@ def estimates(series: Series, *, blocks: int = BLOCKS) -> dict[str, Estimate]:
     True
     """
     columns = series.columns()
-    there = {"", *(name for name in ("wave", "sublattices") if getattr(series, name) is not None)}
-    chosen = {
-        name: q for name, q in QUANTITIES.items() if q.needs in there and not (series.in_field and q.without_field)
+    return _estimates(quantities_of(series), columns, series, blocks)
+
+
+def quantities_of(series: Series) -> dict[str, Quantity]:
+    """The entries of `QUANTITIES` that a series has."""
+    measured = {"", *(name for name in ("wave", "sublattices") if getattr(series, name) is not None)}
+    return {
+        name: q for name, q in QUANTITIES.items() if q.needs in measured and not (series.in_field and q.without_field)
     }
-    return _estimates(chosen, columns, series, blocks)
 
 
 def _estimates(chosen: dict[str, Quantity], columns: Array, of: Any, blocks: int) -> dict[str, Estimate]:

@@ -16,6 +16,7 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.kernels import Kernel, check_kernel, start
+from discrete_ed.samplers.schedules import annealed_chains
 from discrete_ed.samplers.tempering import rescale
 from discrete_ed.states import check_states
 
@@ -68,7 +69,8 @@ def ais(
     estimated from the forward starts. By Jensen's inequality the log of the forward mean is too low in expectation, and
     the reverse one too high.
 
-    The kernel must keep the law of the local evaluation at each inverse temperature.
+    The kernel must keep the law of the local evaluation at each inverse temperature. Ising models run in compiled
+    loops, as in `chain`.
 
     Args:
         x: states `(B, D)`, one forward run for each; their free bits are replaced by uniform ones.
@@ -166,6 +168,13 @@ def _run(
     state = start(kernel, local.at_beta(now), x)
     log_w = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     last = len(betas) - 2
+    chains = annealed_chains(kernel, local, x, max(betas), generator)
+    if chains is not None:
+        for t, (old, new) in enumerate(pairwise(betas)):
+            log_w -= (new - old) * chains.energies()
+            if t < last:
+                chains.step(new, steps)
+        return log_w
     with suitable_threads(evaluation_size(local.energy, x.numel())):
         for t, (old, new) in enumerate(pairwise(betas)):
             log_w -= (new - old) * (state.energy.double() / now)

@@ -7,6 +7,9 @@ so that waiting threads leave their cores to other programs; in other programs i
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from types import TracebackType
 
 import torch
@@ -54,3 +57,24 @@ class suitable_threads:
     ) -> None:
         if self.before > 1:
             torch.set_num_threads(self.before)
+
+
+def cores() -> int:
+    """The number of cores that the program may use: at most `OMP_NUM_THREADS`, if that is set."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(there, int(chosen)) if chosen.isdecimal() else there)
+
+
+def in_threads(task: Callable[[int, int], None], count: int) -> None:
+    """Call `task(first, last)` on parts of the numbers 0 to `count`, one for each core, at the same time.
+
+    It pays off for compiled loops that release the interpreter's lock.
+    """
+    parts = min(cores(), max(count, 1))
+    if parts == 1:
+        task(0, count)
+        return
+    ends = [count * k // parts for k in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(lambda part: task(*part), pairwise(ends)))

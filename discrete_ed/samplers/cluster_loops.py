@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix, unit
 
-_ONE, PIECE = np.uint64(1), np.uint64(2048)
+_UNIT, PIECE = np.uint64(1), np.uint64(2048)
 
 
 @njit(cache=True, nogil=True)
@@ -88,7 +88,7 @@ def _toss(lucky: Bits, join: Words, counter: np.uint64) -> np.uint64:
             _toss_equal(lucky[first : first + size], join[0], counter, size)
         else:
             for e in range(size):
-                lucky[first + e] = mix(counter + (e + _ONE) * STEP) < join[first + e]
+                lucky[first + e] = mix(counter + (e + _UNIT) * STEP) < join[first + e]
         counter += size * STEP
     return counter
 
@@ -96,7 +96,7 @@ def _toss(lucky: Bits, join: Words, counter: np.uint64) -> np.uint64:
 @njit(cache=True, nogil=True)
 def _toss_equal(lucky: Bits, join: np.uint64, counter: np.uint64, size: np.uint64) -> None:
     for e in range(size):
-        lucky[e] = mix(counter + (e + _ONE) * STEP) < join
+        lucky[e] = mix(counter + (e + _UNIT) * STEP) < join
 
 
 @njit(cache=True)

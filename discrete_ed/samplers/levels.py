@@ -12,7 +12,7 @@ from torch import Tensor
 
 from discrete_ed.energies.base import evaluation_size
 from discrete_ed.energies.local import Evaluation, LocalEvaluation, Taylor
-from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy
+from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
 from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError
 from discrete_ed.perturbations import IndependentBits
@@ -184,8 +184,7 @@ def sample_levels(
 
 def start_of_levels(energy: NoiseConditionalEnergy, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     """States at the last level: the free bits of `x`, `(B, D)`, are replaced by independent ones."""
-    if not isinstance(energy, NoiseConditionalEnergy):
-        raise InputError(f"energy: expected a NoiseConditionalEnergy, got {type(energy).__name__}")
+    check_levels(energy)
     check_states(x, bits=energy.bits)
     check_function(energy, x)
     return energy.noise.blur(x, energy.free(x), x.new_zeros(len(x)), generator=generator)

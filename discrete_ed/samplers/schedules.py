@@ -40,6 +40,41 @@ def annealed(
     return torch.from_numpy(bits).to(x.dtype)
 
 
+class AnnealedChains:
+    """Chains of an Ising model whose inverse temperature changes between the steps, in compiled loops.
+
+    Args:
+        model: the model at `β = 1`.
+        x: where the chains start, `(B, D)`.
+    """
+
+    def __init__(self, kernel: Kernel, model: Interactions, x: Tensor, generator: torch.Generator | None) -> None:
+        self.kernel, self.model, self.dtype = kernel, model, x.dtype
+        self.bits = x.numpy().astype(np.uint8)
+        self.counter = np.uint64(torch.randint(2**63 - 1, (), generator=generator).item())
+        self.sweeps = _sweeps_of(kernel, model, len(x)) if isinstance(kernel, GibbsSweep) else None
+
+    def energies(self) -> Tensor:
+        """`E` of the chains, float64 `(B,)`."""
+        return torch.from_numpy(self.model.energies(self.bits))
+
+    def step(self, beta: float, steps: int) -> None:
+        """Steps at one inverse temperature."""
+        if self.sweeps is not None:
+            self.bits, self.counter = self.sweeps(self.bits, np.full(steps, beta), np.uint64(self.counter))
+        else:
+            loop = compiled.loop_for(self.kernel, self.model.at_beta(beta), len(self.bits))
+            self.bits, _, self.counter = loop(self.bits, steps, np.uint64(self.counter))
+
+
+def annealed_chains(
+    kernel: Kernel, local: LocalEvaluation, x: Tensor, steepest: float, generator: torch.Generator | None
+) -> AnnealedChains | None:
+    """Chains for inverse temperatures up to `steepest`; None if there is no compiled loop."""
+    model = compiled.model_for(kernel, local, x, steepest)
+    return None if model is None else AnnealedChains(kernel, model, x, generator)
+
+
 def _sweeps_of(kernel: GibbsSweep, model: Interactions, chains: int) -> Anneal | None:
     """Sweeps whose thresholds are computed anew at each inverse temperature, from the few different fields that a spin
     can feel; None if these are too many."""

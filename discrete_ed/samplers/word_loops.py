@@ -16,7 +16,7 @@ from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix
 from discrete_ed.samplers.measured_loops import describe
 
 CHUNK = 64  # words that are resampled together
-_NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
+_NONE, _UNIT, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 _M1, _M2, _M4 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 _BYTES = np.uint64(0x0101010101010101)
 
@@ -60,7 +60,7 @@ def sweep_words(
                 for place in range(63, -1, -1):
                     _fill(limit, _NONE, size)
                     for n in range(degree + 1):
-                        if (threshold[n] >> np.uint64(place)) & _ONE:
+                        if (threshold[n] >> np.uint64(place)) & _UNIT:
                             _join(limit, count[n], size)
                     left = _compare(below, undecided, limit, counter, size)
                     counter += size * STEP
@@ -155,7 +155,7 @@ def _waves(count: Places, sizes: Places, bits: int, out: Reals) -> None:
 @njit(cache=True, nogil=True)
 def ones(word: np.uint64) -> np.uint64:
     """The number of ones of a word."""
-    word -= (word >> _ONE) & _M1
+    word -= (word >> _UNIT) & _M1
     word = (word & _M2) + ((word >> np.uint64(2)) & _M2)
     word = (word + (word >> np.uint64(4))) & _M4
     return (word * _BYTES) >> np.uint64(56)
@@ -167,7 +167,7 @@ def _spread(x: Words, site: Places, y: Bits) -> None:
     for w in range(np.uint64(len(x))):
         word = x[w]
         for k in range(np.uint64(64)):
-            y[np.uint64(site[w, k])] = (word >> k) & _ONE
+            y[np.uint64(site[w, k])] = (word >> k) & _UNIT
 
 
 @njit(cache=True, nogil=True)
@@ -237,7 +237,7 @@ def _compare(below: Words, undecided: Words, limit: Words, counter: np.uint64, s
     """Compare one bit of the uniforms with one bit of the thresholds; the spins that are still undecided, joined."""
     left = _NONE
     for t in range(size):
-        uniform = mix(counter + (t + _ONE) * STEP)
+        uniform = mix(counter + (t + _UNIT) * STEP)
         rest = undecided[t]
         below[t] |= rest & limit[t] & ~uniform
         rest &= ~(limit[t] ^ uniform)

@@ -5,6 +5,8 @@ from discrete_ed.tables.bins import Bins
 from discrete_ed.tables.columns import Column, TableSchema
 from discrete_ed.tables.distances import ColumnDistance, PairDistances, marginal_distances, pair_distances
 from discrete_ed.tables.encoding import Standardiser, TableEncoder
+from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.estimator import TableEstimator
 from discrete_ed.tables.evaluation import TableEvaluation, TableScores, evaluate_tables
 from discrete_ed.tables.privacy import Privacy, privacy
 from discrete_ed.tables.reading import read_frame
@@ -21,6 +23,8 @@ __all__ = [
     "Privacy",
     "Standardiser",
     "TableEncoder",
+    "TableEnergy",
+    "TableEstimator",
     "TableEvaluation",
     "TableSchema",
     "TableScores",

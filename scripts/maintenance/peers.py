@@ -14,7 +14,13 @@ Run = Callable[[int], int | None]
 Bonds = tuple[np.ndarray, np.ndarray]
 """the pairs of spins that are coupled"""
 
-MODULES = {"thrml": "thrml", "dwave-samplers": "dwave.samplers", "ebmkit": "ebm"}
+MODULES = {
+    "thrml": "thrml",
+    "dwave-samplers": "dwave.samplers",
+    "ebmkit": "ebm",
+    "mcising": "mcising",
+    "peapods": "peapods",
+}
 
 
 def has(name: str) -> bool:
@@ -72,6 +78,34 @@ def dwave_sweeps(bonds: Bonds, coupling: float, chains: int) -> Run:
             proposal_acceptance_criteria="Gibbs",
             seed=0,
         )
+
+    return run
+
+
+def mcising_sweeps(side: int, dimension: int, temperature: float, algorithm: str = "metropolis") -> Run:
+    """Sweeps of one chain by mcising, without measurements."""
+    from mcising import IsingSimulation
+
+    kind = {2: "square", 3: "cubic"}[dimension]
+    simulation = IsingSimulation(side, 1.0, 0.0, 0.0, 0.0, 1, algorithm, kind)
+
+    def run(repetitions: int) -> None:
+        simulation.sweep(repetitions, temperature=temperature)
+
+    return run
+
+
+def peapods_sweeps(side: int, dimension: int, temperature: float, *, clusters: bool = False) -> Run:
+    """Sweeps of one chain by peapods, which measures; with clusters, one of them after each sweep."""
+    from peapods import Ising
+
+    model = Ising((side,) * dimension, temperatures=np.array([temperature]))
+    more = {"cluster_update_interval": 1, "cluster_mode": "sw"} if clusters else {}
+
+    def run(repetitions: int) -> int:
+        sweeps = max(4, repetitions)
+        model.sample(sweeps, sequential=True, **more)
+        return sweeps
 
     return run
 

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from discrete_ed import GraphEnergy, InputError, NoiseConditionalEnergy, graphs_to_states
-from discrete_ed.graphs import level_settings
+from discrete_ed.graphs import denoising, level_settings
 from discrete_ed.graphs.denoising import denoise_graphs
 from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.level_settings import LevelSettings, choose_settings, ladder
 from discrete_ed.graphs.mixing import compare_starts, compare_states
+from discrete_ed.samplers.levels import chain_over_levels
 
 TRIANGLES = [nx.cycle_graph(3) for _ in range(20)]
 PATHS = [nx.path_graph(3) for _ in range(20)]
@@ -96,13 +97,24 @@ def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy)
         choose_settings(energy, MIXED, TRIANGLES, tried=[])
 
 
-def test_chains_from_data_start_half_way_at_blurred_graphs_and_keep_their_nodes(energy):
+@pytest.mark.parametrize(("levels", "passed"), [(None, 2), (1, 1), (2, 1)])
+def test_chains_from_data_start_half_way_at_blurred_graphs_and_keep_their_nodes(energy, levels, passed, monkeypatch):
     states = graphs_to_states([nx.path_graph(2), nx.path_graph(3)], 3)
     progress = []
+    starts = []
+
+    def spied(energy, x, passed, **named):
+        starts.append((x.clone(), passed[0]))
+        return chain_over_levels(energy, x, passed, **named)
+
+    monkeypatch.setattr(denoising, "chain_over_levels", spied)
     made = denoise_graphs(
-        energy, states, 6, from_data=True, last_steps=0, callback=lambda done, total: progress.append((done, total))
+        energy, states, 6, levels=levels, from_data=True, callback=lambda done, total: progress.append((done, total))
     )
-    assert progress == [(1, 2), (2, 2)]
+    assert progress == [(k + 1, passed) for k in range(passed)]
+    ((x, level),) = starts
+    assert level == 2
+    assert len(x) == 6
     assert sorted(map(len, made.graphs())) == [2, 2, 2, 3, 3, 3]
     with pytest.raises(InputError, match="nodes: expected none with from_data"):
         denoise_graphs(energy, states, 6, from_data=True, nodes=[2])

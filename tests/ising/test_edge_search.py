@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from discrete_ed import IsingEnergy, lattice, torus_sample
-from discrete_ed.ising.edge_search import _loss_without, search_edges
+from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.minimise import minimise
 from discrete_ed.ising.objectives import SiteObjective, log_logistic
 from discrete_ed.ising.parameters import PRIOR_SD, Parameters, Support
-from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns, refit
+from discrete_ed.ising.pseudo_likelihood import PseudoLikelihoodFit, SpinColumns
+from discrete_ed.ising.site_fits import refit
 
 ENERGY = IsingEnergy.from_graph(lattice(4), 0.25)
 TRUE = np.argwhere(np.triu(ENERGY.couplings.detach().numpy()))
@@ -95,7 +96,7 @@ def test_a_model_without_parameters_is_a_fair_coin():
 
 
 def test_a_search_that_begins_with_every_fourth_sample_ends_in_the_same_place(monkeypatch):
-    monkeypatch.setattr("discrete_ed.ising.edge_search.MANY", 1000)
+    monkeypatch.setattr("discrete_ed.ising.pseudo_likelihood.MANY", 1000)
     assert np.array_equal(np.unique(found_pairs(12.0), axis=0), TRUE)
 
 
@@ -105,4 +106,4 @@ def test_refitting_one_pair_bounds_what_leaving_it_out_costs_from_above(fields):
     fit = fitted(some, fields)
     for k in range(0, len(some), 3):
         exact = fitted(np.delete(some, k, axis=0), fields).loss - fit.loss
-        assert exact - 0.1 < _loss_without(fit, k) < 1.3 * exact + 0.1
+        assert exact - 0.1 < fit.loss_without(k) < 1.3 * exact + 0.1

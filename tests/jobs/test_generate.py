@@ -448,7 +448,10 @@ def test_what_does_not_fit_into_memory_is_refused_with_its_size_and_the_way_on(o
     [
         (["--data", "tree-8", "--test", "mine.g6"], "test: expected only with training graphs of your own"),
         (["--data", "lobster", "--graphs", "9"], "graphs: expected only with data made by a recipe"),
-        (["--data", "mine.g6", "--test", "mine.g6", "--split-seed", "3"], "split_seed: expected only with data whose"),
+        (
+            ["--data", "mine.g6", "--test", "mine.g6", "--split-seed", "3"],
+            "split_seed: expected only where graphs are split at random",
+        ),
         (["--data", "mine.g6", "--snapshots", "-1"], "snapshots: expected at least 0, got -1"),
     ],
 )

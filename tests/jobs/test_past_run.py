@@ -248,7 +248,7 @@ def test_a_data_set_by_name_is_judged_by_its_split_and_by_trivial_generators(tmp
         (["--data", "tree-6", "--reference", "RUN/test.g6"], "reference: expected none with --data tree-6"),
         (["--data", "lobster", "--graphs", "9"], "graphs: expected only with data made by a recipe"),
         (["--data", "tree-6", "--root", "elsewhere"], "root: expected only with --data ego"),
-        (["--data", "lobster", "--split-seed", "1"], "split_seed: expected only with --data whose split is random"),
+        (["--data", "lobster", "--split-seed", "1"], "split_seed: expected only with data whose split is random"),
         (["RUN/test.g6", "RUN/samples.g6", "--samples", "3"], "samples: expected only with a run of generate"),
         (["RUN/test.g6", "RUN/samples.g6", "--device", "cuda"], "device: expected only with a run of generate"),
         (

@@ -19,14 +19,18 @@ from discrete_ed import (
     GibbsWithGradients,
     GraphEnergy,
     InputError,
+    IsingEnergy,
     NumericalError,
     ParallelTempering,
     PathAuxiliary,
+    SwendsenWang,
     Taylor,
     ais,
     anneal,
     chain,
+    colour_classes,
     graphs_to_states,
+    lattice,
     log_law,
     log_z,
     sample,
@@ -211,6 +215,22 @@ def test_brackets_contain_the_enumerated_log_z(case, generator):
     assert abs(bracket.upper - exact) < 0.3
     assert 0 < bracket.lower_error < 0.1
     assert 0 < bracket.upper_error < 0.1
+
+
+def test_a_schedule_in_compiled_loops_is_that_of_the_steps(generator, monkeypatch):
+    """The two brackets of one lattice agree with each other and with its log Z; the loops take other numbers."""
+    pytest.importorskip("numba")
+    energy = IsingEnergy.from_graph(lattice(3), 0.4, 0.1).double()
+    target = exact_draws(energy, 9, 512, generator)
+    betas, found = torch.linspace(0, 1, 40).tolist(), []
+    for kernel in (GibbsSweep(), GibbsSweep(colour_classes(energy)), SwendsenWang()):
+        found.append(ais(kernel, Exact(energy), target, target, betas, generator=seeded(3)))
+        assert found[-1].contains(log_z(energy))
+        assert found[-1].upper - found[-1].lower < 0.3
+    monkeypatch.setattr("discrete_ed.samplers.compiled.loops", lambda: None)
+    found.append(ais(GibbsSweep(), Exact(energy), target, target, betas, generator=seeded(3)))
+    assert abs(found[-1].lower - found[0].lower) < 4.5 * (found[0].lower_error + found[-1].lower_error)
+    assert found[-1].lower != found[0].lower
 
 
 @pytest.mark.many_steps

@@ -8,15 +8,14 @@ from collections.abc import Callable, Sequence
 from discrete_ed.graphs.files.source import GraphFile, shown, stripped
 
 COMMENTS = ("#", "%", "//")
-ARROW = re.compile(r"\s*(?:<?--?>|<--?|<?=>|→|←|↔|--)\s*|\s+[-–—]\s+")
+ARROW = re.compile(r"(?<!\s)(?:\s*(?:<?--?>|<--?|<?=>|→|←|↔|--)\s*|\s+[-–—]\s+)")
 PUNCTUATION = (";", "|", "\t", ",")
 """delimiters other than blanks, those first that stand within names or numbers least often"""
 OPENING = re.compile("[\"'(\\[{]")
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
-COLON = re.compile(r"""("[^"]*"|'[^']*'|[^\s:,;|"'(\[{][^:,;|"'(\[{]*?)\s*:(?=\s|$|\[)""")
-"""the first name of a line and a colon behind it"""
-NUMBERS_BEHIND_COLON = re.compile(r"\d+\s*:(\s*\d+\s*[,;]?)*")
-TRAILING = re.compile(r"\s+(#|%|//)(\s.*)?$")
+QUOTED = re.compile(r"""("[^"]*"|'[^']*')\s*:""")
+NUMBERS_BEHIND_COLON = re.compile(r"\d+\s*:\s*(\d+(\s*[,;]\s*|\s+|$))*")
+TRAILING = re.compile(r"(?<!\s)\s+(#|%|//)(\s.*)?$")
 """a comment at the end of a line"""
 Split = Callable[[str], list[str]]
 
@@ -24,8 +23,18 @@ Split = Callable[[str], list[str]]
 def have_colons(lines: Sequence[str]) -> bool:
     """Whether every line is a name, a colon, and names behind it: `0: 1 2`, or of numbers `0:1,2`."""
     return bool(lines) and (
-        all(COLON.match(line) for line in lines) or all(NUMBERS_BEHIND_COLON.fullmatch(line) for line in lines)
+        all(_colon(line) is not None for line in lines) or all(map(NUMBERS_BEHIND_COLON.fullmatch, lines))
     )
+
+
+def _colon(line: str) -> int | None:
+    """The place of the colon behind the first name of a line, if a blank, a bracket or nothing follows."""
+    quoted = QUOTED.match(line)
+    place = line.find(":") if quoted is None else quoted.end() - 1
+    behind = line[place + 1 : place + 2]
+    if place < 1 or (behind and behind != "[" and not behind.isspace()):
+        return None
+    return place if quoted or not any(mark in line[:place] for mark in ",;|\"'([{") else None
 
 
 def split_at_colons(lines: Sequence[str], source: GraphFile) -> list[list[str]]:
@@ -36,9 +45,9 @@ def split_at_colons(lines: Sequence[str], source: GraphFile) -> list[list[str]]:
     """
     parts = []
     for line in lines:
-        match = COLON.match(line)
-        name, behind = (match[0].rpartition(":")[0], line[match.end() :]) if match else line.split(":", 1)
-        behind = behind.strip()
+        place = _colon(line)
+        place = line.index(":") if place is None else place
+        name, behind = line[:place], line[place + 1 :].strip()
         if behind[:1] in BRACKETS and behind[-1:] == BRACKETS[behind[0]]:
             behind = behind[1:-1]
         parts.append((unquoted(name), behind))

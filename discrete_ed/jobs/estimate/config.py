@@ -46,6 +46,7 @@ class EstimateConfig(CheckpointedConfig):
       discrete-ed estimate --data checkerboard --loss ed
       discrete-ed estimate --data nltcs --root ~/data --seed 1
       discrete-ed estimate --data mine.csv --test theirs.csv
+      discrete-ed estimate --data mixed.csv --types age=number,size=small<medium<large
       python scripts/estimate_density.py --data mine.csv
     """
 
@@ -63,6 +64,10 @@ class EstimateConfig(CheckpointedConfig):
     """whether cells of the tables may be missing (empty, NA, nan). The model is fitted to the others, and missing ones
     are sampled from it meanwhile, which is right where it doesn't depend on a cell's value whether it is missing. The
     likelihood is that of the other cells; at most 16 cells of a validation or test row may be missing"""
+    types: tuple[str, ...] = ()
+    """for a table of any kind (.csv, .tsv, .txt, .data, names in the first row): auto, or kinds of columns where they
+    are recognised wrongly (NAME=category, NAME=ordinal, NAME=number) or values in order (NAME=low<high); a table of
+    which fewer than half of the columns are binary is read so without it"""
     loss: LossName | None = None
     """ed (energy discrepancy with Bernoulli noise), block-ed (energy discrepancy on random blocks of bits, whose states
     are summed), erasure (energy discrepancy of any number of erased bits, which the mixture of the base fills in), pl

@@ -26,7 +26,7 @@ from discrete_ed.density.scores import score_density
 from discrete_ed.density.tuning import TriedSettings, best_trial
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
-from discrete_ed.jobs.estimate import report
+from discrete_ed.jobs.estimate import mixed_tables, report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
 from discrete_ed.jobs.estimate.tuning import tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
@@ -53,6 +53,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     """
     started = time.monotonic()
     config = resumed(config, JOB)
+    if mixed_tables.is_mixed(config):
+        return mixed_tables.run(config, JOB)
     device = pick_device(config.device)
     data = load_table_data(
         config.data, config.root, valid=config.valid, test=config.test, missing=config.missing, seed=config.seed

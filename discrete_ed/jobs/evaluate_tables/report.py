@@ -103,8 +103,14 @@ def warnings_of(evaluation: TableEvaluation) -> list[str]:
     return lines
 
 
-def notes(config: EvaluateTablesConfig, evaluation: TableEvaluation) -> list[str]:
-    """Notes that explain the table of scores."""
+def notes(evaluation: TableEvaluation, *, halved: bool, advice: str = "") -> list[str]:
+    """Notes that explain the table of scores.
+
+    Args:
+        evaluation: the scores.
+        halved: whether the held-out rows are a half of the real table.
+        advice: how to score what a forest learns from the tables, if that was not done.
+    """
     lines = [f"Warning: {line}" for line in warnings_of(evaluation)]
     lines.append(
         f"Each table has {evaluation.rows} rows, and is compared with {evaluation.held_out} held-out real rows. The "
@@ -118,19 +124,25 @@ def notes(config: EvaluateTablesConfig, evaluation: TableEvaluation) -> list[str
         "cross-validated. copies: share of rows that are training rows (floor: of held-out rows). nearer: share of "
         "rows nearer to a training row than to a held-out one."
     )
-    if config.target:
+    if next(iter(evaluation.scores.values())).utilities:
         lines.append(
             "A random forest learned from each table to predict the target, and was tested on the held-out rows; "
             "calibration is the expected calibration error."
         )
-    else:
-        lines.append("With --target NAME, a forest learns from each table to predict that column of held-out rows.")
-    if config.held_out is None:
+    elif advice:
+        lines.append(advice)
+    if halved:
         lines.append(
             "Without --held-out, a random half of the real table plays the held-out rows. The synthetic tables may "
             "have been made from them, so a table that repeats real rows scores too well, and nearer is not known."
         )
     return lines
+
+
+def config_notes(config: EvaluateTablesConfig, evaluation: TableEvaluation) -> list[str]:
+    """The notes of a run of `evaluate-tables`."""
+    advice = "With --target NAME, a forest learns from each table to predict that column of held-out rows."
+    return notes(evaluation, halved=config.held_out is None, advice=advice)
 
 
 def write_report(
@@ -144,7 +156,7 @@ def write_report(
                for column, found in row["columns"].items()]  # fmt: skip
     for name, rows in (("scores.csv", overall), ("columns.csv", columns)):
         folder.write(name, pandas().json_normalize(rows).to_csv(index=False).encode())
-    images = folder.plot(_figures(prepared, evaluation))
+    images = folder.plot(figures_of(prepared, evaluation))
     html = page.render_page(
         f"Synthetic tables: {config.files[0].name}",
         verdict(evaluation),
@@ -152,14 +164,14 @@ def write_report(
         {"Scores": score_table(evaluation), "Distance of each column": column_table(evaluation)},
         images,
         reported_options(config),
-        [line for line in notes(config, evaluation) if not line.startswith("Warning")],
+        [line for line in config_notes(config, evaluation) if not line.startswith("Warning")],
         warnings=warnings_of(evaluation),
         marked=len(config.files) == 2,  # of several tables none has won
     )
     folder.write("report.html", html.encode())
 
 
-def _figures(
+def figures_of(
     prepared: PreparedTables, evaluation: TableEvaluation
 ) -> Mapping[str, tuple[str, Callable[[], Figure], str]]:
     """Title, function that plots, and caption of each figure, by the name of its file."""

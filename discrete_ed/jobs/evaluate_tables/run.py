@@ -50,7 +50,7 @@ def run(config: EvaluateTablesConfig) -> dict[str, Any]:
         folder.finish(result)
     print(f"{report.verdict(evaluation)}\n")
     print(as_text(report.score_table(evaluation)))
-    print("", *report.notes(config, evaluation), sep="\n")
+    print("", *report.config_notes(config, evaluation), sep="\n")
     print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}")
     return result
 

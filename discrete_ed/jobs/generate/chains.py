@@ -126,7 +126,10 @@ def compare_as_configured(
     settings: LevelSettings,
     generator: torch.Generator,
 ) -> TwoStarts | None:
-    """The graphs of the run beside those of chains that start at blurred training graphs."""
+    """The graphs of the run beside those of chains that start at blurred training graphs; None for a single level, at
+    which blurred graphs are noise."""
+    if energy.noise.count < 2:
+        return None
     count = min(MOST_COMPARED, len(generated.states))
     other = sample_as_configured(energy, states, count, config, settings, from_data=True, generator=generator)
     return compare_starts(energy, generated.states, other.states, seed=config.seed)

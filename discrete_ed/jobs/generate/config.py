@@ -83,7 +83,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     from coin flips down the levels. 0: an energy of the data alone, sampled from random graphs as dense as training
     graphs by single flips, which seldom change a community"""
     steps: int | None = None
-    """training steps. By default with noise levels 1000 (P/20)^(3/4) for graphs with P pairs of nodes on average, from
+    """training steps. By default with noise levels 1600 (P/20)^(2/3) for graphs with P pairs of nodes on average, from
     500 to 10000; with --levels 0, 6 for each training graph, at most 2000"""
     minutes: float | None = None
     """training time in minutes, in the place of --steps: the learning rate falls to zero within it. Runs with a time

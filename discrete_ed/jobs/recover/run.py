@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from discrete_ed.energies import IsingEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.interactions import interaction_graph
 from discrete_ed.graphs.io import graph_files
@@ -30,6 +31,7 @@ from discrete_ed.ising import (
     states_for_bound,
     weighted_means,
 )
+from discrete_ed.ising.forecast import COMPACT, forecast
 from discrete_ed.jobs.options import changed_options, refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.recover.config import RecoverConfig
@@ -40,13 +42,17 @@ from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import finite
 from discrete_ed.lattices import KnownModel, known_graph, known_lattice, known_random_graph, sample_ising
+from discrete_ed.lattices.sampling import CHAINS, SampledStates, sample_near_rows
 from discrete_ed.names import SMALL_BITS
 
 JOB = "recover"
 STAGES = 17
 """approximate number of messages of a recovery, which the progress bar counts"""
-MODEL_SAMPLES = 10_000
-"""largest number of samples of a fitted model with which the data are compared"""
+MODEL_SAMPLES, MODEL_CELLS, MODEL_CHAINS = 10_000, 2_000_000, 100_000
+"""largest number of samples of a fitted model with which the data are compared, of their cells, and of the spins of all
+chains that make them"""
+MANY_SPINS = 200
+"""number of spins above which sweeps of single spins are tried first"""
 
 
 def run(config: RecoverConfig) -> dict[str, Any]:
@@ -166,8 +172,11 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
     table, cells = observed.table, observed.cells
     n, d = table.values.shape
     config = resolved_options(config, d)
-    sweeps = config.sweeps if config.sampler == "single-site" else None
     facts = {"table": True, "graph_files": False}
+    if n * d > COMPACT:
+        plain = table.missing is table.blocks is None and config.rows_in_block() in ("auto", 1)
+        needed = forecast(n, d, config.estimator, config.penalty, plain=plain)
+        print(f"{n:,} rows and {d:,} columns: {needed}, as forecast; {d * (d - 1) // 2:,} pairs are compared")
     with RunFolder(config.out, JOB, data.stem, config, [data], facts) as folder:
         started = time.monotonic()
         details = {
@@ -181,14 +190,11 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
             **folder.cached("recover", lambda: asdict(recover(config, torch.from_numpy(cells), fields=True, **details)))
         )
         recovered_at = time.monotonic()
-        generator = torch.Generator().manual_seed(config.seed)
-        count = min(MODEL_SAMPLES, max(1000, int(20 * observed.rows)))
-        with torch.no_grad(), counted_progress("sample", "sweep", transient=True) as callback:
-            sampled = sample_ising(recovery.energy, count, sweeps=sweeps, generator=generator, callback=callback)
+        sampled = fitted_samples(config, recovery.energy, cells, observed.rows)
         has_its_means = recovery.estimator == "maximum-likelihood"
         fit = goodness_of_fit(
             cells,
-            sampled.states.numpy(),
+            sampled.states.numpy().astype(np.uint8),
             fitted=has_its_means,
             seed=config.seed,
             weights=table.weights,
@@ -224,6 +230,22 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
         report_table(folder, config, recovery, table.names, fit, result)
         folder.finish(result)
     return result
+
+
+def fitted_samples(config: RecoverConfig, energy: IsingEnergy, cells: np.ndarray, rows: float) -> SampledStates:
+    """Samples of a fitted model, with which its data are compared: fewer of a model of many spins."""
+    d = cells.shape[1]
+    count = max(min(MODEL_SAMPLES, max(1000, int(20 * rows)), MODEL_CELLS // d), 500)
+    sweeps = config.sweeps if config.sampler == "single-site" else None
+    generator = torch.Generator().manual_seed(config.seed)
+    with torch.no_grad():
+        if d > MANY_SPINS and sweeps is None and cells.dtype.kind != "f":
+            found = sample_near_rows(energy, torch.from_numpy(cells), count, generator=generator)
+            if found is not None:
+                return found
+        chains = max(min(CHAINS, MODEL_CHAINS // d), 50)
+        with counted_progress("sample", "sweep", transient=True) as callback:
+            return sample_ising(energy, count, sweeps=sweeps, chains=chains, generator=generator, callback=callback)
 
 
 def resolved_options(config: RecoverConfig, spins: int) -> RecoverConfig:

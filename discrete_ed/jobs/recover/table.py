@@ -10,6 +10,7 @@ from discrete_ed.data.reading import Reading
 from discrete_ed.data.tables import Table, read_table
 from discrete_ed.errors import InputError
 from discrete_ed.ising import check_samples, resolve_estimator
+from discrete_ed.ising.forecast import check_memory
 from discrete_ed.ising.preparation import check_block_length, check_estimator_of_rows, check_proportions
 from discrete_ed.jobs.recover.config import RecoverConfig
 
@@ -24,10 +25,11 @@ class ObservedTable:
 
     @property
     def cells(self) -> np.ndarray:
-        """Zeros and ones, NaN where a cell is missing, `(N, D)`."""
+        """Zeros and ones, a byte each, or numbers with NaN where a cell is missing, `(N, D)`."""
+        if self.table.missing is None:
+            return self.table.values
         values = self.table.values.astype(float)
-        if self.table.missing is not None:
-            values[self.table.missing] = np.nan
+        values[self.table.missing] = np.nan
         return values
 
     @property
@@ -64,6 +66,8 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
             raise InputError(f"missing: expected rows without missing cells for listwise, got {kept.sum()}")
     table = _rows(table, kept, listwise=config.missing == "listwise")
     found = ObservedTable(table, int((~kept).sum()))
+    plain = table.blocks is table.missing is None and config.rows_in_block() in ("auto", 1)
+    check_memory(*table.values.shape, config.estimator, config.penalty, plain=plain)
     spins = check_samples(
         found.cells,
         config.estimator,
@@ -72,6 +76,7 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
         names=table.names,
         weights=table.weights,
         most_missing=config.most_missing,
+        compact=True,
     )
     if table.weights is not None and table.blocks is None:
         check_proportions(spins, table.weights, f"{config.data}, column {config.weights!r}")

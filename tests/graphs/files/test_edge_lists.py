@@ -202,6 +202,7 @@ REFUSED = {  # text, what the error says, and the option that leads on with what
     "lists of YAML": ("- [0, 1]\n- [1, 2]\n", "line 1: expected names of nodes, all in brackets or none", None, None),
     "words before colons": ("edge 1: 0 1\nedge 2: 1 2\n", "names before colons that also stand", None, None),
     "names or neighbours": ("a;b,c\nb;a\na;c\n", "line 1: expected two names, or a node and its", None, None),
+    "colons and long numbers": (f"0: 1, 2\n1: 0\n{'2' * 60}:{'3' * 60}: 0\n", "line 1: expected an edge", None, None),
     "pairs between semicolons": ("0, 1; 1, 2\n", "line 1: expected an edge 'u v' or a node", None, None),
     "torn brackets": ("frozenset({a b})\nfrozenset({b c})\n", "whose brackets are closed", None, None),
     "hyphens without blanks": ("a-b\nb-c\n", "line 1: expected two names with a blank", None, None),

@@ -1,0 +1,73 @@
+"""Couplings without the bias of L1: one step of Newton's method from the penalised estimate, spin by spin."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from discrete_ed.ising.objectives import log_logistic
+from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters
+
+LEVERAGE = 0.95
+"""largest leverage of a row by which its residual is divided"""
+NUMBERS = 3e8
+"""largest samples × spins² for which influences are held in memory"""
+
+
+class Debiased(NamedTuple):
+    """Couplings without the bias of a penalty."""
+
+    couplings: Array
+    """`(D, D)`."""
+    errors: Array
+    """their standard errors, `(D, D)`"""
+
+
+def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields: bool) -> Debiased | None:
+    """The de-sparsified estimate of all couplings, and its standard errors.
+
+    In the regression of each spin, `b = β − H⁻¹ g(β)` at the penalised estimate `β`, with the gradient `g` and the
+    curvature `H` of the loss without the penalty. The coupling of a pair is the mean of those in the regressions of its
+    two spins. Row `n` influences it by `H⁻¹ x_n r_n / (1 − l_n)`, where `r` is the residual and `l` the leverage:
+    without that factor errors are too small, since a fit of many couplings comes close to its rows (MacKinnon and White
+    1985, Journal of Econometrics 29, 305–325). Variances are at least half of those of a true model, `diag H⁻¹` with
+    the same correlation of the two regressions: this matters where rows hardly vary, so that the data set no limit to a
+    coupling.
+
+    Returns:
+        None where there are fewer than two rows for each spin, rows depend on each other, or the arrays would be too
+        large.
+
+    Source: van de Geer, Bühlmann, Ritov and Dezeure 2014, Annals of Statistics 42, 1166–1202.
+    """
+    spins = data.spins.astype(float)
+    n, d = spins.shape
+    if data.size < 2 * d or data.blocks is not None or n * d * d > NUMBERS:
+        return None
+    weights = np.ones(n) if data.weights is None else data.weights
+    _, first, second = log_logistic(spins * (penalised.fields + spins @ penalised.couplings))
+    slope = first * spins
+    found, least, raw = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d))
+    influence = np.zeros((d, d, n), np.float32)
+    for i in range(d):
+        others = np.delete(np.arange(d), i)
+        x, start = spins[:, others], penalised.couplings[i, others]
+        if with_fields:
+            x, start = np.hstack([x, np.ones((n, 1))]), np.append(start, penalised.fields[i])
+        heavy = x * weights[:, None]
+        inverse = np.linalg.inv((heavy.T * second[:, i]) @ x + np.eye(len(start)) / PRIOR_SD**2)
+        step = inverse @ (heavy.T @ slope[:, i] + start / PRIOR_SD**2)
+        moved = x @ inverse
+        leverage = np.minimum((moved * x).sum(1) * second[:, i], LEVERAGE)
+        found[i, others] = (start - step)[: d - 1]
+        least[i, others] = inverse.diagonal()[: d - 1]
+        mine = (moved * (slope[:, i] * np.sqrt(weights) / (1 - leverage))[:, None]).T[: d - 1]
+        influence[i, others] = mine
+        raw[i] = (influence[i].astype(float) ** 2).sum(1)
+    both = np.array([(influence[i] * influence[:, i]).sum(1, dtype=float) for i in range(d)])
+    together = both / np.sqrt(np.maximum(raw * raw.T, 1e-300))
+    variance = (raw + raw.T + 2 * both) / 4
+    lower = (least + least.T + 2 * together * np.sqrt(least * least.T)) / 4
+    return Debiased((found + found.T) / 2, np.sqrt(np.maximum(variance, lower / 2)))

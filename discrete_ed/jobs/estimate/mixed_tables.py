@@ -1,0 +1,159 @@
+"""The job estimate on a table with categories, ordinals, numbers and missing cells: fit, sample, judge, write."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+
+from discrete_ed.errors import InputError
+from discrete_ed.jobs import page
+from discrete_ed.jobs.estimate.config import EstimateConfig
+from discrete_ed.jobs.evaluate_tables import report
+from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, changed_options, reported_options
+from discrete_ed.jobs.progress import phase_progress
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.text import as_text
+from discrete_ed.tables import TableEstimator, parse_types, read_frame
+from discrete_ed.tables.evaluation import prepare_tables, score_tables
+from discrete_ed.tables.reading import TEXT_ENDINGS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+RECOGNISED = "auto"
+"""the value of `--types` that says that the kinds of all columns are recognised"""
+BINARY = ({"0", "1"}, {"-1", "1"}, {"0.0", "1.0"}, {"-1.0", "1.0"}, {"true", "false"}, {"yes", "no"})
+MODEL = "model"
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class MixedTableConfig(ResumableConfig):
+    """The options of `estimate` that have an effect on a table of any kind."""
+
+    data: str
+    types: tuple[str, ...] = ()
+    test: Path | None = None
+    steps: int | None = None
+    batch: int | None = None
+    width: int | None = None
+    learning_rate: float | None = None
+    seed: int = 0
+    out: Annotated[Path | None, HOUSEKEEPING] = None
+
+
+def is_mixed(config: EstimateConfig) -> bool:
+    """Whether the data are a table of any kind: `--types` says so, or fewer than half of its columns are binary."""
+    if config.types:
+        return True
+    path = Path(config.data)
+    if path.suffix.lower() not in TEXT_ENDINGS or not path.is_file():
+        return False
+    try:
+        frame = read_frame(path)
+    except InputError:
+        return False
+    cells = [{str(cell).lower() for cell in frame[name].dropna().unique()[:3]} for name in frame.columns]
+    return 2 * sum(any(found <= kind for kind in BINARY) for found in cells) < len(cells)
+
+
+def run(given: EstimateConfig, job: str) -> dict[str, Any]:
+    """Fit a `TableEstimator`, sample as many rows as it learned from, and score them against test rows.
+
+    Raises:
+        InputError: an option that has no effect here, or a table that can't be used.
+    """
+    config = _options(given)
+    started = time.monotonic()
+    path = Path(config.data)
+    types = parse_types([each for each in config.types if each != RECOGNISED])
+    words = [name for name, kind in types.items() if kind != "number"]
+    frame = read_frame(path, words=words)
+    train, test = _split(frame, config.seed) if config.test is None else (frame, read_frame(config.test, words=words))
+    chosen: dict[str, Any] = {"steps": config.steps, "batch_size": config.batch, "width": config.width,
+              "learning_rate": config.learning_rate}  # fmt: skip
+    model = TableEstimator(
+        types, random_state=config.seed, **{name: value for name, value in chosen.items() if value is not None}
+    )
+    prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
+    inputs = [path, *filter(None, [config.test])]
+    with RunFolder(config.out, job, path.stem, config, inputs) as folder:
+        model.fit(train)
+        fitted = time.monotonic()
+        samples = model.sample(len(train), random_state=config.seed)
+        folder.write("samples.csv", samples.to_csv(index=False).encode())
+        folder.write("anomalies.csv", _anomalies(model, test).to_csv(index=False).encode())
+        prepared = prepare_tables(train, test, {MODEL: samples}, types=types, seed=config.seed)
+        with phase_progress("score") as callback:
+            evaluation = score_tables(prepared, seed=config.seed, callback=callback)
+        expected = float(-model.anomaly_scores(test).mean())
+        trivial = _independent(model, test)
+        result = {
+            "data": path.stem,
+            "seed": config.seed,
+            "training_rows": len(train),
+            "selected_step": model.step_,
+            "log_conditionals": expected,
+            "independent_columns": trivial,
+            **evaluation.to_dict(),
+            "seconds": {"train": fitted - started, "sample and score": time.monotonic() - fitted},
+        }
+        verdict = (
+            f"Cells of test rows have a log-probability of {expected:.3f} nats a row given the other cells, where "
+            f"independent columns have {trivial:.3f}. {report.verdict(evaluation)}"
+        )
+        if folder.writes:
+            notes = [line for line in report.notes(evaluation, halved=False) if not line.startswith("Warn")]
+            html = page.render_page(
+                f"Table: {path.stem}",
+                verdict,
+                f"An energy of {len(train)} rows of {len(evaluation.schema.columns)} columns, and as many samples.",
+                {"Scores": report.score_table(evaluation), "Each column": report.column_table(evaluation)},
+                folder.plot(report.figures_of(prepared, evaluation)),
+                {**reported_options(config), "types": dict(evaluation.schema.types())},
+                notes,
+                warnings=report.warnings_of(evaluation),
+            )
+            folder.write("report.html", html.encode())
+        folder.finish(result)
+    print(f"{verdict}\n\n{as_text(report.score_table(evaluation))}")
+    print("", *report.notes(evaluation, halved=False), sep="\n")
+    print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}; samples.csv, anomalies.csv for programs")
+    return result
+
+
+def _options(given: EstimateConfig) -> MixedTableConfig:
+    """The options that have an effect; others that the user gave are refused."""
+    known = {field.name for field in fields(MixedTableConfig)}
+    others = [name for name in changed_options(given) if name not in known and name != "checkpoint_seconds"]
+    if others:
+        raise InputError(
+            f"{others[0]}: expected only with binary data, since it has no effect on other kinds of columns, got "
+            f"{getattr(given, others[0])}"
+        )
+    return MixedTableConfig(**{name: getattr(given, name) for name in known})
+
+
+def _split(frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:
+    order = np.random.default_rng(seed).permutation(len(frame))
+    few = int(TEST_SHARE * len(frame))
+    return frame.iloc[np.sort(order[few:])], frame.iloc[np.sort(order[:few])]
+
+
+def _anomalies(model: TableEstimator, rows: DataFrame) -> DataFrame:
+    """For each row its anomaly score, and the cell that is least expected given the others."""
+    found = model.log_conditionals(rows)
+    return rows.assign(
+        anomaly_score=-found.sum(axis=1),
+        least_expected_column=found.idxmin(axis=1),
+        its_log_probability=found.min(axis=1),
+    )
+
+
+def _independent(model: TableEstimator, rows: DataFrame) -> float:
+    """The mean log-probability of rows under the laws of the columns in the training rows."""
+    return float(model.independent_log_probabilities(rows).sum(axis=1).mean())

@@ -1,0 +1,152 @@
+"""The energy of a table: each column by itself, pairs as in a Gaussian copula, and a network for all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from discrete_ed.energies import Energy
+from discrete_ed.groups import Groups
+from discrete_ed.tables.columns import Cells
+from discrete_ed.tables.optional import scikit_learn
+
+SMOOTHED = 0.5
+"""number of extra rows with each value, so that values that were not seen are improbable and not impossible"""
+RIDGE = 0.01
+"""what is added to the variances of the features, so that no two of them determine each other"""
+LARGEST_SCORE = 3.0  # of normal scores, those of rare values at the ends of an order
+
+
+class TableEnergy(Energy):
+    """`E(x) = −bᵀx − ½ φᵀJφ + f(φ)` with features `φ = Fx + φ₀` of the columns.
+
+    An ordered column (an ordinal, or a number in bins) has one feature, a score that grows with its value; a category
+    has an indicator of each value. They have mean 0 and variance 1 over the rows. `b` holds the law of each column, `J`
+    the dependence of pairs, and the network `f` with one hidden layer everything else.
+
+    Args:
+        sizes: the number of values of each column. A column of K > 2 values has K bits, of which one is on, and a
+            column of two values has one bit.
+        features: P, the number of features.
+        width: units of the hidden layer.
+
+    >>> energy = TableEnergy([3, 2], features=4)
+    >>> energy(torch.tensor([[1.0, 0.0, 0.0, 1.0]])).tolist(), energy.groups.sizes
+    ([0.0], (3, 2))
+    """
+
+    table: Tensor
+    origin: Tensor
+
+    def __init__(self, sizes: Sequence[int], features: int, width: int = 64) -> None:
+        super().__init__()
+        widths = [1 if size == 2 else size for size in sizes]
+        ends = np.cumsum(widths).tolist()
+        self.places = tuple(slice(end - width, end) for end, width in zip(ends, widths, strict=True))
+        self.sizes = tuple(int(size) for size in sizes)
+        self.bits = int(ends[-1])
+        members = tuple(tuple(range(p.start, p.stop)) for p in self.places if p.stop - p.start > 1)
+        self.groups = Groups(members, self.bits)
+        self.register_buffer("table", torch.zeros(self.bits, features))
+        self.register_buffer("origin", torch.zeros(features))
+        self.fields = nn.Parameter(torch.zeros(self.bits))
+        self.couplings = nn.Parameter(torch.zeros(features, features))
+        self.hidden = nn.Linear(features, width)
+        self.output = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.output.weight)
+
+    @classmethod
+    def of_rows(
+        cls, positions: Cells, sizes: Sequence[int], ordered: Sequence[bool], *, width: int = 64, seed: int = 0
+    ) -> TableEnergy:
+        """The energy with the laws of columns and the correlations of features of some rows, and no network yet.
+
+        With the covariance `C` of the features, shrunk as Ledoit and Wolf do, `J = I − C⁻¹`: the density of a Gaussian
+        law of the features, divided by those of its columns.
+
+        Args:
+            positions: the value of each column, `(N, columns)`, NaN where it is missing.
+            sizes: the number of values of each column.
+            ordered: whether the values of each column have an order.
+            width: units of the hidden layer.
+            seed: seed of the initial weights.
+
+        Source: Ledoit and Wolf 2004, Journal of Multivariate Analysis 88, 365–411.
+        """
+        tables, shares = [], []
+        for k, (size, in_order) in enumerate(zip(sizes, ordered, strict=True)):
+            present = positions[~np.isnan(positions[:, k]), k].astype(int)
+            counts = np.bincount(present, minlength=size) + SMOOTHED
+            shares.append(counts / counts.sum())
+            tables.append(_scores(shares[-1], in_order=in_order or size == 2))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            energy = cls(sizes, sum(table.shape[1] for table in tables), width)
+        column = 0
+        rows = []
+        for k, (place, table, share) in enumerate(zip(energy.places, tables, shares, strict=True)):
+            features = slice(column, column + table.shape[1])
+            column = features.stop
+            single = place.stop - place.start == 1
+            energy.table[place, features] = torch.from_numpy(table[1:] - table[0] if single else table).float()
+            energy.origin[features] = torch.from_numpy(table[0]).float() if single else 0.0
+            logits = np.log(share)
+            energy.fields.data[place] = torch.from_numpy(logits[1:] - logits[0] if single else logits).float()
+            cells = positions[:, k]
+            rows.append(np.where(np.isnan(cells)[:, None], 0.0, table[np.nan_to_num(cells).astype(int)]))
+        found = np.concatenate(rows, axis=1)
+        covariance, _ = scikit_learn("covariance").ledoit_wolf(found)
+        identity = np.eye(len(covariance))
+        energy.couplings.data = torch.from_numpy(identity - np.linalg.inv(covariance + RIDGE * identity)).float()
+        return energy
+
+    def forward(self, x: Tensor) -> Tensor:
+        phi = x @ self.table + self.origin
+        return -(x @ self.fields) - ((phi @ self.couplings) * phi).sum(-1) / 2 + self._network(self.hidden(phi))
+
+    def features(self, x: Tensor) -> Tensor:
+        """`φ` of states `(..., D)`: `(..., P)`."""
+        return x @ self.table + self.origin
+
+    def value_features(self, column: int) -> Tensor:
+        """What each value of a column adds to the features, `(K, P)`, beyond `φ₀`."""
+        rows = self.table[self.places[column]]
+        return torch.cat([torch.zeros_like(rows), rows]) if len(rows) == 1 else rows
+
+    def value_fields(self, column: int) -> Tensor:
+        """What each value of a column adds to `bᵀx`, `(K,)`."""
+        fields = self.fields[self.places[column]]
+        return torch.cat([torch.zeros_like(fields), fields]) if len(fields) == 1 else fields
+
+    def column_logits(self, rest: Tensor, column: int) -> Tensor:
+        """`−E` of each value of a column, up to a constant of each row, `(B, K)`.
+
+        Args:
+            rest: the features without what the column adds to them, `(B, P)`.
+            column: the number of the column.
+        """
+        added = self.value_features(column)
+        couplings = (self.couplings + self.couplings.T) / 2
+        pairs = rest @ (couplings @ added.T) + ((added @ couplings) * added).sum(-1) / 2
+        inner = self.hidden(rest).unsqueeze(1) + added @ self.hidden.weight.T
+        return self.value_fields(column) + pairs - self._network(inner)
+
+    def _network(self, inner: Tensor) -> Tensor:
+        return self.output(nn.functional.silu(inner)).squeeze(-1)
+
+
+def _scores(shares: Cells, *, in_order: bool) -> Cells:
+    """The features of each value, `(K, p)`, with mean 0 and variance 1: normal scores of an order, or indicators."""
+    if not in_order:
+        centred = np.eye(len(shares)) - shares
+        scaled: Cells = centred / np.sqrt(shares * (1 - shares))
+        return scaled
+    from scipy.special import ndtri
+
+    middle = ndtri(shares.cumsum() - shares / 2).clip(-LARGEST_SCORE, LARGEST_SCORE)
+    middle -= (shares * middle).sum()
+    column: Cells = (middle / np.sqrt((shares * middle**2).sum()))[:, None]
+    return column

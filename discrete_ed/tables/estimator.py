@@ -1,0 +1,303 @@
+"""An estimator of tables of any kind, in the style of scikit-learn: data frames in, data frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from discrete_ed.density.losses import density_loss
+from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, check_is_fitted
+from discrete_ed.errors import InputError, check_count
+from discrete_ed.likelihood import LogPartition, estimate_log_z, log_likelihood
+from discrete_ed.tables.columns import Cells
+from discrete_ed.tables.encoding import TableEncoder
+from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.missing import column_shares, completed_rows, filled_positions
+from discrete_ed.tables.optional import expect_frame, pandas
+from discrete_ed.tables.recognition import Types
+from discrete_ed.tables.sweeps import MATCHED_CHAINS, column_law, log_conditionals, match_columns, sweep_columns
+from discrete_ed.training import FitConfig
+from discrete_ed.training.selection import fit_selected
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+VALIDATION = 0.15
+"""share of the rows that choose between the steps of the training"""
+SCORES = 20
+"""number of scores on these rows"""
+
+
+class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """An energy-based model of a table with categories, ordinals, numbers and missing cells.
+
+    Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
+    the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
+    summed), and at the end the laws of the columns are matched by chains. Rows that it doesn't train on choose the
+    training step; the start is kept if no step is better by more than a standard error.
+
+    Args:
+        types: kinds of columns, see `recognise_columns`.
+        bins: about how many bins a number has, see `TableEncoder.fit`.
+        width: units of the hidden layer.
+        block: k; a block of columns has at most 2^k joint values, or is a single column.
+        steps: training steps.
+        batch_size: rows in a training step.
+        learning_rate: peak learning rate of AdamW.
+        weight_decay: decoupled weight decay.
+        random_state: a seed, a `numpy.random.RandomState` or `Generator`, or None for a random seed.
+
+    Attributes:
+        encoder_: how rows become states, with the columns in `encoder_.schema`.
+        energy_: the fitted energy, in float64.
+        step_: the training step that was chosen; 0 is the start.
+        validation_scores_: for each step at which it was taken, the mean of `log p(cell | the other cells)` over
+            validation rows, summed over columns.
+
+    >>> import pandas as pd
+    >>> x = np.random.default_rng(0).integers(3, size=200)
+    >>> frame = pd.DataFrame({"colour": np.array(["red", "green", "blue"])[x], "price": 10.5 * x})
+    >>> model = TableEstimator(steps=20, random_state=0).fit(frame)
+    >>> model.sample(5, random_state=1).dtypes.equals(frame.dtypes)
+    True
+    """
+
+    def __init__(
+        self,
+        types: Types | None = None,
+        *,
+        bins: int | None = None,
+        width: int = 64,
+        block: int = 5,
+        steps: int = 300,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.1,
+        random_state: Any = None,
+    ) -> None:
+        self.types = types
+        self.bins = bins
+        self.width = width
+        self.block = block
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.random_state = random_state
+
+    def fit(self, X: DataFrame, y: Any = None) -> TableEstimator:  # noqa: ARG002 part of the interface
+        """Fit the energy to a table; `y` is ignored.
+
+        Missing cells are sampled again and again from the model that is being fitted, given the other cells of their
+        row, which is right where it does not depend on a cell's own value whether it is missing.
+
+        Raises:
+            InputError: columns of a kind that can't be used, see `recognise_columns`; fewer than 20 rows; an argument
+                of the constructor that can't be used.
+            NumericalError: training diverged.
+        """
+        for name in ("width", "block", "steps", "batch_size"):
+            check_count(getattr(self, name), name)
+        expect_frame(X, "X")
+        if len(X) < SCORES:
+            raise InputError(f"X: expected at least {SCORES} rows, got {len(X)}")
+        seed = _seed(self.random_state)
+        encoder = TableEncoder.fit(X, self.types, bins=self.bins)
+        positions = encoder.positions(X)
+        g = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(X), generator=g).numpy()
+        held_out = max(2, int(VALIDATION * len(X)))
+        valid, train = positions[order[:held_out]], positions[order[held_out:]]
+        ordered = [column.is_ordered for column in encoder.schema.columns]
+
+        def start(rows: Cells) -> TableEnergy:
+            return TableEnergy.of_rows(rows, encoder.sizes, ordered, width=self.width, seed=seed)
+
+        energy = start(train)
+        filled = filled_positions(valid, g)
+
+        def score(model: TableEnergy) -> float:
+            return float(log_conditionals(model, filled).sum(-1).mean())
+
+        first = log_conditionals(energy, filled).sum(-1)
+        selected = fit_selected(
+            energy,
+            density_loss("block-ed", block=self.block, generator=g),
+            completed_rows(energy, train, self.batch_size, generator=g),
+            FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay, ema=0.99),
+            score=score,
+            every=max(1, self.steps // SCORES),
+        )
+        self.step_ = selected.step
+        gain = log_conditionals(energy, filled).sum(-1) - first
+        if gain.mean() < gain.std() / len(gain) ** 0.5:  # no more than chance explains
+            energy, self.step_ = start(positions), 0
+        self.validation_scores_ = [(0, float(first.mean())), *selected.scores]
+        self._shares = column_shares(positions, encoder.sizes)
+        energy.eval()
+        self.encoder_, self.energy_, self._seed_of_fit, self._rows = encoder, energy, seed, positions
+        match_columns(energy, self._training_rows(MATCHED_CHAINS, g), self._shares, generator=g)
+        self.energy_ = energy.double()
+        self._log_z: LogPartition | None = None
+        self.n_features_in_ = len(encoder.sizes)
+        self.feature_names_in_ = np.array(encoder.schema.names, dtype=object)
+        return self
+
+    def sample(self, n_samples: int = 1, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
+        """Sample rows, with the same columns, order and dtypes as the table.
+
+        Chains start at training rows, so that no mode is missed, and sample each column given all others `sweeps`
+        times; whether synthetic rows are too near to training rows is what `privacy` measures.
+        """
+        check_is_fitted(self)
+        count, sweeps = check_count(n_samples, "n_samples"), check_count(sweeps, "sweeps", least=0)
+        seed = _seed(random_state)
+        g = torch.Generator().manual_seed(seed)
+        found = sweep_columns(self.energy_, self._training_rows(count, g), sweeps, generator=g)
+        return self._decoded(found, seed)
+
+    def impute(self, X: DataFrame, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
+        """The rows with missing cells sampled from their law given the other cells, which stay exactly as they are."""
+        check_is_fitted(self)
+        seed = _seed(random_state)
+        g = torch.Generator().manual_seed(seed)
+        cells = self.encoder_.positions(X)
+        known = torch.from_numpy(~np.isnan(cells))
+        start = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
+        found = sweep_columns(self.energy_, start, check_count(sweeps, "sweeps"), known=known, generator=g)
+        codes, sampled = self.encoder_.schema.codes(X), self.encoder_.schema.codes(self._decoded(found, seed))
+        completed = self.encoder_.schema.frame(np.where(known.numpy(), codes, sampled))
+        completed.index = X.index
+        return completed
+
+    def predict_proba(self, X: DataFrame, column: Hashable, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
+        """`p(column | the other cells)` of each row: a column for each of its values, or for each bin of a number.
+
+        What the rows hold in the column is ignored, and it may be absent. It is exact where no other cell is missing;
+        otherwise it is the mean over the last half of the sweeps of a chain over the missing cells.
+
+        Raises:
+            InputError: no such column; other columns that are absent or hold values that were not seen.
+        """
+        check_is_fitted(self)
+        place = self.encoder_.schema.position(column)
+        expect_frame(X, "X")
+        cells = self.encoder_.positions(_without(X, column))
+        known = torch.from_numpy(~np.isnan(cells))
+        known[:, place] = True
+        g = torch.Generator().manual_seed(_seed(random_state))
+        current = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
+        known[:, place] = False
+        law = column_law(self.energy_, current, place).exp()
+        gaps = ~known
+        gaps[:, place] = False
+        some = gaps.any(1)
+        if some.any():
+            law[some] = 0.0
+            part = current[some]
+            part[:, place] = self._independent(len(part), g)[:, place]
+            for sweep in range(max(2, sweeps)):
+                part = sweep_columns(self.energy_, part, 1, known=known[some], generator=g)
+                if sweep >= max(2, sweeps) // 2:
+                    law[some] += column_law(self.energy_, part, place).exp()
+            law[some] /= law[some].sum(1, keepdim=True)
+        found = pandas().DataFrame(law.numpy(), index=X.index)
+        found.columns = self._labels(column)
+        return found
+
+    def log_conditionals(self, X: DataFrame) -> DataFrame:
+        """`log p(cell | the other cells)` of each cell, NaN where it is missing; exact where the row is complete.
+
+        A low value names the column that makes a row improbable. Missing cells are sampled first, see `impute`.
+        """
+        check_is_fitted(self)
+        cells = self.encoder_.positions(X)
+        found = log_conditionals(self.energy_, self._completed(cells)).numpy()
+        names = list(self.encoder_.schema.names)
+        return pandas().DataFrame(np.where(np.isnan(cells), np.nan, found), index=X.index, columns=names)
+
+    def independent_log_probabilities(self, X: DataFrame) -> DataFrame:
+        """`log p(cell)` of each cell by the law of its column alone, the trivial model; NaN where it is missing."""
+        check_is_fitted(self)
+        cells = self.encoder_.positions(X)
+        found = {
+            name: np.where(np.isnan(column), np.nan, share.log().numpy()[np.nan_to_num(column).astype(int)])
+            for name, column, share in zip(self.encoder_.schema.names, cells.T, self._shares, strict=True)
+        }
+        return pandas().DataFrame(found, index=X.index)
+
+    def anomaly_scores(self, X: DataFrame) -> np.ndarray[Any, Any]:
+        """`−Σ log p(cell | the other cells)` of each row, `(N,)`: the larger, the less expected; needs no log Z."""
+        return -self.log_conditionals(X).sum(axis=1).to_numpy()
+
+    def score_samples(self, X: DataFrame) -> np.ndarray[Any, Any]:
+        """`log p(row)` in nats, `(N,)`, of the values and bins of the cells; with the middle of the bracket of log Z.
+
+        Raises:
+            InputError: missing cells; `anomaly_scores` takes them.
+        """
+        check_is_fitted(self)
+        states = self.encoder_.encode(X).double()
+        if states.isnan().any():
+            raise InputError("X: expected no missing cells; impute them, or take anomaly_scores")
+        return log_likelihood(self.energy_, states, self.log_z_).values.numpy()
+
+    def score(self, X: DataFrame, y: Any = None) -> float:  # noqa: ARG002 part of the interface
+        """The mean of `score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    @property
+    def log_z_(self) -> LogPartition:
+        """The log partition function, estimated when it is first asked for: exact for few states, else a bracket."""
+        check_is_fitted(self)
+        if self._log_z is None:
+            g = torch.Generator().manual_seed(self._seed_of_fit)
+            states = self.encoder_.states(self._completed(self._rows).double().numpy()).double()
+            self._log_z = estimate_log_z(self.energy_, states, generator=g)
+        return self._log_z
+
+    def _independent(self, count: int, g: torch.Generator) -> Tensor:
+        """Rows whose columns are sampled independently, `(count, columns)`."""
+        return torch.stack([share.multinomial(count, replacement=True, generator=g) for share in self._shares], 1)
+
+    def _training_rows(self, count: int, g: torch.Generator) -> Tensor:
+        """Training rows in random order, each as often as any other, `(count, columns)`; missing cells resampled."""
+        rounds = -(-count // len(self._rows))
+        rows = torch.cat([torch.randperm(len(self._rows), generator=g) for _ in range(rounds)])[:count]
+        return filled_positions(self._rows[rows.numpy()], g)
+
+    def _completed(self, cells: Cells) -> Tensor:
+        """Positions with missing ones sampled from the model."""
+        g = torch.Generator().manual_seed(self._seed_of_fit)
+        known = torch.from_numpy(~np.isnan(cells))
+        start = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
+        return start if known.all() else sweep_columns(self.energy_, start, 20, known=known, generator=g)
+
+    def _decoded(self, positions: Tensor, seed: int) -> DataFrame:
+        return self.encoder_.decode(self.encoder_.states(positions.double().numpy()), seed=seed)
+
+    def _labels(self, column: Hashable) -> Any:
+        """The values of a column, or the intervals of its bins."""
+        found = self.encoder_.schema[column]
+        if found.is_discrete:
+            return pandas().Index(list(found.values))
+        ends = [-np.inf, *self.encoder_.bins[column].cuts, np.inf]
+        return pandas().IntervalIndex.from_breaks(ends, closed="left")
+
+
+def _without(X: DataFrame, column: Hashable) -> DataFrame:
+    frame = X.copy()
+    frame[column] = np.nan
+    return frame
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    return int(np.random.SeedSequence(random_state).generate_state(1)[0])

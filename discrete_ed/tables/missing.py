@@ -1,0 +1,62 @@
+"""Rows of a table with missing cells: filled in from their columns, and completed by the model that is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from discrete_ed.tables.columns import Cells
+from discrete_ed.tables.energy import SMOOTHED, TableEnergy
+from discrete_ed.tables.sweeps import sweep_columns
+
+COMPLETING_SWEEPS = 2
+"""sweeps over the missing cells of a row each time that the row is in a batch"""
+
+
+def column_shares(positions: Cells, sizes: tuple[int, ...]) -> list[Tensor]:
+    """The share of each value of each column of rows `(N, columns)`, with half a row more for each value.
+
+    >>> column_shares(np.array([[0.0], [np.nan]]), (2,))
+    [tensor([0.7500, 0.2500])]
+    """
+    found = []
+    for column, size in zip(positions.T, sizes, strict=True):
+        counts = np.bincount(column[~np.isnan(column)].astype(int), minlength=size) + SMOOTHED
+        found.append(torch.from_numpy(counts / counts.sum()).float())
+    return found
+
+
+def filled_positions(positions: Cells, generator: torch.Generator) -> Tensor:
+    """Rows `(N, columns)` as whole numbers, with missing cells (NaN) resampled from their column."""
+    filled = torch.from_numpy(np.nan_to_num(positions)).long()
+    for k, missing in enumerate(torch.from_numpy(np.isnan(positions)).T):
+        present = filled[~missing, k]
+        if missing.any() and len(present):
+            filled[missing, k] = present[torch.randint(len(present), (int(missing.sum()),), generator=generator)]
+    return filled
+
+
+def completed_rows(energy: TableEnergy, positions: Cells, size: int, *, generator: torch.Generator) -> Iterator[Tensor]:
+    """Endless batches `(B, D)` of states, in which missing cells are sampled from the model as it is.
+
+    Each row has a chain over its missing cells, which makes two sweeps whenever the row is in a batch: the stochastic
+    form of the EM algorithm, as in `discrete_ed.density.completed_batches`.
+    """
+    known = torch.from_numpy(~np.isnan(positions))
+    current = filled_positions(positions, generator)
+    groups, size = energy.groups, min(size, len(current))
+    assert groups is not None
+    while True:
+        order = torch.randperm(len(current), generator=generator)
+        for rows in order[: len(order) // size * size].split(size):
+            gaps = rows[~known[rows].all(1)]
+            if len(gaps):
+                model = deepcopy(energy).eval()
+                current[gaps] = sweep_columns(
+                    model, current[gaps], COMPLETING_SWEEPS, known=known[gaps], generator=generator
+                )
+            yield groups.encode(current[rows])

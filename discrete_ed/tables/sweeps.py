@@ -1,0 +1,122 @@
+"""Sweeps over the columns of a table: each column is sampled given all others, or its law is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from discrete_ed.tables.energy import TableEnergy
+
+MATCHED_CHAINS, MATCHING_SWEEPS, UNMATCHED_SWEEPS = 500, 40, 5
+"""chains and sweeps of `match_columns`, and the sweeps before them that change nothing"""
+DECAY = 10.0  # sweeps after which a correction has half of its first size
+LEAST_SHARE = 1e-3  # added to shares before they are compared
+
+
+def sweep_columns(
+    energy: TableEnergy,
+    positions: Tensor,
+    sweeps: int,
+    *,
+    known: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Sample each column given all others, one after the other in random order, again and again: Gibbs sampling.
+
+    Args:
+        energy: the energy of the table.
+        positions: the value of each column, whole numbers `(B, columns)`.
+        sweeps: how often each column is sampled.
+        known: which cells stay as they are, `(B, columns)` bool.
+        generator: the source of randomness.
+
+    Returns:
+        The values at the end, `(B, columns)`.
+
+    Source: Geman and Geman 1984, IEEE PAMI 6, 721–741.
+
+    >>> energy = TableEnergy.of_rows(torch.tensor([[0.0], [2.0]]).numpy(), [3], [True])
+    >>> sweep_columns(energy, torch.zeros(5, 1, dtype=torch.long), 1).shape
+    torch.Size([5, 1])
+    """
+    current = positions.clone()
+    with torch.no_grad():
+        for _ in range(sweeps):
+            for column, logits in _scan(energy, current, generator):
+                u = torch.rand(len(current), 1, generator=generator, dtype=torch.float64)
+                shares = logits.double().softmax(-1).cumsum(-1)
+                sampled = torch.searchsorted(shares, u).squeeze(1).clamp(max=logits.shape[1] - 1)
+                chosen = sampled if known is None else torch.where(known[:, column], current[:, column], sampled)
+                current[:, column] = chosen
+    return current
+
+
+def log_conditionals(energy: TableEnergy, positions: Tensor) -> Tensor:
+    """`log p(value | all other columns)` of each cell, `(B, columns)`; exact, without log Z.
+
+    >>> energy = TableEnergy([2, 4], features=2)
+    >>> log_conditionals(energy, torch.tensor([[1, 3]])).exp().tolist()
+    [[0.5, 0.25]]
+    """
+    found = torch.empty(positions.shape)
+    with torch.no_grad():
+        for column, logits in _scan(energy, positions, order=range(positions.shape[1])):
+            found[:, column] = logits.log_softmax(-1).gather(1, positions[:, column : column + 1]).squeeze(1)
+    return found
+
+
+def column_law(energy: TableEnergy, positions: Tensor, column: int) -> Tensor:
+    """`log p(column | all other columns)` of each row, `(B, K)`; what the rows hold in the column is ignored.
+
+    >>> column_law(TableEnergy([2, 4], features=2), torch.tensor([[1, 0]]), 1).exp().tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    with torch.no_grad():
+        return next(_scan(energy, positions, order=[column]))[1].log_softmax(-1)
+
+
+def match_columns(
+    energy: TableEnergy, start: Tensor, shares: list[Tensor], *, generator: torch.Generator | None = None
+) -> None:
+    """Change `b` until the columns of the model have the laws of the table, as maximum likelihood demands.
+
+    Chains run along; after each sweep, `log(share in the table / share in the chains)` of each value is added to `b`,
+    with a decreasing weight. This is the gradient of the likelihood in the logarithms of the shares, by persistent
+    chains.
+
+    Args:
+        energy: the energy, which is changed.
+        start: where the chains start, `(chains, columns)`.
+        shares: the share of each value of each column in the table.
+        generator: the source of randomness.
+
+    Source: Younes 1989, Probability Theory and Related Fields 82, 625–645.
+    """
+    current = sweep_columns(energy, start, UNMATCHED_SWEEPS, generator=generator)
+    for sweep in range(MATCHING_SWEEPS):
+        current = sweep_columns(energy, current, 1, generator=generator)
+        weight = 0.5 / (1 + sweep / DECAY)
+        with torch.no_grad():
+            for column, logits in _scan(energy, current, order=range(current.shape[1])):
+                expected = logits.softmax(-1).mean(0)  # less noise than the shares of the chains themselves
+                step = weight * ((shares[column] + LEAST_SHARE) / (expected + LEAST_SHARE)).log()
+                place = energy.places[column]
+                energy.fields[place] += step[1:] - step[0] if place.stop - place.start == 1 else step
+
+
+def _scan(
+    energy: TableEnergy,
+    positions: Tensor,
+    generator: torch.Generator | None = None,
+    order: range | list[int] | None = None,
+) -> Iterator[tuple[int, Tensor]]:
+    """For one column after the other, its number and `−E` of its values given the present values of all others."""
+    columns = len(energy.sizes)
+    added = [energy.value_features(column) for column in range(columns)]
+    phi = energy.origin + sum(added[column][positions[:, column]] for column in range(columns))
+    for column in torch.randperm(columns, generator=generator).tolist() if order is None else order:
+        rest = phi - added[column][positions[:, column]]
+        yield column, energy.column_logits(rest, column)
+        phi = rest + added[column][positions[:, column]]  # what the caller made of the column

@@ -1,0 +1,82 @@
+"""The job estimate on tables of any kind: what is recognised as one, what it writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from discrete_ed.jobs.cli import run_job
+from discrete_ed.jobs.estimate import mixed_tables
+from discrete_ed.jobs.estimate.config import EstimateConfig
+from discrete_ed.jobs.estimate.mixed_tables import is_mixed
+from discrete_ed.tables.evaluation import score_tables
+
+
+def table(rows: int) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    place = rng.integers(2, size=rows)
+    kinds = np.array(["low", "high"])[place]
+    return pd.DataFrame({"kind": kinds, "size": rng.normal(4 * place, 1).round(2), "on": rng.integers(2, size=rows)})
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(mixed_tables, "score_tables", partial(score_tables, trees=2))
+    frame = table(130)
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    run_job("estimate", ["--data", f"{tmp_path}/mine.csv", "--steps", "20", "--out", f"{tmp_path}/run"])
+    said = capsys.readouterr().out
+    assert "independent columns (trivial)" in said
+    assert "--target" not in said
+    samples = pd.read_csv(tmp_path / "run/samples.csv")
+    assert samples.dtypes.equals(pd.read_csv(tmp_path / "mine.csv").dtypes)
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert len(samples) == result["training_rows"] == 104
+    assert result["log_conditionals"] > result["independent_columns"]
+    means = samples.groupby("kind")["size"].mean()
+    assert means["high"] - means["low"] > 2
+    anomalies = pd.read_csv(tmp_path / "run/anomalies.csv")
+    assert len(anomalies) == 26
+    assert -anomalies["anomaly_score"].mean() == pytest.approx(result["log_conditionals"])
+    assert set(anomalies["least_expected_column"]) <= set(frame.columns)
+    assert "Gaussian copula" in (tmp_path / "run/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "types", "mixed"),
+    [
+        ("a,b\n1,x\n0,y\n1,x\n", (), False),  # as many binary columns as others: one may be a mistake
+        ("a,b,c\n1,x,2.5\n0,y,3\n1,x,7\n", (), True),
+        ("a,b,c\n1,0,2\n0,1,1\n1,0,1\n", (), False),
+        ("a,b,c\n1,0,2\n0,1,1\n1,0,1\n", ("auto",), True),
+        ("1,0,1\n0,0,1\n", (), False),
+    ],
+)
+def test_tables_of_any_kind_are_recognised(tmp_path, text, types, mixed):
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    assert is_mixed(EstimateConfig(data=str(path), types=types)) == mixed
+    assert not is_mixed(EstimateConfig(data="moons"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("--data mine.csv --loss pl", "loss: expected only with binary data"),
+        ("--data mine.csv --types kind=number", "column 'kind': expected numbers"),
+        ("--data moons --types auto", "moons: expected a text table"),
+        ("--data mine.csv --types price=number", "got 'price'"),
+    ],
+)
+def test_what_has_no_effect_on_such_a_table_is_refused(tmp_path, monkeypatch, capsys, arguments, reason):
+    monkeypatch.chdir(tmp_path)
+    table(60).to_csv("mine.csv", index=False)
+    with pytest.raises(SystemExit) as stop:
+        run_job("estimate", [*arguments.split(), "--out", "run"])
+    assert stop.value.code == 2
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

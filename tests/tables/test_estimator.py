@@ -1,0 +1,183 @@
+"""The energy of a table against enumeration, its sweeps against the exact law, and what the estimator does with it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from discrete_ed.errors import InputError
+from discrete_ed.tables import TableEnergy, TableEstimator
+from discrete_ed.tables.sweeps import column_law, log_conditionals, match_columns, sweep_columns
+
+SIZES = (2, 4, 3)
+STATES = torch.tensor(list(itertools.product(*map(range, SIZES))))
+
+
+def strange_energy() -> TableEnergy:
+    """An energy in which nothing is zero."""
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.integers(size, size=60) for size in SIZES], axis=1).astype(float)
+    energy = TableEnergy.of_rows(rows, SIZES, [False, True, False], width=5)
+    with torch.no_grad():
+        for parameter in energy.parameters():
+            parameter += 0.7 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    return energy.double()
+
+
+def exact_law(energy: TableEnergy) -> torch.Tensor:
+    with torch.no_grad():
+        return (-energy(energy.groups.encode(STATES).double())).softmax(0)
+
+
+def test_conditionals_are_those_of_the_enumerated_law():
+    energy = strange_energy()
+    law = exact_law(energy).reshape(SIZES)
+    found = log_conditionals(energy, STATES).exp()
+    for column in range(3):
+        conditional = law / law.sum(column, keepdim=True)
+        assert found[:, column].double() == pytest.approx(conditional.flatten(), abs=1e-6)
+        rows = column_law(energy, STATES, column).exp()
+        assert rows.gather(1, STATES[:, column : column + 1]).squeeze(1) == pytest.approx(conditional.flatten())
+
+
+def test_sweeps_sample_the_law_and_leave_known_cells(generator):
+    energy = strange_energy()
+    start = torch.zeros(10_000, 3, dtype=torch.long)
+    found = sweep_columns(energy, start, 12, generator=generator)
+    counts = torch.bincount((found * torch.tensor([12, 3, 1])).sum(1), minlength=24) / len(found)
+    assert (counts - exact_law(energy)).abs().sum() / 2 < 0.03  # as many exact samples have about .018
+    known = torch.zeros_like(start, dtype=torch.bool)
+    known[:, 1] = True
+    held = sweep_columns(energy, start + torch.tensor([0, 2, 0]), 12, known=known, generator=generator)
+    assert (held[:, 1] == 2).all()
+    given = exact_law(energy).reshape(SIZES)[:, 2]
+    counts = torch.bincount(held[:, 0] * 3 + held[:, 2], minlength=6) / len(held)
+    assert (counts - (given / given.sum()).flatten()).abs().sum() / 2 < 0.03
+
+
+def test_columns_get_the_laws_that_they_should_have(generator):
+    energy = strange_energy()
+    shares = [torch.tensor([0.3, 0.7]), torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.tensor([0.6, 0.3, 0.1])]
+    match_columns(energy, torch.zeros(500, 3, dtype=torch.long), shares, generator=generator)
+    law = exact_law(energy).reshape(SIZES)
+    for column, share in enumerate(shares):
+        marginal = law.sum([k for k in range(3) if k != column])
+        assert (marginal - share).abs().sum() / 2 < 0.04
+
+
+def test_the_start_is_the_gaussian_law_of_ordered_columns():
+    """With 15 values of two normal numbers, correlations of samples of the start are those of the numbers."""
+    x = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 4000)
+    places = np.stack([np.searchsorted(np.quantile(c, np.arange(1, 15) / 15), c) for c in x.T], axis=1)
+    energy = TableEnergy.of_rows(places.astype(float), (15, 15), (True, True))
+    found = sweep_columns(energy, torch.from_numpy(places[:2000]), 20, generator=torch.Generator().manual_seed(0))
+    rank = [pd.DataFrame(rows).corr("spearman").iloc[0, 1] for rows in (places, found.numpy())]
+    assert rank[0] == pytest.approx(rank[1], abs=0.06)
+
+
+def rows_of(count: int, seed: int, *, missing: float = 0.0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    place = rng.integers(3, size=count)
+    frame = pd.DataFrame(
+        {
+            "price": rng.normal(10 * place, 2).round(1),
+            "colour": np.array(["red", "green", "blue"])[place],
+            "sold": rng.random(count) < np.array([0.1, 0.5, 0.9])[place],
+        }
+    )
+    return frame.mask(rng.random(frame.shape) < missing) if missing else frame
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TableEstimator(steps=20, bins=8, random_state=0).fit(rows_of(300, 0))
+
+
+def test_samples_have_the_columns_of_the_table_and_their_dependence(model):
+    sampled, real = model.sample(600, random_state=1), rows_of(600, 1)
+    assert sampled.columns.equals(real.columns)
+    assert (sampled.dtypes == real.dtypes).all()
+    assert (sampled["price"].round(1) == sampled["price"]).all()
+    means = [frame.groupby("colour")[["price", "sold"]].mean() for frame in (sampled, real)]
+    assert (means[0]["price"] - means[1]["price"]).abs().max() < 2
+    assert (means[0]["sold"] - means[1]["sold"]).abs().max() < 0.2
+    pd.testing.assert_frame_equal(sampled, model.sample(600, random_state=1))
+    assert not sampled.equals(model.sample(600, random_state=2))
+
+
+def test_any_column_is_predicted_by_the_law_of_the_energy(model):
+    real = rows_of(200, 2)
+    colours = model.predict_proba(real.drop(columns="colour"), "colour")
+    assert (colours.idxmax(axis=1) == real["colour"]).mean() > 0.9
+    assert colours.columns.tolist() == ["blue", "green", "red"]
+    states = {name: model.encoder_.encode(real.assign(colour=name)).double() for name in colours}
+    with torch.no_grad():
+        weights = torch.stack([-model.energy_(x) for x in states.values()], 1).softmax(1)
+    assert colours.to_numpy() == pytest.approx(weights.numpy(), abs=1e-6)
+    prices = model.predict_proba(real, "price")
+    assert prices.sum(axis=1).to_numpy() == pytest.approx(1.0)
+    assert prices.columns[0].left == -np.inf
+    gaps = real.assign(price=np.nan)
+    half = model.predict_proba(gaps, "sold", random_state=0)
+    assert half[True].groupby(real["colour"]).mean()["red"] < 0.3 < half[True].groupby(real["colour"]).mean()["blue"]
+
+
+def test_missing_cells_are_sampled_given_the_others(model):
+    real = rows_of(300, 3)
+    holes = real.mask(np.random.default_rng(0).random(real.shape) < 0.3).set_index(np.arange(300) + 7)
+    found = model.impute(holes, random_state=0)
+    assert found.index.equals(holes.index)
+    assert not found.isna().any(axis=None)
+    for name in real:
+        assert (found[name][holes[name].notna()] == holes[name].dropna()).all()
+    hidden = (holes["colour"].isna() & holes["price"].notna()).to_numpy()
+    assert (found["colour"].to_numpy() == real["colour"])[hidden].mean() > 0.85
+
+
+def test_improbable_rows_have_large_scores_and_probabilities_sum_to_one(model):
+    real = rows_of(100, 4)
+    changed = real.assign(colour=real["colour"].map({"red": "blue", "blue": "red", "green": "red"}))
+    assert model.anomaly_scores(changed).mean() > model.anomaly_scores(real).mean() + 1
+    assert (model.log_conditionals(changed).idxmin(axis=1) == "colour").mean() > 0.5
+    assert model.score(real) > model.score(changed) + 1
+    sizes = model.encoder_.sizes
+    states = np.array(list(itertools.product(*map(range, sizes))), dtype=float)
+    frame = model.encoder_.decode(model.encoder_.states(states))
+    assert np.exp(model.score_samples(frame)).sum() == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(InputError, match="no missing cells"):
+        model.score_samples(real.mask(real["price"] > 10))
+
+
+def test_tables_with_missing_cells_are_fitted():
+    holes = rows_of(150, 5, missing=0.15)
+    model = TableEstimator(steps=20, bins=5, random_state=np.random.default_rng(0)).fit(holes)
+    assert not model.sample(50, random_state=0).isna().any(axis=None)
+    scores = model.anomaly_scores(holes)
+    assert np.isfinite(scores).all()
+    colours = model.predict_proba(rows_of(100, 6), "colour")
+    assert (colours.idxmax(axis=1) == rows_of(100, 6)["colour"]).mean() > 0.8
+
+
+def test_what_was_not_seen_is_refused(model):
+    with pytest.raises(InputError, match=r"column 'colour': .* got 'pink'"):
+        model.anomaly_scores(rows_of(30, 7).assign(colour="pink"))
+    with pytest.raises(InputError, match="expected one of 'price', 'colour', 'sold', got 'size'"):
+        model.predict_proba(rows_of(30, 7), "size")
+    with pytest.raises(InputError, match="at least 20 rows"):
+        TableEstimator().fit(rows_of(10, 8))
+    with pytest.raises(InputError, match="pandas data frame"):
+        TableEstimator().fit(np.zeros((30, 2)))
+    with pytest.raises(InputError, match="steps: expected at least 1"):
+        TableEstimator(steps=0).fit(rows_of(30, 8))
+    with pytest.raises(ValueError, match="not fitted"):
+        TableEstimator().sample(1)
+
+
+def test_parameters_are_those_of_scikit_learn():
+    from sklearn.base import clone
+
+    assert clone(TableEstimator(bins=3, steps=7)).get_params()["bins"] == 3
