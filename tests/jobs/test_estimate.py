@@ -296,7 +296,7 @@ def resolved(**arguments):
 def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, without_effect):
     config = resolved(patience=3, temperatures=9, tune=1.0, valid=Path("v"), test=Path("t"), **arguments)
     shown = reported_options(config, exact=exact, enumerated=exact)
-    assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds"} == without_effect
+    assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds", "types"} == without_effect
     assert None not in shown.values()
 
 
