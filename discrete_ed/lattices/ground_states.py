@@ -76,8 +76,12 @@ def ground_state(
     check_seed(seed)
     if method not in get_args(SearchName):
         raise InputError(f"method: expected one of {', '.join(get_args(SearchName))}, got {method!r}")
-    if chains < 1 or sweeps < 1 or not seconds > 0:
-        raise InputError(f"chains, sweeps, seconds: expected positive numbers, got {chains}, {sweeps} and {seconds}")
+    whole = all(isinstance(number, int | np.integer) and number >= 1 for number in (chains, sweeps))
+    if not whole or not seconds > 0:
+        raise InputError(
+            "chains, sweeps, seconds: expected positive numbers, the first two whole, got "
+            f"{chains}, {sweeps} and {seconds}"
+        )
     return _annealed(energy, chains, sweeps, seed) if method == "annealing" else _proven(energy, seconds)
 
 

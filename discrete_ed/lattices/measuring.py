@@ -202,6 +202,8 @@ def what_to_measure(
         InputError: an unknown name; a model without a lattice, or one whose lattice hasn't got sublattices or
             isn't periodic in all directions, where these are needed; overlaps of an odd number of chains.
     """
+    if isinstance(measure, str):
+        raise InputError(f"measure: expected a list of names, got {measure!r}")
     unknown = [name for name in measure if name not in get_args(ObservableName)]
     if unknown:
         raise InputError(f"measure: expected names among {', '.join(get_args(ObservableName))}, got {unknown[0]!r}")

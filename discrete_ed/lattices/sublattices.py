@@ -9,7 +9,7 @@ from discrete_ed.lattices.builders import Lattice
 
 
 def sublattices(graph: Lattice) -> NDArray[np.int8] | None:
-    """The sublattice of each site, `(sites,)`: two of equal size on a bipartite lattice, three on triangular lattices
+    """The sublattice of each site, `(sites,)`: two on a bipartite lattice, three on triangular lattices
     whose periodic sides are multiples of three, and on kagome lattices; None elsewhere.
 
     On a square lattice these are the colours of a chessboard, and periodic sides must be even.
@@ -25,5 +25,5 @@ def sublattices(graph: Lattice) -> NDArray[np.int8] | None:
     else:
         candidate = (cells[0] - cells[-1]) % 3 if graph.kind == "triangular" else cells.sum(0) % 2
     i, j = graph.edges.T
-    apart = (candidate[i] != candidate[j]).all() and len(set(np.bincount(candidate).tolist())) == 1
+    apart = (candidate[i] != candidate[j]).all() and candidate.any()
     return candidate.astype(np.int8) if apart else None

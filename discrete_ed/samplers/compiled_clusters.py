@@ -16,8 +16,11 @@ def swendsen_wang(model: Interactions, beta: float = 1.0) -> Run:
     """The loop of Swendsen–Wang at `beta` times the inverse temperature: `(bits, steps, counter)` to `(bits, moved,
     counter)`."""
     j = model.couplings  # the lower triangle is taken without the copies that scipy would make of a large one
-    lower = j.indices < np.repeat(np.arange(j.shape[0], dtype=np.int32), np.diff(j.indptr))
-    start = np.concatenate([[0], np.cumsum(lower, dtype=np.int64)])[j.indptr]
+    row = np.repeat(np.arange(j.shape[0], dtype=np.int32), np.diff(j.indptr))
+    lower = j.indices < row
+    start = np.zeros(j.shape[0] + 1, np.int64)
+    np.cumsum(np.bincount(row[lower], minlength=j.shape[0]), out=start[1:])
+    del row
     value = j.data[:1] if len(j.data) and (j.data == j.data[0]).all() else j.data[lower]
     (held,) = model.fields.nonzero()
     field = beta * model.fields[held]

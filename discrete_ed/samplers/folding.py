@@ -53,7 +53,7 @@ def folded(model: Interactions, sizes: Array) -> Folded | None:
         sizes: cells in each direction and, last, sites in a cell.
     """
     shape, basis = [int(size) for size in sizes[:-1]], int(sizes[-1])
-    blocks = _blocks(shape)
+    blocks = _blocks(shape) if int(np.prod(shape)) * basis < 2**31 else None
     j, count = model.couplings, np.diff(model.couplings.indptr)
     if blocks is None or not model.has_one_strength or not len(j.data):
         return None
@@ -62,11 +62,11 @@ def folded(model: Interactions, sizes: Array) -> Folded | None:
     inner = [size // number for size, number in zip(shape, blocks, strict=True)]
     # a site is numbered by (block, place) in each direction in turn, and in the cell
     divided = [number for pair in zip(blocks, inner, strict=True) for number in pair]
-    sites = np.arange(int(np.prod(shape)) * basis).reshape(*divided, basis)
+    sites = np.arange(int(np.prod(shape)) * basis, dtype=np.int32).reshape(*divided, basis)
     d = len(shape)
     site = sites.transpose(*range(1, 2 * d, 2), 2 * d, *range(0, 2 * d, 2)).reshape(-1, BITS)
-    word, bit = np.empty(site.size, np.int64), np.empty(site.size, np.uint8)
-    word[site], bit[site] = np.arange(len(site))[:, None], np.arange(BITS, dtype=np.uint8)
+    word, bit = np.empty(site.size, np.int32), np.empty(site.size, np.uint8)
+    word[site], bit[site] = np.arange(len(site), dtype=np.int32)[:, None], np.arange(BITS, dtype=np.uint8)
     degree = int(count[0])
     near = j.indices.reshape(-1, degree)
     first = near[site[:, 0]]  # the neighbours of the first block give the words and the turns of all

@@ -54,7 +54,7 @@ class Interactions(NamedTuple):
     def has_one_strength(self) -> bool:
         """Whether all couplings have the same magnitude."""
         value = self.couplings.data
-        return not len(value) or bool((abs(value) == abs(value[0])).all())
+        return not len(value) or bool(((value == value[0]) | (value == -value[0])).all())
 
     @property
     def is_uniform(self) -> bool:

@@ -66,7 +66,8 @@ def test_what_is_known_of_large_ferromagnets_and_a_proof_that_takes_too_long():
     ("arguments", "message"),
     [
         ({"method": "luck"}, "method: expected one of annealing, exact"),
-        ({"sweeps": 0}, "expected positive numbers, got 64, 0 and 60"),
+        ({"sweeps": 0}, "expected positive numbers, the first two whole, got 64, 0 and 60"),
+        ({"sweeps": 1.5}, r"the first two whole, got 64, 1\.5 and 60"),
         ({"energy": IsingEnergy(3, edges=0)}, "expected one with couplings or fields"),
     ],
 )

@@ -256,6 +256,30 @@ def test_colours_of_sweeps_differ_between_neighbours_and_are_two_where_two_suffi
         assert set(colour.tolist()) == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("graph", "sizes"),
+    [
+        (lattice((2, 4)), [4, 4]),
+        (lattice(3, boundary="open"), [5, 4]),
+        (HONEYCOMB, [12, 12]),
+        (lattice(6, kind="triangular"), [12, 12, 12]),
+        (lattice(3, kind="kagome"), [9, 9, 9]),
+        (lattice(5), None),
+        (lattice(4, kind="triangular"), None),
+        (FCC, None),
+    ],
+)
+def test_sublattices_hold_no_neighbours(graph, sizes):
+    found = sublattices(graph)
+    assert (found is None) == (sizes is None)
+    if found is not None:
+        assert (found[graph.edges[:, 0]] != found[graph.edges[:, 1]]).all()
+        assert np.bincount(found).tolist() == sizes
+        ordered = np.stack([np.where(found == 0, 1, -1)[found == c].mean() for c in range(len(sizes))])
+        series = Series(np.zeros((1, 1)), np.zeros((1, 1)), graph.sites, 1.0, sublattices=ordered[None, None])
+        assert series.staggered() == pytest.approx(1)
+
+
 def test_overlaps_of_replicas():
     x = torch.tensor([[1.0, 1, 0, 0]])
     assert overlap(x, x) == 1

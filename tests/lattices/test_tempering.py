@@ -169,6 +169,7 @@ def test_tempering_leaves_valleys_that_sweeps_do_not():
         ({"chains": 3}, "expected an even number, and at least 20, got 3"),
         ({"measurements": 10}, "at least 20, got 4 and 10"),
         ({"error": 0.0}, "error: expected a positive"),
+        ({"measure": "overlaps"}, "measure: expected a list of names, got 'overlaps'"),
         ({"measure": ["energy"]}, "measure: expected names among sublattices, correlations, overlaps, got 'energy'"),
         ({"measure": ["correlations"], "graph": None}, r"expected a lattice \(graph=…\)"),
         ({"graph": lattice(5)}, "graph: expected a lattice of 9 sites"),

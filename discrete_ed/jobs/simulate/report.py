@@ -252,11 +252,19 @@ def warnings_of(done: Simulated) -> list[str]:
         if few:
             results.append(
                 f"Size {size}: fewer than {FEW} independent draws at T = {', '.join(few)}; errors there are too small. "
-                + ("More --sweeps, or clusters, help." if done.clusters_would_do else "More --sweeps help.")
+                + f"More --sweeps{_remedy(done)}."
             )
     if isinstance(done.scaling, str):
         results.append(f"No critical point is estimated: {done.scaling}.")
     return results
+
+
+def _remedy(done: Simulated) -> str:
+    """What helps besides more sweeps, where few draws are independent."""
+    if done.clusters_would_do:
+        return ", or clusters, help"
+    frustrated = done.config.disorder != "none" and not done.config.tempering
+    return ", or --tempering, help" if frustrated else " help"
 
 
 def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
