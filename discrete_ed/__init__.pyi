@@ -16,6 +16,7 @@ from .energies import (
     NetworkEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    PairGraphEnergy,
     PottsEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
@@ -180,7 +181,18 @@ from .samplers import (
 )
 from .states import enumerate_states, to_spins
 from .tables import TableEstimator, evaluate_tables
-from .training import ContrastiveDivergence, FitConfig, Record, Selected, fit, fit_selected, fit_steps, shuffled_batches
+from .training import (
+    ContrastiveDivergence,
+    FitConfig,
+    Record,
+    Selected,
+    denoising_cross_entropy,
+    fit,
+    fit_selected,
+    fit_steps,
+    noise_level_loss,
+    shuffled_batches,
+)
 
 __version__: str
 
@@ -243,6 +255,7 @@ __all__ = [
     "NoiseLevels",
     "NumericalError",
     "Overlaps",
+    "PairGraphEnergy",
     "ParallelTempering",
     "Parameters",
     "PathAuxiliary",
@@ -279,6 +292,7 @@ __all__ = [
     "cramer_rao",
     "cramer_rao_all_pairs",
     "denoise_graphs",
+    "denoising_cross_entropy",
     "density_energy",
     "density_loss",
     "diagnose",
@@ -327,6 +341,7 @@ __all__ = [
     "magnetisation",
     "moments",
     "noise_level_discrepancy",
+    "noise_level_loss",
     "onsager_magnetisation",
     "overlap",
     "perfect_sample",

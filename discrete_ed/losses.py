@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from discrete_ed.energies.base import Energy, check_shape, check_type, raise_explained
-from discrete_ed.energies.local import Taylor
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
 from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError, check_count
@@ -108,8 +107,8 @@ def noise_level_discrepancy(
         m: number of negatives `M` of each data point.
         reach: the later level lies 1 to `reach` steps above the level of `x_t`, or higher for `flips`.
         flips: range, sampled log-uniformly, of the least number of bits that noise between them is expected to change.
-        informed: whether negatives are sampled around `y` with the differences of the energy there, at the cost of one
-            gradient. Large states need it: from the noise alone, negatives are recognised at sight.
+        informed: whether negatives are sampled from what the model says of `y`, see `IndependentBits.informed`. Large
+            states need it: from the noise alone, negatives are recognised at sight.
         average: whether the result is the mean, or else the loss of every data point, `(B,)`.
         generator: source of levels, noise and negatives, on the device of `x`.
 
@@ -141,7 +140,7 @@ def noise_level_discrepancy(
         y = noise.blur(blurred, free, noise.keep(later) / noise.keep(t), generator=generator)
         posterior = DenoisingEnergy(energy, t, later, y)
         if informed:
-            proposal = IndependentBits.around(Taylor(posterior)(y), y)
+            proposal = IndependentBits.informed(posterior, y)
         else:
             proposal = IndependentBits.frozen(posterior.evidence, free, y)
         states = torch.cat([blurred.unsqueeze(1), proposal.sample(m, generator=generator)], 1)

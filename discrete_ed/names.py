@@ -35,6 +35,7 @@ GraphFormatName = Literal[
     "numpy",
     "torch",
 ]
+GraphNetworkName = Literal["messages", "pairs"]
 KernelName = Literal[
     "auto",
     "gibbs",
@@ -52,10 +53,12 @@ LatticeName = Literal["hypercubic", "chain", "square", "cubic", "triangular", "h
 LossName = Literal["ed", "block-ed", "erasure", "pl", "rm", "cd", "pcd", "ml"]
 MeasureName = Literal["average-ratio", "classifier", "classifier-tabpfn", "gin-mmd", "gin-frechet"]
 NetworkName = Literal["mlp", "residual", "conv"]
+NoiseName = Literal["half", "density"]
 ObservableName = Literal["sublattices", "correlations", "overlaps"]
 PenaltyName = Literal["auto", "refit", "l1", "common", "none", "zero"]
 PerturbationName = Literal["bernoulli", "informed", "block", "node-block"]
 PropertyName = Literal["connected", "planar", "tree", "lobster", "grid", "bipartite", "sbm"]
+ProposalName = Literal["noise", "gradients", "learned"]
 ProtocolName = Literal["edp", "gran", "psd"]
 StartName = Literal["density", "half"]
 UpdateName = Literal["auto", "sweeps", "swendsen-wang", "wolff"]
@@ -99,7 +102,7 @@ EPSILON: Final = {"ed": 0.1, "block-ed": 0.5}
 """Default ε of the losses of density estimation: the probability that the perturbation flips a bit."""
 ISING_EPSILON: Final = {"bernoulli": 0.01, "block": 0.1}
 """Default ε of the estimators of Ising couplings that perturb their data."""
-COMPONENTS: Final = 100
+COMPONENTS: Final = 20
 """The largest number of components that the mixture at the base of a network usually has."""
 ROWS_EACH: Final = 50
 """The least number of rows for each component of a mixture that is fitted to data."""
@@ -112,7 +115,7 @@ def usual_components(energy: str, bits: int, rows: int, groups: object = None) -
     Bits that are tied into groups have no mixture.
 
     >>> usual_components("mlp", 16, 10_000), usual_components("mlp", 100, 10_000), usual_components("mlp", 100, 600)
-    (1, 100, 12)
+    (1, 20, 12)
     """
     if bits <= SMALL_BITS or energy not in get_args(NetworkName) or groups is not None:
         return 1

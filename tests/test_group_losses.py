@@ -7,7 +7,7 @@ from math import log
 
 import pytest
 import torch
-from place import FLOAT, fixed, normal, rounding, seeded
+from place import DEVICE, FLOAT, fixed, normal, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -27,7 +27,7 @@ from discrete_ed.theory import relations
 pytestmark = pytest.mark.anywhere
 
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
-STATES = MIXED.states(dtype=FLOAT)
+STATES = MIXED.states(FLOAT, DEVICE)
 PLACE = 2.0 ** torch.arange(7, dtype=FLOAT)
 
 
@@ -116,7 +116,7 @@ def test_frozen_groups_have_no_part():
 
 @pytest.mark.parametrize("buffer", [0, 20])
 def test_contrastive_divergence_moves_inside_groups(buffer):
-    energy = MLPEnergy(7, hidden=(8,))
+    energy = MLPEnergy(7, hidden=(8,)).to(DEVICE)
     energy.groups = MIXED
     loss = ContrastiveDivergence(steps=3, buffer=buffer, generator=seeded(0))
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from contracts import mlp, rbm
-from place import FLOAT, seeded
+from place import DEVICE, FLOAT, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -24,7 +24,7 @@ from discrete_ed import (
 from discrete_ed.groups.product import product_log_z, product_logits, product_means, product_sample
 
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
-STATES = MIXED.states(dtype=FLOAT)
+STATES = MIXED.states(FLOAT, DEVICE)
 
 
 @pytest.mark.parametrize(

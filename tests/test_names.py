@@ -21,11 +21,13 @@ from discrete_ed import (
     density_loss,
     graphs_to_states,
     names,
+    noise_level_loss,
 )
 from discrete_ed.density.losses import LOSSES
-from discrete_ed.energies import Energy, NetworkEnergy
+from discrete_ed.energies import GRAPH_NETWORKS, Energy, NetworkEnergy
 from discrete_ed.energies.saving import loadable
 from discrete_ed.graphs import graph_perturbation
+from discrete_ed.graphs.denoising import noise_density
 from discrete_ed.graphs.files.formats import FORMATS
 from discrete_ed.graphs.generation import initial_graphs
 from discrete_ed.graphs.measures import MEASURES
@@ -71,6 +73,9 @@ REGISTRIES = {  # what the command line offers, and the names that the library k
     "LossName": lambda offered: [*LOSSES, *accepted(density_loss, offered)],
     "PerturbationName": lambda _: [*PERTURBATIONS],
     "StartName": lambda offered: accepted(start, offered),
+    "NoiseName": lambda offered: accepted(lambda name: noise_density(name, [nx.path_graph(3)]), offered),
+    "ProposalName": lambda offered: accepted(noise_level_loss, offered),
+    "GraphNetworkName": lambda _: [*GRAPH_NETWORKS],
     "ColumnKindName": lambda offered: accepted(lambda name: parse_types([f"a={name}"]), offered),
     "DisorderName": lambda _: [*DISORDER],
     "LatticeName": lambda _: [*KINDS],
@@ -106,7 +111,10 @@ EXPLAINED = [  # options whose help text says what each name means
     ("estimate", "loss", "LossName"),
     ("evaluate", "measures", "MeasureName"),
     ("evaluate", "protocol", "ProtocolName"),
+    ("generate", "network", "GraphNetworkName"),
+    ("generate", "noise", "NoiseName"),
     ("generate", "perturbation", "PerturbationName"),
+    ("generate", "proposals", "ProposalName"),
     ("generate", "protocol", "ProtocolName"),
     ("generate", "start", "StartName"),
     ("recover", "estimator", "EstimatorName"),

@@ -41,7 +41,7 @@ from discrete_ed.errors import InputError
 
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
-MAX_CELLS = 2**27  # of a Parquet table, whose file can be far smaller than its cells
+MAX_CELLS = 2**28  # of a Parquet table, whose file can be far smaller than its cells
 PARQUET = (".parquet", ".pq")
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")  # endings of files that are refused, since a pickle can run code
 

@@ -47,7 +47,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             energy with a mixture, and `block-ed` otherwise.
         width: units of a hidden layer, see `density_energy`.
         layers: hidden layers, see `density_energy`.
-        components: components of the mixture to which a network is added, see `density_energy`; None takes 100 for more
+        components: components of the mixture to which a network is added, see `density_energy`; None takes 20 for more
             than 16 columns (at most one for every 50 rows), and otherwise 1, independent bits.
         epsilon: ε, the probability that noise flips a bit, of `ed` and `block-ed`; None takes the default of
             `density_loss`.

@@ -16,10 +16,10 @@ PASSES = 3
 
 
 @dataclass(frozen=True)
-class Trial:
+class TriedSettings:
     """Settings that were tried, and their score.
 
-    >>> Trial({"width": 64}, -12.5, 0.4).score
+    >>> TriedSettings({"width": 64}, -12.5, 0.4).score
     -12.5
     """
 
@@ -37,8 +37,8 @@ def coordinate_search(
     cost: Callable[[Settings], float],
     budget: float,
     *,
-    callback: Callable[[Trial], None] | None = None,
-) -> list[Trial]:
+    callback: Callable[[TriedSettings], None] | None = None,
+) -> list[TriedSettings]:
     """Try settings, changing one of the best so far at a time, until all alternatives are tried or the budget is spent.
 
     Args:
@@ -62,11 +62,11 @@ def coordinate_search(
     unknown = alternatives.keys() - start.keys()
     if unknown:
         raise InputError(f"alternatives: expected values of {', '.join(start)}, got those of {min(unknown)}")
-    trials: list[Trial] = []
+    trials: list[TriedSettings] = []
 
     def attempt(settings: dict[str, Any]) -> None:
         score = judge(settings, len(trials))
-        trials.append(Trial(settings, None if isnan(score) else score, cost(settings)))
+        trials.append(TriedSettings(settings, None if isnan(score) else score, cost(settings)))
         if callback is not None:
             callback(trials[-1])
 
@@ -80,7 +80,7 @@ def coordinate_search(
     return trials
 
 
-def best_trial(trials: Sequence[Trial]) -> Trial:
+def best_trial(trials: Sequence[TriedSettings]) -> TriedSettings:
     """The first trial with the highest score; the first one if none has a score."""
     return max(trials, key=lambda trial: -float("inf") if trial.score is None else trial.score)
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import Energy
-from discrete_ed.energies.levels import LevelEmbedding, level_features
-from discrete_ed.errors import InputError
-from discrete_ed.states import to_matrix, triangle_size
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.energies.levels import LevelEmbedding
 
-# A batch is split into groups of graphs of similar size. One more group costs about as much time as so many nodes.
-GROUP_COST = 250
 # Typical sizes of sums over neighbours, with and without their triangles as weights.
 EDGE_SCALE, TRIANGLE_SCALE = 4.0, 16.0
 
 
-class GraphEnergy(Energy):
+class GraphEnergy(DenseGraphEnergy):
     """An energy of graphs with at most `N` nodes, invariant under permutations of the nodes.
 
     With `A` the adjacency matrix and `C = A ∘ A²` the number of triangles on every edge, each node starts from its
@@ -48,11 +42,8 @@ class GraphEnergy(Energy):
     """
 
     def __init__(self, max_nodes: int, *, width: int = 64, layers: int = 4, noise_levels: bool = False) -> None:
-        super().__init__()
-        if max_nodes < 1:
-            raise InputError(f"max_nodes: expected at least 1, got {max_nodes}")
-        self.max_nodes, self.width = max_nodes, width
-        self.bits = triangle_size(max_nodes)
+        super().__init__(max_nodes, noise_levels=noise_levels)
+        self.width = width
         self.embed = nn.Sequential(nn.Linear(4, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(layers)
@@ -60,7 +51,6 @@ class GraphEnergy(Energy):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.node_energy = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.graph_energy = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), nn.Linear(width, 1))
-        self.noise_levels = noise_levels
         if noise_levels:
             self.level = LevelEmbedding((layers + 1) * width)
 
@@ -79,40 +69,7 @@ class GraphEnergy(Energy):
         c, a, b = (20, 10, 10) if with_gradient_of_states else (8, 4, 8)
         return 4 * (c * n**2 + n * self.width * (a + b * layers))
 
-    def free(self, x: Tensor) -> Tensor:
-        exists = self._matrix(x).diagonal(dim1=-2, dim2=-1).bool()
-        rows, columns = torch.triu_indices(self.max_nodes, self.max_nodes, device=x.device)
-        return exists[..., rows] & exists[..., columns] & (rows != columns)
-
-    def _matrix(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != self.bits:
-            raise InputError(
-                f"x: expected {self.bits} bits, a graph over at most {self.max_nodes} nodes, got shape {tuple(x.shape)}"
-            )
-        return to_matrix(x)
-
-    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
-        """Graphs of similar size are evaluated together, so that little time is spent on absent nodes."""
-        matrix = self._matrix(x).reshape(-1, self.max_nodes, self.max_nodes)
-        batch = len(matrix)
-        if batch == 0:
-            return x.new_zeros(x.shape[:-1])
-        level = level_features(self, x, t)
-        level = None if level is None else level.reshape(batch, -1)
-        places = torch.arange(1, self.max_nodes + 1, device=x.device)
-        last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
-        order = last.argsort(stable=True)
-        counts, sizes = zip(*size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist()), strict=True)
-        # rows are reordered once and then split: the gradient of an index fills a whole batch, for each group
-        parts = matrix.index_select(0, order).split(counts)
-        levels = [None] * len(counts) if level is None else level.index_select(0, order).split(counts)
-        energies = [
-            self._dense(part[:, :n, :n], of_part) for part, n, of_part in zip(parts, sizes, levels, strict=True)
-        ]
-        return torch.cat(energies).index_select(0, order.argsort()).view(x.shape[:-1])
-
-    def _dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
-        """The energies of a dense batch `(B, n, n)`, `n <= N`, with features `(B, F)` of the noise level: `(B,)`."""
+    def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
         node = matrix.diagonal(dim1=-2, dim2=-1)
         a = (matrix - torch.diag_embed(node)) * node.unsqueeze(-1) * node.unsqueeze(-2)
         a2 = a @ a
@@ -149,32 +106,3 @@ def _layer(layer: nn.Module, g: Tensor, ac: Tensor) -> Tensor:
     total = torch.baddbmm(torch.addmm(first.bias, rows, own.t()).view(g.shape), ac, messages)
     result: Tensor = second(activation(total))
     return result
-
-
-def size_groups(counts: Sequence[int]) -> list[tuple[int, int]]:
-    """How a batch is split into groups of graphs of similar size: for each group its graphs and its largest size.
-
-    Of all ways it takes the one with the least `Σ graphs × largest size + GROUP_COST × groups`.
-
-    Args:
-        counts: the number of graphs of each size, from 0 nodes on.
-
-    >>> size_groups([0, 0, 0, 500, 0, 0, 500])
-    [(500, 3), (500, 6)]
-    >>> size_groups([0, 0, 0, 5, 0, 0, 5])
-    [(10, 6)]
-    """
-    sizes = [(size, count) for size, count in enumerate(counts) if count]
-    best: list[tuple[float, int]] = [(0.0, 0)]  # of the smallest sizes: least cost, begin of the last group
-    for end in range(1, len(sizes) + 1):
-        largest, graphs, options = sizes[end - 1][0], 0, []
-        for begin in reversed(range(end)):
-            graphs += sizes[begin][1]
-            options.append((best[begin][0] + graphs * largest + GROUP_COST, begin))
-        best.append(min(options))
-    groups, end = [], len(sizes)
-    while end:
-        begin = best[end][1]
-        groups.append((sum(count for _, count in sizes[begin:end]), sizes[end - 1][0]))
-        end = begin
-    return groups[::-1]

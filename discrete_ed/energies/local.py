@@ -76,10 +76,10 @@ def _per_bit(beta: float | Tensor) -> float | Tensor:
 
 def freeze(energy: Energy, x: Tensor, delta: Tensor) -> Tensor:
     """The differences with `+inf` at the frozen bits of the states `(B, D)`, and where there is no move."""
-    groups = energy.groups
+    groups, all_free = energy.groups, getattr(energy.free, "__func__", None) is Energy.free
     if groups is not None:
-        return delta.masked_fill(~groups.movable(x, energy.free(x)), torch.inf)
-    if getattr(energy.free, "__func__", None) is Energy.free:  # if all bits are free, two passes over them are saved
+        return delta.masked_fill(~groups.movable(x, None if all_free else energy.free(x)), torch.inf)
+    if all_free:  # two passes over the bits are saved
         return delta
     return delta.masked_fill(~energy.free(x), torch.inf)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies.base import Energy, check_shape, check_type, describe
 from discrete_ed.errors import InputError
@@ -89,6 +90,26 @@ class NoiseLevels:
         from_zero, from_one = (p.unsqueeze(-1) for p in self.ones(keep))
         return torch.where(y > 0.5, from_one.log() - from_zero.log(), (1 - from_one).log() - (1 - from_zero).log())
 
+    def between(self, log_odds: Tensor, y: Tensor, t: Tensor, later: Tensor) -> Tensor:
+        """The log odds of a one at level `t`, given a state at a later level and what is known of the data.
+
+        `log p(x_t,i = 1 | y) / p(x_t,i = 0 | y)` with `p(x_t,i | y) = Σ_k p(x_0,i = k | y) q(x_t,i | x_0,i = k, y_i)`.
+
+        Args:
+            log_odds: `log p(x_0,i = 1 | y) / p(x_0,i = 0 | y)` of every bit of the data, `(..., D)`.
+            y: states at the later level, `(..., D)`.
+            t: level of the states wanted, `(...)`.
+            later: level of `y`, above `t`, `(...)`.
+        """
+        keep = self.keep(t)
+        evidence = self.evidence(y, self.keep(later) / keep)
+        of_zero, of_one = (p.unsqueeze(-1).logit() + evidence for p in self.ones(keep))
+        known, unknown = logsigmoid(log_odds), logsigmoid(-log_odds)
+        one, zero = (
+            torch.logaddexp(known + logsigmoid(sign * of_one), unknown + logsigmoid(sign * of_zero)) for sign in (1, -1)
+        )
+        return one - zero
+
     def log_prob(self, y: Tensor, x: Tensor, free: Tensor, keep: Tensor) -> Tensor:
         """`log q(y|x)`, summed over the free bits: states `(..., D)` to `(...)`; −∞ where `y` can't come from `x`."""
         from_zero, from_one = (p.unsqueeze(-1) for p in self.ones(keep))
@@ -167,6 +188,30 @@ class NoiseConditionalEnergy(Energy):
         check_shape(self.network, value, tuple(x.shape[:-1]))
         return value - self.noise.log_odds * x.sum(-1)
 
+    @property
+    def denoises(self) -> bool:
+        """Whether the network also predicts the data from a noisy state, see `predict`."""
+        return bool(getattr(self.network, "denoiser", False))
+
+    def predict(self, y: Tensor, t: Tensor | float) -> Tensor:
+        """`log p(x_0,i = 1 | y) / p(x_0,i = 0 | y)` for every bit of the data, given a state `y` at level `t`.
+
+        This is learned apart from the energy, by `denoising_cross_entropy`: states `(B, D)` and levels `(B,)` or one
+        number, to `(B, D)`.
+
+        Raises:
+            InputError: the network predicts nothing; a number `t` outside [0, 1].
+        """
+        _check_level(t)
+        if not self.denoises:
+            raise InputError(
+                f"network: expected one that predicts the data, got {type(self.network).__name__}; build a "
+                "PairGraphEnergy with denoiser=True"
+            )
+        level = torch.as_tensor(t, dtype=y.dtype, device=y.device).expand(y.shape[:-1])
+        predicted: Tensor = self.network.predict(y, level)  # type: ignore[operator]
+        return predicted + self.noise.log_odds
+
     def flip_delta(self, x: Tensor, t: Tensor | float = 0.0) -> Tensor:
         """`E(x with bit i flipped, t) − E(x, t)`, some `CHUNK_STATES` neighbours at a time."""
         _check_level(t)
@@ -205,6 +250,8 @@ class DenoisingEnergy(Energy):
     groupless = "noise levels flip single bits"
     level: Tensor
     """`t`"""
+    later: Tensor
+    """the level of `y`"""
     evidence: Tensor
     """`log q(y_i | x_i = 1) − log q(y_i | x_i = 0)`"""
 
@@ -218,6 +265,7 @@ class DenoisingEnergy(Energy):
         self.bits = energy.bits
         kept = energy.noise.keep(end) / energy.noise.keep(level)
         self.register_buffer("level", level, persistent=False)
+        self.register_buffer("later", end, persistent=False)
         self.register_buffer("evidence", energy.noise.evidence(y, kept), persistent=False)
 
     def free(self, x: Tensor) -> Tensor:

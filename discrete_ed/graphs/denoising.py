@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
 
+import networkx as nx
 import torch
 from torch import Tensor
 
@@ -11,9 +13,38 @@ from discrete_ed.energies import NoiseConditionalEnergy
 from discrete_ed.energies.noise import check_levels
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.generation import GeneratedGraphs, evenly, initial_graphs
+from discrete_ed.names import NoiseName
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import from_first_, gathered, rank_sum, ranks, share, wait_for_all
 from discrete_ed.samplers.levels import chain_over_levels, levels_passed, start_of_levels
+
+
+def noise_density(noise: NoiseName, graphs: Iterable[nx.Graph]) -> float:
+    """The density π of `NoiseLevels` for graphs.
+
+    Args:
+        noise: `half`, a fair coin for each edge that isn't kept, or `density`, the share of the possible edges that
+            exist, over all graphs together; then sparse graphs stay sparse at all levels.
+        graphs: training graphs.
+
+    Raises:
+        InputError: an unknown noise, or for `density` graphs without edges, or all of them complete.
+
+    >>> noise_density("density", [nx.path_graph(3), nx.path_graph(4)])  # 5 edges of 9
+    0.5555555555555556
+    """
+    if noise not in get_args(NoiseName):
+        raise InputError(f"noise: expected one of {', '.join(get_args(NoiseName))}, got {noise!r}")
+    if noise == "half":
+        return 0.5
+    sizes = [(graph.number_of_edges(), len(graph) * (len(graph) - 1) // 2) for graph in graphs]
+    edges, pairs = (sum(column) for column in zip(*sizes, strict=True))
+    if not 0 < edges < pairs:
+        raise InputError(
+            f"noise: expected graphs with some but not all of the possible edges for density, got {edges} of {pairs}; "
+            "use half"
+        )
+    return float(edges / pairs)
 
 
 def denoise_graphs(

@@ -56,21 +56,24 @@ class LevelSettings:
         return self.levels * (product + self.steps) + self.last_steps
 
 
-def ladder(count: int) -> list[LevelSettings]:
+def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
     """The settings that are tried, from the quickest to the slowest.
 
     Args:
         count: T, the number of trained levels.
+        learned: whether the network predicts the data: its proposals need weights, and no steps after them.
 
     >>> [settings.evaluations() for settings in ladder(40)]
     [80.0, 140.0, 260.0]
     """
     passed = dict.fromkeys([max(1, count // 4), max(1, count // 2), count])
+    if learned:
+        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in passed]
     return [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
 
 
 @dataclass(frozen=True)
-class Trial:
+class TriedSettings:
     """Settings of the chains, and how their graphs compare with held-out graphs."""
 
     settings: LevelSettings
@@ -91,7 +94,7 @@ class ChosenSettings:
     """The settings that were chosen, and what they were chosen from."""
 
     settings: LevelSettings
-    trials: tuple[Trial, ...]
+    trials: tuple[TriedSettings, ...]
     """those that were tried, in their order; none if there were no held-out graphs"""
     held_out: int
     """the number of held-out graphs"""
@@ -166,14 +169,14 @@ def choose_settings(
     >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 3
     (True, True)
     """
-    tried = ladder(energy.noise.count) if tried is None else tried
+    tried = ladder(energy.noise.count, learned=energy.denoises) if tried is None else tried
     if not tried:
         raise InputError("tried: expected at least one of the settings, got none")
     if len(held_out) < 2:
         return ChosenSettings(tried[-1], (), len(held_out), None)
     device = training_states.device
     reference = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(device)
-    trials: list[Trial] = []
+    trials: list[TriedSettings] = []
     for settings in tried:
         generated = denoise_graphs(
             energy,
@@ -185,7 +188,7 @@ def choose_settings(
             callback=callback,
         )
         found = compare_states(energy, reference, generated.states, seed=seed)
-        trials.append(Trial(settings, *found, energies_of(energy, generated.states).mean().item()))
+        trials.append(TriedSettings(settings, *found, energies_of(energy, generated.states).mean().item()))
         if trials[-1].p_value >= LEVEL:
             break
     passed = trials[-1].p_value >= LEVEL

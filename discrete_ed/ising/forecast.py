@@ -14,10 +14,13 @@ COMPACT = 1e6
 """number of cells above which a table is held as bits"""
 BASE = 0.7e9
 """bytes of the program without a table"""
-BYTES_PACKED, BYTES_DENSE, BYTES_PAIR = 6.0, 100.0, 120.0
-"""bytes for each cell of a table that is held as bits, of another one, and for each pair of columns, as measured"""
-SCANS, SCAN_SPEED, ROW_TIME = 30.0, 5e10, 2e-7
-"""products of all spins with all slopes, operations of these a second on a core, and seconds for a cell"""
+BYTES_PACKED, BYTES_DENSE, BYTES_PAIR = 6.0, 300.0, 120.0
+"""bytes for each cell of a table that is held as bits, of another one, and for each pair of columns, rounded up from
+measurements"""
+SCANS, SCAN_SPEED = 30.0, 5e10
+"""number of products of all spins with all slopes, and how many of their operations a core does in a second"""
+CELL_TIME, SPIN_TIME, START_TIME = 2e-7, 0.025, 5.0
+"""seconds for a cell, for a spin, and for the program itself, on one core"""
 
 
 class Forecast(NamedTuple):
@@ -33,7 +36,7 @@ class Forecast(NamedTuple):
         if self.seconds != self.seconds:
             return gigabytes
         minutes = f"{self.seconds / 60:.0f} minutes" if self.seconds >= 90 else f"{max(self.seconds, 1):.0f} seconds"
-        return f"{gigabytes} and {minutes} on {cores()} cores"
+        return f"{gigabytes} and {minutes} on {cores()} core{'s' * (cores() > 1)}"
 
 
 def is_compact(rows: int, spins: int, estimator: EstimatorName, penalty: PenaltyName) -> bool:
@@ -54,8 +57,9 @@ def forecast(rows: int, spins: int, estimator: EstimatorName, penalty: PenaltyNa
     """
     cells, pairs = float(rows * spins), float(spins**2)
     if plain and is_compact(rows, spins, estimator, penalty):
-        work = SCANS * 2 * cells * spins / (SCAN_SPEED * cores()) + cells * ROW_TIME / cores()
-        return Forecast(BASE + BYTES_PACKED * cells + BYTES_PAIR * pairs, work)
+        scans = SCANS * 2 * cells * spins / SCAN_SPEED
+        seconds = (scans + CELL_TIME * cells) / cores() + SPIN_TIME * spins + START_TIME
+        return Forecast(BASE + BYTES_PACKED * cells + BYTES_PAIR * pairs, seconds)
     return Forecast(BASE + BYTES_DENSE * cells + BYTES_PAIR * pairs, float("nan"))
 
 

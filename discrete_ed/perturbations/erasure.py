@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb, log
+from math import log
 
 import torch
 from torch import Tensor
@@ -15,16 +15,19 @@ from discrete_ed.energies.base import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.perturbations.base import Contrast, Perturbation, weighted_contrast
 
+GRID = 2000
+"""midpoints of a grid of `log u` that stands for its uniform law where probabilities are enumerated"""
+
 
 @dataclass(frozen=True, eq=False)
 class Erasure(Perturbation):
     """Erases a random set `S` of free bits; `y` shows which bits were erased, and keeps the others.
 
-    Each bit is erased with probability `u`, and `u` is uniform in [0, 1] for each state, so that a few bits are erased
-    in some states and all bits in others: the loss compares states near the data and far from it, and so learns the
-    weight of well separated modes as well. The `x'` that could have become `y` have any values in `S`. They are sampled
-    from a mixture `r` of independent bits, given the bits that were kept, `x'_S ~ r(x_S | x_∖S)`, which is exact and
-    costs little, and have the weights `1 / r(x'_S | x_∖S)`.
+    Each bit is erased with probability `u`, and `log u` is uniform between `log 1/D` and 0 for each state, so that a
+    few bits are erased in some states and nearly all in others: the loss compares states near the data and far from it,
+    and so learns the weight of well separated modes as well. The `x'` that could have become `y` have any values in
+    `S`. They are sampled from a mixture `r` of independent bits, given the bits that were kept, `x'_S ~ r(x_S | x_∖S)`,
+    which is exact and costs little, and have the weights `1 / r(x'_S | x_∖S)`.
 
     *Forgets* bits of a known set of any size. *Costs* `1 + M` energies. *Choose it* for tables of many columns with a
     network on a mixture, whose mixture is then `r`: the weights cancel the mixture in the energy, and what remains is
@@ -54,7 +57,7 @@ class Erasure(Perturbation):
     ) -> Contrast:
         """The data point, and `M` states in which the mixture has filled in the erased bits."""
         free = energy.free(x)
-        u = torch.rand(len(x), 1, generator=generator, device=x.device)
+        u = x.shape[1] ** (torch.rand(len(x), 1, generator=generator, device=x.device) - 1)
         erased = (torch.rand(x.shape, generator=generator, device=x.device) < u) & free
         mixture = self.mixture or self.mixture_inside(energy)
         if mixture is None:
@@ -79,12 +82,15 @@ class Erasure(Perturbation):
         return weighted_contrast(x, negatives, w, log_weight)
 
     def matrix(self, states: Tensor) -> Tensor:
-        """A column for each set and each `y`, every bit free; a set of `k` bits has probability `1/(D + 1)/C(D, k)`."""
+        """A column for each set and each `y`, every bit free; a set of `k` bits has the probability that the mean of
+        `u^k (1 − u)^(D − k)` over a grid of `log u` gives."""
         bits = states.shape[-1]
+        u = bits ** ((torch.arange(GRID, dtype=states.dtype, device=states.device) + 0.5) / GRID - 1)
         columns = []
         for k in range(bits + 1):
+            chance = (u**k * (1 - u) ** (bits - k)).mean()
             for kept in combinations(range(bits), bits - k):
                 code = states[:, list(kept)] @ 2.0 ** torch.arange(len(kept), dtype=states.dtype, device=states.device)
                 same = code.unsqueeze(1) == code.unique()
-                columns.append(same.to(states.dtype) / ((bits + 1) * comb(bits, k)))
+                columns.append(same.to(states.dtype) * chance)
         return torch.cat(columns, 1)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from discrete_ed.energies.local import Evaluation
+from discrete_ed.energies.local import Evaluation, Taylor
+from discrete_ed.energies.noise import DenoisingEnergy
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,22 @@ class IndependentBits:
         If the bits of the model were independent, it would be the model.
         """
         return cls((2 * y - 1) * evaluation.delta)
+
+    @classmethod
+    def informed(cls, posterior: DenoisingEnergy, y: Tensor) -> IndependentBits:
+        """The law of independent bits that a model of all noise levels proposes for the states that became `y`.
+
+        A network that predicts the data gives it in one evaluation. Otherwise the law is that `around` y, with
+        differences estimated from one gradient of the energy. No gradient passes through it.
+        """
+        energy = posterior.energy
+        if not energy.denoises:
+            return cls.around(Taylor(posterior)(y), y)
+        with torch.no_grad():
+            later = posterior.later.expand(len(y))
+            predicted = energy.predict(y, later)
+            odds = energy.noise.between(predicted, y, posterior.level.expand(len(y)), later)
+        return cls.frozen(odds, energy.free(y), y)
 
     def sample(self, m: int, *, generator: torch.Generator | None = None) -> Tensor:
         """`M` samples for every state, `(B, M, D)`."""

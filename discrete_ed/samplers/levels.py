@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import evaluation_size
+from discrete_ed.energies.base import Energy, evaluation_size
 from discrete_ed.energies.local import Evaluation, LocalEvaluation, Taylor
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
 from discrete_ed.energies.probe import check_function
@@ -86,6 +86,22 @@ class ProductProposals(Kernel):
             energies = local.beta * local.energy(states[:, 1:].transpose(0, 1)).T
         log_weight = -torch.cat([state.energy.unsqueeze(1), energies], 1) - self.proposal.log_prob(states)
         return log_weight.log_softmax(1)
+
+
+@dataclass(frozen=True)
+class EnergiesOnly:
+    """Local evaluation without differences, where no kernel uses them: it takes no gradient."""
+
+    energy: Energy
+    beta: float | Tensor = 1.0
+    exact = False
+
+    def __call__(self, x: Tensor) -> Evaluation:
+        with torch.no_grad():
+            return Evaluation(self.beta * self.energy(x), torch.zeros_like(x))
+
+    def at_beta(self, beta: float | Tensor) -> EnergiesOnly:
+        return EnergiesOnly(self.energy, self.beta * beta)
 
 
 class LevelState(NamedTuple):
@@ -214,7 +230,7 @@ def chain_over_levels(
     for later, k in pairwise(passed):
         with suitable_threads(evaluation_size(energy, x.numel())):
             posterior = DenoisingEnergy(energy, k / count, later / count, x)
-            state, accepted, effective = _one_level(Taylor(posterior), x, candidates, steps, generator)
+            state, accepted, effective = _one_level(posterior, x, candidates, steps, generator)
             energies = state.energy + (state.x * posterior.evidence).sum(-1)  # E(x, t), without another evaluation
             if k == 0 and last_steps:
                 state = start(GibbsWithGradients(), Taylor(energy), state.x)
@@ -227,11 +243,16 @@ def chain_over_levels(
 
 
 def _one_level(
-    local: Taylor, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
+    posterior: DenoisingEnergy, y: Tensor, candidates: int, steps: int, generator: torch.Generator | None
 ) -> tuple[State, float, float]:
     """The states after the steps at one level, the share of moves that were accepted, and `LevelState.effective`."""
-    before = GibbsWithGradients().init(local, y)
-    proposal = IndependentBits.around(Evaluation(before.energy, before.delta), y)
+    learned = posterior.energy.denoises
+    local = Taylor(posterior) if steps or not learned else EnergiesOnly(posterior)
+    before = evaluate(local, y)
+    if learned:
+        proposal = IndependentBits.informed(posterior, y)
+    else:  # the same, with the evaluation that is needed anyway
+        proposal = IndependentBits.around(Evaluation(before.energy, before.delta), y)
     kernel = ProductProposals(proposal, max(candidates, 1))
     states = kernel.propose(before, generator=generator)
     if candidates:

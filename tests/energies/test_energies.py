@@ -22,6 +22,7 @@ from discrete_ed import (
     IsingEnergy,
     MLPEnergy,
     NetworkEnergy,
+    PairGraphEnergy,
     RBMEnergy,
     ResidualMLPEnergy,
     SumEnergy,
@@ -81,6 +82,7 @@ CASES = {
     "clamped": (Clamped(random_ising(7), torch.arange(7) % 3 == 0), random_bits(8, 7)),
     "clamped row by row": (Clamped(random_rbm(7), random_bits(8, 7).bool()), random_bits(8, 7)),
     "graph": (GraphEnergy(7, width=8, layers=2).to(DEVICE, FLOAT), random_graphs(8)),
+    "pairs of nodes": (PairGraphEnergy(7, width=4, layers=2, walks=3).to(DEVICE, FLOAT), random_graphs(8)),
 }
 
 
@@ -159,54 +161,6 @@ def test_rbm_energy_is_the_sum_over_hidden_bits():
     x, h = all_states(3), all_states(5)
     exponents = (x @ energy.visible_bias).unsqueeze(1) + (h @ energy.hidden_bias).unsqueeze(0) + x @ energy.weight @ h.T
     assert torch.allclose(energy(x), -exponents.logsumexp(1), atol=rounding(1e-8))
-
-
-@pytest.mark.many_steps
-def test_graph_energy_does_not_change_when_nodes_are_relabelled():
-    energy = GraphEnergy(9, width=16, layers=3).to(DEVICE, FLOAT)
-    for seed in range(20):
-        graph = nx.gnp_random_graph(3 + seed % 7, 0.4, seed=seed)
-        g = fixed(seed)
-        original = graphs_to_states([graph], 9).to(DEVICE, FLOAT)
-        # Any of the nine places, not only the first n: absent nodes may lie between.
-        places = torch.randperm(9, generator=g, device="cpu").to(DEVICE)
-        from discrete_ed.states import from_matrix, to_matrix
-
-        moved = from_matrix(to_matrix(original)[:, places][:, :, places])
-        assert energy(moved).item() == pytest.approx(energy(original).item(), abs=rounding(1e-12))
-
-
-def test_graph_energy_tells_graphs_apart():
-    energy = GraphEnergy(6, width=16, layers=3).to(DEVICE, FLOAT)
-    graphs = [nx.path_graph(6), nx.star_graph(5), nx.cycle_graph(6), nx.complete_graph(6), nx.path_graph(5)]
-    values = energy(graphs_to_states(graphs, 6).to(DEVICE, FLOAT))
-    assert values.unique().numel() == len(graphs)
-
-
-@pytest.mark.many_steps
-def test_graph_energy_of_a_mixed_batch_is_that_of_each_graph_alone():
-    energy = GraphEnergy(12, width=8, layers=2).to(DEVICE, FLOAT)
-    graphs = [nx.gnp_random_graph(k % 13, 0.4, seed=k) for k in range(400)]
-    x = graphs_to_states(graphs, 12).to(DEVICE, FLOAT)
-    together = energy(x)
-    alone = torch.cat([energy(row.unsqueeze(0)) for row in x])
-    assert torch.allclose(together, alone, atol=rounding(1e-12))
-    assert torch.autograd.grad(together.sum(), energy.embed[0].weight)[0].isfinite().all()
-
-
-def test_edge_bits_of_absent_nodes_have_no_effect_and_are_frozen():
-    energy = GraphEnergy(4, width=8, layers=2).to(DEVICE)
-    x = graphs_to_states([nx.path_graph(3)], 4).to(DEVICE).float()
-    y = x.clone()
-    y[0, 3] = 1  # an edge between node 0 and the absent node 3
-    assert torch.equal(energy(x), energy(y))
-    #                                    00     01    02    03     11     12    13     22     23     33
-    assert energy.free(x)[0].tolist() == [False, True, True, False, False, True, False, False, False, False]
-
-
-def test_a_graph_state_of_another_size_is_refused():
-    with pytest.raises(InputError, match="expected 10 bits, a graph over at most 4 nodes"):
-        GraphEnergy(4).to(DEVICE)(torch.zeros(2, 6))
 
 
 def test_an_energy_without_forward_says_so():

@@ -16,6 +16,7 @@ from discrete_ed import (
     MLPEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    PairGraphEnergy,
     ResidualMLPEnergy,
     Taylor,
     graphs_to_states,
@@ -25,6 +26,7 @@ from discrete_ed import (
     save_energy,
 )
 from discrete_ed.energies.noise import BOUND, DenoisingEnergy
+from discrete_ed.states import from_matrix, to_matrix
 
 pytestmark = pytest.mark.anywhere
 
@@ -124,6 +126,26 @@ def test_evidence_is_the_log_ratio_of_the_transition_probabilities(noise):
 
 
 @pytest.mark.parametrize("noise", NOISE, ids=str)
+@pytest.mark.parametrize(("t", "later"), [(0.0, 0.4), (0.3, 0.4), (0.3, 1.0), (0.0, 1.0)])
+@pytest.mark.parametrize("share", [0.02, 0.7])
+def test_what_is_known_of_the_data_gives_the_state_between_by_bayes(noise, t, later, share):
+    """One bit, whose law is enumerated: a data bit, its value at level t, and its value at the later level."""
+    t, later = (torch.tensor(level, dtype=FLOAT) for level in (t, later))
+    bits, free = torch.tensor([[0.0], [1.0]], dtype=FLOAT), torch.ones(1, dtype=torch.bool)
+
+    def q(keep):
+        return noise.log_prob(bits, bits.unsqueeze(1), free, keep).exp()
+
+    first, second = q(noise.keep(t)), q(noise.keep(later) / noise.keep(t))
+    joint = torch.tensor([1 - share, share], dtype=FLOAT)[:, None, None] * first.unsqueeze(-1) * second
+    for y in (0, 1):
+        data, between = joint[:, :, y].sum(1), joint[:, :, y].sum(0)
+        log_odds = (data[1] / data[0]).log().view(1, 1)
+        found = noise.between(log_odds, bits[[y]], t.view(1), later.view(1))
+        assert found.item() == pytest.approx((between[1] / between[0]).log().item(), abs=rounding(1e-10, 1e-4))
+
+
+@pytest.mark.parametrize("noise", NOISE, ids=str)
 def test_no_law_of_the_data_exceeds_the_bound_and_some_reach_it(noise):
     lone = torch.eye(8, dtype=FLOAT)
     laws = torch.cat([lone, normal(fixed(3), 50, 8).mul(3).softmax(-1)])
@@ -165,6 +187,7 @@ NETWORKS = {
     "residual": ResidualMLPEnergy(12, width=6, blocks=2, noise_levels=True),
     "conv": ConvEnergy((3, 4), width=3, stages=2, noise_levels=True),
     "graph": GraphEnergy(4, width=6, layers=2, noise_levels=True),
+    "pairs": PairGraphEnergy(4, width=6, layers=2, noise_levels=True, denoiser=True),
 }
 
 
@@ -172,7 +195,7 @@ NETWORKS = {
 def test_every_network_takes_a_level_for_each_state(name, tmp_path):
     energy = NoiseConditionalEnergy(NETWORKS[name].to(DEVICE, FLOAT), count=7, density=0.4)
     x = torch.rand(6, energy.bits, generator=fixed(2), device="cpu").round().to(DEVICE, FLOAT)
-    if name == "graph":
+    if name in ("graph", "pairs"):
         x = graphs_to_states([nx.path_graph(2 + k % 3) for k in range(6)], 4).to(DEVICE, FLOAT)
     t = torch.linspace(0, 1, 6, dtype=FLOAT)
     rows = torch.stack([energy(row, level) for row, level in zip(x, t, strict=True)])
@@ -191,13 +214,32 @@ def test_every_network_takes_a_level_for_each_state(name, tmp_path):
         NETWORKS[name](x)
 
 
-def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect():
-    energy = NoiseConditionalEnergy(NETWORKS["graph"].to(DEVICE, FLOAT))
+@pytest.mark.parametrize("name", ["graph", "pairs"])
+def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect(name):
+    energy = NoiseConditionalEnergy(NETWORKS[name].to(DEVICE, FLOAT))
     other = nx.empty_graph(4)
     other.add_edges_from([(2, 1), (1, 3), (3, 0)])
     x = graphs_to_states([nx.path_graph(4), other], 4).to(DEVICE, FLOAT)
     assert not torch.equal(x[0], x[1])
     assert torch.allclose(energy(x[0], 0.4), energy(x[1], 0.4), atol=rounding(1e-10, 1e-4))
+
+
+def test_predicted_edges_go_with_the_nodes_when_these_are_relabelled_and_absent_nodes_change_nothing():
+    network = PairGraphEnergy(6, width=6, layers=2, noise_levels=True, denoiser=True).to(DEVICE, FLOAT)
+    energy = NoiseConditionalEnergy(network, density=0.3)
+    graph = nx.gnp_random_graph(4, 0.5, seed=1)
+    x = graphs_to_states([graph], 6).to(DEVICE, FLOAT)
+    places = torch.tensor([5, 2, 0, 3, 1, 4], device=DEVICE)
+    moved = from_matrix(to_matrix(x)[:, places][:, :, places])
+    t = torch.tensor([0.4], dtype=FLOAT)
+    found = to_matrix(energy.predict(x, t))[:, places][:, :, places]
+    here = to_matrix(energy.free(moved).to(FLOAT)).bool()
+    assert here.sum() == 12  # six pairs among four nodes
+    assert torch.allclose(found[here], to_matrix(energy.predict(moved, 0.4))[here], atol=rounding(1e-10, 1e-4))
+    assert found[here].unique().numel() > 1
+    two = energy.predict(torch.stack([x, x]), torch.tensor([[0.4], [0.9]], dtype=FLOAT))
+    assert torch.allclose(two[0], energy.predict(x, t), atol=rounding(1e-10, 1e-4))
+    assert not torch.allclose(two[0], two[1], atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +248,8 @@ def test_noise_levels_of_graphs_leave_the_order_of_the_nodes_without_effect():
         (lambda: NoiseLevels(0), "count: expected a whole number, at least one noise level, got 0"),
         (lambda: NoiseLevels(density=0.0), "density: expected a probability inside"),
         (lambda: NoiseLevels(density=1.0), "density: expected a probability inside"),
+        (lambda: blurred()[1].predict(STATES, 0.5), "network: expected one that predicts the data, got Blurred"),
+        (lambda: PairGraphEnergy(3, denoiser=True), "denoiser: expected noise_levels=True with it"),
         (lambda: NoiseConditionalEnergy(MLPEnergy(3)), "network: expected an energy that takes a noise level, got MLP"),
         (lambda: MLPEnergy(3)(torch.zeros(3), 0.5), "t: expected an energy built with noise_levels=True, got MLP"),
         (lambda: DenoisingEnergy(MLPEnergy(3), 0.0, 0.5, STATES), "energy: expected a NoiseConditionalEnergy, got MLP"),

@@ -29,8 +29,6 @@ from discrete_ed import (
 )
 from discrete_ed.energies.couplings import edge_couplings
 
-pytestmark = pytest.mark.anywhere
-
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +30,11 @@ from discrete_ed.density import sampling as density_sampling
 from discrete_ed.density import scores as density_scores
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.estimate import figures as density_figures
-from discrete_ed.jobs.estimate import report
+from discrete_ed.jobs.estimate import report, tuning
 from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig, resolve
 from discrete_ed.jobs.options import reported_options
+from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample import run as sampling
 from discrete_ed.jobs.sample.config import SampleConfig
 
@@ -88,12 +91,12 @@ def test_a_table_with_missing_cells_is_fitted_and_scored_by_the_cells_that_are_t
 
 def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_trial(table, tmp_path, monkeypatch):
     """Options that differ from their defaults are kept; the best trial decides the others."""
-    from discrete_ed.jobs.estimate import tuning
-
     monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
     monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (8, 4), "weight_decay": (0.5,), "layers": (1,)}})
-    out, fits = tmp_path / "run", []
-    own = tuning.fit_density
+    data = datasets.load_table_data(table)
+    config = resolve(EstimateConfig(data=str(table), tune=0.0005, weight_decay=0.2, batch=32), data)
+    train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid).float()
+    own, fits = tuning.fit_density, []
 
     def fit(energy, *arguments, **named):
         fits.append(energy)
@@ -102,17 +105,26 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
         return own(energy, *arguments, **named)
 
     monkeypatch.setattr(tuning, "fit_density", fit)
-    options = {"tune": 0.0005, "weight_decay": 0.2, "samples": 40, "batch": 32}
+
+    def tuned():
+        folder = RunFolder(tmp_path / "run" if not fits else None, "estimate", "mine", resumable())
+        return tuning.tuned(config, data, train, valid, partial(estimate._build, train, None), estimate._loss, folder)
+
+    def resumable():
+        return config if not fits else replace(config, resume=tmp_path / "run")
+
     with pytest.raises(KeyboardInterrupt):
-        estimate.run(EstimateConfig(data=str(table), out=out, **options))
-    result = estimate.run(EstimateConfig(resume=out))
-    trials = result["tuning"]["trials"]
+        tuned()
+    chosen, trials = tuned()
     assert len(fits) == len(trials) + 1  # the interrupted trial was repeated, the first one was not
-    assert len(trials) >= 2
-    assert all(trial["settings"].keys() == {"width", "layers"} for trial in trials)
-    assert trials[0]["settings"] == {"width": 64, "layers": 2}
-    assert trials[result["tuning"]["chosen"]]["score"] == max(trial["score"] for trial in trials)
-    assert "Options tried, judged by validation rows" in (out / "report.html").read_text()
+    assert trials[0].settings == {"width": 64, "layers": 2}
+    assert {tuple(trial.settings) for trial in trials} == {("width", "layers")}
+    best = max(trials, key=lambda trial: trial.score)
+    assert (chosen.width, chosen.layers, chosen.weight_decay) == (*best.settings.values(), 0.2)
+    assert 1 <= chosen.steps < config.steps
+    rows = tuning.trial_table([{"settings": trial.settings, "score": trial.score} for trial in trials], 0)
+    assert rows[0] == ["width", "layers", "validation log-likelihood", ""]
+    assert rows[1] == ["64", "2", f"{trials[0].score:.3f}", "chosen"]
 
 
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
@@ -284,7 +296,7 @@ def resolved(**arguments):
 def test_the_page_shows_the_options_that_have_an_effect(arguments, exact, without_effect):
     config = resolved(patience=3, temperatures=9, tune=1.0, valid=Path("v"), test=Path("t"), **arguments)
     shown = reported_options(config, exact=exact, enumerated=exact)
-    assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds"} == without_effect
+    assert vars(config).keys() - shown.keys() - {"out", "resume", "checkpoint_seconds", "types"} == without_effect
     assert None not in shown.values()
 
 

@@ -16,6 +16,7 @@ from discrete_ed import (
     GraphEnergy,
     InputError,
     NoiseConditionalEnergy,
+    PairGraphEnergy,
     graphs_to_states,
     load_energy,
     load_graph_data,
@@ -420,9 +421,10 @@ def saved_bytes(energy: GraphEnergy, x: torch.Tensor) -> int:
 
 
 @pytest.mark.parametrize("of_states", [False, True])
+@pytest.mark.parametrize("kind", [GraphEnergy, PairGraphEnergy])
 @pytest.mark.parametrize(("nodes", "width", "layers"), [(20, 64, 4), (64, 16, 2), (120, 8, 1)])
-def test_the_estimate_of_memory_covers_what_a_gradient_keeps_and_is_not_far_above(nodes, width, layers, of_states):
-    energy = GraphEnergy(nodes, width=width, layers=layers)
+def test_the_estimate_of_memory_covers_what_a_gradient_keeps(kind, nodes, width, layers, of_states):
+    energy = kind(nodes, width=width, layers=layers)
     x = graphs_to_states([nx.gnm_random_graph(nodes, 3 * nodes, seed=k) for k in range(4)]).float()
     kept = saved_bytes(energy, x.requires_grad_(of_states)) / 4
     estimate = energy.memory(torch.tensor(nodes), with_gradient_of_states=of_states).item()
@@ -450,7 +452,7 @@ def test_what_does_not_fit_into_memory_is_refused_with_its_size_and_the_way_on(o
         (["--data", "lobster", "--graphs", "9"], "graphs: expected only with data made by a recipe"),
         (
             ["--data", "mine.g6", "--test", "mine.g6", "--split-seed", "3"],
-            "split_seed: expected only where graphs are split at random",
+            "split_seed: expected only with data whose",
         ),
         (["--data", "mine.g6", "--snapshots", "-1"], "snapshots: expected at least 0, got -1"),
     ],

@@ -38,10 +38,8 @@ from discrete_ed.likelihood.base import Mixture
 from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.likelihood.starting import path_to
 
-pytestmark = pytest.mark.anywhere
-
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
-STATES = MIXED.states(dtype=FLOAT)
+STATES = MIXED.states(FLOAT, DEVICE)
 LARGE = Groups.one_hot([4] * 12, bits=50)  # 2^26 states
 
 

@@ -134,7 +134,7 @@ def filled_in(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:  # noqa: A
 
 
 FOUR = Groups(((0, 3, 1, 4),), bits=5)  # a variable of four values, and a free bit: eight states
-FOUR_STATES = FOUR.states(dtype=FLOAT)
+FOUR_STATES = FOUR.states(FLOAT, DEVICE)
 
 
 @dataclass(frozen=True)

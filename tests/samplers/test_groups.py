@@ -6,7 +6,7 @@ import pytest
 import torch
 from contracts import chi_square, detailed_balance_residual, mlp, rbm
 from group_contracts import Listed, grouped, matrix_of
-from place import FLOAT, number_of, rounding, seeded
+from place import DEVICE, FLOAT, number_of, rounding, seeded
 from torch import Tensor
 
 from discrete_ed import (
@@ -35,7 +35,7 @@ from discrete_ed.samplers import State, evaluate
 pytestmark = pytest.mark.anywhere
 
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)  # three values, two values, and two free bits: 24 states
-STATES = MIXED.states(dtype=FLOAT)
+STATES = MIXED.states(FLOAT, DEVICE)
 
 
 def energy(kind: str = "mlp") -> Energy:

@@ -9,6 +9,7 @@ from place import DEVICE, FLOAT, all_states, fixed, normal, number_of, rounding,
 
 from discrete_ed import Energy, Exact, GraphEnergy, InputError, MLPEnergy, NoiseConditionalEnergy, Taylor, sample_levels
 from discrete_ed.energies import NoiseLevels
+from discrete_ed.energies.noise import DenoisingEnergy
 from discrete_ed.perturbations import IndependentBits
 from discrete_ed.samplers.levels import ProductProposals, chain_over_levels, levels_passed, start_of_levels
 
@@ -99,6 +100,41 @@ def test_exact_energies_of_the_levels_give_samples_of_the_data(density, candidat
     x = torch.zeros(4000, BITS, dtype=FLOAT)
     settings = {"levels": levels, "candidates": candidates, "steps": steps, "last_steps": 0, "generator": seeded(1)}
     assert chi_square(sample_levels(energy, x, **settings), law) > 1e-4
+
+
+class Predicting(Blurred):
+    """The same with the true probability of every bit of the data."""
+
+    denoiser = True
+
+    def predict(self, y, t):
+        keep = self.noise.keep(t.flatten()[0])
+        joint = self.law * self.noise.log_prob(y.unsqueeze(1), STATES, torch.ones(1, 1, BITS, dtype=bool), keep).exp()
+        one = joint @ STATES
+        return (one / (joint.sum(1, keepdim=True) - one)).log() - self.noise.log_odds
+
+
+@pytest.mark.parametrize(("density", "candidates", "steps"), [(0.5, 40, 0), (0.2, 2, 6)])
+def test_learned_proposals_and_exact_energies_give_samples_of_the_data(density, candidates, steps):
+    law, noise = normal(fixed(7), 2**BITS).mul(1.5).softmax(0), NoiseLevels(4, density)
+    x, settings = torch.zeros(4000, BITS, dtype=FLOAT), {"last_steps": 0, "generator": seeded(1)}
+    energy = NoiseConditionalEnergy(Predicting(law, noise), 4, density)
+    found = sample_levels(energy, x, candidates=candidates, steps=steps, **settings)
+    assert chi_square(found, law) > 1e-4
+    flat = NoiseConditionalEnergy(Predicting(law, noise), 4, density)
+    flat.forward = lambda x, t=0.0: 0 * x.sum(-1) * t  # so that the proposals alone decide
+    assert chi_square(sample_levels(flat, x, candidates=candidates, steps=steps, **settings), law) < 1e-4
+
+
+def test_learned_proposals_are_the_marginals_of_the_conditional_law():
+    law, noise = normal(fixed(7), 2**BITS).mul(1.5).softmax(0), NoiseLevels(4, 0.3)
+    energy = NoiseConditionalEnergy(Predicting(law, noise), 4, 0.3)
+    for y in STATES:
+        posterior = DenoisingEnergy(energy, 0.25, 0.75, y.unsqueeze(0))
+        conditional = (-posterior(STATES.unsqueeze(1)).squeeze(1)).softmax(0)
+        proposal = IndependentBits.informed(posterior, y.unsqueeze(0))
+        assert torch.allclose(proposal.log_odds.sigmoid()[0], conditional @ STATES, atol=rounding(1e-10, 1e-4))
+        assert not proposal.log_odds.requires_grad
 
 
 def test_without_the_noise_term_the_samples_are_others():

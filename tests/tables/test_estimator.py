@@ -46,17 +46,17 @@ def test_conditionals_are_those_of_the_enumerated_law():
 
 def test_sweeps_sample_the_law_and_leave_known_cells(generator):
     energy = strange_energy()
-    start = torch.zeros(10_000, 3, dtype=torch.long)
+    start = torch.zeros(6_000, 3, dtype=torch.long)
     found = sweep_columns(energy, start, 12, generator=generator)
     counts = torch.bincount((found * torch.tensor([12, 3, 1])).sum(1), minlength=24) / len(found)
-    assert (counts - exact_law(energy)).abs().sum() / 2 < 0.03  # as many exact samples have about .018
+    assert (counts - exact_law(energy)).abs().sum() / 2 < 0.04  # as many exact samples have about .023
     known = torch.zeros_like(start, dtype=torch.bool)
     known[:, 1] = True
     held = sweep_columns(energy, start + torch.tensor([0, 2, 0]), 12, known=known, generator=generator)
     assert (held[:, 1] == 2).all()
     given = exact_law(energy).reshape(SIZES)[:, 2]
     counts = torch.bincount(held[:, 0] * 3 + held[:, 2], minlength=6) / len(held)
-    assert (counts - (given / given.sum()).flatten()).abs().sum() / 2 < 0.03
+    assert (counts - (given / given.sum()).flatten()).abs().sum() / 2 < 0.04
 
 
 def test_columns_get_the_laws_that_they_should_have(generator):
@@ -94,19 +94,19 @@ def rows_of(count: int, seed: int, *, missing: float = 0.0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model():
-    return TableEstimator(steps=20, bins=8, random_state=0).fit(rows_of(300, 0))
+    return TableEstimator(steps=10, bins=8, random_state=0).fit(rows_of(300, 0))
 
 
 def test_samples_have_the_columns_of_the_table_and_their_dependence(model):
-    sampled, real = model.sample(600, random_state=1), rows_of(600, 1)
+    sampled, real = model.sample(600, random_state=1, sweeps=10), rows_of(600, 1)
     assert sampled.columns.equals(real.columns)
     assert (sampled.dtypes == real.dtypes).all()
     assert (sampled["price"].round(1) == sampled["price"]).all()
     means = [frame.groupby("colour")[["price", "sold"]].mean() for frame in (sampled, real)]
     assert (means[0]["price"] - means[1]["price"]).abs().max() < 2
     assert (means[0]["sold"] - means[1]["sold"]).abs().max() < 0.2
-    pd.testing.assert_frame_equal(sampled, model.sample(600, random_state=1))
-    assert not sampled.equals(model.sample(600, random_state=2))
+    pd.testing.assert_frame_equal(sampled, model.sample(600, random_state=1, sweeps=10))
+    assert not sampled.equals(model.sample(600, random_state=2, sweeps=10))
 
 
 def test_any_column_is_predicted_by_the_law_of_the_energy(model):
@@ -122,20 +122,20 @@ def test_any_column_is_predicted_by_the_law_of_the_energy(model):
     assert prices.sum(axis=1).to_numpy() == pytest.approx(1.0)
     assert prices.columns[0].left == -np.inf
     gaps = real.assign(price=np.nan)
-    half = model.predict_proba(gaps, "sold", random_state=0)
+    half = model.predict_proba(gaps, "sold", random_state=0, sweeps=10)
     assert half[True].groupby(real["colour"]).mean()["red"] < 0.3 < half[True].groupby(real["colour"]).mean()["blue"]
 
 
 def test_missing_cells_are_sampled_given_the_others(model):
     real = rows_of(300, 3)
     holes = real.mask(np.random.default_rng(0).random(real.shape) < 0.3).set_index(np.arange(300) + 7)
-    found = model.impute(holes, random_state=0)
+    found = model.impute(holes, random_state=0, sweeps=10)
     assert found.index.equals(holes.index)
     assert not found.isna().any(axis=None)
     for name in real:
         assert (found[name][holes[name].notna()] == holes[name].dropna()).all()
     hidden = (holes["colour"].isna() & holes["price"].notna()).to_numpy()
-    assert (found["colour"].to_numpy() == real["colour"])[hidden].mean() > 0.85
+    assert (found["colour"].to_numpy() == real["colour"])[hidden].mean() > 0.75
 
 
 def test_improbable_rows_have_large_scores_and_probabilities_sum_to_one(model):
@@ -154,8 +154,8 @@ def test_improbable_rows_have_large_scores_and_probabilities_sum_to_one(model):
 
 def test_tables_with_missing_cells_are_fitted():
     holes = rows_of(150, 5, missing=0.15)
-    model = TableEstimator(steps=20, bins=5, random_state=np.random.default_rng(0)).fit(holes)
-    assert not model.sample(50, random_state=0).isna().any(axis=None)
+    model = TableEstimator(steps=10, bins=5, random_state=np.random.default_rng(0)).fit(holes)
+    assert not model.sample(50, random_state=0, sweeps=5).isna().any(axis=None)
     scores = model.anomaly_scores(holes)
     assert np.isfinite(scores).all()
     colours = model.predict_proba(rows_of(100, 6), "colour")

@@ -159,6 +159,11 @@ def test_copies_are_counted_and_neighbours_compared(schema):
     assert privacy(schema, gaps, gaps, held_out).copies == 1
 
 
+def test_equal_distances_count_half():
+    coins = pd.DataFrame({"coin": np.arange(80) % 2})
+    assert privacy(recognise_columns(coins), coins[:30], coins[:40], coins[40:]).nearer == 0.5
+
+
 def test_a_missing_cell_is_at_most_one_away(schema):
     from discrete_ed.tables.privacy import _nearest, _places
 
@@ -177,7 +182,7 @@ def test_a_missing_cell_is_at_most_one_away(schema):
 def evaluation():
     train, held_out = table(120, 13), table(120, 14)
     tables = {"copies": train, "fresh": table(150, 15)[["price", "level", "colour"]]}
-    return evaluate_tables(train, held_out, tables, types=TYPES, targets=("colour", "price"), trees=5)
+    return evaluate_tables(train, held_out, tables, types=TYPES, targets=("colour", "price"), trees=3)
 
 
 def test_real_rows_are_the_floor_and_copies_are_found(evaluation):

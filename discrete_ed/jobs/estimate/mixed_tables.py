@@ -61,13 +61,13 @@ def is_mixed(config: EstimateConfig) -> bool:
     return 2 * sum(any(found <= kind for kind in BINARY) for found in cells) < len(cells)
 
 
-def run(given: EstimateConfig, job: str) -> dict[str, Any]:
+def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     """Fit a `TableEstimator`, sample as many rows as it learned from, and score them against test rows.
 
     Raises:
         InputError: an option that has no effect here, or a table that can't be used.
     """
-    config = _options(given)
+    config = _in_effect(options)
     started = time.monotonic()
     path = Path(config.data)
     types = parse_types([each for each in config.types if each != RECOGNISED])
@@ -126,16 +126,16 @@ def run(given: EstimateConfig, job: str) -> dict[str, Any]:
     return result
 
 
-def _options(given: EstimateConfig) -> MixedTableConfig:
+def _in_effect(options: EstimateConfig) -> MixedTableConfig:
     """The options that have an effect; others that the user gave are refused."""
     known = {field.name for field in fields(MixedTableConfig)}
-    others = [name for name in changed_options(given) if name not in known and name != "checkpoint_seconds"]
+    others = [name for name in changed_options(options) if name not in known and name != "checkpoint_seconds"]
     if others:
         raise InputError(
             f"{others[0]}: expected only with binary data, since it has no effect on other kinds of columns, got "
-            f"{getattr(given, others[0])}"
+            f"{getattr(options, others[0])}"
         )
-    return MixedTableConfig(**{name: getattr(given, name) for name in known})
+    return MixedTableConfig(**{name: getattr(options, name) for name in known})
 
 
 def _split(frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:

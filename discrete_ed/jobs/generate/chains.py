@@ -4,28 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple
+from typing import Any, cast
 
 import networkx as nx
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, GraphEnergy, NoiseConditionalEnergy
-from discrete_ed.graphs.denoising import denoise_graphs
+from discrete_ed.energies import GRAPH_NETWORKS, Energy, NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.graphs.denoising import denoise_graphs, noise_density
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
 from discrete_ed.graphs.level_settings import ChosenSettings, LevelSettings, choose_settings, ladder
 from discrete_ed.graphs.mixing import MOST_COMPARED, TwoStarts, compare_starts
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.progress import counted_progress
-from discrete_ed.losses import noise_level_discrepancy
 from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.training import noise_level_loss
+
+SIZES = {"messages": {"width": 64, "layers": 4}, "pairs": {"width": 16, "layers": 3}}
+"""default sizes of each network"""
 
 
-def new_energy(config: GenerateConfig, max_nodes: int) -> GraphEnergy | NoiseConditionalEnergy:
-    """An untrained energy, with initial weights that are the same on every device."""
+def network_sizes(config: GenerateConfig) -> dict[str, Any]:
+    """The sizes of the network, with the defaults filled in."""
+    given = {"width": config.width, "layers": config.layers}
+    return SIZES[config.network] | {name: value for name, value in given.items() if value is not None}
+
+
+def new_energy(config: GenerateConfig, graphs: Sequence[nx.Graph]) -> DenseGraphEnergy | NoiseConditionalEnergy:
+    """An untrained energy for training graphs, with initial weights that are the same on every device."""
+    kind, nodes = GRAPH_NETWORKS[config.network], max(map(len, graphs))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        network = GraphEnergy(max_nodes, width=config.width, layers=config.layers, noise_levels=config.levels > 0)
-    return NoiseConditionalEnergy(network, config.levels) if config.levels else network
+        more = {"denoiser": True} if config.levels and config.proposals == "learned" else {}
+        network = kind(nodes, **network_sizes(config), noise_levels=config.levels > 0, **more)
+    if not config.levels:
+        return network
+    return NoiseConditionalEnergy(network, config.levels, noise_density(config.noise, graphs))
 
 
 def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[Energy, Tensor], Tensor]:
@@ -36,11 +51,8 @@ def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[En
         perturbation = graph_perturbation(config.perturbation, config.flips)
         return graph_loss(perturbation, negatives=negatives, w=config.w, generator=generator)
 
-    def loss(energy: Energy, x: Tensor) -> Tensor:
-        assert isinstance(energy, NoiseConditionalEnergy)
-        return noise_level_discrepancy(energy, x, m=negatives, generator=generator)
-
-    return loss
+    of_levels = noise_level_loss(config.proposals, negatives=negatives, generator=generator)
+    return cast("Callable[[Energy, Tensor], Tensor]", of_levels)
 
 
 def settings_of_options(config: GenerateConfig) -> LevelSettings | None:
@@ -48,12 +60,12 @@ def settings_of_options(config: GenerateConfig) -> LevelSettings | None:
     given = (config.passed_levels, config.candidates, config.level_steps, config.last_steps)
     if all(value is None for value in given):
         return None
-    slowest = astuple(ladder(config.levels)[-1])
+    slowest = astuple(ladder(config.levels, learned=config.proposals == "learned")[-1])
     return LevelSettings(*(usual if value is None else value for value, usual in zip(given, slowest, strict=True)))
 
 
 def sample_as_configured(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     count: int,
     config: GenerateConfig,
@@ -83,7 +95,7 @@ def sample_as_configured(
                 energy,
                 states,
                 count,
-                **asdict(settings or ladder(energy.noise.count)[-1]),
+                **asdict(settings or ladder(energy.noise.count, learned=energy.denoises)[-1]),
                 from_data=from_data,
                 nodes=nodes,
                 chains=config.chains,

@@ -14,8 +14,11 @@ from discrete_ed.names import (
     GRAPH_DATA_FROM_FILES,
     PERTURBATIONS_IN_WORDS,
     SAMPLED_PERTURBATIONS,
+    GraphNetworkName,
+    NoiseName,
     PerturbationName,
     PropertyName,
+    ProposalName,
     ProtocolName,
     StartName,
 )
@@ -82,6 +85,14 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """number of noise levels of an energy that knows the level: it is trained at all of them, and graphs are sampled
     from coin flips down the levels. 0: an energy of the data alone, sampled from random graphs as dense as training
     graphs by single flips, which seldom change a community"""
+    noise: Annotated[NoiseName, ALL_LEVELS] = "half"
+    """what noise makes of an edge that it does not keep: half (a fair coin) or density (an edge as often as in the
+    training graphs, so that sparse graphs stay sparse at all levels)"""
+    proposals: Annotated[ProposalName, ALL_LEVELS] = "noise"
+    """where the negatives of a noisier graph are drawn from: noise (the noise alone), gradients (the differences of the
+    energy at that graph) or learned (the edges of the data, which --network pairs then learns to predict from noisy
+    graphs; samples are proposed by it as well). With more than about 16 nodes, negatives of the noise alone are
+    recognised at sight, and nothing is learned from them"""
     steps: int | None = None
     """training steps. By default with noise levels 1600 (P/20)^(2/3) for graphs with P pairs of nodes on average, from
     500 to 10000; with --levels 0, 6 for each training graph, at most 2000"""
@@ -96,7 +107,8 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     data set has validation graphs of its own, these are used instead"""
     passed_levels: Annotated[int | None, ALL_LEVELS] = None
     """number of noise levels that chains pass, at even distances. This and the next three are chosen on held-out graphs
-    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 20"""
+    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 20, and with --proposals
+    learned all levels, 8, 0 and 0"""
     candidates: Annotated[int | None, ALL_LEVELS] = None
     """number of proposals at each noise level, in which all edges change independently; one is chosen by importance
     weights. 0: a single one without weights, which is fastest and not exact"""
@@ -132,10 +144,13 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """w, stabilisation of the loss; only for perturbations that sample their negatives"""
     learning_rate: float | None = None
     """peak learning rate of Adam; by default 0.002, and 0.001 with --levels 0"""
-    width: int = 64
-    """node features of the energy"""
-    layers: int = 4
-    """rounds of message passing of the energy"""
+    network: GraphNetworkName = "messages"
+    """the energy's network: messages (features of nodes, which neighbours exchange; quick) or pairs (features of all
+    pairs of nodes, which products combine; slower, and sees cycles and distances)"""
+    width: int | None = None
+    """features of each node, by default 64; with --network pairs those of each pair of nodes, by default 16"""
+    layers: int | None = None
+    """rounds of message passing, by default 4; with --network pairs rounds of products, by default 3"""
     chains: int = 1024
     """chains sampled side by side; fewer need less memory"""
     snapshots: int = 0
@@ -150,16 +165,18 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(self, "at least 1", "steps", "batch", "negatives", "passed_levels", low=1)
-        expect(self, "at least 0", "held_out", "candidates", "level_steps", "last_steps", low=0)
-        expect(self, "at least 1", "samples", "width", "chains", low=1)
-        expect(self, "at least 0", "levels", "sampler_steps", "layers", "w", "snapshots", low=0)
+        expect(self, "at least 1", "steps", "batch", "negatives", "passed_levels", "width", low=1)
+        expect(self, "at least 0", "held_out", "candidates", "level_steps", "last_steps", "layers", low=0)
+        expect(self, "at least 1", "samples", "chains", low=1)
+        expect(self, "at least 0", "levels", "sampler_steps", "w", "snapshots", low=0)
         if self.minutes is not None and self.steps is not None:
             raise InputError(f"minutes: expected only without --steps, got {self.minutes} and {self.steps} steps")
         if self.minutes is not None and self.snapshots:
             raise InputError(f"snapshots: expected only without --minutes, got {self.snapshots}")
         if (self.passed_levels or 0) > self.levels > 0:
             raise InputError(f"passed_levels: expected at most --levels, {self.levels}, got {self.passed_levels}")
+        if self.proposals == "learned" and self.network != "pairs":
+            raise InputError(f"proposals: expected --network pairs with learned ones, got --network {self.network}")
         check_seed(self.seed)
         check_seed(self.split_seed, "split_seed")
         low, high = self.flips

@@ -39,7 +39,7 @@ def start_like(path: Path, energy: Energy, data: GraphData, held_out: list[nx.Gr
     if wanted != found:
         raise InputError(
             f"like: expected an energy as this run's options make it, {wanted}, got {found} in {path}; --levels, "
-            "--width and --layers must be those of the run"
+            "--noise, --proposals, --network, --width and --layers must be those of the run"
         )
     before = run.path / HELD_OUT
     known = before.read_bytes() if before.is_file() else b""

@@ -11,7 +11,8 @@ from pathlib import Path
 import networkx as nx
 import torch
 
-from discrete_ed.energies import GraphEnergy, NoiseConditionalEnergy
+from discrete_ed.energies import NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
@@ -124,7 +125,7 @@ class PastRun:
             The graphs, and the mean energy of the training graphs.
         """
         loaded = load_energy(energy).to(device)
-        if not isinstance(loaded, GraphEnergy | NoiseConditionalEnergy):
+        if not isinstance(loaded, DenseGraphEnergy | NoiseConditionalEnergy):
             raise InputError(f"{energy}: expected an energy of graphs, got {type(loaded).__name__}")
         states = graphs_to_states(self.graphs("train"), triangle_nodes(loaded.bits)).to(device)
         with torch.no_grad():

@@ -10,7 +10,8 @@ from typing import Any
 import networkx as nx
 import torch
 
-from discrete_ed.energies import GraphEnergy, NoiseConditionalEnergy
+from discrete_ed.energies import NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.datasets import load_graph_data
@@ -71,7 +72,7 @@ def run(config: GenerateConfig) -> dict[str, Any]:
     _check_data(data, config)
     config = with_defaults(config, data)
     learned, held_out = split_held_out(data, config)
-    energy = new_energy(config, max(map(len, data.train)))
+    energy = new_energy(config, data.train)
     if config.like is not None:
         start_like(config.like, energy, data, held_out)
     energy = energy.to(device)
@@ -149,7 +150,7 @@ def _check_data(data: GraphData, config: GenerateConfig) -> None:
 
 
 def check_memory(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     graphs: Sequence[nx.Graph],
     config: GenerateConfig,
     available: int | None,
@@ -164,7 +165,7 @@ def check_memory(
     assert config.batch is not None, "the default is filled in"
     states = config.negatives + 1 if config.perturbation in SAMPLED_PERTURBATIONS else BLOCK_STATES
     network = energy.network if isinstance(energy, NoiseConditionalEnergy) else energy
-    assert isinstance(network, GraphEnergy)
+    assert isinstance(network, DenseGraphEnergy)
     each = {flag: network.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
     proposals = config.candidates or 0
     needed = {

@@ -11,7 +11,8 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import GraphEnergy, NoiseConditionalEnergy
+from discrete_ed.energies import NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.graphs.level_settings import ChosenSettings
 from discrete_ed.graphs.mixing import TwoStarts
@@ -43,7 +44,7 @@ class Sampled:
 
 
 def sample_run(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     states: Tensor,
     held_out: Sequence[nx.Graph],
     config: GenerateConfig,

@@ -11,11 +11,12 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import Energy, GraphEnergy, NoiseConditionalEnergy
+from discrete_ed.energies import Energy, NoiseConditionalEnergy
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.generation import level_training_steps, training_steps
 from discrete_ed.graphs.named_data import GraphData
-from discrete_ed.jobs.generate.chains import new_loss
+from discrete_ed.jobs.generate.chains import network_sizes, new_loss
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.past_run import SNAPSHOTS
 from discrete_ed.jobs.progress import training_progress
@@ -87,6 +88,7 @@ def with_defaults(config: GenerateConfig, data: GraphData) -> GenerateConfig:
         "batch": config.batch or (32 if levels else 64),
         "negatives": config.negatives or (8 if levels else 16),
         "valid": config.valid or data.valid,
+        **network_sizes(config),
     }
     if levels and not data.validation:
         given["held_out"] = default_held_out(len(data.train)) if config.held_out is None else config.held_out
@@ -119,7 +121,7 @@ def split_held_out(data: GraphData, config: GenerateConfig) -> tuple[list[nx.Gra
 
 
 def train(
-    energy: GraphEnergy | NoiseConditionalEnergy,
+    energy: DenseGraphEnergy | NoiseConditionalEnergy,
     graphs: Sequence[nx.Graph],
     held_out: Sequence[nx.Graph],
     config: GenerateConfig,
@@ -185,7 +187,9 @@ def _held_out_losses(states: Tensor, config: GenerateConfig) -> Callable[[Energy
     def losses(energy: Energy) -> Tensor:
         assert isinstance(energy, NoiseConditionalEnergy)
         noise = torch.Generator(rows.device).manual_seed(config.seed)
-        terms = noise_level_discrepancy(energy, rows, m=negatives, average=False, generator=noise)
+        terms = noise_level_discrepancy(
+            energy, rows, m=negatives, informed=config.proposals != "noise", average=False, generator=noise
+        )
         return terms.view(copies, -1).mean(0)
 
     return losses

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from discrete_ed.energies import Energy, GraphEnergy
+from discrete_ed.energies import Energy
 from discrete_ed.energies.base import dtype_of
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
@@ -153,6 +154,6 @@ def random_states(energy: Energy, chains: int, nodes: Sequence[int], generator: 
     return torch.where(rows == columns, exists.to(x.dtype), x * exists)
 
 
-def _graph_energy(energy: Energy) -> GraphEnergy | None:
+def _graph_energy(energy: Energy) -> DenseGraphEnergy | None:
     """The energy of graphs among the terms of an energy, if there is one."""
-    return next((term for term in energy.modules() if isinstance(term, GraphEnergy)), None)
+    return next((term for term in energy.modules() if isinstance(term, DenseGraphEnergy)), None)

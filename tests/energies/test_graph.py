@@ -1,0 +1,98 @@
+"""Energies of graphs: invariant under permutations, blind to absent nodes, and not blind to structure."""
+
+import networkx as nx
+import pytest
+import torch
+from place import DEVICE, FLOAT, fixed, rounding
+
+from discrete_ed import GraphEnergy, InputError, PairGraphEnergy, graphs_to_states
+from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.states import from_matrix, to_matrix
+
+pytestmark = pytest.mark.anywhere
+
+KINDS = {
+    "messages": lambda nodes, **sizes: GraphEnergy(nodes, **sizes),
+    "pairs": lambda nodes, **sizes: PairGraphEnergy(nodes, **sizes),
+    "pairs without walks": lambda nodes, **sizes: PairGraphEnergy(nodes, walks=0, **sizes),
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def states(graphs, nodes):
+    return graphs_to_states(graphs, nodes).to(DEVICE, FLOAT)
+
+
+@each_kind
+@pytest.mark.many_steps
+def test_the_energy_does_not_change_when_nodes_are_relabelled(kind):
+    energy = KINDS[kind](9, width=16, layers=3).to(DEVICE, FLOAT)
+    for seed in range(20):
+        original = states([nx.gnp_random_graph(3 + seed % 7, 0.4, seed=seed)], 9)
+        # Any of the nine places, not only the first n: absent nodes may lie between.
+        places = torch.randperm(9, generator=fixed(seed), device="cpu").to(DEVICE)
+        moved = from_matrix(to_matrix(original)[:, places][:, :, places])
+        assert energy(moved).item() == pytest.approx(energy(original).item(), abs=rounding(1e-12))
+
+
+@each_kind
+def test_the_energy_tells_graphs_apart(kind):
+    energy = KINDS[kind](6, width=16, layers=3).to(DEVICE, FLOAT)
+    graphs = [nx.path_graph(6), nx.star_graph(5), nx.cycle_graph(6), nx.complete_graph(6), nx.path_graph(5)]
+    assert energy(states(graphs, 6)).unique().numel() == len(graphs)
+
+
+REGULAR = {
+    "prism and K33": (nx.circular_ladder_graph(3), nx.complete_bipartite_graph(3, 3)),
+    "cycles": (nx.cycle_graph(10), nx.disjoint_union(nx.cycle_graph(5), nx.cycle_graph(5))),
+}
+
+
+@pytest.mark.parametrize("pair", REGULAR)
+@pytest.mark.parametrize("walks", [0, 8])
+def test_pair_features_see_what_sums_over_neighbours_do_not(pair, walks):
+    """Both graphs of a pair are regular; those of the second agree in all that GraphEnergy counts."""
+    x = states(REGULAR[pair], 12)
+    pairs = PairGraphEnergy(12, width=16, layers=3, walks=walks).to(DEVICE, FLOAT)(x)
+    assert (pairs[0] - pairs[1]).abs() > (1e-3 if walks else rounding(1e-9, -1.0))  # products alone see it faintly
+    if pair == "cycles":
+        messages = GraphEnergy(12, width=16, layers=3).to(DEVICE, FLOAT)(x)
+        assert messages[0].item() == pytest.approx(messages[1].item(), abs=rounding(1e-12))
+
+
+@each_kind
+@pytest.mark.many_steps
+def test_the_energy_of_a_graph_in_a_mixed_batch_is_that_of_the_graph_alone(kind):
+    energy = KINDS[kind](12, width=8, layers=2).to(DEVICE, FLOAT)
+    x = states([nx.gnp_random_graph(k % 13, 0.4, seed=k) for k in range(400)], 12)
+    together = energy(x)
+    alone = torch.cat([energy(row.unsqueeze(0)) for row in x[::7]])
+    assert torch.allclose(together[::7], alone, atol=rounding(1e-12))
+    assert torch.autograd.grad(together.sum(), energy.embed[0].weight)[0].isfinite().all()
+
+
+@each_kind
+def test_edge_bits_of_absent_nodes_have_no_effect_and_are_frozen(kind):
+    energy = KINDS[kind](4, width=8, layers=2).to(DEVICE)
+    x = graphs_to_states([nx.path_graph(3)], 4).to(DEVICE).float()
+    y = x.clone()
+    y[0, 3] = 1  # an edge between node 0 and the absent node 3
+    assert torch.equal(energy(x), energy(y))
+    #                                    00     01    02    03     11     12    13     22     23     33
+    assert energy.free(x)[0].tolist() == [False, True, True, False, False, True, False, False, False, False]
+
+
+@each_kind
+def test_a_graph_state_of_another_size_is_refused(kind):
+    with pytest.raises(InputError, match="expected 10 bits, a graph over at most 4 nodes"):
+        KINDS[kind](4).to(DEVICE)(torch.zeros(2, 6))
+    with pytest.raises(InputError, match="max_nodes: expected at least 1, got 0"):
+        KINDS[kind](0)
+
+
+def test_an_energy_of_graphs_without_its_formula_says_so():
+    energy = DenseGraphEnergy(3, noise_levels=False)
+    with pytest.raises(NotImplementedError, match="DenseGraphEnergy must define dense"):
+        energy(torch.ones(1, 6))
+    with pytest.raises(NotImplementedError, match="DenseGraphEnergy must define memory"):
+        energy.memory(torch.tensor(3), with_gradient_of_states=True)
