@@ -16,10 +16,10 @@ PASSES = 3
 
 
 @dataclass(frozen=True)
-class TriedSettings:
+class TuningTrial:
     """Settings that were tried, and their score.
 
-    >>> TriedSettings({"width": 64}, -12.5, 0.4).score
+    >>> TuningTrial({"width": 64}, -12.5, 0.4).score
     -12.5
     """
 
@@ -37,8 +37,8 @@ def coordinate_search(
     cost: Callable[[Settings], float],
     budget: float,
     *,
-    callback: Callable[[TriedSettings], None] | None = None,
-) -> list[TriedSettings]:
+    callback: Callable[[TuningTrial], None] | None = None,
+) -> list[TuningTrial]:
     """Try settings, changing one of the best so far at a time, until all alternatives are tried or the budget is spent.
 
     Args:
@@ -62,11 +62,11 @@ def coordinate_search(
     unknown = alternatives.keys() - start.keys()
     if unknown:
         raise InputError(f"alternatives: expected values of {', '.join(start)}, got those of {min(unknown)}")
-    trials: list[TriedSettings] = []
+    trials: list[TuningTrial] = []
 
     def attempt(settings: dict[str, Any]) -> None:
         score = judge(settings, len(trials))
-        trials.append(TriedSettings(settings, None if isnan(score) else score, cost(settings)))
+        trials.append(TuningTrial(settings, None if isnan(score) else score, cost(settings)))
         if callback is not None:
             callback(trials[-1])
 
@@ -80,7 +80,7 @@ def coordinate_search(
     return trials
 
 
-def best_trial(trials: Sequence[TriedSettings]) -> TriedSettings:
+def best_trial(trials: Sequence[TuningTrial]) -> TuningTrial:
     """The first trial with the highest score; the first one if none has a score."""
     return max(trials, key=lambda trial: -float("inf") if trial.score is None else trial.score)
 

@@ -23,7 +23,7 @@ from discrete_ed.density.missing import completed, filled
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
-from discrete_ed.density.tuning import TriedSettings, best_trial
+from discrete_ed.density.tuning import TuningTrial, best_trial
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.estimate import mixed_tables, report
@@ -66,7 +66,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         _warn_of_equal_sets(data)
-        trials: list[TriedSettings] = []
+        trials: list[TuningTrial] = []
         if resolved.tune is not None:
             build = partial(_build, train, data.shape)
             resolved, trials = tuned(resolved, data, train, valid.float(), build, _loss, folder)

@@ -16,7 +16,7 @@ from discrete_ed.density.fitting import fit_density
 from discrete_ed.density.losses import Loss
 from discrete_ed.density.missing import completed, marginal_log_likelihood
 from discrete_ed.density.scores import bracket_log_z
-from discrete_ed.density.tuning import TriedSettings, best_trial, coordinate_search, training_seconds
+from discrete_ed.density.tuning import TuningTrial, best_trial, coordinate_search, training_seconds
 from discrete_ed.energies import Energy
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
@@ -55,7 +55,7 @@ def tuned(
     build: Callable[[ResolvedEstimateConfig, int], Energy],
     loss: Callable[[Energy, ResolvedEstimateConfig, torch.Generator], Loss],
     folder: RunFolder,
-) -> tuple[ResolvedEstimateConfig, list[TriedSettings]]:
+) -> tuple[ResolvedEstimateConfig, list[TuningTrial]]:
     """The options that score best on validation rows among those that were tried, and the trials.
 
     An option that differs from its default is never changed. A resumed run repeats no finished trial.
@@ -112,7 +112,7 @@ def tuned(
 
     with tqdm(desc="tune", unit="trial", total=1 + sum(map(len, alternatives.values()))) as bar:
 
-        def show(trial: TriedSettings) -> None:
+        def show(trial: TuningTrial) -> None:
             bar.update()
             bar.set_postfix_str(_in_words(trial))
             folder.log({"phase": "tune", **trial.settings, "score": trial.score})
@@ -127,7 +127,7 @@ def tuned(
     return chosen, trials
 
 
-def _in_words(trial: TriedSettings) -> str:
+def _in_words(trial: TuningTrial) -> str:
     score = "no value" if trial.score is None else f"{trial.score:.3f}"
     return f"{', '.join(f'{name} {value:g}' for name, value in trial.settings.items())}: {score}"
 
