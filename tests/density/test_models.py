@@ -121,6 +121,7 @@ def test_noise_is_refused_where_a_loss_has_none(loss):
         density_loss(loss, epsilon=0.1)
 
 
+@pytest.mark.thorough
 def test_the_mixture_inside_an_energy_is_fitted_to_the_data_shared_by_seeds_and_annealed_from(generator):
     """Two groups of bits: the mixture explains them, all members have the same one, and log Z starts at it."""
     x = (torch.rand(600, 18, generator=generator) < 0.5).float()
