@@ -172,6 +172,32 @@ def test_categories_that_do_not_fit_are_refused(categories, message):
         DensityEstimator("ising", steps=2, categories=categories).fit(table(100).numpy())
 
 
+@pytest.mark.parametrize(
+    ("energy", "message"),
+    [
+        (lambda bits: PottsEnergy(Groups.one_hot([6, 6], bits=bits)), "bits 0 to 3; 4 to 7; 8 to 11, got .* 0 to 5; 6"),
+        (lambda bits: bits, "energy: expected a discrete_ed.Energy, got int"),
+    ],
+)
+def test_an_energy_of_other_groups_is_refused(energy, message):
+    with pytest.raises(InputError, match=message):
+        DensityEstimator(energy, steps=2, categories=[4, 4, 4]).fit(table(100).numpy())
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ([3], "columns: expected whole groups, got 1 of bits 0 to 3"),
+        ([12], r"columns: expected different columns from 0 to 11, got \[12\]"),
+        ([1, -11], r"columns: expected different columns .* got \[1, -11\]"),
+        ([], "columns: expected different columns"),
+    ],
+)
+def test_columns_without_a_law_are_refused_by_their_name(fitted, columns, message):
+    with pytest.raises(InputError, match=message):
+        fitted.conditional(table(3).numpy(), columns=columns)
+
+
 def test_rows_without_a_category_are_refused(fitted):
     x = table(3).numpy()
     x[1, 4:8] = 0

@@ -164,6 +164,7 @@ def test_graphs_give_their_couplings():
     [
         (lambda: PottsEnergy.from_edges([(0, 1)], 1), "states: expected at least 2"),
         (lambda: PottsEnergy.from_edges([(0, 1)], 3, fields=[0.0, 1.0]), r"fields: expected shape \(3,\) or \(2, 3\)"),
+        (lambda: PottsEnergy([3, 2]), r"groups: expected Groups, got list; Groups.one_hot\(\[3, 2\]\)"),
         (lambda: PottsEnergy(MIXED, torch.zeros(6)), r"fields: expected shape \(7,\)"),
         (lambda: PottsEnergy(MIXED, pairs=edge_couplings([(0, 5)], 1.0, 7)), "two values of one variable"),
     ],
