@@ -86,7 +86,7 @@ def transfer_log_z(q: int, columns: int, rows: int, k: float) -> float:
     return float(np.log(np.trace(np.linalg.matrix_power(matrix, rows))))
 
 
-@pytest.mark.parametrize(("q", "shape"), [(2, (3, 4)), (3, (3, 3)), (4, (3, 3))])
+@pytest.mark.parametrize(("q", "shape"), [(2, (3, 4)), (3, (3, 3))])
 def test_log_z_on_a_torus_agrees_with_the_transfer_matrix(q, shape):
     k = log(1 + sqrt(q))
     energy = PottsEnergy.from_graph(lattice(shape), q, k).to(DEVICE, FLOAT)
@@ -112,7 +112,7 @@ def test_the_transition_of_strips_lies_where_theory_says(q):
 
     critical = log(1 + sqrt(q))
     low, high = 0.9 * critical, 1.1 * critical
-    for _ in range(12):
+    for _ in range(6):
         middle = (low + high) / 2
         low, high = (middle, high) if scaled(3, middle) < scaled(4, middle) else (low, middle)
     assert exp(abs(log((low + high) / 2 / critical))) - 1 < 0.03
