@@ -46,6 +46,7 @@ def frequencies(x: torch.Tensor) -> torch.Tensor:
     return place.bincount(minlength=64) / len(x)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["pl", "rm", "cd", "pcd", "ed", "block-ed", "ml"])
 def test_every_loss_learns_one_hot_data_as_well_as_counting_does(name):
     data, g = table(400), seeded(0)

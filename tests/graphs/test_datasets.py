@@ -87,6 +87,7 @@ def test_the_two_small_ego_sets_are_different_sets_of_the_same_egos(data_root):
     assert egos.total() == 1000
 
 
+@pytest.mark.thorough
 def test_egos_of_radius_3_are_split_without_loss(data_root):
     data = load_graph_data("ego", data_root)
     egos = data.train + data.validation + data.test
@@ -186,6 +187,7 @@ def test_ego_small_is_the_published_recipe(data_root):
     assert encoded(data.test + data.train) == encoded(egos[:200])
 
 
+@pytest.mark.thorough
 def test_ego_all_is_split_by_seed(data_root):
     data, again, other = (load_graph_data("ego-all", data_root, split_seed=seed) for seed in (0, 0, 1))
     assert encoded(data.test) == encoded(again.test)

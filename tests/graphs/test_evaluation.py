@@ -165,6 +165,7 @@ def test_single_graphs_have_no_u_statistic():
         graph_mmd(one, paths, "psd")
 
 
+@pytest.mark.thorough
 def test_a_worse_generator_has_the_smaller_p_value(data):
     good, bad = data.train[:60], erdos_renyi_like(data.train, 60)
     for protocol in PROTOCOLS:

@@ -155,6 +155,7 @@ def evaluation():
     return evaluate_graphs(REFERENCE[:16], DENSER[:16], TRAIN[:16], measures=names)
 
 
+@pytest.mark.thorough
 def test_every_measure_stands_between_its_floor_and_random_graphs(evaluation):
     assert list(evaluation.measures) == [name for name in MEASURES if name != "classifier-tabpfn"]
     written = evaluation.to_dict()["measures"]

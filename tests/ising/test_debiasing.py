@@ -57,6 +57,7 @@ def test_counts_are_as_good_as_rows():
     assert debiased_couplings(Observations(spins[:15]), penalised, with_fields=True) is None
 
 
+@pytest.mark.thorough
 def test_edges_where_lasso_was_chosen_are_found_in_most_halves(monkeypatch):
     truth = ring(0.6)
     data = Observations(rows_of(truth, 400, 1))

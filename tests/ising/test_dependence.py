@@ -47,6 +47,7 @@ def false_edges(found) -> int:
     return int((COUPLINGS[tuple(found.edges.T)] == 0).sum())
 
 
+@pytest.mark.thorough
 def test_a_time_series_counts_as_few_rows_and_gives_no_false_edges():
     x = single_flips(COUPLINGS, FIELDS, 4000, 2)
     found = recover_couplings(x, "single-site")

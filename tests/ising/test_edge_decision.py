@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from discrete_ed.ising import Observations, Parameters
 from discrete_ed.ising.edge_decision import decide_edges, edge_price, without_penalty
@@ -26,6 +27,7 @@ def few_rows(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return s, true
 
 
+@pytest.mark.thorough
 def test_few_of_the_edges_are_false_and_intervals_cover_though_rows_are_few():
     s, true = few_rows(0)
     data, start = Observations(s), Parameters.zeros(90)

@@ -93,6 +93,7 @@ def test_maximum_likelihood_is_that_of_the_observed_cells_with_its_information(m
     np.testing.assert_allclose(reported, errors, rtol=0.06)
 
 
+@pytest.mark.thorough
 def test_pseudo_likelihood_of_incomplete_rows_covers_and_is_better_than_complete_rows_alone():
     true, covered, errors, alone = model().couplings[UPPER], [], [], []
     for seed in range(12):

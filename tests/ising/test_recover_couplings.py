@@ -67,6 +67,7 @@ def test_every_penalty_does_what_it_says(penalty):
     assert bool(found.held_out) == (penalty not in ("none", "zero"))
 
 
+@pytest.mark.thorough
 def test_the_choice_is_the_candidate_with_the_least_held_out_loss_or_a_plainer_one():
     found = recover_couplings(X, "single-site", fields=False)
     best = min(found.held_out, key=found.held_out.__getitem__)
@@ -87,6 +88,7 @@ def test_coins_have_no_couplings():
     assert np.abs(found.fields).max() < 0.2
 
 
+@pytest.mark.thorough
 def test_halves_that_disagree_shrink_the_couplings_with_a_warning():
     """Deep in the ordered phase 200 samples say little: the estimate must not do much worse than J = 0."""
     energy = IsingEnergy.from_graph(lattice(6), 0.7)
@@ -125,6 +127,7 @@ def test_a_shrunk_model_keeps_the_means_of_the_data(monkeypatch):
     assert np.allclose(found.field_errors, none.field_errors, rtol=0.02)
 
 
+@pytest.mark.thorough
 def test_one_edge_is_not_shrunk_away_where_half_of_the_rows_does_not_show_it_at_the_full_price():
     def recovered(coupling: float, seed: int) -> tuple[float, int]:
         energy = IsingEnergy.from_edges([(0, 1)], [coupling], spins=6)
@@ -161,6 +164,7 @@ def test_a_common_law_keeps_the_means_of_the_data():
     assert np.abs(law_of(found.couplings, found.fields, states) @ (states + 1) / 2 - x.mean(0)).max() < 0.001
 
 
+@pytest.mark.thorough
 def test_intervals_of_the_default_cover_strong_couplings():
     """Shrinking by L1 for an advantage that is chance would leave half of them uncovered."""
     couplings = np.array([[0.0, 0.8], [0.8, 0.0]])
@@ -206,6 +210,7 @@ def rare_and_host(samples: int, seed: int) -> np.ndarray:
     return np.hstack([(states[rng.choice(4, samples, p=law)] + 1) / 2 for _ in range(8)])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("together", [1500, 0])
 def test_a_coupling_without_a_limit_in_the_data_is_not_sure(monkeypatch, together):
     """One cell of a pair's table is empty in every fifth pair: then J is what the prior makes of it."""
@@ -269,6 +274,7 @@ def test_counts_of_a_pair_are_those_of_its_table():
     assert len(set(table)) == 4
 
 
+@pytest.mark.thorough
 def test_other_standard_errors_agree_with_the_sandwich():
     sandwich = recover_couplings(Y, "single-site", "none").standard_errors
     upper = sandwich > 0
@@ -277,6 +283,7 @@ def test_other_standard_errors_agree_with_the_sandwich():
         assert low < np.median(found[upper] / sandwich[upper]) < high
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("true", [True, False])
 def test_errors_of_maximum_likelihood_are_those_of_repeated_data(true):
     """Whether the model is true or, with a product of three spins in the energy, is not."""
@@ -391,6 +398,7 @@ def test_the_common_law_of_one_edge_is_its_estimate():
     assert np.allclose(common.standard_errors, refit.standard_errors)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("estimator", ["bernoulli", "block"])
 def test_the_jackknife_tells_the_spread_of_repeated_data(estimator):
     ring, values, errors = IsingEnergy.from_graph(lattice(6, 1), 0.4), [], []

@@ -85,6 +85,7 @@ def test_a_job_without_a_stream_is_done(tmp_path, closed):
     assert ("written to" in (tmp_path / "rest").read_text()) == (closed == "stderr")
 
 
+@pytest.mark.thorough
 def test_a_fresh_program_without_streams_does_its_job(tmp_path):
     job = f"{sys.executable} -m discrete_ed recover {ARGUMENTS} {tmp_path / 'run'} >&- 2>&-"
     assert subprocess.run(job, shell=True, check=False).returncode == 0

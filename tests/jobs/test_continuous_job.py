@@ -32,6 +32,7 @@ def whole(tmp_path_factory):
     return options, continuous.run(ContinuousConfig(**options, out=folder / "run")), folder / "run"
 
 
+@pytest.mark.thorough
 def test_all_parts_leave_a_page_behind(whole):
     _, result, folder = whole
     assert {"mixture", "gaussians", "latent"} <= result.keys()
@@ -39,6 +40,7 @@ def test_all_parts_leave_a_page_behind(whole):
     assert (folder / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.drawn
 def test_a_run_goes_on_part_by_part(whole, tmp_path, monkeypatch):
     options, result, folder = whole

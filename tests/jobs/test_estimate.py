@@ -228,6 +228,7 @@ def test_the_same_seed_gives_the_same_result(table, tmp_path):
     assert result("c", 2) != result("d", 1)
 
 
+@pytest.mark.thorough
 def test_images_are_shown_as_such(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 2000)

@@ -20,6 +20,7 @@ class Killed(Exception):
     """Stands for kill -9."""
 
 
+@pytest.mark.thorough
 def test_killed_in_every_phase_and_resumed_is_uninterrupted(tmp_path, monkeypatch):
     table = tmp_path / "table.csv"
     table.write_text("\n".join(f"{k % 2},{k % 3 % 2},{k * k % 5 % 2},{k // 4 % 2}" for k in range(200)))

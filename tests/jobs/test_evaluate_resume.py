@@ -82,6 +82,7 @@ def interrupted(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("form", FORMS)
 def test_stopped_in_every_phase_and_resumed_is_uninterrupted(whole, monkeypatch, form):

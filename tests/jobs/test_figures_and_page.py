@@ -3,8 +3,10 @@ import io
 
 import networkx as nx
 import pytest
+import torch
 
 from discrete_ed import evaluate_graphs
+from discrete_ed.graphs.generation import GeneratedGraphs
 from discrete_ed.jobs import graph_figures as figures
 from discrete_ed.jobs import graph_tables as tables
 from discrete_ed.jobs import page
@@ -22,6 +24,8 @@ ODD = [
     nx.disjoint_union(*[nx.path_graph(2)] * 2),
 ]
 
+NO_GRAPHS = torch.zeros(0, 6)
+
 
 def test_odd_graphs_can_be_drawn():
     for figure in (figures.gallery(ODD, ODD[:1]), figures.statistics({"training": ODD, "generated": ODD[:1]})):
@@ -31,15 +35,17 @@ def test_odd_graphs_can_be_drawn():
 
 
 def test_curves_of_no_and_one_sampler_step_can_be_drawn():
-    for energy, acceptance in (([], []), ([1.0], [0.5])):
-        figure = curves([0.3], energy, acceptance, -2.0)
+    for energy, acceptance in (((), ()), ((1.0,), (0.5,))):
+        figure = curves([0.3], [], GeneratedGraphs(NO_GRAPHS, energy, acceptance), -2.0)
         figure.savefig(io.BytesIO())
         low, high = figure.axes[1].get_ylim()
         assert low < -2 < high
 
 
 def test_curves_show_the_energy_of_the_data_however_far_it_lies():
-    figure = curves([0.3] * 9, [5.0 + k / 100 for k in range(300)], [0.5] * 300, -40.0)
+    energies = tuple(5.0 + k / 100 for k in range(300))
+    generated = GeneratedGraphs(NO_GRAPHS, energies, (0.5,) * 300, (0.9,) * 300)
+    figure = curves([0.3] * 9, [(3, 0.4), (9, 0.2)], generated, -40.0)
     low, high = figure.axes[1].get_ylim()
     assert low < -40
     assert high > 8

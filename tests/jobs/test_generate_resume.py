@@ -51,6 +51,7 @@ class Killed(Exception):
     """Stands for kill -9."""
 
 
+@pytest.mark.thorough
 @pytest.mark.drawn
 def test_killed_in_every_phase_and_resumed_is_uninterrupted(small_run, tmp_path, monkeypatch):
     folder = tmp_path / "run"

@@ -26,6 +26,7 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.drawn
 @pytest.mark.parametrize("where", ["recover", "report_known_model"])
 def test_killed_and_resumed_is_uninterrupted(whole, tmp_path, monkeypatch, where):

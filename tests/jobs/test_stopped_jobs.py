@@ -210,6 +210,7 @@ def test_hashes_that_cannot_be_read_are_one_line(content, told, tmp_path, monkey
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("unread", "fresh"), [("stdout", True), ("stdout", False), ("stderr", False)])
 def test_a_closed_pipe_stops_no_job(tmp_path, monkeypatch, unread, fresh):
     """A fresh program, which takes seconds, differs from a copy of this one as it ends: it flushes stdout once more."""

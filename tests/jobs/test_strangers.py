@@ -62,6 +62,7 @@ NAMES += ["ind.x.graph", "a.csv", "a.npy", "a.npz", "a.mat"]
 NAMES += ["a.idx", "grey.npy", "a.parquet", "state.json", "tensors.safetensors", "manifest.json", "config.json"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_only_errors_of_our_own_come_out_of_parsers(home, name):
     found = parsers(home / name)

@@ -31,6 +31,7 @@ SMALL = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SMALL)
 def test_both_methods_find_the_lowest_of_all_states(name):
     energy = SMALL[name]

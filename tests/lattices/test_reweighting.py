@@ -30,6 +30,7 @@ def runs():
     return [each.series for each in found]
 
 
+@pytest.mark.thorough
 def test_quantities_between_the_temperatures_are_the_exact_ones(runs):
     pytest.importorskip("pymbar")
     states, energy = enumerate_states(16), IsingEnergy.from_graph(lattice(4))

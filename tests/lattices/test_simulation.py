@@ -125,6 +125,7 @@ def test_means_are_the_exact_ones(update, coupling, field):
         assert at.states.shape == (4, 16)
 
 
+@pytest.mark.thorough
 def test_errors_cover_the_exact_energy_as_often_as_they_say():
     """95% intervals of the energy and the specific heat of 16² at three temperatures, over 12 runs each."""
     graph = lattice(16)

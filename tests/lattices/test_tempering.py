@@ -38,6 +38,7 @@ def exact_law(energy, temperature):
     return (-e / temperature).softmax(0).numpy()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("exchange_clusters", [False, True])
 @pytest.mark.parametrize("fields_summed", [False, True])
 def test_every_temperature_has_its_law(exchange_clusters, fields_summed, monkeypatch):

@@ -73,6 +73,7 @@ def test_permutations_are_of_the_same_estimate_and_deal_the_states_anew(generato
     assert tested.p_value == (1 + (tested.permuted >= tested.observed - 1e-12).sum()) / 301
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_p_values_are_even_under_equality_and_small_without(generator):
     states = enumerate_states(5, device=DEVICE)

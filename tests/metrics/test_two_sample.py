@@ -227,6 +227,7 @@ def test_p_values_are_uniform_under_equality(data_root, protocol):
         assert kstest(p, "uniform").pvalue > 0.01, name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_flipped_pairs_are_found(data_root, protocol):
     graphs, rng = egos(data_root), np.random.default_rng(0)

@@ -138,6 +138,7 @@ def test_a_start_without_a_possible_state_is_refused():
         sample(Gibbs(), Exact(Hard(torch.float32)), torch.ones(2, 4), steps=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("local", [Exact, Taylor])
 def test_informed_negatives_estimate_the_same_loss(local):
     energy, noise = Hard(), Bernoulli(epsilon=0.3)
@@ -165,6 +166,7 @@ def test_the_bracket_of_log_z_closes():
     assert abs(bracket.upper - bracket.lower) < 0.1
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_the_bracket_tells_how_unsure_it_is():
     """The share of possible states is estimated, too: few starts make the upper end uncertain."""

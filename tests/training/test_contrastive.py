@@ -95,6 +95,7 @@ def test_training_goes_on_where_its_state_was_saved():
     assert torch.equal(resumed.state_dict()["buffer"], loss.state_dict()["buffer"])
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("buffer", [0, 200])
 def test_it_learns_the_law_of_the_data(buffer):

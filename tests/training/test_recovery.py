@@ -60,6 +60,7 @@ def minimise(energy: IsingEnergy, loss: Callable[[], Tensor]) -> None:
     optimizer.step(closure)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [0])
 def test_block_discrepancy_recovers_a_pairwise_law_as_well_as_maximum_likelihood(seed):
     g = torch.Generator().manual_seed(seed)
