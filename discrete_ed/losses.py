@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from discrete_ed.energies.base import Energy, check_shape, check_type, raise_explained
+from discrete_ed.energies.base import Energy, check_type
+from discrete_ed.energies.evaluated import check_shape, raise_explained
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
 from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError, check_count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from contracts import mlp, rbm
@@ -16,6 +17,7 @@ from discrete_ed import (
     IsingEnergy,
     MLPEnergy,
     NoiseConditionalEnergy,
+    PottsEnergy,
     RBMEnergy,
     SumEnergy,
     load_energy,
@@ -24,6 +26,7 @@ from discrete_ed import (
 from discrete_ed.groups.product import product_log_z, product_logits, product_means, product_sample
 
 MIXED = Groups(((0, 5, 2), (1, 3)), bits=7)
+OTHER = Groups(((0, 1),), bits=7)
 STATES = MIXED.states(FLOAT, DEVICE)
 
 
@@ -38,10 +41,21 @@ STATES = MIXED.states(FLOAT, DEVICE)
         (lambda: Groups.one_hot([3, 1]), "at least 2 values of each variable, got 1"),
         (lambda: Groups.one_hot("ab"), "number of values of each variable"),
         (lambda: Groups.one_hot([3, 3], bits=5), "bits from 0 to 4, got 5 in group 1"),
-        (lambda: MIXED.check(torch.zeros(2, 7)), "got 0 of bits 0 to 2 in row 0"),
-        (lambda: MIXED.check(torch.ones(2, 7)), "got 3 of bits 0 to 2 in row 0"),
+        (lambda: MIXED.check(torch.zeros(2, 7)), "got 0 of bits 0, 5, 2 in row 0"),
+        (lambda: MIXED.check(torch.ones(2, 7)), "got 3 of bits 0, 5, 2 in row 0"),
         (lambda: MIXED.check(torch.ones(2, 6)), "states of 7 bits"),
+        (lambda: Groups.one_hot([3]).check(torch.zeros(1, 3)), "got 0 of bits 0 to 2 in row 0"),
         (lambda: MIXED.encode(torch.tensor([[3, 0, 0, 0]])), "expected 4 values"),
+        (lambda: MIXED.encode(torch.tensor([[1.5, 0, 0, 0]])), "values: expected whole numbers, got 1.5"),
+        (lambda: MIXED.encode([[float("nan"), 0, 0, 0]]), "values: expected whole numbers, got nan"),
+        (lambda: MIXED.encode(np.array([["a", "b", "c", "d"]])), "values: expected whole numbers, got ndarray"),
+        (lambda: MIXED.encode(2), r"values: expected 4 values, .* got shape \(\)"),
+        (lambda: MIXED.encode([]), r"values: expected 4 values, .* got shape \(0,\)"),
+        (lambda: grouped(MLPEnergy(4), Groups.one_hot([3, 4])), "groups: expected those of 4 bits, .* got 7"),
+        (lambda: grouped(Clamped(MLPEnergy(4), [True] * 4)), "groups: expected those of 4 bits, .* got 7"),
+        (lambda: grouped(SumEnergy(grouped(mlp(7)), mlp(7)), OTHER), "those that MLPEnergy has and was built for"),
+        (lambda: grouped(PottsEnergy(MIXED), OTHER), "those that PottsEnergy has and was built for, got others"),
+        (lambda: setattr(PottsEnergy(MIXED), "groups", None), "PottsEnergy has and was built for, got none"),
         (lambda: setattr(mlp(7), "groups", [3, 4]), "expected Groups or None, got list"),
         (lambda: setattr(IsingEnergy(7), "groups", MIXED), "spins; PottsEnergy"),
         (
@@ -69,6 +83,8 @@ def test_all_states_are_listed_once_and_found_again():
     assert MIXED.count == len(STATES) == len(STATES.unique(dim=0)) == 24
     assert MIXED.valid(STATES).all()
     assert torch.equal(MIXED.encode(MIXED.decode(STATES)).to(FLOAT), STATES)
+    for kind in (np.array, list):
+        assert torch.equal(MIXED.encode(kind(MIXED.decode(STATES).tolist())).to(FLOAT), STATES)
     every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 7)
     assert int(MIXED.valid(every).sum()) == 24
     parts = list(MIXED.state_chunks(size=5, dtype=FLOAT))

@@ -8,8 +8,9 @@ from operator import index
 from typing import Any, SupportsIndex
 
 from discrete_ed.energies import Energy
+from discrete_ed.energies.base import check_type
 from discrete_ed.errors import InputError, check_count
-from discrete_ed.groups import Groups
+from discrete_ed.groups import Groups, listed
 from discrete_ed.names import EPSILON
 
 
@@ -72,11 +73,35 @@ def groups_of(categories: Any, bits: int) -> Groups | None:
     return categories
 
 
-def positions(columns: Iterable[Any], bits: int) -> list[int]:
+def with_groups(energy: Any, groups: Groups | None) -> Energy:
+    """The energy that a function for `energy` returned, with the groups of `categories` if it has none.
+
+    Raises:
+        InputError: what it returned is no energy, or one for other groups.
+    """
+    check_type(energy)
+    if groups is not None and energy.groups not in (None, groups):
+        raise InputError(
+            f"energy: expected one for the groups of categories, {_in_words(groups)}, got one for "
+            f"{_in_words(energy.groups)}"
+        )
+    if groups is not None:
+        energy.groups = groups
+    return energy
+
+
+def _in_words(groups: Groups) -> str:
+    """The first bits of each group in words."""
+    shown = "; ".join(listed(group) for group in groups.members[:4])
+    return f"bits {shown}" + ("; …" if len(groups.members) > 4 else "")
+
+
+def positions(columns: Iterable[Any], bits: int, groups: Groups | None = None) -> list[int]:
     """Positions of columns from the left; negative ones count from the right, as in lists.
 
     Raises:
-        InputError: what is given is not a collection of whole numbers.
+        InputError: what is given is not a collection of whole numbers, or they repeat, are no columns or a part of
+            a group.
     """
     try:
         if any(isinstance(column, bool) for column in columns):
@@ -84,4 +109,9 @@ def positions(columns: Iterable[Any], bits: int) -> list[int]:
         places = [index(column) for column in columns]
     except TypeError:
         raise InputError(f"columns: expected a list of positions of columns, such as [-1], got {columns!r}") from None
-    return [place + bits if place < 0 else place for place in places]
+    found = [place + bits if place < 0 else place for place in places]
+    if not found or len(set(found)) < len(found) or not all(0 <= place < bits for place in found):
+        raise InputError(f"columns: expected different columns from 0 to {bits - 1}, got {places}")
+    if groups is not None:
+        groups.among(found, "columns")
+    return found

@@ -238,7 +238,7 @@ def _values(energy: Energy, x: Tensor, places: list[int], name: str) -> Tensor:
     if energy.groups is None:
         _check_number(len(places), name)
         return enumerate_states(len(places), dtype=x.dtype, device=x.device)
-    some = energy.groups.among(places)
+    some = energy.groups.among(places, name)
     _check_number(log2(some.count), name)
     return some.states(x.dtype, x.device)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.density.arguments import check_arguments, check_threshold, groups_of, positions
+from discrete_ed.density.arguments import check_arguments, check_threshold, groups_of, positions, with_groups
 from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
 from discrete_ed.density.encoding import Code, check_encoding, encode, warn_of_one_hot
 from discrete_ed.density.losses import density_loss
@@ -182,9 +182,9 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         data = self._bits(X, reset=False).double()
-        places = positions(columns, data.shape[1])
+        places = positions(columns, data.shape[1], self.energy_.groups)
         others = torch.ones(data.shape[1], dtype=torch.bool)
-        others[[place for place in places if 0 <= place < data.shape[1]]] = False
+        others[places] = False
         if data[:, others].isnan().any():
             raise InputError("X: expected missing cells in the columns that are asked for only; impute fills in others")
         return conditional_law(self.energy_, data.nan_to_num(), places)
@@ -241,10 +241,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _build(self, data: Tensor) -> Energy:
         """An untrained energy for a table of bits."""
         if callable(self.energy):
-            energy = self.energy(data.shape[1])
-            if self._groups is not None:
-                energy.groups = self._groups
-            return energy
+            return with_groups(self.energy(data.shape[1]), self._groups)
         return density_energy(
             self.energy,
             data.shape[1],

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy
-from discrete_ed.energies.base import check_free, state_bits
+from discrete_ed.energies.base import state_bits
+from discrete_ed.energies.evaluated import check_free
 from discrete_ed.energies.probe import check_bits
 from discrete_ed.errors import InputError
 from discrete_ed.losses import energy_discrepancy, pseudo_likelihood, ratio_matching

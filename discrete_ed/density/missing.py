@@ -11,7 +11,7 @@ from discrete_ed.density.conditional import complete, free_energies
 from discrete_ed.energies import Clamped, Energy
 from discrete_ed.energies.probe import evaluating
 from discrete_ed.errors import InputError
-from discrete_ed.groups import Groups
+from discrete_ed.groups import Groups, listed
 from discrete_ed.groups.product import product_logits, product_sample
 from discrete_ed.likelihood import LogLikelihood, LogPartition, log_likelihood
 from discrete_ed.samplers import local_for, sample, suitable_kernel
@@ -112,7 +112,7 @@ def check_whole_groups(groups: Groups, table: Tensor) -> None:
         some = part.any(1) & ~part.all(1)
         if some.any():
             raise InputError(
-                f"X: expected the columns {group[0]} to {group[-1]} of a variable to be missing together, got a part "
+                f"X: expected the columns {listed(group)} of a variable to be missing together, got a part "
                 f"of them in row {int(some.nonzero()[0])}"
             )
     first = table.nan_to_num()

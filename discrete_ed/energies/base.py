@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from discrete_ed.energies.evaluated import check_shape
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 from discrete_ed.names import KernelName
@@ -52,6 +53,9 @@ class Energy(nn.Module):
 
     groupless: ClassVar[str] = ""
     """the reason why the bits of this energy can't be tied into groups, if they can't"""
+
+    fixed_groups: ClassVar[bool] = False
+    """whether the parameters belong to the groups that the constructor sets, so that there can be no others"""
 
     def __new__(cls: type[AnyEnergy], *positional: Any, **named: Any) -> AnyEnergy:
         energy = super().__new__(cls)
@@ -110,6 +114,10 @@ class Energy(nn.Module):
 
         Any energy that is defined at these states can be given groups: `energy.groups = Groups.one_hot([4, 4, 4])`.
         They are saved with it.
+
+        Raises:
+            InputError: groups of another number of bits, or others than those for which this energy, or one inside it,
+                was built.
         """
         groups: Groups | None = self.__dict__.get("_groups")
         return groups
@@ -120,6 +128,16 @@ class Energy(nn.Module):
             raise InputError(f"groups: expected Groups or None, got {type(groups).__name__}")
         if groups is not None and self.groupless:
             raise InputError(f"groups: expected none for {type(self).__name__}: {self.groupless}")
+        bits = known_bits(self)
+        if groups is not None and bits not in (None, groups.bits):
+            raise InputError(f"groups: expected those of {bits} bits, as of the energy, got {groups.bits}")
+        for part in self.modules():
+            inner = part.groups if isinstance(part, Energy) and (part is not self or self.fixed_groups) else None
+            if inner not in (None, groups) and inner.bits == (bits if groups is None else groups.bits):
+                raise InputError(
+                    f"groups: expected those that {type(part).__name__} has and was built for, got "
+                    f"{'none' if groups is None else 'others'}; build it for the groups that you want"
+                )
         self.__dict__["_groups"] = groups
 
     @property
@@ -286,6 +304,14 @@ def dtype_of(energy: nn.Module) -> torch.dtype:
     return next((parameter.dtype for parameter in energy.parameters()), torch.float32)
 
 
+def known_bits(energy: Energy) -> int | None:
+    """The number of bits D of an energy, or None if it doesn't know them, or not yet."""
+    try:
+        return energy.bits
+    except (InputError, AttributeError):
+        return None
+
+
 def state_bits(energy: Energy, bits: int) -> float:
     """The binary logarithm of the number of states: D, or less if bits are tied into groups."""
     return bits if energy.groups is None else log2(energy.groups.count)
@@ -298,32 +324,3 @@ def check_type(energy: object, name: str = "energy") -> None:
         if isinstance(getattr(energy, "module", None), Energy):  # DataParallel, AveragedModel, Fabric and others
             way = "pass its .module; to train with several processes, call fit inside processes(), under torchrun"
         raise InputError(f"{name}: expected a discrete_ed.Energy, got {type(energy).__name__}; {way}")
-
-
-def check_free(energy: Energy, x: Tensor) -> None:
-    """Raise `InputError` unless all bits of the states `(B, D)` may change, which sums over all states require."""
-    if not energy.free(x).all():
-        raise InputError(
-            f"energy: expected one that freezes no bit, since log Z depends on those that are frozen, got "
-            f"{type(energy).__name__}"
-        )
-
-
-def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise `InputError` unless energies `value` have the shape of their batch: `(..., D)` states give `(...)`."""
-    if value.shape != shape:
-        states = ", ".join(map(str, (*shape, "D")))
-        raise InputError(
-            f"energy: expected {type(energy).__name__} to map states ({states}) to energies {shape}, got "
-            f"{tuple(value.shape)}"
-        )
-
-
-def raise_explained(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
-    """Raise `InputError` if shape, precision or device explain why torch refused to evaluate an energy at `x`."""
-    explained = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
-    if explained and not isinstance(error, torch.OutOfMemoryError):
-        raise InputError(
-            f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
-            f"{x.device}: {str(error).splitlines()[0]}"
-        ) from error

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, describe
+from discrete_ed.energies.base import Energy, check_type, describe, known_bits
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 
@@ -27,7 +27,7 @@ class Clamped(Energy):
             each state; a tensor, or lists of bools.
 
     Raises:
-        InputError: `known` isn't bool, or its shape isn't that of the states.
+        InputError: `known` isn't bool, or its shape isn't that of the states; what is given isn't an energy.
 
     >>> from discrete_ed import Exact, Gibbs, IsingEnergy, sample
     >>> g = torch.Generator().manual_seed(0)
@@ -42,10 +42,14 @@ class Clamped(Energy):
 
     def __init__(self, energy: Energy, known: Tensor | Sequence[bool] | Sequence[Sequence[bool]]) -> None:
         super().__init__()
+        check_type(energy)
         if not isinstance(known, Tensor):
             known = torch.tensor(known)
         if known.dtype != torch.bool or known.ndim not in (1, 2):
             raise InputError(f"known: expected bools of shape (D,) or (B, D), got {known.dtype}, {tuple(known.shape)}")
+        bits = known_bits(energy)
+        if bits not in (None, known.shape[-1]):
+            raise InputError(f"known: expected {bits} bits, as of the energy, got {known.shape[-1]}")
         self.energy = energy
         self.bits = known.shape[-1]
         self.register_buffer("known", known, persistent=False)

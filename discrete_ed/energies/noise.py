@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from discrete_ed.energies.base import Energy, check_shape, check_type, describe
+from discrete_ed.energies.base import Energy, check_type, describe
+from discrete_ed.energies.evaluated import check_shape
 from discrete_ed.errors import InputError
 from discrete_ed.states import CHUNK_STATES
 

@@ -40,7 +40,8 @@ class PottsEnergy(Energy):
         edges: the number of pairs of a sparse model whose pairs are loaded later.
 
     Raises:
-        InputError: fields of another shape, or not finite; pairs of bits that are values of one variable.
+        InputError: what is given is no `Groups`; fields of another shape, or not finite; pairs of bits that are values
+            of one variable.
 
     Source: Wu 1982, Reviews of Modern Physics 54, 235–268.
 
@@ -50,6 +51,7 @@ class PottsEnergy(Energy):
     """
 
     kernel_name: ClassVar[KernelName] = "gibbs-sweep"
+    fixed_groups: ClassVar[bool] = True
     ends: Tensor | None
     apart: Tensor | None
     """for a dense model, 1 above the diagonal for bits of different variables, `(D, D)`"""
@@ -58,6 +60,11 @@ class PottsEnergy(Energy):
         self, groups: Groups, fields: ArrayLike | None = None, *, pairs: Pairs | None = None, edges: int | None = None
     ) -> None:
         super().__init__()
+        if not isinstance(groups, Groups):
+            raise InputError(
+                f"groups: expected Groups, got {type(groups).__name__}; Groups.one_hot([3, 2]) is a variable of three "
+                "values and one of two"
+            )
         self.bits = groups.bits
         self.groups = groups
         variable = groups.layout(torch.device("cpu")).variable

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from discrete_ed.energies.base import Energy, check_shape, check_type, raise_explained
+from discrete_ed.energies.base import Energy, check_type
+from discrete_ed.energies.evaluated import check_shape, raise_explained
 from discrete_ed.errors import InputError, NumericalError
 
 ROUNDING = {torch.float32: 1e-3, torch.float64: 1e-6}

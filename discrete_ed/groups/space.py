@@ -9,10 +9,12 @@ from math import prod
 from operator import index
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from discrete_ed.errors import InputError
 from discrete_ed.groups.layout import Layout
+from discrete_ed.groups.values import listed, shown, whole_numbers
 from discrete_ed.states import CHUNK_STATES, check_states
 
 
@@ -114,17 +116,17 @@ class Groups:
         """The number of states."""
         return prod(self.sizes)
 
-    def among(self, places: Sequence[int]) -> Groups:
+    def among(self, places: Sequence[int], name: str = "places") -> Groups:
         """The groups of the bits at some `places` alone, numbered in that order.
 
         Raises:
-            InputError: a group of which only a part is among them.
+            InputError: a group of which only a part is among them; the message calls the places `name`.
         """
         new = {bit: k for k, bit in enumerate(places)}
         parts = [tuple(new[bit] for bit in group if bit in new) for group in self.members]
         for group, part in zip(self.members, parts, strict=True):
             if part and len(part) < len(group):
-                raise InputError(f"bits: expected whole groups, got {len(part)} of bits {list(group)[:8]}")
+                raise InputError(f"{name}: expected whole groups, got {len(part)} of bits {listed(group)}")
         return Groups(tuple(part for part in parts if part), len(places))
 
     def layout(self, device: torch.device) -> Layout:
@@ -165,7 +167,7 @@ class Groups:
         group = next(group for group in self.members if state[list(group)].sum() != 1)
         raise InputError(
             f"{name}: expected exactly one bit of each group to be on, got {int(state[list(group)].sum())} of bits "
-            f"{group[0]} to {group[-1]} in row {row} ({int((~good).sum())} of {good.numel()} rows are no such states)"
+            f"{listed(group)} in row {row} ({int((~good).sum())} of {good.numel()} rows are no such states)"
         )
 
     def totals(self, values: Tensor) -> Tensor:
@@ -276,17 +278,20 @@ class Groups:
         logits = torch.zeros_like(x).masked_fill(~self.movable(x, free), -torch.inf)
         return self.apply(x, self.choose(logits, u))[0]
 
-    def encode(self, values: Tensor) -> Tensor:
+    def encode(self, values: ArrayLike | Tensor) -> Tensor:
         """The values `0, …, K − 1` of the variables, `(..., V)`, as states `(..., D)`, float32.
+
+        Raises:
+            InputError: values that are no whole numbers, too large, or of another number of variables.
 
         >>> Groups(((0, 1, 2),), bits=4).encode(torch.tensor([2, 1]))
         tensor([0., 0., 1., 1.])
         """
+        values = whole_numbers(values)
         sizes = torch.tensor(self.sizes, device=values.device)
-        if values.shape[-1] != len(sizes) or not ((values >= 0) & (values < sizes)).all():
+        if values.shape[-1:] != sizes.shape or not ((values >= 0) & (values < sizes)).all():
             raise InputError(
-                f"values: expected {len(sizes)} values, each from 0 to one below {self.sizes}, got shape "
-                f"{tuple(values.shape)} with values from {values.min().item()} to {values.max().item()}"
+                f"values: expected {len(sizes)} values, each from 0 to one below {self.sizes}, got {shown(values)}"
             )
         x = torch.zeros(*values.shape[:-1], self.bits, device=values.device)
         for place, bits in self.layout(values.device).blocks:

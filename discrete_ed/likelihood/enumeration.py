@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, check_shape, check_type, device_of, dtype_of, evaluation_size
+from discrete_ed.energies.base import Energy, check_type, device_of, dtype_of, evaluation_size
+from discrete_ed.energies.evaluated import check_shape
 from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.names import ENUMERABLE_BITS
@@ -117,12 +118,18 @@ def enumerated_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None
     """`log Z = log Σ_x exp(−E(x))` over all `2^D` states, summed in float64 and in bounded memory.
 
     Raises:
-        InputError: too many bits.
+        InputError: too many bits; an energy that is +∞ everywhere, which has no law.
         NumericalError: an energy is NaN.
     """
     with torch.no_grad():
         parts = [(-value.double()).logsumexp(-1) for _, value in _evaluate_all(energy, bits, dtype)]
-    return number(torch.stack(parts).logsumexp(-1))
+    found = torch.stack(parts).logsumexp(-1)
+    if found.isneginf():
+        raise InputError(
+            f"energy: expected a state whose probability isn't zero, got +inf of {type(energy).__name__} at all "
+            "states, so that there is no law and Z = 0"
+        )
+    return number(found)
 
 
 def check_enumerable(bits: int, name: str = "bits") -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy, IsingEnergy, RBMEnergy
-from discrete_ed.energies.base import check_free, check_type, device_of, dtype_of, of_kind, state_bits
+from discrete_ed.energies.base import check_type, device_of, dtype_of, of_kind, state_bits
+from discrete_ed.energies.evaluated import check_free
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.probe import check_function, check_model
 from discrete_ed.errors import InputError
@@ -44,7 +45,7 @@ def log_z(energy: Energy, *, dtype: torch.dtype | None = None) -> float:
 
     Raises:
         InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, or whose value doesn't
-            depend on the state alone.
+            depend on the state alone; one that is +∞ at all states, so that Z = 0.
         NumericalError: an energy is NaN.
 
     >>> from discrete_ed import IsingEnergy, RBMEnergy

@@ -57,8 +57,11 @@ class Perturbation:
         """`q(y|x)` with a row for each of the `(K, D)` states and a column for each `y`; for enumeration.
 
         The states must contain every state that the perturbation can reach from any of them.
+
+        Raises:
+            InputError: the perturbation has none.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no matrix")
+        raise InputError(f"perturbation: expected one that defines matrix(states), got {type(self).__name__}")
 
 
 def weighted_contrast(x: Tensor, negatives: Tensor, w: float, log_weight: Tensor) -> Contrast:

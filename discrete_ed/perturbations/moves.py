@@ -140,6 +140,29 @@ class HeatKernel(Perturbation):
     ) -> Contrast:
         return move_contrast(self, energy, x, m, w, generator=generator)
 
+    def matrix(self, states: Tensor, groups: Groups | None = None) -> Tensor:
+        """`q(y|x)` between all pairs of `(K, D)` states, the product of `e^{tR}` over the variables; no bit is frozen.
+
+        Args:
+            states: all states of the groups, in any order.
+            groups: the groups of the states; None if every bit is a variable of its own.
+
+        Raises:
+            InputError: states that are not all the states of the groups, so that rows don't sum to one.
+        """
+        groups = groups or Groups((), states.shape[-1])
+        values = groups.decode(states)
+        q = states.new_ones(len(states), len(states))
+        for v, (kind, time) in enumerate(zip(*self._of_each(len(groups.variables)), strict=True)):
+            table = heat_matrix(kind, groups.sizes[v], time).to(states.device, states.dtype)
+            q = q * table[values[:, v, None], values[:, v]]
+        if not torch.allclose(q.sum(-1), q.new_ones(()), atol=1e-4):
+            raise InputError(
+                f"states: expected all {groups.count} states, each once, got {len(states)} whose noise leads to "
+                "others; for states of groups pass groups=energy.groups"
+            )
+        return q
+
     def _of_each(self, variables: int) -> tuple[tuple[HeatKind, ...], tuple[float, ...]]:
         """The kind and the time of every variable."""
         kinds = (self.kind,) * variables if isinstance(self.kind, str) else tuple(self.kind)

@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.base import Energy, check_shape, raise_explained
+from discrete_ed.energies.base import Energy
+from discrete_ed.energies.evaluated import check_shape, raise_explained
 from discrete_ed.energies.local import Evaluation, LocalEvaluation
 from discrete_ed.energies.probe import check_function
 from discrete_ed.errors import InputError, NumericalError

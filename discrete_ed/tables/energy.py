@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ class TableEnergy(Energy):
     ([0.0], (3, 2))
     """
 
+    fixed_groups: ClassVar[bool] = True
     table: Tensor
     origin: Tensor
 

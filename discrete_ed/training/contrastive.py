@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.base import Energy, check_free
+from discrete_ed.energies.base import Energy
+from discrete_ed.energies.evaluated import check_free
 from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.probe import evaluating
 from discrete_ed.errors import InputError

@@ -51,11 +51,11 @@ def frequencies(x: torch.Tensor) -> torch.Tensor:
 def test_every_loss_learns_one_hot_data_as_well_as_counting_does(name):
     data, g = table(400), seeded(0)
     energy = density_energy("ising", 12, groups=THREE)
-    steps = 150 if name in {"cd", "pcd"} else 100
+    steps, rate = (75, 0.1) if name in {"cd", "pcd"} else (100, 0.05)
     loss = density_loss(name, generator=g, m=8, steps=3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        records = fit(energy, loss, shuffled_batches(data, 100, generator=g), FitConfig(steps, learning_rate=0.05))
+        records = fit(energy, loss, shuffled_batches(data, 100, generator=g), FitConfig(steps, learning_rate=rate))
     assert len(records) == steps
     floor = distance(frequencies(data).to(FLOAT))
     assert distance(log_law(energy).exp().detach().to(FLOAT)) < (1.6 if name == "rm" else 1.2) * floor
@@ -64,7 +64,7 @@ def test_every_loss_learns_one_hot_data_as_well_as_counting_does(name):
 @pytest.fixture(scope="module")
 def fitted() -> DensityEstimator:
     X = table(300).numpy().astype(int)
-    return DensityEstimator("ising", steps=100, learning_rate=0.05, categories=[4, 4, 4], random_state=0).fit(X)
+    return DensityEstimator("ising", steps=50, learning_rate=0.1, categories=[4, 4, 4], random_state=0).fit(X)
 
 
 def test_the_estimator_knows_its_categories(fitted):
@@ -100,7 +100,7 @@ def test_missing_variables_are_completed_and_summed_over(fitted):
 def test_a_table_with_missing_variables_is_fitted():
     x = table(300).numpy()
     x[np.random.default_rng(0).random(300) < 0.3, 4:8] = np.nan
-    model = DensityEstimator("ising", steps=60, learning_rate=0.05, categories=THREE, random_state=0).fit(x)
+    model = DensityEstimator("ising", steps=30, learning_rate=0.1, categories=THREE, random_state=0).fit(x)
     seen = torch.from_numpy(model.sample(3000, random_state=1).reshape(-1, 3, 4)[:, 1].mean(0))
     assert (seen - P).abs().max() < 0.1
 
@@ -171,6 +171,32 @@ def test_columns_that_look_one_hot_are_noticed():
 def test_categories_that_do_not_fit_are_refused(categories, message):
     with pytest.raises(InputError, match=message):
         DensityEstimator("ising", steps=2, categories=categories).fit(table(100).numpy())
+
+
+@pytest.mark.parametrize(
+    ("energy", "message"),
+    [
+        (lambda bits: PottsEnergy(Groups.one_hot([6, 6], bits=bits)), "bits 0 to 3; 4 to 7; 8 to 11, got .* 0 to 5; 6"),
+        (lambda bits: bits, "energy: expected a discrete_ed.Energy, got int"),
+    ],
+)
+def test_an_energy_of_other_groups_is_refused(energy, message):
+    with pytest.raises(InputError, match=message):
+        DensityEstimator(energy, steps=2, categories=[4, 4, 4]).fit(table(100).numpy())
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ([3], "columns: expected whole groups, got 1 of bits 0 to 3"),
+        ([12], r"columns: expected different columns from 0 to 11, got \[12\]"),
+        ([1, -11], r"columns: expected different columns .* got \[1, -11\]"),
+        ([], "columns: expected different columns"),
+    ],
+)
+def test_columns_without_a_law_are_refused_by_their_name(fitted, columns, message):
+    with pytest.raises(InputError, match=message):
+        fitted.conditional(table(3).numpy(), columns=columns)
 
 
 def test_rows_without_a_category_are_refused(fitted):

@@ -96,7 +96,12 @@ def test_a_mask_that_is_none_is_refused(known):
         Clamped(ENERGY, known)
 
 
-@pytest.mark.parametrize("known", [torch.ones(5, dtype=torch.bool), torch.ones(3, 6, dtype=torch.bool)])
-def test_a_mask_of_other_states_is_refused(known):
-    with pytest.raises(InputError, match="known: expected"):
-        sample(Gibbs(), Exact(Clamped(ENERGY, known)), STATES[:4], 3)
+@pytest.mark.parametrize("shape", [(5,), (4, 5)])
+def test_a_mask_of_other_bits_is_refused_at_once(shape):
+    with pytest.raises(InputError, match="known: expected 6 bits, as of the energy, got 5"):
+        Clamped(ENERGY, torch.ones(shape, dtype=torch.bool))
+
+
+def test_a_mask_of_other_states_is_refused():
+    with pytest.raises(InputError, match=r"known: expected \(4, 6\)"):
+        sample(Gibbs(), Exact(Clamped(ENERGY, torch.ones(3, 6, dtype=torch.bool))), STATES[:4], 3)

@@ -86,7 +86,7 @@ def transfer_log_z(q: int, columns: int, rows: int, k: float) -> float:
     return float(np.log(np.trace(np.linalg.matrix_power(matrix, rows))))
 
 
-@pytest.mark.parametrize(("q", "shape"), [(2, (3, 4)), (3, (3, 3)), (4, (3, 3))])
+@pytest.mark.parametrize(("q", "shape"), [(2, (3, 4)), (3, (3, 3))])
 def test_log_z_on_a_torus_agrees_with_the_transfer_matrix(q, shape):
     k = log(1 + sqrt(q))
     energy = PottsEnergy.from_graph(lattice(shape), q, k).to(DEVICE, FLOAT)
@@ -112,7 +112,7 @@ def test_the_transition_of_strips_lies_where_theory_says(q):
 
     critical = log(1 + sqrt(q))
     low, high = 0.9 * critical, 1.1 * critical
-    for _ in range(12):
+    for _ in range(6):
         middle = (low + high) / 2
         low, high = (middle, high) if scaled(3, middle) < scaled(4, middle) else (low, middle)
     assert exp(abs(log((low + high) / 2 / critical))) - 1 < 0.03
@@ -164,6 +164,7 @@ def test_graphs_give_their_couplings():
     [
         (lambda: PottsEnergy.from_edges([(0, 1)], 1), "states: expected at least 2"),
         (lambda: PottsEnergy.from_edges([(0, 1)], 3, fields=[0.0, 1.0]), r"fields: expected shape \(3,\) or \(2, 3\)"),
+        (lambda: PottsEnergy([3, 2]), r"groups: expected Groups, got list; Groups.one_hot\(\[3, 2\]\)"),
         (lambda: PottsEnergy(MIXED, torch.zeros(6)), r"fields: expected shape \(7,\)"),
         (lambda: PottsEnergy(MIXED, pairs=edge_couplings([(0, 5)], 1.0, 7)), "two values of one variable"),
     ],

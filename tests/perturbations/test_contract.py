@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
-from math import log, pi
+from math import exp, log, pi
 
 import networkx as nx
 import pytest
@@ -354,6 +354,21 @@ def test_only_free_bits_change(case, generator):
     assert changed[energy.free(x).any(-1)].any()
     loss = energy_discrepancy(energy, x, perturbation, m=3, generator=generator)
     assert loss.isfinite()
+
+
+@pytest.mark.parametrize("kind", ["uniform", "ordinal", "cyclic"])
+def test_heat_kernels_give_their_matrix(kind):
+    two, four = (
+        redrawn(k, (1 - exp(-0.05)) / 2) if kind == "uniform" else heat(k, 0.05, ring=kind == "cyclic") for k in (2, 4)
+    )
+    noise = HeatKernel(kind, 0.05)
+    assert torch.allclose(noise.matrix(FOUR_STATES, FOUR), torch.kron(four, two), atol=rounding(1e-12))
+    assert torch.allclose(noise.matrix(BITS), torch.kron(torch.kron(two, two), two), atol=rounding(1e-12))
+    for states, groups in ((FOUR_STATES, None), (FOUR_STATES[:4], FOUR), (BITS[1:], None)):
+        with pytest.raises(InputError, match="whose noise leads to others; for states of groups pass groups"):
+            noise.matrix(states, groups)
+    with pytest.raises(InputError, match=r"expected one that defines matrix\(states\), got Perturbation"):
+        Perturbation().matrix(BITS)
 
 
 def check_frozen_groups(perturbation: Perturbation, generator: torch.Generator) -> None:

@@ -153,10 +153,10 @@ def test_tempering_and_annealing_keep_groups(generator):
     local = Exact(energy())
     law = torch.zeros(2**7, dtype=FLOAT)
     law[number_of(STATES)] = (-local.energy(STATES)).softmax(0).detach()
-    x = STATES[torch.randint(24, (4000,), generator=generator)]
+    x = STATES[torch.randint(24, (2000,), generator=generator)]
     kernel = ParallelTempering(GibbsWithGradients(), (1.0, 0.5))
-    assert chi_square(sample(kernel, local, x, 30, generator=generator)[:2000], law) > 1e-7
-    cold = anneal(Gibbs(), local, x[:200], torch.linspace(0.1, 40, 100).tolist(), generator=generator)
+    assert chi_square(sample(kernel, local, x, 30, generator=generator)[:1000], law) > 1e-7
+    cold = anneal(Gibbs(), local, x[:100], torch.linspace(0.1, 40, 60).tolist(), generator=generator)
     assert MIXED.valid(cold).all()
     assert (local.energy(cold) < local.energy(STATES).min() + 1.0).double().mean() > 0.6
 

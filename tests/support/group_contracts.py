@@ -178,18 +178,19 @@ def _block(kernel: BlockGibbs, local: LocalEvaluation, states: Tensor, groups: G
     here = kernel.init(local, states)
     up = machine.transform(states).detach()
     total = torch.zeros(count, count, dtype=FLOAT)
-    for pattern in itertools.product([0.0, 1.0], repeat=hidden):
-        h = torch.tensor(pattern, dtype=FLOAT)
-        by_variable = []
-        for number, bits in enumerate(groups.variables):
+    patterns = torch.tensor(list(itertools.product([0.0, 1.0], repeat=hidden)), dtype=FLOAT)
+    wide = State(*(part.repeat(len(patterns), *[1] * (part.ndim - 1)) for part in here))
+    off = 1 - patterns.repeat_interleave(count, 0)
+    chances = []
+    for number, bits in enumerate(groups.variables):
 
-            def rank(u: Tensor, number: int = number, bits: tuple[int, ...] = bits, h: Tensor = h) -> Tensor:
-                given = torch.full((count, len(groups.variables)), 0.5, dtype=FLOAT)
-                given[:, number] = u
-                x = kernel.sample_both(local, here, (1 - h).expand(count, -1), given).x
-                return _rank(x, states, bits)
+        def rank(u: Tensor, number: int = number, bits: tuple[int, ...] = bits) -> Tensor:
+            given = torch.full((len(u), len(groups.variables)), 0.5, dtype=FLOAT)
+            given[:, number] = u
+            return _rank(kernel.sample_both(local, wide, off, given).x, wide.x, bits)
 
-            by_variable.append(shares(rank, count, len(bits) + 1))
+        chances.append(shares(rank, len(off), len(bits) + 1).split(count))
+    for h, *by_variable in zip(patterns, *chances, strict=True):
         there = torch.ones(count, count, dtype=FLOAT)
         for bits, chance in zip(groups.variables, by_variable, strict=True):
             value = torch.stack([_rank(states, states[[k]].expand(count, -1), bits) for k in range(count)])

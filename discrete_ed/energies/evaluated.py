@@ -1,0 +1,42 @@
+"""Checks of what an energy returns, of the bits that it frees, and of why torch refused to evaluate it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from discrete_ed.errors import InputError
+
+if TYPE_CHECKING:
+    from discrete_ed.energies.base import Energy
+
+
+def check_free(energy: Energy, x: Tensor) -> None:
+    """Raise `InputError` unless all bits of the states `(B, D)` may change, which sums over all states require."""
+    if not energy.free(x).all():
+        raise InputError(
+            f"energy: expected one that freezes no bit, since log Z depends on those that are frozen, got "
+            f"{type(energy).__name__}"
+        )
+
+
+def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise `InputError` unless energies `value` have the shape of their batch: `(..., D)` states give `(...)`."""
+    if value.shape != shape:
+        states = ", ".join(map(str, (*shape, "D")))
+        raise InputError(
+            f"energy: expected {type(energy).__name__} to map states ({states}) to energies {shape}, got "
+            f"{tuple(value.shape)}"
+        )
+
+
+def raise_explained(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
+    """Raise `InputError` if shape, precision or device explain why torch refused to evaluate an energy at `x`."""
+    explained = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
+    if explained and not isinstance(error, torch.OutOfMemoryError):
+        raise InputError(
+            f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
+            f"{x.device}: {str(error).splitlines()[0]}"
+        ) from error
