@@ -137,8 +137,7 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
     The delimiter is the one that occurs most often in the first of these lines.
     """
     comments = _comments(lines)
-    first = next((line for row, line in enumerate(lines) if line.strip() and row not in comments), "")
-    delimiter = _delimiter(first)
+    delimiter = _delimiter(_first(lines, comments))
     if delimiter is None:
         for row, line in enumerate(lines, 1):
             if line.strip() and row - 1 not in comments:
@@ -155,6 +154,16 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, cells[:-1] if closed and not cells[-1].strip() else cells
     except csv.Error as error:
         raise InputError(f"{path}: expected a table of cells, but {error}") from None
+
+
+def delimiter_of(path: Path) -> str | None:
+    """The delimiter of the cells of a file; None if they are separated by blanks."""
+    lines = _decoded(path).splitlines()
+    return _delimiter(_first(lines, _comments(lines)))
+
+
+def _first(lines: Sequence[str], comments: set[int]) -> str:
+    return next((line for row, line in enumerate(lines) if line.strip() and row not in comments), "")
 
 
 def _delimiter(line: str) -> str | None:

@@ -123,6 +123,17 @@ class TableEnergy(Energy):
         fields = self.fields[self.places[column]]
         return torch.cat([torch.zeros_like(fields), fields]) if len(fields) == 1 else fields
 
+    def add_fields(self, column: int, step: Tensor) -> None:
+        """Add to what each value of a column adds to `bᵀx`, `(K,)`; the law stays the same if a constant is added."""
+        place = self.places[column]
+        step = step.to(self.fields)
+        with torch.no_grad():
+            self.fields[place] += step[1:] - step[0] if place.stop - place.start == 1 else step
+
+    def set_fields(self, column: int, values: Tensor) -> None:
+        """Set what each value of a column adds to `bᵀx`, `(K,)`, up to a constant."""
+        self.add_fields(column, values.to(self.fields) - self.value_fields(column).detach())
+
     def column_logits(self, rest: Tensor, column: int) -> Tensor:
         """`−E` of each value of a column, up to a constant of each row, `(B, K)`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from discrete_ed.likelihood import LogPartition, estimate_log_z, log_likelihood
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.law import RowLaw
+from discrete_ed.tables.matching import CHAINS, MOST_DISTANT, distance_of_starts, match_columns
 from discrete_ed.tables.missing import column_shares, completed_rows, filled_positions
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.recognition import Types
-from discrete_ed.tables.sweeps import MATCHED_CHAINS, column_law, log_conditionals, match_columns, sweep_columns
+from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 from discrete_ed.training import FitConfig
 from discrete_ed.training.selection import fit_selected
 
@@ -37,7 +40,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
     the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
-    summed), and at the end the laws of the columns are matched by chains. Rows that it doesn't train on choose the
+    summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values, otherwise by annealed
+    chains. Rows that it doesn't train on choose the
     training step; the start is kept if no step is better by more than a standard error.
 
     Args:
@@ -57,6 +61,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         step_: the training step that was chosen; 0 is the start.
         validation_scores_: for each step at which it was taken, the mean of `log p(cell | the other cells)` over
             validation rows, summed over columns.
+        distance_of_starts_: how much chains from training rows and annealed ones disagree, see
+            `discrete_ed.tables.matching`; 0 up to 2^16 joint values, where all is exact.
 
     >>> import pandas as pd
     >>> x = np.random.default_rng(0).integers(3, size=200)
@@ -99,6 +105,9 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             InputError: columns of a kind that can't be used, see `recognise_columns`; fewer than 20 rows; an argument
                 of the constructor that can't be used.
             NumericalError: training diverged.
+
+        Warns:
+            UserWarning: as `recognise_columns`; chains from two starts disagree, see `sample`.
         """
         for name in ("width", "block", "steps", "batch_size"):
             check_count(getattr(self, name), name)
@@ -140,8 +149,16 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self._shares = column_shares(positions, encoder.sizes)
         energy.eval()
         self.encoder_, self.energy_, self._seed_of_fit, self._rows = encoder, energy, seed, positions
-        match_columns(energy, self._training_rows(MATCHED_CHAINS, g), self._shares, generator=g)
         self.energy_ = energy.double()
+        self._law = RowLaw(self.energy_) if RowLaw.is_small(encoder.sizes) else None
+        self.distance_of_starts_ = 0.0
+        if self._law is not None:
+            self._law.match(self.energy_, self._shares)
+        else:
+            annealed = match_columns(self.energy_, self._shares, generator=g)
+            rows = self._training_rows(CHAINS, g)
+            self.distance_of_starts_ = distance_of_starts(self.energy_, rows, annealed, generator=g)
+            self._warn_of_starts("samples and log-likelihoods may be wrong")
         self._log_z: LogPartition | None = None
         self.n_features_in_ = len(encoder.sizes)
         self.feature_names_in_ = np.array(encoder.schema.names, dtype=object)
@@ -150,14 +167,22 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def sample(self, n_samples: int = 1, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
         """Sample rows, with the same columns, order and dtypes as the table.
 
-        Chains start at training rows, so that no mode is missed, and sample each column given all others `sweeps`
-        times; whether synthetic rows are too near to training rows is what `privacy` measures.
+        Up to 2^16 joint values, samples are exact and independent, and `sweeps` has no effect. Otherwise chains start
+        at training rows, so that no mode is missed, and sample each column given all others `sweeps` times; whether
+        synthetic rows are too near to training rows is what `privacy` measures.
+
+        Warns:
+            UserWarning: chains from training rows and annealed ones, which sample the same law, disagree.
         """
         check_is_fitted(self)
         count, sweeps = check_count(n_samples, "n_samples"), check_count(sweeps, "sweeps", least=0)
         seed = _seed(random_state)
         g = torch.Generator().manual_seed(seed)
-        found = sweep_columns(self.energy_, self._training_rows(count, g), sweeps, generator=g)
+        self._warn_of_starts("samples may be nearer to the training rows than the model is")
+        if self._law is not None:
+            found = self._law.sample(count, generator=g)
+        else:
+            found = sweep_columns(self.energy_, self._training_rows(count, g), sweeps, generator=g)
         return self._decoded(found, seed)
 
     def impute(self, X: DataFrame, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
@@ -168,7 +193,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         cells = self.encoder_.positions(X)
         known = torch.from_numpy(~np.isnan(cells))
         start = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
-        found = sweep_columns(self.energy_, start, check_count(sweeps, "sweeps"), known=known, generator=g)
+        found = self._sampled(start, known, check_count(sweeps, "sweeps"), g)
         codes, sampled = self.encoder_.schema.codes(X), self.encoder_.schema.codes(self._decoded(found, seed))
         completed = self.encoder_.schema.frame(np.where(known.numpy(), codes, sampled))
         completed.index = X.index
@@ -178,7 +203,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """`p(column | the other cells)` of each row: a column for each of its values, or for each bin of a number.
 
         What the rows hold in the column is ignored, and it may be absent. It is exact where no other cell is missing;
-        otherwise it is the mean over the last half of the sweeps of a chain over the missing cells.
+        otherwise it is exact up to 2^16 joint values, and else the mean over the last half of the sweeps of a chain
+        over the missing cells.
 
         Raises:
             InputError: no such column; other columns that are absent or hold values that were not seen.
@@ -196,7 +222,9 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         gaps = ~known
         gaps[:, place] = False
         some = gaps.any(1)
-        if some.any():
+        if some.any() and self._law is not None:
+            law[some] = self._law.column_given(current[some], known[some], place).to(law)
+        elif some.any():
             law[some] = 0.0
             part = current[some]
             part[:, place] = self._independent(len(part), g)[:, place]
@@ -254,7 +282,10 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def log_z_(self) -> LogPartition:
         """The log partition function, estimated when it is first asked for: exact for few states, else a bracket."""
         check_is_fitted(self)
-        if self._log_z is None:
+        self._warn_of_starts("log Z may miss a part of the model")
+        if self._log_z is None and self._law is not None:
+            self._log_z = self._law.log_partition
+        elif self._log_z is None:
             g = torch.Generator().manual_seed(self._seed_of_fit)
             states = self.encoder_.states(self._completed(self._rows).double().numpy()).double()
             self._log_z = estimate_log_z(self.energy_, states, generator=g)
@@ -275,7 +306,23 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         g = torch.Generator().manual_seed(self._seed_of_fit)
         known = torch.from_numpy(~np.isnan(cells))
         start = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
-        return start if known.all() else sweep_columns(self.energy_, start, 20, known=known, generator=g)
+        return start if known.all() else self._sampled(start, known, 20, g)
+
+    def _sampled(self, start: Tensor, known: Tensor, sweeps: int, g: torch.Generator) -> Tensor:
+        """Rows whose cells that are not known are sampled given the others: exactly, or by chains."""
+        if self._law is not None:
+            return self._law.complete(start, known, generator=g)
+        return sweep_columns(self.energy_, start, sweeps, known=known, generator=g)
+
+    def _warn_of_starts(self, so: str) -> None:
+        if self.distance_of_starts_ > MOST_DISTANT:
+            warnings.warn(
+                f"table: chains from training rows and chains from independent columns disagree by up to "
+                f"{self.distance_of_starts_:.2f} in the share of a pair of values, so they don't leave their modes, "
+                f"and {so}; drop columns that repeat others, or check with evaluate_tables",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _decoded(self, positions: Tensor, seed: int) -> DataFrame:
         return self.encoder_.decode(self.encoder_.states(positions.double().numpy()), seed=seed)

@@ -67,6 +67,8 @@ class TableEvaluation:
 
     schema: TableSchema
     """the columns; values that only a synthetic table has come last"""
+    real_schema: TableSchema
+    """the columns with the values of real rows alone"""
     scores: Mapping[str, TableScores]
     """for each synthetic table by its name, then for `real rows`, `independent columns` and `Gaussian copula`"""
     rows: int
@@ -79,7 +81,7 @@ class TableEvaluation:
         return {
             "rows": self.rows,
             "held_out_rows": self.held_out,
-            "columns": dict(self.schema.types()),
+            "columns": dict(self.real_schema.types()),
             "tables": {name: scores.to_dict() for name, scores in self.scores.items()},
         }
 
@@ -90,6 +92,8 @@ class PreparedTables:
 
     schema: TableSchema
     """the columns; values that only a synthetic table has come last"""
+    real_schema: TableSchema
+    """the columns with the values of real rows alone"""
     tables: Mapping[str, DataFrame]
     """synthetic tables by their names, and the yardsticks"""
     fitted: DataFrame
@@ -169,23 +173,25 @@ def prepare_tables(
     known = train if held_out is None else pandas().concat([train, _like(train, held_out, "held_out")])
     schema = recognise_columns(known, types)
     for target in targets:
-        schema.position(target)
+        if target not in schema.names:
+            raise InputError(f"target: expected one of {listed(schema.names)}, got {target!r}")
     synthetic = {name: _like(train, table, name) for name, table in synthetic.items()}
-    schema = _with_new_values(schema, synthetic)
+    real_schema, schema = schema, _with_new_values(schema, synthetic)
     for table in synthetic.values():
         schema.codes(table)
     fitted, reference = _halves(train, rng) if held_out is None else (train, held_out)
     count = min(len(fitted), *(len(table) for table in synthetic.values()))
-    if min(count, len(reference)) < LEAST_ROWS:
-        raise InputError(
-            f"rows: expected at least {LEAST_ROWS} in each table (twice as many training rows without held-out ones), "
-            f"got {min(count, len(reference))}"
-        )
+    real = {"train": train} if held_out is None else {"train": train, "held_out": held_out}
+    for name, table in (real | synthetic).items():
+        least = 2 * LEAST_ROWS if held_out is None and table is train else LEAST_ROWS
+        if len(table) < least:
+            halves = " without held-out ones" if least > LEAST_ROWS else ""
+            raise InputError(f"{name}: expected at least {least} rows{halves}, got {len(table)}")
     tables = {name: table.iloc[some_rows(len(table), count, rng)] for name, table in synthetic.items()}
     tables[REAL] = fitted.iloc[some_rows(len(fitted), count, rng)]
     tables[INDEPENDENT] = sample_independent_columns(schema, fitted, count, seed=seed)
     tables[COPULA] = sample_gaussian_copula(schema, fitted, count, seed=seed)
-    return PreparedTables(schema, tables, fitted, reference, train, held_out is None)
+    return PreparedTables(schema, real_schema, tables, fitted, reference, train, held_out is None)
 
 
 def score_tables(
@@ -215,7 +221,7 @@ def score_tables(
         )
         if callback is not None:
             callback(name, done, len(prepared.tables))
-    return TableEvaluation(schema, scores, len(prepared.tables[REAL]), len(reference))
+    return TableEvaluation(schema, prepared.real_schema, scores, len(prepared.tables[REAL]), len(reference))
 
 
 def _like(train: DataFrame, table: DataFrame, name: str) -> DataFrame:

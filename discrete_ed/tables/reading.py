@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER, read_rows
+from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER, delimiter_of, read_rows
 from discrete_ed.errors import InputError
 from discrete_ed.tables.optional import pandas
+from discrete_ed.tables.spelling import LEADING_ZERO, decimal_points, reading_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,20 +22,26 @@ TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data")
 WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
-def read_frame(path: str | Path, *, words: Collection[str] = ()) -> DataFrame:
+def read_frame(path: str | Path, *, words: Collection[str] = (), like: DataFrame | None = None) -> DataFrame:
     """A table of any kind from a text file, as a data frame: one row on each line, and names in the first row.
 
     Cells are separated as in `read_table`. A column whose cells are all numbers becomes a column of numbers (of whole
-    ones, if all are), and any other column is one of words. Missing cells are empty, or NA, NaN, null, None or ?. A
-    first column without a name that numbers the rows is left out with a warning.
+    ones, if all are), and any other column is one of words; so is one with leading zeros, such as 007. Decimal commas
+    are read in files whose cells are separated by semicolons or tabs. Missing cells are empty, or NA, NaN, null, None
+    or ?. A first column without a name that numbers the rows is left out with a warning.
 
     Args:
         path: a file that ends in .csv, .tsv, .txt or .data. Read any other file with pandas.
         words: names of columns whose cells are words even if some of them are spelled like numbers.
+        like: a table that was read before; its columns of words are columns of words here, whatever their spelling.
 
     Raises:
         InputError: the file can't be read; its first row doesn't name the columns; rows differ in length; fewer than
-            two rows; a column mixes numbers and words.
+            two rows; a column mixes numbers and words, or spells numbers with signs for groups, money or per cent.
+
+    Warns:
+        UserWarning: cells are taken as missing, by what is written in them; decimal commas are read; a first column is
+            left out.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -51,21 +58,33 @@ def read_frame(path: str | Path, *, words: Collection[str] = ()) -> DataFrame:
         )
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: expected a readable table, but it is not a regular file")
-    try:
-        rows, head, lines = read_rows(path, lambda _: True)
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable table, but {error.strerror or error}") from None
-    if head is None and rows:
-        head, rows, lines = rows[0], rows[1:], lines[1:]
+    head, rows, lines = _rows(path)
     if head is None or len(rows) < 2:
         raise InputError(f"{path}: expected names of columns and at least two rows, got {len(rows)} rows")
     names = [name.strip() for name in head]
     names[0] = names[0].lstrip("# ") or names[0]
     columns = np.array(rows, dtype=object).T.reshape(len(names), len(rows))
     _check_names(path, names, columns)
-    frame = pandas().DataFrame({k: _column(path, names[k], columns[k], lines, words) for k in range(len(names))})
+    points = delimiter_of(path) in (";", "\t")
+    cells = {k: decimal_points(path, names[k], columns[k]) if points else columns[k] for k in range(len(names))}
+    alike = [] if like is None else [name for name in like.columns if like[name].dtype.kind not in "biuf"]
+    frame = pandas().DataFrame({k: _column(path, names[k], cells[k], lines, words, alike) for k in range(len(names))})
     frame.columns = pandas().Index(names)
     return _without_row_numbers(path, frame)
+
+
+def lines_of_rows(path: Path) -> list[int]:
+    """The line of the file on which each row of `read_frame` stands."""
+    return _rows(path)[2]
+
+
+def _rows(path: Path) -> tuple[list[str] | None, list[list[str]], list[int]]:
+    """The first row, the other rows, and the line of each of these."""
+    try:
+        rows, head, lines = read_rows(path, lambda _: True)
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable table, but {error.strerror or error}") from None
+    return (rows[0], rows[1:], lines[1:]) if head is None and rows else (head, rows, lines)
 
 
 def _check_names(path: Path, names: list[str], columns: np.ndarray[Any, Any]) -> None:
@@ -85,9 +104,19 @@ def _check_names(path: Path, names: list[str], columns: np.ndarray[Any, Any]) ->
         raise InputError(f"{path}: expected different names of columns in the first row, got {got}; add a row of names")
 
 
-def _column(path: Path, name: str, cells: np.ndarray[Any, Any], lines: list[int], words: Collection[str]) -> Any:
+def _column(
+    path: Path,
+    name: str,
+    cells: np.ndarray[Any, Any],
+    lines: list[int],
+    words: Collection[str],
+    alike: Collection[str],
+) -> Any:
     """A column of numbers or of words; NaN where a cell is missing."""
     missing = np.array([cell.lower() in MISSING_CELLS for cell in cells])
+    _warn_of_markers(path, name, cells[missing])
+    if name in alike or any(LEADING_ZERO.match(cell) for cell in cells):
+        return _words(cells, missing)
     is_number = np.array([NUMBER.fullmatch(cell) is not None for cell in cells])
     if (is_number | missing).all() and is_number.any():
         if not missing.any() and all(WHOLE.fullmatch(cell) for cell in cells):
@@ -95,6 +124,15 @@ def _column(path: Path, name: str, cells: np.ndarray[Any, Any], lines: list[int]
         numbers = np.full(len(cells), np.nan)
         numbers[is_number] = [float(cell) for cell in cells[is_number]]
         return numbers
+    readings = [None if gap else reading_of(cell) for cell, gap in zip(cells, missing, strict=True)]
+    formatted = np.array([reading is not None for reading in readings])
+    if name not in words and formatted.any() and (formatted | is_number | missing).all():
+        row = int(formatted.argmax())
+        raise InputError(
+            f"{path}, row {lines[row]}, column {name!r}: expected numbers as digits and a decimal point, got "
+            f"{cells[row]!r:.40}, which may be read as {readings[row]}; write the numbers plainly, or say "
+            f"{name}=category with types if they are words of a category"
+        )
     if is_number.any() and name not in words:
         wrong = int((~is_number & ~missing).argmax())
         share = is_number.sum() / (~missing).sum()
@@ -105,9 +143,24 @@ def _column(path: Path, name: str, cells: np.ndarray[Any, Any], lines: list[int]
             f"{cells[wrong]!r:.40}; leave the cell empty if it is missing, or say {name}=category with types if they "
             "are words of a category"
         )
+    return _words(cells, missing)
+
+
+def _words(cells: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> Any:
     present = cells.copy()
     present[missing] = None
     return pandas().Series(present).astype("str" if _has_text_dtype() else object)
+
+
+def _warn_of_markers(path: Path, name: str, cells: np.ndarray[Any, Any]) -> None:
+    """Say how many cells are missing by what is written in them, which may be meant as a value."""
+    markers = [cell for cell in cells if cell]
+    if markers:
+        warnings.warn(
+            f"{path}, column {name!r}: {len(markers)} cells ({', '.join(dict.fromkeys(markers))}) are taken as missing",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _has_text_dtype() -> bool:

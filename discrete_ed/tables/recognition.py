@@ -26,6 +26,7 @@ SMALL = 20
 MOST_DECIMALS = 6
 LARGEST_WHOLE = 2**53  # above, whole numbers are not exact as floats
 DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([T ]\d.*)?")
+GUESSED = "table: whole numbers with few values are taken for levels in an order"
 OVERRIDE = "say what it is with types, such as {name}=category"
 
 Types = Mapping[Any, ColumnKindName | Sequence[Any]]
@@ -78,8 +79,7 @@ def recognise_columns(frame: DataFrame, types: Types | None = None) -> TableSche
         columns.append(_column(name, kind, cells, present))
     if guessed:
         warnings.warn(
-            f"table: whole numbers with few values are taken for levels in an order in {listed(guessed)}; if they are "
-            f"numbers or codes, {OVERRIDE.format(name=guessed[0])}",
+            f"{GUESSED} in {listed(guessed)}; if they are numbers or codes, {OVERRIDE.format(name=guessed[0])}",
             UserWarning,
             stacklevel=2,
         )

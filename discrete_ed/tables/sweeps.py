@@ -9,11 +9,6 @@ from torch import Tensor
 
 from discrete_ed.tables.energy import TableEnergy
 
-MATCHED_CHAINS, MATCHING_SWEEPS, UNMATCHED_SWEEPS = 500, 40, 5
-"""chains and sweeps of `match_columns`, and the sweeps before them that change nothing"""
-DECAY = 10.0  # sweeps after which a correction has half of its first size
-LEAST_SHARE = 1e-3  # added to shares before they are compared
-
 
 def sweep_columns(
     energy: TableEnergy,
@@ -44,7 +39,7 @@ def sweep_columns(
     current = positions.clone()
     with torch.no_grad():
         for _ in range(sweeps):
-            for column, logits in _scan(energy, current, generator):
+            for column, logits in scan_columns(energy, current, generator):
                 u = torch.rand(len(current), 1, generator=generator, dtype=torch.float64)
                 shares = logits.double().softmax(-1).cumsum(-1)
                 sampled = torch.searchsorted(shares, u).squeeze(1).clamp(max=logits.shape[1] - 1)
@@ -62,7 +57,7 @@ def log_conditionals(energy: TableEnergy, positions: Tensor) -> Tensor:
     """
     found = torch.empty(positions.shape)
     with torch.no_grad():
-        for column, logits in _scan(energy, positions, order=range(positions.shape[1])):
+        for column, logits in scan_columns(energy, positions, order=range(positions.shape[1])):
             found[:, column] = logits.log_softmax(-1).gather(1, positions[:, column : column + 1]).squeeze(1)
     return found
 
@@ -74,39 +69,10 @@ def column_law(energy: TableEnergy, positions: Tensor, column: int) -> Tensor:
     [[0.25, 0.25, 0.25, 0.25]]
     """
     with torch.no_grad():
-        return next(_scan(energy, positions, order=[column]))[1].log_softmax(-1)
+        return next(scan_columns(energy, positions, order=[column]))[1].log_softmax(-1)
 
 
-def match_columns(
-    energy: TableEnergy, start: Tensor, shares: list[Tensor], *, generator: torch.Generator | None = None
-) -> None:
-    """Change `b` until the columns of the model have the laws of the table, as maximum likelihood demands.
-
-    Chains run along; after each sweep, `log(share in the table / share in the chains)` of each value is added to `b`,
-    with a decreasing weight. This is the gradient of the likelihood in the logarithms of the shares, by persistent
-    chains.
-
-    Args:
-        energy: the energy, which is changed.
-        start: where the chains start, `(chains, columns)`.
-        shares: the share of each value of each column in the table.
-        generator: the source of randomness.
-
-    Source: Younes 1989, Probability Theory and Related Fields 82, 625–645.
-    """
-    current = sweep_columns(energy, start, UNMATCHED_SWEEPS, generator=generator)
-    for sweep in range(MATCHING_SWEEPS):
-        current = sweep_columns(energy, current, 1, generator=generator)
-        weight = 0.5 / (1 + sweep / DECAY)
-        with torch.no_grad():
-            for column, logits in _scan(energy, current, order=range(current.shape[1])):
-                expected = logits.softmax(-1).mean(0)  # less noise than the shares of the chains themselves
-                step = weight * ((shares[column] + LEAST_SHARE) / (expected + LEAST_SHARE)).log()
-                place = energy.places[column]
-                energy.fields[place] += step[1:] - step[0] if place.stop - place.start == 1 else step
-
-
-def _scan(
+def scan_columns(
     energy: TableEnergy,
     positions: Tensor,
     generator: torch.Generator | None = None,

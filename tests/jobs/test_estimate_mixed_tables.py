@@ -9,11 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from discrete_ed.data import TableData
+from discrete_ed.errors import InputError
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.estimate import mixed_tables
+from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.estimate.mixed_tables import is_mixed
+from discrete_ed.jobs.sample import run as sample
+from discrete_ed.jobs.sample.config import SampleConfig
+from discrete_ed.jobs.score.run import read_run
 from discrete_ed.tables.evaluation import score_tables
+from discrete_ed.tables.recognition import GUESSED
 
 
 def table(rows: int) -> pd.DataFrame:
@@ -26,12 +33,14 @@ def table(rows: int) -> pd.DataFrame:
 @pytest.mark.usefixtures("no_figures")
 def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(mixed_tables, "score_tables", partial(score_tables, trees=2))
-    frame = table(130)
+    frame = table(130).assign(count=np.arange(130) * 7 % 5)
     frame.to_csv(tmp_path / "mine.csv", index=False)
-    run_job("estimate", ["--data", f"{tmp_path}/mine.csv", "--steps", "20", "--out", f"{tmp_path}/run"])
-    said = capsys.readouterr().out
-    assert "independent columns (trivial)" in said
-    assert "--target" not in said
+    with pytest.warns(UserWarning) as said:
+        run_job("estimate", ["--data", f"{tmp_path}/mine.csv", "--steps", "20", "--out", f"{tmp_path}/run"])
+    assert sum(GUESSED in str(each.message) for each in said) == 1
+    printed = capsys.readouterr().out
+    assert "independent columns (trivial)" in printed
+    assert "--target" not in printed
     samples = pd.read_csv(tmp_path / "run/samples.csv")
     assert samples.dtypes.equals(pd.read_csv(tmp_path / "mine.csv").dtypes)
     result = json.loads((tmp_path / "run/result.json").read_text())
@@ -41,9 +50,28 @@ def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
     assert means["high"] - means["low"] > 2
     anomalies = pd.read_csv(tmp_path / "run/anomalies.csv")
     assert len(anomalies) == 26
+    lines = [text.split(",") for text in (tmp_path / "mine.csv").read_text().splitlines()]
+    assert [float(lines[row - 1][1]) for row in anomalies["row_of_file"]] == anomalies["size"].tolist()
     assert -anomalies["anomaly_score"].mean() == pytest.approx(result["log_conditionals"])
     assert set(anomalies["least_expected_column"]) <= set(frame.columns)
     assert "Gaussian copula" in (tmp_path / "run/report.html").read_text()
+    for refuse in (read_run, lambda run: sample.run(SampleConfig(energy=run))):
+        with pytest.raises(InputError, match=r"keeps no energy; its anomalies.csv"):
+            refuse(tmp_path / "run")
+
+
+def test_a_binary_run_names_the_option_for_other_columns(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b,c,d\n" + "0,1,1,x\n1,0,1,y\n" * 20)
+    with pytest.raises(InputError, match=r"column 'd': .*\(otherwise use --types auto\), got x"):
+        estimate.run(EstimateConfig(data=str(path)))
+
+
+def test_one_hot_columns_of_a_binary_run_are_warned_of():
+    codes = np.eye(3, dtype=np.uint8)[np.arange(60) % 3]
+    data = TableData("mine", codes, codes, codes, names=("x", "y", "z"))
+    with pytest.warns(UserWarning, match=r"'x' to 'z' hold exactly one 1 .*--types auto"):
+        estimate._warn_of_one_hot(data)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from discrete_ed.errors import InputError
-from discrete_ed.tables import TableEnergy, TableEstimator
-from discrete_ed.tables.sweeps import column_law, log_conditionals, match_columns, sweep_columns
+from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator
+from discrete_ed.tables.law import RowLaw
+from discrete_ed.tables.matching import MOST_DISTANT, distance_of_starts, match_columns
+from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 
 SIZES = (2, 4, 3)
 STATES = torch.tensor(list(itertools.product(*map(range, SIZES))))
@@ -62,7 +64,7 @@ def test_sweeps_sample_the_law_and_leave_known_cells(generator):
 def test_columns_get_the_laws_that_they_should_have(generator):
     energy = strange_energy()
     shares = [torch.tensor([0.3, 0.7]), torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.tensor([0.6, 0.3, 0.1])]
-    match_columns(energy, torch.zeros(500, 3, dtype=torch.long), shares, generator=generator)
+    match_columns(energy, shares, generator=generator)
     law = exact_law(energy).reshape(SIZES)
     for column, share in enumerate(shares):
         marginal = law.sum([k for k in range(3) if k != column])
@@ -77,6 +79,53 @@ def test_the_start_is_the_gaussian_law_of_ordered_columns():
     found = sweep_columns(energy, torch.from_numpy(places[:2000]), 20, generator=torch.Generator().manual_seed(0))
     rank = [pd.DataFrame(rows).corr("spearman").iloc[0, 1] for rows in (places, found.numpy())]
     assert rank[0] == pytest.approx(rank[1], abs=0.06)
+
+
+def copied_columns(count: int) -> pd.DataFrame:
+    """A column, its copy under other names, and one that depends on it."""
+    rng = np.random.default_rng(0)
+    place = rng.choice(3, count, p=[0.6, 0.3, 0.1])
+    later = rng.random(count) < np.array([0.2, 0.5, 0.8])[place]
+    return pd.DataFrame({"edu": np.array(list("xyz"))[place], "code": np.array(list("uvw"))[place], "later": later})
+
+
+def test_the_energy_has_the_laws_of_columns_that_copy_each_other():
+    frame = copied_columns(400)
+    model = TableEstimator(steps=10, random_state=0).fit(frame)
+    shares = frame["edu"].value_counts(normalize=True)
+    every = pd.DataFrame(itertools.product("xyz", "uvw", [False, True]), columns=list(frame))
+    law = every.assign(p=np.exp(model.score_samples(every)))
+    assert law["p"].sum() == pytest.approx(1.0)
+    assert law.groupby("edu")["p"].sum().to_dict() == pytest.approx(shares.to_dict(), abs=0.01)
+    gaps = frame.iloc[:1000].assign(edu=None, code=None, later=True)
+    joint = law[law["later"]].groupby("edu")["p"].sum()
+    found = model.predict_proba(gaps.iloc[:1], "edu").iloc[0]
+    assert found.to_dict() == pytest.approx((joint / joint.sum()).to_dict(), abs=1e-6)
+    drawn = model.impute(gaps, random_state=0)
+    assert (drawn["edu"].value_counts(normalize=True) - found).abs().max() < 0.09  # of 400 rows; 3.6 deviations
+    assert (drawn["edu"].map(dict(zip("xyz", "uvw", strict=True))) == drawn["code"]).mean() > 0.95
+
+
+def test_chains_that_cannot_leave_their_modes_match_columns_all_the_same(generator):
+    frame = copied_columns(400)
+    encoder = TableEncoder.fit(frame)
+    energy = TableEnergy.of_rows(encoder.positions(frame), encoder.sizes, [False] * 3)
+    shares = [torch.tensor(frame[name].value_counts(normalize=True).sort_index().to_numpy()) for name in frame]
+    annealed = match_columns(energy, shares, generator=generator)
+    law = RowLaw(energy)
+    for column, share in enumerate(shares):
+        assert (law.marginal(column) - share).abs().max() < 0.1  # from b of independent columns it is .5
+    assert distance_of_starts(energy, annealed.flip(0), annealed, generator=generator) < MOST_DISTANT
+    wrong = torch.zeros_like(annealed)
+    assert distance_of_starts(energy, wrong, annealed, generator=generator) > MOST_DISTANT
+
+
+def test_chains_that_disagree_are_warned_of(model, monkeypatch):
+    monkeypatch.setattr(model, "distance_of_starts_", 0.4)
+    with pytest.warns(UserWarning, match=r"disagree by up to 0.40 .* samples"):
+        model.sample(2, random_state=0)
+    with pytest.warns(UserWarning, match="log Z may miss"):
+        model.score(rows_of(20, 0))
 
 
 def rows_of(count: int, seed: int, *, missing: float = 0.0) -> pd.DataFrame:

@@ -219,9 +219,9 @@ def test_without_held_out_rows_halves_are_compared():
         ({"mine": table(30, 1).drop(columns="level")}, {}, "mine: .* got none called 'level'"),
         ({"mine": table(30, 1).assign(size=1)}, {}, "mine: .* got 'size' as well"),
         ({"mine": table(30, 1).assign(price="dear")}, {}, "column 'price': expected numbers"),
-        ({"mine": table(10, 1)}, {}, "at least 20 in each"),
+        ({"mine": table(10, 1)}, {}, "mine: expected at least 20 rows, got 10"),
         ({"real rows": table(30, 1)}, {}, "other names"),
-        ({"mine": table(30, 1)}, {"targets": ("size",)}, "column: expected one of"),
+        ({"mine": table(30, 1)}, {"targets": ("size",)}, "target: expected one of"),
         ({"mine": np.zeros((30, 3))}, {}, "mine: expected a pandas data frame"),
     ],
 )

@@ -197,3 +197,49 @@ def test_codes_that_look_like_numbers_are_read_as_words_where_the_user_says_so(t
         read_frame(path.with_suffix(".xlsx"))
     with pytest.raises(InputError, match="No such file"):
         read_frame(path.with_name("none.csv"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (("0,5", "1,25", "3"), [0.5, 1.25, 3.0]),
+        (("007", "7", "08"), ["007", "7", "08"]),
+        (("01000", "?", "01002"), ["01000", None, "01002"]),
+        (("1,000", "2,5", "3"), [1.0, 2.5, 3.0]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_decimal_commas_and_leading_zeros_are_read(tmp_path, cells, read):
+    path = tmp_path / "mine.csv"
+    path.write_text("a;b\n" + "".join(f"{cell};{word}\n" for cell, word in zip(cells, "xyx", strict=True)))
+    found = read_frame(path)["a"]
+    assert [None if pd.isna(cell) else cell for cell in found] == read
+
+
+@pytest.mark.parametrize(
+    ("cells", "mark", "reading"),
+    [
+        (("1,000", "2,100", "3,200"), ",", "1000 or 1.000"),
+        (("1,000", "2,100", "3,200"), ";", "1000 or 1.000"),
+        (("0,5", "1,5", "2"), ",", "0.5"),
+        (("1.234,50", "2", "3"), ";", "1234.50"),
+        (("$0.5", "$1", "$2"), ",", "0.5"),
+        (("0%", "5 %", "2"), ",", "0 per cent"),
+    ],
+)
+def test_other_spellings_of_numbers_are_refused_with_their_reading(tmp_path, cells, mark, reading):
+    path = tmp_path / "mine.csv"
+    path.write_text(f"a{mark}b\n" + "".join(f'"{c}"{mark}{w}\n' for c, w in zip(cells, "xyx", strict=True)))
+    with pytest.raises(InputError, match=rf"row 2, column 'a': .* may be read as {reading}; .*a=category"):
+        read_frame(path)
+    assert read_frame(path, words=["a"])["a"].tolist() == list(cells)
+
+
+def test_what_is_written_in_missing_cells_is_said_and_columns_are_read_alike(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n007,None\n7,?\n7,1\n8,\n9,2\n")
+    with pytest.warns(UserWarning, match=r"column 'b': 2 cells \(None, \?\) are taken as missing") as said:
+        first = read_frame(path)
+    assert len(said) == 1
+    path.write_text("a,b\n7,3\n8,1\n")
+    assert read_frame(path, like=first)["a"].tolist() == ["7", "8"]

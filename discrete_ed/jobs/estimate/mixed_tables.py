@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +23,8 @@ from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.tables import TableEstimator, parse_types, read_frame
 from discrete_ed.tables.evaluation import prepare_tables, score_tables
-from discrete_ed.tables.reading import TEXT_ENDINGS
+from discrete_ed.tables.reading import TEXT_ENDINGS, lines_of_rows
+from discrete_ed.tables.recognition import GUESSED
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -54,11 +59,19 @@ def is_mixed(config: EstimateConfig) -> bool:
     if path.suffix.lower() not in TEXT_ENDINGS or not path.is_file():
         return False
     try:
-        frame = read_frame(path)
+        with warnings.catch_warnings():  # it is read again, and warned of then
+            warnings.simplefilter("ignore")
+            frame = read_frame(path)
     except InputError:
         return False
     cells = [{str(cell).lower() for cell in frame[name].dropna().unique()[:3]} for name in frame.columns]
     return 2 * sum(any(found <= kind for kind in BINARY) for found in cells) < len(cells)
+
+
+def with_way_on(error: InputError) -> InputError:
+    """The error of a cell that isn't binary, with the option that takes it instead of those of other jobs."""
+    text = re.sub(r"use recode (\S+=NA); ", r"write NA for it and use missing; ", str(error))
+    return InputError(text.replace("use recode, binarise, weights or drop", f"use --types {RECOGNISED}"))
 
 
 def run(options: EstimateConfig, job: str) -> dict[str, Any]:
@@ -73,7 +86,11 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     types = parse_types([each for each in config.types if each != RECOGNISED])
     words = [name for name, kind in types.items() if kind != "number"]
     frame = read_frame(path, words=words)
-    train, test = _split(frame, config.seed) if config.test is None else (frame, read_frame(config.test, words=words))
+    if config.test is None:
+        train, test = _split(frame, config.seed)
+    else:
+        train, test = frame, read_frame(config.test, words=words, like=frame)
+    lines = np.array(lines_of_rows(path if config.test is None else config.test))[test.index]
     chosen: dict[str, Any] = {"steps": config.steps, "batch_size": config.batch, "width": config.width,
               "learning_rate": config.learning_rate}  # fmt: skip
     model = TableEstimator(
@@ -82,12 +99,14 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
     inputs = [path, *filter(None, [config.test])]
     with RunFolder(config.out, job, path.stem, config, inputs) as folder:
-        model.fit(train)
+        with _warned_before():
+            model.fit(train)
         fitted = time.monotonic()
         samples = model.sample(len(train), random_state=config.seed)
         folder.write("samples.csv", samples.to_csv(index=False).encode())
-        folder.write("anomalies.csv", _anomalies(model, test).to_csv(index=False).encode())
-        prepared = prepare_tables(train, test, {MODEL: samples}, types=types, seed=config.seed)
+        folder.write("anomalies.csv", _anomalies(model, test, lines).to_csv(index=False).encode())
+        with _warned_before():
+            prepared = prepare_tables(train, test, {MODEL: samples}, types=types, seed=config.seed)
         with phase_progress("score") as callback:
             evaluation = score_tables(prepared, seed=config.seed, callback=callback)
         expected = float(-model.anomaly_scores(test).mean())
@@ -114,7 +133,7 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
                 f"An energy of {len(train)} rows of {len(evaluation.schema.columns)} columns, and as many samples.",
                 {"Scores": report.score_table(evaluation), "Each column": report.column_table(evaluation)},
                 folder.plot(report.figures_of(prepared, evaluation)),
-                {**reported_options(config), "types": dict(evaluation.schema.types())},
+                {**reported_options(config), "types": dict(evaluation.real_schema.types())},
                 notes,
                 warnings=report.warnings_of(evaluation),
             )
@@ -144,10 +163,19 @@ def _split(frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:
     return frame.iloc[np.sort(order[few:])], frame.iloc[np.sort(order[:few])]
 
 
-def _anomalies(model: TableEstimator, rows: DataFrame) -> DataFrame:
-    """For each row its anomaly score, and the cell that is least expected given the others."""
+@contextmanager
+def _warned_before() -> Iterator[None]:
+    """Silence the warning of guessed kinds of columns, which was given when the tables were checked."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=GUESSED)
+        yield
+
+
+def _anomalies(model: TableEstimator, rows: DataFrame, lines: Any) -> DataFrame:
+    """For each row its line in the file, its anomaly score, and the cell that is least expected given the others."""
     found = model.log_conditionals(rows)
     return rows.assign(
+        row_of_file=lines,
         anomaly_score=-found.sum(axis=1),
         least_expected_column=found.idxmin(axis=1),
         its_log_probability=found.min(axis=1),

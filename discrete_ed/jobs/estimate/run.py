@@ -17,6 +17,7 @@ from torch import Tensor
 
 from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density.conditional import log_sites
+from discrete_ed.density.encoding import one_hot_columns
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
 from discrete_ed.density.losses import Loss, density_loss
 from discrete_ed.density.missing import completed, filled
@@ -56,9 +57,12 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     if mixed_tables.is_mixed(config):
         return mixed_tables.run(config, JOB)
     device = pick_device(config.device)
-    data = load_table_data(
-        config.data, config.root, valid=config.valid, test=config.test, missing=config.missing, seed=config.seed
-    )
+    try:
+        data = load_table_data(
+            config.data, config.root, valid=config.valid, test=config.test, missing=config.missing, seed=config.seed
+        )
+    except InputError as error:
+        raise mixed_tables.with_way_on(error) from None
     resolved = resolve(config, data)
     facts = facts_of(resolved, data)
     refuse_options_without_effect(config, resolved, **facts)
@@ -66,6 +70,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         _warn_of_equal_sets(data)
+        if data.toy is None and data.shape is None:
+            _warn_of_one_hot(data)
         trials: list[TuningTrial] = []
         if resolved.tune is not None:
             build = partial(_build, train, data.shape)
@@ -163,6 +169,20 @@ def _same_rows(first: np.ndarray, second: np.ndarray) -> bool:
     if first.shape != second.shape:
         return False
     return all(map(np.array_equal, *(np.unique(rows, axis=0, return_counts=True) for rows in (first, second))))
+
+
+def _warn_of_one_hot(data: TableData) -> None:
+    """As `DensityEstimator` does, with the ways on that the job has."""
+    groups = one_hot_columns(data.train.astype(float))
+    if groups:
+        shown = ", ".join(f"{data.names[g[0]]!r} to {data.names[g[-1]]!r}" for g in groups[:3])
+        warnings.warn(
+            f"{data.name}: columns {shown} hold exactly one 1 in every row, as one-hot codes do; if they are the values "
+            "of one variable, rows that can't be are possible for the model: make one column of them and use --types "
+            "auto, or pass categories to DensityEstimator in Python",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _print_data(data: TableData) -> None:

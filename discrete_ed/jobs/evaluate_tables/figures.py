@@ -91,7 +91,8 @@ def pairs(evaluation: TableEvaluation, name: str) -> Figure:
 
 def _bars(axes: Axes, column: Column, real: Series, other: Series) -> None:
     """Shares of the most frequent values of a category, or of the values of an ordinal in order."""
-    values = list(column.values)
+    seen = {*real.dropna(), *other.dropna()}  # others are values of other tables alone
+    values = [value for value in column.values if value in seen]
     shares = [cells.value_counts(normalize=True).reindex(values, fill_value=0).to_numpy() for cells in (real, other)]
     shown = np.argsort(-shares[0], kind="stable")[:SHOWN_VALUES]
     shown = np.sort(shown) if column.kind == "ordinal" else shown

@@ -54,7 +54,7 @@ def score_table(evaluation: TableEvaluation) -> list[list[str]]:
 
 def column_table(evaluation: TableEvaluation) -> list[list[str]]:
     """The distance of each column, one column of text for each table."""
-    kinds = list(evaluation.schema.types().values())
+    kinds = list(evaluation.real_schema.types().values())
     return [
         ["column", "kind", *evaluation.scores],
         *(

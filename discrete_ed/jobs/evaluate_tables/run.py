@@ -34,7 +34,8 @@ def run(config: EvaluateTablesConfig) -> dict[str, Any]:
     real, *synthetic = config.files
     inputs = [*config.files, *filter(None, [config.held_out])]
     words = [name for name, kind in types.items() if kind != "number"]
-    frames = {path: read_frame(path, words=words) for path in inputs}
+    first = read_frame(real, words=words)
+    frames = {real: first, **{path: read_frame(path, words=words, like=first) for path in inputs if path != real}}
     held_out = None if config.held_out is None else frames[config.held_out]
     prepared = prepare_tables(  # before the run folder is made
         frames[real], held_out, _named(synthetic, frames), types=types, targets=config.target, seed=config.seed

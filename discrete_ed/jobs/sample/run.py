@@ -22,6 +22,7 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.generate.past_run import PastRun
+from discrete_ed.jobs.inputs import refuse_mixed
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
@@ -50,6 +51,7 @@ def run(config: SampleConfig) -> dict[str, Any]:
     if config.energy is None:
         raise InputError("energy: expected the folder of a saved energy, or --resume with a run folder, got none")
     device = pick_device(config.device)
+    refuse_mixed(config.energy)
     if PastRun.is_at(config.energy):
         return sample_graphs_of(PastRun.open(config.energy, "energy"), config, device)
     energy = load_energy(config.energy).to(device)

@@ -16,7 +16,8 @@ class ScoreConfig:
     """Score new rows under a density that the job estimate has fitted.
 
     Writes a CSV file with a line for each row: its log-likelihood, and the column whose value is the least expected one
-    given the other columns. Prints the mean next to that of the test rows of the run.
+    given the other columns. Prints the mean next to that of the test rows of the run. Only runs on binary tables keep
+    the energy that this needs; a run on other tables has the scores of its test rows in anomalies.csv.
 
     Examples:
       discrete-ed score RUN new.csv
@@ -24,7 +25,7 @@ class ScoreConfig:
     """
 
     run: Positional[Path | None] = None
-    """run folder of the job estimate, finished, on a table"""
+    """run folder of the job estimate, finished, on a binary table"""
     table: Positional[Path | None] = None
     """table with the columns that the run was fitted to, in any order (.csv, .data, .npy, .npz, .parquet)"""
     out: Annotated[Path | None, HOUSEKEEPING] = None

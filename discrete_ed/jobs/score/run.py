@@ -14,6 +14,7 @@ from discrete_ed.data import Table, read_table
 from discrete_ed.density.conditional import log_sites
 from discrete_ed.energies.saving import load_energy
 from discrete_ed.errors import InputError
+from discrete_ed.jobs.inputs import refuse_mixed
 from discrete_ed.jobs.row_scores import least_probable, row_lines, rows_as_csv
 from discrete_ed.jobs.score.config import ScoreConfig
 from discrete_ed.jobs.text import as_text
@@ -75,6 +76,7 @@ def read_run(folder: Path) -> _FittedRun:
         InputError: there is no such run, or it was on data that are no table.
     """
     path = folder / "result.json"
+    refuse_mixed(folder)
     try:
         result = json.loads(path.read_bytes())
         log_z = result["log_z"]

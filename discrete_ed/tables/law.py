@@ -1,0 +1,114 @@
+"""The exact law of the rows of a table, where its columns have few enough joint values to sum over all of them."""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor
+
+from discrete_ed.likelihood import Bracket, LogPartition
+from discrete_ed.tables.energy import TableEnergy
+
+MOST_ROWS = 2**16
+"""largest number of joint values over which laws are summed"""
+MATCHING_ROUNDS, MATCHED = 300, 1e-7
+"""largest number of rounds of `RowLaw.match`, and the distance of shares at which it ends"""
+
+
+class RowLaw:
+    """`p(row)` of an energy of a table for all joint values of its columns.
+
+    Args:
+        energy: the energy, with at most 2^16 joint values, see `is_small`.
+
+    >>> law = RowLaw(TableEnergy([2, 3], features=1))
+    >>> law.log_z.exp().round().item(), law.sample(2).shape
+    (6.0, torch.Size([2, 2]))
+    """
+
+    def __init__(self, energy: TableEnergy) -> None:
+        groups = energy.groups
+        assert groups is not None
+        self.sizes = energy.sizes
+        self.rows = torch.cartesian_prod(*[torch.arange(size) for size in self.sizes]).reshape(-1, len(self.sizes))
+        states = groups.encode(self.rows).to(energy.fields)
+        with torch.no_grad():
+            logits = torch.cat([-energy(part) for part in states.split(8192)]).double()
+        self.logits = logits.reshape(self.sizes)
+
+    @staticmethod
+    def is_small(sizes: tuple[int, ...]) -> bool:
+        """Whether a law can be summed."""
+        return prod(sizes) <= MOST_ROWS
+
+    @property
+    def log_z(self) -> Tensor:
+        """`log Σ exp(−E)` over all rows."""
+        return self.logits.flatten().logsumexp(0)
+
+    @property
+    def log_partition(self) -> LogPartition:
+        """`log_z` as the exact value that it is."""
+        return LogPartition(Bracket(float(self.log_z), float(self.log_z), 0.0, 0.0), exact=True)
+
+    def marginal(self, column: int) -> Tensor:
+        """The share of each value of a column, `(K,)`."""
+        return self._shares(self.logits, column)
+
+    def sample(self, count: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """Independent rows, `(count, columns)`."""
+        shares = (self.logits - self.log_z).exp().flatten()
+        return self.rows[_draw(shares, count, generator)]
+
+    def complete(self, positions: Tensor, known: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Rows whose cells that are not known are sampled given the others, `(B, columns)`."""
+        found = positions.clone()
+        for row, (cells, kept) in enumerate(zip(positions.tolist(), known.tolist(), strict=True)):
+            if not all(kept):
+                part = self._given(cells, kept)
+                drawn = int(_draw(part.flatten().softmax(0), 1, generator))
+                for column in reversed([k for k, keep in enumerate(kept) if not keep]):
+                    drawn, found[row, column] = divmod(drawn, self.sizes[column])
+        return found
+
+    def column_given(self, positions: Tensor, known: Tensor, column: int) -> Tensor:
+        """`p(column | known cells)` of each row, `(B, K)`; the column counts as unknown."""
+        found = []
+        for cells, kept in zip(positions.tolist(), known.tolist(), strict=True):
+            kept[column] = False
+            place = sum(not keep for keep in kept[:column])
+            found.append(self._shares(self._given(cells, kept), place))
+        return torch.stack(found)
+
+    def match(self, energy: TableEnergy, shares: list[Tensor]) -> None:
+        """Change `b` of the energy, and this law, until its columns have the given shares, as maximum likelihood
+        demands: iterative proportional fitting, which converges to the only solution.
+
+        Source: Deming and Stephan 1940, Annals of Mathematical Statistics 11, 427–444.
+        """
+        for _ in range(MATCHING_ROUNDS):
+            distance = 0.0
+            for column, share in enumerate(shares):
+                found = self.marginal(column)
+                distance = max(distance, float((found - share).abs().max()))
+                step = share.double().log() - found.log()
+                step = (
+                    step - step[0]
+                )  # so that `log_z` is that of the energy, whose single bits are 0 at the first value
+                self.logits = self.logits + step.reshape([-1 if k == column else 1 for k in range(len(self.sizes))])
+                energy.add_fields(column, step)
+            if distance < MATCHED:
+                return
+
+    def _given(self, cells: list[int], kept: list[bool]) -> Tensor:
+        return self.logits[tuple(cell if keep else slice(None) for cell, keep in zip(cells, kept, strict=True))]
+
+    @staticmethod
+    def _shares(logits: Tensor, column: int) -> Tensor:
+        return logits.movedim(column, 0).reshape(logits.shape[column], -1).logsumexp(1).softmax(0)
+
+
+def _draw(shares: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    u = torch.rand(count, generator=generator, dtype=torch.float64)
+    return torch.searchsorted(shares.cumsum(0), u).clamp(max=len(shares) - 1)

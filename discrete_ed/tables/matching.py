@@ -1,0 +1,115 @@
+"""The laws of the columns of an energy that has too many joint values to be summed, matched by annealed chains."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.sweeps import scan_columns, sweep_columns
+
+CHAINS = 1000
+"""number of chains"""
+LONGEST_STEP, SHORTEST_STEP = 1 / 30, 1 / 400
+"""bounds of the steps of the inverse temperature"""
+LEAST_EFFECTIVE = 0.6
+"""share of the chains that is effective after a step, from which its length follows"""
+LAST_ROUNDS, DECAY = 30, 5.0
+"""rounds at the temperature of the model, and after how many of them a correction has half of its first size"""
+LEAST_SHARE = 1e-3  # added to shares before they are compared
+COMPARED_SWEEPS = 30
+MOST_DISTANT = 0.15
+"""largest difference of the shares of pairs of values that chains from two starts have by chance"""
+
+
+def match_columns(
+    energy: TableEnergy, shares: list[Tensor], *, chains: int = CHAINS, generator: torch.Generator | None = None
+) -> Tensor:
+    """Change `b` until the columns of the model have the laws of the table, as maximum likelihood demands.
+
+    Chains start at independent columns, whose laws they have exactly, and the dependence of the columns is turned on by
+    and by: `E_β = −bᵀx + β (E + bᵀx)`. Chains are weighted and resampled with each change of β and of `b`, so that the
+    modes of the model have the right number of chains even if no chain moves from one to another. After each sweep, `b`
+    is raked: `log(share in the table / share in the chains)` of each value is added to it.
+
+    Args:
+        energy: the energy, which is changed.
+        shares: the share of each value of each column in the table.
+        chains: the number of chains.
+        generator: the source of randomness.
+
+    Returns:
+        Where the chains end, `(chains, columns)`.
+
+    Source: Del Moral, Doucet and Jasra 2006, Journal of the Royal Statistical Society B 68, 411–436.
+    """
+    groups = energy.groups
+    assert groups is not None
+    for column, share in enumerate(shares):
+        energy.set_fields(column, share.log())
+    model = deepcopy(energy)
+    model.fields = energy.fields  # so that both are changed
+    current = torch.stack([s.multinomial(chains, replacement=True, generator=generator) for s in shares], 1)
+    log_weights = torch.zeros(chains, dtype=torch.float64)
+    beta, last = 0.0, 0
+    with torch.no_grad():
+        while last < LAST_ROUNDS:
+            states = groups.encode(current).to(energy.fields)
+            dependence = (energy(states) + states @ energy.fields).double()
+            step = min(_step(dependence, log_weights), 1 - beta)
+            beta, last = beta + step, last + (beta >= 1)
+            log_weights = log_weights - step * dependence
+            model.couplings.copy_(beta * energy.couplings)
+            model.output.weight.copy_(beta * energy.output.weight)
+            current = current[_resampled(log_weights, generator)]
+            current = sweep_columns(model, current, 1, generator=generator)
+            log_weights = torch.zeros(chains, dtype=torch.float64)
+            for column, logits in scan_columns(model, current, order=range(len(shares))):
+                # the mean of conditional laws has less noise than the shares of the chains
+                expected = log_weights.softmax(0) @ logits.double().softmax(-1)
+                added = ((shares[column] + LEAST_SHARE) / (expected + LEAST_SHARE)).log() / (1 + last / DECAY)
+                log_weights += added[current[:, column]]
+                energy.add_fields(column, added)
+    return current[_resampled(log_weights, generator)]
+
+
+def distance_of_starts(
+    energy: TableEnergy, rows: Tensor, annealed: Tensor, *, generator: torch.Generator | None = None
+) -> float:
+    """The largest difference of the shares of pairs of values between chains from rows and annealed chains.
+
+    Both sample the same law, so that a difference beyond chance shows that chains do not leave their modes.
+
+    Args:
+        energy: the energy.
+        rows: where chains start, such as training rows, `(N, columns)`.
+        annealed: where annealed chains ended, see `match_columns`.
+        generator: the source of randomness.
+    """
+    groups = energy.groups
+    assert groups is not None
+    pairs = []
+    for start in (rows, annealed):
+        x = groups.encode(sweep_columns(energy, start, COMPARED_SWEEPS, generator=generator)).double()
+        pairs.append(x.T @ x / len(x))
+    return float((pairs[0] - pairs[1]).abs().max())
+
+
+def _step(dependence: Tensor, log_weights: Tensor) -> float:
+    """The longest step of the inverse temperature after which enough chains are effective."""
+    low, high = SHORTEST_STEP, LONGEST_STEP
+    for _ in range(8):
+        middle = (low + high) / 2
+        weights = (log_weights - middle * dependence).softmax(0)
+        enough = 1 / (weights**2).sum() >= LEAST_EFFECTIVE * len(weights)
+        low, high = (middle, high) if enough else (low, middle)
+    return low
+
+
+def _resampled(log_weights: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Numbers of chains, each about as often as its weight says: systematic resampling."""
+    count = len(log_weights)
+    u = (torch.arange(count) + torch.rand(1, generator=generator, dtype=torch.float64)) / count
+    return torch.searchsorted(log_weights.softmax(0).cumsum(0), u).clamp(max=count - 1)
