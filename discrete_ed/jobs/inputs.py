@@ -46,6 +46,6 @@ def refuse_mixed(folder: Path) -> None:
     if isinstance(result, dict) and "independent_columns" in result:
         raise InputError(
             f"{folder}: expected a run of estimate on a binary table, got one on a table with other columns, which "
-            "keeps no energy; its anomalies.csv scores test rows and its samples.csv has samples; for others, give estimate "
-            "--test FILE, or use TableEstimator in Python"
+            "keeps no energy; its anomalies.csv scores test rows and its samples.csv has samples; for others, give "
+            "estimate --test FILE, or use TableEstimator in Python"
         )

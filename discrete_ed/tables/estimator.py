@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,11 @@ from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.matching import CHAINS, MOST_DISTANT, distance_of_starts, match_columns
+from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, warn_of_starts
 from discrete_ed.tables.missing import column_shares, completed_rows, filled_positions
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.recognition import Types
+from discrete_ed.tables.seeds import seed_of
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 from discrete_ed.training import FitConfig
 from discrete_ed.training.selection import fit_selected
@@ -114,7 +114,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         expect_frame(X, "X")
         if len(X) < SCORES:
             raise InputError(f"X: expected at least {SCORES} rows, got {len(X)}")
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         encoder = TableEncoder.fit(X, self.types, bins=self.bins)
         positions = encoder.positions(X)
         g = torch.Generator().manual_seed(seed)
@@ -149,16 +149,14 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self._shares = column_shares(positions, encoder.sizes)
         energy.eval()
         self.encoder_, self.energy_, self._seed_of_fit, self._rows = encoder, energy, seed, positions
-        self.energy_ = energy.double()
-        self._law = RowLaw(self.energy_) if RowLaw.is_small(encoder.sizes) else None
         self.distance_of_starts_ = 0.0
-        if self._law is not None:
-            self._law.match(self.energy_, self._shares)
-        else:
-            annealed = match_columns(self.energy_, self._shares, generator=g)
+        if not RowLaw.is_small(encoder.sizes):
+            annealed = match_columns(energy, self._shares, generator=g)
             rows = self._training_rows(CHAINS, g)
-            self.distance_of_starts_ = distance_of_starts(self.energy_, rows, annealed, generator=g)
-            self._warn_of_starts("samples and log-likelihoods may be wrong")
+            self.distance_of_starts_ = distance_of_starts(energy, rows, annealed, generator=g)
+            warn_of_starts(self.distance_of_starts_, "samples and log-likelihoods may be wrong")
+        self.energy_ = energy.double()
+        self._law = RowLaw.matched(self.energy_, self._shares)
         self._log_z: LogPartition | None = None
         self.n_features_in_ = len(encoder.sizes)
         self.feature_names_in_ = np.array(encoder.schema.names, dtype=object)
@@ -176,9 +174,9 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         count, sweeps = check_count(n_samples, "n_samples"), check_count(sweeps, "sweeps", least=0)
-        seed = _seed(random_state)
+        seed = seed_of(random_state)
         g = torch.Generator().manual_seed(seed)
-        self._warn_of_starts("samples may be nearer to the training rows than the model is")
+        warn_of_starts(self.distance_of_starts_, "samples may be nearer to the training rows than the model is")
         if self._law is not None:
             found = self._law.sample(count, generator=g)
         else:
@@ -188,7 +186,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def impute(self, X: DataFrame, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
         """The rows with missing cells sampled from their law given the other cells, which stay exactly as they are."""
         check_is_fitted(self)
-        seed = _seed(random_state)
+        seed = seed_of(random_state)
         g = torch.Generator().manual_seed(seed)
         cells = self.encoder_.positions(X)
         known = torch.from_numpy(~np.isnan(cells))
@@ -215,7 +213,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         cells = self.encoder_.positions(_without(X, column))
         known = torch.from_numpy(~np.isnan(cells))
         known[:, place] = True
-        g = torch.Generator().manual_seed(_seed(random_state))
+        g = torch.Generator().manual_seed(seed_of(random_state))
         current = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
         known[:, place] = False
         law = column_law(self.energy_, current, place).exp()
@@ -282,7 +280,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def log_z_(self) -> LogPartition:
         """The log partition function, estimated when it is first asked for: exact for few states, else a bracket."""
         check_is_fitted(self)
-        self._warn_of_starts("log Z may miss a part of the model")
+        warn_of_starts(self.distance_of_starts_, "log Z may miss a part of the model")
         if self._log_z is None and self._law is not None:
             self._log_z = self._law.log_partition
         elif self._log_z is None:
@@ -314,16 +312,6 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             return self._law.complete(start, known, generator=g)
         return sweep_columns(self.energy_, start, sweeps, known=known, generator=g)
 
-    def _warn_of_starts(self, so: str) -> None:
-        if self.distance_of_starts_ > MOST_DISTANT:
-            warnings.warn(
-                f"table: chains from training rows and chains from independent columns disagree by up to "
-                f"{self.distance_of_starts_:.2f} in the share of a pair of values, so they don't leave their modes, "
-                f"and {so}; drop columns that repeat others, or check with evaluate_tables",
-                UserWarning,
-                stacklevel=3,
-            )
-
     def _decoded(self, positions: Tensor, seed: int) -> DataFrame:
         return self.encoder_.decode(self.encoder_.states(positions.double().numpy()), seed=seed)
 
@@ -340,11 +328,3 @@ def _without(X: DataFrame, column: Hashable) -> DataFrame:
     frame = X.copy()
     frame[column] = np.nan
     return frame
-
-
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    return int(np.random.SeedSequence(random_state).generate_state(1)[0])

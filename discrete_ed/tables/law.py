@@ -42,6 +42,15 @@ class RowLaw:
         """Whether a law can be summed."""
         return prod(sizes) <= MOST_ROWS
 
+    @classmethod
+    def matched(cls, energy: TableEnergy, shares: list[Tensor]) -> RowLaw | None:
+        """The law after `match`; None if it can't be summed."""
+        if not cls.is_small(energy.sizes):
+            return None
+        law = cls(energy)
+        law.match(energy, shares)
+        return law
+
     @property
     def log_z(self) -> Tensor:
         """`log Σ exp(−E)` over all rows."""
@@ -59,15 +68,15 @@ class RowLaw:
     def sample(self, count: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Independent rows, `(count, columns)`."""
         shares = (self.logits - self.log_z).exp().flatten()
-        return self.rows[_draw(shares, count, generator)]
+        return self.rows[_places(shares, count, generator)]
 
     def complete(self, positions: Tensor, known: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Rows whose cells that are not known are sampled given the others, `(B, columns)`."""
         found = positions.clone()
         for row, (cells, kept) in enumerate(zip(positions.tolist(), known.tolist(), strict=True)):
             if not all(kept):
-                part = self._given(cells, kept)
-                drawn = int(_draw(part.flatten().softmax(0), 1, generator))
+                part = self._logits_of(cells, kept)
+                drawn = int(_places(part.flatten().softmax(0), 1, generator))
                 for column in reversed([k for k, keep in enumerate(kept) if not keep]):
                     drawn, found[row, column] = divmod(drawn, self.sizes[column])
         return found
@@ -78,7 +87,7 @@ class RowLaw:
         for cells, kept in zip(positions.tolist(), known.tolist(), strict=True):
             kept[column] = False
             place = sum(not keep for keep in kept[:column])
-            found.append(self._shares(self._given(cells, kept), place))
+            found.append(self._shares(self._logits_of(cells, kept), place))
         return torch.stack(found)
 
     def match(self, energy: TableEnergy, shares: list[Tensor]) -> None:
@@ -101,7 +110,7 @@ class RowLaw:
             if distance < MATCHED:
                 return
 
-    def _given(self, cells: list[int], kept: list[bool]) -> Tensor:
+    def _logits_of(self, cells: list[int], kept: list[bool]) -> Tensor:
         return self.logits[tuple(cell if keep else slice(None) for cell, keep in zip(cells, kept, strict=True))]
 
     @staticmethod
@@ -109,6 +118,6 @@ class RowLaw:
         return logits.movedim(column, 0).reshape(logits.shape[column], -1).logsumexp(1).softmax(0)
 
 
-def _draw(shares: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+def _places(shares: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
     u = torch.rand(count, generator=generator, dtype=torch.float64)
     return torch.searchsorted(shares.cumsum(0), u).clamp(max=len(shares) - 1)

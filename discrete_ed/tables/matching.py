@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
 
 import torch
@@ -12,15 +13,15 @@ from discrete_ed.tables.sweeps import scan_columns, sweep_columns
 
 CHAINS = 1000
 """number of chains"""
-LONGEST_STEP, SHORTEST_STEP = 1 / 30, 1 / 400
+LONGEST_STEP, SHORTEST_STEP = 1 / 30, 1 / 100
 """bounds of the steps of the inverse temperature"""
 LEAST_EFFECTIVE = 0.6
 """share of the chains that is effective after a step, from which its length follows"""
-LAST_ROUNDS, DECAY = 30, 5.0
+LAST_ROUNDS, DECAY = 20, 4.0
 """rounds at the temperature of the model, and after how many of them a correction has half of its first size"""
 LEAST_SHARE = 1e-3  # added to shares before they are compared
-COMPARED_SWEEPS = 30
-MOST_DISTANT = 0.15
+COMPARED_SWEEPS = 20
+MOST_DISTANT = 0.2
 """largest difference of the shares of pairs of values that chains from two starts have by chance"""
 
 
@@ -95,6 +96,18 @@ def distance_of_starts(
         x = groups.encode(sweep_columns(energy, start, COMPARED_SWEEPS, generator=generator)).double()
         pairs.append(x.T @ x / len(x))
     return float((pairs[0] - pairs[1]).abs().max())
+
+
+def warn_of_starts(distance: float, so: str) -> None:
+    """Warn if chains from two starts differ by more than chance, and of what follows."""
+    if distance > MOST_DISTANT:
+        warnings.warn(
+            f"table: chains from training rows and chains from independent columns disagree by up to {distance:.2f} in "
+            f"the share of a pair of values, so they don't leave their modes, and {so}; drop columns that repeat "
+            "others, or judge the samples with evaluate_tables",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _step(dependence: Tensor, log_weights: Tensor) -> float:

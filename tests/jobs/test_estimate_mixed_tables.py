@@ -30,15 +30,15 @@ def table(rows: int) -> pd.DataFrame:
     return pd.DataFrame({"kind": kinds, "size": rng.normal(4 * place, 1).round(2), "on": rng.integers(2, size=rows)})
 
 
+@pytest.mark.filterwarnings("always::UserWarning")  # the job prints them
 @pytest.mark.usefixtures("no_figures")
 def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(mixed_tables, "score_tables", partial(score_tables, trees=2))
     frame = table(130).assign(count=np.arange(130) * 7 % 5)
     frame.to_csv(tmp_path / "mine.csv", index=False)
-    with pytest.warns(UserWarning) as said:
-        run_job("estimate", ["--data", f"{tmp_path}/mine.csv", "--steps", "20", "--out", f"{tmp_path}/run"])
-    assert sum(GUESSED in str(each.message) for each in said) == 1
-    printed = capsys.readouterr().out
+    run_job("estimate", ["--data", f"{tmp_path}/mine.csv", "--steps", "20", "--out", f"{tmp_path}/run"])
+    printed, said = capsys.readouterr()
+    assert said.count(GUESSED) == 1
     assert "independent columns (trivial)" in printed
     assert "--target" not in printed
     samples = pd.read_csv(tmp_path / "run/samples.csv")
@@ -69,7 +69,7 @@ def test_a_binary_run_names_the_option_for_other_columns(tmp_path):
 
 def test_one_hot_columns_of_a_binary_run_are_warned_of():
     codes = np.eye(3, dtype=np.uint8)[np.arange(60) % 3]
-    data = TableData("mine", codes, codes, codes, names=("x", "y", "z"))
+    data = TableData("mine", "", codes, codes, codes, names=("x", "y", "z"))
     with pytest.warns(UserWarning, match=r"'x' to 'z' hold exactly one 1 .*--types auto"):
         estimate._warn_of_one_hot(data)
 

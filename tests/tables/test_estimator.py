@@ -111,7 +111,7 @@ def test_chains_that_cannot_leave_their_modes_match_columns_all_the_same(generat
     encoder = TableEncoder.fit(frame)
     energy = TableEnergy.of_rows(encoder.positions(frame), encoder.sizes, [False] * 3)
     shares = [torch.tensor(frame[name].value_counts(normalize=True).sort_index().to_numpy()) for name in frame]
-    annealed = match_columns(energy, shares, generator=generator)
+    annealed = match_columns(energy, shares, chains=2000, generator=generator)
     law = RowLaw(energy)
     for column, share in enumerate(shares):
         assert (law.marginal(column) - share).abs().max() < 0.1  # from b of independent columns it is .5

@@ -177,9 +177,9 @@ def _warn_of_one_hot(data: TableData) -> None:
     if groups:
         shown = ", ".join(f"{data.names[g[0]]!r} to {data.names[g[-1]]!r}" for g in groups[:3])
         warnings.warn(
-            f"{data.name}: columns {shown} hold exactly one 1 in every row, as one-hot codes do; if they are the values "
-            "of one variable, rows that can't be are possible for the model: make one column of them and use --types "
-            "auto, or pass categories to DensityEstimator in Python",
+            f"{data.name}: columns {shown} hold exactly one 1 in every row, as one-hot codes do; if they are the "
+            "values of one variable, rows that can't be are possible for the model: make one column of them and use "
+            "--types auto, or pass categories to DensityEstimator in Python",
             UserWarning,
             stacklevel=2,
         )
