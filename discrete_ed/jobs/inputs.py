@@ -43,7 +43,7 @@ def refuse_mixed(folder: Path) -> None:
         result = json.loads((folder / "result.json").read_bytes())
     except (OSError, ValueError, RecursionError):
         return
-    if isinstance(result, dict) and "independent_columns" in result:
+    if isinstance(result, dict) and "log_conditionals" in result:
         raise InputError(
             f"{folder}: expected a run of estimate on a binary table, got one on a table with other columns, which "
             "keeps no energy; its anomalies.csv scores test rows and its samples.csv has samples; for others, give "

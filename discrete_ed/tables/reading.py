@@ -45,7 +45,7 @@ def read_frame(path: str | Path, *, words: Collection[str] = (), like: DataFrame
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "mine.csv").write_text("sex,age\\nf,31\\nm,?\\nf,44\\n")
+    ...     _ = Path(folder, "mine.csv").write_text("sex,age\\nf,31\\nm,\\nf,44\\n")
     ...     frame = read_frame(f"{folder}/mine.csv")
     >>> frame["sex"].tolist(), frame["age"].tolist()
     (['f', 'm', 'f'], [31.0, nan, 44.0])
