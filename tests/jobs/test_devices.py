@@ -22,7 +22,7 @@ DENSITY = (
     "estimate --data moons --steps 20 --width 8 --layers 1 --samples 20 --sampler-steps 2 --temperatures 5 --runs 4"
 )
 JOBS = {  # each with the number of the checkpoint after which it is cut
-    "generate --data community-small --steps 4 --samples 6 --sampler-steps 6 --width 4 --layers 1": 4,
+    "generate --data community-small --levels 0 --steps 4 --samples 6 --sampler-steps 6 --width 4 --layers 1": 4,
     DENSITY: 4,
     f"{DENSITY} --loss pcd": 4,
     "sample ENERGY --kernel dmala --chains 4 --steps 8 --warmup 4": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from place import seeded
 
 from discrete_ed import (
     Exact,
@@ -28,7 +29,7 @@ pytest.importorskip("numba")
 
 GRAPH = lattice(3)
 GLASS = IsingEnergy.from_graph(GRAPH, plus_minus_couplings(GRAPH, seed=2), [0.4, 0, 0, -0.3, 0, 0, 0.2, 0, 0])
-UPPER = 0.5 * torch.randn(9, 9, generator=torch.Generator().manual_seed(1)).triu(1)
+UPPER = 0.5 * torch.randn(9, 9, generator=seeded(1)).triu(1)
 MANY = IsingEnergy(UPPER + UPPER.T, 0.2 * torch.ones(9))
 STATES = enumerate_states(9)
 

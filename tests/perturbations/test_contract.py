@@ -343,7 +343,7 @@ def test_only_free_bits_change(case, generator):
         energy = HalfFree(14).to(DEVICE)
         perturbation = case.perturbation
         if isinstance(perturbation, Erasure) and perturbation.mixture is not None:
-            perturbation = Erasure(BernoulliMixtureEnergy(2, 14))
+            perturbation = Erasure(BernoulliMixtureEnergy(2, 14).to(DEVICE))
         if isinstance(perturbation, MeanPool):
             perturbation = replace(perturbation, windows=tuple(i // 7 for i in range(14)))
             x[:, :10] = (torch.rand(400, 10, generator=generator) < 0.5).float()
