@@ -18,7 +18,14 @@ from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import check_whole_groups, completed_batches, filled
 from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import sample_states
-from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, available_if, check_is_fitted, validate_data
+from discrete_ed.density.scikit_learn import (
+    BaseEstimator,
+    DensityMixin,
+    available_if,
+    check_is_fitted,
+    seed_of,
+    validate_data,
+)
 from discrete_ed.density.scores import warn_if_useless
 from discrete_ed.energies import Energy, RBMEnergy
 from discrete_ed.errors import InputError, check_count
@@ -124,7 +131,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_arguments(self.get_params(deep=False))
         data = self._bits(X, reset=True)
-        self._seed_of_fit = self._seed(self.random_state)
+        self._seed_of_fit = seed_of(self.random_state)
         with self._seeded(self._seed_of_fit) as g:
             table = filled(data, groups=self._groups, generator=g) if data.isnan().any() else data
             self._train(self._build(table), data, g)
@@ -200,7 +207,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         steps = check_count(steps, "steps", least=0)
         data = self._bits(X, reset=False).double()
-        g = torch.Generator().manual_seed(self._seed(random_state))
+        g = torch.Generator().manual_seed(seed_of(random_state))
         found = complete(self.energy_, data.nan_to_num(), ~data.isnan(), steps=steps, generator=g)
         return found.numpy().astype(int)
 
@@ -217,7 +224,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         n_samples, steps = check_count(n_samples, "n_samples"), check_count(steps, "steps", least=0)
-        g = torch.Generator().manual_seed(self._seed(random_state))
+        g = torch.Generator().manual_seed(seed_of(random_state))
         rows = torch.randint(len(self._start), (n_samples,), generator=g)
         start = self._start[rows].double()
         return sample_states(self.energy_, n_samples, start, steps=steps, generator=g).numpy().astype(int)
@@ -316,10 +323,3 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):  # an energy or loss of the user may use torch's generator
             torch.default_generator.manual_seed(seed)
             yield torch.Generator().manual_seed(seed)
-
-    def _seed(self, random_state: Any) -> int:
-        if isinstance(random_state, np.random.RandomState):
-            return int(random_state.randint(2**31 - 1))
-        if isinstance(random_state, np.random.Generator):
-            return int(random_state.integers(2**31 - 1))
-        return int(np.random.SeedSequence(random_state).generate_state(1)[0])

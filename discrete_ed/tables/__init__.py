@@ -4,7 +4,7 @@ from discrete_ed.tables.baselines import sample_gaussian_copula, sample_independ
 from discrete_ed.tables.bins import Bins
 from discrete_ed.tables.columns import Column, TableSchema
 from discrete_ed.tables.distances import ColumnDistance, PairDistances, marginal_distances, pair_distances
-from discrete_ed.tables.encoding import Standardiser, TableEncoder
+from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.estimator import TableEstimator
 from discrete_ed.tables.evaluation import TableEvaluation, TableScores, evaluate_tables
@@ -21,7 +21,6 @@ __all__ = [
     "DetectionScore",
     "PairDistances",
     "Privacy",
-    "Standardiser",
     "TableEncoder",
     "TableEnergy",
     "TableEstimator",

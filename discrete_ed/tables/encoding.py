@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from discrete_ed.errors import InputError, check_seed
 from discrete_ed.tables.bins import Bins, usual_bins
 from discrete_ed.tables.columns import Cells, TableSchema, listed
+from discrete_ed.tables.optional import pandas
 from discrete_ed.tables.recognition import Types, recognise_columns
 
 if TYPE_CHECKING:
@@ -155,6 +156,13 @@ class TableEncoder:
             columns.append(np.where(missing, np.nan, found))
         return np.stack(columns, axis=1)
 
+    def labels(self, column: Hashable) -> Any:
+        """The values of a column, or the intervals of its bins, as an index of pandas."""
+        found = self.schema[column]
+        if found.is_discrete:
+            return pandas().Index(list(found.values))
+        return pandas().IntervalIndex.from_breaks([-np.inf, *self.bins[column].cuts, np.inf], closed="left")
+
     def _warn_of_range(self, name: Hashable, numbers: Cells) -> None:
         low, high = self.bins[name].knots[0][0], self.bins[name].knots[-1][-1]
         far = numbers[(numbers < low - FAR * (high - low)) | (numbers > high + FAR * (high - low))]
@@ -165,43 +173,3 @@ class TableEncoder:
                 UserWarning,
                 stacklevel=4,
             )
-
-
-@dataclass(frozen=True)
-class Standardiser:
-    """Columns of numbers with mean 0 and standard deviation 1, and back.
-
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"sex": ["f", "m", "f"], "age": [20, 30, 46]})
-    >>> standardiser = Standardiser.fit(recognise_columns(frame, {"age": "number"}), frame)
-    >>> z = standardiser.standardise(frame)
-    >>> z.shape, standardiser.restore(z)["age"].tolist()
-    ((3, 1), [20, 30, 46])
-    """
-
-    schema: TableSchema
-    """the columns of numbers"""
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
-
-    @classmethod
-    def fit(cls, schema: TableSchema, frame: DataFrame) -> Standardiser:
-        """The means and standard deviations of the numbers of a table; missing cells are left out.
-
-        Raises:
-            InputError: no column of numbers.
-        """
-        numbers = TableSchema(tuple(column for column in schema.columns if not column.is_discrete))
-        if not numbers.columns:
-            raise InputError("schema: expected a column of numbers, got none")
-        codes = numbers.codes(frame)
-        return cls(numbers, tuple(np.nanmean(codes, axis=0).tolist()), tuple(np.nanstd(codes, axis=0).tolist()))
-
-    def standardise(self, frame: DataFrame) -> Cells:
-        """The standardised numbers of a table, `(N, columns of numbers)`; NaN where a cell is missing."""
-        standardised: Cells = (self.schema.codes(frame) - self.means) / self.scales
-        return standardised
-
-    def restore(self, standardised: Cells) -> DataFrame:
-        """The inverse of `standardise`, rounded to the decimal places of each column."""
-        return self.schema.frame(standardised * self.scales + self.means)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.density.losses import density_loss
-from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, check_is_fitted
+from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, check_is_fitted, seed_of
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.likelihood import LogPartition, estimate_log_z, log_likelihood
 from discrete_ed.tables.columns import Cells
@@ -21,9 +21,8 @@ from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_column
 from discrete_ed.tables.missing import column_shares, completed_rows, filled_positions
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.recognition import Types
-from discrete_ed.tables.seeds import seed_of
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
-from discrete_ed.training import FitConfig
+from discrete_ed.training import FitConfig, Record
 from discrete_ed.training.selection import fit_selected
 
 if TYPE_CHECKING:
@@ -95,11 +94,18 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.weight_decay = weight_decay
         self.random_state = random_state
 
-    def fit(self, X: DataFrame, y: Any = None) -> TableEstimator:  # noqa: ARG002 part of the interface
+    def fit(
+        self,
+        X: DataFrame,
+        y: Any = None,  # noqa: ARG002 part of the interface
+        *,
+        callback: Callable[[Record], None] | None = None,
+    ) -> TableEstimator:
         """Fit the energy to a table; `y` is ignored.
 
         Missing cells are sampled again and again from the model that is being fitted, given the other cells of their
-        row, which is right where it does not depend on a cell's own value whether it is missing.
+        row, which is right where it does not depend on a cell's own value whether it is missing. `callback` is called
+        with the record of each training step.
 
         Raises:
             InputError: columns of a kind that can't be used, see `recognise_columns`; fewer than 20 rows; an argument
@@ -140,6 +146,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay, ema=0.99),
             score=score,
             every=max(1, self.steps // SCORES),
+            callback=callback,
         )
         self.step_ = selected.step
         gain = log_conditionals(energy, filled).sum(-1) - first
@@ -189,8 +196,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         seed = seed_of(random_state)
         g = torch.Generator().manual_seed(seed)
         cells = self.encoder_.positions(X)
-        known = torch.from_numpy(~np.isnan(cells))
-        start = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
+        start, known = self._started(cells, g)
         found = self._sampled(start, known, check_count(sweeps, "sweeps"), g)
         codes, sampled = self.encoder_.schema.codes(X), self.encoder_.schema.codes(self._decoded(found, seed))
         completed = self.encoder_.schema.frame(np.where(known.numpy(), codes, sampled))
@@ -211,11 +217,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         place = self.encoder_.schema.position(column)
         expect_frame(X, "X")
         cells = self.encoder_.positions(_without(X, column))
-        known = torch.from_numpy(~np.isnan(cells))
-        known[:, place] = True
         g = torch.Generator().manual_seed(seed_of(random_state))
-        current = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
-        known[:, place] = False
+        current, known = self._started(cells, g)
         law = column_law(self.energy_, current, place).exp()
         gaps = ~known
         gaps[:, place] = False
@@ -225,14 +228,13 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         elif some.any():
             law[some] = 0.0
             part = current[some]
-            part[:, place] = self._independent(len(part), g)[:, place]
             for sweep in range(max(2, sweeps)):
                 part = sweep_columns(self.energy_, part, 1, known=known[some], generator=g)
                 if sweep >= max(2, sweeps) // 2:
                     law[some] += column_law(self.energy_, part, place).exp()
             law[some] /= law[some].sum(1, keepdim=True)
         found = pandas().DataFrame(law.numpy(), index=X.index)
-        found.columns = self._labels(column)
+        found.columns = self.encoder_.labels(column)
         return found
 
     def log_conditionals(self, X: DataFrame) -> DataFrame:
@@ -293,6 +295,12 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Rows whose columns are sampled independently, `(count, columns)`."""
         return torch.stack([share.multinomial(count, replacement=True, generator=g) for share in self._shares], 1)
 
+    def _started(self, cells: Cells, g: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Positions with missing ones sampled independently, and which cells are known."""
+        known = torch.from_numpy(~np.isnan(cells))
+        positions = torch.from_numpy(np.nan_to_num(cells)).long()
+        return torch.where(known, positions, self._independent(len(cells), g)), known
+
     def _training_rows(self, count: int, g: torch.Generator) -> Tensor:
         """Training rows in random order, each as often as any other, `(count, columns)`; missing cells resampled."""
         rounds = -(-count // len(self._rows))
@@ -302,8 +310,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _completed(self, cells: Cells) -> Tensor:
         """Positions with missing ones sampled from the model."""
         g = torch.Generator().manual_seed(self._seed_of_fit)
-        known = torch.from_numpy(~np.isnan(cells))
-        start = torch.where(known, torch.from_numpy(np.nan_to_num(cells)).long(), self._independent(len(cells), g))
+        start, known = self._started(cells, g)
         return start if known.all() else self._sampled(start, known, 20, g)
 
     def _sampled(self, start: Tensor, known: Tensor, sweeps: int, g: torch.Generator) -> Tensor:
@@ -314,14 +321,6 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _decoded(self, positions: Tensor, seed: int) -> DataFrame:
         return self.encoder_.decode(self.encoder_.states(positions.double().numpy()), seed=seed)
-
-    def _labels(self, column: Hashable) -> Any:
-        """The values of a column, or the intervals of its bins."""
-        found = self.encoder_.schema[column]
-        if found.is_discrete:
-            return pandas().Index(list(found.values))
-        ends = [-np.inf, *self.encoder_.bins[column].cuts, np.inf]
-        return pandas().IntervalIndex.from_breaks(ends, closed="left")
 
 
 def _without(X: DataFrame, column: Hashable) -> DataFrame:

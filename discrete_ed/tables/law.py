@@ -102,9 +102,7 @@ class RowLaw:
                 found = self.marginal(column)
                 distance = max(distance, float((found - share).abs().max()))
                 step = share.double().log() - found.log()
-                step = (
-                    step - step[0]
-                )  # so that `log_z` is that of the energy, whose single bits are 0 at the first value
+                step = step - step[0]  # as the energy sets its fields, so that `log_z` stays that of the energy
                 self.logits = self.logits + step.reshape([-1 if k == column else 1 for k in range(len(self.sizes))])
                 energy.add_fields(column, step)
             if distance < MATCHED:

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import ks_2samp
 
 from discrete_ed.errors import InputError
-from discrete_ed.tables import Bins, Standardiser, TableEncoder, recognise_columns
+from discrete_ed.tables import Bins, TableEncoder
 
 N = 400
 RNG = np.random.default_rng(0)
@@ -102,16 +102,3 @@ def test_what_cannot_be_encoded_is_named(encoder):
         encoder.decode(states[:, 1:])
     with pytest.raises(InputError, match="bins: expected at least 2"):
         TableEncoder.fit(FRAME, bins=1)
-
-
-def test_standardised_numbers_go_back_exactly():
-    frame = FRAME.copy()
-    frame.loc[:9, "price"] = np.nan
-    schema = recognise_columns(frame)
-    standardiser = Standardiser.fit(schema, frame)
-    z = standardiser.standardise(frame)
-    assert np.nanmean(z, axis=0) == pytest.approx([0] * 4, abs=1e-9)
-    assert np.nanstd(z, axis=0) == pytest.approx([1] * 4)
-    pd.testing.assert_frame_equal(standardiser.restore(z), frame[["gain", "price", "small", "nullable"]])
-    with pytest.raises(InputError, match="a column of numbers"):
-        Standardiser.fit(recognise_columns(frame[["word"]]), frame)

@@ -18,7 +18,7 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.evaluate_tables import report
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, changed_options, reported_options
-from discrete_ed.jobs.progress import phase_progress
+from discrete_ed.jobs.progress import phase_progress, training_progress
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.tables import TableEstimator, parse_types, read_frame
@@ -99,16 +99,16 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
     inputs = [path, *filter(None, [config.test])]
     with RunFolder(config.out, job, path.stem, config, inputs) as folder:
-        with _warned_before():
-            model.fit(train)
+        with _warned_before(), training_progress(folder, model.steps) as callback:
+            model.fit(train, callback=callback)
         fitted = time.monotonic()
         samples = model.sample(len(train), random_state=config.seed)
         folder.write("samples.csv", samples.to_csv(index=False).encode())
         folder.write("anomalies.csv", _anomalies(model, test, lines).to_csv(index=False).encode())
         with _warned_before():
             prepared = prepare_tables(train, test, {MODEL: samples}, types=types, seed=config.seed)
-        with phase_progress("score") as callback:
-            evaluation = score_tables(prepared, seed=config.seed, callback=callback)
+        with phase_progress("score") as scored:
+            evaluation = score_tables(prepared, seed=config.seed, callback=scored)
         expected = float(-model.anomaly_scores(test).mean())
         trivial = _independent(model, test)
         result = {
