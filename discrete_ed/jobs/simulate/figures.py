@@ -21,13 +21,16 @@ def curves(
     exact: Mapping[int, Mapping[float, Mapping[str, float]]],
     critical: float | None,
 ) -> Figure:
-    """Six quantities against the temperature, for each size, with exact curves where they are known."""
+    """Six quantities against the temperature, for each size, with exact curves where they are known; those that no
+    lattice here has, such as the correlation length of a glass, are left out."""
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     axes = figure.subplots(2, 3).ravel()
     for panel, name in zip(axes, SHOWN, strict=True):
+        panel.set_visible(False)
         for colour, (size, ats) in zip(_colours(len(results)), results.items(), strict=True):
             values = [(at.temperature, at.estimates().get(name)) for at in ats]
             known = [(t, each) for t, each in values if each is not None and np.isfinite(each.value)]
+            panel.set_visible(panel.get_visible() or bool(known))
             line = [(t, row[name]) for t, row in exact.get(size, {}).items() if name in row]
             if line:
                 panel.plot(*zip(*line, strict=True), color=colour, linewidth=1, alpha=0.8)

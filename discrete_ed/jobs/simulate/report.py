@@ -182,8 +182,8 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
                 [f"{low.temperature:.4f}", f"{high.temperature:.4f}", f"{rate:.3f}"]
                 for (low, high), rate in zip(pairwise(ats), found.swap_rates, strict=True)
             ]
-            trips = ", ".join(map(str, found.round_trips))
-            tables[f"Tempering, {size}: {trips} round trips of replicas in each ladder, in {sweeps:,} sweeps"] = rows
+            title = f"Tempering, size {size}: rates of swaps; round trips of the ladders in {sweeps:,} sweeps: "
+            tables[title + ", ".join(map(str, found.round_trips))] = rows
     if isinstance(done.scaling, Scaling):
         s = done.scaling
         rows = [["critical point", "value"], ["T_c", with_error(s.critical_temperature)]]
