@@ -17,8 +17,9 @@ from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
 from discrete_ed.ising.forecast import check_memory, is_compact
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.penalties import Lasso, Penalty
+from discrete_ed.ising.penalties import Free, Lasso, Penalty
 from discrete_ed.ising.preparation import (
     BlockLength,
     Prepared,
@@ -219,11 +220,19 @@ def recover_couplings(
         again = blocks_by_energy(prepared.data, found.parameters)
         if again is not None and chosen.entry.weighs_rows:
             return _recovered(chosen, PENALTIES[penalty], again, names, progress)
-        if not found.choice.startswith("L1"):  # rows of a shrunk model are too seldom equal, even if all are independent
-            unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
-            said = duplicate_warnings(prepared.data.spins, unshrunk, seed)
-            return replace(found, warnings=(*found.warnings, *said))
+        said = _equal_rows(chosen, prepared.data, found)
+        return replace(found, warnings=(*found.warnings, *said))
     return found
+
+
+def _equal_rows(chosen: ConfiguredEstimator, data: Observations, found: Recovery) -> list[str]:
+    """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
+    judges; one with all pairs free describes ordered states badly, so only an excess beyond doubt alarms."""
+    if not found.choice.startswith("L1"):
+        unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
+        return duplicate_warnings(data.spins, unshrunk, chosen.seed)
+    free = Free().estimate(replace(chosen, name="single-site"), data)
+    return duplicate_warnings(data.spins, free, chosen.seed, rough=True)
 
 
 def _recovered(
