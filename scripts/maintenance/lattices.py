@@ -107,17 +107,22 @@ def glass() -> None:
     """Two independent temperings of one ±J glass on 8³, and ground states against the exact method."""
     graph, temperatures = lattice(8, 3), np.linspace(1.0, 2.0, 10)
     model = IsingEnergy.from_graph(graph, plus_minus_couplings(graph, seed=1))
-    one, other = (temper(model, temperatures, graph=graph, place=True, measurements=10_000, seed=s) for s in (1, 2))
+    one = temper(model, temperatures, graph=graph, place=True, measurements=20_000, seed=1)
+    placed = [at.temperature for at in one.results]
+    other = temper(model, placed, graph=graph, measurements=20_000, seed=2)
     for found in (one, other):
+        short = [f"{at.temperature:.2f}" for at in found.results if not at.long]
         print(f"8³: swap rates {found.swap_rates.min():.2f} to {found.swap_rates.max():.2f}, round trips "
-              f"{found.round_trips.tolist()}, thermal {found.thermal}")  # fmt: skip
-    far = []
-    for a, b in ((one.results[k], other.results[k]) for k in (0, len(temperatures) - 1)):
-        for name in ("energy", "abs_overlap", "overlap_binder", "link_overlap"):
+              f"{found.round_trips.tolist()}, {found.results[0].dropped} sweeps dropped, thermal {found.thermal}, "
+              f"shorter than 50 τ at T = {', '.join(short) or 'none'}", flush=True)  # fmt: skip
+    for name in ("energy", "abs_overlap", "overlap_binder", "link_overlap"):
+        far = []
+        for a, b in zip(one.results, other.results, strict=True):
             x, y = a.estimates()[name], b.estimates()[name]
             far.append((x.value - y.value) / np.hypot(x.error, y.error))
-            print(f"T = {a.temperature:.2f}, {name}: {x.value:.4f} ± {x.error:.4f}, {y.value:.4f} ± {y.error:.4f}, "
-                  f"{far[-1]:+.1f} standard errors apart")  # fmt: skip
+            if a.temperature == 1:
+                print(f"T = 1, {name}: {x.value:.4f} ± {x.error:.4f}, {y.value:.4f} ± {y.error:.4f}")
+        print(f"{name}: standard errors apart at T = {placed[0]:.2f} to {placed[-1]:.2f}: {np.round(far, 1)}")
     for shape, dimension in ((6, 2), (4, 3)):
         agree = 0
         for seed in range(10):
