@@ -18,7 +18,6 @@ from discrete_ed.lattices.results import DIFFERENT, AtTemperature, at_temperatur
 from discrete_ed.lattices.simulation import LEAST_WARMUP, PIECES, Cache, Callback, Progress, difference_of, error_of
 from discrete_ed.metrics.time_series import thermalisation
 from discrete_ed.names import ObservableName
-from discrete_ed.runtime.distributed import ranks
 from discrete_ed.samplers.interactions import Interactions
 
 OVERLAPS: tuple[ObservableName, ...] = ("overlaps",)
@@ -70,7 +69,8 @@ def temper(
     Each chain is a ladder of replicas, one at each temperature. In half of the chains all spins start up, in the others
     at random. After a sweep of single spins, neighbouring temperatures swap their replicas, even and odd pairs in turn;
     this keeps the law at every temperature. Thermalisation is found as by `simulate`, over all temperatures. Everything
-    runs in one compiled loop for a pair of chains, and pairs run on threads.
+    runs in one compiled loop for a pair of chains, and pairs run on threads; inside `processes()` each rank takes its
+    share of the pairs. The result is the same for any number of threads and ranks.
 
     Args:
         temperatures: at least two different positive numbers.
@@ -87,7 +87,7 @@ def temper(
 
     Raises:
         InputError: fewer than two temperatures, equal ones, or one that isn't positive; an odd number of chains; what
-            `simulate` refuses; several ranks.
+            `simulate` refuses.
 
     Source: Hukushima and Nemoto 1996, Journal of the Physical Society of Japan 65, 1604–1608; even and odd pairs in
     turn, and placing by rejections, from Syed, Bouchard-Côté, Deligiannidis and Doucet 2022, Journal of the Royal
@@ -114,8 +114,6 @@ def temper(
         raise InputError(f"graph: expected a lattice of {energy.bits} sites, got {graph.sites}")
     if graph is not None:
         check_edges(energy, graph)
-    if ranks().size > 1:
-        raise InputError("tempering: expected one process, got several; pairs of chains run on threads")
     model, more = Interactions.of(energy), what_to_measure(energy, graph, measure, chains)
 
     def models(at: Sequence[float]) -> list[Measured]:
