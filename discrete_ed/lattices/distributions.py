@@ -33,8 +33,8 @@ class OverlapDistribution:
 def overlap_distribution(overlaps: Overlaps, *, link: bool = False, bins: int = BINS) -> OverlapDistribution:
     """The distribution of the overlap, or of the link overlap, of pairs of replicas, with errors by the jackknife.
 
-    The overlap of `N` spins has `N + 1` values, `2/N` apart, so that a bin holds whole numbers of them. Link overlaps
-    are counted between the smallest and the largest that were measured.
+    The overlap of `N` spins has `N + 1` values, `2/N` apart, so that a bin holds a whole number of them. Bins of the
+    link overlap hold whole numbers of its smallest steps, from the smallest to the largest value that was measured.
 
     Args:
         link: whether it is that of the link overlap.
@@ -56,8 +56,10 @@ def overlap_distribution(overlaps: Overlaps, *, link: bool = False, bins: int = 
     values = np.asarray(overlaps.link if link else overlaps.overlap, float)
     values = values[:, None] if values.ndim == 1 else values
     if link:
-        low, high = values.min(), values.max()
-        edges = np.linspace(low, high, bins + 1) if high > low else np.array([low - 0.5, low + 0.5])
+        found = np.unique(values.round(12))
+        gap = np.diff(found).min() if len(found) > 1 else 1.0  # between neighbouring values
+        step = gap * -(-round((found[-1] - found[0]) / gap + 1) // bins)
+        edges = found[0] - gap / 2 + step * np.arange(int((found[-1] - found[0]) / step + 1e-6) + 2)
     else:
         edges = _even_edges(overlaps.sites, bins)
     place = np.clip(np.searchsorted(edges, values, "right") - 1, 0, len(edges) - 2)

@@ -12,7 +12,7 @@ from numba import njit
 
 from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix
 
-CHUNK = 256  # words that are resampled together
+CHUNK = 512  # words that are resampled together
 ROUNDS = 10  # highest bits of the uniforms, which all spins compare; the one in a thousand that ties goes on by itself
 _NONE, _UNIT, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 
@@ -33,9 +33,10 @@ def sweep_words(
 
     Class `c` has the words from `classes[c]` to `classes[c + 1]`. The spins of word `w` have neighbours in the words
     `neighbour[k, w]`, whose bits are moved by the turn number `turn[k, w]` (see `turned`), and flipped where the
-    coupling is negative, in `negative[k, w]`. `threshold[n]` is p(bit = 1) · 2^64 where `n` neighbours favour spin up.
-    The highest bits of the uniforms are compared with it from the first one down, 64 spins by one random word. A spin
-    whose uniform has the bits of its threshold so far compares the others by a random word of its own.
+    coupling is negative, in `negative[k, w]`; both are `(degree, 0)` where nothing turns or flips. `threshold[n]` is
+    p(bit = 1) · 2^64 where `n` neighbours favour spin up. The highest bits of the uniforms are compared with it from
+    the first one down, 64 spins by one random word. A spin whose uniform has the bits of its threshold so far compares
+    the others by a random word of its own.
     """
     degree = len(neighbour)
     # count[n]: the spins of which n neighbours favour up; the last two rows are none, and some that were joined
@@ -86,13 +87,16 @@ def gather(
     start, turning = np.uint64(first), np.uint8(0)
     for t in range(size):
         up[t] = x[np.uint64(neighbour[start + t])]
-        turning |= turn[start + t]
+    if len(turn):
+        for t in range(size):
+            turning |= turn[start + t]
     if turning:
         for t in range(size):
             if turn[start + t]:
                 up[t] = turned(up[t], turns[np.uint64(turn[start + t])])
-    for t in range(size):
-        up[t] ^= negative[start + t]
+    if len(negative):
+        for t in range(size):
+            up[t] ^= negative[start + t]
 
 
 @njit(cache=True, nogil=True)

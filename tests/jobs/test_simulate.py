@@ -148,7 +148,7 @@ def test_antiferromagnets_have_their_critical_point(tmp_path):
             "No critical point is estimated: size: expected",
             "More --sweeps, or clusters, help.",
         ),
-        (["--disorder", "plus-minus"], "0.9", "not thermalised at T = 0.9", "--tempering, help."),
+        (["--disorder", "plus-minus"], "0.9", "shorter than 50 autocorrelation times at T = 0.9", "--tempering, help."),
     ],
 )
 def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
