@@ -1,4 +1,4 @@
-"""Measurements of spins in words, 64 of one chain in each, as they are swept. Importing this needs numba."""
+"""Sweeps of chains in words, 64 spins of one chain in each, that measure as they run. Importing this needs numba."""
 
 from __future__ import annotations
 
