@@ -72,7 +72,10 @@ def test_synthetic_data_load_without_files_and_are_seeded(tmp_path, name, sizes)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "sizes"), CITESEER.items())
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [pytest.param(*item, marks=[pytest.mark.thorough] * (item[0] == "ego")) for item in CITESEER.items()],
+)
 def test_citeseer_data_load(data_root, name, sizes):
     data = load_graph_data(name, data_root)
     assert sizes_of(data) == sizes

@@ -38,7 +38,13 @@ FIELDED = IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.3)
 Y = torus_sample(FIELDED, 3000, (5, 1), generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("estimator", get_args(Estimator))
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(name, marks=[pytest.mark.thorough] * (name == "contrastive-divergence"))  # it takes seconds
+        for name in get_args(Estimator)
+    ],
+)
 def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatch):
     monkeypatch.setattr("discrete_ed.ising.contrastive.STEPS", 200)
     found = recover_couplings(
@@ -416,6 +422,7 @@ def test_the_jackknife_tells_the_spread_of_repeated_data(estimator):
     assert np.sqrt(np.square(errors).mean()) == pytest.approx(spread, rel=0.18)
 
 
+@pytest.mark.thorough
 def test_tables_that_are_hard_get_an_answer_and_a_warning():
     rng = np.random.default_rng(0)
     constant = np.hstack([X[:300, :5], np.ones((300, 1))])
