@@ -121,6 +121,7 @@ def law_of(couplings: np.ndarray, fields: np.ndarray, states: np.ndarray) -> np.
     return softmax(0.5 * np.einsum("ki,ij,kj->k", states, couplings, states) + states @ fields)
 
 
+@pytest.mark.thorough
 def test_a_shrunk_model_keeps_the_means_of_the_data(monkeypatch):
     couplings, _, states, law = biased_model()
     x = (states[np.random.default_rng(3).choice(256, 2000, p=law)] + 1) / 2
@@ -383,6 +384,7 @@ def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
     assert np.abs((better[upper] - truth) / smaller[upper]).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
 
 
+@pytest.mark.thorough
 def test_few_edges_leave_the_mean_of_their_common_law_open():
     """Three edges with the same coupling: what they have in common is no surer than three estimates make it."""
     rng, covered = np.random.default_rng(0), []
