@@ -191,15 +191,15 @@ def decide(
         tied[found] = t
         found += np.uint64(undecided[t] != _NONE)
     for q in range(found):
-        t = np.uint64(tied[q])
-        rest = undecided[t]
+        w = np.uint64(tied[q])
+        rest = undecided[w]
         while rest:
             bit = rest & (~rest + _UNIT)  # the lowest one
             rest ^= bit
             n = 0
             for each in range(1, len(threshold)):
-                n += each * int(count[each, t] & bit != _NONE)
+                n += each * int(count[each, w] & bit != _NONE)
             counter += STEP
             if mix(counter) < threshold[n] << np.uint64(ROUNDS):
-                below[t] |= bit
+                below[w] |= bit
     return counter
