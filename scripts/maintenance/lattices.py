@@ -106,14 +106,8 @@ def one_size(side: int, dimension: int, update: UpdateName) -> None:
     for each in (16, side):
         graph = lattice(each, dimension)
         model = Measured(IsingEnergy.from_graph(graph), dimension, update=update, sizes=(*graph.shape, 1))
-        bits, _, counter = model.run(model.start(1, 0, ordered=True), 1, 0)
-        sweeps, seconds = 2, 0.0
-        while seconds < 0.5:
-            sweeps *= 2
-            started = time.process_time()
-            model.run(bits, sweeps, counter)
-            seconds = time.process_time() - started
-        found = [seconds / sweeps, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, *found[1:2]]
+        seconds = 1 / rates(Race("", "", 1, {"sweeps": measured_sweeps(model)}), 4, 0.3)["sweeps"]
+        found = [seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, *found[1:2]]
     print(json.dumps(found))
 
 
