@@ -59,10 +59,10 @@ def sweep_words(
                 _fill(below, _NONE, size)
                 _fill(undecided, _ALL, size)
                 for r in range(ROUNDS):
-                    one, other = pairs[r]
-                    if one == degree + 2:
+                    row, next_row = pairs[r]
+                    if row == degree + 2:
                         _join_all(count, threshold, opposite[r], np.uint64(63 - r), size)
-                    _compare(below, undecided, count[one], count[other], opposite[r], counter, size)
+                    _compare(below, undecided, count[row], count[next_row], opposite[r], counter, size)
                     counter += size * STEP
                 counter = decide(below, undecided, tied, count, threshold, counter, size)
                 for t in range(size):
@@ -164,12 +164,18 @@ def _join_all(count: Words, threshold: Words, opposite: np.uint64, place: np.uin
 
 @njit(cache=True, nogil=True)
 def _compare(
-    below: Words, undecided: Words, one: Words, other: Words, opposite: np.uint64, counter: np.uint64, size: np.uint64
+    below: Words,
+    undecided: Words,
+    row: Words,
+    next_row: Words,
+    opposite: np.uint64,
+    counter: np.uint64,
+    size: np.uint64,
 ) -> None:
     """Compare one bit of the uniforms with one bit of the thresholds."""
     for t in range(size):
         uniform = mix(counter + (t + _UNIT) * STEP)
-        limit = (one[t] | other[t]) ^ opposite
+        limit = (row[t] | next_row[t]) ^ opposite
         rest = undecided[t]
         below[t] |= rest & limit & ~uniform
         undecided[t] = rest & ~(limit ^ uniform)
