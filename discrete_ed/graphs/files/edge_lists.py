@@ -47,6 +47,7 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
     refuse_single_names_between(rows, source)
     columns = end_columns_of(titles, rows, source)
     ends, lines = _ends(rows, columns)
+    check_names(dict.fromkeys(name for found in ends for name in found), rows, source)
     if table.comments.two_kinds or (titles and of_two_kinds(titles, columns)):
         ends = _kept_apart(ends, source)
     nodes, pairs = _numbered(rows, ends, source)
@@ -92,7 +93,6 @@ def _numbered(rows: list[Row], ends: list[list[str]], source: GraphFile) -> tupl
     for found in ends:
         for name in found:
             place.setdefault(name, len(place))
-    check_names(place, rows, source)
     note_only_words(rows, source)
     spelling = spellings(list(place), source)
     if not spelling:

@@ -93,15 +93,16 @@ def _rank(a: list[str], b: list[str], all_titles: list[list[str]]) -> int | None
     if pair is None or pair not in ENDS | PLACES | TWO_KINDS:
         return None
     shared = {word for word in a if word in b}
-    if (shared & MEASURED and len(all_titles) > 2) or _is_series(a, b, all_titles):
+    coordinates = pair == {"x", "y"}
+    if (shared & MEASURED and len(all_titles) > 2) or (coordinates and shared) or _is_series(a, b, all_titles):
         return None
     if pair in PLACES and not shared:
-        of_nodes = NAMED if pair == {"x", "y"} else NODES
+        of_nodes = NAMED if coordinates else NODES
         if any(len(title) == 1 and title[0] in of_nodes for title in all_titles if title not in (a, b)):
             return None  # the place or the time of a node
     if pair not in PLACES:
         return 1 if shared else 0
-    return 1 if shared & NAMED else 3 if pair == {"x", "y"} else 2
+    return 1 if shared & NAMED else 3 if coordinates else 2
 
 
 def _difference(a: list[str], b: list[str]) -> frozenset[str] | None:

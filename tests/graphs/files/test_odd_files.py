@@ -100,6 +100,7 @@ REFUSED = {  # text, and what the error says
     "XGMML": ('<?xml version="1.0"?><graph label="x">\n<node id="1"/>\n</graph>', "neither GraphML nor GEXF"),
     "a server's message": ("404: Not Found", "a server's message"),
     "cells over lines": ('source,target,note\n0,1,"a\nb"\n1,2,x\n', "line 2: expected cells in quotes that end"),
+    "a torn name of two kinds": ("% bip unweighted\n1 2\n1 3\n2 ,\n", "line 4: expected an edge 'u v' or a node"),
     "a line of export": ("My export\nsource,target\n0,1\n1,2\n", "the same delimiter in all lines"),
     "Windows's letters": ("Müller;Jäger\n".encode("cp1252"), "line 1: expected text in UTF-8"),
     "Japanese letters": ("東京,大阪\n".encode("shift-jis"), "line 1: expected text in UTF-8"),
