@@ -38,6 +38,7 @@ from discrete_ed import (
 from discrete_ed.data import read_grey, read_images
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
+from discrete_ed.graphs.published import tu_graphs
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
@@ -201,6 +202,9 @@ def parsers(folder: Path) -> dict[str, Parser]:
         *graph_parsers(graphs),
         Parser("X_A.txt", tu_folder, [b"1, 2\n2, 1\n3, 4\n4, 3\n"]),
         Parser("X_graph_indicator.txt", tu_folder, [b"1\n1\n2\n2\n2\n"]),
+        Parser(
+            "DD.zip", lambda path: tu_graphs("DD", path.parent), [_tu_archive(0), _tu_archive(zipfile.ZIP_DEFLATED)]
+        ),
         Parser("edge.csv", ogb_folder, [b"0,1\n1,2\n0,1\n"]),
         Parser("num-node-list.csv", ogb_folder, [b"3\n2\n"]),
         Parser("num-edge-list.csv", ogb_folder, [b"2\n1\n"]),
@@ -303,6 +307,15 @@ def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
         Parser("b.npz", read_graphs, [zipped("adjs.npy", stack), *several]),
         Parser("b.pt", read_graphs, [tensors([[torch.tensor(square)], [1.0], 5]), tensors(torch.tensor(square))]),
     ]
+
+
+def _tu_archive(compression: int) -> bytes:
+    """The two files of a TU data set in an archive, as they stand or compressed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr("DD/DD_A.txt", "1, 2\n2, 1\n3, 4\n4, 3\n")
+        archive.writestr("DD/DD_graph_indicator.txt", "1\n1\n2\n2\n2\n")
+    return buffer.getvalue()
 
 
 def _mat_file(*, compressed: bool = False) -> bytes:
