@@ -145,7 +145,8 @@ def _check_shape(path: Path, rows: int, names: tuple[str, ...]) -> None:
         (twice, _), *_ = Counter(names).most_common(1)
         raise InputError(f"{path}: expected different names of columns, got {twice!r} twice")
     if rows < 2 or not names:
-        raise InputError(f"{path}: expected at least two rows and one column, got {rows} rows and {len(names)} columns")
+        none = "" if names or not rows else " and no column"
+        raise InputError(f"{path}: expected at least two rows and one column, got {rows} rows{none}")
 
 
 def _table(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path) -> Table:
