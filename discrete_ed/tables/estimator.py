@@ -136,7 +136,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if not RowLaw.is_small(encoder.sizes):
             annealed = match_columns(energy, shares, generator=g)
             distance = distance_of_starts(energy, rows_in_turn(positions, CHAINS, g), annealed, generator=g)
-            warn_of_starts(distance, "samples and log-likelihoods may be wrong")
+            warn_of_starts(distance, encoder.bits, "samples and log-likelihoods may be wrong")
         law = RowLaw.matched(energy.double(), shares)
         return self._fitted(encoder, energy, law, positions, shares, seed, distance)
 
@@ -174,7 +174,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         count, sweeps = check_count(n_samples, "n_samples"), check_count(sweeps, "sweeps", least=0)
         seed = seed_of(random_state)
         g = torch.Generator().manual_seed(seed)
-        warn_of_starts(self.distance_of_starts_, "samples may be nearer to the training rows than the model is")
+        so = "samples may be nearer to the training rows than the model is"
+        warn_of_starts(self.distance_of_starts_, self.encoder_.bits, so)
         if self._law is not None:
             found = self._law.sample(count, generator=g)
         else:
@@ -275,7 +276,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def log_z_(self) -> LogPartition:
         """The log partition function, estimated when it is first asked for: exact for few states, else a bracket."""
         check_is_fitted(self)
-        warn_of_starts(self.distance_of_starts_, "log Z may miss a part of the model")
+        warn_of_starts(self.distance_of_starts_, self.encoder_.bits, "log Z may miss a part of the model")
         if self._log_z is None and self._law is not None:
             self._log_z = self._law.log_partition
         elif self._log_z is None:

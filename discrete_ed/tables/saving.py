@@ -73,6 +73,14 @@ def load_table_estimator(folder: str | Path) -> TableEstimator:
 
     Raises:
         InputError: a file is missing, unreadable or changed since it was saved.
+
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"kind": ["a", "b"] * 20, "size": [1.5, 2.5, 3.5, 4.5] * 10})
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     save_table_estimator(place, TableEstimator(steps=1, random_state=0).fit(frame))
+    ...     load_table_estimator(place).sample(2, random_state=1).columns.tolist()
+    ['kind', 'size']
     """
     folder = Path(folder)
     manifest, files = read_verified(folder, [WEIGHTS, COLUMNS], ["kind"], "a saved model of a table")
