@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import mix, unit
 
 
-@njit(cache=True)
+@njit()
 def sample_flips(
     spins: np.ndarray, copies: int, law: np.ndarray, seed: np.uint64
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ def sample_flips(
     return perturbed, starts, sites[:count].copy()
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})  # without the flags that assume finite numbers
+@njit(fastmath={"contract", "reassoc", "nsz", "arcp"})  # without the flags that assume finite numbers
 def bernoulli_slope(
     perturbed: np.ndarray,
     margins: np.ndarray,
@@ -119,7 +119,7 @@ def bernoulli_slope(
     return total, weight, inside
 
 
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+@njit(fastmath={"contract", "reassoc", "nsz", "arcp"})
 def block_slope(
     spins: np.ndarray, margins: np.ndarray, couplings: np.ndarray, blocks: np.ndarray, epsilon: float
 ) -> tuple[float, np.ndarray, np.ndarray]:
@@ -177,7 +177,7 @@ def block_slope(
     return total, weight, inside
 
 
-@njit(cache=True)
+@njit()
 def _flip(law: np.ndarray, k: int, epsilon: float) -> None:
     """Convolve, in place, with `k` bits that are flipped with probability ε."""
     for a in range(k):
@@ -189,7 +189,7 @@ def _flip(law: np.ndarray, k: int, epsilon: float) -> None:
                 law[f + step] = epsilon * kept + (1 - epsilon) * flipped
 
 
-@njit(cache=True)
+@njit()
 def gibbs_completions(
     spins: np.ndarray,
     couplings: np.ndarray,

@@ -9,9 +9,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from discrete_ed.runtime.compiling import njit
 
 Words = NDArray[np.uint64]
 Reals = NDArray[np.float64]
@@ -34,7 +36,7 @@ def _ones(typing: Any, word: Any) -> Any:
     return types.uint64(word), generated
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def unpacked(words: Words, start: int, out: NDArray[np.float32]) -> None:
     """Spins −1 and +1 of the rows from word `start` on, `(D, R)` with a multiple of 64 rows."""
     for i in range(np.uint64(len(words))):
@@ -45,7 +47,7 @@ def unpacked(words: Words, start: int, out: NDArray[np.float32]) -> None:
                 row[w * np.uint64(ROWS) + b] = np.float32(2.0) * np.float32((word >> b) & _BIT) - np.float32(1.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def thinned(words: Words, step: int, rows: int, out: Words) -> None:
     """Every `step`-th row."""
     for i in range(len(words)):
@@ -55,7 +57,7 @@ def thinned(words: Words, step: int, rows: int, out: Words) -> None:
             out[i, n // ROWS] |= bit << np.uint64(n % ROWS)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def row_codes(words: Words, neighbours: NDArray[np.int64], rows: int, out: Words) -> None:
     """The pattern of the neighbours in each row as bits, `(N, L)`, where `L` words hold up to `64 L` neighbours."""
     for k in range(len(neighbours)):
@@ -64,7 +66,7 @@ def row_codes(words: Words, neighbours: NDArray[np.int64], rows: int, out: Words
             out[n, word] |= ((column[n // ROWS] >> np.uint64(n % ROWS)) & _BIT) << bit
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def pattern_counts(words: Words, site: int, neighbours: NDArray[np.int64], rows: int, weights: Reals) -> Reals:
     """For each pattern of up to 20 neighbours the sums of the weights of rows with the spin down and up, `(2^K, 2)`.
 
@@ -87,7 +89,7 @@ def pattern_counts(words: Words, site: int, neighbours: NDArray[np.int64], rows:
     return counts
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def site_terms(codes: Words, counts: Reals, local: Reals, with_field: bool) -> tuple[float, Reals, Reals, Reals]:
     """Loss of one spin given its neighbours, summed over rows, with its first and second derivatives.
 
@@ -130,7 +132,7 @@ def site_terms(codes: Words, counts: Reals, local: Reals, with_field: bool) -> t
     return loss, gradient, curvature, outer
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def signs(codes: Words, neighbours: int, with_field: bool) -> Reals:
     """The spins of the neighbours in each pattern and, with fields, a row of ones, `(K, U)`."""
     found = np.ones((neighbours + 1 if with_field else neighbours, len(codes)))
@@ -140,7 +142,7 @@ def signs(codes: Words, neighbours: int, with_field: bool) -> Reals:
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def seconds(codes: Words, local: Reals, with_field: bool) -> Reals:
     """The second derivative of a row's loss in `θ`, `1 − tanh² θ`, for each pattern, `(U,)`."""
     neighbours = len(local) - 1 if with_field else len(local)
@@ -154,7 +156,7 @@ def seconds(codes: Words, local: Reals, with_field: bool) -> Reals:
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def slopes(
     words: Words,
     start: int,
@@ -215,7 +217,7 @@ def slopes(
                 out[i, w * ROWS + b] = slope
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def pattern_masks(words: Words, neighbours: NDArray[np.int64], rows: int) -> Words:
     """For each pattern of the neighbours the rows in which it occurs, `(2^K, W)`."""
     width = words.shape[1]
@@ -232,7 +234,7 @@ def pattern_masks(words: Words, neighbours: NDArray[np.int64], rows: int) -> Wor
     return masks
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def masked_counts(masks: Words, column: Words) -> NDArray[np.int64]:
     """How often the spin is up in the rows of each mask, `(M,)`."""
     found = np.zeros(len(masks), np.int64)
@@ -244,7 +246,7 @@ def masked_counts(masks: Words, column: Words) -> NDArray[np.int64]:
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def parities(words: Words, sets: NDArray[np.int64]) -> NDArray[np.int64]:
     """In how many rows an odd number of the spins of each set is up, `(P,)`, from sets of columns `(P, K)`."""
     found = np.zeros(len(sets), np.int64)
@@ -260,7 +262,7 @@ def parities(words: Words, sets: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def differing(words: Words, first: int, last: int, counts: NDArray[np.int64]) -> None:
     """Write in how many rows each of the columns `first` to `last` and each later one differ; `(D, D)`."""
     for i in range(first, last):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import STEP, Places, Reals, mix, unit
 
 
-@njit(cache=True)
+@njit()
 def anneal(
     s: Reals,
     field: Reals,
@@ -62,7 +62,7 @@ def anneal(
     return counter
 
 
-@njit(cache=True)
+@njit()
 def gray(couplings: Reals, fields: Reals, high: int, inner: int) -> float:
     """The logarithm of the sum of `exp(½ sᵀJs + hᵀs)` over the first `inner` spins, with the others as `high` says.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix, unit
 
 _UNIT, PIECE = np.uint64(1), np.uint64(2048)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def clusters(
     x: Bits,
     start: Places,
@@ -78,7 +78,7 @@ def clusters(
     return moved, counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _toss(lucky: Bits, join: Words, counter: np.uint64) -> np.uint64:
     """Which pairs would be joined if they were satisfied; pieces of a fixed length become vector instructions."""
     pairs = np.uint64(len(lucky))
@@ -93,13 +93,13 @@ def _toss(lucky: Bits, join: Words, counter: np.uint64) -> np.uint64:
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _toss_equal(lucky: Bits, join: np.uint64, counter: np.uint64, size: np.uint64) -> None:
     for e in range(size):
         lucky[e] = mix(counter + (e + _UNIT) * STEP) < join
 
 
-@njit(cache=True)
+@njit()
 def _find(root: Places, k: np.uint32) -> np.uint32:
     """The root of the tree of bit `k`, with path halving, which makes later searches shorter."""
     parent = root[k]
@@ -111,7 +111,7 @@ def _find(root: Places, k: np.uint32) -> np.uint32:
     return k
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def wolff(
     x: Bits,
     start: Places,

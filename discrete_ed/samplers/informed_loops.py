@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import STEP, Places, Reals, mix, unit
 
 
-@njit(cache=True)
+@njit()
 def balanced(delta: float, balance: int) -> float:
     """`g(exp(−Δ))` of the balancing functions sqrt, barker, min, max, numbered in this order."""
     if balance == 0:
@@ -23,7 +23,7 @@ def balanced(delta: float, balance: int) -> float:
     return math.exp(-delta) if delta < 0 else 1.0
 
 
-@njit(cache=True)
+@njit()
 def informed(
     s: Reals,
     field: Reals,
@@ -84,7 +84,7 @@ def informed(
     return accepted, counter
 
 
-@njit(cache=True)
+@njit()
 def _rise(tree: Reals, node: int) -> None:
     """Recompute the sums on the way from a leaf to the root."""
     while node > 1:

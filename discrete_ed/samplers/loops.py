@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from discrete_ed.runtime.compiling import njit
 
 Bits = NDArray[np.uint8]
 Words = NDArray[np.uint64]
@@ -24,7 +25,7 @@ _S12, _S27, _S30, _S31 = np.uint64(12), np.uint64(27), np.uint64(30), np.uint64(
 _NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 
 
-@njit(cache=True)
+@njit()
 def mix(counter: np.uint64) -> np.uint64:
     """A random word from each value of the counter."""
     z = (counter ^ (counter >> _S30)) * _M1
@@ -32,13 +33,13 @@ def mix(counter: np.uint64) -> np.uint64:
     return z ^ (z >> _S31)
 
 
-@njit(cache=True)
+@njit()
 def unit(word: np.uint64) -> float:
     """A uniform inside (0, 1), a multiple of 2^-52 plus a half, from a random word."""
     return (np.float64(word >> _S12) + 0.5) * 2.0**-52
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def sweep_each(
     x: Bits,
     order: Places,
@@ -68,7 +69,7 @@ def sweep_each(
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def sweep_packed(
     x: Words,
     order: Places,
@@ -117,7 +118,7 @@ def sweep_packed(
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def resample_spins(
     s: Reals,
     field: Reals,
@@ -154,7 +155,7 @@ def resample_spins(
     return changed, counter
 
 
-@njit(cache=True)
+@njit()
 def metropolis(
     s: Reals,
     field: Reals,
@@ -181,7 +182,7 @@ def metropolis(
     return moved, counter
 
 
-@njit(cache=True)
+@njit()
 def exchanges(
     s: Reals,
     field: Reals,
@@ -215,7 +216,7 @@ def exchanges(
     return moved, counter
 
 
-@njit(cache=True)
+@njit()
 def couple(
     order: Places,
     neighbours: tuple[Places, ...],

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def measured_sweeps(
     x: Bits,
     order: Places,
@@ -52,7 +52,7 @@ def measured_sweeps(
     return counter
 
 
-@njit(cache=True)
+@njit()
 def colours(start: Places, neighbour: Places) -> Places:
     """A colour for each bit that its neighbours don't have, the smallest one, in the order of a search breadth first;
     two colours where two suffice."""
@@ -83,14 +83,14 @@ def colours(start: Places, neighbour: Places) -> Places:
     return colour
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def describe_all(x: Bits, sizes: Places, sublattice: Places, plan: Places, out: Reals) -> None:
     """`describe` of all chains, `(B, D)`: rows of `out`, `(B, K)`."""
     for b in range(len(x)):
         describe(x[b], sizes, sublattice, plan, out[b])
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def describe(y: Bits, sizes: Places, sublattice: Places, plan: Places, out: Reals) -> None:
     """What is measured of a state: from `out[1]` on the number of ones, the waves, the ones of each sublattice, and the
     correlations. `plan` holds the numbers of the last three."""
@@ -104,7 +104,7 @@ def describe(y: Bits, sizes: Places, sublattice: Places, plan: Places, out: Real
         correlate(y, sizes, out[second:third])
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def structure(y: Bits, sizes: Places, out: Reals) -> None:
     """The number of ones, `out[1]`, and for each direction `a` the squared amplitude of the magnetisation's smallest
     wave, `out[2 + a] = |Σ_i s_i exp(2πi c_a / L_a)|²`, where `c_a` is the cell of bit `i` in that direction.
@@ -148,7 +148,7 @@ def structure(y: Bits, sizes: Places, out: Reals) -> None:
     out[1 + d] = real * real + imaginary * imaginary
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def correlate(y: Bits, sizes: Places, out: Reals) -> None:
     """`out[r − 1]`: the mean of `s_i s_j` over all sites `i` and the sites `j`, `r` cells away along a direction, over
     all directions of at least `2r` cells."""
@@ -169,7 +169,7 @@ def correlate(y: Bits, sizes: Places, out: Reals) -> None:
         out[r - 1] /= (sizes[:-1] >= 2 * r).sum()
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def differing(y: Bits, z: Bits) -> int:
     """The number of places at which two rows of bits differ."""
     count = 0
@@ -178,7 +178,7 @@ def differing(y: Bits, z: Bits) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def overlaps(x: Bits, start: Places, neighbour: Places, out: Reals) -> None:
     """Of each pair of chains `b`, `b + B/2` the overlap and the link overlap, in the last two columns of the rows of
     both."""
@@ -188,7 +188,7 @@ def overlaps(x: Bits, start: Places, neighbour: Places, out: Reals) -> None:
         out[b + half, -2:] = out[b, -2:]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def overlap_of(y: Bits, z: Bits, start: Places, neighbour: Places) -> tuple[float, float]:
     """`Σ_i q_i / N` and the mean of `q_i q_j` over the edges, with `q_i = s_i s'_i`."""
     bits, unlike = len(y), 0

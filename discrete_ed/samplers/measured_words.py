@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import Bits, Places, Reals, Words
 from discrete_ed.samplers.measured_loops import describe
 from discrete_ed.samplers.word_loops import CHUNK, gather, sweep_words
@@ -16,7 +16,7 @@ _M1, _M2, _M4 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np
 _BYTES = np.uint64(0x0101010101010101)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def measured_words(
     x: Words,
     site: Places,
@@ -59,7 +59,7 @@ def measured_words(
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def profiles(x: Words, inner: Places, masks: Words, sizes: Places, count: Places) -> None:
     """The number of ones at each coordinate of each direction, one direction after the other, in `count`.
 
@@ -81,7 +81,7 @@ def profiles(x: Words, inner: Places, masks: Words, sizes: Places, count: Places
         first += sizes[a]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _waves(count: Places, sizes: Places, bits: int, out: Reals) -> None:
     """The number of ones, and the amplitude of the smallest wave in each direction, as `structure` gives them."""
     first = 0
@@ -97,7 +97,7 @@ def _waves(count: Places, sizes: Places, bits: int, out: Reals) -> None:
         first += sizes[a]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def ones(word: np.uint64) -> np.uint64:
     """The number of ones of a word."""
     word -= (word >> _UNIT) & _M1
@@ -106,7 +106,7 @@ def ones(word: np.uint64) -> np.uint64:
     return (word * _BYTES) >> np.uint64(56)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _spread(x: Words, site: Places, y: Bits) -> None:
     """The bits of words, each at its site."""
     for w in range(np.uint64(len(x))):
@@ -115,7 +115,7 @@ def _spread(x: Words, site: Places, y: Bits) -> None:
             y[np.uint64(site[w, k])] = (word >> k) & _UNIT
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _unlike(x: Words, stop: int, neighbour: Places, turn: Bits, turns: Words, negative: Words) -> int:
     """The number of bonds that aren't satisfied, of the words before `stop`."""
     total = _NONE

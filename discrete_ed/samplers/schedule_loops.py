@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import Bits, Places, Reals, Words, sweep_each, sweep_packed
 
 _ALL = np.uint64(2**64 - 1)
 
 
-@njit(cache=True)
+@njit()
 def threshold_of(field: float) -> np.uint64:
     """`p(bit = 1) = σ(2 field)` in units of 2^-64."""
     p = 1 / (1 + math.exp(-2 * field))
     return _ALL if p >= 1 - 2.0**-53 else np.uint64(p * 2.0**64)
 
 
-@njit(cache=True)
+@njit()
 def anneal_each(
     x: Bits,
     order: Places,
@@ -42,7 +42,7 @@ def anneal_each(
     return counter
 
 
-@njit(cache=True)
+@njit()
 def anneal_packed(
     x: Words,
     order: Places,
@@ -66,7 +66,7 @@ def anneal_packed(
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def energies(x: Bits, start: Places, neighbour: Places, coupling: Reals, field: Reals) -> Reals:
     """`−½ Σ_ij J_ij s_i s_j − Σ_i h_i s_i` of each chain, `(B,)`."""
     chains, bits = x.shape

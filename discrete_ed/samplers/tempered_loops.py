@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix, unit
 from discrete_ed.samplers.measured_loops import describe, overlap_of
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def tempered_sweeps(
     x: Bits,
     order: Places,
@@ -98,7 +98,7 @@ def tempered_sweeps(
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sweep(
     y: Bits,
     order: Places,
@@ -121,7 +121,7 @@ def _sweep(
     return counter, change
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sweep_by_fields(
     y: Bits,
     order: Places,
@@ -145,7 +145,7 @@ def _sweep_by_fields(
     return counter, change
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def exchange_cluster(
     y: Bits,
     z: Bits,

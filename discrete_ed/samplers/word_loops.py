@@ -8,8 +8,8 @@ a time, in loops that the compiler turns into vector instructions.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix
 
 CHUNK = 512  # words that are resampled together
@@ -17,7 +17,7 @@ ROUNDS = 10  # highest bits of the uniforms, which all spins compare; the one in
 _NONE, _UNIT, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def sweep_words(
     x: Words,
     classes: Places,
@@ -70,7 +70,7 @@ def sweep_words(
     return counter
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def turned(word: np.uint64, steps: Words) -> np.uint64:
     """The word with its bits moved: for each step `(right, left, mask)` the bits of the mask come from that many places
     above, and the others from that many below."""
@@ -79,7 +79,7 @@ def turned(word: np.uint64, steps: Words) -> np.uint64:
     return word
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def gather(
     x: Words, neighbour: Places, turn: Bits, turns: Words, negative: Words, first: int, up: Words, size: np.uint64
 ) -> None:
@@ -99,32 +99,32 @@ def gather(
             up[t] ^= negative[start + t]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fill(words: Words, value: np.uint64, size: np.uint64) -> None:
     for t in range(size):
         words[t] = value
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_up(same: Words, fewer: Words, up: Words, size: np.uint64) -> None:
     """Spins that keep their count, and those that rise to it."""
     for t in range(size):
         same[t] = (same[t] & ~up[t]) | (fewer[t] & up[t])
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_last(highest: Words, fewer: Words, up: Words, size: np.uint64) -> None:
     for t in range(size):
         highest[t] = fewer[t] & up[t]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_none(lowest: Words, up: Words, size: np.uint64) -> None:
     for t in range(size):
         lowest[t] &= ~up[t]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def rounds(threshold: Words) -> tuple[Places, Words]:
     """For each round the rows of `count` of which it takes the union, and whether it takes the others, all bits set.
 
@@ -149,7 +149,7 @@ def rounds(threshold: Words) -> tuple[Places, Words]:
     return pairs, opposite
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _join_all(count: Words, threshold: Words, opposite: np.uint64, place: np.uint64, size: np.uint64) -> None:
     """The union of the rows of a round, see `rounds`, in the last row."""
     counts, wanted = len(threshold), _UNIT ^ (opposite & _UNIT)
@@ -162,7 +162,7 @@ def _join_all(count: Words, threshold: Words, opposite: np.uint64, place: np.uin
                 joined[t] |= row[t]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _compare(
     below: Words,
     undecided: Words,
@@ -181,7 +181,7 @@ def _compare(
         undecided[t] = rest & ~(limit ^ uniform)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def decide(
     below: Words,
     undecided: Words,
