@@ -50,8 +50,9 @@ def decide_edges(
 ) -> Array:
     """The pairs that are called edges, `(P, 2)`.
 
-    The search for edges is repeated with the price of as many edges as it found, until it finds no more. Where cells
-    are missing, the pairs that were estimated are tested by their standard errors at that price instead.
+    The search for edges is repeated with the price of as many edges as it found, until it finds no more. Pairs of
+    columns that can't be told from others are left out, see `told_apart`. Where cells are missing, the pairs that were
+    estimated are tested by their standard errors at that price instead.
 
     Where L1 predicts better than any search, spins are so frozen that neighbours which were missed stand in for each
     other, and that a single row can make an edge. An edge must then be found in both halves of one of six divisions of
@@ -72,13 +73,28 @@ def decide_edges(
         worth = np.sort((values / np.maximum(widths, 1e-12)) ** 2)[::-1]
         count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
         return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
-    pairs = _searched(estimator, data, estimate).support.pairs
+    pairs = told_apart(data.spins, _searched(estimator, data, estimate).support.pairs)
     if debiased is None or not len(pairs):
         return pairs
     clear = np.abs(debiased.couplings) > QUANTILE * debiased.errors
     agreeing = _divisions_with(estimator, data, edge_price(len(pairs) // 2, d)) * clear
     needed = 1 if (agreeing > 0).sum() >= AGREEMENT * len(pairs) else 2
-    return np.argwhere(agreeing >= needed)
+    return told_apart(data.spins, np.argwhere(agreeing >= needed))
+
+
+def told_apart(spins: Array, pairs: Array) -> Array:
+    """The pairs whose columns are not equal, or opposite, to others in every row: which of such columns an edge belongs
+    to can't be told. Two columns that are equal to each other alone may be a pair themselves.
+
+    >>> a, b, c = [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1]
+    >>> spins = np.array([a, a, b, c]).T
+    >>> told_apart(spins, np.array([[0, 1], [0, 2], [2, 3]])).tolist()
+    [[0, 1], [2, 3]]
+    """
+    like_the_first_row = np.packbits(spins == spins[:1], axis=0)
+    _, kind, size = np.unique(like_the_first_row, axis=1, return_inverse=True, return_counts=True)
+    one, two = kind.ravel()[pairs].T
+    return pairs[((size[one] == 1) & (size[two] == 1)) | ((one == two) & (size[one] == 2))]
 
 
 def _divisions_with(estimator: ConfiguredEstimator, data: Observations, price: float) -> Array:
