@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import networkx as nx
@@ -45,10 +45,8 @@ class LevelSettings:
         """The settings in plain words."""
         proposals = f"{self.candidates} weighted proposals" if self.candidates else "a proposal without weights"
         levels = f"{self.levels} noise level{'s' if self.levels > 1 else ''}"
-        return (
-            f"Chains pass {levels}, with {proposals} and {self.steps} steps at each, and {self.last_steps} steps at "
-            "the end."
-        )
+        steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        return f"Chains pass {levels}, with {proposals} and {steps} at each, and {self.last_steps} steps at the end."
 
     def evaluations(self) -> float:
         """About how many evaluations of the energy with its differences each chain needs."""
@@ -64,12 +62,13 @@ def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
         learned: whether the network predicts the data: its proposals need weights, and no steps after them.
 
     >>> [settings.evaluations() for settings in ladder(40)]
-    [80.0, 140.0, 260.0]
+    [50.0, 80.0, 140.0, 260.0]
     """
     passed = dict.fromkeys([max(1, count // 4), max(1, count // 2), count])
     if learned:
         return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in passed]
-    return [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
+    usual = [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
+    return [replace(usual[0], steps=1), *usual]
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def choose_settings(
     >>> energy = NoiseConditionalEnergy(GraphEnergy(4, width=8, layers=1, noise_levels=True), count=4)
     >>> paths = [nx.path_graph(3), nx.path_graph(4)]
     >>> chosen = choose_settings(energy, graphs_to_states(paths), paths, graphs=8)
-    >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 3
+    >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 4
     (True, True)
     """
     tried = ladder(energy.noise.count, learned=energy.denoises) if tried is None else tried
