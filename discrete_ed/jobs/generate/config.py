@@ -91,8 +91,8 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     proposals: Annotated[ProposalName | None, ALL_LEVELS] = None
     """where the negatives of a noisier graph are drawn from: noise (the noise alone), gradients (the differences of the
     energy at that graph) or learned (the edges of the data, which --network pairs then learns to predict from noisy
-    graphs; samples are proposed by it as well). By default noise for graphs of up to 10 nodes on average, and gradients
-    for larger ones, where negatives of the noise alone are recognised at sight, and little is learned from them"""
+    graphs; samples are proposed by it as well). By default gradients: negatives of the noise alone are recognised the
+    sooner, the more nodes there are, and then little is learned from them"""
     steps: int | None = None
     """training steps. By default with noise levels 1600 (P/20)^(2/3) for graphs with P pairs of nodes on average, from
     500 to 10000; with --levels 0, 6 for each training graph, at most 2000"""

@@ -36,11 +36,8 @@ from discrete_ed.training.held_out import HeldOutLoss
 
 CHECKS = 20  # number of times that held-out graphs are looked at in the course of training
 STEPS_BETWEEN_CHECKS = 100  # where training ends by time
-HELD_OUT_STATES = 256  # states in the held-out loss: the held-out graphs, repeated
+HELD_OUT_STATES, HELD_OUT_NEGATIVES = 256, 8  # in the held-out loss; its states are the held-out graphs, repeated
 FEWEST_TO_HOLD_OUT_FROM = 80
-FEW_NODES = 10
-"""the mean number of nodes up to which negatives of the noise alone teach an energy as much as those it proposes: by
-the loss of held-out graphs they did at 6 nodes (ego-small), and did not at 16 (community-small)"""
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,7 @@ def with_defaults(config: GenerateConfig, data: GraphData) -> GenerateConfig:
     levels = config.levels > 0
     pairs = fmean(len(graph) * (len(graph) - 1) / 2 for graph in data.train)
     steps = level_training_steps(pairs) if levels else training_steps(len(data.train))
-    nodes = fmean(map(len, data.train))
-    proposals = config.proposals or ("noise" if nodes <= FEW_NODES else "gradients")
+    proposals = config.proposals or "gradients"
     given: dict[str, Any] = {
         "steps": None if config.minutes else (config.steps or steps),
         "learning_rate": config.learning_rate or (2e-3 if levels else 1e-3),
@@ -192,14 +188,13 @@ def _held_out_losses(states: Tensor, config: GenerateConfig) -> Callable[[Energy
     Those that the weights propose, which training may use, become harder to tell from data as the energy is learned,
     and their loss then rises.
     """
-    assert config.negatives is not None, "the default is filled in"
-    copies, negatives = -(-HELD_OUT_STATES // len(states)), config.negatives
+    copies = -(-HELD_OUT_STATES // len(states))
     rows = states.float().repeat(copies, 1)
 
     def losses(energy: Energy) -> Tensor:
         assert isinstance(energy, NoiseConditionalEnergy)
         noise = torch.Generator(rows.device).manual_seed(config.seed)
-        terms = noise_level_discrepancy(energy, rows, m=negatives, average=False, generator=noise)
+        terms = noise_level_discrepancy(energy, rows, m=HELD_OUT_NEGATIVES, average=False, generator=noise)
         return terms.view(copies, -1).mean(0)
 
     return losses
