@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import networkx as nx
@@ -64,13 +64,13 @@ def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
         learned: whether the network predicts the data: its proposals need weights, and no steps after them.
 
     >>> [settings.evaluations() for settings in ladder(40)]
-    [50.0, 80.0, 140.0, 260.0]
+    [50.0, 90.0, 120.0, 300.0]
     """
-    passed = dict.fromkeys([max(1, count // 4), max(1, count // 2), count])
+    quarter, half = max(1, count // 4), max(1, count // 2)
     if learned:
-        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in passed]
-    usual = [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
-    return [replace(usual[0], steps=1), *usual]
+        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in sorted({quarter, half, count})]
+    numbers = ((quarter, 1, 20), (quarter, 1, 60), (half, 1, 60), (count, 4, 60))
+    return list(dict.fromkeys(LevelSettings(levels, 0, steps, last) for levels, steps, last in numbers))
 
 
 @dataclass(frozen=True)

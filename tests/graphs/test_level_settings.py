@@ -111,7 +111,7 @@ def test_settings_that_leave_graphs_in_pieces_do_not_pass_where_few_graphs_are_h
 
 def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy):
     found = choose_settings(energy, MIXED, [])
-    assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 20)
+    assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 60)
     assert ladder(4, learned=True)[-1] == LevelSettings(4, 8, 0, 0)
     assert "no graphs were held out" in found.reason()
     with pytest.raises(InputError, match="tried: expected at least one"):

@@ -107,7 +107,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     data set has validation graphs of its own, these are used instead"""
     passed_levels: Annotated[int | None, ALL_LEVELS] = None
     """number of noise levels that chains pass, at even distances. This and the next three are chosen on held-out graphs
-    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 20, and with --proposals
+    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 60, and with --proposals
     learned all levels, 8, 0 and 0"""
     candidates: Annotated[int | None, ALL_LEVELS] = None
     """number of proposals at each noise level, in which all edges change independently; one is chosen by importance
