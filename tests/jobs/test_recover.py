@@ -63,6 +63,7 @@ def test_a_known_model_is_recovered_and_the_run_folder_has_all(tmp_path, capsys)
     assert page.index(verdict) < page.index("<table>")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_couplings(tmp_path):
     for name in ("a", "b"):
@@ -76,7 +77,7 @@ def test_the_same_seed_gives_the_same_couplings(tmp_path):
     "arguments",
     [
         ["--side", "8", "--dimension", "1", "--sigma", "-0.2", "--field", "0.1", "--samples", "200"],
-        ["--side", "3", "--dimension", "3", "--no-periodic", "--samples", "60", "--penalty", "refit"],
+        ["--side", "2", "--dimension", "3", "--no-periodic", "--samples", "60", "--penalty", "refit"],
         ["--random-graph", "9", "2.5", "--samples", "200", "--penalty", "common"],
         ["--side", "3", "--sampler", "single-site", "--sweeps", "20", "--samples", "100", "--penalty", "l1"],
         ["--side", "3", "--estimator", "bernoulli", "--epsilon", "0.02", "--samples", "100", "--penalty", "refit"],

@@ -100,6 +100,7 @@ def test_other_lattices_and_models(options, tmp_path, monkeypatch):
         assert {row["update"] for row in result["rows"]} == {"sweeps"}
 
 
+@pytest.mark.thorough
 def test_tempering_and_more_observables(tmp_path):
     """A glass in tempering: overlaps, swaps and correlations are in the files, and in the figures."""
     out = tmp_path / "run"
@@ -125,6 +126,7 @@ def test_tempering_and_more_observables(tmp_path):
     assert "swap rate" in (out / "table.txt").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_antiferromagnets_have_their_critical_point(tmp_path):
     """By the order of their sublattices; the exact magnetisation of ferromagnets stands beside the measured one."""

@@ -406,6 +406,7 @@ class GraphLike(IsingEnergy):
         return GraphEnergy(5, width=4, layers=0).to(DEVICE).free(x)
 
 
+@pytest.mark.thorough
 def test_informed_weights_undo_any_proposal(generator):
     """Differences that are wrong make a poor proposal, and still nothing is biased."""
 

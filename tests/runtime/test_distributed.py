@@ -168,6 +168,7 @@ def test_a_rank_that_dies_ends_the_others(tmp_path):
     assert (tmp_path / "error.txt").read_text().startswith("ranks: expected all processes to go on, but one ended")
 
 
+@pytest.mark.thorough
 def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
     write_graphs(tmp_path / "reference.g6", [nx.cycle_graph(n) for n in range(3, 11)])
     write_graphs(tmp_path / "generated.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])
