@@ -1,6 +1,6 @@
 """What energies of graphs cost, and how that grows with the number of nodes n.
 
-    python scripts/maintenance/growth.py [--nodes 8 16 32 64] [--levels 40] [--learn 5 6 8 10] [--out growth.png]
+    python scripts/maintenance/growth.py [--nodes 8 16 32 64] [--levels 40] [--learn 8 12 16 24] [--out growth.png]
 
 For each network of the job `generate`, and each kind of proposals that draws informed negatives, prints the processor
 time of a training step for each graph of its batch, and that of drawing one graph down all noise levels, with the
@@ -36,7 +36,7 @@ STATES = 8_192  # numbers of pairs in a batch, so that small graphs fill it as l
 ROUNDS = 2
 LEARNED = 200  # trees that are learned
 DRAWN = 128  # graphs that are drawn at each look
-FIRST_LOOK, FACTOR = 50, 2**0.5  # steps of the first look at what is learned, and from each look to the next
+FIRST_LOOK, FACTOR = 10, 2**0.5  # steps of the first look at what is learned, and from each look to the next
 
 
 def main() -> None:
