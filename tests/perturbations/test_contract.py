@@ -367,6 +367,9 @@ def test_heat_kernels_give_their_matrix(kind):
     for states, groups in ((FOUR_STATES, None), (FOUR_STATES[:4], FOUR), (BITS[1:], None)):
         with pytest.raises(InputError, match="whose noise leads to others; for states of groups pass groups"):
             noise.matrix(states, groups)
+    assert torch.equal(Informed(noise).matrix(FOUR_STATES, FOUR), noise.matrix(FOUR_STATES, FOUR))
+    with pytest.raises(InputError, match="groups: expected a HeatKernel"):
+        Informed(Bernoulli()).matrix(FOUR_STATES, FOUR)
     with pytest.raises(InputError, match=r"expected one that defines matrix\(states\), got Perturbation"):
         Perturbation().matrix(BITS)
 
