@@ -12,7 +12,7 @@ from torch import Tensor
 
 from discrete_ed.energies import NoiseConditionalEnergy
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.convert import graphs_to_states
+from discrete_ed.graphs.convert import graphs_to_states, states_to_graphs
 from discrete_ed.graphs.denoising import denoise_graphs
 from discrete_ed.graphs.mixing import compare_states, energies_of
 from discrete_ed.runtime.distributed import rank_seed
@@ -20,6 +20,8 @@ from discrete_ed.states import triangle_nodes
 
 FORWARD = 0.4  # the time of an energy, in units of the time of an energy with its differences
 LEVEL = 0.05  # p-values below it tell two sets of graphs apart
+BROKEN = 0.02
+"""by how much the share of connected graphs may lie below that of the training graphs"""
 TRIAL_GRAPHS = 256
 """the number of graphs that are sampled to judge a setting"""
 
@@ -45,10 +47,8 @@ class LevelSettings:
         """The settings in plain words."""
         proposals = f"{self.candidates} weighted proposals" if self.candidates else "a proposal without weights"
         levels = f"{self.levels} noise level{'s' if self.levels > 1 else ''}"
-        return (
-            f"Chains pass {levels}, with {proposals} and {self.steps} steps at each, and {self.last_steps} steps at "
-            "the end."
-        )
+        steps = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        return f"Chains pass {levels}, with {proposals} and {steps} at each, and {self.last_steps} steps at the end."
 
     def evaluations(self) -> float:
         """About how many evaluations of the energy with its differences each chain needs."""
@@ -64,12 +64,13 @@ def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
         learned: whether the network predicts the data: its proposals need weights, and no steps after them.
 
     >>> [settings.evaluations() for settings in ladder(40)]
-    [80.0, 140.0, 260.0]
+    [50.0, 90.0, 120.0, 300.0]
     """
-    passed = dict.fromkeys([max(1, count // 4), max(1, count // 2), count])
+    quarter, half = max(1, count // 4), max(1, count // 2)
     if learned:
-        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in passed]
-    return [LevelSettings(levels, candidates=0, steps=4, last_steps=20) for levels in passed]
+        return [LevelSettings(levels, candidates=8, steps=0, last_steps=0) for levels in sorted({quarter, half, count})]
+    numbers = ((quarter, 1, 20), (quarter, 1, 60), (half, 1, 60), (count, 4, 60))
+    return list(dict.fromkeys(LevelSettings(levels, 0, steps, last) for levels, steps, last in numbers))
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,23 @@ class TriedSettings:
     """whether they can be told from them, see `GraphDifference`"""
     energy: float
     """the mean energy of the graphs"""
+    connected: float
+    """the share of connected graphs"""
+    connected_training: float
+    """the share of connected graphs among the training graphs"""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the graphs could be of the law of the held-out graphs, and are as connected as training graphs.
+
+        Held-out graphs are too few to show that a chain leaves one graph in twenty in pieces. A chain that is too short
+        does, and all training graphs together show it.
+        """
+        return self.p_value >= LEVEL and self.connected >= self.connected_training - BROKEN
 
     def to_dict(self) -> dict[str, Any]:
         """The trial as values that JSON can hold."""
-        return {**asdict(self.settings), "mmd2": self.mmd2, "p_value": self.p_value, "energy": self.energy}
+        return {**asdict(self.settings), **{name: value for name, value in asdict(self).items() if name != "settings"}}
 
 
 @dataclass(frozen=True)
@@ -112,14 +126,17 @@ class ChosenSettings:
                 "These are the slowest of the settings that are usually tried, since no graphs were held out to choose "
                 "by."
             )
-        if self.trials[-1].p_value >= LEVEL:
+        last = self.trials[-1]
+        if last.passes:
             return (
                 "These are the quickest settings tried whose graphs could not be told from the "
-                f"{self.held_out} held-out graphs (p = {self.trials[-1].p_value:.2g})."
+                f"{self.held_out} held-out graphs (p = {last.p_value:.2g}) and are as often connected as training "
+                f"graphs ({last.connected:.1%}, training graphs {last.connected_training:.1%})."
             )
         return (
-            f"The graphs of all settings could be told from the {self.held_out} held-out graphs (p < {LEVEL}); these "
-            "settings have the least MMD² from them."
+            f"The graphs of all settings could be told from the {self.held_out} held-out graphs (p < {LEVEL}) or are "
+            f"less often connected than training graphs, by more than {BROKEN:.0%}; these settings have the least MMD² "
+            "from the held-out graphs."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,6 +148,12 @@ class ChosenSettings:
             "held_out_energy": self.energy,
             "trials": [trial.to_dict() for trial in self.trials],
         }
+
+
+def connected_share(states: Tensor) -> float:
+    """The share of connected graphs among bits of graphs, `(G, D)`; a graph without nodes is not connected."""
+    graphs = states_to_graphs(states)
+    return sum(len(graph) > 0 and nx.is_connected(graph) for graph in graphs) / len(graphs)
 
 
 def choose_settings(
@@ -147,11 +170,13 @@ def choose_settings(
     """The quickest settings whose graphs can't be told from graphs that were held out of training.
 
     The settings are tried in their order, until the graphs pass the permutation test of `compare_states` at the 5%
-    level. If none passes, those with the least MMD² are chosen. Test graphs have no say.
+    level and are as often connected as the training graphs, see `TriedSettings.passes`. If none passes, those with the
+    least MMD² are chosen. Test graphs have no say.
 
     Args:
         energy: a trained energy, on the device of the states.
-        training_states: bits of the training graphs, `(G, D)`, which give the numbers of nodes.
+        training_states: bits of the training graphs, `(G, D)`, which give the numbers of nodes and the share of
+            connected graphs.
         held_out: graphs that the energy was not trained on; with fewer than two, the last settings are chosen.
         tried: the settings, from the quickest to the slowest; by default `ladder`.
         graphs: the number of graphs that are sampled for each.
@@ -166,7 +191,7 @@ def choose_settings(
     >>> energy = NoiseConditionalEnergy(GraphEnergy(4, width=8, layers=1, noise_levels=True), count=4)
     >>> paths = [nx.path_graph(3), nx.path_graph(4)]
     >>> chosen = choose_settings(energy, graphs_to_states(paths), paths, graphs=8)
-    >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 3
+    >>> chosen.settings in ladder(4), 1 <= len(chosen.trials) <= 4
     (True, True)
     """
     tried = ladder(energy.noise.count, learned=energy.denoises) if tried is None else tried
@@ -176,6 +201,7 @@ def choose_settings(
         return ChosenSettings(tried[-1], (), len(held_out), None)
     device = training_states.device
     reference = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(device)
+    of_training = connected_share(training_states)
     trials: list[TriedSettings] = []
     for settings in tried:
         generated = denoise_graphs(
@@ -188,9 +214,9 @@ def choose_settings(
             callback=callback,
         )
         found = compare_states(energy, reference, generated.states, seed=seed)
-        trials.append(TriedSettings(settings, *found, energies_of(energy, generated.states).mean().item()))
-        if trials[-1].p_value >= LEVEL:
+        mean_energy = energies_of(energy, generated.states).mean().item()
+        trials.append(TriedSettings(settings, *found, mean_energy, connected_share(generated.states), of_training))
+        if trials[-1].passes:
             break
-    passed = trials[-1].p_value >= LEVEL
-    best = trials[-1] if passed else min(trials, key=lambda trial: trial.mmd2)
+    best = trials[-1] if trials[-1].passes else min(trials, key=lambda trial: trial.mmd2)
     return ChosenSettings(best.settings, tuple(trials), len(held_out), energies_of(energy, reference).mean().item())

@@ -89,9 +89,29 @@ def test_the_quickest_settings_that_pass_are_chosen(energy, monkeypatch, arrives
     assert found.to_dict()["held_out_energy"] == pytest.approx(energy(MIXED.float()).mean().item(), rel=1e-5)
 
 
+@pytest.mark.parametrize(("pieces", "chosen"), [(1, QUICK), (3, SLOW)])
+def test_settings_that_leave_graphs_in_pieces_do_not_pass_where_few_graphs_are_held_out(
+    energy, monkeypatch, pieces, chosen
+):
+    broken = [nx.Graph([(0, 1)]) for _ in range(pieces)]
+    for graph in broken:
+        graph.add_node(2)
+
+    def planted(*_, levels, **__):
+        graphs = PATHS * 5 if levels > QUICK.levels else PATHS * 5 + broken  # 1 or 3 in a hundred
+        return GeneratedGraphs(graphs_to_states(graphs), (0.0,), (0.5,), (1.0,))
+
+    monkeypatch.setattr(level_settings, "denoise_graphs", planted)
+    found = choose_settings(energy, graphs_to_states(PATHS), PATHS[:4], tried=[QUICK, SLOW])
+    assert found.settings == chosen
+    assert found.trials[0].p_value >= 0.05
+    assert found.trials[0].connected == pytest.approx(100 / (100 + pieces))
+    assert "as often connected as training graphs (" in found.reason()
+
+
 def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy):
     found = choose_settings(energy, MIXED, [])
-    assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 20)
+    assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 60)
     assert ladder(4, learned=True)[-1] == LevelSettings(4, 8, 0, 0)
     assert "no graphs were held out" in found.reason()
     with pytest.raises(InputError, match="tried: expected at least one"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
+import signal
 from dataclasses import asdict
 
 import networkx as nx
@@ -20,6 +22,7 @@ from discrete_ed import (
     graphs_to_states,
     load_energy,
     load_graph_data,
+    losses,
     read_graphs,
     write_graphs,
 )
@@ -30,7 +33,7 @@ from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.generate.past_run import PastRun
 from discrete_ed.jobs.generate.training import split_held_out
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.samplers import sample
+from discrete_ed.samplers import levels, sample
 
 
 def test_a_run_leaves_everything_behind(small_run):
@@ -235,7 +238,7 @@ def test_a_run_over_noise_levels_says_how_it_was_chosen_and_whether_its_chains_a
     assert chosen == json.loads((folder / "chain_settings.json").read_text())
     assert chosen["held_out_graphs"] == 4
     tried = [trial["levels"] for trial in chosen["trials"]]
-    assert tried == [1, 3][: len(tried)]
+    assert tried == [1, 1, 3][: len(tried)]
     assert chosen["settings"]["levels"] in tried
     assert 1 <= result["kept_step"] <= result["steps"] == 6
     trace = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -281,13 +284,31 @@ def test_a_run_over_noise_levels_is_stopped_and_resumed_to_the_bit(run_of_levels
     def killed(*_):
         raise Killed
 
+    def control_c(real):
+        """The same function, during whose third call Ctrl-C is pressed."""
+        calls = itertools.count(1)
+
+        def call(*arguments, **named):
+            if next(calls) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return real(*arguments, **named)
+
+        return call
+
     again = tmp_path / "again"
     config = GenerateConfig(data=str(cycles), out=again, held_out=4, checkpoint_seconds=0, **LEVELS)
-    for where, name in ((denoising, "gathered"), (sampling, "compare_as_configured"), (generate, "write_report")):
+    for where, name, stop in (
+        (losses, "level_ranking", control_c(losses.level_ranking)),  # in a step of the training
+        (levels, "_one_level", control_c(levels._one_level)),  # between two levels of the chains
+        (denoising, "gathered", killed),
+        (sampling, "compare_as_configured", killed),
+        (generate, "write_report", killed),
+    ):
         with monkeypatch.context() as patch:
-            patch.setattr(where, name, killed)
-            with pytest.raises(Killed):
+            patch.setattr(where, name, stop)
+            with pytest.raises((Killed, KeyboardInterrupt)):
                 generate.run(config)
+        assert (again / "progress").is_dir(), name
         config = GenerateConfig(resume=again)
     result = generate.run(config)
     for file in ("samples.g6", "checkpoint/weights.safetensors", "chain_settings.json"):

@@ -6,6 +6,7 @@ import json
 
 import networkx as nx
 import pytest
+import torch
 from small_runs import TINY, refused
 
 from discrete_ed import (
@@ -13,10 +14,12 @@ from discrete_ed import (
     InputError,
     NoiseConditionalEnergy,
     PairGraphEnergy,
+    graphs_to_states,
     load_energy,
+    load_graph_data,
     write_graphs,
 )
-from discrete_ed.jobs.generate import chains
+from discrete_ed.jobs.generate import chains, training
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
 
@@ -57,6 +60,30 @@ def test_learned_proposals_need_a_network_of_pairs_which_then_predicts():
     for proposals in ("noise", "gradients", "learned"):
         config = GenerateConfig(levels=3, network="pairs", proposals=proposals)
         assert chains.new_energy(config, CYCLES).denoises == (proposals == "learned")
+
+
+@pytest.mark.parametrize(
+    ("options", "proposals", "negatives"),
+    [
+        ({}, "gradients", 4),
+        ({"proposals": "noise"}, "noise", 8),
+        ({"negatives": 3}, "gradients", 3),
+        ({"levels": 0}, None, 16),
+    ],
+)
+def test_negatives_are_fewer_where_the_energy_proposes_them(options, proposals, negatives):
+    config = training.with_defaults(GenerateConfig(**options), load_graph_data("citation-egos"))
+    assert (config.proposals, config.negatives) == (proposals, negatives)
+
+
+def test_held_out_graphs_are_ranked_among_the_same_negatives_whatever_the_training_ranks_them_among():
+    states = graphs_to_states(CYCLES)
+    energy = chains.new_energy(GenerateConfig(levels=3, width=8, layers=1), CYCLES)
+    of_noise, of_gradients = (
+        training._held_out_losses(states, GenerateConfig(levels=3, negatives=negatives, proposals=proposals))(energy)
+        for proposals, negatives in (("noise", 8), ("gradients", 4))
+    )
+    assert torch.equal(of_noise, of_gradients)
 
 
 @pytest.mark.usefixtures("no_figures")

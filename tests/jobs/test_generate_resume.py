@@ -11,7 +11,7 @@ import forked
 import pytest
 from small_runs import TINY, run_script
 
-from discrete_ed import GraphEnergy, InputError, load_energy
+from discrete_ed import InputError, NoiseConditionalEnergy, load_energy
 from discrete_ed.graphs import evaluation, generation
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate import training
@@ -21,7 +21,7 @@ from discrete_ed.jobs.run_folder import RunFolder
 
 def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path, monkeypatch):
     folder, started, told = tmp_path / "run", 0, tmp_path / "told"
-    arguments = ["--levels", "0", "--steps", "100000", "--width", "8", "--out", str(folder)]
+    arguments = ["--steps", "100000", "--width", "8", "--out", str(folder)]
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         with told.open("wb") as file:
             program = forked.start(
@@ -41,7 +41,7 @@ def test_a_signal_saves_what_was_learned_and_the_run_goes_on_from_there(tmp_path
         assert f"the energy so far is kept in {folder / 'checkpoint'}" in errors
         assert f"to go on: --resume {folder}" in errors
         assert "Traceback" not in errors
-        assert load_energy(folder / "checkpoint", GraphEnergy).max_nodes == 18
+        assert load_energy(folder / "checkpoint", NoiseConditionalEnergy).noise.count == 40
         arguments, started = ["--resume", str(folder)], metrics.stat().st_size
         steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
         assert steps == list(range(1, len(steps) + 1))

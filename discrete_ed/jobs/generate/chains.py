@@ -51,6 +51,7 @@ def new_loss(config: GenerateConfig, generator: torch.Generator) -> Callable[[En
         perturbation = graph_perturbation(config.perturbation, config.flips)
         return graph_loss(perturbation, negatives=negatives, w=config.w, generator=generator)
 
+    assert config.proposals is not None, "the default is filled in"
     of_levels = noise_level_loss(config.proposals, negatives=negatives, generator=generator)
     return cast("Callable[[Energy, Tensor], Tensor]", of_levels)
 

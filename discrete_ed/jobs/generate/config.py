@@ -88,11 +88,11 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     noise: Annotated[NoiseName, ALL_LEVELS] = "half"
     """what noise makes of an edge that it does not keep: half (a fair coin) or density (an edge as often as in the
     training graphs, so that sparse graphs stay sparse at all levels)"""
-    proposals: Annotated[ProposalName, ALL_LEVELS] = "noise"
+    proposals: Annotated[ProposalName | None, ALL_LEVELS] = None
     """where the negatives of a noisier graph are drawn from: noise (the noise alone), gradients (the differences of the
     energy at that graph) or learned (the edges of the data, which --network pairs then learns to predict from noisy
-    graphs; samples are proposed by it as well). With more than about 16 nodes, negatives of the noise alone are
-    recognised at sight, and nothing is learned from them"""
+    graphs; samples are proposed by it as well). By default gradients: negatives of the noise alone are recognised the
+    sooner, the more nodes there are, and then little is learned from them"""
     steps: int | None = None
     """training steps. By default with noise levels 1600 (P/20)^(2/3) for graphs with P pairs of nodes on average, from
     500 to 10000; with --levels 0, 6 for each training graph, at most 2000"""
@@ -107,7 +107,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     data set has validation graphs of its own, these are used instead"""
     passed_levels: Annotated[int | None, ALL_LEVELS] = None
     """number of noise levels that chains pass, at even distances. This and the next three are chosen on held-out graphs
-    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 20, and with --proposals
+    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 60, and with --proposals
     learned all levels, 8, 0 and 0"""
     candidates: Annotated[int | None, ALL_LEVELS] = None
     """number of proposals at each noise level, in which all edges change independently; one is chosen by importance
@@ -134,8 +134,9 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     batch: int | None = None
     """training graphs in a step; by default 32, and 64 with --levels 0"""
     negatives: Annotated[int | None, SAMPLED_NEGATIVES] = None
-    """M, number of perturbed copies of each training graph in a step, by default 8, and 16 with --levels 0; only for
-    perturbations that sample their negatives (blocks enumerate all of theirs)"""
+    """M, number of perturbed copies of each training graph in a step, by default 8 with --proposals noise, 4 with
+    others, and 16 with --levels 0; only for perturbations that sample their negatives (blocks enumerate all of
+    theirs)"""
     perturbation: Annotated[PerturbationName, ONE_LEVEL, arg(help=PERTURBATIONS_HELP)] = "bernoulli"
     flips: Annotated[tuple[float, float], SAMPLED_AT_ONE_LEVEL] = (1.0, 6.0)
     """range of the expected number of flipped edges, which is sampled log-uniformly for each graph and step; only

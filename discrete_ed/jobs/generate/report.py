@@ -70,8 +70,17 @@ def write_report(
 
 def _trials(chosen: ChosenSettings) -> list[list[str]]:
     """The settings that were tried, a line for each; the first row is the header."""
-    header = ["levels", "proposals", "steps", "last steps", "MMD² (psd), held-out", "p-value", "mean energy"]
-    held_out = ["held-out graphs", "", "", "", "", "", number(chosen.energy, ".2f")]
+    header = [
+        "levels",
+        "proposals",
+        "steps",
+        "last steps",
+        "MMD² (psd), held-out",
+        "p-value",
+        "mean energy",
+        "connected",
+    ]
+    held_out = ["held-out graphs", "", "", "", "", "", number(chosen.energy, ".2f"), ""]
     rows = [
         [
             f"{trial.settings.levels}{' (chosen)' if trial.settings == chosen.settings else ''}",
@@ -81,6 +90,7 @@ def _trials(chosen: ChosenSettings) -> list[list[str]]:
             f"{trial.mmd2:.4f}",
             f"{trial.p_value:.3f}",
             f"{trial.energy:.2f}",
+            f"{trial.connected:.1%}",
         ]
         for trial in chosen.trials
     ]

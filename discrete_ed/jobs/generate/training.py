@@ -36,7 +36,7 @@ from discrete_ed.training.held_out import HeldOutLoss
 
 CHECKS = 20  # number of times that held-out graphs are looked at in the course of training
 STEPS_BETWEEN_CHECKS = 100  # where training ends by time
-HELD_OUT_STATES = 256  # states in the held-out loss: the held-out graphs, repeated
+HELD_OUT_STATES, HELD_OUT_NEGATIVES = 256, 8  # in the held-out loss; its states are the held-out graphs, repeated
 FEWEST_TO_HOLD_OUT_FROM = 80
 
 
@@ -82,14 +82,17 @@ def with_defaults(config: GenerateConfig, data: GraphData) -> GenerateConfig:
     levels = config.levels > 0
     pairs = fmean(len(graph) * (len(graph) - 1) / 2 for graph in data.train)
     steps = level_training_steps(pairs) if levels else training_steps(len(data.train))
+    proposals = config.proposals or "gradients"
     given: dict[str, Any] = {
         "steps": None if config.minutes else (config.steps or steps),
         "learning_rate": config.learning_rate or (2e-3 if levels else 1e-3),
         "batch": config.batch or (32 if levels else 64),
-        "negatives": config.negatives or (8 if levels else 16),
+        "negatives": config.negatives or ((8 if proposals == "noise" else 4) if levels else 16),
         "valid": config.valid or data.valid,
         **network_sizes(config),
     }
+    if levels:
+        given["proposals"] = proposals
     if levels and not data.validation:
         given["held_out"] = default_held_out(len(data.train)) if config.held_out is None else config.held_out
     return replace(config, **given)
@@ -179,17 +182,19 @@ def _each(*callbacks: Callable[[int, Energy], None] | None) -> Callable[[int, En
 
 
 def _held_out_losses(states: Tensor, config: GenerateConfig) -> Callable[[Energy], Tensor]:
-    """The loss of every held-out graph, always with the same noise."""
-    assert config.negatives is not None, "the default is filled in"
-    copies, negatives = -(-HELD_OUT_STATES // len(states)), config.negatives
+    """The loss of every held-out graph, always with the same noise and the same negatives.
+
+    Negatives of the noise alone rank a state whatever the weights are, so that losses of two moments can be compared.
+    Those that the weights propose, which training may use, become harder to tell from data as the energy is learned,
+    and their loss then rises.
+    """
+    copies = -(-HELD_OUT_STATES // len(states))
     rows = states.float().repeat(copies, 1)
 
     def losses(energy: Energy) -> Tensor:
         assert isinstance(energy, NoiseConditionalEnergy)
         noise = torch.Generator(rows.device).manual_seed(config.seed)
-        terms = noise_level_discrepancy(
-            energy, rows, m=negatives, informed=config.proposals != "noise", average=False, generator=noise
-        )
+        terms = noise_level_discrepancy(energy, rows, m=HELD_OUT_NEGATIVES, average=False, generator=noise)
         return terms.view(copies, -1).mean(0)
 
     return losses
