@@ -24,6 +24,8 @@ DIVISIONS = 6
 """number of divisions of the rows into halves; where L1 was chosen, an edge is found in both halves of one of them"""
 AGREEMENT = 1 / 3
 """share of the pairs found in all rows below which an edge must be found in both halves of two divisions"""
+MOST_REPEATED = 0.2
+"""share of the columns that repeat others above which no edge is called"""
 QUANTILE = 1.96
 """half the width of a 95% interval in standard errors"""
 
@@ -84,7 +86,8 @@ def decide_edges(
 
 def told_apart(spins: Array, pairs: Array) -> Array:
     """The pairs whose columns are not equal, or opposite, to others in every row: which of such columns an edge belongs
-    to can't be told. Two columns that are equal to each other alone may be a pair themselves.
+    to can't be told. Two columns that are equal to each other alone may be a pair themselves. Where more than a fifth of
+    the columns repeat others, the spins are so frozen that the rest is not told apart either, and no pair is left.
 
     >>> a, b, c = [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1]
     >>> spins = np.array([a, a, b, c]).T
@@ -93,6 +96,8 @@ def told_apart(spins: Array, pairs: Array) -> Array:
     """
     like_the_first_row = np.packbits(spins == spins[:1], axis=0)
     _, kind, size = np.unique(like_the_first_row, axis=1, return_inverse=True, return_counts=True)
+    if spins.shape[1] - len(size) > max(MOST_REPEATED * spins.shape[1], 2):
+        return pairs[:0]
     one, two = kind.ravel()[pairs].T
     return pairs[((size[one] == 1) & (size[two] == 1)) | ((one == two) & (size[one] == 2))]
 
