@@ -38,6 +38,7 @@ from discrete_ed import (
 from discrete_ed.data import read_grey, read_images
 from discrete_ed.graphs.io import encode_graphs
 from discrete_ed.graphs.planetoid import read_planetoid_graph
+from discrete_ed.graphs.published import tu_graphs
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
@@ -181,6 +182,16 @@ def parsers(folder: Path) -> dict[str, Parser]:
         (home / path.name).write_bytes(path.read_bytes())
         return read_graphs(home)
 
+    def ogb_folder(path: Path) -> Any:
+        """The OGB data set of which a stranger has sent one file."""
+        home = folder / "ogb"
+        home.mkdir(exist_ok=True)
+        tables = {"edge": b"0,1\n1,2\n0,1\n", "num-node-list": b"3\n2\n", "num-edge-list": b"2\n1\n"}
+        for name, table in tables.items():
+            (home / f"{name}.csv").write_bytes(table)
+        (home / path.name).write_bytes(path.read_bytes())
+        return read_graphs(home)
+
     whole = {file.name: file.read_bytes() for file in step.iterdir()}
     config = (folder / "run" / "config.json").read_bytes()
     found = [
@@ -191,6 +202,12 @@ def parsers(folder: Path) -> dict[str, Parser]:
         *graph_parsers(graphs),
         Parser("X_A.txt", tu_folder, [b"1, 2\n2, 1\n3, 4\n4, 3\n"]),
         Parser("X_graph_indicator.txt", tu_folder, [b"1\n1\n2\n2\n2\n"]),
+        Parser(
+            "DD.zip", lambda path: tu_graphs("DD", path.parent), [_tu_archive(0), _tu_archive(zipfile.ZIP_DEFLATED)]
+        ),
+        Parser("edge.csv", ogb_folder, [b"0,1\n1,2\n0,1\n"]),
+        Parser("num-node-list.csv", ogb_folder, [b"3\n2\n"]),
+        Parser("num-edge-list.csv", ogb_folder, [b"2\n1\n"]),
         Parser("ind.x.graph", read_planetoid_graph, lists),
         Parser("a.csv", read_table, tables),
         Parser("a.npy", read_table, arrays),
@@ -246,6 +263,18 @@ def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
         b"0 1 1\n1 0 1\n1 1 0\n\n0 1\n1 0\n",
         b"[[0 1 0]\n [1 0 1]\n [0 1 0]]\n",
     ]
+    edges += [
+        b"% bip unweighted\n1 2\n1 3\n2 3\n",
+        b"user_id,item_id,x1,y1\n1,2,0,1\n2,3,1,0\n",
+        b"t 0\n0 1\nt 1\n2 3\n",
+    ]
+    edges += [
+        b"# Nodes: 5 Edges: 2\n0 1\n1 2\n",
+        b"# a\nb 1\nc .4\n# b\nc\n",
+        b",e1,e2\na,1,0\nb,1,1\n",
+        b"e 1 2\ne 2 3\n",
+    ]
+    edges += [b'x,y,"a, b"\ny,z,"$1,234.5"\n', b"graph,edges\n0,[(0,1),(1,2)]\n1,[(0,1)]\n"]
     edges += [b"# c\nu,v\n" + b"".join(b"%d,%d\n" % (k, k + 1) for k in range(2000))]  # read as one array
     nested = {
         "nodes": [{"id": 0}, {"id": 1}],
@@ -278,6 +307,15 @@ def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
         Parser("b.npz", read_graphs, [zipped("adjs.npy", stack), *several]),
         Parser("b.pt", read_graphs, [tensors([[torch.tensor(square)], [1.0], 5]), tensors(torch.tensor(square))]),
     ]
+
+
+def _tu_archive(compression: int) -> bytes:
+    """The two files of a TU data set in an archive, as they stand or compressed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr("DD/DD_A.txt", "1, 2\n2, 1\n3, 4\n4, 3\n")
+        archive.writestr("DD/DD_graph_indicator.txt", "1\n1\n2\n2\n2\n")
+    return buffer.getvalue()
 
 
 def _mat_file(*, compressed: bool = False) -> bytes:

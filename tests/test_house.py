@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import GenericAlias
 from typing import get_args
@@ -46,6 +47,9 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+NAMES = {name_of(path) for path in MODULES}
+
+
 def room_of(module: str) -> str:
     return module.split(".")[1]
 
@@ -61,14 +65,17 @@ def imports(tree: ast.AST, *, at_start: bool = False) -> Iterator[str]:
             assert node.level == 0, "relative import"
             for alias in node.names:  # of a package either a module or something in its front file
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in NAMED else node.module or ""
+                yield inner if inner in NAMES else node.module or ""
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         else:
             yield from imports(node, at_start=at_start)
 
 
-NAMED = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+@cache  # when the first test needs it: every worker imports this file, and one parses
+def trees() -> Mapping[str, ast.Module]:
+    """Every file of the package, parsed."""
+    return {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 
 
 def test_the_architecture_page_lists_every_room_once():
@@ -77,20 +84,20 @@ def test_the_architecture_page_lists_every_room_once():
     assert sorted(listed) == sorted(rooms - {"__init__", "__pycache__"})
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_one_way(path):
-    here = room_of(name_of(path))
-    for name in imports(NAMED[name_of(path)]):
-        if name.startswith("discrete_ed."):
-            there = room_of(name)
-            assert there == here or FLOOR[there] < FLOOR[here], f"{here} must not import {there}"
+def test_imports_run_one_way():
+    for module, tree in trees().items():
+        here = room_of(module)
+        for name in imports(tree):
+            if name.startswith("discrete_ed."):
+                there = room_of(name)
+                assert there == here or FLOOR[there] < FLOOR[here], f"{module}: {here} must not import {there}"
 
 
 def test_an_arrow_up_would_be_seen():
     page = "<!-- rooms -->\n- `low`, `next`: `words`\n| `high` | `x` |\n<!-- /rooms -->\n- `no`"
     assert parsed_floors(page) == [["low", "next"], ["high"]]
+    assert "discrete_ed.jobs.run_folder" in NAMES
     tree = ast.parse("from discrete_ed import jobs\ndef f():\n    from discrete_ed.jobs.cli import main")
-    NAMED.setdefault("discrete_ed.jobs", ast.parse(""))
     assert list(imports(tree)) == ["discrete_ed.jobs", "discrete_ed.jobs.cli"]
     assert list(imports(tree, at_start=True)) == ["discrete_ed.jobs"]
 
@@ -107,7 +114,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 def test_no_files_import_each_other_in_a_circle():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
     assert circle({"a": {"b"}, "b": set()}) == []
-    assert circle({name: set(imports(tree, at_start=True)) for name, tree in NAMED.items()}) == []
+    assert circle({name: set(imports(tree, at_start=True)) for name, tree in trees().items()}) == []
 
 
 def test_no_file_is_long():
@@ -118,7 +125,7 @@ def test_no_file_is_long():
 
 def test_no_two_public_classes_have_one_name():
     places = defaultdict(list)
-    for name, tree in NAMED.items():
+    for name, tree in trees().items():
         for node in ast.iter_child_nodes(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(name)
@@ -191,28 +198,28 @@ def test_a_bad_name_would_be_seen():
     assert breaches(ast.parse("def founder(workload, withdraw, how_many): pass\ntwofold = 1")) == {}
 
 
-@pytest.mark.parametrize("module", NAMED)
-def test_names_keep_the_law(module):
-    bad = {name: instead for name, instead in breaches(NAMED[module]).items() if (module, name) not in ALLOWED}
-    assert bad == {}, f"{module}: expected other names; the values say which"
+def test_names_keep_the_law():
+    bad = {
+        (module, name): instead
+        for module, tree in trees().items()
+        for name, instead in breaches(tree).items()
+        if (module, name) not in ALLOWED
+    }
+    assert bad == {}, "expected other names; the values say which"
 
 
-WRITTEN = {
-    frozenset(item.value for item in node.elts if isinstance(item, ast.Constant)): f"{module}, line {node.lineno}"
-    for module, tree in NAMED.items()
-    if module != "discrete_ed.names"
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Tuple | ast.List | ast.Set)
-}
-"""The constants of every list, with a place where it is written."""
-LISTS = {name: frozenset(get_args(value)) for name, value in vars(names).items() if name.endswith("Name")}
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_no_list_of_names_is_written_twice(name):
+def test_no_list_of_names_is_written_twice():
     """A registry, which maps each name to what it names, is no list of names; other tests compare the two."""
-    assert len(LISTS[name]) >= 2
-    assert LISTS[name] not in WRITTEN, f"{WRITTEN.get(LISTS[name])}: {name} again"
+    lists = {name: frozenset(get_args(value)) for name, value in vars(names).items() if name.endswith("Name")}
+    assert all(len(listed) >= 2 for listed in lists.values())
+    written = {
+        frozenset(item.value for item in node.elts if isinstance(item, ast.Constant)): f"{module}, line {node.lineno}"
+        for module, tree in trees().items()
+        if module != "discrete_ed.names"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Tuple | ast.List | ast.Set)
+    }
+    assert {name: written[listed] for name, listed in lists.items() if listed in written} == {}
 
 
 def test_no_file_names_a_place_on_one_machine():
@@ -304,6 +311,6 @@ def test_a_job_loads_matplotlib_only_when_it_plots(tmp_path):
 
 
 def test_the_library_shows_no_progress_bar_and_no_figure_by_itself():
-    for module, tree in NAMED.items():
+    for module, tree in trees().items():
         if room_of(module) != "jobs":
             assert not {"tqdm", "matplotlib"} & {name.split(".")[0] for name in imports(tree)}, module

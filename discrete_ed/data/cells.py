@@ -21,12 +21,14 @@ from discrete_ed.data.text_tables import (
     ZERO,
     Spellings,
     cell_error,
+    is_comma_number,
     read_rows,
     warn_of_labels,
 )
 from discrete_ed.errors import InputError
 
 Cells = np.ndarray[Any, Any]
+COMMA_HINT = " with a decimal point and without separators of thousands"
 LISTED = 5
 """largest number of columns that a message lists"""
 
@@ -138,8 +140,10 @@ def _weights(column: Cells, rows: Sequence[int], reading: Reading, path: Path) -
     bad = np.flatnonzero(~(numbers >= 0) | np.isinf(numbers))
     if len(bad):
         row = int(bad[0])
+        hint = COMMA_HINT if is_comma_number(str(column[row]).strip()) else ""
         raise InputError(
-            f"{path}, row {rows[row]}, column {reading.weights!r}: expected a weight of at least 0, got {column[row]}"
+            f"{path}, row {rows[row]}, column {reading.weights!r}: expected a weight of at least 0{hint}, got "
+            f"{column[row]}"
         )
     if not numbers.any():
         raise InputError(f"{path}, column {reading.weights!r}: expected weights that are not all zero")
@@ -190,6 +194,7 @@ def _codes(
         )
         if not expected:
             raise cell_error(path, rows[row], names[k], cell, missing=False)
+        expected += COMMA_HINT if is_comma_number(str(cell).strip()) else ""
         raise InputError(f"{path}, row {rows[row]}, column {names[k]!r}: expected {expected}, got {str(cell)[:40]}")
     if constant:
         listed = ", ".join(constant[:LISTED]) + (

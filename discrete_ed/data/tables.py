@@ -1,9 +1,9 @@
 """Binary tables: text, numpy and Parquet files, read cell by cell and refused with the cell named.
 
-A text file has one row on each line, with cells separated by commas, semicolons, tabs or blanks; the first row may name
-the columns, and the first column may name the rows. A numpy file holds one 2-D array (`.npy`), or an archive (`.npz`)
-that holds one array or one called `data` or `x`. Cells are 0 and 1, −1 and +1, true and false, or yes and no; one table
-uses one of these. `Reading` says how to read other tables.
+A text file has one row on each line, with cells separated by commas, semicolons, tabs, bars or blanks; the first row
+may name the columns, and the first column may name the rows. A numpy file holds one 2-D array (`.npy`), or an archive
+(`.npz`) that holds one array or one called `data` or `x`. Cells are 0 and 1, −1 and +1, true and false, or yes and no;
+one table uses one of these. `Reading` says how to read other tables.
 
 A file is data: nothing in it is executed.
 """
@@ -81,7 +81,7 @@ def read_table(path: str | Path, reading: Reading | None = None) -> Table:
 
     The first column of a text file names the rows, and is left out with a warning, if its cells are not all binary, no
     two of them are equal, all other columns are binary, and it holds only words, or whole numbers in at least three
-    rows.
+    rows. The first row may name all columns but this one.
 
     Args:
         reading: how cells become bits, which columns are read, and whether cells may be missing; by default every cell
@@ -145,7 +145,8 @@ def _check_shape(path: Path, rows: int, names: tuple[str, ...]) -> None:
         (twice, _), *_ = Counter(names).most_common(1)
         raise InputError(f"{path}: expected different names of columns, got {twice!r} twice")
     if rows < 2 or not names:
-        raise InputError(f"{path}: expected at least two rows and one column, got {rows} rows")
+        none = "" if names or not rows else " and no column"
+        raise InputError(f"{path}: expected at least two rows and one column, got {rows} rows{none}")
 
 
 def _table(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path) -> Table:

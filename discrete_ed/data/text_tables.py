@@ -13,7 +13,7 @@ import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ CODES = {
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+OTHER_LINES = "begin lines that are no rows of the table with #, or remove them"
 MAX_SPELLINGS = 1000
 """number of different spellings of cells whose codes are cached"""
 
@@ -48,7 +49,7 @@ def read_text(path: Path, *, missing: bool = False) -> tuple[np.ndarray[Any, Any
     Raises:
         InputError: a wrong cell or row, as `read_table` describes.
     """
-    numbered = _rows(_decoded(path).splitlines(), path)
+    numbered = _numbered_rows(path)
     first, head = next(numbered, (1, []))
     titled = _are_titles(head)
     spellings = Spellings(CODES)
@@ -67,6 +68,7 @@ def read_text(path: Path, *, missing: bool = False) -> tuple[np.ndarray[Any, Any
     labelled = len(head) > 1 and _are_labels(table[:, 0], labels)
     if titled:
         head = [head[0].lstrip("# ") or head[0], *head[1:]]  # numpy writes names behind a #
+    _refuse_second_names(path, rows, cells, titled=titled and len(rows) == 1)
     if labelled:
         table, head, cells = table[:, 1:], head[1:], cells[1:]
     names = tuple((titled and cell.strip()) or f"x{k}" for k, cell in enumerate(head, 1))
@@ -85,6 +87,15 @@ def read_text(path: Path, *, missing: bool = False) -> tuple[np.ndarray[Any, Any
     return table, names, rows
 
 
+def _refuse_second_names(path: Path, rows: Sequence[int], cells: list[str], *, titled: bool) -> None:
+    """Refuse a table whose second row names the columns again: different words, as values hardly are."""
+    if titled and len(set(cells)) == len(cells) > 2 and all(_code(cell) == TEXT for cell in cells):
+        raise InputError(
+            f"{path}, row {rows[0]}: expected values, got words in all cells, such as {cells[-1].strip()[:40]!r}; "
+            "only one row may name the columns: begin the lines above it with #, or remove them"
+        )
+
+
 def read_rows(path: Path, is_value: Callable[[str], bool]) -> tuple[list[list[str]], list[str] | None, list[int]]:
     """The cells of all rows as they stand in the file, the names of the columns if the first row has names, and the
     line of each row.
@@ -95,7 +106,7 @@ def read_rows(path: Path, is_value: Callable[[str], bool]) -> tuple[list[list[st
     rows: list[list[str]] = []
     lines: list[int] = []
     head: list[str] | None = None
-    for line, cells in _rows(_decoded(path).splitlines(), path):
+    for line, cells in _numbered_rows(path):
         expect_cells(path, line, cells, rows[0] if rows else head or cells)
         numbered = cells[0].strip() == "" and _are_numbers_from_0_or_1(cells[1:])  # as pandas writes them
         if not rows and head is None and (numbered or 2 * sum(map(is_value, cells)) < len(cells)):
@@ -109,7 +120,9 @@ def read_rows(path: Path, is_value: Callable[[str], bool]) -> tuple[list[list[st
 def expect_cells(path: Path, row: int, cells: Sequence[str], head: Sequence[str]) -> None:
     """Refuse a row that has not as many cells as the first one."""
     if len(cells) != len(head):
-        raise InputError(f"{path}, row {row}: expected {len(head)} cells as in the first row, got {len(cells)}")
+        raise InputError(
+            f"{path}, row {row}: expected {len(head)} cells as in the first row, got {len(cells)}; {OTHER_LINES}"
+        )
 
 
 def warn_of_labels(path: Path, labels: Sequence[str], *, stacklevel: int) -> None:
@@ -122,13 +135,36 @@ def warn_of_labels(path: Path, labels: Sequence[str], *, stacklevel: int) -> Non
 def _decoded(path: Path) -> str:
     content = path.read_bytes()
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    place = content.find(b"\0") if encoding == "utf-8-sig" else -1  # UTF-16 without a mark
     try:
-        return content.decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
+        place = error.start
+    if place >= 0:
+        row = content.count(b"\n", 0, place) + 1
         raise InputError(
             f"{path}, row {row}: expected a readable table, but its text is not in UTF-8; save it as UTF-8"
-        ) from None
+        )
+    return text
+
+
+def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The line number and the cells of each row.
+
+    Where the first row names all columns but the first one, which names the rows, as R writes tables, it gets an empty
+    name for that one.
+    """
+    lines = _decoded(path).splitlines()
+    numbered = _rows(lines, path)
+    start = list(islice(numbered, 2))
+    if len(start) == 2 and len(start[1][1]) == len(start[0][1]) + 1 and _are_titles(start[0][1]):
+        rows = [(cells[0].strip(), cells[-1].strip()) for _, cells in islice(_rows(lines, path), 1, None)]
+        names = [first for first, _ in rows]
+        closed = not any(last for _, last in rows)  # a delimiter at the end of every row but the first
+        words = not any(NUMBER.fullmatch(name) or name in CODES or name.lower() in MISSING_CELLS for name in names)
+        if not closed and len(set(names)) == len(names) > 1 and (words or all(name.isdecimal() for name in names)):
+            start[0] = (start[0][0], ["", *start[0][1]])
+    return chain(start, numbered)
 
 
 def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -139,9 +175,14 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
     comments = _comments(lines)
     delimiter = _delimiter(_first(lines, comments))
     if delimiter is None:
+        alone = len(_first(lines, comments).split()) == 1
         for row, line in enumerate(lines, 1):
             if line.strip() and row - 1 not in comments:
-                yield row, line.split()
+                if alone and _delimiter(line) is not None:
+                    raise InputError(
+                        f"{path}, row {row}: expected one cell as in the first row, got {line[:40]}; {OTHER_LINES}"
+                    )
+                yield row, _between_blanks(line)
         return
     kept = [line for row, line in enumerate(lines) if line.strip() and row not in comments]
     closed = all(line.rstrip(" ").endswith(delimiter) for line in kept)
@@ -156,6 +197,13 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path}: expected a table of cells, but {error}") from None
 
 
+def _between_blanks(line: str) -> list[str]:
+    """The cells of a line that blanks separate; quotation marks may enclose them."""
+    if '"' not in line:
+        return line.split()
+    return next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True))
+
+
 def delimiter_of(path: Path) -> str | None:
     """The delimiter of the cells of a file; None if they are separated by blanks."""
     lines = _decoded(path).splitlines()
@@ -168,7 +216,7 @@ def _first(lines: Sequence[str], comments: set[int]) -> str:
 
 def _delimiter(line: str) -> str | None:
     """The delimiter that occurs most often in a line; None if its cells are separated by blanks."""
-    found = max(",;\t", key=line.count)
+    found = max(",;\t|", key=line.count)
     return found if found in line else None
 
 
@@ -238,9 +286,19 @@ def cell_error(path: Path, row: int, name: str, cell: object, *, missing: bool) 
     """The error that names a cell."""
     got = f"a missing value ({str(cell)!r})" if missing else str(cell)[:40]
     way_on = "" if missing else " (otherwise use recode, binarise, weights or drop)"
-    if not missing and _is_missing_code(str(cell).strip()):
-        way_on = f" (if it means that the cell is missing, use recode {str(cell).strip()}=NA; {way_on[2:]}"
+    text = str(cell).strip()
+    if not missing and _is_missing_code(text):
+        way_on = f" (if it means that the cell is missing, use recode {text}=NA; {way_on[2:]}"
+    elif not missing and is_comma_number(text):
+        way_on = f" (numbers have a decimal point and no separators of thousands; {way_on[2:]}"
+    elif not missing and re.fullmatch(r"[^\W\d]\w{0,19}", text):
+        way_on = f" (if it means 1, use recode {text}=1,…; {way_on[2:]}"
     return InputError(f"{path}, row {row}, column {name!r}: expected {', '.join(KINDS)}{way_on}, got {got}")
+
+
+def is_comma_number(cell: str) -> bool:
+    """Whether a cell has commas in a number, of which nobody can tell whether they divide decimals or thousands."""
+    return re.fullmatch(r"[+-]?\d+(,\d+)+", cell) is not None
 
 
 def _is_missing_code(cell: str) -> bool:

@@ -164,9 +164,16 @@ class IsingEnergy(Energy):
 
         parts = self.coupled_pairs() if self.ends is None else self._sparse_pairs()
         i, j, value = (part.cpu().numpy() for part in parts)
-        i, j, value = i.astype(np.int32, copy=False), j.astype(np.int32, copy=False), value.astype(np.float64)
-        upper = coo_array((value, (i, j)), shape=(self.bits, self.bits)).tocsr()
-        return (upper + upper.T).tocsr()
+        i, j = i.astype(np.int32, copy=False), j.astype(np.int32, copy=False)
+        # large lattices leave little memory: equal couplings are placed as bytes, and others in their own precision
+        equal = len(value) > 0 and bool((value == value[0]).all())
+        both = np.ones(2 * len(i), np.int8) if equal else np.append(value, value)
+        pairs = coo_array((both, (np.append(j, i), np.append(i, j))), shape=(self.bits, self.bits))
+        pairs.has_canonical_format = True  # each row has its lower ends first, and all in order
+        found = pairs.tocsr()
+        del pairs, both
+        found.data = np.full(found.nnz, value[0], np.float64) if equal else found.data.astype(np.float64)
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         s = self._spins_of_bits(x)

@@ -83,7 +83,7 @@ class _TabPFN:
         try:
             self.model.fit(x, y)
         except Exception as error:  # without a network or a licence, loading the weights raises several kinds
-            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            reason = " ".join(str(error).split())[:240] or type(error).__name__
             raise InputError(
                 f"measures: expected TabPFN to load its weights for classifier-tabpfn, but {reason}; the measure "
                 "classifier needs scikit-learn only"

@@ -29,8 +29,10 @@ def check_graph(graph: Any, name: str = "graph") -> None:
     for u, neighbours in graph.adjacency():
         if u in neighbours:
             raise InputError(f"{name}: expected no self-loops, got one at node {u!r}")
+        if not any(neighbours.values()):  # no edge has attributes, which is quickly seen
+            continue
         for v, attributes in neighbours.items():
-            if attributes and attributes.get("weight", 1) != 1:
+            if attributes.get("weight", 1) != 1:
                 weight = attributes["weight"]
                 raise InputError(f"{name}: expected an unweighted graph, got weight {weight!r} on edge ({u!r}, {v!r})")
 

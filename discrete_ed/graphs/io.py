@@ -17,6 +17,7 @@ import numpy as np
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.files.formats import KNOWN, SURE, TEXT_ENDINGS, read_source
+from discrete_ed.graphs.files.ogb import ogb_files, read_ogb
 from discrete_ed.graphs.files.options import Notes, ReadOptions
 from discrete_ed.graphs.files.source import ending_of, open_source
 from discrete_ed.graphs.files.tu import read_tu, tu_files
@@ -73,9 +74,13 @@ def _callers_level() -> int:
 
 def _read(path: Path, options: ReadOptions, notes: Notes) -> list[nx.Graph]:
     if not path.is_dir():
+        if options.format is None and path.is_file() and path in (*tu_files(path.parent), *ogb_files(path.parent)):
+            raise InputError(f"{path}: expected the folder of a data set of several graphs, got one of its files")
         return read_source(open_source(path, options, notes))
     if files := tu_files(path):
         return read_tu(files, options, notes)
+    if files := ogb_files(path):
+        return read_ogb(files, options, notes)
     files, others = _split_folder(path)
     if others:
         notes.add(f"skipped files without a graph file's ending: {_first_of(others)}", path)
@@ -96,7 +101,9 @@ def graph_files(path: Path) -> list[Path]:
     """The files that `read_graphs` reads, in the same order: the file itself, or the graph files of a folder."""
     if not path.is_dir():
         return [path]
-    return tu_files(path) or [inner for file in _split_folder(path)[0] for inner in graph_files(file)]
+    return (
+        tu_files(path) or ogb_files(path) or [inner for file in _split_folder(path)[0] for inner in graph_files(file)]
+    )
 
 
 def _split_folder(folder: Path) -> tuple[list[Path], list[str]]:

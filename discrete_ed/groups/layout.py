@@ -19,6 +19,11 @@ class Layout(NamedTuple):
     blocks: tuple[tuple[Tensor, Tensor], ...]
     """for each number of bits k that variables have: their positions among the variables, `(n,)`, and their bits,
     `(n, k)`; the free bits are those with `k = 1`"""
+    padded: Tensor
+    """the bits of each variable, `(V, K)` with the largest K; the first one again where a variable has fewer"""
+    width: int
+    """K if all variables are groups of K bits that lie side by side in order, so that a view of a tensor has an axis
+    of variables and one of values; 0 otherwise"""
 
     @classmethod
     def of(cls, variables: Sequence[tuple[int, ...]], bits: int, device: torch.device) -> Layout:
@@ -35,4 +40,8 @@ class Layout(NamedTuple):
                 (torch.tensor(some, device=device), torch.tensor([variables[v] for v in some], device=device))
                 for some in by_length.values()
             )
-            return cls(variable.to(device), tied.to(device), blocks)
+            most = max(map(len, variables), default=1)
+            padded = torch.tensor([[*some, *some[:1] * (most - len(some))] for some in variables], dtype=torch.long)
+            side_by_side = most > 1 and padded.flatten().tolist() == list(range(bits))
+            padded = padded.reshape(-1, most).to(device)
+            return cls(variable.to(device), tied.to(device), blocks, padded, most if side_by_side else 0)

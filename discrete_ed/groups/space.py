@@ -18,12 +18,6 @@ from discrete_ed.groups.values import listed, shown, whole_numbers
 from discrete_ed.states import CHUNK_STATES, check_states
 
 
-def moved(groups: Groups | None, x: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
-    """Make move `i`, `(B, 1)`, at states `(B, D)`, which is a flip without groups; the new states and the moves that
-    undo it."""
-    return (x.scatter(-1, i, 1 - x.gather(-1, i)), i) if groups is None else groups.move(x, i)
-
-
 @dataclass(frozen=True)
 class Groups:
     """The space of states whose bits are tied into groups: in each group exactly one bit is on; other bits are free.
@@ -172,17 +166,24 @@ class Groups:
 
     def totals(self, values: Tensor) -> Tensor:
         """Sums over the bits of each variable: `(..., D)` to `(..., V)`."""
+        layout = self.layout(values.device)
+        if layout.width:
+            return values.unflatten(-1, (-1, layout.width)).sum(-1)
         zero = values.new_zeros(*values.shape[:-1], len(self.variables))
-        return zero.index_add(-1, self.layout(values.device).variable, values)
+        return zero.index_add(-1, layout.variable, values)
 
     def spread(self, values: Tensor) -> Tensor:
         """The value of each bit's variable: `(..., V)` to `(..., D)`."""
-        return values.index_select(-1, self.layout(values.device).variable)
+        layout = self.layout(values.device)
+        if layout.width:
+            return values.repeat_interleave(layout.width, -1)
+        return values.index_select(-1, layout.variable)
 
     def movable(self, x: Tensor, free: Tensor | None = None) -> Tensor:
         """The moves that lead elsewhere, and change `free` bits only: states `(..., D)` to `(..., D)` bool."""
-        tied = self.layout(x.device).tied
-        off = ~(tied & (x > 0.5))
+        layout = self.layout(x.device)
+        tied = layout.tied
+        off = x < 0.5 if layout.width else ~(tied & (x > 0.5))
         if free is None:
             return off
         held = self.spread(self.totals((tied & (x > 0.5) & ~free).to(x.dtype))) > 0  # the bit that is on is frozen
@@ -190,11 +191,10 @@ class Groups:
 
     def returning(self, x: Tensor, i: Tensor) -> Tensor:
         """The moves that undo moves `i`, `(B, L)`, of states `(B, D)`, after these were made: `(B, L)`."""
-        back = torch.empty(len(x), len(self.variables), dtype=torch.long, device=x.device)
-        variable, _, blocks = self.layout(x.device)
-        for place, bits in blocks:
-            back[:, place] = bits[torch.arange(len(bits), device=x.device), x[:, bits].argmax(-1)]
-        return back.gather(-1, variable[i])
+        layout = self.layout(x.device)
+        bits = layout.padded[layout.variable[i]]  # of the variables that were moved, (B, L, K)
+        on = x.gather(-1, bits.flatten(1)).view(bits.shape).argmax(-1, keepdim=True)
+        return bits.gather(-1, on).squeeze(-1)
 
     def values_left(self, x: Tensor, free: Tensor) -> Tensor:
         """The number of values that each variable can take where only `free` bits change: `(..., D)` to `(..., V)`."""
@@ -221,8 +221,7 @@ class Groups:
 
     def neighbours(self, x: Tensor) -> Tensor:
         """The states after each of the moves: `(B, D)` to `(B, D, D)`; a state itself where there is no move."""
-        _, tied, _ = self.layout(x.device)
-        variable = self.layout(x.device).variable
+        variable, tied = self.layout(x.device)[:2]
         eye = torch.eye(self.bits, dtype=x.dtype, device=x.device)
         same = (variable == variable.unsqueeze(-1)) & tied
         return torch.where(same, eye, (x.unsqueeze(-2) - torch.where(tied, 0, eye)).abs())

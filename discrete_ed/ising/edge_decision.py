@@ -20,8 +20,12 @@ CAUTION = 0.5
 """the part of it that is spent: with few rows, tails are heavier than those of the law that gives the price"""
 ROUNDS = 10
 """largest number of searches"""
-DIVISIONS, AGREEING = 6, 8
-"""number of divisions of the rows into halves, and of the halves in which an edge must be found where L1 was chosen"""
+DIVISIONS = 6
+"""number of divisions of the rows into halves; where L1 was chosen, an edge is found in both halves of one of them"""
+AGREEMENT = 1 / 3
+"""share of the pairs found in all rows below which an edge must be found in both halves of two divisions"""
+QUANTILE = 1.96
+"""half the width of a 95% interval in standard errors"""
 
 
 def edge_price(edges: int, spins: int) -> float:
@@ -50,9 +54,10 @@ def decide_edges(
     are missing, the pairs that were estimated are tested by their standard errors at that price instead.
 
     Where L1 predicts better than any search, spins are so frozen that neighbours which were missed stand in for each
-    other. An edge must then also be found in 8 of 12 halves of the rows: which of the stand-ins are found differs from
-    half to half. And its coupling without the bias of L1, for which all other pairs may stand in, must exceed its
-    standard error.
+    other, and that a single row can make an edge. An edge must then be found in both halves of one of six divisions of
+    the rows: no row is in both, and which of the stand-ins are found differs from half to half. And the 95% interval of
+    its coupling without the bias of L1, for which all other pairs may stand in, must exclude zero. Where so few pairs
+    pass that halves hardly agree, those that pass by chance weigh more, and two divisions are needed.
 
     Args:
         estimate, errors: the estimate and its standard errors.
@@ -68,23 +73,26 @@ def decide_edges(
         count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
         return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
     pairs = _searched(estimator, data, estimate).support.pairs
-    if debiased is not None and len(pairs):
-        clear = np.abs(debiased.couplings) > debiased.errors
-        pairs = pairs[(_halves_with(estimator, data, pairs) >= AGREEING) & clear[tuple(pairs.T)]]
-    return pairs
+    if debiased is None or not len(pairs):
+        return pairs
+    clear = np.abs(debiased.couplings) > QUANTILE * debiased.errors
+    agreeing = _divisions_with(estimator, data, edge_price(len(pairs) // 2, d)) * clear
+    needed = 1 if (agreeing > 0).sum() >= AGREEMENT * len(pairs) else 2
+    return np.argwhere(agreeing >= needed)
 
 
-def _halves_with(estimator: ConfiguredEstimator, data: Observations, pairs: Array) -> Array:
-    """In how many of 12 halves of the rows each pair is found, at the price of half as many, `(P,)`."""
-    price = edge_price(len(pairs) // 2, data.spins.shape[1])
-    counts = np.zeros(len(pairs), int)
+def _divisions_with(estimator: ConfiguredEstimator, data: Observations, price: float) -> Array:
+    """In how many divisions of the rows each pair is found at this price in both halves, `(D, D)`, upper triangle."""
+    d = data.spins.shape[1]
+    found = np.zeros((d, d), int)
     rng = np.random.default_rng(estimator.seed)
     for _ in range(DIVISIONS):
+        counts = np.zeros((d, d), int)
         for half in data.divided(2, rng):
             columns = PackedColumns.of(half.spins, half.weights)
-            there = {*map(tuple, search_edges(columns, estimator.with_fields, price).support.pairs.tolist())}
-            counts += [tuple(pair) in there for pair in pairs.tolist()]
-    return counts
+            counts[tuple(search_edges(columns, estimator.with_fields, price).support.pairs.T)] += 1
+        found += counts == 2
+    return found
 
 
 def _searched(estimator: ConfiguredEstimator, data: Observations, estimate: Parameters) -> SiteFit:

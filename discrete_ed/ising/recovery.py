@@ -225,11 +225,11 @@ def recover_couplings(
     return found
 
 
-def _equal_rows(chosen: ConfiguredEstimator, data: Observations, found: Recovery) -> list[str]:
+def _equal_rows(chosen: ConfiguredEstimator, data: Observations, recovery: Recovery) -> list[str]:
     """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
     judges; one with all pairs free describes ordered states badly, so only an excess beyond doubt alarms."""
-    if not found.choice.startswith("L1"):
-        unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
+    if not recovery.choice.startswith("L1"):
+        unshrunk = Parameters(recovery.couplings / (recovery.shrinkage or 1.0), recovery.fields)
         return duplicate_warnings(data.spins, unshrunk, chosen.seed)
     free = Free().estimate(replace(chosen, name="single-site"), data)
     return duplicate_warnings(data.spins, free, chosen.seed, rough=True)

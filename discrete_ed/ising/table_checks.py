@@ -15,8 +15,6 @@ from discrete_ed.states import check_states
 
 MOST_MISSING = 0.5
 """largest share of missing cells of a column, unless more are allowed"""
-WIDE = 4
-"""number of columns for each row above which the rows of a table may be its variables"""
 CELLS = 2_000_000
 """largest number of cells of pairs of columns that are compared at once"""
 LISTED = 5
@@ -75,16 +73,20 @@ def check_samples(
         share = gaps[there].mean(0)
         if (share == 1).any():
             listed = _listed([names[k] for k in np.flatnonzero(share == 1).tolist()])
-            raise InputError(f"{name}: expected an observed cell in every column, got none in {listed}")
+            raise InputError(
+                f"{name}: expected an observed cell in every column, got none in {listed}; drop what is empty"
+            )
         if share.max() > most_missing:
             worst = int(share.argmax())
             raise InputError(
                 f"{name}, column {names[worst]!r}: expected at most a share of {most_missing:g} of its cells to be "
-                f"missing, got {share[worst]:.3g}; drop the column, or allow more"
+                f"missing, got {share[worst]:.3g}; drop the column, allow more, or use recode =0 if an empty cell "
+                "means 0"
             )
         spins[gaps] = 0
     if constant_columns(spins[there]).all():
-        raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows")
+        hint = "; if an empty cell means 0, use recode =0" if gaps.any() else ""
+        raise InputError(f"{name}: expected columns that vary, got {d} constant in all rows{hint}")
     return spins
 
 
@@ -196,9 +198,10 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
             f"their neighbours; leave out one of each pair: {_listed_pairs(np.argwhere(np.triu(same)), names)}"
         )
     if n < d:
-        found.append(f"fewer samples ({n}) than spins ({d}): only strong couplings can be found")
-    if WIDE * n < d:
-        found.append(f"{n} rows and {d} columns: if the rows are the variables, transpose the table")
+        found.append(
+            f"fewer samples ({n}) than spins ({d}): only strong couplings can be found; if the rows are the variables, "
+            "transpose the table"
+        )
     return found
 
 

@@ -54,6 +54,7 @@ JOBS = {
     "recover": Job("recover", "RecoverConfig", "recover the couplings of an Ising model from observations"),
     "estimate": Job("estimate", "EstimateConfig", "learn the distribution of a table or of images, and score it"),
     "score": Job("score", "ScoreConfig", "score new rows under a fitted distribution, and write the scores as CSV"),
+    "impute": Job("impute", "ImputeConfig", "fill in the missing cells of a table by a fitted distribution"),
     "sample": Job("sample", "SampleConfig", "sample from a saved energy, and report whether the chains have mixed"),
     "simulate": Job("simulate", "SimulateConfig", "simulate an Ising model on a lattice at many temperatures"),
     "compare-perturbations": Job(

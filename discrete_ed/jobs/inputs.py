@@ -31,21 +31,3 @@ def expect_unchanged(path: Path, current: dict[str, str]) -> None:
         raise InputError(f"resume: expected the SHA-256 of every input in {path}, got something else") from None
     if changed:
         raise InputError(f"resume: expected unchanged inputs, but {changed[0]} was changed since the run began")
-
-
-def refuse_mixed(folder: Path) -> None:
-    """Refuse a run of `estimate` on a table with other than binary columns, which keeps no energy.
-
-    Raises:
-        InputError: it is one.
-    """
-    try:
-        result = json.loads((folder / "result.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return
-    if isinstance(result, dict) and "log_conditionals" in result:
-        raise InputError(
-            f"{folder}: expected a run of estimate on a binary table, got one on a table with other columns, which "
-            "keeps no energy; its anomalies.csv scores test rows and its samples.csv has samples; for others, give "
-            "estimate --test FILE, or use TableEstimator in Python"
-        )

@@ -3,6 +3,7 @@
 from discrete_ed.lattices.builders import Lattice, lattice
 from discrete_ed.lattices.correlations import Correlations, correlations_of
 from discrete_ed.lattices.disorder import DISORDER, diluted, gaussian_couplings, plus_minus_couplings, random_fields
+from discrete_ed.lattices.distributions import OverlapDistribution, overlap_distribution
 from discrete_ed.lattices.exact import (
     CRITICAL_BINDER,
     CRITICAL_ENERGIES,
@@ -36,6 +37,7 @@ __all__ = [
     "GroundState",
     "KnownModel",
     "Lattice",
+    "OverlapDistribution",
     "Overlaps",
     "SampledStates",
     "Scaling",
@@ -56,6 +58,7 @@ __all__ = [
     "magnetisation",
     "onsager_magnetisation",
     "overlap",
+    "overlap_distribution",
     "plus_minus_couplings",
     "random_fields",
     "reweight",

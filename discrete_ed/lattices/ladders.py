@@ -12,7 +12,9 @@ from scipy.interpolate import PchipInterpolator
 
 from discrete_ed.errors import InputError
 from discrete_ed.lattices.measuring import Measured
+from discrete_ed.lattices.results import from_rank
 from discrete_ed.lattices.simulation import Cache, thread_count
+from discrete_ed.runtime.distributed import share
 from discrete_ed.runtime.memory import check_fits
 from discrete_ed.samplers.compiled import MOST_TABLED
 from discrete_ed.samplers.interactions import loops
@@ -90,15 +92,17 @@ class Ladders:
         """Further measurements, `(draw, R, chain, K)`."""
 
         def compute() -> dict[str, Any]:
+            mine = range(len(self.bits))[share(len(self.bits))]
             with ThreadPoolExecutor(self.threads) as pool:
-                found = list(pool.map(lambda k: self._run(k, count), range(len(self.bits))))
-            series = np.stack([out for out, *_ in found], 3)  # (draw, R, 2, pair, K)
+                done = dict(zip(mine, pool.map(lambda k: self._run(k, count), mine), strict=True))
+            found = [from_rank(done.get(k)) for k in range(len(self.bits))]
+            series = np.stack([each["out"] for each in found], 3)  # (draw, R, 2, pair, K)
             return {
-                "bits": self.bits,
-                "heading": self.heading,
-                "counters": " ".join(str(each[1]) for each in found),
-                "accepted": sum(each[2] for each in found) + self.accepted,
-                "trips": np.stack([each[3] for each in found]) + self._trips,
+                "bits": np.stack([each["bits"] for each in found]),
+                "heading": np.stack([each["heading"] for each in found]),
+                "counters": " ".join(each["counter"] for each in found),
+                "accepted": sum(each["accepted"] for each in found) + self.accepted,
+                "trips": np.stack([each["trips"] for each in found]) + self._trips,
                 "temperatures": np.array(self.temperatures),
                 "series": series.reshape(*series.shape[:2], -1, series.shape[-1]),
             }
@@ -115,8 +119,9 @@ class Ladders:
         self.clock += count
         return np.asarray(found["series"])
 
-    def _run(self, pair: int, count: int) -> tuple[Array, int, Array, Array]:
-        """Move one pair of ladders: measurements `(draw, R, 2, K)`, counter, probabilities of swaps, round trips."""
+    def _run(self, pair: int, count: int) -> dict[str, Any]:
+        """Move one pair of ladders: measurements `(draw, R, 2, K)`, probabilities of swaps, round trips, and where the
+        next piece goes on."""
         model, rungs = self.model, len(self.temperatures)
         betas = 1 / np.array(self.temperatures)
         places, field = self.tables
@@ -145,7 +150,8 @@ class Ladders:
             trips,
             np.uint64(self.counters[pair]),
         )
-        return out, int(counter), accepted, trips
+        moved = {"bits": bits, "heading": self.heading[pair], "counter": str(counter)}
+        return {"out": out, "accepted": accepted, "trips": trips, **moved}
 
 
 def placed(temperatures: Sequence[float], rates: Array) -> list[float]:

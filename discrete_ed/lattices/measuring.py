@@ -145,7 +145,7 @@ class Measured:
         def advance(bits: Array, out: Array, counter: int) -> int:
             x = words.pack(bits)
             described = coupling, field, self.sizes, self.sublattice, self.plan
-            run = loops("word_loops").measured_words
+            run = loops("measured_words").measured_words
             layout, rest = words[:3], words[3:]
             counter = run(x, *layout, self.bits, *rest, table, *described, self.steps, out, np.uint64(counter))
             bits[:] = words.unpack(x)

@@ -286,10 +286,9 @@ class Overlaps:
         return _estimates(chosen, np.stack([np.abs(q), q**2, q**4, link], -1), self, blocks)
 
 
-def autocorrelation_of(series: Series) -> dict[str, tuple[float, float]]:
-    """Integrated autocorrelation time, in draws, and effective sample size of the energy and of `|m|`."""
-    found = {
-        "energy": autocorrelation_time(series.energy),
-        "abs_magnetisation": autocorrelation_time(np.abs(series.magnetisation)),
-    }
-    return {name: (each.time, each.ess) for name, each in found.items()}
+def autocorrelation_of(series: Series, overlaps: Overlaps | None = None) -> dict[str, tuple[float, float]]:
+    """Integrated autocorrelation time, in draws, and effective sample size of the energy, of `|m|`, and of `|q|`."""
+    found = {"energy": series.energy, "abs_magnetisation": np.abs(series.magnetisation)}
+    found |= {} if overlaps is None else {"abs_overlap": np.abs(overlaps.overlap)}
+    times = {name: autocorrelation_time(values) for name, values in found.items()}
+    return {name: (each.time, each.ess) for name, each in times.items()}

@@ -18,6 +18,7 @@ from discrete_ed.runtime.distributed import rank_sum, ranks
 Array = NDArray[Any]
 
 DIFFERENT = 4.0  # standard errors by which chains from order and from disorder may differ by chance
+LONG = 50  # autocorrelation times that a chain must last for its errors to be certain
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class AtTemperature:
     """number of draws of each chain that were dropped as thermalisation"""
     difference: float
     """difference of the mean energies of the chains from order and from disorder, in standard errors"""
+    settled: bool = True
+    """whether thermalisation ended by its rule, and not since it had taken the most stages"""
     overlaps: Overlaps | None = None
     """overlaps of each chain from order with one from disorder, where they were measured"""
 
@@ -54,16 +57,22 @@ class AtTemperature:
 
     @property
     def thermal(self) -> bool:
-        """Whether both kinds of start led to one mean energy."""
-        return abs(self.difference) < DIFFERENT
+        """Whether thermalisation ended by its rule, and both kinds of start then had one mean energy."""
+        return self.settled and abs(self.difference) < DIFFERENT
+
+    @property
+    def long(self) -> bool:
+        """Whether each chain lasted for 50 autocorrelation times or more of all that is in `autocorrelation`."""
+        return all(len(self.series.energy) >= LONG * time for time, _ in self.autocorrelation().values())
 
     def estimates(self) -> dict[str, Estimate]:
         """Every quantity with its error, see `estimates` and `Overlaps`."""
         return {**estimates(self.series), **({} if self.overlaps is None else self.overlaps.estimates())}
 
     def autocorrelation(self) -> dict[str, tuple[float, float]]:
-        """Autocorrelation time in draws and effective sample size, see `autocorrelation_of`."""
-        return autocorrelation_of(self.series)
+        """Autocorrelation time in draws and effective sample size of the energy, of `|m|`, and of `|q|` where overlaps
+        were measured, see `autocorrelation_of`."""
+        return autocorrelation_of(self.series, self.overlaps)
 
 
 def at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]) -> AtTemperature:
@@ -98,7 +107,7 @@ def at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]
         sublattices=sublattices,
         correlations=correlations,
     )
-    names = ("states", "steps", "dropped", "difference")
+    names = ("states", "steps", "dropped", "difference", "settled")
     return AtTemperature(series, update=model.update, overlaps=overlaps, **{name: parts[name] for name in names})
 
 

@@ -16,7 +16,7 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.lattices.builders import Lattice
 from discrete_ed.lattices.measuring import Measured, check_edges, periodic_sizes, what_to_measure
 from discrete_ed.lattices.results import DIFFERENT, AtTemperature, at_temperature, from_rank
-from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, thermalisation
+from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, jackknife, thermalisation
 from discrete_ed.names import ObservableName, UpdateName
 from discrete_ed.runtime.distributed import share
 from discrete_ed.samplers.interactions import Interactions
@@ -162,15 +162,14 @@ class Chains:
     def run(self, measurements: int, error: float | None) -> dict[str, Any]:
         """Thermalise and measure."""
         warm = min(LEAST_WARMUP, measurements)
-        dropped, difference = 0, np.inf
+        dropped, settled = 0, False
         for stage in range(STAGES):
             series = self.piece(f"warm{stage}", warm, fit=True)
             dropped += warm
             energy, ones = series[..., 0], np.abs(2 * series[..., 1] / self.model.bits - 1)
             cut = max(thermalisation(energy), thermalisation(ones))
-            rest = energy[len(energy) // 2 :]
-            difference = difference_of(rest)
-            if cut < 0.4 * warm and abs(difference) < DIFFERENT:
+            settled = cut < 0.4 * warm and abs(difference_of(energy[len(energy) // 2 :])) < DIFFERENT
+            if settled:
                 break
             warm *= 2
         pieces = []
@@ -188,21 +187,26 @@ class Chains:
             "states": self.bits,
             "dropped": dropped,
             "difference": difference_of(whole[..., 0]),
+            "settled": settled,
             "steps": self.model.steps,
         }
 
 
 def error_of(energy: Array) -> float:
     """The standard error of a mean; that of too short a series isn't known, and infinite."""
-    tau = autocorrelation_time(energy)
-    return float(energy.std() / tau.ess**0.5) if tau.ess > BLOCKS else np.inf
+    if autocorrelation_time(energy).ess <= BLOCKS:
+        return np.inf
+    return float(jackknife(lambda mean: mean[..., 0], energy[..., None])[1])
 
 
 def difference_of(energy: Array) -> float:
-    """The difference of the means of the two halves of the chains, in standard errors."""
+    """The difference of the means of the two halves of the chains, in standard errors, which are the larger ones of
+    those from autocorrelation within the chains of a half and from the spread of these chains."""
     half = energy.shape[1] // 2
     parts = energy[:, :half], energy[:, half:]
-    errors = [part.std() / autocorrelation_time(part - part.mean(0)).ess ** 0.5 for part in parts]
+    within = [part.std() / autocorrelation_time(part - part.mean(0)).ess ** 0.5 for part in parts]
+    between = [part.mean(0).std(ddof=1) / part.shape[1] ** 0.5 if part.shape[1] > 1 else 0.0 for part in parts]
+    errors = np.maximum(within, between)
     apart, size = float(parts[0].mean() - parts[1].mean()), float(np.hypot(*errors))
     return apart / size if size else float(np.copysign(np.inf, apart)) if apart else 0.0
 

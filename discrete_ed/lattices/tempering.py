@@ -18,7 +18,6 @@ from discrete_ed.lattices.results import DIFFERENT, AtTemperature, at_temperatur
 from discrete_ed.lattices.simulation import LEAST_WARMUP, PIECES, Cache, Callback, Progress, difference_of, error_of
 from discrete_ed.metrics.time_series import thermalisation
 from discrete_ed.names import ObservableName
-from discrete_ed.runtime.distributed import ranks
 from discrete_ed.samplers.interactions import Interactions
 
 OVERLAPS: tuple[ObservableName, ...] = ("overlaps",)
@@ -56,7 +55,7 @@ def temper(
     graph: Lattice | None = None,
     place: bool = False,
     exchange_clusters: bool = False,
-    chains: int = 4,
+    chains: int = 8,
     measurements: int = 2000,
     error: float | None = None,
     measure: Collection[ObservableName] = OVERLAPS,
@@ -70,7 +69,8 @@ def temper(
     Each chain is a ladder of replicas, one at each temperature. In half of the chains all spins start up, in the others
     at random. After a sweep of single spins, neighbouring temperatures swap their replicas, even and odd pairs in turn;
     this keeps the law at every temperature. Thermalisation is found as by `simulate`, over all temperatures. Everything
-    runs in one compiled loop for a pair of chains, and pairs run on threads.
+    runs in one compiled loop for a pair of chains, and pairs run on threads; inside `processes()` each rank takes its
+    share of the pairs. The result is the same for any number of threads and ranks.
 
     Args:
         temperatures: at least two different positive numbers.
@@ -79,7 +79,7 @@ def temper(
             neighbours swap equally often.
         exchange_clusters: after each sweep, exchange a cluster between a chain from order and one from disorder at each
             temperature, see `Houdayer`; for spin glasses in two dimensions, or diluted ones.
-        chains: number of ladders, even.
+        chains: number of ladders, even; slow modes show only in the spread between ladders, so take several.
         measurements: number of measurements of each replica, one after each sweep, at least 20.
         error: stop where the standard error of the energy of a site is below this at all temperatures.
         measure: see `simulate`.
@@ -87,7 +87,7 @@ def temper(
 
     Raises:
         InputError: fewer than two temperatures, equal ones, or one that isn't positive; an odd number of chains; what
-            `simulate` refuses; several ranks.
+            `simulate` refuses.
 
     Source: Hukushima and Nemoto 1996, Journal of the Physical Society of Japan 65, 1604–1608; even and odd pairs in
     turn, and placing by rejections, from Syed, Bouchard-Côté, Deligiannidis and Doucet 2022, Journal of the Royal
@@ -114,8 +114,6 @@ def temper(
         raise InputError(f"graph: expected a lattice of {energy.bits} sites, got {graph.sites}")
     if graph is not None:
         check_edges(energy, graph)
-    if ranks().size > 1:
-        raise InputError("tempering: expected one process, got several; pairs of chains run on threads")
     model, more = Interactions.of(energy), what_to_measure(energy, graph, measure, chains)
 
     def models(at: Sequence[float]) -> list[Measured]:
@@ -124,14 +122,15 @@ def temper(
 
     progress = Progress(callback, chains * len(values) * measurements)
     ladders = Ladders(models(values)[0], values, chains // 2, exchange_clusters, seed, threads, cache)
-    warm, dropped = min(LEAST_WARMUP, measurements), 0
+    warm, dropped, settled = min(LEAST_WARMUP, measurements), 0, False
+    where = ladders.model.columns
     for stage in range(STAGES):
         ladders.forget()  # swaps at the temperatures of earlier stages
         series = ladders.piece(f"warm{stage}", warm)
         dropped += warm
         moved = place and stage < PLACINGS
-        thermal = not moved and all(_is_thermal(series[:, r], energy.bits) for r in range(len(values)))
-        if thermal:
+        settled = not moved and _is_settled({name: series[..., part] for name, part in where.items()}, energy.bits)
+        if settled:
             break
         if moved:
             ladders.temperatures = placed(ladders.temperatures, ladders.rates())
@@ -153,17 +152,33 @@ def temper(
             "states": ladders.states(r),
             "dropped": dropped,
             "difference": difference_of(whole[:, r, :, 0]),
+            "settled": settled,
             "steps": 1,
         }
         results.append(at_temperature(each, graph if periodic_sizes(graph) else None, parts))
     return Tempered(results, ladders.rates(), ladders.trips())
 
 
-def _is_thermal(series: NDArray[Any], bits: int) -> bool:
-    """Whether a stage, `(draw, chain, K)`, starts as it goes on, and both kinds of start agree in its second half."""
-    energy, ones = series[..., 0], np.abs(2 * series[..., 1] / bits - 1)
-    cut = max(thermalisation(energy), thermalisation(ones))
-    return cut < 0.4 * len(series) and abs(difference_of(energy[len(energy) // 2 :])) < DIFFERENT
+def _is_settled(parts: dict[str, NDArray[Any]], bits: int) -> bool:
+    """Whether a stage, whose parts are `(draw, R, chain, K)`, starts as it goes on, and both kinds of start agree in
+    its second half.
+
+    A ladder settles as one, so the rule is applied to sums over its temperatures, in which a common drift stands out.
+    """
+    energy, ones = parts["energy"][..., 0], parts["ones"][..., 0]
+    slow = [energy, np.abs(2 * ones / bits - 1)]
+    if parts["overlaps"].size:
+        slow.append(np.abs(parts["overlaps"][..., 0]))
+    cut = max(thermalisation(_joined(each)) for each in slow)
+    halves = energy[len(energy) // 2 :]
+    agree = all(abs(difference_of(halves[:, r])) < DIFFERENT for r in range(energy.shape[1]))
+    return cut < 0.4 * len(energy) and agree
+
+
+def _joined(values: NDArray[Any]) -> NDArray[Any]:
+    """The sum over temperatures of `(draw, R, chain)` in units of their standard deviations, `(draw, chain)`."""
+    spread = values.std((0, 2), keepdims=True)
+    return np.asarray((values / np.where(spread, spread, 1)).sum(1))
 
 
 def _largest_error(series: NDArray[Any]) -> float:

@@ -32,15 +32,18 @@ def log_law(energy: Energy, *, dtype: torch.dtype | None = None) -> Tensor:
         dtype: precision of the states, hence of the arithmetic; by default that of the energy's parameters.
 
     Raises:
-        InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, or whose value doesn't
-            depend on the state alone.
+        InputError: too many bits, or an unknown number of them; an energy that is `Clamped`, whose value doesn't depend
+            on the state alone, or that is +∞ everywhere, which has no law.
 
     >>> from discrete_ed import IsingEnergy
     >>> log_law(IsingEnergy(2)).exp().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
     check_type(energy)
-    return torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)]).log_softmax(-1)
+    logits = torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)])
+    if logits.isneginf().all():
+        raise _without_law(energy)
+    return logits.log_softmax(-1)
 
 
 def sample_law(
@@ -125,11 +128,15 @@ def enumerated_log_z(energy: Energy, bits: int, dtype: torch.dtype | None = None
         parts = [(-value.double()).logsumexp(-1) for _, value in _evaluate_all(energy, bits, dtype)]
     found = torch.stack(parts).logsumexp(-1)
     if found.isneginf():
-        raise InputError(
-            f"energy: expected a state whose probability isn't zero, got +inf of {type(energy).__name__} at all "
-            "states, so that there is no law and Z = 0"
-        )
+        raise _without_law(energy)
     return number(found)
+
+
+def _without_law(energy: Energy) -> InputError:
+    return InputError(
+        f"energy: expected a state whose probability isn't zero, got +inf of {type(energy).__name__} at all states, so "
+        "that there is no law and Z = 0"
+    )
 
 
 def check_enumerable(bits: int, name: str = "bits") -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc
 
 from discrete_ed.errors import InputError
 
@@ -21,6 +22,7 @@ WINDOW = 6.0
 FEW = 50  # draws below which an array of many more chains may be one with its axes swapped
 BLOCKS = 64
 """number of blocks of the jackknife"""
+DISAGREEMENT = 1e-3  # probability of means of chains that differ by chance, below which `τ` is from their spread
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Autocorrelation:
     error: float
     """standard error of `τ`"""
     window: int
-    """the lag at which the sum stops"""
+    """the lag at which the sum stops; the length of a chain where `τ` is from the spread of the chains"""
     draws: int
     """number of draws of all chains"""
 
@@ -50,7 +52,9 @@ def autocorrelation_time(series: ArrayLike, *, window: float = WINDOW) -> Autoco
     """The integrated autocorrelation time `τ = ½ + Σ_{t=1..W} ρ(t)` with the smallest `W >= window · τ(W)`.
 
     The variance of a mean is `2τ/N` times that of a draw. Autocovariances are averages over the chains, around their
-    common mean, so that chains that disagree give a large `τ`.
+    common mean. A mode that is slower than a chain is long, or so weak that the window ends before it is seen, shows
+    in the means of the chains: where they differ by more than `τ` explains (by chance once in a thousand times), `τ` is
+    the one that their spread tells, `½ n Var(means) / Var(draws)` for chains of `n` draws.
 
     Args:
         series: `(draw,)` or `(draw, chain)`, at least 4 draws.
@@ -84,6 +88,10 @@ def autocorrelation_time(series: ArrayLike, *, window: float = WINDOW) -> Autoco
     stop = int(far[0]) if len(far) else draws - 1
     time = max(float(tau[stop]), 0.5 / max(1.0, float(np.log10(x.size))))
     time *= 1 + (2 * stop + 1) / x.size  # the common mean takes away this share of all covariances
+    if chains > 1:
+        spread = 0.5 * draws * float(x.mean(0).var(ddof=1)) / float(covariance[0])
+        if chdtrc(chains - 1, (chains - 1) * spread / time) < DISAGREEMENT:
+            return Autocorrelation(spread, spread * (2 / (chains - 1)) ** 0.5, draws, x.size)
     return Autocorrelation(time, time * float(np.sqrt((4 * stop + 2) / x.size)), stop, x.size)
 
 
@@ -120,8 +128,9 @@ def jackknife(
 ) -> tuple[Array, Array]:
     """A function of means, and its standard error, from leaving out one block of draws after the other.
 
-    Blocks of consecutive draws absorb autocorrelation if they are many times longer than `τ`. The bias of first order
-    is removed: `n f(all) − (n − 1) mean_b f(all but b)`.
+    Blocks of consecutive draws absorb autocorrelation if they are many times longer than `τ`. Slower modes show only
+    between independent chains, so the error is the larger one of those from leaving out blocks and from leaving out
+    whole chains. The bias of first order is removed: `n f(all) − (n − 1) mean_b f(all but b)`.
 
     Args:
         function: takes the means of the columns, `(..., K)`, and returns values `(...)`; it is called with the means
@@ -151,12 +160,26 @@ def jackknife(
     each = min(max(2, round(blocks / chains)), draws)
     length = draws // each
     x = x[draws - each * length :]  # the oldest draws that fill no block
-    sums = x.reshape(each, length, chains, -1).sum(1).reshape(each * chains, -1)
-    count, size = len(sums), len(x) * chains
-    whole = np.asarray(function(sums.sum(0) / size))
-    without = np.asarray(function((sums.sum(0) - sums) / (size - length)))
-    error = np.sqrt((count - 1) / count * ((without - without.mean(0)) ** 2).sum(0))
+    sums = x.reshape(each, length, chains, -1).sum(1)
+    whole, without = _leaving_out(function, sums.reshape(each * chains, -1), length)
+    error = _spread_of(without)
+    if chains > 1:
+        error = np.fmax(error, _spread_of(_leaving_out(function, sums.sum(0), each * length)[1]))
+    count = each * chains
     return count * whole - (count - 1) * without.mean(0), error
+
+
+def _leaving_out(function: Callable[[Array], float | Array], sums: Array, length: int) -> tuple[Array, Array]:
+    """The function of the means of all parts, whose sums over `length` draws are `(n, K)`, and without each part."""
+    total, count = sums.sum(0), len(sums)
+    whole = np.asarray(function(total / (count * length)))
+    return whole, np.asarray(function((total - sums) / ((count - 1) * length)))
+
+
+def _spread_of(without: Array) -> Array:
+    """The error of the jackknife from the values without each part, `(n, ...)`."""
+    count = len(without)
+    return np.sqrt((count - 1) / count * ((without - without.mean(0)) ** 2).sum(0))
 
 
 def thermalisation(series: ArrayLike) -> int:

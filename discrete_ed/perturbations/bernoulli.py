@@ -183,6 +183,21 @@ class Informed(Perturbation):
         climb = (undone @ delta.where(free, 0.0).unsqueeze(-1)).squeeze(-1)
         return weighted_contrast(x, negatives, w, common + climb)
 
-    def matrix(self, states: Tensor) -> Tensor:
-        """The matrix of the noise: the proposal changes how the loss is estimated, not the loss."""
+    def matrix(self, states: Tensor, groups: Groups | None = None) -> Tensor:
+        """The matrix of the noise: the proposal changes how the loss is estimated, not the loss.
+
+        Args:
+            states: all states, see the noise.
+            groups: the groups of the states, for a `HeatKernel`.
+
+        Raises:
+            InputError: groups with `Bernoulli` noise, which on groups is `HeatKernel("uniform", −log(1 − 2ε))`.
+        """
+        if isinstance(self.noise, HeatKernel):
+            return self.noise.matrix(states, groups)
+        if groups is not None:
+            raise InputError(
+                'groups: expected a HeatKernel with groups, got Bernoulli noise; HeatKernel("uniform", -log(1 - 2 * '
+                "epsilon)) has its matrix"
+            )
         return self.noise.matrix(states)

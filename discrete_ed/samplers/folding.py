@@ -31,7 +31,7 @@ class Folded(NamedTuple):
     turns: Array
     """steps of each turn, `(turns, steps, 3)`"""
     negative: Array
-    """`(degree, W)`"""
+    """`(degree, W)`, or `(degree, 0)` if no coupling is negative"""
 
     def pack(self, bits: Array) -> Array:
         """Bits `(B, D)` to words `(B, W)`."""
@@ -92,6 +92,7 @@ def folded(model: Interactions, sizes: Array) -> Folded | None:
     classes = np.concatenate([[0], np.cumsum(np.bincount(colour))])
     parts = (place[there[order]], turn[order], negative[order])
     neighbour, turn, negative = (np.ascontiguousarray(part.T) for part in parts)
+    negative = negative if negative.any() else negative[:, :0].copy()
     cells = np.unravel_index(site[order][:, 0] // basis, shape)
     within = np.stack([c % size for c, size in zip(cells, inner, strict=True)]).astype(np.int32)
     return Folded(site[order], within, _masks(blocks), classes, neighbour, turn, _turns(blocks), negative)

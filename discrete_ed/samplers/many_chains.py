@@ -34,7 +34,8 @@ def many_words(
     neighbour = np.ascontiguousarray(place[model.couplings.indices.reshape(-1, degree)[order]].T)
     negative = np.ascontiguousarray(np.where(value < 0, np.uint64(2**64 - 1), np.uint64(0)).T)
     pull = abs(value.flat[0]) * (2 * np.arange(degree + 1) - degree)
-    turn, turns = np.zeros(neighbour.shape, np.uint8), np.zeros((1, 1, 3), np.uint64)
+    negative = negative if negative.any() else negative[:, :0].copy()
+    turn, turns = np.zeros((degree, 0), np.uint8), np.zeros((1, 1, 3), np.uint64)
     arrays = (ends, neighbour, turn, turns, negative, threshold(pull + fields[0]))
     sweep = loops("word_loops").sweep_words
 

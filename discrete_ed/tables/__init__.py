@@ -11,6 +11,7 @@ from discrete_ed.tables.evaluation import TableEvaluation, TableScores, evaluate
 from discrete_ed.tables.privacy import Privacy, privacy
 from discrete_ed.tables.reading import read_frame
 from discrete_ed.tables.recognition import parse_types, recognise_columns
+from discrete_ed.tables.saving import load_table_estimator, save_table_estimator
 from discrete_ed.tables.two_sample import DetectionScore, detection_score
 from discrete_ed.tables.utility import Utility, utility
 
@@ -30,6 +31,7 @@ __all__ = [
     "Utility",
     "detection_score",
     "evaluate_tables",
+    "load_table_estimator",
     "marginal_distances",
     "pair_distances",
     "parse_types",
@@ -38,5 +40,6 @@ __all__ = [
     "recognise_columns",
     "sample_gaussian_copula",
     "sample_independent_columns",
+    "save_table_estimator",
     "utility",
 ]

@@ -65,12 +65,16 @@ class Bins:
         return np.where(np.isnan(numbers), np.nan, np.searchsorted(self.cuts, numbers, side="right"))
 
     def sample(self, places: Cells, rng: np.random.Generator) -> Cells:
-        """A number in each of these bins: a uniform quantile of the cells that were in it, between two of its knots."""
-        u = rng.random(len(places))
+        """A number in each of these bins: a uniform quantile of the cells that were in it, between two of its knots.
+
+        The quantiles in a bin are stratified: one in each of as many equal parts of (0, 1) as there are numbers.
+        """
         found = np.full(len(places), np.nan)
         for place, knots in enumerate(self.knots):
             chosen = places == place
-            found[chosen] = np.interp(u[chosen], np.linspace(0, 1, len(knots)), knots)
+            count = int(chosen.sum())
+            u = (rng.permutation(count) + rng.random(count)) / max(1, count)
+            found[chosen] = np.interp(u, np.linspace(0, 1, len(knots)), knots)
         return found
 
 

@@ -9,29 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.density.losses import density_loss
 from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, check_is_fitted, seed_of
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.likelihood import LogPartition, estimate_log_z, log_likelihood
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.fitting import SCORES, train_energy
 from discrete_ed.tables.law import RowLaw
 from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, warn_of_starts
-from discrete_ed.tables.missing import column_shares, completed_rows, filled_positions
+from discrete_ed.tables.missing import column_shares, rows_in_turn
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.recognition import Types
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 from discrete_ed.training import FitConfig, Record
-from discrete_ed.training.selection import fit_selected
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-VALIDATION = 0.15
-"""share of the rows that choose between the steps of the training"""
-SCORES = 20
-"""number of scores on these rows"""
 
 
 class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -57,6 +51,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         encoder_: how rows become states, with the columns in `encoder_.schema`.
         energy_: the fitted energy, in float64.
+        rows_: the number of rows that it was fitted to.
         step_: the training step that was chosen; 0 is the start.
         validation_scores_: for each step at which it was taken, the mean of `log p(cell | the other cells)` over
             validation rows, summed over columns.
@@ -124,46 +119,40 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         encoder = TableEncoder.fit(X, self.types, bins=self.bins)
         positions = encoder.positions(X)
         g = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(X), generator=g).numpy()
-        held_out = max(2, int(VALIDATION * len(X)))
-        valid, train = positions[order[:held_out]], positions[order[held_out:]]
-        ordered = [column.is_ordered for column in encoder.schema.columns]
-
-        def start(rows: Cells) -> TableEnergy:
-            return TableEnergy.of_rows(rows, encoder.sizes, ordered, width=self.width, seed=seed)
-
-        energy = start(train)
-        filled = filled_positions(valid, g)
-
-        def score(model: TableEnergy) -> float:
-            return float(log_conditionals(model, filled).sum(-1).mean())
-
-        first = log_conditionals(energy, filled).sum(-1)
-        selected = fit_selected(
-            energy,
-            density_loss("block-ed", block=self.block, generator=g),
-            completed_rows(energy, train, self.batch_size, generator=g),
-            FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay, ema=0.99),
-            score=score,
-            every=max(1, self.steps // SCORES),
+        config = FitConfig(steps=self.steps, learning_rate=self.learning_rate, weight_decay=self.weight_decay, ema=0.99)
+        trained = train_energy(
+            encoder,
+            positions,
+            config,
+            width=self.width,
+            block=self.block,
+            batch_size=self.batch_size,
+            seed=seed,
+            generator=g,
             callback=callback,
         )
-        self.step_ = selected.step
-        gain = log_conditionals(energy, filled).sum(-1) - first
-        if gain.mean() < gain.std() / len(gain) ** 0.5:  # no more than chance explains
-            energy, self.step_ = start(positions), 0
-        self.validation_scores_ = [(0, float(first.mean())), *selected.scores]
-        self._shares = column_shares(positions, encoder.sizes)
-        energy.eval()
-        self.encoder_, self.energy_, self._seed_of_fit, self._rows = encoder, energy, seed, positions
-        self.distance_of_starts_ = 0.0
+        energy, self.step_, self.validation_scores_ = trained.energy, trained.step, trained.scores
+        shares, distance = column_shares(positions, encoder.sizes), 0.0
         if not RowLaw.is_small(encoder.sizes):
-            annealed = match_columns(energy, self._shares, generator=g)
-            rows = self._training_rows(CHAINS, g)
-            self.distance_of_starts_ = distance_of_starts(energy, rows, annealed, generator=g)
-            warn_of_starts(self.distance_of_starts_, "samples and log-likelihoods may be wrong")
-        self.energy_ = energy.double()
-        self._law = RowLaw.matched(self.energy_, self._shares)
+            annealed = match_columns(energy, shares, generator=g)
+            distance = distance_of_starts(energy, rows_in_turn(positions, CHAINS, g), annealed, generator=g)
+            warn_of_starts(distance, encoder.bits, "samples and log-likelihoods may be wrong")
+        law = RowLaw.matched(energy.double(), shares)
+        return self._fitted(encoder, energy, law, positions, shares, seed, distance)
+
+    def _fitted(
+        self,
+        encoder: TableEncoder,
+        energy: TableEnergy,
+        law: RowLaw | None,
+        rows: Cells,
+        shares: list[Tensor],
+        seed: int,
+        distance: float,
+    ) -> TableEstimator:
+        self.encoder_, self.energy_, self.distance_of_starts_ = encoder, energy, distance
+        self._law, self._rows, self._shares, self._seed_of_fit = law, rows, shares, seed
+        self.rows_ = len(rows)
         self._log_z: LogPartition | None = None
         self.n_features_in_ = len(encoder.sizes)
         self.feature_names_in_ = np.array(encoder.schema.names, dtype=object)
@@ -172,9 +161,11 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def sample(self, n_samples: int = 1, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
         """Sample rows, with the same columns, order and dtypes as the table.
 
-        Up to 2^16 joint values, samples are exact and independent, and `sweeps` has no effect. Otherwise chains start
-        at training rows, so that no mode is missed, and sample each column given all others `sweeps` times; whether
-        synthetic rows are too near to training rows is what `privacy` measures.
+        Up to 2^16 joint values, rows have the law of the model exactly, and `sweeps` has no effect. Otherwise chains
+        start at training rows, so that no mode is missed, and sample each column given all others `sweeps` times;
+        whether synthetic rows are too near to training rows is what `privacy` measures. The rows of one call are
+        stratified, see `sweep_columns`: each has its law, while shares and means over all of them have less noise than
+        those of independent rows.
 
         Warns:
             UserWarning: chains from training rows and annealed ones, which sample the same law, disagree.
@@ -183,11 +174,14 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         count, sweeps = check_count(n_samples, "n_samples"), check_count(sweeps, "sweeps", least=0)
         seed = seed_of(random_state)
         g = torch.Generator().manual_seed(seed)
-        warn_of_starts(self.distance_of_starts_, "samples may be nearer to the training rows than the model is")
+        so = "samples may be nearer to the training rows than the model is"
+        warn_of_starts(self.distance_of_starts_, self.encoder_.bits, so)
         if self._law is not None:
             found = self._law.sample(count, generator=g)
         else:
-            found = sweep_columns(self.energy_, self._training_rows(count, g), sweeps, generator=g)
+            found = sweep_columns(
+                self.energy_, rows_in_turn(self._rows, count, g), sweeps, stratified=True, generator=g
+            )
         return self._decoded(found, seed)
 
     def impute(self, X: DataFrame, *, random_state: Any = None, sweeps: int = 60) -> DataFrame:
@@ -282,7 +276,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def log_z_(self) -> LogPartition:
         """The log partition function, estimated when it is first asked for: exact for few states, else a bracket."""
         check_is_fitted(self)
-        warn_of_starts(self.distance_of_starts_, "log Z may miss a part of the model")
+        warn_of_starts(self.distance_of_starts_, self.encoder_.bits, "log Z may miss a part of the model")
         if self._log_z is None and self._law is not None:
             self._log_z = self._law.log_partition
         elif self._log_z is None:
@@ -300,12 +294,6 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         known = torch.from_numpy(~np.isnan(cells))
         positions = torch.from_numpy(np.nan_to_num(cells)).long()
         return torch.where(known, positions, self._independent(len(cells), g)), known
-
-    def _training_rows(self, count: int, g: torch.Generator) -> Tensor:
-        """Training rows in random order, each as often as any other, `(count, columns)`; missing cells resampled."""
-        rounds = -(-count // len(self._rows))
-        rows = torch.cat([torch.randperm(len(self._rows), generator=g) for _ in range(rounds)])[:count]
-        return filled_positions(self._rows[rows.numpy()], g)
 
     def _completed(self, cells: Cells) -> Tensor:
         """Positions with missing ones sampled from the model."""

@@ -66,9 +66,11 @@ class RowLaw:
         return self._shares(self.logits, column)
 
     def sample(self, count: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """Independent rows, `(count, columns)`."""
+        """Rows in random order, `(count, columns)`: each has this law, and no row comes more or less often than it is
+        expected to by one or more, see `sweep_columns`."""
         shares = (self.logits - self.log_z).exp().flatten()
-        return self.rows[_places(shares, count, generator)]
+        u = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator).double()) / count
+        return self.rows[torch.searchsorted(shares.cumsum(0), u).clamp(max=len(shares) - 1)]
 
     def complete(self, positions: Tensor, known: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Rows whose cells that are not known are sampled given the others, `(B, columns)`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
+from math import log, sqrt
 
 import torch
 from torch import Tensor
@@ -21,8 +22,8 @@ LAST_ROUNDS, DECAY = 20, 4.0
 """rounds at the temperature of the model, and after how many of them a correction has half of its first size"""
 LEAST_SHARE = 1e-3  # added to shares before they are compared
 COMPARED_SWEEPS = 20
-MOST_DISTANT = 0.2
-"""largest difference of the shares of pairs of values that chains from two starts have by chance"""
+FALSE_ALARMS = 0.01
+"""bound of the probability that chains of one law are said to disagree"""
 
 
 def match_columns(
@@ -98,9 +99,23 @@ def distance_of_starts(
     return float((pairs[0] - pairs[1]).abs().max())
 
 
-def warn_of_starts(distance: float, so: str) -> None:
-    """Warn if chains from two starts differ by more than chance, and of what follows."""
-    if distance > MOST_DISTANT:
+def most_by_chance(bits: int, chains: int = CHAINS) -> float:
+    """The difference of shares of pairs that `distance_of_starts` exceeds by chance in one of a hundred cases at most.
+
+    For independent chains the difference of one pair exceeds `t` with a probability of at most `2 exp(−n t²)`, and
+    there are `D (D + 1) / 2` pairs of bits.
+
+    Source: Hoeffding 1963, Journal of the American Statistical Association 58, 13–30.
+
+    >>> round(most_by_chance(100), 3)
+    0.118
+    """
+    return sqrt(log(bits * (bits + 1) / FALSE_ALARMS) / chains)
+
+
+def warn_of_starts(distance: float, bits: int, so: str) -> None:
+    """Warn if chains of states of so many bits from two starts differ by more than chance, and of what follows."""
+    if distance > most_by_chance(bits):
         warnings.warn(
             f"table: chains from training rows and chains from independent columns disagree by up to {distance:.2f} in "
             f"the share of a pair of values, so they don't leave their modes, and {so}; drop columns that repeat "

@@ -40,6 +40,14 @@ def filled_positions(positions: Cells, generator: torch.Generator) -> Tensor:
     return filled
 
 
+def rows_in_turn(positions: Cells, count: int, generator: torch.Generator) -> Tensor:
+    """Rows of `(N, columns)` in random order, each as often as any other, `(count, columns)`; missing cells resampled
+    from their column."""
+    rounds = -(-count // len(positions))
+    rows = torch.cat([torch.randperm(len(positions), generator=generator) for _ in range(rounds)])[:count]
+    return filled_positions(positions[rows.numpy()], generator)
+
+
 def completed_rows(energy: TableEnergy, positions: Cells, size: int, *, generator: torch.Generator) -> Iterator[Tensor]:
     """Endless batches `(B, D)` of states, in which missing cells are sampled from the model as it is.
 

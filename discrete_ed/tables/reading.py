@@ -13,7 +13,7 @@ import numpy as np
 from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER, delimiter_of, read_rows
 from discrete_ed.errors import InputError
 from discrete_ed.tables.optional import pandas
-from discrete_ed.tables.spelling import LEADING_ZERO, decimal_points, reading_of
+from discrete_ed.tables.spelling import LEADING_ZERO, check_points, decimal_points, reading_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -40,8 +40,8 @@ def read_frame(path: str | Path, *, words: Collection[str] = (), like: DataFrame
             two rows; a column mixes numbers and words, or spells numbers with signs for groups, money or per cent.
 
     Warns:
-        UserWarning: cells are taken as missing, by what is written in them; decimal commas are read; a first column is
-            left out.
+        UserWarning: cells are taken as missing, by what is written in them; decimal commas are read, or points that may
+            separate thousands; a first column that numbers the rows, or rows without any cell, are left out.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -63,10 +63,17 @@ def read_frame(path: str | Path, *, words: Collection[str] = (), like: DataFrame
         raise InputError(f"{path}: expected names of columns and at least two rows, got {len(rows)} rows")
     names = [name.strip() for name in head]
     names[0] = names[0].lstrip("# ") or names[0]
+    _warn_of_empty_rows(path)
     columns = np.array(rows, dtype=object).T.reshape(len(names), len(rows))
     _check_names(path, names, columns)
-    points = delimiter_of(path) in (";", "\t")
-    cells = {k: decimal_points(path, names[k], columns[k]) if points else columns[k] for k in range(len(names))}
+    cells = {k: _with_minus(columns[k]) for k in range(len(names))}
+    if delimiter_of(path) in (";", "\t"):
+        spelled = cells
+        cells = {k: decimal_points(path, names[k], spelled[k]) for k in spelled}
+        commas = any(cells[k] is not spelled[k] for k in cells)
+        for k in cells:
+            if cells[k] is spelled[k] and names[k] not in words:
+                check_points(path, names[k], cells[k], lines, decimal_commas=commas)
     alike = [] if like is None else [name for name in like.columns if like[name].dtype.kind not in "biuf"]
     frame = pandas().DataFrame({k: _column(path, names[k], cells[k], lines, words, alike) for k in range(len(names))})
     frame.columns = pandas().Index(names)
@@ -79,6 +86,29 @@ def lines_of_rows(path: Path) -> list[int]:
 
 
 def _rows(path: Path) -> tuple[list[str] | None, list[list[str]], list[int]]:
+    """The first row, the other rows in which some cell is not empty, and the line of each of these."""
+    head, rows, lines = _all_rows(path)
+    kept = [k for k, row in enumerate(rows) if any(row)]
+    return head, [rows[k] for k in kept], [lines[k] for k in kept]
+
+
+def _warn_of_empty_rows(path: Path) -> None:
+    empty = [line for row, line in zip(*_all_rows(path)[1:], strict=True) if not any(row)]
+    if empty:
+        warnings.warn(
+            f"{path}: {len(empty)} rows without any cell, such as row {empty[0]}, are left out",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _with_minus(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The cells with a hyphen for the minus sign of typesetters, where a number follows it."""
+    signed = [cell for cell in cells if cell.startswith("−") and NUMBER.fullmatch(cell[1:])]
+    return np.array([f"-{cell[1:]}" if cell in signed else cell for cell in cells], dtype=object) if signed else cells
+
+
+def _all_rows(path: Path) -> tuple[list[str] | None, list[list[str]], list[int]]:
     """The first row, the other rows, and the line of each of these."""
     try:
         rows, head, lines = read_rows(path, lambda _: True)
@@ -91,15 +121,18 @@ def _check_names(path: Path, names: list[str], columns: np.ndarray[Any, Any]) ->
     """Refuse a first row that seems to hold data."""
     numbers = [name for name in names if NUMBER.fullmatch(name)]
     counted = [name for name in names if name] in ([str(k + start) for k in range(len(names))] for start in (0, 1))
-    among_cells = sum(name in set(column.tolist()) for name, column in zip(names, columns, strict=True))
+    among_cells = [name for name, column in zip(names, columns, strict=True) if name in set(column.tolist())]
+    unnamed = [k for k, name in enumerate(names) if not name and k]
     twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
     got = ""
     if numbers and not counted:
         got = f"the number {numbers[0]}"
     elif twice is not None:
         got = f"{twice!r} twice"
-    elif 2 * among_cells >= len(names):
-        got = f"{names[0]!r} and others that are cells of their columns as well"
+    elif 2 * len(among_cells) >= len(names):
+        got = f"{among_cells[0]!r}, which is a cell of its column as well"
+    elif unnamed:
+        got = f"none for column {unnamed[0] + 1}"
     if got:
         raise InputError(f"{path}: expected different names of columns in the first row, got {got}; add a row of names")
 

@@ -12,6 +12,7 @@ import numpy as np
 from discrete_ed.errors import InputError
 from discrete_ed.names import ColumnKindName
 from discrete_ed.tables.columns import Column, TableSchema, holds_numbers, is_number, listed
+from discrete_ed.tables.doubts import warn_of_doubts
 from discrete_ed.tables.optional import expect_frame, pandas
 
 if TYPE_CHECKING:
@@ -25,7 +26,14 @@ SMALL = 20
 """number of rows up to which a column of words may differ in every row"""
 MOST_DECIMALS = 6
 LARGEST_WHOLE = 2**53  # above, whole numbers are not exact as floats
-DATE = re.compile(r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([T ]\d.*)?")
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([T ]\d.*)?"
+    rf"|(\d{{1,2}}[-. ]+)?{MONTH}[- ,]+(\d{{1,2}},? +)?\d{{2,4}}|\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?( ?[ap]m)?",
+    re.IGNORECASE,
+)
+WITH_UNIT = re.compile(r"[+-]?\d+([.,]\d+)? ?[a-zA-Zµ°/²³]+")
+FEWEST_DATES = 3  # whole numbers such as 20240131, all of which are dates
 GUESSED = "table: whole numbers with few values are taken for levels in an order"
 OVERRIDE = "say what it is with types, such as {name}=category"
 
@@ -52,7 +60,8 @@ def recognise_columns(frame: DataFrame, types: Types | None = None) -> TableSche
             can't be what `types` says.
 
     Warns:
-        UserWarning: whole numbers of few values are taken for ordinals.
+        UserWarning: whole numbers of few values are taken for ordinals; cells that may mean something else, such as
+            −999, numbers that may only name the rows, and words that differ in capitals or blanks only.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"sex": ["f", "m", "f"], "age": [31.5, 44.0, 27.0], "size": ["S", "L", "S"]})
@@ -83,7 +92,9 @@ def recognise_columns(frame: DataFrame, types: Types | None = None) -> TableSche
             UserWarning,
             stacklevel=2,
         )
-    return TableSchema(tuple(columns))
+    schema = TableSchema(tuple(columns))
+    warn_of_doubts(frame, schema.columns, frozenset(types))
+    return schema
 
 
 def parse_types(specifications: Iterable[str]) -> dict[str, ColumnKindName | list[str]]:
@@ -178,12 +189,19 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
     count = present.nunique()
     if isinstance(first, str):
         way_on = f"drop it, or {OVERRIDE.format(name=name)}"
-        if all(DATE.fullmatch(word.strip()) for word in present.unique()):
+        dates = [word for word in present.unique() if DATE.fullmatch(word.strip())]
+        if 2 * len(dates) > count:
             raise InputError(
-                f"column {name!r}: expected categories or numbers, got what looks like dates ({first!r}); make numbers "
-                f"of them, such as days since a day, {way_on}"
+                f"column {name!r}: expected categories or numbers, got what looks like dates or times ({dates[0]!r}); "
+                f"make numbers of them, such as days since a day, {way_on}"
             )
         if count > MOST_WORDS or (len(present) > SMALL and 2 * count > len(present)):
+            units = [word for word in present.unique() if WITH_UNIT.fullmatch(word.strip())]
+            if 2 * len(units) > count:
+                raise InputError(
+                    f"column {name!r}: expected numbers or words that repeat, got numbers with a unit such as "
+                    f"{units[0]!r}; write the numbers without it, {way_on}"
+                )
             raise InputError(
                 f"column {name!r}: expected words that repeat, got {count} different ones in {len(present)} rows such "
                 f"as {first[:40]!r}, which looks like free text or names of rows; {way_on}"
@@ -192,12 +210,26 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
     numbers = present.to_numpy(float)
     if (numbers != numbers.round()).any():
         return "number"
-    if len(numbers) > SMALL and (np.diff(numbers) == 1).all():
+    says_number = f"drop it, or {OVERRIDE.format(name=name).replace('category', 'number')}"
+    if len(numbers) > SMALL and count == len(numbers) == np.ptp(numbers) + 1:
+        in_order = ", in order" if (np.diff(numbers) == 1).all() else ", each once"
         raise InputError(
-            f"column {name!r}: expected an observation, got {first}, {present.iloc[1]}, … in order, which numbers the "
-            f"rows; drop it, or {OVERRIDE.format(name=name).replace('category', 'number')}"
+            f"column {name!r}: expected an observation, got the numbers from {numbers.min():g} to {numbers.max():g}"
+            f"{in_order}, which numbers the rows; {says_number}"
+        )
+    if count >= FEWEST_DATES and all(_is_date(number) for number in np.unique(numbers)):
+        raise InputError(
+            f"column {name!r}: expected categories or numbers, got what looks like dates ({first:.0f}), whose "
+            f"differences are no numbers of days; make numbers of them, such as days since a day, {says_number}"
         )
     return "category" if count == 2 else "ordinal" if count <= LEVELS else "number"
+
+
+def _is_date(number: float) -> bool:
+    """Whether a number is a day between 1900 and 2100 in eight digits, such as 20240131."""
+    year, rest = divmod(int(number), 10_000)
+    month, day = divmod(rest, 100)
+    return 1900 <= year <= 2100 and 1 <= month <= 12 and 1 <= day <= 31
 
 
 def _column(name: Hashable, kind: Any, cells: Series, present: Series) -> Column:

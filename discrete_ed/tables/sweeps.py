@@ -16,6 +16,7 @@ def sweep_columns(
     sweeps: int,
     *,
     known: Tensor | None = None,
+    stratified: bool = False,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Sample each column given all others, one after the other in random order, again and again: Gibbs sampling.
@@ -25,12 +26,15 @@ def sweep_columns(
         positions: the value of each column, whole numbers `(B, columns)`.
         sweeps: how often each column is sampled.
         known: which cells stay as they are, `(B, columns)` bool.
+        stratified: whether the uniforms of the chains fill (0, 1) evenly, in the order of the values that the chains
+            expect. Every chain has its law, and means over chains have less noise than those of independent ones.
         generator: the source of randomness.
 
     Returns:
         The values at the end, `(B, columns)`.
 
-    Source: Geman and Geman 1984, IEEE PAMI 6, 721–741.
+    Source: Geman and Geman 1984, IEEE PAMI 6, 721–741; stratified as in L'Ecuyer, Lécot and Tuffin 2008, Operations
+    Research 56, 958–975.
 
     >>> energy = TableEnergy.of_rows(torch.tensor([[0.0], [2.0]]).numpy(), [3], [True])
     >>> sweep_columns(energy, torch.zeros(5, 1, dtype=torch.long), 1).shape
@@ -42,10 +46,27 @@ def sweep_columns(
             for column, logits in scan_columns(energy, current, generator):
                 u = torch.rand(len(current), 1, generator=generator, dtype=torch.float64)
                 shares = logits.double().softmax(-1).cumsum(-1)
+                if stratified:
+                    u = _stratified(u, shares, generator)
                 sampled = torch.searchsorted(shares, u).squeeze(1).clamp(max=logits.shape[1] - 1)
                 chosen = sampled if known is None else torch.where(known[:, column], current[:, column], sampled)
                 current[:, column] = chosen
     return current
+
+
+def _stratified(u: Tensor, shares: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Uniforms `(B, 1)`, one in each of B equal parts of (0, 1), of which chains with like laws have different ones.
+
+    Chains are sorted by what they expect, and neighbours in this order get numbers that are far apart: the part of the
+    k-th chain is the k-th number of a sequence of golden steps, sorted into ranks.
+    """
+    count = len(u)
+    golden = (torch.arange(count, dtype=torch.float64) * 0.6180339887498949 + torch.rand(1, generator=generator)) % 1
+    part = golden.argsort().argsort()
+    expected = shares.sum(-1) + 1e-9 * torch.rand(count, generator=generator, dtype=torch.float64)
+    parts = torch.empty(count, dtype=torch.long)
+    parts[expected.argsort()] = part
+    return (parts.unsqueeze(-1) + u) / count
 
 
 def log_conditionals(energy: TableEnergy, positions: Tensor) -> Tensor:

@@ -36,12 +36,15 @@ from discrete_ed import (
     GibbsSweep,
     GibbsWithGradients,
     Grid,
+    Groups,
     IsingEnergy,
     MLPEnergy,
+    PottsEnergy,
     RBMEnergy,
     SwendsenWang,
     Taylor,
     energy_discrepancy,
+    lattice,
     pseudo_likelihood,
     sample,
 )
@@ -185,6 +188,28 @@ def informed_flips() -> Iterator[Race]:
         yield Race(f"Gibbs-with-gradients, {name}", "steps/s", 1, runs, targets)
 
 
+def informed_changes() -> Iterator[Race]:
+    """Categorical Gibbs-with-gradients, 100 chains: steps of all chains a second."""
+    chains, kernel, g = 100, GibbsWithGradients(), torch.Generator().manual_seed(0)
+    potts = PottsEnergy.from_graph(lattice(8), 3)
+    mlp = MLPEnergy(80)
+    mlp.groups = Groups.one_hot([5] * 16)
+    for name, energy, states in (("Potts 8×8, q = 3", potts, 3), ("MLP 16 × 5 values, 256×3", mlp, 5)):
+        assert energy.groups is not None
+        x = energy.groups.uniform(chains, torch.zeros(1), generator=g)
+        split = x.view(chains, -1, states)
+        runs = {"ours": sampling(kernel, Taylor(energy), x)}
+        if energy is potts:
+            runs["ours, exact differences"] = sampling(kernel, Exact(energy), x)
+        if peers.has("ebmkit"):
+            theirs = "ebmkit, our energy"
+            runs[theirs] = peers.ebmkit_changes(lambda x, energy=energy: energy(x.flatten(1)), split)
+            if energy is potts:
+                runs["ebmkit, its energy"] = peers.ebmkit_changes(peers.ebmkit_potts(1.0), x.view(chains, 8, 8, states))
+        targets = {"ebmkit, our energy": 1.6, "ebmkit, its energy": 1.6}
+        yield Race(f"Categorical Gibbs-with-gradients, {name}", "steps/s", 1, runs, targets)
+
+
 def random_scan() -> Iterator[Race]:
     """Single-flip Gibbs and cluster moves: the compiled loops against the torch steps."""
     for kernel, unit, work in ((Gibbs(), "steps/s", 1.0), (SwendsenWang(), "spins/s", 16 * 1024.0)):
@@ -252,7 +277,13 @@ def ising_training_steps() -> Iterator[Race]:
     )
 
 
-RACES: list[Callable[[], Iterator[Race]]] = [sweeps_of_a_lattice, informed_flips, random_scan, ising_training_steps]
+RACES: list[Callable[[], Iterator[Race]]] = [
+    sweeps_of_a_lattice,
+    informed_flips,
+    informed_changes,
+    random_scan,
+    ising_training_steps,
+]
 
 
 def main() -> None:

@@ -127,3 +127,22 @@ def ebmkit_flips(energy: Any, x: torch.Tensor) -> Run:
         sampler.sample(energy, x, steps=repetitions)
 
     return run
+
+
+def ebmkit_potts(coupling: float) -> Any:
+    """The Potts model of ebmkit on a square lattice with open ends, states `(B, L, L, K)`."""
+    from ebm.nets.lattice import PottsEnergy as Lattice
+
+    return Lattice(coupling)
+
+
+def ebmkit_changes(energy: Any, x: torch.Tensor) -> Run:
+    """Categorical Gibbs-with-gradients of ebmkit on states `(B, …, K)`; `energy` is any function of these."""
+    from ebm.samplers.discrete import CategoricalGibbsWithGradients as Theirs
+
+    sampler = Theirs()
+
+    def run(repetitions: int) -> None:
+        sampler.sample(energy, x, steps=repetitions)
+
+    return run

@@ -104,6 +104,18 @@ def test_a_first_column_of_names_is_left_out_with_a_warning(tmp_path, text, name
     assert np.array_equal(table.values, BITS)
 
 
+@pytest.mark.parametrize("text", ['"a","b"\n"1",1,0\n"2",0,0\n"3",1,1\n', '"a" "b"\n"u" 1 0\n"v"  0 0\n"w" 1 1\n'])
+def test_names_of_all_columns_but_the_first_are_read_as_r_writes_them(tmp_path, text):
+    with pytest.warns(UserWarning, match="the first column names the rows, and is left out"):
+        table = read_table(written(tmp_path, text))
+    assert table.names == ("a", "b")
+    assert table.values.tolist() == [[1, 0], [0, 0], [1, 1]]
+
+
+def test_bars_separate_cells(tmp_path):
+    assert read_table(written(tmp_path, "a|b\n1|0\n0|1\n")).values.tolist() == [[1, 0], [0, 1]]
+
+
 def test_a_first_column_of_two_bits_is_no_index(tmp_path):
     table = read_table(written(tmp_path, ",a\n0,1\n1,1\n"))
     assert table.names == ("x1", "a")
@@ -142,7 +154,14 @@ def test_numpy_files_are_read(tmp_path, array):
         ("a,b\n1,0\n0,-1\n", r"row 3, column 'b': expected 0 or 1, as in other cells.*got -1"),
         ("1,-1\n1,0\n", r"row 2, column 'x2': expected -1 or \+1.*got 0"),
         ("true,0\nfalse,1\n", r"row 1, column 'x2': expected true or false.*got 0"),
-        ("1,0\n1,0,1\n", r"row 2: expected 2 cells as in the first row, got 3"),
+        ("1,0\n1,0,1\n", r"row 2: expected 2 cells as in the first row, got 3; begin lines that are no rows"),
+        ("Forest\na,b,c\n1,0,1\n", r"row 2: expected one cell as in the first row, got a,b,c; begin lines"),
+        ("s,s,t\na,b,c\n1,0,1\n", r"row 2: expected values, got words in all cells, such as 'c'; only one row"),
+        ("a,b,c\nY,N,N\nN,N,Y\n", r"row 2, column 'b': .*use recode N=1.*got N"),
+        ("a;b\n1,0;0,0\n0,0;1,0\n", r"row 2, column 'b': .*a decimal point and no separators of thousands.*got 0,0"),
+        ("a,b\n0,1,\n1,0,\n", r"row 2: expected 2 cells as in the first row, got 3"),
+        ("a,b\n0,1,1\n1,0,1\n0,1,1\n", r"row 2: expected 2 cells as in the first row, got 3"),
+        ("a,b\n1,0\n".encode("utf-16-le"), "row 1: .*not in UTF-8; save it as UTF-8"),
         ("1,0\n\n1,0,1\n", r"row 3: expected 2 cells as in the first row, got 3"),
         ("\na,b\n1,0\n\n0,3\n", r"row 5, column 'b': .*got 3"),
         ("\n1,0\n\n0,-1\n", r"row 4, column 'x2': expected 0 or 1, as in other cells.*got -1"),

@@ -80,6 +80,12 @@ def test_a_code_may_mean_missing(tmp_path):
     assert table.missing.sum() == 2
 
 
+def test_an_empty_cell_may_mean_zero(tmp_path):
+    table = read_table(written(tmp_path, "a,b\nx,\n,x\nx,x\n"), Reading(recode={"x": 1, "": 0}, missing=True))
+    assert table.values.tolist() == [[1, 0], [0, 1], [1, 1]]
+    assert table.missing is None
+
+
 def test_parquet_columns_of_any_kind_are_read(tmp_path):
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
@@ -108,6 +114,8 @@ def test_parquet_columns_of_any_kind_are_read(tmp_path):
         ("w,b\n-1,0\n2,1\n", Reading(weights="w"), "row 2, column 'w': expected a weight of at least 0, got -1"),
         ("w,b\n1,0\n,1\n", Reading(weights="w"), "row 3, column 'w': expected a weight"),
         ("w,b\n0,0\n0,1\n", Reading(weights="w"), "column 'w': expected weights that are not all zero"),
+        ("w;b\n1,000;0\n2;1\n", Reading(weights="w"), "with a decimal point and without separators .* got 1,000"),
+        ("a;b\n0,25;1\n2;1\n", Reading(binarise=0.5), "a number with a decimal point and without .* got 0,25"),
         ("w,b\nu,0\nu,1\n", Reading(blocks="w"), "column 'w': expected at least two blocks, got only u"),
         ("w,b\nu,0\n,1\n", Reading(blocks="w"), "row 3, column 'w': expected the name of a block"),
         ("w,b\n1,0\n2,1\n", Reading(weights="w", transpose=True), "transpose: expected no column of weights"),

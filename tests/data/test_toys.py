@@ -74,6 +74,7 @@ def test_a_planted_bug_in_a_density_is_seen():
     assert right - wrong > 0.05
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "published", "biased"),
     [

@@ -164,6 +164,7 @@ def test_losses_with_a_state_or_torchs_own_randomness_start_afresh():
     assert scores[0] != DensityEstimator(energy, loss, steps=5, random_state=1).fit(table()).score(table())
 
 
+@pytest.mark.thorough
 def test_many_columns_are_bracketed_and_sampled_by_chains():
     rows = (np.random.default_rng(0).random((40, 22)) < 0.3).astype(int)
     model = DensityEstimator(steps=20, width=4, random_state=0).fit(rows)

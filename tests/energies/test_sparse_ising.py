@@ -109,6 +109,7 @@ def energy_ends() -> torch.Tensor:
     return torch.tensor([[0, 0, 1, 2], [1, 3, 2, 3]])
 
 
+@pytest.mark.thorough
 def test_samplers_treat_both_alike():
     """The same seed gives the same bits, since both are one model to the compiled loops."""
     x = torch.zeros(8, 4)

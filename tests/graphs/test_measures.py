@@ -172,6 +172,7 @@ def test_every_measure_stands_between_its_floor_and_random_graphs(evaluation):
     assert MEASURES["gin-mmd"].score(*ten_times) == pytest.approx(rbf_mmd2(x, y))
 
 
+@pytest.mark.thorough
 def test_measures_stand_in_tables(evaluation):
     header, *rows = graph_tables.measure_table(evaluation)
     assert [row[0] for row in rows] == list(evaluation.measures)

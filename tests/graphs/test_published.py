@@ -44,6 +44,7 @@ def test_a_file_with_another_number_of_graphs_is_not_the_published_one(tmp_path)
         load_graph_data("tree", tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "nodes"), [("planar", {64}), ("tree", {64}), ("sbm", set(range(44, 188)))])
 def test_the_published_files_are_what_they_are_said_to_be(data_root, name, nodes):
     data = load_graph_data(name, data_root)

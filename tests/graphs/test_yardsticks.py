@@ -35,6 +35,7 @@ def test_resampled_rows_have_as_many_graphs_as_were_generated(data):
     assert few.resampled_sd > many.resampled_sd
 
 
+@pytest.mark.thorough
 def test_the_bias_is_what_a_perfect_generator_scores(data):
     """Samples from the reference's own law, few against few: on average all of their score is bias."""
     everything, rng = data.train, np.random.default_rng(0)

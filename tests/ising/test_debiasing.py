@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from discrete_ed.ising import Observations, Parameters, recover_couplings
+from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.debiasing import debiased_couplings
 from discrete_ed.ising.duplicates import duplicate_warnings
-from discrete_ed.ising.edge_decision import decide_edges
+from discrete_ed.ising.edge_decision import _divisions_with, decide_edges
+from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.objectives import enumerated
 from discrete_ed.ising.penalties import Lasso
@@ -58,15 +60,26 @@ def test_counts_are_as_good_as_rows():
 
 
 @pytest.mark.thorough
-def test_edges_where_lasso_was_chosen_are_found_in_most_halves(monkeypatch):
+def test_edges_where_lasso_was_chosen_are_found_divisions_with_and_have_intervals_without_zero():
     truth = ring(0.6)
     data = Observations(rows_of(truth, 400, 1))
     penalised = Lasso(0.05).estimate(ESTIMATOR, data)
     debiased = debiased_couplings(data, penalised, with_fields=False)
     edges = decide_edges(ESTIMATOR, data, penalised, penalised, debiased=debiased)
     assert {*map(tuple, edges.tolist())} == {*map(tuple, np.argwhere(np.triu(truth.couplings)).tolist())}
-    monkeypatch.setattr("discrete_ed.ising.edge_decision.AGREEING", 13)
-    assert len(decide_edges(ESTIMATOR, data, penalised, penalised, debiased=debiased)) == 0
+    vague = debiased._replace(errors=100 * debiased.errors)
+    assert len(decide_edges(ESTIMATOR, data, penalised, penalised, debiased=vague)) == 0
+
+
+def test_an_edge_that_a_single_row_makes_is_in_no_two_halves():
+    spins = np.where(np.random.default_rng(0).random((200, 4)) < 0.5, 1.0, -1.0)
+    spins[:, 1] = spins[:, 0]
+    spins[:, 2:] = 1
+    spins[7, 2:] = -1
+    data, estimator = Observations(spins), ConfiguredEstimator("single-site")
+    assert search_edges(columns_of(data), True, 4.0).support.pairs.tolist() == [[0, 1], [2, 3]]
+    divisions = _divisions_with(estimator, data, 4.0)
+    assert divisions[0, 1] == divisions.sum() == 6
 
 
 def test_equal_rows_are_judged_by_the_fitted_model():

@@ -72,6 +72,7 @@ def test_the_right_pairs_are_found_and_the_price_decides_how_many():
     assert len(found_pairs(0.5)) > len(TRUE)
 
 
+@pytest.mark.thorough
 def test_the_search_ends_where_no_single_pair_would_help():
     for price in (3.0, 12.0):
         fit = search_edges(COLUMNS, False, price)

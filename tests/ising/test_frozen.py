@@ -31,6 +31,8 @@ class FrozenCase:
     penalty: str
     fields: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
+    thorough: bool = False
+    """whether it takes seconds, and runs only with the thorough tests"""
     site_by_site: bool = False
     """whether standard errors are taken spin by spin, as they are beyond 1,500 parameters"""
 
@@ -48,22 +50,22 @@ CASES = (
     FrozenCase("ring8", "single-site", "none"),
     FrozenCase("ring8", "single-site", "zero"),
     FrozenCase("ring8", "single-site", "none", site_by_site=True),
-    FrozenCase("ring8", "block", "refit", settings={"block": 3}),
+    FrozenCase("ring8", "block", "refit", settings={"block": 3}, thorough=True),
     FrozenCase("ring8", "block", "none", fields=False, settings={"block": 4, "epsilon": 0.2}),
-    FrozenCase("ring8", "bernoulli", "refit", settings={"m": 8, "epsilon": 0.05}),
+    FrozenCase("ring8", "bernoulli", "refit", settings={"m": 8, "epsilon": 0.05}, thorough=True),
     FrozenCase("ring8", "bernoulli", "l1", fields=False, settings={"m": 4, "w": 0.5}),
     FrozenCase("ring8", "interaction-screening", "common"),
     FrozenCase("ring8", "ratio-matching", "none", fields=False),
     FrozenCase("ring8", "ratio-matching", "refit"),
     FrozenCase("ring8", "maximum-likelihood", "none"),
     FrozenCase("ring8", "maximum-likelihood", "l1", fields=False),
-    FrozenCase("ring8", "contrastive-divergence", "refit"),
+    FrozenCase("ring8", "contrastive-divergence", "refit", thorough=True),
     FrozenCase("grid20", "auto", "auto"),
-    FrozenCase("grid20", "auto", "auto", fields=False),
+    FrozenCase("grid20", "auto", "auto", fields=False, thorough=True),
     FrozenCase("grid20", "single-site", "common", fields=False),
     FrozenCase("grid20", "interaction-screening", "refit", site_by_site=True),
     FrozenCase("grid20", "block", "zero"),
-    FrozenCase("few18", "auto", "auto"),
+    FrozenCase("few18", "auto", "auto", thorough=True),
     FrozenCase("few18", "single-site", "refit"),
 )
 
@@ -107,7 +109,9 @@ def set_limits(patch: pytest.MonkeyPatch, case: FrozenCase) -> None:
         patch.setattr("discrete_ed.ising.standard_errors.TOGETHER", 0)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name, marks=[pytest.mark.thorough] * case.thorough) for case in CASES]
+)
 def test_a_recovery_is_what_it_was(case, monkeypatch):
     kept = np.load(FROZEN)
     shape = kept[f"{case.table}.shape"]

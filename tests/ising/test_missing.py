@@ -68,6 +68,7 @@ def test_counts_stay_counts_when_rows_are_completed():
     assert part.size + rest.size == pytest.approx(10)
 
 
+@pytest.mark.thorough
 def test_maximum_likelihood_is_that_of_the_observed_cells_with_its_information(monkeypatch):
     """Gradient and information by finite differences of the brute-force likelihood."""
     monkeypatch.setattr("discrete_ed.ising.expectation.TOLERANCE", 1e-4)

@@ -38,7 +38,13 @@ FIELDED = IsingEnergy.from_graph(lattice(5, 1), 0.6, field=0.3)
 Y = torus_sample(FIELDED, 3000, (5, 1), generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("estimator", get_args(Estimator))
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(name, marks=[pytest.mark.thorough] * (name == "contrastive-divergence"))  # it takes seconds
+        for name in get_args(Estimator)
+    ],
+)
 def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatch):
     monkeypatch.setattr("discrete_ed.ising.contrastive.STEPS", 200)
     found = recover_couplings(
@@ -115,6 +121,7 @@ def law_of(couplings: np.ndarray, fields: np.ndarray, states: np.ndarray) -> np.
     return softmax(0.5 * np.einsum("ki,ij,kj->k", states, couplings, states) + states @ fields)
 
 
+@pytest.mark.thorough
 def test_a_shrunk_model_keeps_the_means_of_the_data(monkeypatch):
     couplings, _, states, law = biased_model()
     x = (states[np.random.default_rng(3).choice(256, 2000, p=law)] + 1) / 2
@@ -377,6 +384,7 @@ def test_a_common_law_pulls_estimates_together_as_far_as_they_are_unsure():
     assert np.abs((better[upper] - truth) / smaller[upper]).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
 
 
+@pytest.mark.thorough
 def test_few_edges_leave_the_mean_of_their_common_law_open():
     """Three edges with the same coupling: what they have in common is no surer than three estimates make it."""
     rng, covered = np.random.default_rng(0), []
@@ -416,6 +424,7 @@ def test_the_jackknife_tells_the_spread_of_repeated_data(estimator):
     assert np.sqrt(np.square(errors).mean()) == pytest.approx(spread, rel=0.18)
 
 
+@pytest.mark.thorough
 def test_tables_that_are_hard_get_an_answer_and_a_warning():
     rng = np.random.default_rng(0)
     constant = np.hstack([X[:300, :5], np.ones((300, 1))])

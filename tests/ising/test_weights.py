@@ -37,6 +37,7 @@ def test_the_search_for_edges_and_its_scores_count_too():
     np.testing.assert_allclose(counted.scores(), rows.scores(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_ten_million_times_the_counts_take_no_more_time_or_memory_and_give_smaller_errors():
     few = recover_couplings(PATTERNS, weights=COUNTS)
     many = recover_couplings(PATTERNS, weights=COUNTS * 10**7)

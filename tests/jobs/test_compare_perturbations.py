@@ -14,6 +14,7 @@ from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
 
 
+@pytest.mark.thorough
 def test_the_comparison_measures_bias_noise_and_time(tmp_path, capsys):
     config = ComparePerturbationsConfig(side=3, samples=800, probe=800, m=4, steps=20, batch=100, out=tmp_path / "run")
     result = perturbations.run(config)

@@ -13,6 +13,7 @@ from discrete_ed.jobs.continuous import run as continuous
 from discrete_ed.jobs.continuous.config import ContinuousConfig
 
 
+@pytest.mark.thorough
 @pytest.mark.drawn
 def test_the_mixture_figure_shows_what_it_claims(tmp_path):
     numbers = continuous.run(ContinuousConfig(part="mixture", out=tmp_path / "run"))["mixture"]

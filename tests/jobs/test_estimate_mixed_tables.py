@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -16,9 +17,12 @@ from discrete_ed.jobs.estimate import mixed_tables
 from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.estimate.mixed_tables import is_mixed
+from discrete_ed.jobs.impute import run as impute
+from discrete_ed.jobs.impute.config import ImputeConfig
 from discrete_ed.jobs.sample import run as sample
 from discrete_ed.jobs.sample.config import SampleConfig
-from discrete_ed.jobs.score.run import read_run
+from discrete_ed.jobs.score import run as score
+from discrete_ed.jobs.score.config import ScoreConfig
 from discrete_ed.tables.evaluation import score_tables
 from discrete_ed.tables.recognition import GUESSED
 
@@ -55,9 +59,43 @@ def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
     assert -anomalies["anomaly_score"].mean() == pytest.approx(result["log_conditionals"])
     assert set(anomalies["least_expected_column"]) <= set(frame.columns)
     assert "Gaussian copula" in (tmp_path / "run/report.html").read_text()
-    for refuse in (read_run, lambda run: sample.run(SampleConfig(energy=run))):
-        with pytest.raises(InputError, match=r"keeps no energy; its anomalies.csv"):
-            refuse(tmp_path / "run")
+    the_run_serves_other_jobs(tmp_path, frame, anomalies)
+
+
+def the_run_serves_other_jobs(folder, frame, anomalies):
+    """Its model scores the test rows as it did, samples, and fills in missing cells."""
+    run, holes = folder / "run", frame.iloc[:40].assign(note="kept").astype({"count": float})
+    frame.iloc[anomalies["row_of_file"] - 2, ::-1].to_csv(folder / "test.csv", index=False)
+    score.run(ScoreConfig(run, folder / "test.csv"))
+    scored = pd.read_csv(folder / "test.scores.csv")
+    assert np.allclose(scored["anomaly_score"], anomalies["anomaly_score"])
+    assert scored["row_of_file"].tolist() == [*range(2, 28)]
+    holes.loc[::3, "kind"] = None
+    holes.loc[1::3, "count"] = None
+    holes.to_csv(folder / "holes.csv", index=False)
+    assert impute.run(ImputeConfig(run, folder / "holes.csv")) == {"rows": 40, "cells": 27}
+    filled = pd.read_csv(folder / "holes.filled.csv")
+    assert filled.columns.tolist() == holes.columns.tolist()
+    assert filled.dtypes.equals(frame.assign(note="kept").dtypes)
+    assert (filled == holes).where(holes.notna(), True).all(axis=None)
+    assert set(filled["kind"]) == {"low", "high"}
+    sample.run(SampleConfig(run, samples=7, seed=3, out=folder / "more.csv"))
+    assert pd.read_csv(folder / "more.csv").dtypes.equals(frame.dtypes)
+    for refused, reason in [
+        (lambda: score.run(ScoreConfig(run, folder / "test.csv")), "which exists"),
+        (lambda: sample.run(SampleConfig(run)), "expected a new CSV file .* got none"),
+        (lambda: sample.run(SampleConfig(run, chains=3, out=folder / "x.csv")), "chains: expected only"),
+        (lambda: impute.run(ImputeConfig(folder, folder / "test.csv")), "finished run of estimate"),
+        (lambda: ImputeConfig(run), "got not both"),
+    ]:
+        with pytest.raises(InputError, match=reason):
+            refused()
+    (run / "model/columns.json").write_bytes(b"{}")
+    with pytest.raises(InputError, match="changed or damaged"):
+        sample.run(SampleConfig(run, out=folder / "x.csv"))
+    shutil.rmtree(run / "model")
+    with pytest.raises(InputError, match="run estimate again"):
+        score.run(ScoreConfig(run, folder / "test.csv", folder / "y.csv"))
 
 
 def test_a_binary_run_names_the_option_for_other_columns(tmp_path):

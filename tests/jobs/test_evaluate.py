@@ -15,6 +15,7 @@ from discrete_ed.jobs.evaluate import run as evaluate
 from discrete_ed.jobs.evaluate.config import EvaluateConfig
 
 
+@pytest.mark.thorough
 def test_the_samples_score_the_same_when_evaluated_from_their_file(small_run, tmp_path):
     folder, result = small_run
     data = load_graph_data("citation-egos")

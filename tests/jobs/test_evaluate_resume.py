@@ -114,6 +114,7 @@ def test_stopped_in_every_phase_and_resumed_is_uninterrupted(whole, monkeypatch,
         evaluate.run(config)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(("where", "name"), [(evaluation, "permutation_test"), (checkpoint_files, "_sync_folder")])
 def test_a_real_kill_loses_one_phase(whole, monkeypatch, where, name):

@@ -27,6 +27,7 @@ ODD = [
 NO_GRAPHS = torch.zeros(0, 6)
 
 
+@pytest.mark.thorough
 def test_odd_graphs_can_be_drawn():
     for figure in (figures.gallery(ODD, ODD[:1]), figures.statistics({"training": ODD, "generated": ODD[:1]})):
         png = io.BytesIO()

@@ -80,6 +80,7 @@ def test_the_report_needs_nothing_from_outside(small_run):
     assert "@import" not in page
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_graphs(small_run, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
@@ -271,6 +272,7 @@ def test_held_out_graphs_are_training_graphs_that_no_batch_contains(run_of_level
     assert torch.equal(seen[0], graphs_to_states(learned, 8))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_a_run_over_noise_levels_is_stopped_and_resumed_to_the_bit(run_of_levels, cycles, tmp_path, monkeypatch):
     class Killed(Exception):

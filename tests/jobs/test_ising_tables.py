@@ -21,6 +21,7 @@ def run(*arguments: str) -> None:
     run_job("ising-tables", list(arguments))
 
 
+@pytest.mark.thorough
 def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(ising_tables, "COLUMNS", ((4, 0.1), (3, -0.1)))
     monkeypatch.setattr(report, "PUBLISHED", {})

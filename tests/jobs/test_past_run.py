@@ -160,6 +160,7 @@ def curve(run, tmp_path_factory):
         return folder, evaluate.run(EvaluateConfig(files=(run,), samples=8, out=folder, protocol="psd"))
 
 
+@pytest.mark.thorough
 def test_snapshots_give_a_curve_of_scores_over_training(curve, run, tmp_path):
     folder, result = curve
     assert list(result["generators"]) == ["step 2", "step 4", "step 6"]

@@ -17,6 +17,8 @@ import torch
 
 from discrete_ed import IsingEnergy, lattice, load_energy, torus_sample
 from discrete_ed.jobs.cli import run_job
+from discrete_ed.jobs.recover.config import RecoverConfig
+from discrete_ed.jobs.recover.table import observed_table
 
 LATTICE = "without --data and without --graph and without --random-graph"
 SMALL = ["--side", "4", "--sigma", "0.15", "--samples", "800"]
@@ -63,6 +65,7 @@ def test_a_known_model_is_recovered_and_the_run_folder_has_all(tmp_path, capsys)
     assert page.index(verdict) < page.index("<table>")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_couplings(tmp_path):
     for name in ("a", "b"):
@@ -76,7 +79,7 @@ def test_the_same_seed_gives_the_same_couplings(tmp_path):
     "arguments",
     [
         ["--side", "8", "--dimension", "1", "--sigma", "-0.2", "--field", "0.1", "--samples", "200"],
-        ["--side", "3", "--dimension", "3", "--no-periodic", "--samples", "60", "--penalty", "refit"],
+        ["--side", "2", "--dimension", "3", "--no-periodic", "--samples", "60", "--penalty", "refit"],
         ["--random-graph", "9", "2.5", "--samples", "200", "--penalty", "common"],
         ["--side", "3", "--sampler", "single-site", "--sweeps", "20", "--samples", "100", "--penalty", "l1"],
         ["--side", "3", "--estimator", "bernoulli", "--epsilon", "0.02", "--samples", "100", "--penalty", "refit"],
@@ -477,6 +480,15 @@ def test_options_of_the_table_that_do_not_fit_it_leave_nothing(tmp_path, capsys,
     assert message in error
     assert error.startswith("error: ")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("name", "way_on"), [("weight", "use weights or drop"), ("Subject", "use blocks or drop")])
+def test_columns_that_hardly_are_variables_are_pointed_out(tmp_path, name, way_on):
+    rows = np.random.default_rng(0).integers(0, 2, (20, 3))
+    (tmp_path / "table.csv").write_text("\n".join([f"{name},a,b", *(",".join(map(str, row)) for row in rows)]))
+    with pytest.warns(UserWarning, match=f"column '{name}' is read as a variable; if it is none, {way_on}"):
+        observed_table(RecoverConfig(data=tmp_path / "table.csv"))
+    observed_table(RecoverConfig(data=tmp_path / "table.csv", drop=(name,)))  # warnings are errors in tests
 
 
 def test_options_of_a_table_are_refused_without_one(tmp_path, capsys):

@@ -40,6 +40,7 @@ def fitted(tmp_path_factory):
     return home / "run", result, values
 
 
+@pytest.mark.thorough
 def test_samples_are_a_table_with_the_names_of_the_columns(fitted):
     run, result, _ = fitted
     samples = read_table(run / "samples.csv")

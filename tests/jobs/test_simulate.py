@@ -100,6 +100,7 @@ def test_other_lattices_and_models(options, tmp_path, monkeypatch):
         assert {row["update"] for row in result["rows"]} == {"sweeps"}
 
 
+@pytest.mark.thorough
 def test_tempering_and_more_observables(tmp_path):
     """A glass in tempering: overlaps, swaps and correlations are in the files, and in the figures."""
     out = tmp_path / "run"
@@ -117,14 +118,15 @@ def test_tempering_and_more_observables(tmp_path):
     assert [row["cells"] for row in rows] == ["1", "2"] * 5
     with np.load(out / "series-4.npz") as series:
         q = series["overlap_0"]
-        assert q.shape == (100, 2)
+        assert q.shape == (100, 4)
         assert abs(q).mean() == pytest.approx(result["rows"][0]["abs_overlap"], abs=0.05)
-        assert series["link_overlap_0"].shape == (100, 2)
-        assert series["sublattices_0"].shape == (100, 4, 2)
-    assert (out / "correlations.png").exists()
+        assert series["link_overlap_0"].shape == (100, 4)
+        assert series["sublattices_0"].shape == (100, 8, 2)
+    assert all((out / f"{name}.png").exists() for name in ("correlations", "overlaps"))
     assert "swap rate" in (out / "table.txt").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_antiferromagnets_have_their_critical_point(tmp_path):
     """By the order of their sublattices; the exact magnetisation of ferromagnets stands beside the measured one."""
@@ -148,7 +150,7 @@ def test_antiferromagnets_have_their_critical_point(tmp_path):
             "No critical point is estimated: size: expected",
             "More --sweeps, or clusters, help.",
         ),
-        (["--disorder", "plus-minus"], "0.9", "fewer than 50 independent draws at T = 0.9", "--tempering, help."),
+        (["--disorder", "plus-minus"], "0.9", "shorter than 50 autocorrelation times at T = 0.9", "--tempering, help."),
     ],
 )
 def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
@@ -157,7 +159,8 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
     out = tmp_path / "run"
     temperatures = ["--temperatures", temperature, temperature, "1"]
     run_job("simulate", [*options, *temperatures, "--size", "4", "6", "--sweeps", "20", "--out", str(out)])
-    for text in (capsys.readouterr().out, (out / "table.txt").read_text(), (out / "report.html").read_text()):
+    warnings = " ".join(json.loads((out / "result.json").read_text())["warnings"])
+    for text in (capsys.readouterr().out, (out / "table.txt").read_text(), (out / "report.html").read_text(), warnings):
         assert there in text
         assert hint in text
 

@@ -58,6 +58,7 @@ def test_malicious_files_are_refused_with_one_line_before_anything_runs(tmp_path
 
 NAMES = ["a.g6", "a.s6", "a.jsonl", "a.edges", "b.txt", "b.edges.gz", "b.adjlist", "b.graph", "b.json", "a.graphml"]
 NAMES += ["b.gexf", "b.gml", "b.net", "b.mtx", "b.npy", "b.npz", "b.pt", "X_A.txt", "X_graph_indicator.txt"]
+NAMES += ["DD.zip", "edge.csv", "num-node-list.csv", "num-edge-list.csv"]
 NAMES += ["ind.x.graph", "a.csv", "a.npy", "a.npz", "a.mat"]
 NAMES += ["a.idx", "grey.npy", "a.parquet", "state.json", "tensors.safetensors", "manifest.json", "config.json"]
 

@@ -43,6 +43,7 @@ def test_both_methods_find_the_lowest_of_all_states(name):
         assert found.proven == (method == "exact")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("side", "dimension", "seeds"), [(6, 2, range(4)), (4, 3, [0])])
 def test_annealing_finds_the_proven_ground_states_of_glasses(side, dimension, seeds):
     graph = lattice(side, dimension)

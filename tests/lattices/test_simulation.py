@@ -10,6 +10,7 @@ import torch
 from discrete_ed import (
     InputError,
     IsingEnergy,
+    Overlaps,
     Series,
     correlation_function,
     correlations_of,
@@ -20,6 +21,7 @@ from discrete_ed import (
     lattice,
     magnetisation,
     overlap,
+    overlap_distribution,
     plus_minus_couplings,
     scale,
     simulate,
@@ -291,6 +293,20 @@ def test_overlaps_of_replicas():
     for edges, message in (([[0, 7]], "from 0 to 3, got numbers from 0 to 7"), ([0, 1], r"pairs of site numbers")):
         with pytest.raises(InputError, match=message):
             overlap(x, x, edges)
+
+
+def test_the_distribution_of_overlaps_is_a_density_in_even_bins():
+    """Each of the 101 values of the overlap of 100 spins as often as the other ones, and errors between pairs."""
+    q = np.tile(np.linspace(-1, 1, 101)[:, None], (16, 2))
+    found = overlap_distribution(Overlaps(q, q**2, 100), bins=20)
+    assert found.overlap == pytest.approx(-found.overlap[::-1])
+    assert found.density == pytest.approx(np.full(len(found.density), 1 / 2.02), rel=1e-6)
+    link = overlap_distribution(Overlaps(q, q**2, 100), link=True)
+    assert (link.density * np.diff(link.overlap)[0]).sum() == pytest.approx(1)
+    apart = overlap_distribution(Overlaps(q * 0 + [0.5, -0.5], q, 100))
+    assert apart.error[apart.density > 0] == pytest.approx(apart.density[apart.density > 0])
+    with pytest.raises(InputError, match="bins: expected at least 1"):
+        overlap_distribution(Overlaps(q, q, 100), bins=0)
 
 
 def test_the_smallest_waves_of_lattices():

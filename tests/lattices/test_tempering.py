@@ -169,7 +169,7 @@ def test_tempering_leaves_valleys_that_sweeps_do_not():
         ({"temperatures": [1.0, 1.0]}, "at least two different ones"),
         ({"temperatures": [1.0, -1.0]}, "temperatures: expected positive numbers, got -1"),
         ({"chains": 3}, "expected an even number, and at least 20, got 3"),
-        ({"measurements": 10}, "at least 20, got 4 and 10"),
+        ({"measurements": 10}, "at least 20, got 8 and 10"),
         ({"error": 0.0}, "error: expected a positive"),
         ({"measure": "overlaps"}, "measure: expected a list of names, got 'overlaps'"),
         ({"measure": ["energy"]}, "measure: expected names among sublattices, correlations, overlaps, got 'energy'"),

@@ -185,6 +185,7 @@ class TwoModes(Energy):
         return float(torch.logaddexp(torch.tensor(one), torch.tensor(one + self.depth)))
 
 
+@pytest.mark.thorough
 def test_mass_that_no_row_reaches_is_noticed():
     """Rows from the small mode: a value near log Z of that mode alone would be plausible, and wrong by 20 nats."""
     energy = TwoModes(40, 20.0)

@@ -150,6 +150,7 @@ def test_the_energy_of_perfect_samples_is_the_slope_of_kaufman_log_z(side, coupl
     assert abs(energies.mean() - wanted) < 4.5 * energies.std() / len(energies) ** 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_stopping_at_the_first_meeting_forwards_would_be_seen(generator):
     """The planted bug: coupling to the future favours the states at which chains meet."""

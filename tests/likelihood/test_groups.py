@@ -74,9 +74,10 @@ class Never(Energy):
 
 
 @pytest.mark.parametrize("groups", [None, MIXED])
-def test_an_energy_without_a_possible_state_has_no_log_z(groups):
+@pytest.mark.parametrize("of", [log_z, log_law])
+def test_an_energy_without_a_possible_state_has_no_law(groups, of):
     with pytest.raises(InputError, match=r"got \+inf of Never at all states"):
-        log_z(grouped(Never(), groups))
+        of(grouped(Never(), groups))
 
 
 def test_a_machine_is_summed_over_its_hidden_bits():

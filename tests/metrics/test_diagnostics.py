@@ -152,6 +152,7 @@ def test_effective_draws_are_weighed_against_time_and_evaluations(generator, mon
     assert timed.ess_per_evaluation == there.energy_ess_bulk / (4 * 50 * 6)
 
 
+@pytest.mark.thorough
 def test_arviz_gets_chains_and_draws_and_agrees(generator):
     arviz = pytest.importorskip("arviz")
     states = list(islice(chain(DMALA(0.7), Exact(ising(5, 0.2)), torch.zeros(4, 5).double(), generator=generator), 200))

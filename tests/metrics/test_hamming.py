@@ -34,6 +34,7 @@ def test_it_is_the_sum_over_pairs_whatever_the_chunk(monkeypatch, generator):
     assert hamming_mmd(x, y) == pytest.approx(slow(x, y), abs=rounding(1e-12))
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_it_is_unbiased(generator):
     """Its mean over samples is the laws' distance by enumeration, `(p − q)ᵀ k (p − q)`; zero where they are equal."""

@@ -61,6 +61,18 @@ def test_errors_cover_the_truth_as_often_as_they_say():
     assert all(180 <= count <= 199 for count in inside.values()), inside
 
 
+def test_modes_slower_than_the_chains_are_in_the_errors_and_in_the_autocorrelation_time():
+    """A tenth of the variance is a level of each chain: blocks within chains see an error four times too small."""
+    inside, levels = 0, np.random.default_rng(0).standard_normal((200, 8)) / 3
+    for seed, level in enumerate(levels):
+        x = autoregressive(0.5, 640, 8, seed) + level
+        inside += abs(x.mean()) < 1.96 * jackknife(lambda m: m[..., 0], x[..., None])[1]
+    assert 170 <= inside <= 199
+    found = autocorrelation_time(x)
+    assert found.window == 640  # from the spread, where the window alone would end at ten draws
+    assert 8 / 5 < found.ess < 8 * 12  # about eight chains, times ten since the level is a tenth of the variance
+
+
 def test_the_jackknife_is_exact_for_means_and_removes_the_bias_of_squares():
     x = autoregressive(0.0, 640, 1, 3)
     value, error = jackknife(lambda m: m[..., 0], x[..., None], blocks=64)

@@ -373,6 +373,9 @@ def test_heat_kernels_give_their_matrix(kind):
     for states, groups in ((FOUR_STATES, None), (FOUR_STATES[:4], FOUR), (BITS[1:], None)):
         with pytest.raises(InputError, match="whose noise leads to others; for states of groups pass groups"):
             noise.matrix(states, groups)
+    assert torch.equal(Informed(noise).matrix(FOUR_STATES, FOUR), noise.matrix(FOUR_STATES, FOUR))
+    with pytest.raises(InputError, match="groups: expected a HeatKernel"):
+        Informed(Bernoulli()).matrix(FOUR_STATES, FOUR)
     with pytest.raises(InputError, match=r"expected one that defines matrix\(states\), got Perturbation"):
         Perturbation().matrix(BITS)
 
@@ -412,6 +415,7 @@ class GraphLike(IsingEnergy):
         return GraphEnergy(5, width=4, layers=0).to(DEVICE).free(x)
 
 
+@pytest.mark.thorough
 def test_informed_weights_undo_any_proposal(generator):
     """Differences that are wrong make a poor proposal, and still nothing is biased."""
 

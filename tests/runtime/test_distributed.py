@@ -30,6 +30,8 @@ from discrete_ed import (
     pseudo_likelihood,
     sample,
     shuffled_batches,
+    simulate,
+    temper,
     write_graphs,
 )
 from discrete_ed.errors import DiscreteEDError
@@ -49,6 +51,7 @@ from discrete_ed.runtime.distributed import (
     share,
     text_from_first,
 )
+from discrete_ed.samplers.interactions import loops
 
 
 def spins(rows: int) -> torch.Tensor:
@@ -93,7 +96,19 @@ def work(folder: Path, stop: str) -> dict[str, Any]:
         "sampled": gathered(sample(GibbsSweep(), Exact(energy), part, 3, generator=g), 7).tolist(),
         "noise": noise.tolist(),
         "text": text_from_first(f"rank {ranks().rank} ü"),
+        "lattices": lattices(),
     }
+
+
+def lattices() -> list[Any]:
+    """The last states of chains at two temperatures and of two pairs of ladders, and how often these swap."""
+    if loops("measured_loops") is None:
+        return []
+    glass = IsingEnergy.from_edges([(0, 1), (1, 2), (0, 2), (2, 3)], [1.0, -1.0, 1.0, 1.0])
+    plain = simulate(glass, [1.0, 2.0], update="sweeps", measurements=20)
+    found = temper(glass, [1.0, 2.0], chains=4, place=True, measurements=20)
+    states = [each.states.tolist() for each in (*plain, *found.results)]
+    return [states, found.swap_rates.tolist(), found.round_trips.tolist()]
 
 
 def judged(folder: Path, stop: str) -> dict[str, Any]:
@@ -161,6 +176,7 @@ def test_two_ranks_do_the_work_of_one_even_after_a_signal(alone, tmp_path):
     assert torch.tensor(result["sampled"]).shape == (7, 5)
     assert result["noise"][0] == alone["noise"][0] != result["noise"][1]
     assert result["text"] == "rank 0 ü"
+    assert result["lattices"] == alone["lattices"]
 
 
 def test_a_rank_that_dies_ends_the_others(tmp_path):
@@ -168,6 +184,7 @@ def test_a_rank_that_dies_ends_the_others(tmp_path):
     assert (tmp_path / "error.txt").read_text().startswith("ranks: expected all processes to go on, but one ended")
 
 
+@pytest.mark.thorough
 def test_two_ranks_judge_as_one_even_after_one_died(tmp_path):
     write_graphs(tmp_path / "reference.g6", [nx.cycle_graph(n) for n in range(3, 11)])
     write_graphs(tmp_path / "generated.g6", [nx.gnp_random_graph(8, 0.4, seed=n) for n in range(6)])

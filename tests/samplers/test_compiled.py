@@ -155,6 +155,7 @@ def test_compiled_exchanges_end_where_the_matrix_says(generator):
     assert chi_square(bits, law / law.sum()) > SMALLEST
 
 
+@pytest.mark.thorough
 def test_one_long_chain_has_the_law(generator):
     """Draws of one chain, far enough apart to count as independent."""
     local, states = Exact(ising(6, scale=0.2)), enumerate_states(6, dtype=DOUBLE)

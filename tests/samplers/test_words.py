@@ -85,6 +85,33 @@ def test_a_word_is_resampled_given_its_neighbours(name):
         assert abs(together.std() - 1) < 4.5 / (2 * chains) ** 0.5, k
 
 
+def test_spins_that_tie_in_the_first_rounds_are_decided_by_the_other_bits_of_their_thresholds():
+    """One spin in a thousand, whose error no other test would see; and what each round compares with."""
+    run, rng = loops("word_loops"), np.random.default_rng(2)
+    shares = np.array([0.25, 0.0, 0.9])
+    table = (rng.integers(0, 2**run.ROUNDS, 3).astype(np.uint64) << np.uint64(64 - run.ROUNDS)) + (
+        shares * 2.0 ** (64 - run.ROUNDS)
+    ).astype(np.uint64)
+    kind = rng.integers(0, 3, (200, 64))
+    count = np.packbits(kind == np.arange(3)[:, None, None], axis=2, bitorder="little").view(np.uint64)[..., 0]
+    wanted = rng.integers(0, 2, (200, 64))  # the others keep what they have
+    undecided = np.packbits(wanted, axis=1, bitorder="little").view(np.uint64)[:, 0]
+    mean = np.zeros((200, 64))
+    for seed in range(50):
+        below = np.zeros(200, np.uint64)
+        run.decide(below, undecided, np.empty(200, np.int64), count, table, np.uint64(seed << 40), np.uint64(200))
+        mean += np.unpackbits(below.view(np.uint8).reshape(200, 8), axis=1, bitorder="little") / 50
+    assert (mean[wanted == 0] == 0).all()
+    for n, share in enumerate(shares):
+        chosen = mean[(kind == n) & (wanted == 1)]
+        assert abs(chosen.mean() - share) <= 4.5 * (share * (1 - share) / chosen.size / 50) ** 0.5
+    for table in (threshold(np.linspace(-2, 2, 5)), threshold(np.linspace(-1, 2, 9)), threshold(np.zeros(2))):
+        pairs, opposite = run.rounds.py_func(table)
+        for r, (pair, other) in enumerate(zip(pairs, opposite, strict=True)):
+            having = np.flatnonzero((table >> np.uint64(63 - r)) & np.uint64(1) != other & np.uint64(1))
+            assert set(having) == set(pair) - {len(table)} or (len(having) > 2 and (pair == len(table) + 1).all())
+
+
 def test_long_chains_of_words_have_the_exact_energy():
     graph = lattice(16)
     for at in simulate(IsingEnergy.from_graph(graph), [2.3, 3.0], graph=graph, update="sweeps", measurements=3000):

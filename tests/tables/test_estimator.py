@@ -12,7 +12,7 @@ import torch
 from discrete_ed.errors import InputError
 from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.matching import MOST_DISTANT, distance_of_starts, match_columns
+from discrete_ed.tables.matching import distance_of_starts, match_columns, most_by_chance
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 
 SIZES = (2, 4, 3)
@@ -115,9 +115,9 @@ def test_chains_that_cannot_leave_their_modes_match_columns_all_the_same(generat
     law = RowLaw(energy)
     for column, share in enumerate(shares):
         assert (law.marginal(column) - share).abs().max() < 0.1  # from b of independent columns it is .5
-    assert distance_of_starts(energy, annealed.flip(0), annealed, generator=generator) < MOST_DISTANT
+    assert distance_of_starts(energy, annealed.flip(0), annealed, generator=generator) < most_by_chance(energy.bits)
     wrong = torch.zeros_like(annealed)
-    assert distance_of_starts(energy, wrong, annealed, generator=generator) > MOST_DISTANT
+    assert distance_of_starts(energy, wrong, annealed, generator=generator) > most_by_chance(energy.bits)
 
 
 def test_chains_that_disagree_are_warned_of(model, monkeypatch):
@@ -208,7 +208,7 @@ def test_tables_with_missing_cells_are_fitted():
     scores = model.anomaly_scores(holes)
     assert np.isfinite(scores).all()
     colours = model.predict_proba(rows_of(100, 6), "colour")
-    assert (colours.idxmax(axis=1) == rows_of(100, 6)["colour"]).mean() > 0.8
+    assert (colours.idxmax(axis=1) == rows_of(100, 6)["colour"]).mean() > 0.75
 
 
 def test_what_was_not_seen_is_refused(model):

@@ -8,6 +8,7 @@ import pytest
 
 from discrete_ed.errors import InputError
 from discrete_ed.tables import parse_types, read_frame, recognise_columns
+from discrete_ed.tables.reading import lines_of_rows
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -59,7 +60,12 @@ def test_whole_numbers_of_few_values_are_ordinals_with_a_warning():
         (pd.date_range("2020-01-01", periods=N).astype(str), {}, "looks like dates .*days since a day"),
         ([f"{k % 28 + 1}.{k % 12 + 1}.2021" for k in range(N)], {}, "looks like dates"),
         ([f"words of row {k}" for k in range(N)], {}, "free text .*; drop it, or say .* column=category"),
-        (range(N), {}, "numbers the rows"),
+        (range(N), {}, "from 0 to 59, in order, which numbers the rows"),
+        (RNG.permutation(N) + 1000.0, {}, "from 1000 to 1059, each once, which numbers the rows"),
+        (np.where(WORDS == "a", 20240131, 20231201 + COUNTS), {}, r"looks like dates \(20"),
+        (["3 Jan 2020", "4 Feb 2021", "?"] * (N // 3), {}, "looks like dates"),
+        (["08:30", "9:00:15", "10:15 pm"] * (N // 3), {}, "dates or times"),
+        ([f"{k + 0.5} kg" for k in range(N)], {}, "a unit such as '0.5 kg'; write the numbers without it"),
         (np.where(WORDS == "a", np.inf, 1), {}, "finite"),
         ([(1, 2), (3, 4)] * (N // 2), {}, "expected words or numbers, got tuple"),
         ([1j, 2] * (N // 2), {}, "complex"),
@@ -75,6 +81,33 @@ def test_whole_numbers_of_few_values_are_ordinals_with_a_warning():
 def test_what_is_no_column_is_refused_with_the_way_on(cells, types, reason):
     with pytest.raises(InputError, match=reason):
         recognise_columns(pd.DataFrame({"column": cells}), types)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "doubt"),
+    [
+        ("x", np.where(WORDS == "a", -999.0, RNG.normal(size=N)), r"hold -999 in \d+ rows, .* leave these cells empty"),
+        ("x", np.where(WORDS == "a", -1, COUNTS * 10), "hold -1 in"),
+        ("x", np.where(WORDS == "a", 99, COUNTS), "hold 99 in"),
+        ("x", np.where(WORDS == "a", -9, COUNTS), "hold -9 in"),
+        ("x", np.arange(N) * 3, "grow or fall from row to row .* say x=number"),
+        ("customer_id", RNG.permutation(5 * N)[:N], "differ in nearly all rows and may only name the rows"),
+        ("x", np.where(WORDS == "a", "Yes", np.where(WORDS == "b", "yes ", "no")), "'Yes', 'yes '.* write them alike"),
+        ("x", np.where(WORDS == "a", "-", WORDS), "hold '-', which is taken for a category"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:table. whole numbers")
+def test_cells_that_may_mean_something_else_are_said(name, cells, doubt):
+    with pytest.warns(UserWarning, match=f"table: cells of column .*{doubt}"):
+        recognise_columns(pd.DataFrame({name: cells}))
+
+
+@pytest.mark.filterwarnings("ignore:table. whole numbers")
+@pytest.mark.filterwarnings("error:table. cells")
+def test_plain_columns_raise_no_doubt():
+    ages = RNG.permutation(np.r_[20:100, 20:100])  # with a 99 that is an age
+    recognise_columns(pd.DataFrame({"age": ages, "sign": RNG.choice([-1, 0, 1], 160), "paid": RNG.normal(size=160)}))
+    recognise_columns(pd.DataFrame({"id": np.arange(N) * 3}), {"id": "number"})
 
 
 def test_tables_that_are_no_frames_are_refused():
@@ -108,7 +141,7 @@ FRAME = pd.DataFrame(
         "price": RNG.normal(1000, 100, N).round(2),
         "real": RNG.normal(size=N),
         "small": RNG.normal(size=N).astype(np.float32),
-        "many": RNG.permutation(N).astype(np.uint8),
+        "many": RNG.permutation(2 * N)[:N].astype(np.uint8),
     }
 )
 
@@ -177,7 +210,8 @@ def test_a_frame_is_read_as_it_was_written(tmp_path):
     [
         ("39,State-gov,77516\n50,Private,83311\n38,Private,215646\n", "names of columns .* number 39; add a row"),
         ("p,x,s,x\ne,x,s,y\np,x,y,y\n", "'x' twice"),
-        ("p,x\ne,x\np,y\n", "cells of their columns"),
+        ("s,x\ne,x\np,y\n", "got 'x', which is a cell"),
+        ("a,,b\n1,x,2\n2,y,3\n", "got none for column 2"),
         ("a,b\n1,2\n", "at least two rows, got 1"),
         ("a,b\n1,2\n3\n", "row 3: expected 2 cells"),
         ("a,b\n1,x\n2,y\nthree,x\n", "row 4, column 'a': expected a number .* got 'three'; leave .* a=category"),
@@ -206,6 +240,9 @@ def test_codes_that_look_like_numbers_are_read_as_words_where_the_user_says_so(t
         (("007", "7", "08"), ["007", "7", "08"]),
         (("01000", "?", "01002"), ["01000", None, "01002"]),
         (("1,000", "2,5", "3"), [1.0, 2.5, 3.0]),
+        (("1.000", "2.5", "3"), [1.0, 2.5, 3.0]),
+        (("1.000", "2.555", "0.100"), [1.0, 2.555, 0.1]),
+        (("−1", "2", "−3.5"), [-1.0, 2.0, -3.5]),
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -225,6 +262,7 @@ def test_decimal_commas_and_leading_zeros_are_read(tmp_path, cells, read):
         (("1.234,50", "2", "3"), ";", "1234.50"),
         (("$0.5", "$1", "$2"), ",", "0.5"),
         (("0%", "5 %", "2"), ",", "0 per cent"),
+        (("(1.5)", "5", "2"), ",", "-1.5"),
     ],
 )
 def test_other_spellings_of_numbers_are_refused_with_their_reading(tmp_path, cells, mark, reading):
@@ -233,6 +271,24 @@ def test_other_spellings_of_numbers_are_refused_with_their_reading(tmp_path, cel
     with pytest.raises(InputError, match=rf"row 2, column 'a': .* may be read as {reading}; .*a=category"):
         read_frame(path)
     assert read_frame(path, words=["a"])["a"].tolist() == list(cells)
+
+
+def test_points_that_may_separate_thousands_are_said(tmp_path):
+    with pytest.warns(UserWarning, match="1.000 is read as a decimal point; if it separates thousands, write 1000"):
+        assert read_frame(write(tmp_path, "a;b\n1.000;x\n12.500;y\n"))["a"].tolist() == [1.0, 12.5]
+    for text in ("a;b\n1.000;x\n950;y\n", "a\tb\n1.000\tx\n950\ty\n"):
+        with pytest.raises(InputError, match=r"row 2, column 'a': .* may be read as 1000 or 1\.000; write the numbers"):
+            read_frame(write(tmp_path, text))
+    path = write(tmp_path, "a;b\n1.000;0,5\n12.500;1,5\n")  # another column has decimal commas
+    with pytest.warns(UserWarning, match="comma"), pytest.raises(InputError, match=r"row 2, .* 1000 or 1\.000"):
+        read_frame(path)
+
+
+def test_rows_without_any_cell_are_left_out(tmp_path):
+    path = write(tmp_path, "a,b\n1,x\n,\n2,y\n,\n")
+    with pytest.warns(UserWarning, match="2 rows without any cell, such as row 3"):
+        assert read_frame(path)["a"].tolist() == [1, 2]
+    assert lines_of_rows(path) == [2, 4]
 
 
 def test_what_is_written_in_missing_cells_is_said_and_columns_are_read_alike(tmp_path):

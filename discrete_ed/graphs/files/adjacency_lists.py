@@ -13,6 +13,7 @@ import networkx as nx
 from discrete_ed.graphs.files.delimiters import PUNCTUATION
 from discrete_ed.graphs.files.edge_lists import attributes
 from discrete_ed.graphs.files.limits import check_size
+from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
 from discrete_ed.graphs.files.simple import RawGraph, numbered, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown, stripped
@@ -48,12 +49,16 @@ def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx
         nodes = [row.cells[0] for row in rows]
         names, pairs = numbered(nodes, edges)
         raw = RawGraph(
-            names, pairs, table.directed, None, attributes([row for row in rows if len(row.cells) > 1], 1, source)
+            names,
+            pairs,
+            table.comments.directed,
+            None,
+            attributes([row for row in rows if len(row.cells) > 1], 1, source),
         )
         return [simple_graph(raw, source)]
     listed = [(row.cells[0], cell, row.line) for row in rows for cell in row.cells[1:]]
     names, pairs = numbered((cell for row in rows for cell in row.cells), ((u, v) for u, v, _ in listed))
-    raw = RawGraph(names, pairs, table.directed, [line for *_, line in listed], gap=table.gap)
+    raw = RawGraph(names, pairs, table.comments.directed, [line for *_, line in listed], gap=table.gap)
     return [simple_graph(raw, source)]
 
 
@@ -73,13 +78,19 @@ def with_neighbours_apart(table: Rows, source: GraphFile) -> Rows | None:
     if titled and apart is not None:
         line = shown(source.lines[rows[0].line - 1].strip())
         source.notes.add(f"the first line, {line!r}, is left out as names of columns", source.at())
-    return None if apart is None else Rows(apart, table.directed, True, table.gaps)
+    return None if apart is None else Rows(apart, table.comments, True, table.gaps)
 
 
 def _apart(rows: list[Row], source: GraphFile) -> list[Row] | None:
     heads = [row.cells[0] for row in rows]
     behind = [row.cells[1] if len(row.cells) > 1 else "" for row in rows]
     bracketed = any(behind) and all(cell[:1] == "[" and cell[-1] == "]" for cell in behind if cell)
+    if bracketed and any(set(cell[1:-1]) & set("([{") for cell in behind):
+        raise source.error(
+            f"a node and its neighbours in each line (of several graphs: {SEPARATE})",
+            repr(source.lines[rows[0].line - 1].strip()),
+            line=rows[0].line,
+        )
     if bracketed and all(re.fullmatch(r"[^\W\[].*(?<!:)|\w", head) for head in heads):
         cells = [[stripped(one) for one in re.split(r",|\s", cell[1:-1])] for cell in behind]
         return _with_neighbours(rows, cells)

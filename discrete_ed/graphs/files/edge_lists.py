@@ -6,24 +6,26 @@ identifiers. A line with one name is a node, which may be isolated.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import networkx as nx
 
-from discrete_ed.graphs.files.node_names import check_names, note_only_words, refuse_single_names_between, spellings
-from discrete_ed.graphs.files.python_lists import SEPARATE
+from discrete_ed.graphs.files.columns import end_columns_of
+from discrete_ed.graphs.files.end_columns import of_two_kinds
+from discrete_ed.graphs.files.node_names import (
+    check_names,
+    note_only_words,
+    refuse_headings,
+    refuse_single_names_between,
+    spellings,
+)
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
-from discrete_ed.graphs.files.simple import INFINITE, MISSING, RawGraph, is_number, numbered, plain, simple_graph
+from discrete_ed.graphs.files.simple import RawGraph, numbered, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown
-from discrete_ed.graphs.files.titles import end_columns, has_counts, has_titles
+from discrete_ed.graphs.files.titles import has_counts, has_titles
 
-GRAPH_TITLES = {"g", "gid", "graph", "network", "networkid"} | {
-    f"graph{word}" for word in ("id", "idx", "index", "indicator", "key", "label", "name", "no", "nr", "num", "number")
-}
-"""titles of a column that says to which graph an edge belongs, in lower case and of letters only"""
 ITEM = re.compile(r"""\s*(?P<q>['"])(?P<key>[^'"]*)(?P=q)\s*:\s*(?P<value>'[^']*'|"[^"]*"|[^'",{}\[\]()]+)\s*(,|$)""")
 """an item of a dictionary as Python prints it"""
 
@@ -45,15 +47,30 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
     refuse_single_names_between(rows, source)
     columns = end_columns_of(titles, rows, source)
     ends, lines = _ends(rows, columns)
+    check_names(dict.fromkeys(name for found in ends for name in found), rows, source)
+    if table.comments.two_kinds or (titles and of_two_kinds(titles, columns)):
+        ends = _kept_apart(ends, source)
     nodes, pairs = _numbered(rows, ends, source)
+    refuse_headings(rows, source)
     if not pairs:
         _check_isolated([row.cells[0] for row in rows], rows, source)
     values = _other_columns(titles, columns, rows, source)
     if count is not None:  # nodes that no line names are isolated
         nodes += [f"isolated {k}" for k in range(count - len(nodes))]
-    raw = RawGraph(nodes, pairs, table.directed, lines, values, gap=table.gap)
+    raw = RawGraph(nodes, pairs, table.comments.directed, lines, values, gap=table.gap)
     raw.or_adjacency_list = titles is None and source.options.format is None and _may_be_neighbours(rows)
-    return [simple_graph(raw, source)]
+    graph = simple_graph(raw, source)
+    table.comments.compare(len(graph), graph.number_of_edges(), len(pairs), source)
+    return [graph]
+
+
+def _kept_apart(ends: list[list[str]], source: GraphFile) -> list[list[str]]:
+    """The ends of edges between nodes of two kinds, where a name in both columns is that of two nodes."""
+    both = {pair[0] for pair in ends} & {pair[1] for pair in ends if len(pair) == 2}
+    if not both:
+        return ends
+    source.notes.add(f"the two columns name nodes of two kinds, so {min(both)} stands for two nodes", source.at())
+    return [[pair[0], *(f"{name}*" for name in pair[1:])] for pair in ends]
 
 
 def _ends(rows: list[Row], columns: tuple[int, int]) -> tuple[list[list[str]], list[int]]:
@@ -76,7 +93,6 @@ def _numbered(rows: list[Row], ends: list[list[str]], source: GraphFile) -> tupl
     for found in ends:
         for name in found:
             place.setdefault(name, len(place))
-    check_names(place, rows, source)
     note_only_words(rows, source)
     spelling = spellings(list(place), source)
     if not spelling:
@@ -118,86 +134,11 @@ def without_head(rows: list[Row], source: GraphFile) -> tuple[list[Row], list[st
     return rows[1:], [""] * unnamed + first.cells, None
 
 
-def end_columns_of(titles: list[str] | None, rows: list[Row], source: GraphFile) -> tuple[int, int]:
-    """The columns of the ends of edges, after checking that all rows have the same columns."""
-    width = len(titles) if titles else max(len(row.cells) for row in rows)
-    for row in rows:
-        if (
-            len(row.cells) not in (1, width)
-            and not (titles and len(row.cells) < width)
-            and not _has_optional_value(row, width)
-        ):
-            raise source.error(
-                f"{width} columns as in other lines", repr(source.lines[row.line - 1].strip()), "format", line=row.line
-            )
-    if not titles:
-        if (width > 3 and not (source.options.ignore_weights and _extra_are_numbers(rows))) or (
-            width == 3 and not _extra_are_values(rows)
-        ):
-            row = next(row for row in rows if len(row.cells) == width)
-            raise source.error(
-                "an edge 'u v', perhaps with a weight",
-                f"{source.lines[row.line - 1].strip()!r}; a first line of titles names columns",
-                "format",
-                line=row.line,
-            )
-        return 0, 1
-    columns = end_columns(titles)
-    _refuse_several_graphs(titles, columns or (), rows, source)
-    if columns is not None:
-        return columns
-    kinds = [{is_number(row.cells[k]) for row in rows if len(row.cells) > k} for k in (0, 1)]
-    of_nodes = {plain(title) for title in titles[:2]} <= {"id", "label", "name", "nodeid"}
-    if width > 3 or (width == 3 and not plain(titles[2]).startswith("weight")) or of_nodes or kinds[0] != kinds[1]:
-        raise source.error("titles such as source and target", f"{', '.join(titles)}; rename the columns", "no_header")
-    return 0, 1
-
-
-def _refuse_several_graphs(titles: list[str], ends: Sequence[int], rows: list[Row], source: GraphFile) -> None:
-    """Refuse a table with a column that says to which of several graphs an edge belongs."""
-    for k, title in enumerate(titles):
-        cells = [row.cells[k] for row in rows if len(row.cells) > k]
-        repeated = plain(title) == "id" and ends and len(set(cells)) < len(cells)
-        if k not in ends and (plain(title) in GRAPH_TITLES or repeated or _is_of_graphs(k, ends, rows)):
-            raise source.error(
-                f"the edges of one graph (of several graphs: {SEPARATE})",
-                f"a column {title!r}, which may number several graphs; leave it out if there is one",
-            )
-
-
-def _is_of_graphs(column: int, ends: Sequence[int], rows: list[Row]) -> bool:
-    """Whether each value of a column stands in rows in succession, which share no node with others.
-
-    Values behind the ends that stand in one row only may rather be labels.
-    """
-    runs = [list(run) for _, run in itertools.groupby(rows, lambda row: row.cells[column : column + 1])]
-    distinct = {tuple(run[0].cells[column : column + 1]) for run in runs}
-    shortest = 1 if column < min(ends, default=0) else 2
-    if len(runs) < 2 or len(distinct) < len(runs) or min(map(len, runs)) < shortest or len(runs) == len(rows):
-        return False
-    names = [{row.cells[k] for row in run for k in ends if len(row.cells) > k} for run in runs]
-    return sum(map(len, names)) == len(set().union(*names))
-
-
-def _has_optional_value(row: Row, width: int) -> bool:
-    """Whether a row has no third cell, as networkx writes an edge without the attribute that other edges have."""
-    return width == 3 and len(row.cells) == 2
-
-
-def _extra_are_numbers(rows: list[Row]) -> bool:
-    return all(is_number(cell) for row in rows for cell in row.cells[2:])
-
-
 def _may_be_neighbours(rows: list[Row]) -> bool:
     """Whether rows of three whole numbers may also be a node with two neighbours each."""
     cells = [row.cells for row in rows]
     heads = {row[0] for row in cells}
     return len(heads) == len(cells) and all(len(row) == 3 and all(cell.isdecimal() for cell in row) for row in cells)
-
-
-def _extra_are_values(rows: list[Row]) -> bool:
-    values = {cell for row in rows for cell in row.cells[2:]}
-    return all(is_number(cell) or cell.startswith("{") or cell.lower() in (*MISSING, *INFINITE) for cell in values)
 
 
 def _check_isolated(names: list[str], rows: list[Row], source: GraphFile) -> None:
@@ -222,7 +163,7 @@ def _other_columns(
         cells = [row.cells[k] for row in rows if len(row.cells) > k]
         different = list(dict.fromkeys(cells))
         title = titles[k] if titles and k < len(titles) else ""
-        if {plain(cell) for cell in different} <= {"directed", "undirected"}:
+        if {plain(cell) for cell in different} <= {"directed", "undirected", "mixed", "mutual"}:
             values["type"] = list(different)
         elif not title and titles and k == 0 and len(different) == len(cells):
             continue  # the index of a data frame

@@ -18,7 +18,13 @@ from discrete_ed.graphs.files.adjacency_lists import (
     with_neighbours_apart,
 )
 from discrete_ed.graphs.files.edge_lists import read_edge_list
-from discrete_ed.graphs.files.foreign import WAY_ON, refuse_foreign, refuse_pickle, refuse_trivial_graph_format
+from discrete_ed.graphs.files.foreign import (
+    WAY_ON,
+    refuse_foreign,
+    refuse_large_graph_layout,
+    refuse_pickle,
+    refuse_trivial_graph_format,
+)
 from discrete_ed.graphs.files.gml import read_gml
 from discrete_ed.graphs.files.graph6 import read_graph6
 from discrete_ed.graphs.files.json_graphs import read_json
@@ -131,9 +137,10 @@ def _by_content(source: GraphFile) -> GraphFormatName | None:
     head = content[:4096]
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
     text = head.decode(encoding, "replace").removeprefix("\ufeff")
-    if ENDINGS.get(source.ending) is None:
+    found = next((name for start, name in CONTENTS if re.match(start, text, re.IGNORECASE | re.DOTALL)), None)
+    if found is None and ENDINGS.get(source.ending) is None:
         refuse_foreign(text, source)
-    return next((name for start, name in CONTENTS if re.match(start, text, re.IGNORECASE | re.DOTALL)), None)
+    return found
 
 
 def _by_members(source: GraphFile) -> GraphFormatName:
@@ -172,6 +179,7 @@ def _read_rows(source: GraphFile) -> list[nx.Graph]:
         note("an adjacency matrix" if len(matrices) < 2 else f"{len(matrices)} adjacency matrices")
         return read_matrix(source, table)
     refuse_trivial_graph_format(table.rows, source)
+    refuse_large_graph_layout(table.rows, source)
     by_node = is_adjacency_list(table.rows)
     if by_node is None:
         raise source.error("an edge list or an adjacency list", "rows of three names, which can be both", "format")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -76,8 +77,28 @@ def note_only_words(rows: Sequence[Row], source: GraphFile) -> None:
             odd += [row] if not all(map(is_number, row.cells[:2])) else []
             if len(odd) > 1:
                 return
-    if len(odd) == 1 and len(rows) > 2 and len(odd[0].cells) > 1 and not any(map(is_number, odd[0].cells[:2])):
+    if len(odd) == 1 and len(rows) > 2 and len(odd[0].cells) > 1:
         source.notes.add("is read as an edge, though only its names are no numbers", source.at(odd[0].line))
+
+
+def refuse_headings(rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse words alone, and pairs of one word and numbers in succession, between edges of numbers."""
+    odd = [k for k, row in enumerate(rows) if not all(map(is_number, row.cells[:2]))]
+    if not odd or len(odd) == len(rows) or len({len(rows[k].cells) for k in odd}) > 1:
+        return
+    words, single = {rows[k].cells[0] for k in odd}, len(rows[odd[0]].cells) == 1
+    numbers = [rows[k].cells[-1] for k in odd]
+    if not single:
+        apart = all(b - a > 1 for a, b in itertools.pairwise(odd))
+        in_succession = all(map(str.isdecimal, numbers)) and len(numbers) > 1 and apart
+        if len(words) > 1 or not in_succession or any(int(b) - int(a) != 1 for a, b in itertools.pairwise(numbers)):
+            return
+    raise source.error(
+        f"the edges of one graph (of several graphs: {SEPARATE})",
+        f"{source.lines[rows[odd[0]].line - 1].strip()!r} where all others are numbers; begin such lines with # if "
+        "there is one graph",
+        line=rows[odd[0]].line,
+    )
 
 
 def refuse_single_names_between(rows: Sequence[Row], source: GraphFile) -> None:

@@ -43,9 +43,9 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
                 check_size(source.at(number), nodes)
             elif section not in ("network", "edges", "arcs", "edgeslist", "arcslist", "matrix"):
                 raise source.error("*Vertices, *Edges, *Arcs, *Edgeslist, *Arcslist or *Matrix", stripped, line=number)
-            arcs = arcs or section in ("arcs", "arcslist")
             continue
         cells = CELL.findall(line)
+        arcs = arcs or section in ("arcs", "arcslist")  # a section without lines is often written, too
         if section == "vertices":
             _number(cells[0], nodes, source, number)
             coordinates = coordinates or len(cells) > 2

@@ -11,9 +11,12 @@ import re
 import networkx as nx
 import numpy as np
 
+from discrete_ed.graphs.files.columns import end_columns_of
+from discrete_ed.graphs.files.comments import comments_of
 from discrete_ed.graphs.files.delimiters import COMMENTS
-from discrete_ed.graphs.files.edge_lists import end_columns_of, without_head
-from discrete_ed.graphs.files.rows import Row, directed_by, may_be_names
+from discrete_ed.graphs.files.edge_lists import without_head
+from discrete_ed.graphs.files.end_columns import of_two_kinds
+from discrete_ed.graphs.files.rows import Row, may_be_names
 from discrete_ed.graphs.files.simple import RawGraph, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, stripped
 
@@ -42,6 +45,9 @@ def read_plain(source: GraphFile) -> list[nx.Graph] | None:
         return None
     if titled and source.options.header is False:
         return None
+    comments = comments_of(head)
+    if comments.two_kinds:
+        return None
     sample = [Row(start + 1 + titled + k, list(map(str, row))) for k, row in enumerate(numbers[:SAMPLE].tolist())]
     if titled:
         mark = next(mark for mark in DELIMITERS if mark in body[0])
@@ -51,7 +57,10 @@ def read_plain(source: GraphFile) -> list[nx.Graph] | None:
         rows, titles_found, _ = without_head([Row(start + 1, titles), *sample], source)
         if titles_found is None:
             return None
-        numbers = numbers[:, list(end_columns_of(titles_found, rows, source))]
+        columns = end_columns_of(titles_found, rows, source)
+        if of_two_kinds(titles_found, columns):
+            return None
+        numbers = numbers[:, list(columns)]
     values, places, ids = np.unique(numbers.ravel(), return_index=True, return_inverse=True)
     order = np.argsort(places)  # nodes in the order in which the file names them
     rank = np.empty_like(order)
@@ -59,8 +68,10 @@ def read_plain(source: GraphFile) -> list[nx.Graph] | None:
     ends = rank[ids].reshape(-1, 2)
     pairs = list(zip(ends[:, 0].tolist(), ends[:, 1].tolist(), strict=True))
     places_of_lines = range(start + 1 + titled, start + 1 + titled + len(pairs))
-    raw = RawGraph(list(map(str, values[order].tolist())), pairs, directed_by(head), places_of_lines)
-    return [simple_graph(raw, source)]
+    raw = RawGraph(list(map(str, values[order].tolist())), pairs, comments.directed, places_of_lines)
+    graph = simple_graph(raw, source)
+    comments.compare(len(graph), graph.number_of_edges(), len(pairs), source)
+    return [graph]
 
 
 def _numbers(lines: list[str]) -> np.ndarray | None:

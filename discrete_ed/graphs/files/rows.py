@@ -7,9 +7,11 @@ such names also stand elsewhere, and otherwise a comment, of which a note names 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from discrete_ed.graphs.files.comments import Comments, comments_of
 from discrete_ed.graphs.files.delimiters import COMMENTS, have_colons, split_at_colons, split_lines
 from discrete_ed.graphs.files.python_lists import SEPARATE, printed_matrix, python_list
 from discrete_ed.graphs.files.source import GraphFile, stripped
@@ -18,9 +20,12 @@ COUNT = r"((n|m)\s*[:=]\s*|((num|number)[ _]?(of)?[ _]?)?(nodes?|edges?|vertices
 COUNTS = re.compile(rf"{COUNT}([\s,;]+{COUNT})*", re.IGNORECASE)
 """a line such as `n=3` or `nodes: 3, edges: 2`"""
 HEADING = re.compile(
-    r"(graph|network|component|sample|molecule|instance)(\s*[#:=]\s*|\s+)\d+\s*:?|[-=*_~$+]{3,}", re.IGNORECASE
+    r"(graph|network|component|sample|molecule|instance)(\s*[#:=]\s*|\s+)\d+\s*:?|[^\w\s,;|]+|_{3,}", re.IGNORECASE
 )
 """a line between graphs, such as `graph 2` or `---`"""
+
+OPENED = re.compile(r'(?:^|[\s;,|])"[^"]*$')
+"""a cell in quotes that does not end on its line"""
 
 
 class Row(NamedTuple):
@@ -35,8 +40,8 @@ class Rows:
     """The rows of a file."""
 
     rows: list[Row]
-    directed: bool | None
-    """whether a comment says that the graph is directed"""
+    comments: Comments
+    """what comments say of the graph"""
     listed: bool = False
     """whether a colon behind the first name of every line says that these are adjacency lists"""
     gaps: tuple[int, ...] = ()
@@ -71,6 +76,7 @@ def read_rows(source: GraphFile) -> Rows:
         raise source.error("at least one edge or node", "an empty file" if not marked else "only comments")
     bare = _without_last_mark(printed_matrix(bare) or python_list(bare, source) or bare)
     _refuse_counts_and_headings(bare, source)
+    _refuse_open_quotes(bare, source)
     listed = have_colons([line for _, line in bare])
     if listed:
         rows = [
@@ -90,7 +96,7 @@ def read_rows(source: GraphFile) -> Rows:
         )
     kept_lines = {row.line for row in kept}
     comments = [line for k, line in marked if k not in kept_lines]
-    return Rows(_aligned(rows), directed_by(comments), listed, _gaps(rows, source))
+    return Rows(_aligned(rows), comments_of(comments), listed, _gaps(rows, source))
 
 
 def _without_last_mark(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -123,6 +129,13 @@ def _refuse_counts_and_headings(lines: list[tuple[int, str]], source: GraphFile)
         )
 
 
+def _refuse_open_quotes(lines: Sequence[tuple[int, str]], source: GraphFile) -> None:
+    """Refuse cells in quotes that end on another line than they begin."""
+    opened = [(k, line) for k, line in lines if line.count('"') % 2]
+    if len(opened) > 1 and OPENED.search(opened[0][1]):
+        raise source.error("cells in quotes that end on their line", repr(opened[0][1]), line=opened[0][0])
+
+
 def may_be_names(line: str) -> bool:
     """Whether the mark of a comment is directly followed by a word."""
     mark = next(mark for mark in COMMENTS if line.startswith(mark))
@@ -141,17 +154,6 @@ def _named_like_comments(rows: list[Row], marked: list[tuple[int, list[str], str
     for k, _ in doubtful:
         source.notes.add("is skipped as a comment; if it is an edge, put quotes around the name", source.at(k))
     return []
-
-
-def directed_by(comments: list[str]) -> bool | None:
-    """Whether comments say that the graph is directed, in the words of SNAP or the marks of KONECT."""
-    for comment in comments:
-        if re.match(r"%\s*(a?sym)\b", comment):
-            return comment.lstrip("% ").startswith("asym")
-        words = {word.lower() for word in re.findall(r"\b(?:un)?directed\b", comment, re.IGNORECASE)}
-        if len(words) == 1:
-            return words == {"directed"}
-    return None
 
 
 def _gaps(rows: list[Row], source: GraphFile) -> tuple[int, ...]:

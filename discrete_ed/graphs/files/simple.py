@@ -33,6 +33,11 @@ DRAWING = ("graphics", "labelgraphics", "LabelGraphics", "viz", "style")
 FALSE = {"false", "0", "0.0", "no", "none", ""}
 """spellings of false, in lower case"""
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+QUANTITY = re.compile(
+    r"[$€£¥]?\s*[+-]?(\d{1,3}([.,' ]\d{3})+|\d+)([.,]\d+)?([eEdD][+-]?\d+)?\s*(%|[$€£¥]|[kmc]?m|[mµn]?s|[kMG]?B)?",
+    re.ASCII,
+)
+"""a number with a unit, or with marks between thousands"""
 
 
 @dataclass
@@ -213,8 +218,7 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> bool | None:
         told = [value for value in values if not _is_trivial(value)]
         if plain(name) in IDENTIFIERS or not told:
             continue
-        numbers = [number for number in map(number_of, told) if number is not None]
-        if len(numbers) < len(told):
+        if not all(number_of(value) is not None or _is_quantity(value) for value in told):
             labels.append(name)
         elif source.options.ignore_weights:
             source.notes.add(f"the weights of edges ({shown(name)}) are dropped", where)
@@ -240,7 +244,7 @@ def _direction(name: str, values: Iterable[Any]) -> bool | None:
     """Whether an attribute says that edges have a direction; None if it says nothing of directions."""
     told = {str(value).lower() for value in values if value not in (None, "")}
     if name in ("type", "edgetype", "kind", "direction", "defaultedgetype", "edgedefault"):
-        return "directed" in told if told and told <= {"directed", "undirected"} else None
+        return bool(told - {"undirected"}) if told and told <= {"directed", "undirected", "mixed", "mutual"} else None
     if name == "arrows":
         return bool(told)
     if name in ("directed", "isdirected"):
@@ -251,6 +255,10 @@ def _direction(name: str, values: Iterable[Any]) -> bool | None:
 def plain(name: str) -> str:
     """A name in lower case and of letters and digits only."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _is_quantity(value: Any) -> bool:
+    return isinstance(value, str) and QUANTITY.fullmatch(value.strip()) is not None
 
 
 def _is_trivial(value: Any) -> bool:

@@ -6,27 +6,11 @@ It is taken for titles or counts only where it alone is unlike the other lines, 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
+from discrete_ed.graphs.files.end_columns import LETTERS, end_columns, words_of
 from discrete_ed.graphs.files.rows import Row
 from discrete_ed.graphs.files.simple import INFINITE, is_number
-
-PAIRS = {
-    frozenset(pair.split())
-    for pair in """
-        source target; src dst; src tgt; src dest; source destination; origin destination; source sink; from to
-        start end; begin end; head tail; parent child; citing cited; follower followee; follower followed
-        sender receiver; sender recipient; left right; row col; row column; ego alter; user item; user friend
-        subject object; node neighbor; node neighbour; node neighbors; node neighbours
-        vertex neighbor; von nach; quelle ziel; first second; one two; in out
-        u v; i j; x y; s t; a b; p q; 1 2; 0 1
-    """.replace("\n", ";").split(";")
-    if pair.strip()
-}
-"""words of which one names the first end of an edge and the other the second"""
-LETTERS = {frozenset("ab"), frozenset("pq"), frozenset("12"), frozenset("01")}
-"""pairs that name nodes as often as columns"""
 
 
 def has_titles(rows: Sequence[Row]) -> bool | None:
@@ -48,54 +32,16 @@ def has_titles(rows: Sequence[Row]) -> bool | None:
     shapes = [set(map(_shape, cells)) for cells in columns[:2]]
     if len(others) > 1 and all(len(found) == 1 and _shape(first[k]) not in found for k, found in enumerate(shapes)):
         return True
-    return None if _share_names(others) else False
-
-
-def end_columns(titles: Sequence[str]) -> tuple[int, int] | None:
-    """The columns of the two ends of an edge, by their titles; None if these say nothing of it.
-
-    >>> end_columns(["weight", "FromNodeId", "ToNodeId"]), end_columns(["Person A", "Person B"]), end_columns(["a"])
-    ((1, 2), (0, 1), None)
-    """
-    words = [_words(title) for title in titles]
-    for i in range(len(words)):
-        for j in range(i + 1, len(words)):
-            if _is_pair(words[i], words[j]):
-                return i, j
-    return None
-
-
-def _is_pair(a: list[str], b: list[str]) -> bool:
-    """Whether two titles differ in one word, by a pair of words for the ends of an edge."""
-    if len(a) == 1 == len(b) and a[0].startswith("from") and b[0].startswith("to") and a[0][4:] == b[0][2:]:
-        return True
-    differ = [frozenset(pair) for pair in zip(a, b, strict=False) if pair[0] != pair[1]]
-    return len(a) == len(b) and len(differ) == 1 and differ[0] in PAIRS
-
-
-def _words(title: str) -> list[str]:
-    """The words and numbers of a title in lower case: `FromNodeId` is from, node, id.
-
-    >>> _words("FromNodeId"), _words("(id_1)"), _words("Person A")
-    (['from', 'node', 'id'], ['id', '1'], ['person', 'a'])
-    """
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+", title)]
+    return None  # no other line has one of its names
 
 
 def _stem(name: str) -> str:
-    return " ".join(_words(name)[:-1])
+    return " ".join(words_of(name)[:-1])
 
 
 def _shape(name: str) -> str:
     """The kinds of characters of a name: `x12` and `y3` have one shape, `Ada Byron` another."""
     return re.sub(r"(.)\1+", r"\1", re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", name)))
-
-
-def _share_names(others: list[list[str]]) -> bool:
-    """Whether in every row but the first one of the names stands in yet another row, so that the first is unlike
-    them."""
-    counts = Counter(name for row in others for name in set(row[:2]))
-    return len(others) > 1 and all(any(counts[name] > 1 for name in row[:2]) for row in others)
 
 
 def has_counts(rows: Sequence[Row]) -> bool | None:

@@ -36,7 +36,7 @@ def read_tu(files: list[Path], options: ReadOptions, notes: Notes) -> list[nx.Gr
     """
     edges, nodes, *labels = files
     source = open_source(edges, options, notes)
-    owners = _numbers(open_source(nodes, options, notes), 1)
+    owners = numbers_of(open_source(nodes, options, notes), 1)
     start: dict[int, int] = {}
     for node, ((owner,), _) in enumerate(owners):
         if node != start.setdefault(owner, node) and owners[node - 1][0][0] != owner:
@@ -45,7 +45,7 @@ def read_tu(files: list[Path], options: ReadOptions, notes: Notes) -> list[nx.Gr
     for (owner,), _ in owners:
         sizes[owner] += 1
     parts: dict[int, tuple[list[tuple[int, int]], list[int]]] = {owner: ([], []) for owner in start}
-    for pair, line in _numbers(source, 2):
+    for pair, line in numbers_of(source, 2):
         if not all(1 <= end <= len(owners) for end in pair):
             raise source.error(f"two nodes from 1 to {len(owners)}", f"{pair}", line=line)
         u, v = (end - 1 for end in pair)
@@ -71,7 +71,7 @@ def read_tu(files: list[Path], options: ReadOptions, notes: Notes) -> list[nx.Gr
     return graphs
 
 
-def _numbers(source: GraphFile, width: int) -> list[tuple[tuple[int, ...], int]]:
+def numbers_of(source: GraphFile, width: int) -> list[tuple[tuple[int, ...], int]]:
     """The whole numbers of every line, and the line."""
     found = []
     for k, line in enumerate(source.lines, 1):

@@ -20,8 +20,11 @@ from discrete_ed.jobs.evaluate_tables import report
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, changed_options, reported_options
 from discrete_ed.jobs.progress import phase_progress, training_progress
 from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.table_runs import MODEL as SAVED
+from discrete_ed.jobs.table_runs import anomalies
 from discrete_ed.jobs.text import as_text
-from discrete_ed.tables import TableEstimator, parse_types, read_frame
+from discrete_ed.tables import TableEstimator, parse_types, read_frame, save_table_estimator
+from discrete_ed.tables.doubts import DOUBTED
 from discrete_ed.tables.evaluation import prepare_tables, score_tables
 from discrete_ed.tables.reading import TEXT_ENDINGS, lines_of_rows
 from discrete_ed.tables.recognition import GUESSED
@@ -102,9 +105,11 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         with _warned_before(), training_progress(folder, model.steps) as callback:
             model.fit(train, callback=callback)
         fitted = time.monotonic()
+        if folder.writes:
+            save_table_estimator(folder.path / SAVED, model)
         samples = model.sample(len(train), random_state=config.seed)
         folder.write("samples.csv", samples.to_csv(index=False).encode())
-        folder.write("anomalies.csv", _anomalies(model, test, lines).to_csv(index=False).encode())
+        folder.write("anomalies.csv", anomalies(model, test, lines).to_csv(index=False).encode())
         with _warned_before():
             prepared = prepare_tables(train, test, {MODEL: samples}, types=types, seed=config.seed)
         with phase_progress("score") as scored:
@@ -141,7 +146,10 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         folder.finish(result)
     print(f"{verdict}\n\n{as_text(report.score_table(evaluation))}")
     print("", *report.notes(evaluation, halved=False), sep="\n")
-    print(f"\nwritten to {folder.path}: open {folder.path / 'report.html'}; samples.csv, anomalies.csv for programs")
+    print(
+        f"\nwritten to {folder.path}: open {folder.path / 'report.html'}; samples.csv, anomalies.csv for programs; the "
+        "jobs score, sample and impute take the folder"
+    )
     return result
 
 
@@ -165,21 +173,11 @@ def _split(frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:
 
 @contextmanager
 def _warned_before() -> Iterator[None]:
-    """Silence the warning of guessed kinds of columns, which was given when the tables were checked."""
+    """Silence the warnings about the columns, which were given when the tables were checked."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=GUESSED)
+        for begin in (GUESSED, DOUBTED):
+            warnings.filterwarnings("ignore", message=begin)
         yield
-
-
-def _anomalies(model: TableEstimator, rows: DataFrame, lines: Any) -> DataFrame:
-    """For each row its line in the file, its anomaly score, and the cell that is least expected given the others."""
-    found = model.log_conditionals(rows)
-    return rows.assign(
-        row_of_file=lines,
-        anomaly_score=-found.sum(axis=1),
-        least_expected_column=found.idxmin(axis=1),
-        its_log_probability=found.min(axis=1),
-    )
 
 
 def _independent(model: TableEstimator, rows: DataFrame) -> float:

@@ -40,7 +40,8 @@ class RecoverConfig(GraphFileConfig):
     """your table: CSV, NPZ, NPY or Parquet, one row for each observation (at least 10), cells 0/1, -1/+1, true/false or
     yes/no; lines that begin with # are comments"""
     recode: Annotated[str | None, TABLE] = None
-    """what cells mean, such as 1=0,2=1 or male=0,female=1; CELL=NA means that the cell is missing"""
+    """what cells mean, such as 1=0,2=1 or male=0,female=1; CELL=NA means that the cell is missing, and =0 that an empty
+    cell is 0"""
     binarise: Annotated[str | None, TABLE] = None
     """a threshold: a number above it is 1, another number 0; median: the median of each column"""
     columns: Annotated[tuple[str, ...] | None, TABLE] = None
@@ -174,7 +175,7 @@ def _recoded(text: str) -> dict[str, int | None]:
     found = {}
     for part in text.split(","):
         cell, equals, meaning = part.rpartition("=")
-        if not equals or not cell.strip() or meaning.strip() not in meanings:
+        if not equals or meaning.strip() not in meanings:
             raise InputError(f"recode: expected CELL=0, CELL=1 or CELL=NA, separated by commas, got {part!r}")
         if cell.strip() in found:
             raise InputError(f"recode: expected each cell once, got {cell.strip()!r} twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,10 @@ from discrete_ed.ising import check_samples, resolve_estimator
 from discrete_ed.ising.forecast import check_memory
 from discrete_ed.ising.preparation import check_block_length, check_estimator_of_rows, check_proportions
 from discrete_ed.jobs.recover.config import RecoverConfig
+
+WEIGHT_NAMES = {"weight", "weights", "count", "counts", "freq", "frequency", "n"}
+BLOCK_NAMES = {"subject", "participant", "trial", "session", "block", "group", "id"}
+"""names of columns that hardly are variables, though their cells may be binary"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,7 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
         missing=config.missing != "refuse",
     )
     table = read_table(config.data, reading)
+    warn_of_names(config, table.names)
     kept = np.ones(len(table.values), bool) if table.weights is None else table.weights > 0
     if table.missing is not None and config.missing == "listwise":
         kept &= ~table.missing.any(1)
@@ -88,6 +94,17 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
             f"{config.data}, column {config.blocks!r}: expected at least two blocks in the rows that count"
         )
     return found
+
+
+def warn_of_names(config: RecoverConfig, names: tuple[str, ...]) -> None:
+    """Warn of columns that are read as variables, though their names say that they are none."""
+    for option, known in (("weights", WEIGHT_NAMES), ("blocks", BLOCK_NAMES)):
+        found = [name for name in names if name.casefold() in known]
+        if found and getattr(config, option) is None and not (config.columns and found[0] in config.columns):
+            warnings.warn(
+                f"{config.data}: column {found[0]!r} is read as a variable; if it is none, use {option} or drop",
+                stacklevel=3,
+            )
 
 
 def _rows(table: Table, kept: np.ndarray, *, listwise: bool) -> Table:

@@ -13,7 +13,7 @@ from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect
 from discrete_ed.names import KernelName
 
 OF_ENERGY = When("with a saved energy instead of a run of generate", run=False)
-OF_RUN = When("with a run of generate", run=True)
+OF_RUN = When("with a run of generate, or of estimate on a table", run=True)
 KERNEL_HELP = (
     f"the transition kernel of the chains: {', '.join(get_args(KernelName))}, or a name that your program added to "
     "discrete_ed.KERNELS. auto: block-gibbs for an RBM, gibbs-sweep for an Ising model, and gibbs-with-gradients for "
@@ -30,20 +30,24 @@ class SampleConfig(ResumableConfig):
     chains go into a run folder.
 
     Of a run of generate, it samples more graphs without training again: the same chains with the settings of the run,
-    from random graphs with the node counts of its training graphs. They go into the graph file or run folder --out.
+    from random graphs with the node counts of its training graphs. They go into the graph file or run folder --out. Of
+    a run of estimate on a table with other than binary columns, it samples more rows, into the CSV file --out.
 
     Examples:
       discrete-ed sample RUN/checkpoint
       discrete-ed sample RUN/checkpoint --kernel gibbs-with-gradients --chains 64 --steps 2000 --thin 10
       discrete-ed sample RUN --samples 1000 --out more.g6
+      discrete-ed sample RUN --samples 5000 --out rows.csv
       discrete-ed sample RUN --nodes 12 14 16 --seed 1 --out larger.g6
       python scripts/sample.py RUN/checkpoint
     """
 
     energy: Positional[Path | None] = None
-    """folder of a saved energy, such as the checkpoint of a run of another job, or the folder of a run of generate"""
+    """folder of a saved energy, such as the checkpoint of a run of another job, or the folder of a run of generate,
+    or of estimate on a table with other than binary columns"""
     samples: Annotated[int | None, OF_RUN] = None
-    """number of graphs, for a run of generate; by default as many as it generated"""
+    """number of graphs, for a run of generate, by default as many as it generated; or of rows, for a run of estimate on
+    a table, by default as many as it learned from"""
     kernel: Annotated[str, OF_ENERGY, arg(help=KERNEL_HELP, metavar="NAME")] = "auto"
     chains: Annotated[int, OF_ENERGY] = 16
     """number of chains, each started at different random bits"""
@@ -62,7 +66,8 @@ class SampleConfig(ResumableConfig):
     """cpu, cuda, or cuda:1; chains of Ising models run fastest on the cpu, in compiled loops"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
     """run folder, which must be new or empty; by default runs/sample/ENERGY-TIME. For a run of generate it may also be
-    a new graph file (.g6, .s6, .jsonl), which then is all that is written"""
+    a new graph file (.g6, .s6, .jsonl), and for one of estimate it must be a new CSV file; that then is all that is
+    written"""
 
     def __post_init__(self) -> None:
         expect(self, "at least 1", "chains", "thin", low=1)

@@ -22,13 +22,14 @@ from discrete_ed.energies.local import LocalEvaluation
 from discrete_ed.energies.saving import WEIGHTS, load_energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.generate.past_run import PastRun
-from discrete_ed.jobs.inputs import refuse_mixed
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.sample.graphs import sample_graphs_of
 from discrete_ed.jobs.sample.report import summary_of, table_of, verdict, write_report
+from discrete_ed.jobs.sample.tables import sample_rows_of
+from discrete_ed.jobs.table_runs import is_table_run
 from discrete_ed.jobs.text import as_text
 from discrete_ed.metrics import diagnose
 from discrete_ed.runtime.distributed import pick_device
@@ -51,7 +52,8 @@ def run(config: SampleConfig) -> dict[str, Any]:
     if config.energy is None:
         raise InputError("energy: expected the folder of a saved energy, or --resume with a run folder, got none")
     device = pick_device(config.device)
-    refuse_mixed(config.energy)
+    if is_table_run(config.energy):
+        return sample_rows_of(config.energy, config)
     if PastRun.is_at(config.energy):
         return sample_graphs_of(PastRun.open(config.energy, "energy"), config, device)
     energy = load_energy(config.energy).to(device)

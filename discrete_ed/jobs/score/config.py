@@ -16,8 +16,9 @@ class ScoreConfig:
     """Score new rows under a density that the job estimate has fitted.
 
     Writes a CSV file with a line for each row: its log-likelihood, and the column whose value is the least expected one
-    given the other columns. Prints the mean next to that of the test rows of the run. Only runs on binary tables keep
-    the energy that this needs; a run on other tables has the scores of its test rows in anomalies.csv.
+    given the other columns. Prints the mean next to that of the test rows of the run. For a run on a table with other
+    than binary columns, the score is the sum over columns of the log-probability of a cell given the others, which may
+    be missing.
 
     Examples:
       discrete-ed score RUN new.csv
@@ -25,9 +26,10 @@ class ScoreConfig:
     """
 
     run: Positional[Path | None] = None
-    """run folder of the job estimate, finished, on a binary table"""
+    """run folder of the job estimate, finished, on a table"""
     table: Positional[Path | None] = None
-    """table with the columns that the run was fitted to, in any order (.csv, .data, .npy, .npz, .parquet)"""
+    """table with the columns that the run was fitted to, in any order (.csv, .data, .npy, .npz, .parquet; for a
+    table with other than binary columns .csv, .tsv, .txt, .data)"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
     """CSV file to write, which must be new; by default TABLE.scores.csv beside the table"""
 

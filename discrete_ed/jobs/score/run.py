@@ -14,9 +14,9 @@ from discrete_ed.data import Table, read_table
 from discrete_ed.density.conditional import log_sites
 from discrete_ed.energies.saving import load_energy
 from discrete_ed.errors import InputError
-from discrete_ed.jobs.inputs import refuse_mixed
-from discrete_ed.jobs.row_scores import least_probable, row_lines, rows_as_csv
+from discrete_ed.jobs.row_scores import LEAST_PROBABLE, least_probable, row_lines, rows_as_csv
 from discrete_ed.jobs.score.config import ScoreConfig
+from discrete_ed.jobs.table_runs import anomalies, expect_new_file, is_table_run, open_table_run, rows_for, write_rows
 from discrete_ed.jobs.text import as_text
 from discrete_ed.likelihood import Bracket, LogPartition, log_likelihood
 from discrete_ed.runtime.files import write_atomically
@@ -37,6 +37,8 @@ def run(config: ScoreConfig) -> dict[str, Any]:
     """
     if config.run is None or config.table is None:
         raise InputError("run, table: expected the run folder of a job estimate and a table, got not both")
+    if is_table_run(config.run):
+        return score_table(config.run, config.table, config.out)
     fitted = read_run(config.run)
     table = read_table(config.table)
     path = config.out or config.table.with_name(f"{config.table.stem}.scores.csv")
@@ -69,6 +71,26 @@ def run(config: ScoreConfig) -> dict[str, Any]:
     return result
 
 
+def score_table(run: Path, table: Path, out: Path | None) -> dict[str, Any]:
+    """Score the rows of a table of any kind under the model of its run."""
+    path = out or table.with_name(f"{table.stem}.scores.csv")
+    expect_new_file(path)
+    model = open_table_run(run)
+    rows, lines = rows_for(model, table)
+    found = anomalies(model, rows, lines)
+    write_rows(path, found)
+    test = float(json.loads((run / "result.json").read_bytes())["log_conditionals"])
+    mean, error = -found["anomaly_score"].mean(), found["anomaly_score"].sem()
+    print(
+        f"Cells of {len(rows)} rows have a log-probability of {mean:.3f} ± {error:.3f} nats a row given the other "
+        f"cells; the test rows of the run have {test:.3f}.\n\nThe least expected rows:\n"
+    )
+    shown = found.nlargest(LEAST_PROBABLE, "anomaly_score")[list(found.columns[-4:])]
+    print(as_text([list(shown.columns), *shown.round(3).astype(str).to_numpy().tolist()]))
+    print(f"\nwritten to {path}")
+    return {"rows": len(rows), "log_conditionals": float(mean), "error": float(error), "test_log_conditionals": test}
+
+
 def read_run(folder: Path) -> _FittedRun:
     """What a finished run of the job estimate says about its columns and its log Z.
 
@@ -76,7 +98,6 @@ def read_run(folder: Path) -> _FittedRun:
         InputError: there is no such run, or it was on data that are no table.
     """
     path = folder / "result.json"
-    refuse_mixed(folder)
     try:
         result = json.loads(path.read_bytes())
         log_z = result["log_z"]

@@ -60,8 +60,9 @@ class SimulateConfig(ResumableConfig):
     update: Annotated[UpdateName, When(tempering=False)] = "auto"
     """how spins change: sweeps of single spins, swendsen-wang clusters of all spins, or wolff, one cluster after the
     other; auto: swendsen-wang where no coupling is frustrated, else sweeps"""
-    chains: int = 4
-    """number of chains at each temperature; half start with all spins up, half at random"""
+    chains: int | None = None
+    """number of chains at each temperature, by default 4, or 8 with tempering; half start with all spins up, half at
+    random"""
     sweeps: int = 2000
     """number of measurements of each chain at each temperature, at most"""
     error: float | None = None
@@ -89,7 +90,7 @@ class SimulateConfig(ResumableConfig):
             raise InputError(f"coupling: expected a number other than 0, got {self.coupling}")
         if not math.isfinite(self.field):
             raise InputError(f"field: expected a number, got {self.field}")
-        if self.tempering and (self.chains % 2 or (self.temperatures is not None and self.temperatures[2] < 2)):
+        if self.tempering and ((self.chains or 2) % 2 or (self.temperatures is not None and self.temperatures[2] < 2)):
             raise InputError(
                 "tempering: expected an even number of --chains and at least two temperatures, got "
                 f"{self.chains} and {self.temperatures}"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from discrete_ed.jobs.style import QUIET, REAL, style
-from discrete_ed.lattices import QUANTITIES, AtTemperature, Lattice, Scaling, correlations_of
+from discrete_ed.lattices import QUANTITIES, AtTemperature, Lattice, Scaling, correlations_of, overlap_distribution
 
 SHOWN = ("energy", "specific_heat", "abs_magnetisation", "susceptibility", "binder", "correlation_length")
 COLOURS = ("#1b6ca8", "#d1495b", "#2f855a", "#b7791f", "#6b46c1", "#285e61")
@@ -99,6 +99,24 @@ def correlations(ats: Sequence[AtTemperature], critical: float | None) -> Figure
         )
     axes.legend(frameon=False)
     style(axes, "Correlation function", "r in cells", "⟨s_i s_j⟩")
+    return figure
+
+
+def overlaps(ats: Sequence[AtTemperature]) -> Figure:
+    """The distributions of the overlap and of the link overlap at a low, a middle and a high temperature."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for colour, k in zip(COLOURS, _low_middle_high(ats, None), strict=False):
+        both = ats[k].overlaps
+        assert both is not None
+        for axes, link in zip(panels, (False, True), strict=True):
+            found = overlap_distribution(both, link=link)
+            low, high = found.density - found.error, found.density + found.error
+            axes.plot(found.overlap, found.density, linewidth=1, color=colour, label=f"T = {ats[k].temperature:.3f}")
+            axes.fill_between(found.overlap, np.maximum(low, 0), high, color=colour, alpha=0.2, linewidth=0)
+    panels[0].legend(frameon=False)
+    style(panels[0], "Distribution of the overlap", "q", "P(q)")
+    style(panels[1], "Distribution of the link overlap", "link overlap", "P(link overlap)")
     return figure
 
 

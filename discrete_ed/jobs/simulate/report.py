@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -12,79 +11,15 @@ import numpy as np
 from discrete_ed.jobs import page
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.simulate.config import SimulateConfig
+from discrete_ed.jobs.simulate.simulated import Simulated, critical_temperature, exact_of, infinite_magnetisation
 from discrete_ed.jobs.text import MISSING, finite
-from discrete_ed.lattices import (
-    CRITICAL_TEMPERATURES,
-    QUANTITIES,
-    AtTemperature,
-    Lattice,
-    Scaling,
-    Tempered,
-    kaufman,
-    onsager_magnetisation,
-)
+from discrete_ed.lattices import QUANTITIES, Scaling
 from discrete_ed.lattices.observables import Estimate
+from discrete_ed.lattices.results import LONG
 
 LEAST_RATE, LEAST_TRIPS = 0.05, 5  # swap rate of neighbours, and round trips, below which tempering is warned of
-FEW = 50  # effective draws below which a row is warned of
+TIMES = {"energy": "E", "abs_magnetisation": "|m|", "abs_overlap": "|q|"}  # symbols of what has a τ
 PICTURED = 2**20  # largest number of sites of which pictures are drawn
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """All that a run results."""
-
-    config: SimulateConfig
-    graphs: dict[int, Lattice]
-    temperatures: list[float]
-    results: dict[int, list[AtTemperature]]
-    scaling: Scaling | str | None
-    clusters_would_do: bool = False
-    """whether single spins were asked for where clusters could move, since nothing is frustrated"""
-    tempered: dict[int, Tempered] = field(default_factory=dict)
-    """for each size the swaps of tempering, if there was one"""
-
-    def has(self, name: str) -> bool:
-        """Whether a quantity was measured."""
-        return any(name in at.estimates() for ats in self.results.values() for at in ats)
-
-
-def critical_temperature(config: SimulateConfig) -> float | None:
-    """The known critical temperature of the model, in the units of the options; None if none is known."""
-    kind = config.lattice
-    if kind == "hypercubic":
-        kind = {2: "square", 3: "cubic"}.get(config.dimension, kind)  # type: ignore[assignment]
-    known = CRITICAL_TEMPERATURES.get(kind)
-    bipartite = kind in ("square", "cubic", "honeycomb", "bcc")
-    ordered = config.coupling > 0 or (bipartite and all(size % 2 == 0 for size in config.size))
-    if known is None or config.disorder != "none" or config.field or not ordered:
-        return None
-    return known * abs(config.coupling)
-
-
-def exact_of(done: Simulated, size: int, temperature: float) -> dict[str, float]:
-    """Exact values of some quantities on this finite lattice, where they are known."""
-    config, graph = done.config, done.graphs[size]
-    unit = temperature / abs(config.coupling)
-    if not _solved(config, graph) or size < 3 or unit < 0.05 or (config.coupling < 0 and size % 2):
-        return {}
-    exact = kaufman(size, size, unit)
-    return {"energy": exact.energy * abs(config.coupling), "specific_heat": exact.specific_heat}
-
-
-def infinite_magnetisation(done: Simulated, size: int, temperature: float) -> float | None:
-    """Onsager's magnetisation of the infinite lattice, where it is one of the solution; finite ones come near it below
-    the critical temperature."""
-    if not _solved(done.config, done.graphs[size]) or done.config.coupling < 0:
-        return None
-    return onsager_magnetisation(temperature / done.config.coupling)
-
-
-def _solved(config: SimulateConfig, graph: Lattice) -> bool:
-    """Whether the model is that of the exact solution: on a periodic square lattice, without a field."""
-    flat = config.lattice in ("square", "hypercubic") and len(graph.shape) == 2
-    return flat and config.disorder == "none" and not config.field and not config.open
 
 
 def result_of(done: Simulated) -> dict[str, Any]:
@@ -105,6 +40,8 @@ def result_of(done: Simulated) -> dict[str, Any]:
                 "draws": at.series.energy.size,
                 "dropped": at.dropped,
                 "starts_differ_by": finite(at.difference),
+                "thermal": at.thermal,
+                "long": at.long,
                 "update": at.update,
                 "steps_of_a_draw": at.steps,
             }
@@ -159,7 +96,8 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
         header = ["T", *(QUANTITIES[name].symbol for name in names), *(f"{QUANTITIES[n].symbol} exact" for n in known)]
         infinite = infinite_magnetisation(done, size, ats[0].temperature) is not None
         header += ["⟨|m|⟩ infinite"] if infinite else []
-        rows = [[*header, "τ(E)", "ESS(E)", "τ(|m|)", "ESS(|m|)"]]
+        header += [f"{what}({TIMES[name]})" for name in ats[0].autocorrelation() for what in ("τ", "ESS")]
+        rows = [header]
         for at in ats:
             values, times = at.estimates(), at.autocorrelation()
             exact = exact_of(done, size, at.temperature)
@@ -243,16 +181,18 @@ def warnings_of(done: Simulated) -> list[str]:
             )
     for size, ats in done.results.items():
         bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
-        few = [f"{at.temperature:.3g}" for at in ats if min(ess for _, ess in at.autocorrelation().values()) < FEW]
+        short = [f"{at.temperature:.3g}" for at in ats if not at.long]
         if bad:
             results.append(
-                f"Size {size}: chains from order and from disorder have different mean energies at T = "
-                f"{', '.join(bad)}; they have not thermalised, and no error there is to be trusted."
+                f"Size {size}: not thermalised at T = {', '.join(bad)}: chains still drift, or those from order and "
+                "from disorder have different mean energies. Neither values nor errors there are to be trusted. "
+                f"More --sweeps{_remedy(done)}."
             )
-        if few:
+        if short:
             results.append(
-                f"Size {size}: fewer than {FEW} independent draws at T = {', '.join(few)}; errors there are too small. "
-                + f"More --sweeps{_remedy(done)}."
+                f"Size {size}: chains are shorter than {LONG} autocorrelation times at T = {', '.join(short)}, so that "
+                "these times and the errors there are uncertain, and probably too small. More --sweeps"
+                f"{_remedy(done)}."
             )
     if isinstance(done.scaling, str):
         results.append(f"No critical point is estimated: {done.scaling}.")
@@ -294,6 +234,13 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
             "The last state of one chain at a low, a middle (the critical one, where it is known) and a high "
             "temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
         )
+    if done.results[largest][0].overlaps is not None:
+        plots["overlaps"] = (
+            "Overlaps of replicas",
+            lambda: figures.overlaps(done.results[largest]),
+            "Distributions of the overlap q and of the link overlap between independent replicas of the largest "
+            "lattice, with standard errors. Without a field P(q) is even; where it is not, replicas have not mixed.",
+        )
     if "correlations" in done.config.measure:
         plots["correlations"] = (
             "Correlation function",
@@ -314,8 +261,9 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
     updates = sorted({at.update for ats in done.results.values() for at in ats})
     lead = (
         f"The Ising model with {sites} spins at {len(done.temperatures)} temperatures, by {', '.join(updates)}. "
-        "Errors are standard errors by the jackknife over blocks; numbers in brackets are errors in the last digits. τ "
-        "is the integrated autocorrelation time in sweeps, ESS the number of independent draws."
+        "Errors are standard errors, the larger ones of those by the jackknife over blocks of draws and over whole "
+        "chains; numbers in brackets are errors in the last digits. τ is the integrated autocorrelation time in "
+        "sweeps, ESS the number of independent draws."
     )
     html = page.render_page(
         f"Ising model on the {config.lattice} lattice",

@@ -16,15 +16,8 @@ from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.simulate.config import SimulateConfig
-from discrete_ed.jobs.simulate.report import (
-    Simulated,
-    critical_temperature,
-    result_of,
-    table_of,
-    verdict,
-    warnings_of,
-    write_report,
-)
+from discrete_ed.jobs.simulate.report import result_of, table_of, verdict, warnings_of, write_report
+from discrete_ed.jobs.simulate.simulated import Simulated, critical_temperature
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import (
     DISORDER,
@@ -42,6 +35,7 @@ from discrete_ed.lattices.measuring import check_clusters, chosen_update
 from discrete_ed.runtime.distributed import ranks
 
 JOB = "simulate"
+CHAINS, LADDERS = 4, 8  # by default; modes of glasses are slow, and show only between many ladders
 
 
 def run(config: SimulateConfig) -> dict[str, Any]:
@@ -53,7 +47,8 @@ def run(config: SimulateConfig) -> dict[str, Any]:
     config = resumed(config, JOB)
     refuse_options_without_effect(config)
     graphs = {size: lattice_of(config, size) for size in config.size}
-    config = replace(config, temperatures=config.temperatures or usual_temperatures(config))
+    chains = config.chains or (LADDERS if config.tempering else CHAINS)
+    config = replace(config, temperatures=config.temperatures or usual_temperatures(config), chains=chains)
     temperatures = temperatures_of(config)
     if config.update in ("swendsen-wang", "wolff"):  # refused before the run folder is made
         try:
@@ -74,7 +69,7 @@ def run(config: SimulateConfig) -> dict[str, Any]:
             with counted_progress(f"simulate {size}", "draw") as callback:
                 shared: dict[str, Any] = {
                     "graph": graph,
-                    "chains": config.chains,
+                    "chains": chains,
                     "measurements": config.sweeps,
                     "error": config.error,
                     "seed": config.seed,
@@ -102,7 +97,7 @@ def run(config: SimulateConfig) -> dict[str, Any]:
         scaling = scaling_of(config, temperatures, results)
         done = Simulated(config, graphs, temperatures, results, scaling, would_do, tempered)
         seconds = time.monotonic() - started
-        result = {**result_of(done), "seconds": seconds}
+        result = {**result_of(done), "warnings": warnings_of(done), "seconds": seconds}
         text = "\n\n".join(f"{title}\n\n{as_text(rows)}" for title, rows in table_of(done).items())
         text = "\n\n".join([text, *warnings_of(done)])
         folder.write("table.txt", (text + "\n").encode())

@@ -1,0 +1,158 @@
+"""Files of kinds that strangers have: read right, refused with the way on, or warned of."""
+
+import gzip
+import warnings
+from pathlib import Path
+
+import pytest
+
+from discrete_ed.errors import InputError
+from discrete_ed.graphs import read_graphs
+from discrete_ed.graphs.files import plain
+from discrete_ed.graphs.io import graph_files
+
+
+def sizes(path: Path, text: str | bytes, **options: object) -> tuple[list[tuple[int, int]], str]:
+    """The numbers of nodes and edges of all graphs of a file, and its notes."""
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        graphs = read_graphs(path, **options)
+    return [(len(graph), graph.number_of_edges()) for graph in graphs], " ".join(str(one.message) for one in caught)
+
+
+TITLES = """origen;destino|nodo_a,nodo_b|Départ;Arrivée|источник,цель|出発,到着|źródło;cel|kaynak,hedef|noeud1;noeud2
+da,a|van,naar|de,para|de,à|von;nach|откуда;куда|源,目标|الهدف,المصدر|:START_ID,:END_ID|x,y""".replace("\n", "|").split(
+    "|"
+)
+
+
+@pytest.mark.parametrize("titles", TITLES)
+def test_titles_in_any_language_are_left_out(tmp_path, titles):
+    mark = ";" if ";" in titles else ","
+    found, notes = sizes(tmp_path / "a.csv", f"{titles}\nRom{mark}Ulm\nUlm{mark}Nice\nNice{mark}Bonn\n")
+    assert found == [(4, 3)]
+    assert "left out as names of columns" in notes
+
+
+READ = {  # text, numbers of nodes and edges, and what a note says
+    "titles of no list": ("person,friend\nann,bob\nbob,cat\ndan,eve\n", (7, 4), "may hold titles"),
+    "times before ends": ("start,end,source,target\n1,1,7,8\n1,1,8,9\n", (3, 2), ""),
+    "coordinates before ends": ("x,y,u,v\n1,1,7,8\n1,1,8,9\n", (3, 2), ""),
+    "names before ends": ("source_name,target_name,source,target\nann,ben,0,1\nben,cat,1,2\n", (3, 2), "source_name"),
+    "types of ends": ("source,source_type,target,target_type\na,p,b,o\nb,o,c,p\n", (3, 2), "source_type"),
+    "two pairs of ends": ("gene_a,gene_b,protein_a,protein_b\nx,y,p,q\ny,z,q,r\n", (3, 2), "the former are read"),
+    "users and items": ("user_id,item_id\n1,2\n1,3\n2,3\n", (4, 3), "so 2 stands for two nodes"),
+    "KONECT of two kinds": ("% bip unweighted\n% 3 2 2\n1 1\n1 2\n2 1\n", (4, 3), "so 1 stands for two nodes"),
+    "people and groups": ("person,group\nann,g1\nann,g2\nben,g1\n", (4, 3), "names of columns"),
+    "a tree by parents": ("id,parent\n1,0\n2,0\n3,1\n", (4, 3), "1 is one node in both columns"),
+    "SNAP with nodes apart": ("# Nodes: 5 Edges: 2\n0 1\n1 2\n", (3, 2), "counts 5 nodes and 2 edges, but the lines"),
+    "SNAP in both directions": ("# Nodes: 3 Edges: 4\n0 1\n1 0\n1 2\n2 1\n", (3, 2), "in both directions"),
+    "KONECT cut short": ("% sym unweighted\n% 9 3 3\n1 2\n2 3\n", (3, 2), "counts 3 nodes and 9 edges"),
+    "a row of sums": ("source,target\n0,1\n1,2\nTotal,2\n", (4, 3), "line 4: is read as an edge, though only"),
+    "Pajek without arcs": ("*Vertices 3\n*Arcs\n*Edges\n1 2\n2 3\n", (3, 2), ""),
+    "empty columns of Excel": ("source,target,,\n0,1,,\n1,2,,\n", (3, 2), "names of columns"),
+    "labels with commas": ('source,target,note\n0,1,"a, b"\n1,2,"say ""hi"""\n', (3, 2), "labels of edges (note)"),
+    "a key of networkx": ("u,v,key\n0,1,0\n1,2,0\n", (3, 2), "names of columns"),
+    "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
+}
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_odd_files_are_read(tmp_path, monkeypatch, kind):
+    text, size, note = READ[kind]
+    for smallest in (2**14, 0):  # the shortcut for large files reads alike, or leaves the file alone
+        monkeypatch.setattr(plain, "SMALLEST", smallest)
+        found, notes = sizes(tmp_path / "a.txt", text)
+        assert found == [size]
+        assert note in notes
+
+
+REFUSED = {  # text, and what the error says
+    "weights between thousands": ('source,target,amount\nx,y,"1,234.50"\ny,z,"2,000.00"\n', "ignore-weights"),
+    "German thousands": ("source;target;betrag\nx;y;1.234,50\ny;z;2.000,00\n", "ignore-weights"),
+    "percentages": ("source,target,pct\nx,y,50%\ny,z,20%\n", "ignore-weights"),
+    "prices": ("source,target,price\nx,y,$5\ny,z,$7\n", "ignore-weights"),
+    "weights of Fortran": ("source,target,w\nx,y,1.5d0\ny,z,1d0\n", "ignore-weights"),
+    "a type that is mixed": ("Source,Target,Type\n0,1,Mixed\n1,2,Undirected\n", "--undirected"),
+    "a named incidence matrix": (",e1,e2\na,1,0\nb,1,1\nc,0,1\n", "a matrix between nodes of two kinds"),
+    "a wide incidence matrix": ("actor,m1,m2,m3\nann,1,0,1\nben,0,1,1\n", "rename the columns"),
+    "an unnamed incidence matrix": ("1 0 1 0\n0 1 1 0\n", "line 1: expected an edge"),
+    "a series of columns": ("m1,m2,m3\n1,0,1\n0,1,1\n1,1,0\n", "rename the columns"),
+    "street segments": ("x1,y1,x2,y2\n0,0,1,0\n1,0,1,1\n", "rename the columns"),
+    "coordinates of nodes": ("id,x,y\n0,1,1\n1,2,1\n", "rename the columns"),
+    "lives of nodes": ("node,start,end\n0,1,2\n1,2,3\n", "rename the columns"),
+    "degrees": ("node,degree\n0,1\n1,2\n", "rename the columns"),
+    "labels": ("node,label\n0,1\n1,2\n", "rename the columns"),
+    "dates of edges": ("name,from_date,to_date\nx,1,2\ny,2,3\n", "rename the columns"),
+    "cells with lists of edges": ('graph,edges\n0,"[(0,1),(1,2)]"\n1,"[(0,1)]"\n', "of several graphs"),
+    "graphs below letters": ("t 0\n0 1\n1 2\nt 1\n3 4\n4 5\n", "line 1: expected the edges of one graph"),
+    "graphs below names": ("G1:\n0 1\n1 2\nG2:\n3 4\n", "line 1: expected the edges of one graph"),
+    "graphs between marks": ("0 1\n1 2\n&\n3 4\n", "line 3: expected the edges of one graph"),
+    "the end by name": ("0 1\n1 2\nEOF\n", "line 3: expected the edges of one graph"),
+    "an ellipsis": ("0 1\n1 2\n...\n", "line 3: expected the edges of one graph"),
+    "graphs before ends": ("g0 0 1\ng0 1 2\ng1 0 1\n", "whose ends may be in columns 2 and 3"),
+    "edges of DIMACS alone": ("e 1 2\ne 2 3\n", "whose ends may be in columns 2 and 3"),
+    "LGL": ("# a\nb\nc\n# b\nc\n", "igraph's LGL"),
+    "LGL with weights": ("# a\nb 1.0\nc .4\n# b\nc .3\n", "igraph's LGL"),
+    "what igraph prints": ("IGRAPH U--- 3 2 --\n+ edges:\n[1] 1--2 2--3\n", "what igraph prints"),
+    "DOT below a comment": ("// x\ngraph G\n{\na -- b;\n}\n", "Graphviz's DOT"),
+    "XGMML": ('<?xml version="1.0"?><graph label="x">\n<node id="1"/>\n</graph>', "neither GraphML nor GEXF"),
+    "a server's message": ("404: Not Found", "a server's message"),
+    "cells over lines": ('source,target,note\n0,1,"a\nb"\n1,2,x\n', "line 2: expected cells in quotes that end"),
+    "a torn name of two kinds": ("% bip unweighted\n1 2\n1 3\n2 ,\n", "line 4: expected an edge 'u v' or a node"),
+    "a line of export": ("My export\nsource,target\n0,1\n1,2\n", "the same delimiter in all lines"),
+    "Windows's letters": ("Müller;Jäger\n".encode("cp1252"), "line 1: expected text in UTF-8"),
+    "Japanese letters": ("東京,大阪\n".encode("shift-jis"), "line 1: expected text in UTF-8"),
+    "contacts": ("# c\n31220\t1558\t1567\t3B\t3B\n", "line 2: expected an edge"),
+    "relations between names": ("A\tinteracts with\tB\nB\tacts on\tC\n", "line 1: expected an edge"),
+    "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_odd_files_are_refused_with_the_way_on(tmp_path, kind):
+    text, message = REFUSED[kind]
+    with pytest.raises(InputError) as caught:
+        sizes(tmp_path / "a.txt", text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_times_before_ends_are_warned_of(tmp_path):
+    found, notes = sizes(tmp_path / "a.txt", "20 1 2\n20 2 3\n40 3 4\n", ignore_weights=True)
+    assert "write a first line of titles" in notes
+    assert sizes(tmp_path / "a.csv", "t,i,j\n20,1,2\n20,2,3\n40,3,4\n", ignore_weights=True)[0] == [(4, 3)] != found
+
+
+OGB = {"edge": "0,1\n1,2\n0,1\n", "num-node-list": "3\n2\n", "num-edge-list": "2\n1\n", "graph-label": "1\n0\n"}
+
+
+def ogb(folder: Path, **changed: str) -> Path:
+    (folder / "raw").mkdir(exist_ok=True)
+    for name, text in {**OGB, **changed}.items():
+        (folder / "raw" / f"{name}.csv.gz").write_bytes(gzip.compress(text.encode()))
+    return folder
+
+
+@pytest.mark.parametrize("inner", ["", "raw"])
+def test_a_folder_of_ogb_is_read(tmp_path, inner):
+    with pytest.warns(UserWarning, match="features and labels of OGB's data sets are not read"):
+        graphs = read_graphs(ogb(tmp_path) / inner)
+    assert [(len(graph), list(graph.edges)) for graph in graphs] == [(3, [(0, 1), (1, 2)]), (2, [(0, 1)])]
+    assert [file.name for file in graph_files(tmp_path / inner)] == [f"{name}.csv.gz" for name in [*OGB][:3]]
+
+
+def test_other_folders_of_ogb_are_refused(tmp_path):
+    with pytest.raises(InputError, match="expected 4 edges of 2 graphs"):
+        read_graphs(ogb(tmp_path, **{"num-edge-list": "2\n2\n"}))
+    with pytest.raises(InputError, match="line 2: expected two nodes from 0 to 1"):
+        read_graphs(ogb(tmp_path, **{"num-node-list": "2\n2\n"}))
+
+
+@pytest.mark.parametrize("name", ["raw/edge.csv.gz", "X_A.txt"])
+def test_one_file_of_a_data_set_is_not_a_graph(tmp_path, name):
+    (ogb(tmp_path) / "X_A.txt").write_text("1, 2\n2, 1\n3, 4\n4, 3\n")
+    (tmp_path / "X_graph_indicator.txt").write_text("1\n1\n2\n2\n")
+    with pytest.raises(InputError, match="expected the folder of a data set of several graphs"):
+        read_graphs(tmp_path / name)
