@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 from discrete_ed.energies.base import Energy, check_type
 from discrete_ed.energies.evaluated import check_shape, raise_explained
 from discrete_ed.energies.noise import DenoisingEnergy, NoiseConditionalEnergy, check_levels
-from discrete_ed.energies.probe import check_bits
+from discrete_ed.energies.probe import check_bits, check_function
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.groups.sums import OfGroup, redrawn_group, sum_over_variables
 from discrete_ed.perturbations import IndependentBits
@@ -76,6 +76,7 @@ def energy_discrepancy(
         energies = energy(states)
     check_shape(energy, energies, tuple(states.shape[:-1]))
     _check_precision(energy, energies)
+    check_function(energy, x, random=True)
     gaps = energies[:, :1] - energies
     with torch.no_grad():
         if energies.isposinf().any() and not (gaps.isfinite() & (states != states[:, :1]).any(-1)).any():
@@ -276,6 +277,7 @@ def _over_sites(
     if groups is not None:
         free = groups.movable(x, free)
     _check_precision(energy, delta)
+    check_function(energy, x, random=True)
     with torch.no_grad():
         if delta.isposinf().any() and not (delta.isfinite() & free).any():
             _warn_of_no_neighbour(energy, "neighbours", stacklevel=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import re
 import shlex
@@ -64,11 +65,19 @@ def with_blocks(language: str) -> list[Path]:
 
 
 def run_page(page: Path) -> dict[str, object]:
-    """The names that a page's Python blocks leave behind, run one after the other."""
+    """The names that a page's Python blocks leave behind, run one after the other.
+
+    A block below `<!-- needs: LIBRARY -->` is only compiled where the library isn't installed.
+    """
     torch.manual_seed(0)
     names: dict[str, object] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()):
         for block in blocks_of(page, "python"):
+            before = text_of(page).splitlines()[block.line - 3]
+            needed = re.fullmatch(r"<!-- needs: (\w+) -->", before)
+            if needed and importlib.util.find_spec(needed[1]) is None:
+                compile(block.text, name_of(page), "exec")
+                continue
             program = "\n" * (block.line - 1) + block.text
             exec(compile(program, name_of(page), "exec"), names)
     return names

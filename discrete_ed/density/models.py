@@ -22,6 +22,7 @@ from discrete_ed.energies import (
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.groups import Groups
 from discrete_ed.likelihood import Mixture
+from discrete_ed.likelihood.tree_fit import fitted_trees
 from discrete_ed.names import EnergyName, NetworkName
 
 
@@ -40,11 +41,19 @@ class _EnergySettings:
 def _network(network: NetworkName, settings: _EnergySettings) -> Energy:
     logits, mixture = settings.logits, settings.mixture
     components = 1 if mixture is None else len(mixture.log_weights)
-    sizes = {"width": settings.width, "layers": settings.layers, "components": components}
-    energy = NetworkEnergy(len(logits), network, shape=settings.shape, **sizes).to(logits.device)
-    if isinstance(energy.base, BernoulliMixtureEnergy) and mixture is not None:
+    energy = NetworkEnergy(
+        len(logits),
+        network,
+        width=settings.width,
+        layers=settings.layers,
+        shape=settings.shape,
+        components=components,
+        parents=None if mixture is None else mixture.parents,
+    ).to(logits.device)
+    if isinstance(energy.base, BernoulliMixtureEnergy) and mixture is not None and mixture.couplings is not None:
         energy.base.log_weights.copy_(mixture.log_weights)
         energy.base.logits.copy_(mixture.logits)
+        energy.base.couplings.copy_(mixture.couplings)
     else:
         energy.base.logits.data.copy_(logits)
     return energy
@@ -91,8 +100,8 @@ def density_energy(
         width: units of each hidden layer; channels of `conv`; hidden units of `rbm`. It has no effect on `ising`.
         layers: hidden layers of `mlp`, blocks of `residual`, blocks in each stage of `conv`.
         shape: rows and columns of pixels, which `conv` needs.
-        components: of a network: number of components of the mixture of independent bits that is its base, fitted to
-            `data` by expectation maximisation, at most one for every 50 rows and two broad ones besides (see
+        components: of a network: number of components of the mixture of trees that is its base, fitted to `data` by
+            expectation maximisation, at most one for every 50 rows and two broad ones besides (see
             `BernoulliMixtureEnergy`); 1 for independent bits, which are trained with the network.
         data: states `(N, D)`. The energy starts with their marginals (in the base of a network, the visible bias of
             `rbm`, the fields of `ising`), and is created on their device.
@@ -118,7 +127,7 @@ def density_energy(
         if name not in get_args(NetworkName) or data is None or groups is not None:
             got = "no data" if data is None else f"energy {name!r}" if groups is None else "groups"
             raise InputError(f"components: expected more than 1 only for a network and with data of bits, got {got}")
-        mixture = Mixture.fitted(data.float(), torch.Generator(data.device).manual_seed(0), components)
+        mixture = fitted_trees(data.float(), torch.Generator(data.device).manual_seed(0), components)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         energy = ENERGIES[name](_EnergySettings(logits, width, layers, shape, mixture, groups))

@@ -69,8 +69,9 @@ def sample_density(
     Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by `exp(−E)`. If
     their effective number reaches `count`, `count` of them are resampled in proportion to the weights, and a chain of a
     tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise a
-    tenth of `count` runs are annealed from a simple law (see `estimate_log_z`) to that of the energy, and resampled in
-    proportion to their weights; each then yields ten samples. As a check, chains of the same length start at training
+    tenth of `count` runs are annealed from a simple law (see `estimate_log_z`) to that of the energy, resampled in
+    proportion to their weights, and continued as chains for as long, so that copies go apart; each then yields ten
+    samples. As a check, chains of the same length start at training
     states: if they end in another law, then one of both kinds of runs misses a part of it. Only where annealing would
     take minutes, as with convolutions, or bits are frozen, chains start at random states with the marginals of the
     training data instead.
@@ -108,7 +109,7 @@ def sample_density(
     between = max(1, steps // 10)
     if ess < count and energy.free(training_states[:1].float()).all():
         path = StatePath(energy, training_states.float(), generator)
-        if path.cost * steps * 2 * (count // SNAPSHOTS) < MOST_SECONDS:
+        if path.cost * steps * 3 * (count // SNAPSHOTS) < MOST_SECONDS:
             return _annealed(path, training_states.float(), count, max(2, steps), between, ess, callback)
     if ess >= count:
         start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
@@ -159,7 +160,7 @@ def _annealed(
             callback(done, total)
 
     annealed = path.anneal(training_states[places], count // SNAPSHOTS, steps, callback=count_part)
-    samples = [annealed.states]
+    samples = [path.chains(annealed.states, steps)]  # copies of one run go apart
     for k in reversed(range(SNAPSHOTS - 1)):
         samples.append(path.chains(samples[-1], between))
         if callback is not None:
@@ -167,7 +168,7 @@ def _annealed(
     size = min(len(annealed.from_rows), max(2, int(annealed.effective / REPEATED)))
     p_value = None
     if len(annealed.from_rows) >= 2:
-        p_value = hamming_test(annealed.states[:size].cpu(), annealed.from_rows[:size].cpu()).p_value
+        p_value = hamming_test(samples[0][:size].cpu(), annealed.from_rows[:size].cpu()).p_value
     found = DensitySamples(torch.cat(samples), effective_starts, annealed.effective, p_value)
     _warn_of_starts(found, len(annealed.states))
     return found

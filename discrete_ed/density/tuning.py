@@ -13,6 +13,8 @@ from discrete_ed.likelihood.paths import FUNCTION, PRODUCT
 Settings = Mapping[str, Any]
 PASSES = 3
 """products of matrices in a training step for each in an evaluation: forward, and two backward"""
+FILLED = 20
+"""work for each bit of each component of the base, as a number of products: states are evaluated and filled in"""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,6 @@ def training_seconds(bits: int, width: int, layers: int, components: int, states
         bits, width, layers, components: sizes of the energy, see `density_energy`.
         states: states that the loss evaluates in a step.
     """
-    products = PASSES * (bits * width + max(0, layers - 1) * width**2) + bits * components
+    products = PASSES * (bits * width + max(0, layers - 1) * width**2) + FILLED * bits * (components - 1)
     functions = PASSES * width * layers + components
     return 1e-6 * states * (PRODUCT * products + FUNCTION * functions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 from discrete_ed.energies.base import Energy
@@ -26,6 +27,7 @@ class NetworkEnergy(SumEnergy):
         shape: rows and columns of pixels, for `conv`.
         components: number of components of the mixture; 1 for independent bits. A new mixture has fair coins for bits:
             `density_energy` fits it to data.
+        parents: the tree of the mixture, if its bits aren't independent (see `BernoulliMixtureEnergy`).
 
     Raises:
         InputError: an unknown network, `conv` without a shape of `D` pixels, or fewer than one component.
@@ -44,8 +46,11 @@ class NetworkEnergy(SumEnergy):
         layers: int = 2,
         shape: tuple[int, int] | None = None,
         components: int = 1,
+        parents: Sequence[int] | None = None,
     ) -> None:
         components = check_count(components, "components")
+        if components == 1 and parents is not None:
+            raise InputError("parents: expected None with one component, whose bits are independent, got a tree")
         learned: Energy
         if network == "mlp":
             learned = MLPEnergy(bits, hidden=[width] * layers)
@@ -58,7 +63,7 @@ class NetworkEnergy(SumEnergy):
         else:
             raise InputError(f"network: expected one of {', '.join(get_args(NetworkName))}, got {network!r}")
         super().__init__(
-            BernoulliEnergy(bits) if components == 1 else BernoulliMixtureEnergy(components, bits), learned
+            BernoulliEnergy(bits) if components == 1 else BernoulliMixtureEnergy(components, bits, parents), learned
         )
         self.bits = bits
 

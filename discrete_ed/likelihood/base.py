@@ -1,13 +1,15 @@
-"""Mixtures of independent bits, the laws at which annealing starts: normalised, sampled exactly, fitted in a second."""
+"""Mixtures of independent bits or of trees, the laws at which annealing starts: normalised and sampled exactly."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from discrete_ed.energies import BernoulliMixtureEnergy
+from discrete_ed.energies.trees import TreeLaws
 from discrete_ed.errors import InputError
 from discrete_ed.groups import Groups
 from discrete_ed.groups.product import product_log_z, product_logits, product_means, product_sample
@@ -27,6 +29,8 @@ BROAD = 0.2
 class Mixture:
     """`p(x) = Σ_k π_k Π_i σ(l_ki)^{x_i} (1 − σ(l_ki))^{1 − x_i}`; a group of bits has a softmax of its `l_ki`.
 
+    With parents, the bits of all components depend on one another along one tree, see `BernoulliMixtureEnergy`.
+
     >>> Mixture.independent(torch.zeros(3)).log_p(torch.zeros(1, 3))  # −3 log 2
     tensor([-2.0794])
     """
@@ -37,6 +41,10 @@ class Mixture:
     """`l`, `(K, D)`"""
     groups: Groups | None = None
     """the groups into which bits are tied"""
+    parents: Sequence[int] | None = None
+    """the parent of each bit in the tree, −1 for a root, if there is one"""
+    couplings: Tensor | None = None
+    """`J`, `(K, D)`, if there is a tree"""
 
     @classmethod
     def independent(cls, logits: Tensor, groups: Groups | None = None) -> Mixture:
@@ -48,7 +56,8 @@ class Mixture:
     @classmethod
     def of(cls, energy: BernoulliMixtureEnergy) -> Mixture:
         """The law of a `BernoulliMixtureEnergy`."""
-        return cls(energy.log_weights, energy.logits)
+        couplings = None if energy.parents is None else energy.couplings
+        return cls(energy.log_weights, energy.logits, parents=energy.parents, couplings=couplings)
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same mixture, number by number."""
@@ -57,6 +66,8 @@ class Mixture:
             and torch.equal(self.log_weights, other.log_weights)
             and torch.equal(self.logits, other.logits)
             and self.groups == other.groups
+            and self.parents == other.parents
+            and (self.couplings is None or other.couplings is None or torch.equal(self.couplings, other.couplings))
         )
 
     @classmethod
@@ -90,21 +101,37 @@ class Mixture:
         return cls(weights.log().to(x.dtype), product_logits(groups, broad).to(x.dtype), groups)
 
     @property
+    def laws(self) -> TreeLaws | None:
+        """The laws of the components, if they have a tree."""
+        if self.parents is None or self.couplings is None:
+            return None
+        return TreeLaws(self.logits, self.couplings, self.parents)
+
+    @property
     def constants(self) -> Tensor:
         """`log π_k − Σ_i log(1 + exp(l_ki))`, `(K,)`; `log Σ_i exp(l_ki)` for a group of bits."""
         return self.log_weights - product_log_z(self.groups, self.logits)
 
     def terms(self, x: Tensor) -> Tensor:
         """The logarithms of the terms of `p(x)`, `(N, K)`."""
+        if self.laws is not None:
+            return self.laws.terms(x) + self.log_weights
         return torch.addmm(self.constants, x, self.logits.T)
 
     def log_p(self, x: Tensor) -> Tensor:
         """`log p(x)` of states `(N, D)`, `(N,)`."""
         return self.terms(x).logsumexp(1)
 
+    def means(self) -> Tensor:
+        """The probability of each bit to be one, `(D,)`."""
+        laws = self.laws
+        return self.log_weights.exp() @ (product_means(self.groups, self.logits) if laws is None else laws.means())
+
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Independent samples, `(count, D)`."""
         k = self.log_weights.exp().multinomial(count, replacement=True, generator=generator)
+        if self.laws is not None:
+            return self.laws.sample(k.unsqueeze(1), None, generator).squeeze(1)
         return product_sample(self.groups, self.logits[k], generator=generator)
 
 

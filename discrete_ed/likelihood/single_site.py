@@ -21,12 +21,15 @@ from discrete_ed.energies import (
     SumEnergy,
 )
 from discrete_ed.energies.base import evaluation_size, of_kind
+from discrete_ed.energies.trees import TreeLaws
 from discrete_ed.likelihood.base import Mixture
 from discrete_ed.likelihood.paths import FUNCTION, PRODUCT, Slopes, Walk, direction_betas
 from discrete_ed.runtime.threads import suitable_threads
 
 REFRESHED = 4
 """sweeps after which sums that are kept up to date are computed anew, so that rounding errors don't add up"""
+SUMMED = 4
+"""passes over the terms of the base in an update, for which memory and exponentials are needed"""
 FIXED = 0.3
 """microseconds of an update besides the network"""
 
@@ -34,7 +37,7 @@ FIXED = 0.3
 @dataclass(frozen=True, eq=False)
 class Layered:
     """An energy as `E(x) = −s log p_0(x) − bᵀx + f(c + x W) + Σ_k s_k E_k(x)`, of which all but the last terms follow
-    flips cheaply; `p_0` is the base of the annealing."""
+    flips cheaply; `p_0` is the base of the annealing. A mixture of trees that isn't the base adds products of bits."""
 
     logits: Tensor
     """`b`, `(D,)`"""
@@ -48,6 +51,8 @@ class Layered:
     """`s_k` and `E_k`, which are evaluated in full after each flip"""
     share: float = 0.0
     """`s`"""
+    tree: TreeLaws | None = None
+    """the tree of another mixture: `c + x W` has a further term, `x_i x_pa(i)` times its couplings `(H, D)`"""
 
     @classmethod
     def of(cls, energy: Energy, base: Mixture) -> Layered:
@@ -58,6 +63,7 @@ class Layered:
         layers: list[tuple[Tensor, Tensor]] = []
         rests: list[tuple[int, Callable[[Tensor], Tensor]]] = []
         others: list[tuple[float, Energy]] = []
+        trees: dict[int, TreeLaws] = {}  # by the first of their columns
         for scale, term in _terms(energy, 1.0):
             if (linear := of_kind(term, BernoulliEnergy)) is not None:
                 logits = logits + scale * linear.logits
@@ -66,6 +72,15 @@ class Layered:
                 share += scale
                 continue
             first = _first_layer(term)
+            laws = None if mixture is None else mixture.laws
+            if (
+                mixture is not None
+                and laws is not None
+                and all(other.parents == laws.parents for other in trees.values())
+            ):
+                trees[sum(len(bias) for _, bias in layers)] = laws
+                constants = mixture.log_weights - softplus(laws.logits).sum(1)
+                first = laws.linear.T, constants, lambda h: -h.logsumexp(-1), 0.0
             if first is None:
                 others.append((scale, term))
                 continue
@@ -75,7 +90,12 @@ class Layered:
             logits = logits + scale * more
         weight = torch.cat([like.new_zeros(bits, 0), *(w for w, _ in layers)], 1)
         bias = torch.cat([like.new_zeros(0), *(c for _, c in layers)])
-        return cls(logits, weight, bias, tuple(rests), tuple(others), share)
+        tree = None
+        for place, laws in trees.items():
+            couplings = weight.new_zeros(weight.T.shape) if tree is None else tree.couplings
+            couplings[place : place + len(laws.logits)] = laws.couplings
+            tree = TreeLaws(torch.zeros_like(couplings), couplings, laws.parents)
+        return cls(logits, weight, bias, tuple(rests), tuple(others), share, tree)
 
     def learned(self, inputs: Tensor, x: Tensor) -> Tensor:
         """`E(x) + s log p_0(x) + bᵀx`, given `c + x W`."""
@@ -113,7 +133,8 @@ def _first_layer(energy: Energy) -> tuple[Tensor, Tensor, Callable[[Tensor], Ten
         return *_of_spins(residual.enter), after, 0.0
     if (machine := of_kind(energy, RBMEnergy)) is not None:
         return machine.weight, machine.hidden_bias, lambda h: -softplus(h).sum(-1), machine.visible_bias
-    if (mixture := of_kind(energy, BernoulliMixtureEnergy)) is not None:
+    mixture = of_kind(energy, BernoulliMixtureEnergy)
+    if mixture is not None and mixture.laws is None:
         return mixture.logits.T, Mixture.of(mixture).constants, lambda h: -h.logsumexp(-1), 0.0
     return None
 
@@ -158,8 +179,8 @@ class SingleSite:
     def cost(self) -> float:
         parts = self.layered
         parameters = sum(p.numel() for p in self.energy.parameters())
-        after = parameters if parts.others else parameters - parts.weight.numel()
-        return FIXED + PRODUCT * after + FUNCTION * (2 * len(parts.bias) + len(self.base.log_weights))
+        after = parameters if parts.others else max(0, parameters - parts.weight.numel())
+        return FIXED + PRODUCT * after + FUNCTION * (2 * len(parts.bias) + SUMMED * len(self.base.log_weights))
 
     def walk(
         self, up: Tensor, down: Tensor, betas: Tensor, updates: int, generator: torch.Generator | None = None
@@ -174,7 +195,7 @@ class SingleSite:
         x = x.T.contiguous()  # a bit of all runs is then one piece of memory
         inputs, linear, terms = self._sums(x)
         value, log_p = parts.learned(inputs, x.T), terms.logsumexp(0)
-        columns = base.logits.T.contiguous()
+        columns, edges = self.columns, () if parts.tree is None else parts.tree.edges
         log_w = x.new_zeros(runs, dtype=torch.float64)
         slopes = Slopes(betas, ups)
         schedule = direction_betas(betas, ups, runs - ups, x)
@@ -195,22 +216,31 @@ class SingleSite:
                         inputs, linear, terms = self._sums(x)
                 i = order.pop()
                 sign = 1 - 2 * x[i]
-                moved = torch.addcmul(inputs, sign.unsqueeze(1), parts.weight[i])
+                change = sign.unsqueeze(1) * parts.weight[i]
+                if edges:
+                    change.addmm_((sign * x[edges[i][0]]).T, edges[i][1])
+                moved = inputs + change
                 if parts.others:
                     x[i] += sign
                 new = parts.learned(moved, x.T)
                 if parts.others:
                     x[i] -= sign
-                new_log_p = torch.addr(terms, columns[i], sign).logsumexp(0)
+                near, factors = columns[i]
+                new_terms = torch.addr(terms, factors[:, 0], sign)
+                if len(near):
+                    new_terms.addmm_(factors[:, 1:], sign * x[near])
+                new_log_p = new_terms.logsumexp(0)
                 gain = then * (value - new + linear_of[i] * sign) + rest * (new_log_p - log_p)
                 flips = u < gain.sigmoid()
                 value = torch.where(flips, new, value)
                 log_p = torch.where(flips, new_log_p, log_p)
-                change = sign * flips
-                x[i] += change
-                linear.add_(change, alpha=linear_of[i])
-                inputs.addcmul_(change.unsqueeze(1), parts.weight[i])
-                terms.addr_(columns[i], change)
+                step = sign * flips
+                x[i] += step
+                linear.add_(step, alpha=linear_of[i])
+                inputs.addcmul_(change, flips.unsqueeze(1))
+                terms.addr_(factors[:, 0], step)
+                if len(near):
+                    terms.addmm_(factors[:, 1:], step * x[near])
             if not self.jumps:
                 continue
             fresh = base.sample(runs, generator).T
@@ -228,7 +258,21 @@ class SingleSite:
         """What follows flips cheaply, of states `(D, B)`: `c + x W`, `(B, H)`; `bᵀx`, `(B,)`; the terms of the base,
         `(K, B)`."""
         parts, base = self.layered, self.base
-        return parts.bias + x.T @ parts.weight, parts.logits @ x, base.constants.unsqueeze(1) + base.logits @ x
+        terms = base.constants.unsqueeze(1) + base.logits @ x if base.laws is None else base.terms(x.T).T.contiguous()
+        inputs = parts.bias + x.T @ parts.weight
+        if parts.tree is not None:
+            inputs += (x * x[parts.tree.above]).T @ parts.tree.couplings.T
+        return inputs, parts.logits @ x, terms
+
+    @cached_property
+    def columns(self) -> list[tuple[Tensor, Tensor]]:
+        """For each bit its neighbours in the tree of the base, `(n,)`, and the factors `(K, 1 + n)` in the terms of the
+        base: of the change of the bit, and of that times each of these."""
+        base, laws = self.base, self.base.laws
+        if laws is None:
+            return [(base.logits.new_empty(0), column.unsqueeze(1)) for column in base.logits.T.contiguous()]
+        linear = laws.linear.T.unsqueeze(2)
+        return [(near, torch.cat([linear[i], factors.T], 1)) for i, (near, factors) in enumerate(laws.edges)]
 
     def _order(self, generator: torch.Generator | None) -> list[int]:
         """The bits of a sweep in random order, more often those that change often in the base.
@@ -242,6 +286,6 @@ class SingleSite:
     @cached_property
     def visits(self) -> Tensor:
         """The expected number of visits of every bit in a sweep, `(D,)`, by the standard deviation in the base."""
-        mean = self.base.log_weights.exp() @ self.base.logits.sigmoid()
+        mean = self.base.means()
         spread = (mean * (1 - mean)).sqrt()
         return spread * (len(mean) / spread.sum())

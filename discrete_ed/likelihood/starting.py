@@ -53,7 +53,7 @@ def base_law(
             raise InputError(f"base: expected a mixture of {bits} bits, got {base.logits.shape[1]}")
         if base.groups != energy.groups:
             raise InputError("base: expected a mixture with the groups of the energy, got one with others")
-        return base, f"the given mixture of {len(base.log_weights)} laws of independent bits"
+        return base, f"the given mixture of {len(base.log_weights)} laws of {_kind(base)}"
     if base not in get_args(BaseName):
         raise InputError(f"base: expected {', '.join(get_args(BaseName))} or a Mixture, got {base!r}")
     groups = energy.groups
@@ -61,7 +61,7 @@ def base_law(
     if base == "uniform":
         return uniform, "the uniform law"
     if base in ("auto", "both") and (own := _own_mixture(energy)) is not None:
-        return own, f"the mixture of {len(own.log_weights)} laws of independent bits inside the energy"
+        return own, f"the mixture of {len(own.log_weights)} laws of {_kind(own)} inside the energy"
     rows, simple = "the rows", _is_simple(energy, uniform)
     if base == "model":
         x, rows = model_states(energy, x, generator), "states that the model's own short runs reach"
@@ -74,6 +74,10 @@ def base_law(
         return law, f"independent bits with the frequencies of {rows}"
     law = Mixture.fitted(x, generator, groups=groups)
     return law, f"a mixture of {len(law.log_weights)} laws of independent bits, fitted to {rows}"
+
+
+def _kind(law: Mixture) -> str:
+    return "independent bits" if law.parents is None else "bits along a tree"
 
 
 def _is_simple(energy: Energy, uniform: Mixture) -> bool:
@@ -119,13 +123,17 @@ def frequencies(x: Tensor, groups: Groups | None = None) -> Tensor:
 def path_to(energy: Energy, base: Mixture) -> Path:
     """The fastest path from a mixture to the law of an energy.
 
-    Block Gibbs for an `RBMEnergy`; compiled loops for an `IsingEnergy` on the CPU, if the mixture has one component;
-    otherwise updates of single bits, or of single variables if bits are tied into groups.
+    Without a tree, block Gibbs for an `RBMEnergy`, and compiled loops for an `IsingEnergy` on the CPU if the mixture
+    has one component; otherwise updates of single bits, or of single variables if bits are tied into groups.
 
     >>> type(path_to(IsingEnergy(3), Mixture.independent(torch.zeros(3)))).__name__
     'SpinPath'
     """
     machine, spins = of_kind(energy, RBMEnergy), of_kind(energy, IsingEnergy)
+    if base.parents is not None:
+        if energy.groups is not None:
+            raise InputError("base: expected a mixture of independent bits for an energy with groups, got trees")
+        return SingleSite(energy, base)
     if machine is not None:
         return BlockPath(machine, base)
     if spins is not None and len(base.log_weights) == 1 and base.logits.device.type == "cpu" and loops() is not None:

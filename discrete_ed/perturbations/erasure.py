@@ -1,4 +1,4 @@
-"""Erased bits, which a mixture of independent bits fills in."""
+"""Erased bits, which a mixture fills in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from math import log
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from discrete_ed.energies import BernoulliMixtureEnergy
 from discrete_ed.energies.base import Energy
@@ -26,8 +25,8 @@ class Erasure(Perturbation):
     Each bit is erased with probability `u`, and `log u` is uniform between `log 1/D` and 0 for each state, so that a
     few bits are erased in some states and nearly all in others: the loss compares states near the data and far from it,
     and so learns the weight of well separated modes as well. The `x'` that could have become `y` have any values in
-    `S`. They are sampled from a mixture `r` of independent bits, given the bits that were kept, `x'_S ~ r(x_S | x_∖S)`,
-    which is exact and costs little, and have the weights `1 / r(x'_S | x_∖S)`.
+    `S`. They are sampled from a mixture `r` of independent bits or of trees, given the bits that were kept,
+    `x'_S ~ r(x_S | x_∖S)`, which is exact and costs little, and have the weights `1 / r(x'_S | x_∖S)`.
 
     *Forgets* bits of a known set of any size. *Costs* `1 + M` energies. *Choose it* for tables of many columns with a
     network on a mixture, whose mixture is then `r`: the weights cancel the mixture in the energy, and what remains is
@@ -60,25 +59,15 @@ class Erasure(Perturbation):
         u = x.shape[1] ** (torch.rand(len(x), 1, generator=generator, device=x.device) - 1)
         erased = (torch.rand(x.shape, generator=generator, device=x.device) < u) & free
         mixture = self.mixture or self.mixture_inside(energy)
-        if mixture is None:
-            logits, log_weights = x.new_zeros(1, x.shape[1]), x.new_zeros(1)
-        else:
-            logits, log_weights = mixture.logits.to(x), mixture.log_weights.to(x)
-        if logits.shape[1] != x.shape[1]:
-            raise InputError(f"mixture: expected one of {x.shape[1]} bits, got {logits.shape[1]}")
-        kept = (~erased).to(x.dtype)
+        coins = BernoulliMixtureEnergy(1, x.shape[1]).to(x) if mixture is None else mixture
+        if coins.bits != x.shape[1]:
+            raise InputError(f"mixture: expected one of {x.shape[1]} bits, got {coins.bits}")
         with torch.no_grad():
-            terms = torch.addmm(log_weights, kept * x, logsigmoid(logits).T)
-            terms += (kept - kept * x) @ logsigmoid(-logits).T
-            k = terms.softmax(1).multinomial(m, replacement=True, generator=generator)
-            coins = torch.rand(len(x), m, x.shape[1], generator=generator, device=x.device)
-            filled = (coins < logits.sigmoid()[k]).to(x.dtype)
-            negatives = torch.where(erased.unsqueeze(1), filled, x.unsqueeze(1))
+            negatives, kept = coins.filled(x, erased, m, generator)
             log_weight = x.new_zeros(len(x), m + 1)  # fair coins: as many states as 1 / r, a constant of `y`
             if mixture is not None:
                 states = torch.cat([x.unsqueeze(1), negatives], 1)
-                inside = terms.logsumexp(1) - erased.sum(1) * log(2)
-                log_weight = mixture(states) + inside.unsqueeze(1)
+                log_weight = mixture(states) + (kept - erased.sum(1) * log(2)).unsqueeze(1)
         return weighted_contrast(x, negatives, w, log_weight)
 
     def matrix(self, states: Tensor) -> Tensor:

@@ -128,4 +128,6 @@ def sample(
             state = next(states)
             callback(step, state)
     check_numbers(state, steps)
+    if steps < STEPS:
+        warn_if_still(local.energy, x, state.x, steps)
     return state.x

@@ -22,7 +22,8 @@ def warn_if_still(energy: Energy, first: Tensor, last: Tensor, steps: int) -> No
 
     Chains that have forgotten their starts are at the start of another chain as often as at their own. So the share of
     chains at their own start is compared with that share, within four standard errors. Chains without free bits are
-    left out, since they can't move.
+    left out, since they can't move. In fewer steps than a hundred, chains may stand still by chance: then only those
+    without any possible neighbour are told of.
     """
     still = (first == last).all(-1)
     if not len(still) or still.double().mean() < MOST_STILL:
@@ -36,7 +37,7 @@ def warn_if_still(energy: Energy, first: Tensor, last: Tensor, steps: int) -> No
     by_chance = _agreement_with_others(first, last)
     error = (by_chance * (1 - by_chance) / chains) ** 0.5
     stuck = unmoved == chains and not _has_possible_neighbour(energy, last[:LOOKED_AT], free[:LOOKED_AT])
-    if not stuck and not unmoved / chains > max(MOST_STILL, by_chance + 4 * error):
+    if not stuck and (steps < STEPS or not unmoved / chains > max(MOST_STILL, by_chance + 4 * error)):
         return
     reason = (
         "no flip of one free bit leads to a state of finite energy, as in one-hot data: kernels that flip single bits "

@@ -11,6 +11,7 @@ from contracts import ising, mlp, rbm
 from place import seeded
 
 from discrete_ed import (
+    BernoulliMixtureEnergy,
     Energy,
     IsingEnergy,
     MLPEnergy,
@@ -29,6 +30,7 @@ from discrete_ed.likelihood.schedule import equal_work, even
 from discrete_ed.likelihood.single_site import SingleSite
 from discrete_ed.likelihood.spins import SpinPath
 from discrete_ed.likelihood.starting import path_to
+from discrete_ed.likelihood.tree_fit import fitted_trees
 from discrete_ed.states import enumerate_states
 
 MANY = 3000
@@ -45,9 +47,29 @@ def two_components(bits: int) -> Mixture:
     return Mixture(torch.tensor([0.3, 0.7]).log(), torch.randn(2, bits, generator=seeded(3)))
 
 
+def two_trees(bits: int) -> Mixture:
+    parents = (2, 0, -1, 2, 3, 3, -1, 5)[:bits]
+    couplings = torch.randn(2, bits, generator=seeded(4)).masked_fill(torch.tensor(parents) < 0, 0)
+    simple = two_components(bits)
+    return Mixture(simple.log_weights, simple.logits, None, parents, couplings)
+
+
+def on_trees(bits: int) -> SumEnergy:
+    law = two_trees(bits)
+    assert law.parents is not None
+    return SumEnergy(BernoulliMixtureEnergy(law.log_weights, law.logits, law.parents, law.couplings), mixed(bits))
+
+
+def from_trees(energy: Energy, base: Mixture) -> SingleSite:  # noqa: ARG001
+    return SingleSite(energy, two_trees(8))
+
+
 @pytest.mark.parametrize(
     ("make", "energy"),
     [
+        (from_trees, on_trees(8)),
+        (from_trees, mixed(8)),
+        (SingleSite, on_trees(8)),
         (SpinPath, ising(8).float()),
         (SingleSite, ising(8).float()),
         (SingleSite, mixed(8)),
@@ -57,8 +79,8 @@ def two_components(bits: int) -> Mixture:
 )
 def test_runs_in_both_directions_estimate_the_enumerated_sum(make, energy):
     g = seeded(0)
-    base = Mixture.independent(torch.randn(8, generator=g)) if make is SpinPath else two_components(8)
-    path = make(energy, base)
+    path = make(energy, Mixture.independent(torch.randn(8, generator=g)) if make is SpinPath else two_components(8))
+    base = path.base
     betas, updates = even(25) ** 1.5, max(1, path.updates // 2)
     law = sample_law(energy, MANY, g)
     walk = path.walk(base.sample(MANY, g), law, betas, updates, g)
@@ -71,6 +93,20 @@ def test_runs_in_both_directions_estimate_the_enumerated_sum(make, energy):
     assert (chains.mean(0) - marginals).abs().max() < 4.5 * 0.5 / MANY**0.5
     assert (walk.slopes[1] >= 0).all()
     assert walk.slopes.isfinite().all()
+
+
+def test_a_mixture_of_trees_is_normalised_and_finds_the_tree(generator):
+    law = two_trees(8)
+    x = law.sample(6000, generator)
+    states = enumerate_states(8)
+    assert law.log_p(states).logsumexp(0).item() == pytest.approx(0, abs=1e-5)
+    truth = law.log_p(states).exp()
+    assert (x.mean(0) - truth @ states).abs().max() < 4.5 * 0.5 / 6000**0.5
+    torch.testing.assert_close(law.means(), truth @ states)
+    tree, alone = fitted_trees(x, generator, 2), Mixture.fitted(x, generator, 2)
+    gaps = [(truth @ (law.log_p(states) - fitted.log_p(states))).item() for fitted in (tree, alone)]
+    assert -1e-6 < gaps[0] < 0.03 < gaps[1]
+    assert fitted_trees(x[:30], generator).log_p(states).logsumexp(0).item() == pytest.approx(0, abs=1e-5)
 
 
 def test_a_mixture_is_normalised_and_fits_its_data(generator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from math import exp, log, pi
 
@@ -127,9 +128,13 @@ LOGITS = torch.tensor([[1.0, -0.5, 0.8], [-1.2, 0.3, 0.1]])
 TWO = BernoulliMixtureEnergy(torch.tensor([0.3, 0.7]).log(), LOGITS).to(FLOAT)
 
 
-def filled_in(q: Tensor, energies: Tensor, states: Tensor) -> Tensor:  # noqa: ARG001
+COUPLINGS = torch.tensor([[1.0, 0.0, -2.0], [0.5, 0.0, 1.5]])
+TREES = BernoulliMixtureEnergy(torch.tensor([0.3, 0.7]).log(), LOGITS, (1, -1, 0), COUPLINGS).to(FLOAT)
+
+
+def filled_in(q: Tensor, energies: Tensor, states: Tensor, mixture: BernoulliMixtureEnergy = TWO) -> Tensor:  # noqa: ARG001
     """`ρ_y(x) ∝ q(y|x) r(x)`, with `r` the mixture."""
-    weight = q.T * (-TWO(states)).exp()
+    weight = q.T * (-mixture(states)).exp()
     return weight / weight.sum(1, keepdim=True)
 
 
@@ -194,6 +199,7 @@ CASES = [
     Case(Block(size=2, epsilon=0.2), proposal=None),
     Case(Erasure()),
     Case(Erasure(TWO), proposal=filled_in),
+    Case(Erasure(TREES), proposal=partial(filled_in, mixture=TREES), kind="-trees"),
     Case(NodeBlock(size=2, epsilon=0.3), states=GRAPHS, proposal=None),
     InformedCase(Informed(Bernoulli(epsilon=0.2)), proposal=tilted),
     GroupCase(Bernoulli(epsilon=0.2), variables=((redrawn(4, 0.2), redrawn(2, 0.2)),)),

@@ -69,6 +69,9 @@ def test_chains_that_do_not_move_say_so(kernel, local, start, reason):
     assert diagnose(list(islice(chain(kernel, local, start, generator=seeded()), 5))).moved == 0
     with pytest.warns(RuntimeWarning, match=reason):
         list(islice(chain(kernel, local, start, generator=seeded()), 100))
+    if isinstance(local.energy, OneHot):  # this is certain after a few steps already
+        with pytest.warns(RuntimeWarning, match="50 of 50 are where they started after 3 steps: no flip"):
+            sample(kernel, local, start, 3, generator=seeded())
 
 
 def test_chains_that_move_two_bits_find_the_law_of_one_hot_data():

@@ -79,17 +79,17 @@ class EstimateConfig(CheckpointedConfig):
     machine (rbm), or the pairwise Ising model (ising)"""
     width: Annotated[int | None, HIDDEN_UNITS] = None
     """units of a hidden layer, channels of conv, or hidden units of rbm; by default 128 for densities in the plane and
-    64 for other data (16 for conv)"""
+    with erasure on tables, and 64 for other data (16 for conv)"""
     layers: Annotated[int | None, NETWORK] = None
     """hidden layers, or residual blocks; by default 3 for densities in the plane and 2 for other data (1 for conv)"""
     components: Annotated[int | None, NETWORK] = None
-    """components of the mixture of independent bits to which a network is added, fitted by expectation maximisation, so
-    that the law is low far from the data; 1: independent bits, which are trained with the network. By default 20 for
-    tables of more than 16 bits (at most one for every 50 rows), otherwise 1"""
+    """components of the mixture of trees to which a network is added, fitted by expectation maximisation, so that the
+    law is low far from the data; 1: independent bits, which are trained with the network. By default 20 for tables of
+    more than 16 bits (at most one for every 50 rows), otherwise 1"""
     tune: float | None = None
-    """minutes, on one idle core, in which the job itself looks for width, weight decay, components, learning rate,
+    """minutes, on one idle core, in which the job itself looks for width, components, weight decay, learning rate,
     layers, steps and ensemble size. It changes one after the other, keeps what scores better on validation rows, and
-    spends 40% of the minutes on the final fit. Options that differ from their defaults are not changed"""
+    spends 60% of the minutes on the final fit. Options that differ from their defaults are not changed"""
     members: int = 1
     """ensemble size: this many energies are trained from different initial weights, and their mean is saved as one
     energy"""
@@ -106,7 +106,7 @@ class EstimateConfig(CheckpointedConfig):
     buffer: Annotated[int, When(loss="pcd")] = 1000
     """number of chains that continue from step to step (pcd); raised to the batch size if it is smaller"""
     steps: int | None = None
-    """training steps; by default 3000 for densities in the plane and 4000 for other data"""
+    """training steps; by default 3000 for densities in the plane, 2000 with erasure on tables, and 4000 otherwise"""
     batch: int | None = None
     """training states in a step; by default 128 for densities in the plane and 256 for other data"""
     learning_rate: float | None = None
@@ -173,7 +173,7 @@ class ResolvedEstimateConfig(EstimateConfig):
 
 PLANE = {"loss": "ed", "width": 128, "layers": 3, "steps": 3000, "batch": 128, "learning_rate": 4e-3}
 TABLE = {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
-LARGE = {"loss": "erasure", "learning_rate": 3e-3, "weight_decay": 0.1}
+LARGE = {"loss": "erasure", "width": 128, "steps": 2000, "learning_rate": 3e-3, "weight_decay": 0.1}
 CONV = {"width": 16, "layers": 1}
 """defaults of the options that the user may leave open: PLANE for densities in the plane, TABLE for tables and images;
 LARGE replaces some of them for networks on tables that can't be enumerated, CONV for a convolutional energy"""

@@ -23,9 +23,9 @@ from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateCon
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.training import FitConfig
 
-TRIALS = 0.6
+TRIALS = 0.4
 """share of the minutes for trials; the rest is for the final fit"""
-NUMBER = 9
+NUMBER = 5
 """number of trials with the first options that fit into that share"""
 FEWEST_STEPS = 50
 """least number of training steps of a trial"""
@@ -35,9 +35,9 @@ MOST_MEMBERS = 4
 """largest number of energies of the final fit"""
 ALTERNATIVES: dict[str, dict[str, tuple[Any, ...]]] = {
     "mlp": {
-        "width": (128, 32),
-        "weight_decay": (0.1, 0.3, 0.0),
+        "width": (256, 128, 64),
         "components": (50, 8),
+        "weight_decay": (0.3, 0.1, 0.0),
         "learning_rate": (6e-3, 1.5e-3),
         "layers": (3, 1),
     },
@@ -120,10 +120,10 @@ def tuned(
         trials = coordinate_search(start, alternatives, judge, cost, TRIALS * seconds, callback=show)
     chosen = replace(config, **best_trial(trials).settings)
     left = (1 - TRIALS) * seconds / _step_seconds(chosen, data)
-    if "steps" in free and left < chosen.steps:
-        chosen = replace(chosen, steps=max(steps, int(left)))
     if "members" in free:
         chosen = replace(chosen, members=min(MOST_MEMBERS, max(1, int(left / chosen.steps))))
+    if "steps" in free:
+        chosen = replace(chosen, steps=max(steps, int(left / chosen.members)))
     return chosen, trials
 
 
