@@ -86,8 +86,8 @@ def decide_edges(
 
 def told_apart(spins: Array, pairs: Array) -> Array:
     """The pairs whose columns are not equal, or opposite, to others in every row: which of such columns an edge belongs
-    to can't be told. Two columns that are equal to each other alone may be a pair themselves. Where more than a fifth of
-    the columns repeat others, the spins are so frozen that the rest is not told apart either, and no pair is left.
+    to can't be told. Two columns that are equal to each other alone may be a pair themselves. Where more than a fifth
+    of the columns repeat others, the spins are so frozen that the rest is not told apart either, and no pair is left.
 
     >>> a, b, c = [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1]
     >>> spins = np.array([a, a, b, c]).T

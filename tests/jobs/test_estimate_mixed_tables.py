@@ -86,7 +86,7 @@ def the_run_serves_other_jobs(folder, frame, anomalies):
         (lambda: sample.run(SampleConfig(run)), "expected a new CSV file .* got none"),
         (lambda: sample.run(SampleConfig(run, chains=3, out=folder / "x.csv")), "chains: expected only"),
         (lambda: impute.run(ImputeConfig(folder, folder / "test.csv")), "finished run of estimate"),
-        (lambda: ImputeConfig(run), "got not both"),
+        (lambda: impute.run(ImputeConfig(run)), "got not both"),
     ]:
         with pytest.raises(InputError, match=reason):
             refused()

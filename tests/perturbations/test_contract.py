@@ -375,7 +375,7 @@ def test_heat_kernels_give_their_matrix(kind):
             noise.matrix(states, groups)
     assert torch.equal(Informed(noise).matrix(FOUR_STATES, FOUR), noise.matrix(FOUR_STATES, FOUR))
     with pytest.raises(InputError, match="groups: expected a HeatKernel"):
-        Informed(Bernoulli()).matrix(FOUR_STATES, FOUR)
+        Informed(Bernoulli(epsilon=0.1)).matrix(FOUR_STATES, FOUR)
     with pytest.raises(InputError, match=r"expected one that defines matrix\(states\), got Perturbation"):
         Perturbation().matrix(BITS)
 

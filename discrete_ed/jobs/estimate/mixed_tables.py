@@ -74,6 +74,7 @@ def is_mixed(config: EstimateConfig) -> bool:
 def with_way_on(error: InputError) -> InputError:
     """The error of a cell that isn't binary, with the option that takes it instead of those of other jobs."""
     text = re.sub(r"use recode (\S+=NA); ", r"write NA for it and use missing; ", str(error))
+    text = re.sub(r"if it means 1, use recode (\S+)=1,…; ", "", text)
     return InputError(text.replace("use recode, binarise, weights or drop", f"use --types {RECOGNISED}"))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional
 
-from discrete_ed.errors import InputError, check_seed
+from discrete_ed.errors import check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING
 
 
@@ -35,5 +35,3 @@ class ImputeConfig:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        if self.run is None or self.table is None:
-            raise InputError("run, table: expected the run folder of a job estimate and a table, got not both")

@@ -16,8 +16,8 @@ def run(config: ImputeConfig) -> dict[str, Any]:
         InputError: a run on a binary table, or without a model; a table with other columns or values; an `out` that is
             no new file.
     """
-    assert config.run is not None
-    assert config.table is not None
+    if config.run is None or config.table is None:
+        raise InputError("run, table: expected the run folder of a job estimate and a table, got not both")
     if not is_table_run(config.run):
         raise InputError(
             f"{config.run}: expected a finished run of estimate on a table with other than binary columns, got none; "
