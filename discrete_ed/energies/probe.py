@@ -234,4 +234,5 @@ def _leaving_no_trace(energy: nn.Module, device: torch.device) -> Iterator[None]
     with torch.no_grad(), torch.random.fork_rng(devices, device_type="cuda" if device.type == "cpu" else device.type):
         yield
         for buffer, before in changing:
-            buffer.copy_(before)
+            if not torch.equal(buffer, before):  # a copy, even of equal values, would spoil a gradient that needs it
+                buffer.copy_(before)

@@ -6,19 +6,20 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from discrete_ed.runtime.compiling import njit
 
 Reals = NDArray[np.floating[Any]]
 
 
-@njit(cache=True)
+@njit()
 def softplus(value: float) -> float:
     """`log(1 + exp(value))`."""
     return max(value, 0.0) + math.log1p(math.exp(-abs(value)))
 
 
-@njit(cache=True)
+@njit()
 def fill(
     x: NDArray[np.uint8],
     erased: NDArray[np.bool_],

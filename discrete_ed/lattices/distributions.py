@@ -18,7 +18,7 @@ BINS = 40
 class OverlapDistribution:
     """The density `P(q)` of an overlap; its integral is 1.
 
-    >>> OverlapDistribution(np.array([-0.5, 0.5]), np.array([0.5, 0.5]), np.zeros(2)).density.sum()
+    >>> OverlapDistribution(np.array([-0.5, 0.5]), np.array([0.5, 0.5]), np.zeros(2)).density.sum().item()
     1.0
     """
 

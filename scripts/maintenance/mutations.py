@@ -54,8 +54,8 @@ MUTATIONS = [
     ),
     Mutation(
         "likelihood/enumeration.py",
-        "torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)]).log_softmax(-1)",
-        "torch.cat([value for _, value in _evaluate_all(energy, energy.bits, dtype)]).log_softmax(-1)",
+        "logits = torch.cat([-value for _, value in _evaluate_all(energy, energy.bits, dtype)])",
+        "logits = torch.cat([value for _, value in _evaluate_all(energy, energy.bits, dtype)])",
         "tests/likelihood/test_enumeration.py tests/test_losses.py",
     ),
     Mutation("training/loop.py", "self.averaged.update_parameters(self.energy)", "pass", "tests/training/test_fit.py"),

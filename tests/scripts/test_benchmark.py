@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[2] / "scripts" / "maintenance"
 
 
 def test_one_race_prints_rates_and_ratios_that_fit(tmp_path, monkeypatch):
-    options = ["--only", "gradients, MLP", "--rounds", "1", "--seconds", "0.02"]
+    options = ["--only", "Gibbs-with-gradients, MLP 32", "--rounds", "1", "--seconds", "0.02"]
 
     def program() -> None:
         sys.path.insert(0, str(FOLDER))
