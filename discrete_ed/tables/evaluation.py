@@ -177,8 +177,9 @@ def prepare_tables(
             raise InputError(f"target: expected one of {listed(schema.names)}, got {target!r}")
     synthetic = {name: _like(train, table, name) for name, table in synthetic.items()}
     real_schema, schema = schema, _with_new_values(schema, synthetic)
-    for table in synthetic.values():
+    for name, table in synthetic.items():
         schema.codes(table)
+        _warn_of_missing(name, _missing_share(table, schema), _missing_share(known, schema))
     fitted, reference = _halves(train, rng) if held_out is None else (train, held_out)
     count = min(len(fitted), *(len(table) for table in synthetic.values()))
     real = {"train": train} if held_out is None else {"train": train, "held_out": held_out}
@@ -192,6 +193,20 @@ def prepare_tables(
     tables[INDEPENDENT] = sample_independent_columns(schema, fitted, count, seed=seed)
     tables[COPULA] = sample_gaussian_copula(schema, fitted, count, seed=seed)
     return PreparedTables(schema, real_schema, tables, fitted, reference, train, held_out is None)
+
+
+def _missing_share(table: DataFrame, schema: TableSchema) -> float:
+    return float(table[list(schema.names)].isna().to_numpy().mean())
+
+
+def _warn_of_missing(name: str, share: float, real: float) -> None:
+    if abs(share - real) > 0.005:
+        warnings.warn(
+            f"{name}: {share:.1%} of the cells are missing, of the real rows {real:.1%}; the scores take a missing "
+            "cell for one more value, so they tell the tables apart by it",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def score_tables(

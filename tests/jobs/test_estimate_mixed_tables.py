@@ -146,3 +146,12 @@ def test_what_has_no_effect_on_such_a_table_is_refused(tmp_path, monkeypatch, ca
     assert stop.value.code == 2
     assert reason in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_samples_lose_the_cells_that_rows_lack():
+    rows = pd.DataFrame({"a": [1.0, np.nan], "b": ["x", "y"], "c": [None, None]})
+    samples = pd.DataFrame({"a": [1.0] * 400, "b": ["x"] * 400, "c": ["z"] * 400})
+    found = mixed_tables.with_missing_cells_of(rows, samples, 0)
+    assert 150 < found["a"].isna().sum() < 250
+    assert (found["b"].notna().all(), found["c"].isna().all()) == (True, True)
+    assert mixed_tables.with_missing_cells_of(rows[["b"]], samples[["b"]], 0).equals(samples[["b"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from discrete_ed.tables import (
     sample_independent_columns,
     utility,
 )
+from discrete_ed.tables.evaluation import prepare_tables
 from discrete_ed.tables.utility import calibration_error, score_classes
 
 TYPES = {"level": "ordinal"}
@@ -228,3 +230,14 @@ def test_without_held_out_rows_halves_are_compared():
 def test_tables_that_cannot_be_compared_are_refused(synthetic, options, reason):
     with pytest.raises(InputError, match=reason):
         evaluate_tables(table(50, 2), table(50, 3), synthetic, types=TYPES, **options)
+
+
+def test_tables_with_other_shares_of_missing_cells_are_warned_of():
+    rng = np.random.default_rng(0)
+    whole = pd.DataFrame({"a": rng.choice(["x", "y"], 120), "b": rng.normal(size=120)})
+    holed = whole.mask(rng.random(whole.shape) < 0.2)
+    with pytest.warns(UserWarning, match=r"mine: 0\.0% of the cells are missing, of the real rows (19|2\d)\.\d%"):
+        prepare_tables(holed[:40], holed[40:80], {"mine": whole[80:]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prepare_tables(whole[:40], whole[40:80], {"mine": whole[80:]})

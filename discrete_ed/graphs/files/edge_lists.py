@@ -59,6 +59,7 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         nodes += [f"isolated {k}" for k in range(count - len(nodes))]
     raw = RawGraph(nodes, pairs, table.comments.directed, lines, values, gap=table.gap)
     raw.or_adjacency_list = titles is None and source.options.format is None and _may_be_neighbours(rows)
+    raw.or_matrix = all(len(row.cells) == len(rows) and {*row.cells} <= {"0", "1"} for row in rows)
     graph = simple_graph(raw, source)
     table.comments.compare(len(graph), graph.number_of_edges(), len(pairs), source)
     return [graph]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from discrete_ed.data.text_tables import MISSING_CELLS
 from discrete_ed.graphs.files.delimiters import BRACKETS
 from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row
@@ -19,19 +20,29 @@ NUMBERS = re.compile(r"[+-]?\d[\w.+-]*([\s,;|]+[+-]?\d[\w.+-]*)+", re.ASCII)
 
 
 def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) -> None:
-    """Refuse what is hardly a name: parts of a bracket, several numbers, or brackets beside other names.
+    """Refuse what is hardly a name: parts of a bracket, several numbers, brackets beside other names, or NA and the
+    like among numbers. Among words NA may be a name, and is noted.
 
     Args:
         names: all names, each once.
         rows: the rows in which they stand.
         source: the file.
     """
+    names = list(names)
+    absent = [name for name in names if name and name.lower() in MISSING_CELLS]
+    if absent:
+        line = next(row.line for row in rows if absent[0] in row.cells)
+        if all(map(is_number, set(names) - {*absent})):
+            raise source.error("the names of two nodes", repr(source.lines[line - 1].strip()), line=line)
+        source.notes.add(
+            f"{absent[0]!r} is read as the name of a node, though it may mean that there is none", source.at(line)
+        )
     odd = [name for name in names if not name.isalnum()]
     for name in odd:
         if not name or UNNAMED.search(name):
             _check_delimiters(name, rows, source)
     if any(mark in name for name in odd for mark in "()[]{}"):
-        _check_brackets(list(names), rows, source)
+        _check_brackets(names, rows, source)
 
 
 def _check_delimiters(name: str, rows: Sequence[Row], source: GraphFile) -> None:

@@ -62,6 +62,8 @@ class RawGraph:
     """the first line between edges that may have been meant to separate graphs"""
     or_adjacency_list: bool = False
     """whether what was taken for weights may be neighbours"""
+    or_matrix: bool = False
+    """whether it may be a row of a matrix"""
 
 
 def simple_graph(raw: RawGraph, source: GraphFile, where: str | None = None) -> nx.Graph:
@@ -224,6 +226,7 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> bool | None:
             source.notes.add(f"the weights of edges ({shown(name)}) are dropped", where)
         else:
             other = "; --format adjacency-list reads neighbours instead" if raw.or_adjacency_list else ""
+            other = "; --format matrix reads an adjacency matrix instead" if raw.or_matrix else other
             raise InputError(
                 f"{where}: expected an unweighted graph, got {shown(name)} {shown(told[0])} of an edge; "
                 f"{WAYS['ignore_weights']}{other}"

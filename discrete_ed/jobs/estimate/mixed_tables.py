@@ -36,6 +36,10 @@ RECOGNISED = "auto"
 """the value of `--types` that says that the kinds of all columns are recognised"""
 BINARY = ({"0", "1"}, {"-1", "1"}, {"0.0", "1.0"}, {"-1.0", "1.0"}, {"true", "false"}, {"yes", "no"})
 MODEL = "model"
+HOLED = (
+    "Samples have all cells, but for the scores they lose those that are missing in random training rows, since a "
+    "missing cell counts as one more value of its column."
+)
 TEST_SHARE = 0.2
 
 
@@ -112,7 +116,8 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         folder.write("samples.csv", samples.to_csv(index=False).encode())
         folder.write("anomalies.csv", anomalies(model, test, lines).to_csv(index=False).encode())
         with _warned_before():
-            prepared = prepare_tables(train, test, {MODEL: samples}, types=types, seed=config.seed)
+            holed = with_missing_cells_of(train, samples, config.seed)
+            prepared = prepare_tables(train, test, {MODEL: holed}, types=types, seed=config.seed)
         with phase_progress("score") as scored:
             evaluation = score_tables(prepared, seed=config.seed, callback=scored)
         expected = float(-model.anomaly_scores(test).mean())
@@ -131,8 +136,11 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
             f"Cells of test rows have a log-probability of {expected:.3f} nats a row given the other cells, where "
             f"independent columns have {trivial:.3f}. {report.verdict(evaluation)}"
         )
+        said = report.notes(evaluation, halved=False)
+        if holed is not samples:
+            said.append(HOLED)
         if folder.writes:
-            notes = [line for line in report.notes(evaluation, halved=False) if not line.startswith("Warn")]
+            notes = [line for line in said if not line.startswith("Warn")]
             html = page.render_page(
                 f"Table: {path.stem}",
                 verdict,
@@ -146,7 +154,7 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
             folder.write("report.html", html.encode())
         folder.finish(result)
     print(f"{verdict}\n\n{as_text(report.score_table(evaluation))}")
-    print("", *report.notes(evaluation, halved=False), sep="\n")
+    print("", *said, sep="\n")
     print(
         f"\nwritten to {folder.path}: open {folder.path / 'report.html'}; samples.csv, anomalies.csv for programs; the "
         "jobs score, sample and impute take the folder"
@@ -170,6 +178,14 @@ def _split(frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:
     order = np.random.default_rng(seed).permutation(len(frame))
     few = int(TEST_SHARE * len(frame))
     return frame.iloc[np.sort(order[few:])], frame.iloc[np.sort(order[:few])]
+
+
+def with_missing_cells_of(rows: DataFrame, samples: DataFrame, seed: int) -> DataFrame:
+    """The samples without the cells that are missing in random rows, which have the same columns."""
+    missing = rows[samples.columns].isna().to_numpy()
+    if not missing.any():
+        return samples
+    return samples.mask(missing[np.random.default_rng(seed).integers(len(rows), size=len(samples))])
 
 
 @contextmanager

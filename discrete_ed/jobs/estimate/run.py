@@ -70,8 +70,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
     with RunFolder(resolved.out, JOB, data.name, resolved, data.files, facts) as folder:
         _print_data(data)
         _warn_of_equal_sets(data)
-        if data.toy is None and data.shape is None:
-            _warn_of_one_hot(data)
+        said = _warn_of_one_hot(data) if data.toy is None and data.shape is None else []
         trials: list[TuningTrial] = []
         if resolved.tune is not None:
             build = partial(_build, train, data.shape)
@@ -95,6 +94,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             runs=resolved.runs,
             generator=generator,
         )
+        scores = replace(scores, warnings=(*said, *scores.warnings))
         result = {
             "data": data.name,
             "columns": list(names) or None,
@@ -171,18 +171,19 @@ def _same_rows(first: np.ndarray, second: np.ndarray) -> bool:
     return all(map(np.array_equal, *(np.unique(rows, axis=0, return_counts=True) for rows in (first, second))))
 
 
-def _warn_of_one_hot(data: TableData) -> None:
-    """As `DensityEstimator` does, with the ways on that the job has."""
+def _warn_of_one_hot(data: TableData) -> list[str]:
+    """As `DensityEstimator` does, with the ways on that the job has; returns what it says."""
+    said = []
     groups = one_hot_columns(data.train.astype(float))
     if groups:
         shown = ", ".join(f"{data.names[g[0]]!r} to {data.names[g[-1]]!r}" for g in groups[:3])
-        warnings.warn(
+        said.append(
             f"{data.name}: columns {shown} hold exactly one 1 in every row, as one-hot codes do; if they are the "
             "values of one variable, rows that can't be are possible for the model: make one column of them and use "
-            "--types auto, or pass categories to DensityEstimator in Python",
-            UserWarning,
-            stacklevel=2,
+            "--types auto, or pass categories to DensityEstimator in Python"
         )
+        warnings.warn(said[0], UserWarning, stacklevel=2)
+    return said
 
 
 def _print_data(data: TableData) -> None:

@@ -40,7 +40,13 @@ def run(config: ScoreConfig) -> dict[str, Any]:
     if is_table_run(config.run):
         return score_table(config.run, config.table, config.out)
     fitted = read_run(config.run)
-    table = read_table(config.table)
+    try:
+        table = read_table(config.table)
+    except InputError as error:
+        way_on = (
+            "; rows with missing cells are scored by DensityEstimator in Python" if "a missing" in str(error) else ""
+        )
+        raise InputError(f"{error}{way_on}") from None
     path = config.out or config.table.with_name(f"{config.table.stem}.scores.csv")
     if path.exists():
         raise InputError(f"out: expected a new file, got {path}, which exists")

@@ -152,7 +152,14 @@ def verdict(done: Simulated) -> str:
             f"Energies and specific heats are within {max(misses):.1f} standard errors of Kaufman's exact values "
             f"({len(misses)} comparisons; about {_expected_largest(len(misses)):.1f} is expected)."
         )
-    relative = max(at.estimates()["energy"].error for ats in done.results.values() for at in ats)
+    errors = [at.estimates()["energy"].error for ats in done.results.values() for at in ats]
+    if 0 in errors:
+        still = sum(error == 0 for error in errors)
+        return (
+            f"At {still} of {len(errors)} temperatures the energy never changed while it was measured, so its error is "
+            "not known there; more sweeps would tell."
+        )
+    relative = max(errors)
     return f"The energy of a site is known to {relative:.2g} or better at all {len(done.temperatures)} temperatures."
 
 

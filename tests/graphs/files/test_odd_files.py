@@ -37,6 +37,7 @@ def test_titles_in_any_language_are_left_out(tmp_path, titles):
 
 READ = {  # text, numbers of nodes and edges, and what a note says
     "titles of no list": ("person,friend\nann,bob\nbob,cat\ndan,eve\n", (7, 4), "may hold titles"),
+    "NA among words": ("ann NA\nbob ann\ncat bob\n", (4, 3), "though it may mean that there is none"),
     "times before ends": ("start,end,source,target\n1,1,7,8\n1,1,8,9\n", (3, 2), ""),
     "coordinates before ends": ("x,y,u,v\n1,1,7,8\n1,1,8,9\n", (3, 2), ""),
     "names before ends": ("source_name,target_name,source,target\nann,ben,0,1\nben,cat,1,2\n", (3, 2), "source_name"),
@@ -69,6 +70,9 @@ def test_odd_files_are_read(tmp_path, monkeypatch, kind):
 
 
 REFUSED = {  # text, and what the error says
+    "NaN among numbers": ("source,target\n1,2\n2,NaN\n3,NaN\n", "line 3: expected the names of two nodes"),
+    "None among numbers": ("1 2\n2 None\n3 null\n", "line 2: expected the names of two nodes"),
+    "a small matrix of a directed graph": ("0 1 0\n0 0 1\n0 0 0\n", "--format matrix"),
     "weights between thousands": ('source,target,amount\nx,y,"1,234.50"\ny,z,"2,000.00"\n', "ignore-weights"),
     "German thousands": ("source;target;betrag\nx;y;1.234,50\ny;z;2.000,00\n", "ignore-weights"),
     "percentages": ("source,target,pct\nx,y,50%\ny,z,20%\n", "ignore-weights"),
