@@ -132,7 +132,7 @@ def test_the_mixture_inside_an_energy_is_fitted_to_the_data_shared_by_seeds_and_
     assert first.base.flip_delta(x).allclose(Energy.flip_delta(first.base, x), atol=1e-4)
     mean = SumEnergy(first, second, scale=0.5)
     found = estimate_log_z(mean, x, exact=False, seconds=0.3, generator=generator)
-    assert found.base == "the mixture of 6 laws of independent bits inside the energy"
+    assert found.base == "the mixture of 6 laws of bits along a tree inside the energy"
     truth = log_z(mean)
     assert found.low <= truth <= found.high
     assert found.high - found.low < 0.05
