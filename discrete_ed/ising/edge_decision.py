@@ -13,6 +13,7 @@ from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.packed_columns import PackedColumns
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.site_fits import SiteFit, refit
+from discrete_ed.names import Z_95
 
 FALSE_SHARE = 0.1
 """largest expected share of false edges among the pairs that are called edges"""
@@ -26,8 +27,6 @@ AGREEMENT = 1 / 3
 """share of the pairs found in all rows below which an edge must be found in both halves of two divisions"""
 MOST_REPEATED = 0.2
 """share of the columns that repeat others above which no edge is called"""
-QUANTILE = 1.96
-"""half the width of a 95% interval in standard errors"""
 
 
 def edge_price(edges: int, spins: int) -> float:
@@ -78,7 +77,7 @@ def decide_edges(
     pairs = told_apart(data.spins, _searched(estimator, data, estimate).support.pairs)
     if debiased is None or not len(pairs):
         return pairs
-    clear = np.abs(debiased.couplings) > QUANTILE * debiased.errors
+    clear = np.abs(debiased.couplings) > Z_95 * debiased.errors
     agreeing = _divisions_with(estimator, data, edge_price(len(pairs) // 2, d)) * clear
     needed = 1 if (agreeing > 0).sum() >= AGREEMENT * len(pairs) else 2
     return told_apart(data.spins, np.argwhere(agreeing >= needed))

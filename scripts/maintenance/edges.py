@@ -18,6 +18,7 @@ from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising import recover_couplings
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import known_lattice, sample_ising
+from discrete_ed.names import Z_95
 
 HEAD = ["case", "called edges", "of", "false", "share", "largest share"]
 HEAD += ["covered edges", "other pairs", "called ones", "RMSE of J", "J = 0", "seconds of a table"]
@@ -65,7 +66,7 @@ def measured(case: str, seeds: range) -> list[str]:
         false.append(int((~right).sum()))
         shares.append(false[-1] / max(called[-1], 1))
         middle, errors = found.intervals
-        inside = np.abs(middle - true) <= 1.96 * errors
+        inside = np.abs(middle - true) <= Z_95 * errors
         own += inside[tuple(found.edges.T)].tolist()
         edges = true[upper] != 0
         covered.append(inside[upper][edges].mean())

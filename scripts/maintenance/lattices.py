@@ -37,7 +37,7 @@ from discrete_ed import (
 )
 from discrete_ed.lattices import CRITICAL_ENERGIES, CRITICAL_TEMPERATURES
 from discrete_ed.lattices.measuring import Measured
-from discrete_ed.names import UpdateName
+from discrete_ed.names import Z_95, UpdateName
 from discrete_ed.samplers.compiled_clusters import swendsen_wang
 from discrete_ed.samplers.folding import folded
 from discrete_ed.samplers.interactions import Interactions, loops
@@ -75,7 +75,7 @@ def exact() -> None:
 def coverage(runs: int) -> None:
     """How often 95% intervals of 16² cover the exact values."""
     temperatures = [2.0, 2.2692, 2.6]
-    inside = np.mean([abs(misses(16, temperatures, 500, 1000 + run)) < 1.96 for run in range(runs)], 0)
+    inside = np.mean([abs(misses(16, temperatures, 500, 1000 + run)) < Z_95 for run in range(runs)], 0)
     print(f"{runs} runs, coverage of energy and specific heat at T = {temperatures}:\n{inside}")
     print(f"mean {inside.mean():.3f}")
 

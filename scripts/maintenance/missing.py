@@ -14,6 +14,7 @@ import numpy as np
 
 from discrete_ed.ising import recover_couplings
 from discrete_ed.jobs.text import as_text
+from discrete_ed.names import Z_95
 from discrete_ed.states import enumerate_states
 
 SPINS, EDGES, ROWS = 8, 12, 1500
@@ -58,7 +59,7 @@ def judged(cells: np.ndarray, true: np.ndarray) -> tuple[float, float, float]:
     upper = np.triu_indices(SPINS, 1)
     off, edges = (found.couplings - true)[upper], true[upper] != 0
     bias = (off * np.sign(true[upper]))[edges].mean()
-    covered = np.abs(off) <= 1.96 * found.standard_errors[upper]
+    covered = np.abs(off) <= Z_95 * found.standard_errors[upper]
     return float(bias), float(np.sqrt(np.mean(off**2))), float(covered.mean())
 
 

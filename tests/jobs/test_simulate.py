@@ -193,3 +193,10 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
 )
 def test_mistakes_are_one_line(arguments, message, capsys, tmp_path):
     assert re.search(message, refused(capsys, "simulate", *arguments, "--out", tmp_path / "run"))
+
+
+def test_an_energy_that_never_changed_has_no_error(tmp_path, capsys, no_figures):  # noqa: ARG001
+    options = ["--lattice", "bcc", "--size", "2", "--temperatures", "0.5", "0.5", "1", "--sweeps", "20"]
+    run_job("simulate", [*options, "--out", str(tmp_path / "run")])
+    assert "At 1 of 1 temperatures the energy never changed" in capsys.readouterr().out
+    assert "0.666667" in (tmp_path / "run" / "table.txt").read_text()

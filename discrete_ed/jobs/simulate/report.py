@@ -21,6 +21,9 @@ LEAST_RATE, LEAST_TRIPS = 0.05, 5  # swap rate of neighbours, and round trips, b
 TIMES = {"energy": "E", "abs_magnetisation": "|m|", "abs_overlap": "|q|"}  # symbols of what has a τ
 PICTURED = 2**20  # largest number of sites of which pictures are drawn
 
+ROUNDING = 1e-12
+"""relative error below which nothing but rounding varied"""
+
 
 def result_of(done: Simulated) -> dict[str, Any]:
     """The content of `result.json`."""
@@ -73,14 +76,14 @@ def _pair(each: Estimate) -> list[float | None]:
 
 
 def with_error(each: Estimate) -> str:
-    """The value with its error in units of the last digits, such as 2.2690(12).
+    """The value with its error in units of the last digits, such as 2.2690(12); without one that is only rounding.
 
-    >>> with_error(Estimate(2.26901, 0.00123)), with_error(Estimate(2.0, 0.0))
-    ('2.2690(12)', '2')
+    >>> with_error(Estimate(2.26901, 0.00123)), with_error(Estimate(2.0, 0.0)), with_error(Estimate(2 / 3, 1e-15))
+    ('2.2690(12)', '2', '0.666667')
     """
     if not math.isfinite(each.value):
         return MISSING
-    if not math.isfinite(each.error) or each.error == 0:
+    if not math.isfinite(each.error) or each.error <= ROUNDING * abs(each.value):
         return f"{each.value:.6g}"
     places = max(0, 1 - math.floor(math.log10(each.error)))
     error = round(each.error * 10**places) if places else round(each.error)
