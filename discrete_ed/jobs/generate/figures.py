@@ -33,9 +33,11 @@ def curves(
     left, middle, right = figure.subplots(1, 3)
     plot_loss(left, loss, "energy discrepancy")
     if held_out:
-        left.plot(*zip(*held_out, strict=True), "o", color=REAL, markersize=3, label="held-out graphs")
-        left.set_ylim(*range_of([*loss, *(value for _, value in held_out)]))
-        left.legend(frameon=False, loc="upper right")
+        other = left.twinx()  # its negatives are others, so the two losses are not to be compared
+        other.plot(*zip(*held_out, strict=True), "o", color=REAL, markersize=3)
+        other.set_ylabel("loss of held-out graphs", color=REAL)
+        other.tick_params(axis="y", colors=REAL)
+        other.spines["top"].set_visible(False)
     plot_chains(middle, right, generated, data_energy, unit)
     return figure
 

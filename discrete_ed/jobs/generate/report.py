@@ -117,7 +117,12 @@ def _figures(
     generated = sampled.generated
     graphs = generated.graphs()
     unit, words = chain_words(len(generated.effective))
-    held_out = " Points: the loss of held-out graphs, with averaged weights." if training.held_out_loss else ""
+    held_out = (
+        " Points, with the axis on the right: the loss of held-out graphs, with averaged weights and always negatives "
+        "of the noise, so that it is not to be compared with the loss of training."
+        if training.held_out_loss
+        else ""
+    )
     product = (
         " Dashed: how near independent edges are to the law at each level (their effective share or, for a single "
         "proposal, the probability that a correction would accept it)."
