@@ -21,36 +21,35 @@ def is_triangulated(graph: nx.Graph) -> bool:
     >>> is_triangulated(nx.complete_graph(4)), is_triangulated(nx.complete_graph(5)), is_triangulated(nx.cycle_graph(4))
     (True, False, False)
     """
-    bits = dict(zip(graph, (1 << k for k in range(len(graph))), strict=True))
-    near = [sum(map(bits.__getitem__, others)) for _, others in graph.adjacency()]
+    bits = [1 << place for place in range(len(graph))]
+    bit_of = dict(zip(graph, bits, strict=True)).__getitem__
+    near = [sum(map(bit_of, others)) for _, others in graph.adjacency()]
     left = _without_filled_triangles(near)
     if not left:
         return False
-    nodes = corners = degrees = paths = 0
+    nodes = degrees = ends = 0
     reached = waiting = left & -left
     while waiting:
-        node = waiting & -waiting
-        waiting ^= node
+        place = waiting.bit_length() - 1
+        others = near[place]
         nodes += 1
-        others = near[node.bit_length() - 1]
-        waiting |= others & ~reached
+        degrees += others.bit_count()
+        waiting = (waiting ^ bits[place]) | (others & ~reached)
         reached |= others
-        # along the path or cycle that the neighbours form
         unseen, reachable = others, others & -others
-        while reachable:
-            other = reachable & -reachable
-            common = near[other.bit_length() - 1] & others
+        while reachable:  # along the path or cycle that the neighbours form
+            place = reachable.bit_length() - 1
+            common = near[place] & others
+            unseen ^= bits[place]
+            reachable = (reachable ^ bits[place]) | (common & unseen)
             count = common.bit_count()
-            if count != 1 and count != 2:
-                return False
-            unseen ^= other
-            reachable = (reachable ^ other) | (common & unseen)
-            degrees += 1
-            corners += count
-            paths += count == 1
+            if count != 2:
+                if count != 1:
+                    return False
+                ends += 1  # of a path
         if unseen or not others:
             return False
-    return reached == left and nodes - degrees // 2 + corners // 6 == (1 if paths else 2)
+    return reached == left and nodes - degrees // 2 + (2 * degrees - ends) // 6 == (1 if ends else 2)
 
 
 def _without_filled_triangles(near: list[int]) -> int:
