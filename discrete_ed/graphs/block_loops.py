@@ -41,13 +41,17 @@ def counted(starts: Counts, neighbours: Counts, blocks: Counts, count: int) -> t
 @njit()
 def described(between: Counts, sizes: Counts) -> float:
     """The description length, see `blocks.description_length`."""
-    count, nodes, pairs = len(sizes), sizes.sum(), between.sum()
+    count, nodes, pairs = len(sizes), 0, 0
+    for r in range(count):
+        nodes += sizes[r]
+        for s in range(count):
+            pairs += between[r, s]
     length = log_choose(count**2 - 1 + pairs, pairs) + log_choose(nodes - 1, count - 1)
     length += math.lgamma(nodes + 1.0) + math.log(nodes)
     for r in range(count):
-        length += 2 * between[r].sum() * math.log(sizes[r]) - math.lgamma(sizes[r] + 1.0)
+        length -= math.lgamma(sizes[r] + 1.0)
         for s in range(count):
-            length -= math.lgamma(between[r, s] + 1.0)
+            length += 2 * between[r, s] * math.log(sizes[r]) - math.lgamma(between[r, s] + 1.0)
     return length
 
 
@@ -106,7 +110,10 @@ def descend(
         The description length in the end.
     """
     to_blocks, between, sizes = counted(starts, neighbours, blocks, count)
-    ends = between.sum(axis=1)
+    ends = np.zeros(count, np.int64)
+    for r in range(count):
+        for s in range(count):
+            ends[r] += between[r, s]
     while True:
         best, node, new = -GAIN, -1, -1
         for v in movable:
@@ -120,13 +127,14 @@ def descend(
                         best, node, new = found, v, s
         if node < 0:
             return described(between, sizes)
-        old = blocks[node]
+        old, k = blocks[node], to_blocks[node]
         blocks[node] = new
         for block, sign in ((old, -1), (new, 1)):
-            between[block] += sign * to_blocks[node]
-            between[:, block] += sign * to_blocks[node]
-            ends[block] += sign * to_blocks[node].sum()
             sizes[block] += sign
+            for t in range(count):
+                between[block, t] += sign * k[t]
+                between[t, block] += sign * k[t]
+                ends[block] += sign * k[t]
         for at in range(starts[node], starts[node + 1]):
             to_blocks[neighbours[at], old] -= 1
             to_blocks[neighbours[at], new] += 1
