@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import combinations
+from operator import itemgetter
 from types import ModuleType
 
 import numpy as np
@@ -80,7 +81,7 @@ def infer_blocks(adjacency: Floats) -> Counts:
         for r, s in combinations(range(count), 2):
             merged = np.where(best == s, r, best - (best > s))
             tried.append((descended(merged, count - 1, none, none), count - 1, merged))
-        found, blocks, partition = min(tried, key=lambda one: one[0], default=(length, count, best))
+        found, blocks, partition = min(tried, key=itemgetter(0), default=(length, count, best))
         if found >= length - loops.GAIN:
             return best
         best, count = partition, blocks
