@@ -101,6 +101,7 @@ def test_equal_rows_of_many_spins_are_judged_by_sweeps():
     assert duplicate_warnings(np.repeat(np.array([[1.0], [-1.0]]), 200, axis=0) * np.ones(20), frozen, 0) == []
 
 
+@pytest.mark.thorough
 def test_a_recovery_says_that_rows_repeat():
     spins = np.repeat(rows_of(ring(0.1), 100, 4), [5, 1] * 50, axis=0)[np.random.default_rng(0).permutation(300)]
     found = recover_couplings(spins)

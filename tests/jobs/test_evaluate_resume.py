@@ -150,6 +150,7 @@ def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
     assert left("RUN") == whole["by option"]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("change", "named"),
