@@ -198,6 +198,7 @@ def test_the_same_seed_gives_the_same_bits_however_the_work_is_cut(case, monkeyp
     assert torch.equal(first, path(1))
 
 
+@pytest.mark.thorough
 def test_chains_are_independent_of_each_other(case, generator):
     """Two chains in one word, vector or loop must not share their random numbers."""
     kernel, local = case
