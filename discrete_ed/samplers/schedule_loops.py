@@ -68,16 +68,16 @@ def anneal_packed(
 
 @njit(nogil=True)
 def energies(x: Bits, start: Places, neighbour: Places, coupling: Reals, field: Reals) -> Reals:
-    """`−½ Σ_ij J_ij s_i s_j − Σ_i h_i s_i` of each chain, `(B,)`."""
+    """`−½ Σ_ij J_ij s_i s_j − Σ_i h_i s_i` of each chain, `(B,)`; `coupling` may hold one number for all pairs."""
     chains, bits = x.shape
-    energy = np.empty(chains)
+    energy, stride = np.empty(chains), int(len(coupling) > 1)
     for b in range(chains):
         y, total = x[b], 0.0
         for i in range(bits):  # without branches on random bits, which cost more than all else
             whole = up = 0.0
             for e in range(start[i], start[i + 1]):
-                whole += coupling[e]
-                up += coupling[e] * y[neighbour[e]]
+                whole += coupling[e * stride]
+                up += coupling[e * stride] * y[neighbour[e]]
             total -= (2.0 * y[i] - 1) * (field[i] + up - whole / 2)
         energy[b] = total
     return energy
