@@ -8,6 +8,7 @@ import numpy as np
 
 from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import Bits, Places, Reals, Words, sweep_each, sweep_packed
+from discrete_ed.samplers.word_loops import sweep_words
 
 _ALL = np.uint64(2**64 - 1)
 
@@ -63,6 +64,27 @@ def anneal_packed(
             for n in range(which.shape[1]):
                 threshold[r, n] = threshold_of(beta * field[which[r, n]])
         counter = sweep_packed(x, order, start, neighbour, negative, row, threshold, 1, counter)
+    return counter
+
+
+@njit()
+def anneal_words(
+    x: Words,
+    classes: Places,
+    neighbour: Places,
+    turn: Bits,
+    turns: Words,
+    negative: Words,
+    field: Reals,
+    betas: Reals,
+    counter: np.uint64,
+) -> np.uint64:
+    """`sweep_words`, one sweep at each inverse temperature; `field[n]` where `n` neighbours favour spin up."""
+    threshold = np.empty(len(field), np.uint64)
+    for beta in betas:
+        for n in range(len(field)):
+            threshold[n] = threshold_of(beta * field[n])
+        counter = sweep_words(x, classes, neighbour, turn, turns, negative, threshold, 1, counter)
     return counter
 
 
