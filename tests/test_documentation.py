@@ -17,7 +17,8 @@ import torch
 import tyro
 
 from discrete_ed import IsingEnergy, torus_sample, write_graphs
-from discrete_ed.jobs.cli import JOBS, OPTION_TYPES
+from discrete_ed.jobs.cli import JOBS
+from discrete_ed.jobs.parsing import OPTION_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
