@@ -160,8 +160,9 @@ def _table(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path)
         expected = max(KINDS, key=lambda text: (counts[list(kinds[text])].sum(), low in kinds[text]))
         row, column = np.argwhere(~np.isin(codes, (*kinds[expected], MISSING)))[0]
         raise InputError(
-            f"{path}, row {rows[row]}, column {names[column]!r}: expected {expected}, as in other cells of the "
-            f"table, got {('0', '1', '-1', 'false', 'true', 'no', 'yes')[codes[row, column]]}"
+            f"{path}, row {rows[row]}, column {names[column]!r}: expected {expected}, as in other cells of the table "
+            "(otherwise use recode to say what each means), got "
+            + ("0", "1", "-1", "false", "true", "no", "yes")[codes[row, column]]
         )
     meaning = np.zeros(OTHER + 1, np.uint8)
     meaning[[ONE, TRUE, YES]] = 1

@@ -65,10 +65,11 @@ def test_edges_where_lasso_was_chosen_are_found_divisions_with_and_have_interval
     data = Observations(rows_of(truth, 400, 1))
     penalised = Lasso(0.05).estimate(ESTIMATOR, data)
     debiased = debiased_couplings(data, penalised, with_fields=False)
-    edges = decide_edges(ESTIMATOR, data, penalised, penalised, debiased=debiased)
+    every = ~np.eye(D, dtype=bool)
+    edges = decide_edges(ESTIMATOR, data, penalised, penalised, identified=every, debiased=debiased).pairs
     assert {*map(tuple, edges.tolist())} == {*map(tuple, np.argwhere(np.triu(truth.couplings)).tolist())}
     vague = debiased._replace(errors=100 * debiased.errors)
-    assert len(decide_edges(ESTIMATOR, data, penalised, penalised, debiased=vague)) == 0
+    assert len(decide_edges(ESTIMATOR, data, penalised, penalised, identified=every, debiased=vague).pairs) == 0
 
 
 def test_an_edge_that_a_single_row_makes_is_in_no_two_halves():
