@@ -11,7 +11,7 @@ import torch
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.columns import fields_given_couplings
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings
+from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
@@ -20,7 +20,7 @@ from discrete_ed.ising.forecast import check_memory, is_compact
 from discrete_ed.ising.identification import identification_warnings, identified_pairs
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.penalties import Free, Lasso
+from discrete_ed.ising.penalties import Free, Lasso, Refit
 from discrete_ed.ising.preparation import (
     BlockLength,
     Prepared,
@@ -31,7 +31,7 @@ from discrete_ed.ising.preparation import (
     check_weights,
     prepare,
 )
-from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
+from discrete_ed.ising.selection import PENALTIES, PRICES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
 from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
 
@@ -237,12 +237,17 @@ def recover_couplings(
 
 def _equal_rows(chosen: ConfiguredEstimator, data: Observations, recovery: Recovery) -> list[str]:
     """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
-    judges; one with all pairs free describes ordered states badly, so only an excess beyond doubt alarms."""
+    judges. Where L1 was chosen, none describes ordered states well: neither one with all pairs free, nor one with the
+    pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms."""
     if not recovery.choice.startswith("L1"):
         unshrunk = Parameters(recovery.couplings / (recovery.shrinkage or 1.0), recovery.fields)
-        return duplicate_warnings(data.spins, unshrunk, chosen.seed)
-    free = Free().estimate(replace(chosen, name="single-site"), data)
-    return duplicate_warnings(data.spins, free, chosen.seed, rough=True)
+        said = duplicate_warnings(data.spins, unshrunk, chosen.seed)
+        return said or unlikely_repeats(data.spins, unshrunk, chosen.seed)
+    plain = replace(chosen, name="single-site")
+    free, refitted = (penalty.estimate(plain, data) for penalty in (Free(), Refit(PRICES[-1])))
+    if said := duplicate_warnings(data.spins, free, chosen.seed, rough=True):
+        return said
+    return unlikely_repeats(data.spins, free, chosen.seed) and unlikely_repeats(data.spins, refitted, chosen.seed)
 
 
 def _recovered(
