@@ -19,7 +19,7 @@ SWEEPS = 30
 """sweeps of single spins from each row"""
 LIMIT = 5.0
 """number of standard deviations above chance that counts as an excess"""
-ALIKE = 0.9
+ALIKE = 0.95
 """median over the columns of the largest correlation with another one, above which no model explains equal rows well"""
 SURE, TIMES = 12.0, 4.0
 """the same for pairs of equal rows that are unlikely, and how many times as many as expected they must be: a model that
