@@ -9,11 +9,11 @@ from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array
 from discrete_ed.ising.table_checks import constant_columns, same_columns
 
-MOST_REPEATED = 0.2
-"""share of the columns that repeat others above which rows may be frozen"""
+MOST_REPEATED = 0.05
+"""share of the columns that repeat others above which rows may be frozen, if they are several"""
 RARE = 10
 """number of rows below which a value of a column is a rare event, in which columns often agree by chance"""
-FEW = 2
+FEW = 1.5
 """number of different rows for each column below which rows may be frozen"""
 
 
@@ -38,17 +38,21 @@ def identified_pairs(data: Observations) -> Array:
 
 
 def is_frozen(data: Observations, same: Array) -> bool:
-    """Whether more than a fifth of the columns repeat others, and hardly more rows differ than there are columns.
+    """Whether more than a twentieth of the columns repeat others, at least two, and few rows differ: fewer than three
+    for two columns, and no more than half of those that the different columns could form.
 
     Then the spins are so strongly coupled that whole groups of them stand in for each other. Columns of which one value
-    is rare don't count: those of events that hardly ever occur are often equal.
+    is rare don't count as repeats: those of events that hardly ever occur are often equal.
 
     Args:
         same: which columns are the same, see `same_columns`.
     """
-    if repeated_columns(data, same) <= max(MOST_REPEATED * len(same), 2):
+    d = len(same)
+    if repeated_columns(data, same) <= max(MOST_REPEATED * d, 1):
         return False
-    return len(row_patterns(data.spins)[1]) < FEW * len(same)
+    different = len(row_patterns(data.spins)[1])
+    kinds = d - int(np.triu(same, 1).any(0).sum())
+    return different < FEW * d and different <= 2.0 ** (kinds - 1)
 
 
 def repeated_columns(data: Observations, same: Array) -> int:

@@ -33,6 +33,7 @@ LATER = [[i, j] for i in range(6, 10) for j in range(i + 1, 10)]
         ([A, A, B, C], [[0, 1], [2, 3]]),
         ([A, [-s for s in A], B], [[0, 1]]),
         ([A, A, A, B], []),
+        ([A, A, B, B], [[0, 1], [2, 3]]),
         ([A, GAPS, B, C], [[0, 1], [2, 3]]),
         ([A, ONE, B, ONE], [[0, 2]]),
         ([A, B, C, *[ONE] * 9], [[0, 1], [0, 2], [1, 2]]),  # species that never occur
