@@ -13,7 +13,7 @@ from torch import Tensor
 
 from discrete_ed.density.arguments import check_arguments, check_threshold, groups_of, positions, with_groups
 from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
-from discrete_ed.density.encoding import Code, check_encoding, encode, warn_of_one_hot
+from discrete_ed.density.encoding import Code, check_encoding, encode, refuse_words, warn_of_one_hot
 from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import check_whole_groups, completed_batches, filled
 from discrete_ed.density.models import density_energy
@@ -287,9 +287,13 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The table as bits, float32 with NaN for missing cells."""
         least = least or (2 if reset else 1)
         check_threshold(self.binarize)
-        given = validate_data(
-            self, X, reset=reset, ensure_min_samples=least, accept_sparse=True, ensure_all_finite="allow-nan"
-        )
+        try:
+            given = validate_data(
+                self, X, reset=reset, ensure_min_samples=least, accept_sparse=True, ensure_all_finite="allow-nan"
+            )
+        except ValueError as error:
+            refuse_words(X, error)
+            raise
         values = np.asarray(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
         if reset:
             self._groups = groups_of(self.categories, values.shape[1])

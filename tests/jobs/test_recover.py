@@ -56,7 +56,7 @@ def test_a_known_model_is_recovered_and_the_run_folder_has_all(tmp_path, capsys)
     assert np.allclose(energy.couplings.detach().numpy(), arrays["couplings"], atol=1e-6)
     printed = capsys.readouterr().out
     assert "J = 0" in printed
-    assert f"32 of 32 found, {right} with a 95% interval that holds the truth" in printed
+    assert f"{right} of 32 95% intervals of true edges hold the truth" in printed
     verdict = (
         f"−log RMSE {result['neg_log_rmse']:.2f}, where J = 0 has {result['all_zeros']:.2f} and the bound is "
         f"{result['bound']:.2f}; 32 of 32 edges found, "
