@@ -122,9 +122,9 @@ class EstimateConfig(CheckpointedConfig):
     samples: int = 4000
     """number of chains that generate samples; each yields ten samples"""
     sampler_steps: Annotated[int, CHAINS] = 400
-    """steps of each chain (Gibbs-with-gradients; block Gibbs for rbm) from noise to its first sample; between two
-    samples it makes a tenth of them. Where importance sampling from uniform states works, each sample comes from a
-    separate chain of a tenth of the steps instead. With up to 16 bits, all states are enumerated and no chain runs"""
+    """steps of each chain between its start and its first sample, where chains start at noise or at the ends of
+    annealed runs (which take as many steps); between two samples, and where they start at weighted states, it makes a
+    tenth of them. With up to 16 bits, all states are enumerated and no chain runs"""
     temperatures: Annotated[int | None, ANNEALED] = None
     """number of inverse temperatures of annealed importance sampling, which estimates the log-likelihood where it can't
     be computed exactly; by default as many as bring its range down to 0.05 nats, but no more than take about a minute
