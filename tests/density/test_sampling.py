@@ -57,6 +57,12 @@ def test_the_callback_counts_every_step_up_to_the_total(only, way, total):
 UP = torch.tensor(0.8).sigmoid().item()
 
 
+def two_modes_rows(generator) -> torch.Tensor:
+    x = (torch.rand(400, 18, generator=generator) < 0.5).float()
+    x[:, :4] = (torch.rand(400, 1, generator=generator) < UP).float()
+    return x
+
+
 def two_modes() -> IsingEnergy:
     """Four spins that stand together, up with the odds e^0.8, and fourteen free ones."""
     fields = torch.zeros(18)
@@ -84,11 +90,12 @@ def test_all_ways_but_noise_follow_the_law(only, generator, way, chains):
 
 def test_where_few_states_of_the_base_carry_all_weight_each_starts_a_chain(only, monkeypatch, generator):
     only(*BASE)
+    train = two_modes_rows(generator)
+    whole = density_sampling.sample_density(two_modes(), train, 4000, steps=20, generator=generator).effective_starts
     monkeypatch.setattr(annealed_states, "PROPOSED", 2**14)
-    monkeypatch.setattr(annealed_states, "ENOUGH", 10)
-    train = (torch.rand(100, 18, generator=generator) < 0.5).to(torch.uint8)
+    monkeypatch.setattr(annealed_states, "ENOUGH", whole / 3000)
     samples = density_sampling.sample_density(two_modes(), train, 4000, steps=20, generator=generator)
-    assert 10 * 400 <= samples.effective_starts < 10 * 4000
+    assert samples.effective_starts < 4000 * annealed_states.ENOUGH
     assert abs(samples.states[:, 0].mean().item() - UP) < 4.5 * (UP * (1 - UP) / 400) ** 0.5
 
 
@@ -96,9 +103,9 @@ def test_where_few_states_of_the_base_carry_all_weight_each_starts_a_chain(only,
 def test_rows_of_one_mode_are_noticed(only, generator, one, recwarn):
     """The base then hardly covers the other mode, which the model's own short runs find: few runs carry all weight."""
     only(*ANNEALED)
-    train = (torch.rand(400, 18, generator=generator) < 0.5).float()
-    up = torch.zeros(400) if one else (torch.rand(400, generator=generator) < UP).float()
-    train[:, :4] = up.unsqueeze(1)
+    train = two_modes_rows(generator)
+    if one:
+        train[:, :4] = 0.0
     samples = density_sampling.sample_density(two_modes(), train, 4000, steps=100, generator=generator)
     assert (samples.effective_runs < 40) == one
     assert one or samples.starts_p_value > 0.01
