@@ -163,7 +163,7 @@ def corrected(g: torch.Generator) -> Model:
 
     Trees and network are sums over 6 blocks of 16 bits, so `Z = Σ_k π_k Π_b Σ_{x_b} p_kb(x_b) exp(−f_b(x_b))`.
     """
-    count, scale = int(torch.randint(3, 21, (), generator=g)), 1 + torch.rand((), generator=g).item()
+    count, scale = int(torch.randint(3, 21, (), generator=g)), 0.8 + 0.7 * torch.rand((), generator=g).item()
     parents = [ROOT if i % 16 == 0 else i - 1 - int(torch.randint(i % 16, (), generator=g)) for i in range(96)]
     energy = NetworkEnergy(96, width=96, components=count, parents=parents)
     base, learned = energy.terms

@@ -324,11 +324,11 @@ def resolved(**arguments):
             True,
             {"negatives", "w", "chain_steps", "buffer", "temperatures", "runs", "sampler_steps"},
         ),
-        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "components", "block", "chain_steps", "buffer"}),
+        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "components", "choose", "block", "chain_steps", "buffer"}),
         (
             {"loss": "pcd", "energy": "ising"},
             False,
-            {"width", "layers", "components", "epsilon", "negatives", "w", "block"},
+            {"width", "layers", "components", "choose", "epsilon", "negatives", "w", "block"},
         ),
     ],
 )
