@@ -173,13 +173,14 @@ class Energy(nn.Module):
 def _differences(energy: Energy, x: Tensor, neighbours: Callable[[Tensor], Tensor]) -> Tensor:
     """`E(x') − E(x)` of all D `neighbours` of each state, `(B, D)` to `(B, D, D)`; some of them at a time."""
     batch, bits = x.shape
-    value = energy(x)
-    parts = [energy(neighbours(rows)) for rows in x.split(max(1, CHUNK_STATES // max(bits, 1)))] if batch else []
+    value, parts = energy(x), []
+    check_shape(energy, value, (batch,))
+    for rows in x.split(max(1, CHUNK_STATES // max(bits, 1))) if batch else ():
+        parts.append(energy(neighbours(rows)))
+        check_shape(energy, parts[-1], (len(rows), bits))
     if not parts:
         return x.new_zeros(batch, bits)
-    found = torch.cat(parts)
-    check_shape(energy, found, (batch, bits))
-    return found - value.unsqueeze(-1)
+    return torch.cat(parts) - value.unsqueeze(-1)
 
 
 def _owner(cls: type, name: str) -> type:
