@@ -113,6 +113,12 @@ class TableEnergy(Energy):
         """`φ` of states `(..., D)`: `(..., P)`."""
         return x @ self.table + self.origin
 
+    @property
+    def between(self) -> Tensor:
+        """Which pairs of features belong to different columns, `(P, P)` bool."""
+        own = torch.stack([(self.table[place] != 0).any(0) for place in self.places]).to(self.table)
+        return own.T @ own == 0
+
     def value_features(self, column: int) -> Tensor:
         """What each value of a column adds to the features, `(K, P)`, beyond `φ₀`."""
         rows = self.table[self.places[column]]
