@@ -82,8 +82,4 @@ def table_covariance(energy: TableEnergy, positions: Cells, generator: torch.Gen
     if not known.all():
         filled = sweep_columns(energy, filled, FILLING_SWEEPS, known=known, generator=generator)
     phi = energy.features(groups.encode(filled).to(energy.fields)).detach().double()
-    import os
-
-    if os.environ.get("COV") == "raw":
-        return torch.from_numpy(np.cov(phi.numpy().T)).reshape(phi.shape[1], -1)
     return torch.from_numpy(scikit_learn("covariance").ledoit_wolf(phi.numpy())[0])

@@ -4,8 +4,9 @@
     python scripts/maintenance/binary_paths.py /tmp/before
 
 8c97017 is the last commit without groups. Both versions are imported into one process, under the same name one after
-the other, and every workload is called by both in random order, again and again, in processor time. Printed are the
-median of the ratios of such pairs, now over before, with its standard error by resampling.
+the other, with weights and states in the same memory, and every workload is called by both in random order, again and
+again, in processor time. Printed are the median of the ratios of such pairs, now over before, with its standard error
+by resampling. With `--control` the older version is raced against itself, which shows what is left of other influences.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ RESAMPLED = 300
 class Version:
     """One version of the package, whose modules are those of their name while it is in use."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, weights: list[torch.Tensor]) -> None:
         self.folder, self.modules = folder, {}
         with self:
             package = importlib.import_module(NAME)
             assert Path(str(package.__file__)).is_relative_to(folder), f"{package.__file__} is not in {folder}"
-            self.work = workloads(package)
+            self.work = workloads(package, weights)
             for work in self.work.values():
                 for _ in range(3):
                     work()
@@ -66,12 +67,25 @@ def taken() -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == NAME}
 
 
-def workloads(package: Any) -> dict[str, Callable[[], Any]]:
-    """Chains of few steps, and one step of training with each loss."""
+SHAPES = ((100, 32), (100, 64), (128, 32))
+STATES = [(torch.rand(*shape, generator=torch.Generator().manual_seed(0)) < 0.5).float() for shape in SHAPES]
+
+
+def workloads(package: Any, weights: list[torch.Tensor]) -> dict[str, Callable[[], Any]]:
+    """Chains of few steps, and one step of training with each loss.
+
+    Args:
+        package: a version of the package.
+        weights: those of the energies, which the first version adds and the others take.
+    """
     g = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    mlp, rbm = package.MLPEnergy(32), package.RBMEnergy(64, 32)
-    x, wide, data = ((torch.rand(*shape, generator=g) < 0.5).float() for shape in ((100, 32), (100, 64), (128, 32)))
+    x, wide, data = STATES
+    mlp, rbm, ising = package.MLPEnergy(32), package.RBMEnergy(64, 32), package.IsingEnergy(32)
+    parameters = [parameter for energy in (mlp, rbm, ising) for parameter in energy.parameters()]
+    weights += [parameter.data for parameter in parameters[len(weights) :]]
+    for parameter, weight in zip(parameters, weights, strict=True):
+        parameter.data = weight
     exact, taylor, machine = package.Exact(mlp), package.Taylor(mlp), package.Exact(rbm)
 
     def chain(kernel: Any, local: Any, start: torch.Tensor, steps: int) -> Callable[[], Any]:
@@ -93,6 +107,8 @@ def workloads(package: Any) -> dict[str, Callable[[], Any]]:
         "Metropolis, 20 steps": chain(package.Metropolis(), exact, x[:10], 20),
         "Gibbs-with-gradients, 20 steps": chain(package.GibbsWithGradients(), taylor, x, 20),
         "path-auxiliary, 20 steps": chain(package.PathAuxiliary(), taylor, x, 20),
+        "path-auxiliary, Ising, 20 steps": chain(package.PathAuxiliary(), package.Exact(ising), x, 20),
+        "DMALA, Ising, 20 steps": chain(package.DMALA(0.2), package.Exact(ising), x, 20),
         "DMALA, 20 steps": chain(package.DMALA(0.2), taylor, x, 20),
         "block Gibbs, 20 steps": chain(package.BlockGibbs(), machine, wide, 20),
         "sweep, 2 steps": chain(package.GibbsSweep(), machine, wide[:20], 2),
@@ -109,10 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("before", type=Path, help="a checkout of the older version")
     parser.add_argument("--pairs", type=int, default=300, help="number of calls of each version")
+    parser.add_argument("--control", action="store_true", help="race the older version against itself")
     parser.add_argument("--only", default="", help="part of the names of workloads")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    now, before = Version(HERE), Version(arguments.before.resolve())
+    older, weights = arguments.before.resolve(), []
+    now, before = (Version(folder, weights) for folder in (older if arguments.control else HERE, older))
     gc.disable()
     rng = random.Random(0)
     for name in [name for name in now.work if arguments.only in name]:
