@@ -93,16 +93,17 @@ def match_columns(
 
 
 def coupling_step(energy: TableEnergy, found: Tensor, wanted: Tensor) -> Tensor:
-    """What is added to `J` so that covariances of features of different columns become those that are wanted, `(P, P)`.
+    """What is added to `J` so that covariances of the scores of ordered columns become those that are wanted, `(P, P)`.
 
     For Gaussian laws `J = I − C⁻¹`, so that a change of `C` by `D` changes `J` by `C⁻¹ D C⁻¹`: the step of Newton's
     method. Covariances are wanted a little smaller than they are in the table, see `RIDGE`, so that columns that copy
-    each other have finite couplings.
+    each other have finite couplings. Couplings of other features stay as they are, see `TableEnergy.scores`.
     """
-    between = energy.between
-    wanted = wanted.to(found)
-    inverse = torch.linalg.inv(wanted + RIDGE * torch.eye(len(wanted)).to(wanted))
-    return inverse @ torch.where(between, wanted / (1 + RIDGE) - found, 0.0) @ inverse
+    rows, columns = torch.meshgrid(energy.scores, energy.scores, indexing="ij")
+    part, identity = wanted.to(found)[rows, columns], torch.eye(len(rows)).to(found)
+    inverse = torch.linalg.inv(part + RIDGE * identity)
+    change = (part / (1 + RIDGE) - found[rows, columns]) * (1 - identity)
+    return torch.zeros_like(found).index_put((rows, columns), inverse @ change @ inverse)
 
 
 def covariance_of(phi: Tensor, weights: Tensor) -> Tensor:
