@@ -173,14 +173,15 @@ class Energy(nn.Module):
 def _differences(energy: Energy, x: Tensor, neighbours: Callable[[Tensor], Tensor]) -> Tensor:
     """`E(x') − E(x)` of all D `neighbours` of each state, `(B, D)` to `(B, D, D)`; some of them at a time."""
     batch, bits = x.shape
-    value, parts = energy(x), []
+    value = energy(x)
     check_shape(energy, value, (batch,))
-    for rows in x.split(max(1, CHUNK_STATES // max(bits, 1))) if batch else ():
-        parts.append(energy(neighbours(rows)))
-        check_shape(energy, parts[-1], (len(rows), bits))
-    if not parts:
+    most = max(1, CHUNK_STATES // max(bits, 1))
+    if not batch:
         return x.new_zeros(batch, bits)
-    return torch.cat(parts) - value.unsqueeze(-1)
+    parts = [energy(neighbours(rows)) for rows in (x.split(most) if batch > most else (x,))]
+    found = parts[0] if len(parts) == 1 else torch.cat(parts)  # short steps notice each call of torch
+    check_shape(energy, found, (batch, bits))
+    return found - value.unsqueeze(-1)
 
 
 def _owner(cls: type, name: str) -> type:
