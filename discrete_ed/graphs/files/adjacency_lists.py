@@ -13,6 +13,7 @@ import networkx as nx
 from discrete_ed.graphs.files.delimiters import PUNCTUATION
 from discrete_ed.graphs.files.edge_lists import attributes
 from discrete_ed.graphs.files.limits import check_size
+from discrete_ed.graphs.files.node_names import check_names
 from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
 from discrete_ed.graphs.files.simple import RawGraph, numbered, simple_graph
@@ -56,6 +57,7 @@ def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx
             attributes([row for row in rows if len(row.cells) > 1], 1, source),
         )
         return [simple_graph(raw, source)]
+    check_names(dict.fromkeys(cell for row in rows for cell in row.cells), rows, source)
     listed = [(row.cells[0], cell, row.line) for row in rows for cell in row.cells[1:]]
     names, pairs = numbered((cell for row in rows for cell in row.cells), ((u, v) for u, v, _ in listed))
     raw = RawGraph(names, pairs, table.comments.directed, [line for *_, line in listed], gap=table.gap)

@@ -22,6 +22,8 @@ FOREIGN = (
     (r"\s*nodedef\s*>", "GUESS's GDF", "export it from Gephi in another format"),
     (r"(c\b[^\n]*\n|\s)*p\s+[a-z]+\s+\d+\s+\d+\s*(\n|$)", "DIMACS", "keep the edges only, without their letter"),
     (r"\s*t\s+#\s*-?\d", "gSpan", f"convert it{WAY_ON}"),
+    (r"\s*(graph|flowchart)\s+(TB|TD|BT|RL|LR)\s*[\n;]", "Mermaid", "keep the edges only, without the first line"),
+    (r"\s*\([^()\n]*\)\s*<?-(\[|-)", "paths of Cypher", "write an edge 'u v' in each line"),
     (r"\s*<(!doctype\s+)?html\b", "a page of HTML", "download the file again"),
     (r"IGRAPH\s+(\S+\s+)?[UD][N-][W-][B-]\s", "what igraph prints", "write it with igraph's write_graphml"),
     (r"\s*<\?xml|\s*<!--|\s*<(graph|gxl|network)\b", "XML, but neither GraphML nor GEXF", f"convert it{WAY_ON}"),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from discrete_ed.data.arrays import read_npy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.files import limits
+from discrete_ed.graphs.files.columns import in_succession
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
 from discrete_ed.graphs.files.simple import RawGraph, is_number, numbered, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile
@@ -81,7 +82,7 @@ def _cells(rows: list[Row]) -> list[list[str]] | None:
     """The cells of a square matrix without the names of its rows and columns; None if the rows are none."""
     cells = [row.cells for row in rows]
     titles = cells[0]
-    if len(cells) > 2 and len({len(row) for row in cells[1:]}) == 1 and not all(map(is_number, titles)):
+    if len(cells) > 2 and len({len(row) for row in cells[1:]}) == 1 and _may_be_titles(cells):
         names = [row[0] for row in cells[1:]]
         if titles[-len(names) :] == names and len(titles) - len(names) in (0, 1) and len(cells[1]) == len(names) + 1:
             cells = [row[1:] for row in cells[1:]]
@@ -89,6 +90,18 @@ def _cells(rows: list[Row]) -> list[list[str]] | None:
             cells = cells[1:]
     square = len(cells) > 1 and all(len(row) == len(cells) for row in cells)
     return cells if square and all(is_number(cell) for row in cells for cell in row) else None
+
+
+def _may_be_titles(cells: list[list[str]]) -> bool:
+    """Whether the first row may name columns: it has words, or numbers that also name the rows, or numbers from 0 or 1
+    on above the matrix of a simple graph, of three nodes at least."""
+    titles, *rows = cells
+    if not all(map(is_number, titles)) or titles == [row[0] for row in rows if len(row) == len(titles) + 1]:
+        return True
+    size = len(titles)
+    if size < 3 or not in_succession(titles) or any(len(row) != size for row in rows) or len(rows) != size:
+        return False
+    return all(rows[i][j] == rows[j][i] in ("0", "1")[: 1 + (i != j)] for i in range(size) for j in range(i + 1))
 
 
 def graph_of_matrix(matrix: Array, source: GraphFile, where: str | None = None) -> nx.Graph:

@@ -17,6 +17,8 @@ from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile
 UNNAMED = re.compile(rf"[{ZERO_WIDTH}]|[\s,;|]")
 NUMBERS = re.compile(r"[+-]?\d[\w.+-]*([\s,;|]+[+-]?\d[\w.+-]*)+", re.ASCII)
 """several numbers, as two ends or a list of neighbours"""
+WEIGHTED = re.compile(r"(?P<name>[^:=/()|]+)(\s*[:=/|]\s*[+-]?\d+(\.\d+)?|\(\s*[+-]?\d+(\.\d+)?\s*\))", re.ASCII)
+"""a name with a number behind it"""
 ROUNDED = re.compile(r"[+-]?\d[.,](?P<digits>\d{3,})[eE]\+?(?P<power>\d{1,3})$", re.ASCII)
 """a number with a power of ten, which holds all digits only if there are as many as the power"""
 
@@ -40,11 +42,29 @@ def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) ->
             f"{absent[0]!r} is read as the name of a node, though it may mean that there is none", source.at(line)
         )
     odd = [name for name in names if not name.isalnum()]
+    _refuse_weighted_names(odd, names, rows, source)
     for name in odd:
         if not name or UNNAMED.search(name):
             _check_delimiters(name, rows, source)
     if any(mark in name for name in odd for mark in "()[]{}"):
         _check_brackets(names, rows, source)
+
+
+def _refuse_weighted_names(odd: list[str], names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse names such as `b:2` or `b(2)` that begin no row, beside nodes such as `b`: they may give a weight."""
+    weighted = {name: match["name"] for name in odd if (match := WEIGHTED.fullmatch(name))}
+    if not weighted or not {*weighted.values()} & {*names} or {row.cells[0] for row in rows} & weighted.keys():
+        return
+    name, alone = next((name, alone) for name, alone in weighted.items() if alone in {*names})
+    row = next(row for row in rows if name in row.cells)
+    text = source.lines[row.line - 1].strip()
+    if f'"{name}"' not in text and f"'{name}'" not in text:
+        raise source.error(
+            "names of nodes",
+            f"{text!r}, in which {name!r} may be {alone!r} with a weight; leave weights out or give them a column, or "
+            "put quotes around the names",
+            line=row.line,
+        )
 
 
 def _check_delimiters(name: str, rows: Sequence[Row], source: GraphFile) -> None:

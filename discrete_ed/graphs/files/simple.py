@@ -254,9 +254,9 @@ def _direction(name: str, values: Iterable[Any]) -> bool | None:
         return bool(told - {"undirected"}) if told and told <= {"directed", "undirected", "mixed", "mutual"} else None
     if name == "arrows":
         return bool(told)
-    if name in ("directed", "isdirected"):
+    if name in ("directed", "isdirected", "oneway"):
         return not told <= FALSE
-    return bool(told & FALSE) if name == "undirected" else None
+    return bool(told & FALSE) if name in ("undirected", "bidirectional", "reciprocal", "twoway") else None
 
 
 def plain(name: str) -> str:

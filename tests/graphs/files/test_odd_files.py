@@ -59,6 +59,10 @@ READ = {  # text, numbers of nodes and edges, and what a note says
     "a data frame with its index": ("Unnamed: 0,source,target\n0,7,8\n1,8,9\n", (3, 2), "only numbers the rows"),
     "numbers of edges": ("no,source,target\n1,7,8\n2,8,9\n", (3, 2), "column 'no' only numbers the rows"),
     "roles": ("buyer,seller\nann,bob\nbob,cat\n", (3, 2), "names of columns"),
+    "a matrix below numbers": ("0,1,2\n0,1,0\n1,0,1\n0,1,0\n", (3, 2), "an adjacency matrix"),
+    "a printed data frame": ("   0  1  2\n0  0  1  0\n1  1  0  1\n2  0  1  0\n", (3, 2), "an adjacency matrix"),
+    "ports that are no weights": ("a:1 b:2\nb:2 c:3\n", (3, 2), ""),
+    "weighted names in quotes": ('a "b:2"\nb c\n', (4, 2), ""),
     "a key of networkx": ("u,v,key\n0,1,0\n1,2,0\n", (3, 2), "names of columns"),
     "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
 }
@@ -124,6 +128,13 @@ REFUSED = {  # text, and what the error says
     ),
     "a rule of psql": (" a | b \n---+---\n x | y\n y | z\n", "line 2: expected the edges of one"),
     "names that Excel rounded": ("1.23457E+12,5\n1.23457E+12,6\n", "a spreadsheet has rounded"),
+    "weights behind colons": ("a b:2\nb c:3\n", "'b:2' may be 'b' with a weight"),
+    "weights in brackets": ("a: b(2), c(3)\nb: a(2)\nc: a(3)\n", "'b(2)' may be 'b' with a weight"),
+    "weights behind signs": ("a,b=2.5\nb,c=1\n", "'b=2.5' may be 'b' with a weight"),
+    "paths of Cypher": ("(a)-[:KNOWS]->(b)\n(b)-[:KNOWS]->(c)\n", "paths of Cypher"),
+    "Mermaid": ("graph TD\nA-->B\nB-->C\n", "got Mermaid"),
+    "streets of one way": ("u,v,oneway\na,b,True\nb,c,False\n", "--undirected"),
+    "edges of which some are mutual": ("source,target,reciprocal\na,b,yes\nb,c,no\n", "--undirected"),
     "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
 }
 
