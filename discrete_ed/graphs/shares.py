@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from discrete_ed.errors import InputError
 from discrete_ed.graphs.isomorphism import find_classes
 from discrete_ed.graphs.phases import Phases, compute_phase
 from discrete_ed.graphs.statistics import Counts
@@ -75,7 +76,7 @@ def graph_shares(
         phases: runs the computations; by default nothing is kept and no progress is reported.
 
     Raises:
-        InputError: as `validity.which_are`.
+        InputError: an empty set, or as `validity.which_are`.
 
     >>> paths, cycles = [nx.path_graph(n) for n in (3, 4, 5)], [nx.cycle_graph(n) for n in (3, 4)]
     >>> graph_shares({"reference": paths[:1], "generated": [*paths, *cycles], "train": paths[1:]}, "tree").vun
@@ -85,6 +86,9 @@ def graph_shares(
         get_property(valid, pieces=pieces)
     phases = phases or Phases(2, compute_phase)
     train = sets.get("train")
+    for name, graphs in sets.items():
+        if not graphs:
+            raise InputError(f"{name}: expected at least one graph, got an empty set")
     everything = [*(train or ()), *sets["reference"], *sets["generated"]]
     found = phases.run("isomorphism", _classes, everything)
     properties = phases.run("properties", _properties, everything, valid, pieces)

@@ -5,7 +5,7 @@ import pytest
 from brute_force import random_graphs
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs import evaluate_graphs, load_graph_data
+from discrete_ed.graphs import evaluate_graphs, graph_shares, load_graph_data
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,10 @@ def test_validity_by_a_named_property():
     assert (result.shares.valid_property, result.shares.valid, result.shares.valid_reference) == ("tree", 0.5, 1.0)
     with pytest.raises(InputError, match=r"valid: expected one of connected, planar, tree, .*, got 'green'"):
         evaluate_graphs(paths, paths, valid="green")
+
+
+@pytest.mark.parametrize("empty", ["reference", "generated", "train"])
+def test_empty_sets_have_no_shares(empty):
+    sets = {name: [nx.path_graph(2)] for name in ("reference", "generated", "train")} | {empty: []}
+    with pytest.raises(InputError, match=f"{empty}: expected at least one graph, got an empty set"):
+        graph_shares(sets)
