@@ -86,9 +86,9 @@ def graph_shares(
         get_property(valid, pieces=pieces)
     phases = phases or Phases(2, compute_phase)
     train = sets.get("train")
-    for name, graphs in sets.items():
+    for kind, graphs in sets.items():
         if not graphs:
-            raise InputError(f"{name}: expected at least one graph, got an empty set")
+            raise InputError(f"{kind}: expected at least one graph, got an empty set")
     everything = [*(train or ()), *sets["reference"], *sets["generated"]]
     found = phases.run("isomorphism", _classes, everything)
     properties = phases.run("properties", _properties, everything, valid, pieces)
