@@ -127,10 +127,10 @@ class IsingEnergy(Energy):
         """
         if self.ends is None:
             upper = self.pairs.triu(1)
-        else:
-            check_dense(self.bits, self.pairs.dtype)
-            upper = self.pairs.new_zeros(self.bits, self.bits).index_put(tuple(self.ends.long()), self.pairs)
-        return upper + upper.T
+            return upper + upper.T
+        check_dense(self.bits, self.pairs.dtype)
+        both = torch.cat([self.ends, self.ends.flip(0)], 1).long()
+        return self.pairs.new_zeros(self.bits, self.bits).index_put_(tuple(both), self.pairs.repeat(2))
 
     def coupled_pairs(self) -> tuple[Tensor, Tensor, Tensor]:
         """The edges: `i`, `j` and `J_ij` of the pairs `i < j` whose coupling is not zero, each `(E,)`; no gradients.
