@@ -187,6 +187,7 @@ def test_every_block_is_checked(page):
     assert {block.language for block in blocks_of(page)} <= {"python", "sh"}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("page", [page for page in with_blocks("python") if page != README], ids=name_of)
 def test_python_blocks_run(page):
