@@ -29,6 +29,7 @@ from discrete_ed import (
 from discrete_ed.lattices import QUANTITIES, Estimate, sublattices
 from discrete_ed.lattices.measuring import Measured
 from discrete_ed.lattices.results import wave_numbers
+from discrete_ed.runtime import memory
 from discrete_ed.samplers.interactions import loops
 
 pytest.importorskip("numba")
@@ -36,6 +37,7 @@ pytest.importorskip("numba")
 SQUARE, HONEYCOMB = lattice((4, 6)), lattice((3, 4), kind="honeycomb")
 GLASS = IsingEnergy.from_graph(SQUARE, plus_minus_couplings(SQUARE), 0.3)
 NORMAL = IsingEnergy.from_graph(SQUARE, gaussian_couplings(SQUARE))
+FERROMAGNET = IsingEnergy.from_graph(SQUARE, abs(gaussian_couplings(SQUARE)), np.arange(24) % 3 * 0.2)
 FCC = lattice(3, kind="fcc")
 DENSE_GLASS = IsingEnergy.from_graph(FCC, gaussian_couplings(FCC))
 MEASURED = {
@@ -49,7 +51,9 @@ MEASURED = {
     ),
     "sweeps, normal couplings": (NORMAL, SQUARE, "sweeps"),
     "clusters, two sites in a cell": (IsingEnergy.from_graph(HONEYCOMB), HONEYCOMB, "swendsen-wang"),
+    "clusters, couplings that differ, fields": (FERROMAGNET, SQUARE, "swendsen-wang"),
     "one cluster": (IsingEnergy.from_graph(SQUARE), SQUARE, "wolff"),
+    "one cluster, couplings that differ, fields": (FERROMAGNET, SQUARE, "wolff"),
 }
 
 
@@ -125,6 +129,12 @@ def test_means_are_the_exact_ones(update, coupling, field):
         assert at.thermal
         assert at.update == update
         assert at.states.shape == (4, 16)
+
+
+def test_a_model_that_would_not_fit_is_refused_before_its_tables_are_made(monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1500)
+    with pytest.raises(InputError, match="energy: expected a simulation of 24 spins that fits into memory"):
+        simulate(FERROMAGNET, [2.0])
 
 
 @pytest.mark.thorough
