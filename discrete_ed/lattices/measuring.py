@@ -103,8 +103,8 @@ class Measured:
         self.steps = 1  # of the kernel from one measurement to the next
 
     @property
-    def draws_at_once(self) -> int:
-        """The number of draws of a chain that take about a second; a loop can't be interrupted."""
+    def measurements_at_once(self) -> int:
+        """The number of measurements of a chain that take about a second; a loop can't be interrupted."""
         return max(1, self._advance.updates // (self.bits * self.steps))
 
     @cached_property

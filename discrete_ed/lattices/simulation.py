@@ -166,7 +166,7 @@ class Chains:
         def compute() -> dict[str, Any]:
             if fit:
                 self.model.fit_steps(self.bits, self.counters[0])
-            most = self.model.draws_at_once
+            most = self.model.measurements_at_once
 
             def move(bits: Array, counter: int) -> tuple[Array, Array, int]:
                 parts = []
@@ -187,6 +187,8 @@ class Chains:
             return {"bits": bits, "series": series, "counters": " ".join(counters), "steps": self.model.steps}
 
         found = compute() if self.cache is None else self.cache(f"{self.name}-{name}", compute)
+        if "counters" not in found:
+            raise InputError("resume: expected a run of this version, got one of an earlier version; begin it again")
         self.bits, self.model.steps = found["bits"], found["steps"]
         self.counters = [int(each) for each in found["counters"].split()]
         return np.asarray(found["series"])

@@ -170,6 +170,10 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads_and_a_cach
         assert (a.series.energy == b.series.energy).all()
         assert (a.states == b.states).all()
         assert (a.states == c.states).all()
+    first = next(iter(kept))
+    kept[first] = {name: value for name, value in kept[first].items() if name != "counters"}
+    with pytest.raises(InputError, match="resume: expected a run of this version"):
+        simulate(energy, [2.0, 2.5, 3.0], threads=1, cache=cache, **run)
     other = simulate(energy, [2.0], **{**run, "seed": 8})
     assert (other[0].series.energy != one[0].series.energy).any()
 
