@@ -265,6 +265,9 @@ def chosen_update(energy: IsingEnergy) -> UpdateName:
 
 def check_clusters(energy: IsingEnergy) -> None:
     """Raise `InputError` if the model is frustrated, so that clusters don't help."""
+    pairs, fields = energy.pairs.detach(), energy.fields.detach()
+    if energy.is_sparse and (pairs >= 0).all() and ((fields >= 0).all() or (fields <= 0).all()):
+        return  # a ferromagnet, perhaps a large one, which needs no search
     SwendsenWang().init(Exact(energy), energy.fields.new_zeros(1, energy.bits))
 
 

@@ -33,8 +33,8 @@ def lower_pairs(model: Interactions) -> ClusterPairs:
     j, value = model.couplings, model.values
     value = value[:1] if len(value) and (value == value[0]).all() else value
     (held,) = model.fields.nonzero()
-    pairs = loops("cluster_loops").lower_triangle(j.indptr, j.indices, value)
-    return ClusterPairs(*pairs, held.astype(np.uint32), model.fields[held])
+    start, other, coupling = loops("cluster_loops").lower_triangle(j.indptr, j.indices, value)
+    return ClusterPairs(start, other, coupling, held.astype(np.uint32), model.fields[held])
 
 
 def cluster_arrays(pairs: ClusterPairs, beta: float) -> tuple[Array, ...]:
