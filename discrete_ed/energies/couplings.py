@@ -28,9 +28,10 @@ class Pairs(NamedTuple):
 
 
 def check_dense(spins: int, dtype: torch.dtype | None = None) -> None:
-    """Raise `InputError` if a dense matrix `(D, D)` of couplings would not fit into memory."""
-    size = spins * spins * (dtype or torch.get_default_dtype()).itemsize
-    check_fits(size, "couplings", f"a dense matrix of {spins:,} × {spins:,} numbers", SPARSE)
+    """Raise `InputError` if a dense matrix `(D, D)` of couplings would not fit into memory, with another one beside it,
+    which nearly all that is done with it needs."""
+    size = 2 * spins * spins * (dtype or torch.get_default_dtype()).itemsize
+    check_fits(size, "couplings", f"a dense matrix of {spins:,} × {spins:,} numbers and a copy", SPARSE)
 
 
 def dense_couplings(couplings: Any) -> Tensor:

@@ -127,10 +127,10 @@ class IsingEnergy(Energy):
         """
         if self.ends is None:
             upper = self.pairs.triu(1)
-        else:
-            check_dense(self.bits, self.pairs.dtype)
-            upper = self.pairs.new_zeros(self.bits, self.bits).index_put(tuple(self.ends.long()), self.pairs)
-        return upper + upper.T
+            return upper + upper.T
+        check_dense(self.bits, self.pairs.dtype)
+        both = torch.cat([self.ends, self.ends.flip(0)], 1).long()
+        return self.pairs.new_zeros(self.bits, self.bits).index_put_(tuple(both), self.pairs.repeat(2))
 
     def coupled_pairs(self) -> tuple[Tensor, Tensor, Tensor]:
         """The edges: `i`, `j` and `J_ij` of the pairs `i < j` whose coupling is not zero, each `(E,)`; no gradients.
@@ -157,9 +157,7 @@ class IsingEnergy(Energy):
     def to_scipy(self, *, shared: bool = False) -> csr_array:
         """`J`, symmetric, as a sparse matrix of scipy, `(D, D)`, float64.
 
-        Args:
-            shared: hold couplings that are all equal as one number, which cannot be written to; of a large lattice
-                they would take as much memory as all else of the matrix.
+        With `shared`, couplings that are all equal are one number, which can't be written to, and takes no memory.
 
         >>> IsingEnergy.from_edges([(0, 1)], 0.5).to_scipy().toarray().tolist()
         [[0.0, 0.5], [0.5, 0.0]]
@@ -169,14 +167,12 @@ class IsingEnergy(Energy):
         parts = self.coupled_pairs() if self.ends is None else self._sparse_pairs()
         i, j, value = (part.cpu().numpy() for part in parts)
         shape = (self.bits, self.bits)
-        # large lattices leave little memory: equal couplings are added up as bytes, and others in their own precision
         equal = len(value) > 0 and bool((value == value[0]).all())
         start = np.zeros(self.bits + 1, np.int32 if 2 * len(i) < 2**31 else np.int64)
         np.cumsum(np.bincount(i, minlength=self.bits), out=start[1:])
         upper = csr_array((np.ones(len(i), np.int8) if equal else value, j.astype(np.int32, copy=False), start), shape)
         upper.has_canonical_format = True  # the pairs are in order
-        found = upper + upper.T.tocsr()
-        del upper
+        found = upper + upper.T.tocsr()  # in bytes or single precision, since large lattices leave little memory
         if equal and shared:
             found.data = np.broadcast_to(np.float64(value[0]), found.nnz)
         else:

@@ -103,8 +103,8 @@ class Measured:
         self.steps = 1  # of the kernel from one measurement to the next
 
     @property
-    def draws_at_once(self) -> int:
-        """The number of draws of a chain that take about a second; a loop can't be interrupted."""
+    def measurements_at_once(self) -> int:
+        """The number of measurements of a chain that take about a second; a loop can't be interrupted."""
         return max(1, self._advance.updates // (self.bits * self.steps))
 
     @cached_property
@@ -265,6 +265,9 @@ def chosen_update(energy: IsingEnergy) -> UpdateName:
 
 def check_clusters(energy: IsingEnergy) -> None:
     """Raise `InputError` if the model is frustrated, so that clusters don't help."""
+    pairs, fields = energy.pairs.detach(), energy.fields.detach()
+    if energy.is_sparse and (pairs >= 0).all() and ((fields >= 0).all() or (fields <= 0).all()):
+        return  # a ferromagnet, perhaps a large one, which needs no search
     SwendsenWang().init(Exact(energy), energy.fields.new_zeros(1, energy.bits))
 
 

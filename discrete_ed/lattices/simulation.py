@@ -20,6 +20,7 @@ from discrete_ed.lattices.tables import Tables
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, jackknife, thermalisation
 from discrete_ed.names import ObservableName, UpdateName
 from discrete_ed.runtime.distributed import share
+from discrete_ed.runtime.memory import check_fits
 
 Array = NDArray[Any]
 Cache = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
@@ -27,6 +28,7 @@ Callback = Callable[[int, int], None]
 
 LEAST_WARMUP = 200  # draws of the first stage of thermalisation, if there are as many draws in all
 STAGES = 5  # stages of thermalisation, each twice as long as the one before
+BYTES_OF_PAIR, BYTES_OF_SPIN = 32, 16  # of the tables while they are made
 PIECES = 10  # pieces in which the draws are made, after each of which the error is looked at
 
 
@@ -72,7 +74,7 @@ def simulate(
     Raises:
         InputError: no temperatures or one that isn't positive, fewer chains or draws than above, clusters for a
             frustrated model, a lattice of another number of sites or with other edges, something that can't be
-            measured.
+            measured; a model that would not fit into memory.
 
     >>> from discrete_ed import lattice
     >>> square = lattice(8)
@@ -92,6 +94,11 @@ def simulate(
         check_edges(energy, graph)
     if error is not None and not error > 0:
         raise InputError(f"error: expected a positive number, got {error}")
+    count = thread_count(threads)
+    pairs = len(energy.pairs) if energy.is_sparse else energy.bits**2
+    at_once = min(count, len(values)) * chains  # chains whose states are held, some of them twice
+    needed = BYTES_OF_PAIR * pairs + (BYTES_OF_SPIN + 4 * at_once) * energy.bits
+    check_fits(needed, "energy", f"a simulation of {energy.bits:,} spins", "take a smaller model or fewer chains")
     sizes = periodic_sizes(graph)
     tables, more = Tables.of(energy, sizes), what_to_measure(energy, graph, measure, chains)
 
@@ -103,7 +110,6 @@ def simulate(
     mine = range(len(values))[share(len(values))]
     progress = Progress(callback, len(mine) * chains * measurements)
 
-    count = thread_count(threads)
     with ThreadPoolExecutor(count) as pool:  # in which the chains of all temperatures run
 
         def at(k: int) -> dict[str, Any]:
@@ -160,7 +166,7 @@ class Chains:
         def compute() -> dict[str, Any]:
             if fit:
                 self.model.fit_steps(self.bits, self.counters[0])
-            most = self.model.draws_at_once
+            most = self.model.measurements_at_once
 
             def move(bits: Array, counter: int) -> tuple[Array, Array, int]:
                 parts = []
@@ -181,6 +187,8 @@ class Chains:
             return {"bits": bits, "series": series, "counters": " ".join(counters), "steps": self.model.steps}
 
         found = compute() if self.cache is None else self.cache(f"{self.name}-{name}", compute)
+        if "counters" not in found:
+            raise InputError("resume: expected a run of this version, got one of an earlier version; begin it again")
         self.bits, self.model.steps = found["bits"], found["steps"]
         self.counters = [int(each) for each in found["counters"].split()]
         return np.asarray(found["series"])

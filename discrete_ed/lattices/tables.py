@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.samplers.compiled import MOST_TABLED
-from discrete_ed.samplers.compiled_clusters import Pairs, lower_pairs
+from discrete_ed.samplers.compiled_clusters import ClusterPairs, lower_pairs
 from discrete_ed.samplers.folding import Folded, folded
 from discrete_ed.samplers.interactions import Interactions, loops
 from discrete_ed.samplers.thresholds import fields_by_state
@@ -51,7 +51,7 @@ class Tables:
         """The model in words, if its lattice can be folded."""
         return self._once("folded", lambda: folded(self.unit, self.sizes))
 
-    def pairs(self) -> Pairs:
+    def pairs(self) -> ClusterPairs:
         """The pairs of clusters."""
         return self._once("pairs", lambda: lower_pairs(self.unit))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from discrete_ed.energies.base import check_kind
 from discrete_ed.errors import InputError
 from discrete_ed.names import GRAY_BITS
 from discrete_ed.samplers.interactions import loops
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 WIDEST = 18
 """the largest treewidth over which is summed: a table of 2^19 numbers"""
@@ -51,9 +54,10 @@ def treewidth_log_z(energy: IsingEnergy) -> float | None:
     graph.add_nodes_from(range(len(fields)))
     if max(nx.core_number(graph).values(), default=0) > WIDEST:  # the treewidth is at least the degeneracy
         return None
-    heuristics = nx.approximation
-    choose = heuristics.treewidth_min_fill_in if len(graph) <= MOST_FILLED else heuristics.treewidth_min_degree
-    width, decomposition = choose(graph)
+    if len(graph) <= MOST_FILLED:
+        width, decomposition = nx.approximation.treewidth_min_fill_in(graph)
+    else:
+        width, decomposition = _by_degree(graph)
     if width > WIDEST:
         return None
     total = 0.0
@@ -81,6 +85,29 @@ def _factors(couplings: dict[tuple[int, int], float], fields: Table) -> list[Fac
     found: list[Factor] = [((i,), h * spin) for i, h in enumerate(fields.tolist())]
     found += [(pair, value * np.outer(spin, spin)) for pair, value in couplings.items()]
     return found
+
+
+def _by_degree(graph: nx.Graph) -> tuple[int, nx.Graph]:
+    """`treewidth_min_degree` of networkx, which would take minutes over a lattice of 256 × 256; here it ends at the
+    first bag that is too wide, with a width that is too large."""
+    from networkx.algorithms.approximation.treewidth import MinDegreeHeuristic, treewidth_decomp
+
+    heuristic = MinDegreeHeuristic(graph)
+
+    def node_of_least_degree(rest: nx.Graph) -> Any:
+        node = heuristic.best_node(rest)
+        if node is not None and len(rest[node]) > WIDEST:
+            raise _TooWide
+        return node
+
+    try:
+        return treewidth_decomp(graph, node_of_least_degree)
+    except _TooWide:
+        return WIDEST + 1, graph
+
+
+class _TooWide(Exception):
+    pass
 
 
 def _sum_out(bag: list[int], factors: list[Factor], kept: frozenset[int]) -> Factor:

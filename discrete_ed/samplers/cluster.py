@@ -65,7 +65,8 @@ class SwendsenWang(Kernel):
         if pair is not None:
             raise InputError(
                 "local: clusters expected an Ising model without frustration, but no flip of spins makes the coupling "
-                f"of bits {pair[0]} and {pair[1]} and all others ferromagnetic (take GibbsSweep or ParallelTempering)"
+                f"of bits {pair[0]} and {pair[1]}, the others and the fields ferromagnetic (take GibbsSweep or "
+                "ParallelTempering)"
             )
         still = torch.zeros(len(x), dtype=torch.bool, device=x.device)
         with torch.no_grad():

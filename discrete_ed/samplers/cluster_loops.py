@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discrete_ed.runtime.compiling import njit
-from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix, unit
+from discrete_ed.samplers.loops import STEP, Bits, Places, Reals, Words, mix, unit
 
 _UNIT, PIECE = np.uint64(1), np.uint64(2048)
 
@@ -41,6 +41,30 @@ def clusters(
                 x[b], root, flips, fixed, lucky, start, before, unlike, join, held, up, hold, counter
             )
     return moved, counter
+
+
+@njit(nogil=True)
+def lower_triangle(start: Places, neighbour: Places, value: Reals) -> tuple[Places, Places, Reals]:
+    """The entries of a symmetric matrix left of its diagonal: where each row begins, their columns, their values, of
+    which there may be one for all. In one pass, since a large matrix leaves no memory for arrays beside it."""
+    bits, one = len(start) - 1, len(value) == 1
+    first = np.zeros(bits + 1, np.int64)
+    for i in range(bits):
+        before = 0
+        for e in range(start[i], start[i + 1]):
+            before += int(neighbour[e] < i)
+        first[i + 1] = first[i] + before
+    other, kept = np.empty(first[bits], np.uint32), np.empty(1 if one else first[bits])
+    kept[:1] = value[:1]
+    place = 0
+    for i in range(bits):
+        for e in range(start[i], start[i + 1]):
+            if neighbour[e] < i:
+                other[place] = neighbour[e]
+                if not one:
+                    kept[place] = value[e]
+                place += 1
+    return first, other, kept
 
 
 @njit(nogil=True)

@@ -13,7 +13,7 @@ from discrete_ed.samplers.thresholds import threshold_of_probability
 Run = partial[tuple[Array, Array, np.uint64]]
 
 
-class Pairs(NamedTuple):
+class ClusterPairs(NamedTuple):
     """The coupled pairs and the fields of a model, as loops over clusters take them."""
 
     start: Array
@@ -28,21 +28,16 @@ class Pairs(NamedTuple):
     """their fields"""
 
 
-def lower_pairs(model: Interactions) -> Pairs:
+def lower_pairs(model: Interactions) -> ClusterPairs:
     """Each pair once, with the spin of the higher number."""
-    j = model.couplings  # the lower triangle is taken without the copies that scipy would make of a large one
-    row = np.repeat(np.arange(j.shape[0], dtype=np.int32), np.diff(j.indptr))
-    lower = j.indices < row
-    start = np.zeros(j.shape[0] + 1, np.int64)
-    np.cumsum(np.bincount(row[lower], minlength=j.shape[0]), out=start[1:])
-    del row
-    value = model.values
-    value = value[:1] if len(value) and (value == value[0]).all() else value[lower]
+    j, value = model.couplings, model.values
+    value = value[:1] if len(value) and (value == value[0]).all() else value
     (held,) = model.fields.nonzero()
-    return Pairs(start, j.indices[lower].astype(np.uint32), value, held.astype(np.uint32), model.fields[held])
+    start, other, coupling = loops("cluster_loops").lower_triangle(j.indptr, j.indices, value)
+    return ClusterPairs(start, other, coupling, held.astype(np.uint32), model.fields[held])
 
 
-def cluster_arrays(pairs: Pairs, beta: float) -> tuple[Array, ...]:
+def cluster_arrays(pairs: ClusterPairs, beta: float) -> tuple[Array, ...]:
     """The pairs with the signs and the bond probabilities of their couplings, and those of the fields, for
     `clusters`."""
     start, other, coupling, held, field = pairs

@@ -15,7 +15,7 @@ from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix
 CHUNK = 512  # words that are resampled together
 ROUNDS = 10  # highest bits of the uniforms, which all spins compare; the one in a thousand that ties goes on by itself
 ADDED = 6  # rows for neighbours that are added up bit by bit
-_ROW, _TWO, _THREE, _FOUR, _FIVE, _ADDED = (np.uint64(n) for n in (CHUNK, 2, 3, 4, 5, ADDED))
+_R1, _R2, _R3, _R4, _R5, _R6 = (np.uint64(k * CHUNK) for k in range(1, 7))  # how far rows are apart
 _NONE, _UNIT, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 
 
@@ -42,8 +42,8 @@ def sweep_words(
     """
     degree = len(neighbour)
     # rows of CHUNK words, in one array so that the compiler knows how far apart they are: first the neighbours
-    work = np.empty((ADDED + degree + 3) * CHUNK, np.uint64)
-    up = work.reshape(-1, CHUNK)
+    flat = np.empty((ADDED + degree + 3) * CHUNK, np.uint64)
+    up = flat.reshape(-1, CHUNK)
     count = up[ADDED:]  # [n]: spins of which n neighbours favour up; the last two are none, and some that were joined
     below, undecided = np.empty(CHUNK, np.uint64), np.empty(CHUNK, np.uint64)
     tied = np.empty(CHUNK, np.int64)
@@ -57,9 +57,9 @@ def sweep_words(
                     for k in range(degree):
                         gather(x, neighbour[k], turn[k], turns, negative[k], first, up[k], size)
                     if degree == 4:
-                        add_four(work, size)
+                        add_four(flat, size)
                     else:
-                        add_six(work, size)
+                        add_six(flat, size)
                 else:
                     _fill(count[0], _ALL, size)
                     for k in range(degree):
@@ -142,37 +142,37 @@ def _count_none(lowest: Words, up: Words, size: np.uint64) -> None:
 
 
 @njit(nogil=True)
-def add_four(work: Words, size: np.uint64) -> None:
-    """The counts of four neighbours, from their sums bit by bit: `work` has rows of neighbours, then of counts."""
+def add_four(flat: Words, size: np.uint64) -> None:
+    """The counts of four neighbours, from their sums bit by bit: `flat` has rows of neighbours, then of counts."""
     for t in range(size):
-        a, b, c, d = work[t], work[t + _ROW], work[t + _ROW * _TWO], work[t + _ROW * _THREE]
+        a, b, c, d = flat[t], flat[t + _R1], flat[t + _R2], flat[t + _R3]
         left, right, both, other = a ^ b, c ^ d, a & b, c & d
         one, two = left ^ right, both ^ other ^ (left & right)
-        place = t + _ROW * _ADDED
-        work[place] = ~(one | two | (both & other))
-        work[place + _ROW] = one & ~two
-        work[place + _ROW * _TWO] = two & ~one
-        work[place + _ROW * _THREE] = one & two
-        work[place + _ROW * _FOUR] = both & other
+        place = t + _R6
+        flat[place] = ~(one | two | (both & other))
+        flat[place + _R1] = one & ~two
+        flat[place + _R2] = two & ~one
+        flat[place + _R3] = one & two
+        flat[place + _R4] = both & other
 
 
 @njit(nogil=True)
-def add_six(work: Words, size: np.uint64) -> None:
+def add_six(flat: Words, size: np.uint64) -> None:
     """The counts of six neighbours, as above."""
     for t in range(size):
-        a, b, c = work[t], work[t + _ROW], work[t + _ROW * _TWO]
-        d, e, f = work[t + _ROW * _THREE], work[t + _ROW * _FOUR], work[t + _ROW * _FIVE]
+        a, b, c = flat[t], flat[t + _R1], flat[t + _R2]
+        d, e, f = flat[t + _R3], flat[t + _R4], flat[t + _R5]
         left, right = a ^ b ^ c, d ^ e ^ f
         x, y, z = (a & b) | (c & (a | b)), (d & e) | (f & (d | e)), left & right
         one, two, four = left ^ right, x ^ y ^ z, (x & y) | (z & (x | y))
-        place = t + _ROW * _ADDED
-        work[place] = ~(one | two | four)
-        work[place + _ROW] = one & ~(two | four)
-        work[place + _ROW * _TWO] = two & ~(one | four)
-        work[place + _ROW * _THREE] = one & two
-        work[place + _ROW * _FOUR] = four & ~(one | two)
-        work[place + _ROW * _FIVE] = one & four
-        work[place + _ROW * _ADDED] = two & four
+        place = t + _R6
+        flat[place] = ~(one | two | four)
+        flat[place + _R1] = one & ~(two | four)
+        flat[place + _R2] = two & ~(one | four)
+        flat[place + _R3] = one & two
+        flat[place + _R4] = four & ~(one | two)
+        flat[place + _R5] = one & four
+        flat[place + _R6] = two & four
 
 
 @njit(nogil=True)

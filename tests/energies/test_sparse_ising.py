@@ -29,6 +29,7 @@ from discrete_ed import (
 from discrete_ed.energies import couplings as reading
 from discrete_ed.perturbations import Bernoulli
 from discrete_ed.runtime import memory
+from discrete_ed.samplers.interactions import Interactions
 
 J = torch.tensor([[0.0, 0.5, 0.0, -1.0], [0.5, 0.0, 2.0, 0.0], [0.0, 2.0, 0.0, 0.25], [-1.0, 0.0, 0.25, 0.0]])
 H = torch.tensor([0.5, -0.25, 0.0, 1.0])
@@ -211,6 +212,23 @@ def test_what_would_be_guessed_or_ignored_is_refused(case):
         build()
 
 
+@pytest.mark.parametrize("couplings", [0.3, [0.3, -0.3, 0.2, 0.1, 1.0]], ids=["equal", "different"])
+def test_the_matrix_of_scipy_may_share_one_number(couplings):
+    energy = IsingEnergy.from_edges([(3, 1), (0, 2), (1, 2), (0, 4), (3, 4)], couplings)
+    whole, shared = energy.to_scipy(), energy.to_scipy(shared=True)
+    assert whole.has_canonical_format
+    assert (whole.toarray() == energy.couplings.detach().double().numpy()).all()
+    assert (shared.toarray() == whole.toarray()).all()
+    assert (shared.data.strides == (0,)) == isinstance(couplings, float)
+    whole.data *= 2  # its own numbers
+    model, half = Interactions.of(energy), Interactions.of(energy, 0.5)
+    spins = np.array([[1.0, -1, -1, 1, 1]])
+    for each, beta in ((model, 1.0), (half, 0.5)):
+        assert np.allclose(each.local_fields(spins), beta / 2 * spins @ whole.toarray())
+        assert np.allclose(each.rows[2], beta / 2 * whole.data)
+        assert np.allclose(each.energies((spins > 0).astype(np.uint8)), -beta / 4 * (spins @ whole @ spins.T)[0])
+
+
 def test_weights_that_agree_or_stand_alone_are_read():
     mixed = graph_of((0, 1, {"coupling": -2.0}), (1, 2, {"coupling": 0.5}), (2, 3, {}))
     assert IsingEnergy.from_graph(mixed, 1.0).couplings[[0, 1, 2], [1, 2, 3]].tolist() == [-2, 0.5, 1]
@@ -223,9 +241,9 @@ def test_large_lattices_take_memory_for_their_edges_and_dense_matrices_are_refus
     x = torch.zeros(1, energy.bits)
     assert energy(x).item() == pytest.approx(-0.44 * 2 * 65536, rel=1e-5)
     assert torch.allclose(energy.flip_delta(x), torch.tensor(8 * 0.44))
-    monkeypatch.setattr(memory, "available_bytes", lambda _: 16e9)
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 20e9)  # enough for one, not for the copy it is made with
     for dense in (lambda: energy.couplings, lambda: IsingEnergy(65_536)):
-        with pytest.raises(InputError, match=r"fits into memory, got one of 17\.2 GB where 16\.0 GB .*from_edges"):
+        with pytest.raises(InputError, match=r"fits into memory, got one of 34\.4 GB where 20\.0 GB .*from_edges"):
             dense()
 
 

@@ -12,6 +12,7 @@ import pytest
 from small_runs import TINY, refused
 
 from discrete_ed import write_graphs
+from discrete_ed.jobs import parsing
 from discrete_ed.jobs.cli import JOBS, run_job
 
 
@@ -91,6 +92,17 @@ def test_a_fresh_program_without_streams_does_its_job(tmp_path):
     job = f"{sys.executable} -m discrete_ed recover {ARGUMENTS} {tmp_path / 'run'} >&- 2>&-"
     assert subprocess.run(job, shell=True, check=False).returncode == 0
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_an_interrupt_while_the_options_are_read_ends_in_one_word(monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parsing, "parsed", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        run_job("simulate", [])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
 
 
 def test_the_console_command_lists_its_jobs_and_refuses_others():

@@ -107,6 +107,12 @@ def test_draws_follow_the_law(saved, energy, kernel, tmp_path):
     assert chi_square(last, law) > 1e-5 / FREQUENCY_TESTS
 
 
+def test_a_run_of_simulate_has_states_and_no_energy(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"job": "simulate"}))
+    with pytest.raises(InputError, match=r"is a run of simulate: its states are in states-SIZE\.npz"):
+        sampling.run(SampleConfig(energy=tmp_path))
+
+
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_draws(saved, tmp_path):
     files = []

@@ -180,6 +180,7 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
         (["--size", "3000000"], "shape: expected a lattice of 9,000,000,000,000 sites that fits into memory"),
         (["--coupling", "0"], "coupling: expected a number other than 0"),
         (["--dimension", "3"], "dimension: expected only with --lattice hypercubic"),
+        (["--lattice", "bcc", "--dimension", "2"], "dimension: expected only with --lattice hypercubic"),
         (["--error", "0"], "error: expected a positive number"),
         (["--sweeps", "5"], "sweeps: expected at least 20"),
         (["--place-temperatures"], "place_temperatures: expected only with --tempering"),

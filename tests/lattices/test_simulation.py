@@ -29,6 +29,7 @@ from discrete_ed import (
 from discrete_ed.lattices import QUANTITIES, Estimate, sublattices
 from discrete_ed.lattices.measuring import Measured
 from discrete_ed.lattices.results import wave_numbers
+from discrete_ed.runtime import memory
 from discrete_ed.samplers.interactions import loops
 
 pytest.importorskip("numba")
@@ -36,6 +37,7 @@ pytest.importorskip("numba")
 SQUARE, HONEYCOMB = lattice((4, 6)), lattice((3, 4), kind="honeycomb")
 GLASS = IsingEnergy.from_graph(SQUARE, plus_minus_couplings(SQUARE), 0.3)
 NORMAL = IsingEnergy.from_graph(SQUARE, gaussian_couplings(SQUARE))
+FERROMAGNET = IsingEnergy.from_graph(SQUARE, abs(gaussian_couplings(SQUARE)), np.arange(24) % 3 * 0.2)
 FCC = lattice(3, kind="fcc")
 DENSE_GLASS = IsingEnergy.from_graph(FCC, gaussian_couplings(FCC))
 MEASURED = {
@@ -49,7 +51,9 @@ MEASURED = {
     ),
     "sweeps, normal couplings": (NORMAL, SQUARE, "sweeps"),
     "clusters, two sites in a cell": (IsingEnergy.from_graph(HONEYCOMB), HONEYCOMB, "swendsen-wang"),
+    "clusters, couplings that differ, fields": (FERROMAGNET, SQUARE, "swendsen-wang"),
     "one cluster": (IsingEnergy.from_graph(SQUARE), SQUARE, "wolff"),
+    "one cluster, couplings that differ, fields": (FERROMAGNET, SQUARE, "wolff"),
 }
 
 
@@ -127,6 +131,12 @@ def test_means_are_the_exact_ones(update, coupling, field):
         assert at.states.shape == (4, 16)
 
 
+def test_a_model_that_would_not_fit_is_refused_before_its_tables_are_made(monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 1500)
+    with pytest.raises(InputError, match="energy: expected a simulation of 24 spins that fits into memory"):
+        simulate(FERROMAGNET, [2.0])
+
+
 @pytest.mark.thorough
 def test_errors_cover_the_exact_energy_as_often_as_they_say():
     """95% intervals of the energy and the specific heat of 16² at three temperatures, over 12 runs each."""
@@ -160,6 +170,10 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads_and_a_cach
         assert (a.series.energy == b.series.energy).all()
         assert (a.states == b.states).all()
         assert (a.states == c.states).all()
+    first = next(iter(kept))
+    kept[first] = {name: value for name, value in kept[first].items() if name != "counters"}
+    with pytest.raises(InputError, match="resume: expected a run of this version"):
+        simulate(energy, [2.0, 2.5, 3.0], threads=1, cache=cache, **run)
     other = simulate(energy, [2.0], **{**run, "seed": 8})
     assert (other[0].series.energy != one[0].series.energy).any()
 

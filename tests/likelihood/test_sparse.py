@@ -9,7 +9,16 @@ import pytest
 import torch
 from place import seeded
 
-from discrete_ed import InputError, IsingEnergy, MLPEnergy, estimate_log_z, log_likelihood, log_z, torus_log_z
+from discrete_ed import (
+    InputError,
+    IsingEnergy,
+    MLPEnergy,
+    estimate_log_z,
+    lattice,
+    log_likelihood,
+    log_z,
+    torus_log_z,
+)
 from discrete_ed.likelihood.enumeration import enumerated_log_z
 from discrete_ed.likelihood.sparse import gray_log_z, treewidth_log_z
 
@@ -58,6 +67,14 @@ def test_a_torus_has_the_sum_of_its_transfer_matrices():
     energy = on(nx.grid_2d_graph(5, 6, periodic=True))
     assert treewidth_log_z(energy) == pytest.approx(torus_log_z(energy, (5, 6)), abs=1e-9)
     assert log_z(energy) == pytest.approx(torus_log_z(energy, (5, 6)), abs=1e-9)
+
+
+def test_more_spins_are_eliminated_by_degree_and_lattices_that_are_too_wide_are_refused_at_once():
+    """A torus of 64 × 64 takes a tenth of a second; a whole decomposition of it would take minutes."""
+    strip = IsingEnergy.from_graph(lattice((4, 90), boundary=("open", "periodic")), 0.4)
+    assert treewidth_log_z(strip) == pytest.approx(torus_log_z(strip, (4, 90)), abs=1e-8)
+    with pytest.raises(InputError, match="bits: expected 0 to 20"):
+        log_z(IsingEnergy.from_graph(lattice(64), 0.4))
 
 
 def test_log_z_takes_the_sum_that_is_possible():
