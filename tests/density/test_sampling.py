@@ -47,6 +47,7 @@ def two_modes() -> IsingEnergy:
     return IsingEnergy(couplings, fields)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("starts", "seconds", "exact"), [(60_000, 9, True), (2000, 9, True), (2000, 0, False)], ids=str
 )

@@ -117,6 +117,7 @@ def test_repeats_of_rows_that_the_model_makes_unlikely_are_noticed(strength, row
     assert unlikely_repeats(frozen, ring(0.5), 0) == []
 
 
+@pytest.mark.thorough
 def test_a_recovery_says_that_rows_repeat():
     spins = np.repeat(rows_of(ring(0.1), 100, 4), [5, 1] * 50, axis=0)[np.random.default_rng(0).permutation(300)]
     found = recover_couplings(spins)

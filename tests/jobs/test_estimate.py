@@ -167,6 +167,7 @@ def test_held_out_rows_that_are_the_training_rows_bring_a_warning(table, tmp_pat
         estimate.run(EstimateConfig(data=str(table), test=table, out=tmp_path / "run", **SMALL))
 
 
+@pytest.mark.thorough
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **SMALL, **CHAINS))
@@ -178,6 +179,7 @@ def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     assert result["warnings"] == [] or "bracket" in result["warnings"][0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "build"),
     [
@@ -218,6 +220,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
     assert [torch.equal(a.pairs, b[0].pairs) for a, b in zip(energy.terms, calls, strict=False)] == [True, True]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_result(table, tmp_path):
     def result(name: str, seed: int) -> dict:

@@ -64,6 +64,7 @@ def from_trees(energy: Energy, base: Mixture) -> SingleSite:  # noqa: ARG001
     return SingleSite(energy, two_trees(8))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "energy"),
     [
