@@ -20,7 +20,7 @@ SWEEPS = 30
 LIMIT = 5.0
 """number of standard deviations above chance that counts as an excess"""
 ALIKE = 0.95
-"""median over the columns of the largest correlation with another one, above which no model explains equal rows well"""
+"""correlation with another column from which on a column hardly differs from it"""
 SURE, TIMES = 12.0, 4.0
 """the same for pairs of equal rows that are unlikely, and how many times as many as expected they must be: a model that
 misses some pairs expects too few"""
@@ -80,12 +80,8 @@ def unlikely_repeats(spins: Array, parameters: Parameters, seed: int) -> list[st
     Rows that are likely are equal in independent rows too; those that are hardly expected once say more. Up to 16 spins
     these are the patterns with `λ = N p < 1`, of which `Σ λ² / 2` pairs are expected. Otherwise they are the rows above
     the median energy of the rows after 30 Gibbs sweeps, as in `duplicate_warnings`, whose pairs are counted likewise.
-    Where spins are so frozen that most columns hardly differ from another one, fitted models make the wrong rows
-    unlikely, and nothing can be said.
     """
     rows, d = spins.shape
-    if _alikeness(spins) > ALIKE:
-        return []
     if d > SMALL_BITS:
         spins = _some(spins, seed)
         moved = _swept(spins, parameters, seed)
@@ -108,14 +104,17 @@ def unlikely_repeats(spins: Array, parameters: Parameters, seed: int) -> list[st
     ]
 
 
-def _alikeness(spins: Array) -> float:
-    """The median over the columns that vary of the largest correlation with another one, without its sign."""
+def columns_hardly_differ(spins: Array) -> bool:
+    """Whether most columns correlate by more than .95 with another one, with any sign.
+
+    Of spins that are frozen like this fitted models make the wrong rows unlikely, so that equal rows say nothing.
+    """
     varied = spins[:, spins.std(0) > 0].astype(float)
     if varied.shape[1] < 2:
-        return 1.0
+        return True
     correlations = np.abs(np.corrcoef(varied.T))
     np.fill_diagonal(correlations, 0)
-    return float(np.median(correlations.max(0)))
+    return bool(np.median(correlations.max(0)) > ALIKE)
 
 
 def _pairs(rows: Array) -> float:

@@ -11,7 +11,7 @@ import torch
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.columns import fields_given_couplings
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
+from discrete_ed.ising.duplicates import columns_hardly_differ, duplicate_warnings, unlikely_repeats
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
@@ -239,6 +239,8 @@ def _equal_rows(chosen: ConfiguredEstimator, data: Observations, recovery: Recov
     """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
     judges. Where L1 was chosen, none describes ordered states well: neither one with all pairs free, nor one with the
     pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms."""
+    if columns_hardly_differ(data.spins):
+        return []
     if not recovery.choice.startswith("L1"):
         unshrunk = Parameters(recovery.couplings / (recovery.shrinkage or 1.0), recovery.fields)
         said = duplicate_warnings(data.spins, unshrunk, chosen.seed)

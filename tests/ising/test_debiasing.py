@@ -8,7 +8,7 @@ import pytest
 from discrete_ed.ising import Observations, Parameters, recover_couplings
 from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
+from discrete_ed.ising.duplicates import columns_hardly_differ, duplicate_warnings, unlikely_repeats
 from discrete_ed.ising.edge_decision import _divisions_with, decide_edges
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
@@ -113,8 +113,13 @@ def test_repeats_of_rows_that_the_model_makes_unlikely_are_noticed(strength, row
     repeated = rng.permutation(np.repeat(rows_of(truth, rows, 6), rng.choice([1, 4, 10], rows), axis=0))
     (said,) = unlikely_repeats(repeated, truth, 0)
     assert "name what belongs together as blocks" in said
-    frozen = rows_of(ring(3.0), 400, 7)  # two patterns, of which a poor model knows nothing
-    assert unlikely_repeats(frozen, ring(0.5), 0) == []
+    assert not columns_hardly_differ(repeated)
+
+
+def test_equal_rows_of_frozen_spins_raise_no_alarm():
+    frozen = rows_of(ring(3.0), 400, 7)  # hardly more than two patterns, which a fit does not explain
+    assert columns_hardly_differ(frozen)
+    assert not any("equal rows" in said or "equal ones" in said for said in recover_couplings(frozen).warnings)
 
 
 @pytest.mark.thorough
