@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.ising.dependence import energies, row_patterns
+from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.objectives import enumerated
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters
+from discrete_ed.ising.penalties import Free, Refit
+from discrete_ed.ising.selection import PRICES
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import GibbsSweep, sample
 
@@ -24,6 +30,29 @@ ALIKE = 0.95
 SURE, TIMES = 12.0, 4.0
 """the same for pairs of equal rows that are unlikely, and how many times as many as expected they must be: a model that
 misses some pairs expects too few"""
+
+
+def equal_row_warnings(
+    estimator: ConfiguredEstimator, data: Observations, parameters: Parameters, *, is_lasso: bool
+) -> list[str]:
+    """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
+    judges. Where L1 was chosen, none describes ordered states well: neither one with all pairs free, nor one with the
+    pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms.
+
+    Args:
+        parameters: the estimate without shrinkage.
+    """
+    if columns_hardly_differ(data.spins):
+        return []
+    seed = estimator.seed
+    if not is_lasso:
+        said = duplicate_warnings(data.spins, parameters, seed)
+        return said or unlikely_repeats(data.spins, parameters, seed)
+    plain = replace(estimator, name="single-site")
+    free, refitted = (penalty.estimate(plain, data) for penalty in (Free(), Refit(PRICES[-1])))
+    if said := duplicate_warnings(data.spins, free, seed, rough=True):
+        return said
+    return unlikely_repeats(data.spins, free, seed) and unlikely_repeats(data.spins, refitted, seed)
 
 
 def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: bool = False) -> list[str]:

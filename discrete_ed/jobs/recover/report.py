@@ -152,7 +152,7 @@ def report_table(
     else:
         plots["fields"] = (
             "Fields",
-            lambda: figures.fields(recovery.fields, recovery.field_errors, names),
+            lambda: figures.fields(*recovery.field_intervals, names),
             "With a field above 0, a column tends to 1 if all others are balanced. fields.csv has the numbers.",
         )
     lead = "" if len(recovery.edges) else f"{_no_pair(result)}. "
@@ -228,8 +228,8 @@ def _strongest(recovery: Recovery, names: Sequence[str]) -> Rows:
 
 def _fields(recovery: Recovery, names: Sequence[str]) -> Rows:
     rows = [["column", "h", "95% interval"]]
-    for name, value, error in zip(names, recovery.fields, recovery.field_errors, strict=True):
-        low, high = interval_95(value, error)
+    for name, value, middle, error in zip(names, recovery.fields, *recovery.field_intervals, strict=True):
+        low, high = interval_95(middle, error)
         rows.append([name, f"{value:.3f}", f"{low:.3f} … {high:.3f}"])
     return rows
 
