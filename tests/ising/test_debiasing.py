@@ -48,6 +48,20 @@ def test_intervals_without_the_bias_of_lasso_hold_the_truth(strength, rows):
     assert abs(np.mean(middle) - strength) < 0.5 * abs(bias)
 
 
+def test_intervals_of_fields_hold_the_truth():
+    truth = Parameters(ring(0.4).couplings, np.linspace(-0.6, 0.6, D))
+    bias, covered = [], []
+    for seed in range(20):
+        data = Observations(rows_of(truth, 300, seed))
+        found = debiased_couplings(
+            data, Lasso(0.1).estimate(ConfiguredEstimator("single-site"), data), with_fields=True
+        )
+        bias.append((found.fields - truth.fields) * np.sign(truth.fields))
+        covered.append(np.abs(found.fields - truth.fields) <= 1.96 * found.field_errors)
+    assert abs(np.mean(bias)) < 0.03
+    assert 0.9 < np.mean(covered) < 0.985
+
+
 def test_counts_are_as_good_as_rows():
     spins = rows_of(ring(0.5), 200, 0)
     patterns, counts = np.unique(spins, axis=0, return_counts=True)
@@ -56,6 +70,8 @@ def test_counts_are_as_good_as_rows():
     counted = debiased_couplings(Observations(patterns, counts.astype(float)), penalised, with_fields=True)
     np.testing.assert_allclose(counted.couplings, each.couplings, atol=1e-9)
     np.testing.assert_allclose(counted.errors, each.errors, rtol=1e-5)
+    np.testing.assert_allclose(counted.fields, each.fields, atol=1e-9)
+    np.testing.assert_allclose(counted.field_errors, each.field_errors, rtol=1e-5)
     assert debiased_couplings(Observations(spins[:15]), penalised, with_fields=True) is None
 
 
