@@ -160,8 +160,9 @@ def report_table(
         f"Learned from {n} observations{counted} of {d} binary columns by "
         f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 "
         "and +1 for 1, each pair counted once; for bits, as IsingFit reports them, couplings are 4 J and thresholds "
-        "2 h − 2 Σ J (columns coupling_01 and threshold_01 of edges.csv and fields.csv). The intervals treat the "
-        "selected pairs as given; that they were selected with the same data is not accounted for."
+        "2 h − 2 Σ J (columns coupling_01 and threshold_01 of edges.csv and fields.csv). Unless L1 was "
+        "chosen, the intervals treat the selected pairs as given; that they were selected with the same data is not "
+        "accounted for."
     )
     title = f"Ising model of {Path(result['data']).name}"
     _write_page(folder, config, title, verdict_on_table(recovery, fit), lead, tables, plots, recovery, result)
