@@ -127,7 +127,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Warns:
             UserWarning: `binarize` doesn't seem to suit the numbers, a column is constant, or columns look like one-hot
                 codes that `categories` doesn't declare.
-            RuntimeWarning: training diverged, or learned nothing; `log_z_` is uncertain.
+            RuntimeWarning: training seems to diverge, or learned nothing; `log_z_` is uncertain.
         """
         check_arguments(self.get_params(deep=False))
         data = self._bits(X, reset=True)

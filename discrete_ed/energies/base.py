@@ -174,10 +174,12 @@ def _differences(energy: Energy, x: Tensor, neighbours: Callable[[Tensor], Tenso
     """`E(x') − E(x)` of all D `neighbours` of each state, `(B, D)` to `(B, D, D)`; some of them at a time."""
     batch, bits = x.shape
     value = energy(x)
-    parts = [energy(neighbours(rows)) for rows in x.split(max(1, CHUNK_STATES // max(bits, 1)))] if batch else []
-    if not parts:
+    check_shape(energy, value, (batch,))
+    most = max(1, CHUNK_STATES // max(bits, 1))
+    if not batch:
         return x.new_zeros(batch, bits)
-    found = torch.cat(parts)
+    parts = [energy(neighbours(rows)) for rows in (x.split(most) if batch > most else (x,))]
+    found = parts[0] if len(parts) == 1 else torch.cat(parts)  # short steps notice each call of torch
     check_shape(energy, found, (batch, bits))
     return found - value.unsqueeze(-1)
 

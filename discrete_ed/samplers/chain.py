@@ -15,6 +15,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.compiled import compiled
 from discrete_ed.samplers.compiled_tempering import tempered
+from discrete_ed.samplers.compiled_values import compiled_values
 from discrete_ed.samplers.kernels import Kernel, State, check_numbers, check_step, possible, start
 from discrete_ed.samplers.still import STEPS, warn_if_still
 
@@ -26,8 +27,9 @@ def chain(
 ) -> Iterator[State]:
     """An endless iterator over the states after every `thin` steps; drop a burn-in with `itertools.islice`.
 
-    On the CPU, chains of an `IsingEnergy` run in compiled loops if there is one for the kernel (see `compiled`). The
-    energy must not change while the iterator is in use, since states hold earlier evaluations of it.
+    On the CPU, chains of an `IsingEnergy` or a `PottsEnergy` run in compiled loops if there is one for the kernel (see
+    `compiled` and `compiled_values`). The energy must not change while the iterator is in use, since states hold
+    earlier evaluations of it.
 
     Args:
         x: the states at which the `B` chains start, `(B, D)`.
@@ -63,7 +65,8 @@ def chain(
 def _states(
     kernel: Kernel, local: LocalEvaluation, state: State, thin: int, generator: torch.Generator | None
 ) -> Iterator[State]:
-    advance = compiled(kernel, local, state.x) or tempered(kernel, local, state.x)
+    ways = (compiled, compiled_values, tempered)
+    advance = next((found for found in (way(kernel, local, state.x) for way in ways) if found is not None), None)
     threads = suitable_threads(evaluation_size(local.energy, state.x.numel()))
     first = state.x
     unchecked = advance is None

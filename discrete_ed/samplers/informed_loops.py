@@ -75,17 +75,17 @@ def informed(
             if accepted[b]:
                 s[b, i] = -spin
                 tree[node] = own
-                _rise(tree, node)
+                rise(tree, node)
                 for e in range(start[i], start[i + 1]):
                     j = neighbour[e]
                     field[b, j] -= 2 * coupling[e] * spin
                     tree[leaves + j] = weight[j]
-                    _rise(tree, leaves + j)
+                    rise(tree, leaves + j)
     return accepted, counter
 
 
 @njit()
-def _rise(tree: Reals, node: int) -> None:
+def rise(tree: Reals, node: int) -> None:
     """Recompute the sums on the way from a leaf to the root."""
     while node > 1:
         node //= 2

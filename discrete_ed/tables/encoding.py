@@ -168,8 +168,8 @@ class TableEncoder:
         far = numbers[(numbers < low - FAR * (high - low)) | (numbers > high + FAR * (high - low))]
         if len(far):
             warnings.warn(
-                f"column {name!r}: numbers such as {listed(far.tolist())} lie far outside those of the fitted rows, "
-                f"from {low:g} to {high:g}; they are taken for the lowest or highest of them",
+                f"column {name!r}: numbers such as {listed(dict.fromkeys(far.tolist()))} lie far outside those of the "
+                f"fitted rows, from {low:g} to {high:g}; they are taken for the lowest or highest of them",
                 UserWarning,
                 stacklevel=4,
             )

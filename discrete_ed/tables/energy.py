@@ -18,6 +18,8 @@ SMOOTHED = 0.5
 """number of extra rows with each value, so that values that were not seen are improbable and not impossible"""
 RIDGE = 0.01
 """what is added to the variances of the features, so that no two of them determine each other"""
+MOST_DEVIATIONS = 4.0
+"""how far from their mean features may be whose covariances are matched: those of rare values have too much noise"""
 LARGEST_SCORE = 3.0  # of normal scores, those of rare values at the ends of an order
 
 
@@ -112,6 +114,15 @@ class TableEnergy(Energy):
     def features(self, x: Tensor) -> Tensor:
         """`φ` of states `(..., D)`: `(..., P)`."""
         return x @ self.table + self.origin
+
+    @property
+    def scores(self) -> Tensor:
+        """The features that are the only one of their column and never farther from their mean than
+        `MOST_DEVIATIONS`, those of most ordered columns: their positions among the P features."""
+        own = torch.stack([(self.table[place] != 0).any(0) for place in self.places])
+        alone = (own & (own.sum(1, keepdim=True) == 1)).any(0)
+        near = [(self.value_features(k) + self.origin).abs().amax(0) <= MOST_DEVIATIONS for k in range(len(own))]
+        return (alone & torch.where(own, torch.stack(near), True).all(0)).nonzero().squeeze(1)
 
     def value_features(self, column: int) -> Tensor:
         """What each value of a column adds to the features, `(K, P)`, beyond `φ₀`."""

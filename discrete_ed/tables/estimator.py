@@ -18,7 +18,7 @@ from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.fitting import SCORES, train_energy
 from discrete_ed.tables.law import RowLaw
 from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, warn_of_starts
-from discrete_ed.tables.missing import column_shares, rows_in_turn
+from discrete_ed.tables.missing import column_shares, rows_in_turn, table_covariance
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.recognition import Types
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
@@ -133,11 +133,12 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         )
         energy, self.step_, self.validation_scores_ = trained.energy, trained.step, trained.scores
         shares, distance = column_shares(positions, encoder.sizes), 0.0
+        covariance = table_covariance(energy, positions, g)
         if not RowLaw.is_small(encoder.sizes):
-            annealed = match_columns(energy, shares, generator=g)
+            annealed = match_columns(energy, shares, covariance, generator=g)
             distance = distance_of_starts(energy, rows_in_turn(positions, CHAINS, g), annealed, generator=g)
             warn_of_starts(distance, encoder.bits, "samples and log-likelihoods may be wrong")
-        law = RowLaw.matched(energy.double(), shares)
+        law = RowLaw.matched(energy.double(), shares, covariance)
         return self._fitted(encoder, energy, law, positions, shares, seed, distance)
 
     def _fitted(

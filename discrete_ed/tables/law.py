@@ -9,11 +9,14 @@ from torch import Tensor
 
 from discrete_ed.likelihood import Bracket, LogPartition
 from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.matching import coupling_step, covariance_of
 
 MOST_ROWS = 2**16
 """largest number of joint values over which laws are summed"""
 MATCHING_ROUNDS, MATCHED = 300, 1e-7
 """largest number of rounds of `RowLaw.match`, and the distance of shares at which it ends"""
+COUPLING_ROUNDS = 30
+"""rounds of it in which couplings are changed as well"""
 
 
 class RowLaw:
@@ -43,12 +46,12 @@ class RowLaw:
         return prod(sizes) <= MOST_ROWS
 
     @classmethod
-    def matched(cls, energy: TableEnergy, shares: list[Tensor]) -> RowLaw | None:
+    def matched(cls, energy: TableEnergy, shares: list[Tensor], covariance: Tensor | None = None) -> RowLaw | None:
         """The law after `match`; None if it can't be summed."""
         if not cls.is_small(energy.sizes):
             return None
         law = cls(energy)
-        law.match(energy, shares)
+        law.match(energy, shares, covariance)
         return law
 
     @property
@@ -92,13 +95,17 @@ class RowLaw:
             found.append(self._shares(self._logits_of(cells, kept), place))
         return torch.stack(found)
 
-    def match(self, energy: TableEnergy, shares: list[Tensor]) -> None:
-        """Change `b` of the energy, and this law, until its columns have the given shares, as maximum likelihood
-        demands: iterative proportional fitting, which converges to the only solution.
+    def match(self, energy: TableEnergy, shares: list[Tensor], covariance: Tensor | None = None) -> None:
+        """Change `b` and `J` of the energy, and this law, until its columns have the given shares and its features the
+        given covariance, as maximum likelihood demands: iterative proportional fitting, which converges to the only
+        solution, and steps of Newton's method (see `coupling_step`).
 
         Source: Deming and Stephan 1940, Annals of Mathematical Statistics 11, 427–444.
         """
-        for _ in range(MATCHING_ROUNDS):
+        groups = energy.groups
+        assert groups is not None
+        phi = energy.features(groups.encode(self.rows).to(energy.fields)).double()
+        for turn in range(MATCHING_ROUNDS):
             distance = 0.0
             for column, share in enumerate(shares):
                 found = self.marginal(column)
@@ -107,7 +114,12 @@ class RowLaw:
                 step = step - step[0]  # as the energy sets its fields, so that `log_z` stays that of the energy
                 self.logits = self.logits + step.reshape([-1 if k == column else 1 for k in range(len(self.sizes))])
                 energy.add_fields(column, step)
-            if distance < MATCHED:
+            if covariance is not None and turn < COUPLING_ROUNDS:
+                added = coupling_step(energy, covariance_of(phi, self.logits.flatten().softmax(0)), covariance)
+                with torch.no_grad():
+                    energy.couplings += added.to(energy.couplings)
+                self.logits = self.logits + (((phi @ added) * phi).sum(-1) / 2).reshape(self.sizes)
+            elif distance < MATCHED:
                 return
 
     def _logits_of(self, cells: list[int], kept: list[bool]) -> Tensor:

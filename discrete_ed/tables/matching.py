@@ -9,7 +9,7 @@ from math import log, sqrt
 import torch
 from torch import Tensor
 
-from discrete_ed.tables.energy import TableEnergy
+from discrete_ed.tables.energy import RIDGE, TableEnergy
 from discrete_ed.tables.sweeps import scan_columns, sweep_columns
 
 CHAINS = 1000
@@ -27,18 +27,26 @@ FALSE_ALARMS = 0.01
 
 
 def match_columns(
-    energy: TableEnergy, shares: list[Tensor], *, chains: int = CHAINS, generator: torch.Generator | None = None
+    energy: TableEnergy,
+    shares: list[Tensor],
+    covariance: Tensor | None = None,
+    *,
+    chains: int = CHAINS,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Change `b` until the columns of the model have the laws of the table, as maximum likelihood demands.
+    """Change `b` and `J` until the columns of the model have the laws of the table, and its features their covariance,
+    as maximum likelihood demands.
 
     Chains start at independent columns, whose laws they have exactly, and the dependence of the columns is turned on by
     and by: `E_β = −bᵀx + β (E + bᵀx)`. Chains are weighted and resampled with each change of β and of `b`, so that the
     modes of the model have the right number of chains even if no chain moves from one to another. After each sweep, `b`
-    is raked: `log(share in the table / share in the chains)` of each value is added to it.
+    is raked: `log(share in the table / share in the chains)` of each value is added to it. Once all of the dependence
+    is there, `J` is changed by `coupling_step` as well.
 
     Args:
         energy: the energy, which is changed.
         shares: the share of each value of each column in the table.
+        covariance: the covariance of the features in the table, `(P, P)`; by default `J` stays as it is.
         chains: the number of chains.
         generator: the source of randomness.
 
@@ -60,7 +68,7 @@ def match_columns(
         while last < LAST_ROUNDS:
             states = groups.encode(current).to(energy.fields)
             dependence = (energy(states) + states @ energy.fields).double()
-            step = min(_step(dependence, log_weights), 1 - beta)
+            step = min(_longest(log_weights, dependence, SHORTEST_STEP, LONGEST_STEP), 1 - beta)
             beta, last = beta + step, last + (beta >= 1)
             log_weights = log_weights - step * dependence
             model.couplings.copy_(beta * energy.couplings)
@@ -74,7 +82,35 @@ def match_columns(
                 added = ((shares[column] + LEAST_SHARE) / (expected + LEAST_SHARE)).log() / (1 + last / DECAY)
                 log_weights += added[current[:, column]]
                 energy.add_fields(column, added)
+            if covariance is not None and last:
+                phi = energy.features(groups.encode(current).to(energy.fields))
+                added = coupling_step(energy, covariance_of(phi, log_weights.softmax(0)), covariance)
+                change = ((phi @ added) * phi).sum(-1).double() / 2
+                gain = _longest(log_weights, -change, 0.0, 1 / (1 + last / DECAY))
+                energy.couplings += gain * added
+                log_weights += gain * change
     return current[_resampled(log_weights, generator)]
+
+
+def coupling_step(energy: TableEnergy, found: Tensor, wanted: Tensor) -> Tensor:
+    """What is added to `J` so that covariances of the scores of ordered columns become those that are wanted, `(P, P)`.
+
+    For Gaussian laws `J = I − C⁻¹`, so that a change of `C` by `D` changes `J` by `C⁻¹ D C⁻¹`: the step of Newton's
+    method. Covariances are wanted a little smaller than they are in the table, see `RIDGE`, so that columns that copy
+    each other have finite couplings. Couplings of other features stay as they are, see `TableEnergy.scores`.
+    """
+    rows, columns = torch.meshgrid(energy.scores, energy.scores, indexing="ij")
+    part, identity = wanted.to(found)[rows, columns], torch.eye(len(rows)).to(found)
+    inverse = torch.linalg.inv(part + RIDGE * identity)
+    change = (part / (1 + RIDGE) - found[rows, columns]) * (1 - identity)
+    return torch.zeros_like(found).index_put((rows, columns), inverse @ change @ inverse)
+
+
+def covariance_of(phi: Tensor, weights: Tensor) -> Tensor:
+    """The covariance of features `(N, P)` of rows with some weights `(N,)`, whose sum is 1."""
+    weights = weights.to(phi)
+    centred = phi - weights @ phi
+    return (weights * centred.T) @ centred
 
 
 def distance_of_starts(
@@ -125,12 +161,12 @@ def warn_of_starts(distance: float, bits: int, so: str) -> None:
         )
 
 
-def _step(dependence: Tensor, log_weights: Tensor) -> float:
-    """The longest step of the inverse temperature after which enough chains are effective."""
-    low, high = SHORTEST_STEP, LONGEST_STEP
+def _longest(log_weights: Tensor, change: Tensor, low: float, high: float) -> float:
+    """The longest step between two bounds after which enough chains are effective, if each step subtracts that multiple
+    of `change` from their log weights."""
     for _ in range(8):
         middle = (low + high) / 2
-        weights = (log_weights - middle * dependence).softmax(0)
+        weights = (log_weights - middle * change).softmax(0)
         enough = 1 / (weights**2).sum() >= LEAST_EFFECTIVE * len(weights)
         low, high = (middle, high) if enough else (low, middle)
     return low

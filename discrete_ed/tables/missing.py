@@ -11,10 +11,13 @@ from torch import Tensor
 
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.energy import SMOOTHED, TableEnergy
+from discrete_ed.tables.optional import scikit_learn
 from discrete_ed.tables.sweeps import sweep_columns
 
 COMPLETING_SWEEPS = 2
 """sweeps over the missing cells of a row each time that the row is in a batch"""
+FILLING_SWEEPS = 20
+"""sweeps over the missing cells of a row before its features are compared with those of the model"""
 
 
 def column_shares(positions: Cells, sizes: tuple[int, ...]) -> list[Tensor]:
@@ -68,3 +71,15 @@ def completed_rows(energy: TableEnergy, positions: Cells, size: int, *, generato
                     model, current[gaps], COMPLETING_SWEEPS, known=known[gaps], generator=generator
                 )
             yield groups.encode(current[rows])
+
+
+def table_covariance(energy: TableEnergy, positions: Cells, generator: torch.Generator) -> Tensor:
+    """The covariance of the features of rows `(N, columns)`, shrunk as Ledoit and Wolf do, `(P, P)`; missing cells are
+    sampled from the model given the others."""
+    known = torch.from_numpy(~np.isnan(positions))
+    filled, groups = filled_positions(positions, generator), energy.groups
+    assert groups is not None
+    if not known.all():
+        filled = sweep_columns(energy, filled, FILLING_SWEEPS, known=known, generator=generator)
+    phi = energy.features(groups.encode(filled).to(energy.fields)).detach().double()
+    return torch.from_numpy(scikit_learn("covariance").ledoit_wolf(phi.numpy())[0])

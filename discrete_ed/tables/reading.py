@@ -13,6 +13,7 @@ import numpy as np
 from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER, delimiter_of, read_rows
 from discrete_ed.errors import InputError
 from discrete_ed.tables.optional import pandas
+from discrete_ed.tables.recognition import LARGEST_WHOLE
 from discrete_ed.tables.spelling import LEADING_ZERO, check_points, decimal_points, reading_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def read_frame(path: str | Path, *, words: Collection[str] = (), like: DataFrame
     Args:
         path: a file that ends in .csv, .tsv, .txt or .data. Read any other file with pandas.
         words: names of columns whose cells are words even if some of them are spelled like numbers.
-        like: a table that was read before; its columns of words are columns of words here, whatever their spelling.
+        like: a table that was read before; its columns of words are columns of words here, whatever their spelling, and
+            one row is enough.
 
     Raises:
         InputError: the file can't be read; its first row doesn't name the columns; rows differ in length; fewer than
@@ -59,8 +61,10 @@ def read_frame(path: str | Path, *, words: Collection[str] = (), like: DataFrame
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: expected a readable table, but it is not a regular file")
     head, rows, lines = _rows(path)
-    if head is None or len(rows) < 2:
-        raise InputError(f"{path}: expected names of columns and at least two rows, got {len(rows)} rows")
+    least = 2 if like is None else 1  # what a column is was seen before
+    if head is None or len(rows) < least:
+        wanted = "two rows" if like is None else "one row"
+        raise InputError(f"{path}: expected names of columns and at least {wanted}, got {len(rows)} rows")
     names = [name.strip() for name in head]
     names[0] = names[0].lstrip("# ") or names[0]
     _warn_of_empty_rows(path)
@@ -152,6 +156,8 @@ def _column(
         return _words(cells, missing)
     is_number = np.array([NUMBER.fullmatch(cell) is not None for cell in cells])
     if (is_number | missing).all() and is_number.any():
+        if name in words and max(abs(float(cell)) for cell in cells[is_number]) >= LARGEST_WHOLE:
+            return _words(cells, missing)  # as numbers they would lose digits
         if not missing.any() and all(WHOLE.fullmatch(cell) for cell in cells):
             return np.array([int(cell) for cell in cells])
         numbers = np.full(len(cells), np.nan)

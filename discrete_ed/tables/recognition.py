@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from discrete_ed.data.text_tables import NUMBER
 from discrete_ed.errors import InputError
 from discrete_ed.names import ColumnKindName
 from discrete_ed.tables.columns import Column, TableSchema, holds_numbers, is_number, listed
@@ -46,7 +47,8 @@ def recognise_columns(frame: DataFrame, types: Types | None = None) -> TableSche
 
     - Truth values, words, and the values of an unordered pandas categorical are categories; so are whole numbers of two
       values.
-    - The values of an ordered categorical are an ordinal; so are whole numbers of 3 to 20 values, with a warning.
+    - The values of an ordered categorical are an ordinal; so are, with a warning, whole numbers of 3 to 20 values, most
+      of which occur more than once.
     - All other numbers are numbers.
     - Missing cells (NaN, None, NA) are no value: which one it would be is unknown.
 
@@ -145,7 +147,7 @@ def _check_cells(name: Hashable, cells: Series, present: Series) -> None:
         raise InputError(f"column {name!r}: expected categories or numbers, got {cells.dtype}; make numbers of them")
     if not holds_numbers(cells):
         _check_objects(name, present)
-    elif np.isinf(present.to_numpy(float)).any():
+    if is_number(present.iloc[0]) and np.isinf(present.to_numpy(float)).any():
         raise InputError(f"column {name!r}: expected finite numbers, got an infinite one; mark it as missing")
     if present.nunique() < 2:
         raise InputError(
@@ -156,7 +158,8 @@ def _check_cells(name: Hashable, cells: Series, present: Series) -> None:
 
 def _check_objects(name: Hashable, present: Series) -> None:
     """Cells of a column of objects must be words, or numbers, or truth values, not several of these."""
-    if isinstance(present.dtype, pandas().CategoricalDtype):
+    levels = isinstance(present.dtype, pandas().CategoricalDtype)
+    if levels:
         present = present.cat.categories.to_series()
     kinds = {"words": str, "truth values": bool | np.bool_}
     first: dict[str, tuple[Any, Any]] = {}
@@ -168,7 +171,8 @@ def _check_objects(name: Hashable, present: Series) -> None:
             raise InputError(f"column {name!r}: expected words or numbers, got {type(cell).__name__}; {way_on}")
         first.setdefault(kind, (row, cell))
     if len(first) > 1:
-        found = " and ".join(f"{kind} such as {cell!r} (row {row})" for kind, (row, cell) in first.items())
+        places = {kind: "" if levels else f" (row {row})" for kind, (row, _) in first.items()}
+        found = " and ".join(f"{kind} such as {cell!r}{places[kind]}" for kind, (_, cell) in first.items())
         raise InputError(
             f"column {name!r}: expected cells of one type, got {found}; mark missing cells as missing, or make words "
             "of all cells"
@@ -202,6 +206,11 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
                     f"column {name!r}: expected numbers or words that repeat, got numbers with a unit such as "
                     f"{units[0]!r}; write the numbers without it, {way_on}"
                 )
+            if all(NUMBER.fullmatch(word.strip()) for word in present.unique()):
+                raise InputError(
+                    f"column {name!r}: expected numbers or words that repeat, got numbers as words such as {first!r}; "
+                    f"make numbers of them with pandas.to_numeric, {way_on}"
+                )
             raise InputError(
                 f"column {name!r}: expected words that repeat, got {count} different ones in {len(present)} rows such "
                 f"as {first[:40]!r}, which looks like free text or names of rows; {way_on}"
@@ -222,7 +231,10 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
             f"column {name!r}: expected categories or numbers, got what looks like dates ({first:.0f}), whose "
             f"differences are no numbers of days; make numbers of them, such as days since a day, {says_number}"
         )
-    return "category" if count == 2 else "ordinal" if count <= LEVELS else "number"
+    if count == 2:
+        return "category"
+    alone = (present.value_counts() == 1).sum()  # levels occur again and again
+    return "ordinal" if count <= LEVELS and (2 * alone <= count or len(numbers) <= SMALL) else "number"
 
 
 def _is_date(number: float) -> bool:
@@ -243,6 +255,12 @@ def _column(name: Hashable, kind: Any, cells: Series, present: Series) -> Column
                 "with pandas.to_numeric"
             )
         return Column(name, "number", cells.dtype, decimals=_decimals(name, present.to_numpy(float)))
+    largest = max(present.unique().tolist(), key=abs) if numeric else 0
+    if abs(largest) >= LARGEST_WHOLE:
+        raise InputError(
+            f"column {name!r}: expected numbers below 2⁵³, which are exact, got {largest:g} in a column of "
+            f"{kind if isinstance(kind, str) else 'ordinal'} values; make words of them with astype(str)"
+        )
     if not isinstance(kind, str):
         values = _in_order(name, list(kind), present)
         return Column(name, "ordinal", cells.dtype, values)
@@ -276,8 +294,8 @@ def _decimals(name: Hashable, numbers: np.ndarray[Any, Any]) -> int | None:
     """The decimal places that all numbers have at most; None if there are more than six."""
     if np.abs(numbers).max() >= LARGEST_WHOLE:
         raise InputError(
-            f"column {name!r}: expected numbers below 2⁵³, which are exact, got {np.abs(numbers).max():g}; if they are "
-            "names of rows, drop the column"
+            f"column {name!r}: expected numbers below 2⁵³, which are exact, got {np.abs(numbers).max():g}; divide "
+            "them, or drop the column if they are names of rows"
         )
     for places in range(MOST_DECIMALS + 1):
         if (numbers.round(places) == numbers).all():

@@ -36,8 +36,8 @@ def save_table_estimator(folder: str | Path, model: TableEstimator) -> None:
     the training rows, with numbers up to their bin.
 
     Raises:
-        InputError: a model that isn't fitted; names or values of columns other than words, numbers and truth values; a
-            folder that can't be written.
+        InputError: a model that isn't fitted; names or values of columns other than words, numbers and truth values;
+            names that are written alike, such as 1 and "1"; a folder that can't be written.
 
     >>> import tempfile
     >>> import pandas as pd
@@ -50,6 +50,10 @@ def save_table_estimator(folder: str | Path, model: TableEstimator) -> None:
     True
     """
     check_is_fitted(model)
+    names = [str(name) for name in model.encoder_.schema.names]
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if twice is not None:
+        raise InputError(f"model: expected names of columns that differ when they are written, got {twice} twice")
     rows = torch.from_numpy(np.nan_to_num(model._rows, nan=MISSING).astype(np.int32))
     state = {name: value.detach().contiguous().clone() for name, value in model.energy_.state_dict().items()}
     facts: dict[str, Any] = {

@@ -5,8 +5,9 @@
 Every seed splits the rows anew, 70% to learn from and 30% held out, fits, samples as many rows as it learned from, and
 scores them by `evaluate_tables`. The pixels of digits are averaged over squares of four and cut into four levels. With
 `--validation` the rows to learn from are split once more, so that the held-out rows of a seed are never seen. Printed
-are means over the seeds, and in how many of them the model was better than each trivial model. `--csv NAME=FILE` and
-`--target NAME=COLUMN` add tables of your own, such as Adult.
+are means over the seeds, and in how many of them the model was better than each trivial model. `--root FOLDER` adds the
+public tables of which the folder has the files (Adult, Bank, Mushroom: see `public_tables.py`), `--csv NAME=FILE` and
+`--target NAME=COLUMN` tables of your own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from public_tables import tables_in
 
 from discrete_ed.tables import TableEstimator, TableScores, evaluate_tables, read_frame
 from discrete_ed.tables.evaluation import COPULA, INDEPENDENT, REAL
@@ -107,6 +110,7 @@ def table(results: list[dict[str, TableScores]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="*", default=list(TABLES), choices=list(TABLES), help="tables of scikit-learn")
+    parser.add_argument("--root", type=Path, help="folder with files of public tables")
     parser.add_argument("--csv", nargs="*", default=[], help="NAME=FILE of tables of your own")
     parser.add_argument("--target", nargs="*", default=[], help="NAME=COLUMN that is predicted in these")
     parser.add_argument("--seeds", type=int, default=5, help="number of splits")
@@ -117,6 +121,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", "table: whole numbers")
     targets = dict(each.split("=", 1) for each in arguments.target)
     tables = {name: (*rows_of(name), "target") for name in arguments.data}
+    if arguments.root is not None:
+        tables |= {name: (table.frame, table.types, table.target) for name, table in tables_in(arguments.root).items()}
     for name, file in (each.split("=", 1) for each in arguments.csv):
         tables[name] = (read_frame(file), {}, targets.get(name))
     for name, (frame, types, target) in tables.items():

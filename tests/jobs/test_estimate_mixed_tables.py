@@ -16,13 +16,14 @@ from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.estimate import mixed_tables
 from discrete_ed.jobs.estimate import run as estimate
 from discrete_ed.jobs.estimate.config import EstimateConfig
-from discrete_ed.jobs.estimate.mixed_tables import is_mixed
+from discrete_ed.jobs.estimate.mixed_tables import is_mixed, split_rows
 from discrete_ed.jobs.impute import run as impute
 from discrete_ed.jobs.impute.config import ImputeConfig
 from discrete_ed.jobs.sample import run as sample
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.score import run as score
 from discrete_ed.jobs.score.config import ScoreConfig
+from discrete_ed.tables import recognise_columns
 from discrete_ed.tables.evaluation import score_tables
 from discrete_ed.tables.recognition import GUESSED
 
@@ -60,6 +61,18 @@ def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
     assert set(anomalies["least_expected_column"]) <= set(frame.columns)
     assert "Gaussian copula" in (tmp_path / "run/report.html").read_text()
     the_run_serves_other_jobs(tmp_path, frame, anomalies)
+
+
+def test_the_only_row_with_a_value_is_learned_from():
+    frame = table(100).assign(place=["Holand"] + ["Peru"] * 99, rank=[*range(95), 3, 3, 3, 3, 3])
+    schema = recognise_columns(frame, {"rank": "ordinal", "on": "category"})
+    for seed in range(8):
+        train, test, moved = split_rows(schema, frame, seed)
+        assert len(train) + len(test) == 100
+        assert len(test) + moved == 20
+        assert 0 in train.index
+        for name in ("kind", "place", "rank"):
+            assert set(test[name]) <= set(train[name])
 
 
 def the_run_serves_other_jobs(folder, frame, anomalies):

@@ -11,8 +11,10 @@ import torch
 
 from discrete_ed.errors import InputError
 from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator
+from discrete_ed.tables.energy import RIDGE
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.matching import distance_of_starts, match_columns, most_by_chance
+from discrete_ed.tables.matching import covariance_of, distance_of_starts, match_columns, most_by_chance
+from discrete_ed.tables.missing import column_shares, table_covariance
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 
 SIZES = (2, 4, 3)
@@ -70,6 +72,35 @@ def test_columns_get_the_laws_that_they_should_have(generator):
     for column, share in enumerate(shares):
         marginal = law.sum([k for k in range(3) if k != column])
         assert (marginal - share).abs().sum() / 2 < 0.04
+
+
+def test_scores_get_the_covariance_that_they_should_have(generator):
+    rng = np.random.default_rng(1)
+    place = rng.integers(4, size=400)
+    first = np.where(rng.random(400) < 0.3, rng.integers(2, size=400), place // 2)
+    rows = np.stack([first, place, (place + rng.integers(2, size=400)) % 3], axis=1).astype(float)
+    shares = column_shares(rows, SIZES)
+    exact, chained = strange_energy(), strange_energy()
+    wanted = table_covariance(exact, rows, generator)
+    assert exact.scores.tolist() == [0, 1]  # not those of the category
+
+    def covariance(energy: TableEnergy) -> float:
+        phi = energy.features(energy.groups.encode(STATES).double()).detach()
+        return float(covariance_of(phi, exact_law(energy))[0, 1])
+
+    goal = float(wanted[0, 1]) / (1 + RIDGE)
+    assert covariance(exact) < goal - 0.3
+    law = RowLaw.matched(exact, shares, wanted)
+    assert covariance(exact) == pytest.approx(goal, abs=1e-5)
+    assert law.logits.flatten().softmax(0) == pytest.approx(exact_law(exact), abs=1e-9)
+    assert law.log_z == pytest.approx(RowLaw(exact).log_z)
+    for column, share in enumerate(shares):
+        assert (law.marginal(column) - share).abs().max() < 1e-6
+    match_columns(chained, shares, wanted, generator=generator)
+    assert covariance(chained) == pytest.approx(goal, abs=0.05)
+    found = exact_law(chained).reshape(SIZES)
+    for column, share in enumerate(shares):
+        assert (found.sum([k for k in range(3) if k != column]) - share).abs().sum() / 2 < 0.04
 
 
 def test_the_start_is_the_gaussian_law_of_ordered_columns():

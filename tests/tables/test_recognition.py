@@ -32,6 +32,7 @@ def kinds(**columns):
         (RNG.permutation(np.arange(N) * 3), "number", ()),
         (RNG.normal(size=N), "number", ()),
         (COUNTS / 2, "number", ()),
+        (np.where(np.arange(N) < 8, 1000 * np.arange(N) ** 2, 0), "number", ()),  # gains of a few rows are no levels
         ([["x", None][k % 2] if k % 3 else "y" for k in range(N)], "category", ("x", "y")),
     ],
 )
@@ -67,6 +68,11 @@ def test_whole_numbers_of_few_values_are_ordinals_with_a_warning():
         (["08:30", "9:00:15", "10:15 pm"] * (N // 3), {}, "dates or times"),
         ([f"{k + 0.5} kg" for k in range(N)], {}, "a unit such as '0.5 kg'; write the numbers without it"),
         (np.where(WORDS == "a", np.inf, 1), {}, "finite"),
+        (np.where(WORDS == "a", np.inf, 1).astype(object), {}, "finite"),
+        (RNG.normal(size=N).astype(str), {}, "got numbers as words .*to_numeric"),
+        (pd.Categorical(["x", 1] * (N // 2)), {}, "numbers such as 1 and words such as 'x'; mark"),
+        (2**60 + COUNTS, {}, r"below 2⁵³, .* ordinal values; make words of them with astype\(str\)"),
+        (2**60 + COUNTS, {"column": "category"}, "below 2⁵³, .* make words"),
         ([(1, 2), (3, 4)] * (N // 2), {}, "expected words or numbers, got tuple"),
         ([1j, 2] * (N // 2), {}, "complex"),
         (WORDS, {"column": "number"}, "to_numeric"),
@@ -299,3 +305,37 @@ def test_what_is_written_in_missing_cells_is_said_and_columns_are_read_alike(tmp
     assert len(said) == 1
     path.write_text("a,b\n7,3\n8,1\n")
     assert read_frame(path, like=first)["a"].tolist() == ["7", "8"]
+
+
+ADULT = """age, workclass, fnlwgt, education, education-num, capital-gain, hours-per-week, salary
+39, State-gov, 77516, Bachelors, 13, 2174, 40, <=50K
+50, Self-emp-not-inc, 83311, Bachelors, 13, 0, 13, <=50K
+38, ?, 215646, HS-grad, 9, 0, 40, <=50K
+31, Private, 45781, Masters, 14, 14084, 50, >50K
+42, Private, 159449, Bachelors, 13, 5178, 40, >50K
+"""
+
+
+def test_a_table_in_the_layout_of_adult_is_read(tmp_path):
+    """Blanks after commas, ? for a missing cell; and without a row of names it is refused."""
+    with pytest.warns(UserWarning, match=r"'workclass': 1 cells \(\?\) are taken as missing"):
+        frame = read_frame(write(tmp_path, ADULT))
+    assert frame.columns.tolist() == ADULT.splitlines()[0].split(", ")
+    assert frame["workclass"].isna().tolist() == [False, False, True, False, False]
+    assert frame["salary"].unique().tolist() == ["<=50K", ">50K"]
+    assert frame["capital-gain"].tolist() == [2174, 0, 0, 14084, 5178]
+    with pytest.raises(InputError, match="names of columns in the first row, got the number 39"):
+        read_frame(write(tmp_path, ADULT.split("\n", 1)[1]))
+
+
+def test_one_row_is_enough_beside_a_table_that_was_read(tmp_path):
+    frame = read_frame(write(tmp_path, "a,b\nx,1\ny,2\n"))
+    path = write(tmp_path, "a,b\nx,1\n")
+    assert read_frame(path, like=frame).to_dict("list") == {"a": ["x"], "b": [1]}
+    with pytest.raises(InputError, match="at least two rows, got 1"):
+        read_frame(path)
+
+
+def test_names_of_rows_stay_exact_where_they_are_said_to_be_categories(tmp_path):
+    path = write(tmp_path, f"key,b\n{2**60 + 1},1\n{2**60},2\n")
+    assert read_frame(path, words=["key"])["key"].tolist() == [str(2**60 + 1), str(2**60)]

@@ -23,7 +23,14 @@ from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.table_runs import MODEL as SAVED
 from discrete_ed.jobs.table_runs import anomalies
 from discrete_ed.jobs.text import as_text
-from discrete_ed.tables import TableEstimator, parse_types, read_frame, save_table_estimator
+from discrete_ed.tables import (
+    TableEstimator,
+    TableSchema,
+    parse_types,
+    read_frame,
+    recognise_columns,
+    save_table_estimator,
+)
 from discrete_ed.tables.doubts import DOUBTED
 from discrete_ed.tables.evaluation import prepare_tables, score_tables
 from discrete_ed.tables.reading import TEXT_ENDINGS, lines_of_rows
@@ -94,17 +101,21 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     types = parse_types([each for each in config.types if each != RECOGNISED])
     words = [name for name, kind in types.items() if kind != "number"]
     frame = read_frame(path, words=words)
+    schema = recognise_columns(frame, types)
     if config.test is None:
-        train, test = _split(frame, config.seed)
+        train, test, moved = split_rows(schema, frame, config.seed)
     else:
-        train, test = frame, read_frame(config.test, words=words, like=frame)
+        train, test, moved = frame, read_frame(config.test, words=words, like=frame), 0
+        schema.codes(test)  # values that were never seen are refused before the training
+    types = {column.name: column.kind for column in schema.columns} | types  # a part of the rows may look otherwise
     lines = np.array(lines_of_rows(path if config.test is None else config.test))[test.index]
     chosen: dict[str, Any] = {"steps": config.steps, "batch_size": config.batch, "width": config.width,
               "learning_rate": config.learning_rate}  # fmt: skip
     model = TableEstimator(
         types, random_state=config.seed, **{name: value for name, value in chosen.items() if value is not None}
     )
-    prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
+    with _warned_before():
+        prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
     inputs = [path, *filter(None, [config.test])]
     with RunFolder(config.out, job, path.stem, config, inputs) as folder:
         with _warned_before(), training_progress(folder, model.steps) as callback:
@@ -139,6 +150,10 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         said = report.notes(evaluation, halved=False)
         if holed is not samples:
             said.append(HOLED)
+        if moved:
+            said.append(
+                f"{moved} rows with a value that no other training row has are among those that are learned from."
+            )
         if folder.writes:
             notes = [line for line in said if not line.startswith("Warn")]
             html = page.render_page(
@@ -174,10 +189,18 @@ def _in_effect(options: EstimateConfig) -> MixedTableConfig:
     return MixedTableConfig(**{name: getattr(options, name) for name in known})
 
 
-def _split(frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame]:
+def split_rows(schema: TableSchema, frame: DataFrame, seed: int) -> tuple[DataFrame, DataFrame, int]:
+    """Training rows, test rows, and the number of rows that would be test rows, but are the only ones with a value of a
+    category or an ordinal, which the model must see."""
     order = np.random.default_rng(seed).permutation(len(frame))
-    few = int(TEST_SHARE * len(frame))
-    return frame.iloc[np.sort(order[few:])], frame.iloc[np.sort(order[:few])]
+    is_test = np.zeros(len(frame), bool)
+    is_test[order[: int(TEST_SHARE * len(frame))]] = True
+    chosen = is_test.sum()
+    codes = schema.codes(frame)
+    for cells in codes[:, [column.is_discrete for column in schema.columns]].T:
+        unseen = np.setdiff1d(cells[is_test & ~np.isnan(cells)], cells[~is_test])
+        is_test[[np.flatnonzero(cells == value)[0] for value in unseen]] = False
+    return frame[~is_test], frame[is_test], int(chosen - is_test.sum())
 
 
 def with_missing_cells_of(rows: DataFrame, samples: DataFrame, seed: int) -> DataFrame:
