@@ -1,4 +1,4 @@
-"""Couplings without the bias of L1: one step of Newton's method from the penalised estimate, spin by spin."""
+"""Estimates without the bias of L1: one step of Newton's method from the penalised estimate, spin by spin."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ NUMBERS = 3e8
 
 
 class Debiased(NamedTuple):
-    """Couplings without the bias of a penalty."""
+    """Couplings and fields without the bias of a penalty, and their standard errors."""
 
     couplings: Array
     """`(D, D)`."""
     errors: Array
-    """their standard errors, `(D, D)`"""
+    """`(D, D)`."""
+    fields: Array
+    """`(D,)`."""
+    field_errors: Array
+    """`(D,)`."""
 
 
 def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields: bool) -> Debiased | None:
-    """The de-sparsified estimate of all couplings, and its standard errors.
+    """The de-sparsified estimate of all couplings and fields, and its standard errors.
 
     In the regression of each spin, `b = β − H⁻¹ g(β)` at the penalised estimate `β`, with the gradient `g` and the
     curvature `H` of the loss without the penalty. The coupling of a pair is the mean of those in the regressions of its
@@ -50,6 +54,7 @@ def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields
     _, first, second = log_logistic(spins * (penalised.fields + spins @ penalised.couplings))
     slope = first * spins
     found, least, raw = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d))
+    fields, field_variances = np.zeros(d), np.zeros(d)
     influence = np.zeros((d, d, n), np.float32)
     for i in range(d):
         others = np.delete(np.arange(d), i)
@@ -63,11 +68,15 @@ def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields
         leverage = np.minimum((moved * x).sum(1) * second[:, i], LEVERAGE)
         found[i, others] = (start - step)[: d - 1]
         least[i, others] = inverse.diagonal()[: d - 1]
-        mine = (moved * (slope[:, i] * np.sqrt(weights) / (1 - leverage))[:, None]).T[: d - 1]
-        influence[i, others] = mine
+        mine = (moved * (slope[:, i] * np.sqrt(weights) / (1 - leverage))[:, None]).T
+        influence[i, others] = mine[: d - 1]
+        if with_fields:
+            fields[i] = (start - step)[-1]
+            field_variances[i] = max((mine[-1] ** 2).sum(), inverse[-1, -1] / 2)
         raw[i] = (influence[i].astype(float) ** 2).sum(1)
     both = np.array([(influence[i] * influence[:, i]).sum(1, dtype=float) for i in range(d)])
     together = both / np.sqrt(np.maximum(raw * raw.T, 1e-300))
     variance = (raw + raw.T + 2 * both) / 4
     lower = (least + least.T + 2 * together * np.sqrt(least * least.T)) / 4
-    return Debiased((found + found.T) / 2, np.sqrt(np.maximum(variance, lower / 2)))
+    errors = np.sqrt(np.maximum(variance, lower / 2))
+    return Debiased((found + found.T) / 2, errors, fields, np.sqrt(field_variances))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
 from discrete_ed.ising.dependence import energies, row_patterns
+from discrete_ed.ising.estimators import ConfiguredEstimator
 from discrete_ed.ising.objectives import enumerated
+from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters
+from discrete_ed.ising.penalties import Free, Refit
+from discrete_ed.ising.selection import PRICES
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import GibbsSweep, sample
 
@@ -20,10 +26,33 @@ SWEEPS = 30
 LIMIT = 5.0
 """number of standard deviations above chance that counts as an excess"""
 ALIKE = 0.95
-"""median over the columns of the largest correlation with another one, above which no model explains equal rows well"""
+"""correlation with another column from which on a column hardly differs from it"""
 SURE, TIMES = 12.0, 4.0
 """the same for pairs of equal rows that are unlikely, and how many times as many as expected they must be: a model that
 misses some pairs expects too few"""
+
+
+def equal_row_warnings(
+    estimator: ConfiguredEstimator, data: Observations, parameters: Parameters, *, is_lasso: bool
+) -> list[str]:
+    """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
+    judges. Where L1 was chosen, none describes ordered states well: neither one with all pairs free, nor one with the
+    pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms.
+
+    Args:
+        parameters: the estimate without shrinkage.
+    """
+    if columns_hardly_differ(data.spins):
+        return []
+    seed = estimator.seed
+    if not is_lasso:
+        said = duplicate_warnings(data.spins, parameters, seed)
+        return said or unlikely_repeats(data.spins, parameters, seed)
+    plain = replace(estimator, name="single-site")
+    free, refitted = (penalty.estimate(plain, data) for penalty in (Free(), Refit(PRICES[-1])))
+    if said := duplicate_warnings(data.spins, free, seed, rough=True):
+        return said
+    return unlikely_repeats(data.spins, free, seed) and unlikely_repeats(data.spins, refitted, seed)
 
 
 def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: bool = False) -> list[str]:
@@ -80,12 +109,8 @@ def unlikely_repeats(spins: Array, parameters: Parameters, seed: int) -> list[st
     Rows that are likely are equal in independent rows too; those that are hardly expected once say more. Up to 16 spins
     these are the patterns with `λ = N p < 1`, of which `Σ λ² / 2` pairs are expected. Otherwise they are the rows above
     the median energy of the rows after 30 Gibbs sweeps, as in `duplicate_warnings`, whose pairs are counted likewise.
-    Where spins are so frozen that most columns hardly differ from another one, fitted models make the wrong rows
-    unlikely, and nothing can be said.
     """
     rows, d = spins.shape
-    if _alikeness(spins) > ALIKE:
-        return []
     if d > SMALL_BITS:
         spins = _some(spins, seed)
         moved = _swept(spins, parameters, seed)
@@ -108,14 +133,17 @@ def unlikely_repeats(spins: Array, parameters: Parameters, seed: int) -> list[st
     ]
 
 
-def _alikeness(spins: Array) -> float:
-    """The median over the columns that vary of the largest correlation with another one, without its sign."""
+def columns_hardly_differ(spins: Array) -> bool:
+    """Whether most columns correlate by more than .95 with another one, with any sign.
+
+    Of spins that are frozen like this fitted models make the wrong rows unlikely, so that equal rows say nothing.
+    """
     varied = spins[:, spins.std(0) > 0].astype(float)
     if varied.shape[1] < 2:
-        return 1.0
+        return True
     correlations = np.abs(np.corrcoef(varied.T))
     np.fill_diagonal(correlations, 0)
-    return float(np.median(correlations.max(0)))
+    return bool(np.median(correlations.max(0)) > ALIKE)
 
 
 def _pairs(rows: Array) -> float:

@@ -151,11 +151,11 @@ def _searched(estimator: ConfiguredEstimator, data: Observations, estimate: Para
 
 
 def without_penalty(estimator: ConfiguredEstimator, data: Observations, pairs: Array, start: Parameters) -> Debiased:
-    """The couplings of these pairs alone, estimated without penalty and shrinkage, and their standard errors.
+    """The couplings of these pairs alone and all fields, without penalty and shrinkage, and their standard errors.
 
     Args:
         data: the observations, with their missing cells.
     """
     parameters = estimate_on(estimator, data, Support(pairs, estimator.with_fields), start)
     errors = estimator.errors(completed(data, parameters, estimator.seed), parameters)
-    return Debiased(parameters.couplings, errors.couplings)
+    return Debiased(parameters.couplings, errors.couplings, parameters.fields, errors.fields)

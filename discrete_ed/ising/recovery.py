@@ -11,16 +11,15 @@ import torch
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.columns import fields_given_couplings
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
+from discrete_ed.ising.duplicates import equal_row_warnings
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
 from discrete_ed.ising.forecast import check_memory, is_compact
 from discrete_ed.ising.identification import identification_warnings, identified_pairs
-from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.penalties import Free, Lasso, Refit
+from discrete_ed.ising.penalties import Lasso
 from discrete_ed.ising.preparation import (
     BlockLength,
     Prepared,
@@ -31,7 +30,7 @@ from discrete_ed.ising.preparation import (
     check_weights,
     prepare,
 )
-from discrete_ed.ising.selection import PENALTIES, PRICES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
+from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
 from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
 
@@ -77,6 +76,10 @@ class Recovery:
     """couplings estimated without penalty and shrinkage, `(D, D)`, where the others are shrunk; see `intervals`"""
     debiased_errors: Array | None = None
     """their standard errors, `(D, D)`"""
+    debiased_fields: Array | None = None
+    """fields estimated likewise, `(D,)`"""
+    debiased_field_errors: Array | None = None
+    """their standard errors, `(D,)`"""
     identified: Array | None = None
     """whether the rows tell the coupling of each pair apart from others, `(D, D)`; see `identified_pairs`"""
     effective_rows: float = float("nan")
@@ -119,6 +122,13 @@ class Recovery:
         estimated = errors > 0
         middles, errors = np.where(estimated, middles, np.nan), np.where(estimated, errors, np.nan)
         return middles, errors if self.identified is None else np.where(estimated & ~self.identified, np.inf, errors)
+
+    @property
+    def field_intervals(self) -> tuple[Array, Array]:
+        """Middle and standard error of the interval of each field, `(D,)` each, likewise."""
+        if self.debiased_fields is None or self.debiased_field_errors is None:
+            return self.fields, self.field_errors
+        return self.debiased_fields, self.debiased_field_errors
 
     @property
     def edges(self) -> Array:
@@ -230,24 +240,10 @@ def recover_couplings(
         again = blocks_by_energy(prepared.data, found.parameters)
         if again is not None and chosen.entry.weighs_rows:
             return _recovered(chosen, PENALTIES[penalty], again, names, progress)
-        said = _equal_rows(chosen, prepared.data, found)
+        unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
+        said = equal_row_warnings(chosen, prepared.data, unshrunk, is_lasso=found.choice.startswith("L1"))
         return replace(found, warnings=(*found.warnings, *said))
     return found
-
-
-def _equal_rows(chosen: ConfiguredEstimator, data: Observations, recovery: Recovery) -> list[str]:
-    """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
-    judges. Where L1 was chosen, none describes ordered states well: neither one with all pairs free, nor one with the
-    pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms."""
-    if not recovery.choice.startswith("L1"):
-        unshrunk = Parameters(recovery.couplings / (recovery.shrinkage or 1.0), recovery.fields)
-        said = duplicate_warnings(data.spins, unshrunk, chosen.seed)
-        return said or unlikely_repeats(data.spins, unshrunk, chosen.seed)
-    plain = replace(chosen, name="single-site")
-    free, refitted = (penalty.estimate(plain, data) for penalty in (Free(), Refit(PRICES[-1])))
-    if said := duplicate_warnings(data.spins, free, chosen.seed, rough=True):
-        return said
-    return unlikely_repeats(data.spins, free, chosen.seed) and unlikely_repeats(data.spins, refitted, chosen.seed)
 
 
 def _recovered(
@@ -283,7 +279,7 @@ def _recovered(
             alone.errors[tuple(decided.T[::-1])] *= wider
         elif is_lasso or shrinkage < 1:
             alone = without_penalty(chosen, prepared.data, decided, found)
-    debiased, debiased_errors = alone or (None, None)
+    debiased, debiased_errors, debiased_fields, debiased_field_errors = alone or (None,) * 4
     common = None
     if rule.has_common_law and couplings.any():
         law = common_law(couplings, coupling_errors)
@@ -317,4 +313,6 @@ def _recovered(
         identified=identified,
         debiased=debiased,
         debiased_errors=debiased_errors,
+        debiased_fields=debiased_fields,
+        debiased_field_errors=debiased_field_errors,
     )

@@ -8,7 +8,7 @@ import pytest
 from discrete_ed.ising import Observations, Parameters, recover_couplings
 from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
+from discrete_ed.ising.duplicates import columns_hardly_differ, duplicate_warnings, unlikely_repeats
 from discrete_ed.ising.edge_decision import _divisions_with, decide_edges
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
@@ -48,6 +48,20 @@ def test_intervals_without_the_bias_of_lasso_hold_the_truth(strength, rows):
     assert abs(np.mean(middle) - strength) < 0.5 * abs(bias)
 
 
+def test_intervals_of_fields_hold_the_truth():
+    truth = Parameters(ring(0.4).couplings, np.linspace(-0.6, 0.6, D))
+    bias, covered = [], []
+    for seed in range(20):
+        data = Observations(rows_of(truth, 300, seed))
+        found = debiased_couplings(
+            data, Lasso(0.1).estimate(ConfiguredEstimator("single-site"), data), with_fields=True
+        )
+        bias.append((found.fields - truth.fields) * np.sign(truth.fields))
+        covered.append(np.abs(found.fields - truth.fields) <= 1.96 * found.field_errors)
+    assert abs(np.mean(bias)) < 0.03
+    assert 0.9 < np.mean(covered) < 0.985
+
+
 def test_counts_are_as_good_as_rows():
     spins = rows_of(ring(0.5), 200, 0)
     patterns, counts = np.unique(spins, axis=0, return_counts=True)
@@ -56,6 +70,8 @@ def test_counts_are_as_good_as_rows():
     counted = debiased_couplings(Observations(patterns, counts.astype(float)), penalised, with_fields=True)
     np.testing.assert_allclose(counted.couplings, each.couplings, atol=1e-9)
     np.testing.assert_allclose(counted.errors, each.errors, rtol=1e-5)
+    np.testing.assert_allclose(counted.fields, each.fields, atol=1e-9)
+    np.testing.assert_allclose(counted.field_errors, each.field_errors, rtol=1e-5)
     assert debiased_couplings(Observations(spins[:15]), penalised, with_fields=True) is None
 
 
@@ -113,8 +129,13 @@ def test_repeats_of_rows_that_the_model_makes_unlikely_are_noticed(strength, row
     repeated = rng.permutation(np.repeat(rows_of(truth, rows, 6), rng.choice([1, 4, 10], rows), axis=0))
     (said,) = unlikely_repeats(repeated, truth, 0)
     assert "name what belongs together as blocks" in said
-    frozen = rows_of(ring(3.0), 400, 7)  # two patterns, of which a poor model knows nothing
-    assert unlikely_repeats(frozen, ring(0.5), 0) == []
+    assert not columns_hardly_differ(repeated)
+
+
+def test_equal_rows_of_frozen_spins_raise_no_alarm():
+    frozen = rows_of(ring(3.0), 400, 7)  # hardly more than two patterns, which a fit does not explain
+    assert columns_hardly_differ(frozen)
+    assert not any("equal rows" in said or "equal ones" in said for said in recover_couplings(frozen).warnings)
 
 
 @pytest.mark.thorough

@@ -108,9 +108,10 @@ def write_fields(folder: RunFolder, recovery: Recovery, names: Sequence[str], on
     """`fields.csv`: the field of every column, with its standard error and interval, the column's share of ones, and
     its threshold over bits, see `Recovery.bit_parameters`."""
     rows = [["name", "field", "standard_error", "low_95", "high_95", "share_of_ones", "threshold_01"]]
-    columns = (names, recovery.fields, recovery.field_errors, ones, recovery.bit_parameters.fields)
-    for name, value, error, share, bit in zip(*columns, strict=True):
-        rows.append([name, *(f"{number:.6g}" for number in (value, error, *interval_95(value, error), share, bit))])
+    middles, errors = recovery.field_intervals
+    columns = (names, recovery.fields, middles, errors, ones, recovery.bit_parameters.fields)
+    for name, value, middle, error, share, bit in zip(*columns, strict=True):
+        rows.append([name, *(f"{number:.6g}" for number in (value, error, *interval_95(middle, error), share, bit))])
     _write_rows(folder, "fields.csv", rows)
 
 

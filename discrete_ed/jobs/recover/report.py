@@ -152,7 +152,7 @@ def report_table(
     else:
         plots["fields"] = (
             "Fields",
-            lambda: figures.fields(recovery.fields, recovery.field_errors, names),
+            lambda: figures.fields(*recovery.field_intervals, names),
             "With a field above 0, a column tends to 1 if all others are balanced. fields.csv has the numbers.",
         )
     lead = "" if len(recovery.edges) else f"{_no_pair(result)}. "
@@ -160,8 +160,9 @@ def report_table(
         f"Learned from {n} observations{counted} of {d} binary columns by "
         f"{recovery.estimator}: {recovery.choice}. Couplings are those of E(s) = −½ sᵀJs − hᵀs, where s is −1 for 0 "
         "and +1 for 1, each pair counted once; for bits, as IsingFit reports them, couplings are 4 J and thresholds "
-        "2 h − 2 Σ J (columns coupling_01 and threshold_01 of edges.csv and fields.csv). The intervals treat the "
-        "selected pairs as given; that they were selected with the same data is not accounted for."
+        "2 h − 2 Σ J (columns coupling_01 and threshold_01 of edges.csv and fields.csv). Unless L1 was "
+        "chosen, the intervals treat the selected pairs as given; that they were selected with the same data is not "
+        "accounted for."
     )
     title = f"Ising model of {Path(result['data']).name}"
     _write_page(folder, config, title, verdict_on_table(recovery, fit), lead, tables, plots, recovery, result)
@@ -228,8 +229,8 @@ def _strongest(recovery: Recovery, names: Sequence[str]) -> Rows:
 
 def _fields(recovery: Recovery, names: Sequence[str]) -> Rows:
     rows = [["column", "h", "95% interval"]]
-    for name, value, error in zip(names, recovery.fields, recovery.field_errors, strict=True):
-        low, high = interval_95(value, error)
+    for name, value, middle, error in zip(names, recovery.fields, *recovery.field_intervals, strict=True):
+        low, high = interval_95(middle, error)
         rows.append([name, f"{value:.3f}", f"{low:.3f} … {high:.3f}"])
     return rows
 
