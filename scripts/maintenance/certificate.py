@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=20, help="models of each family")
     parser.add_argument("--seconds", type=float, default=4, help="budget of each estimate")
     parser.add_argument("--astray", action="store_true", help="rows from one mode only")
+    parser.add_argument("--first", type=int, default=0, help="number of the first model of each family")
     parser.add_argument("--family", choices=list(FAMILIES), help="one family only")
     options = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
@@ -222,7 +223,7 @@ def main() -> None:
         if options.family not in (None, name):
             continue
         counts, widths, misses, started = [0, 0, 0], [], [], time.process_time()
-        for seed in range(options.models):
+        for seed in range(options.first, options.first + options.models):
             g = torch.Generator().manual_seed(1000 * list(FAMILIES).index(name) + seed)
             torch.manual_seed(seed)
             energy, truth, x = make(g)

@@ -163,12 +163,19 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
         assert row in page
 
 
+def wide_table(folder: Path) -> Path:
+    """Two hundred rows of 17 bits."""
+    path = folder / "wide.csv"
+    values = (np.random.default_rng(0).random((200, 17)) < 0.3).astype(int)
+    np.savetxt(path, values, fmt="%d", delimiter=",", header=",".join("abcdefghijklmnopq"), comments="")
+    return path
+
+
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_validation_rows_choose_between_two_recipes_and_a_diverged_one_never_wins(tmp_path, monkeypatch):
     """On 17 bits, so all scores are exact. Training by the second recipe diverges in the second run."""
-    path = tmp_path / "wide.csv"
-    values = (np.random.default_rng(0).random((200, 17)) < 0.3).astype(int)
-    np.savetxt(path, values, fmt="%d", delimiter=",", header=",".join("abcdefghijklmnopq"), comments="")
+    path = wide_table(tmp_path)
     results, own = [], training.fit_ensemble
 
     def fit_ensemble(build, *arguments, **named):
@@ -193,10 +200,19 @@ def test_validation_rows_choose_between_two_recipes_and_a_diverged_one_never_win
         results.append(result)
     assert second["score"] is None
     assert results[0]["tuning"]["trials"][0] == first
-    alone = resolve(EstimateConfig(data=str(path), loss="erasure"), datasets.load_table_data(path))
-    assert not alone.choose
+
+
+def test_there_are_two_recipes_unless_the_user_chooses_a_part_of_one(tmp_path):
+    path = wide_table(tmp_path)
+    data = datasets.load_table_data(path)
+    first = resolve(EstimateConfig(data=str(path), width=8), data)
+    second = rival_of(first, data)
+    assert (first.loss, first.components, first.width) == ("erasure", 2, 8)
+    assert (second.loss, second.components, second.width, second.weight_decay) == ("block-ed", 1, 8, 0.0)
+    for alone in ({"loss": "erasure"}, {"components": 2}, {"choose": False}, {"energy": "rbm"}):
+        assert rival_of(resolve(EstimateConfig(data=str(path), **alone), data), data) is None
     with pytest.raises(InputError, match="choose: expected a network and a table of more than 16 bits"):
-        rival_of(replace(alone, data=str(path), energy="rbm", choose=True), datasets.load_table_data(path))
+        rival_of(resolve(EstimateConfig(data=str(path), energy="rbm", choose=True), data), data)
 
 
 @pytest.mark.usefixtures("no_figures")
