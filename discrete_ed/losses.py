@@ -72,8 +72,8 @@ def energy_discrepancy(
     with _explaining(energy, x):
         contrast = perturbation.contrast(energy, x, m, w, generator=generator)
         check_contrast(perturbation, energy, x, contrast)
-        states, log_weight, law = contrast
-        energies = energy(states)
+        states, log_weight, law, rest = contrast
+        energies = (energy if rest is None else rest)(states)
     check_shape(energy, energies, tuple(states.shape[:-1]))
     _check_precision(energy, energies)
     check_function(energy, x, random=True)
@@ -255,7 +255,9 @@ def contrastive_divergence(energy: Energy, x: Tensor, negatives: Tensor) -> Tens
     for states in (x, negatives):
         check_bits(energy, states)
         with _explaining(energy, states):
-            values.append(energy(states).mean())
+            energies = energy(states)
+        check_shape(energy, energies, (len(states),))
+        values.append(energies.mean())
     return values[0] - values[1]
 
 

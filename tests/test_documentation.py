@@ -17,7 +17,8 @@ import torch
 import tyro
 
 from discrete_ed import IsingEnergy, torus_sample, write_graphs
-from discrete_ed.jobs.cli import JOBS, OPTION_TYPES
+from discrete_ed.jobs.cli import JOBS
+from discrete_ed.jobs.parsing import OPTION_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -186,6 +187,7 @@ def test_every_block_is_checked(page):
     assert {block.language for block in blocks_of(page)} <= {"python", "sh"}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("page", [page for page in with_blocks("python") if page != README], ids=name_of)
 def test_python_blocks_run(page):

@@ -73,6 +73,7 @@ def test_the_estimate_agrees_with_its_enumerated_expectation(m, w, generator):
     assert abs(mean - expected_estimate(energies, law, m, w).item()) < 4.5 * error
 
 
+@pytest.mark.thorough
 def test_many_negatives_estimate_energy_discrepancy_itself(generator):
     energies, law = random_energies(0), random_energies(1).softmax(0)
     x = STATES[law.multinomial(10_000, replacement=True, generator=generator)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from discrete_ed.data.doubtful_numbers import FEWEST, check_measurements
 from discrete_ed.data.reading import Reading
 from discrete_ed.data.text_tables import (
     CODES,
@@ -58,7 +60,7 @@ def interpreted(columns: Sequence[Cells] | None, names: tuple[str, ...], reading
     rows: Sequence[int] = ()
     first: list[str] = []
     if columns is None:
-        lines, head, rows = read_rows(path, lambda cell: _is_value(cell, reading))
+        lines, head, rows = read_rows(path, partial(_is_value, reading=reading), says_groups=reading.blocks is None)
         width = len(head) if head is not None else len(lines[0]) if lines else 0
         table = np.array(lines, dtype=object).reshape(len(lines), width)
         names = tuple((head[k].strip().lstrip("# ") if head else "") or f"x{k + 1}" for k in range(width))
@@ -147,6 +149,11 @@ def _weights(column: Cells, rows: Sequence[int], reading: Reading, path: Path) -
         )
     if not numbers.any():
         raise InputError(f"{path}, column {reading.weights!r}: expected weights that are not all zero")
+    if len(numbers) > FEWEST and numbers[-1] == numbers[:-1].sum():
+        raise InputError(
+            f"{path}, row {rows[-1]}, column {reading.weights!r}: expected the weight of an observation, got the sum "
+            "of all others: remove that row"
+        )
     return numbers
 
 
@@ -174,9 +181,12 @@ def _codes(
 ) -> Cells:
     """The codes of all cells; the first cell that has none is named in the error."""
     codes = np.zeros((len(rows), len(columns)), np.uint8)
-    constant = []
+    constant, measured = [], []
     for k, column in enumerate(columns):
         numbers, absent = _numbers(column)
+        if reading.binarise is not None:
+            known = np.isin(numbers, [float(cell) for cell in reading.recode or () if NUMBER.fullmatch(cell)])
+            measured.append(np.where(known, np.nan, numbers))
         codes[:, k] = _column_codes(column, numbers, absent, weights, reading)
         observed = codes[:, k][codes[:, k] < MISSING]
         varied = len(np.unique(numbers[~np.isnan(numbers)])) > 1
@@ -194,8 +204,13 @@ def _codes(
         )
         if not expected:
             raise cell_error(path, rows[row], names[k], cell, missing=False)
-        expected += COMMA_HINT if is_comma_number(str(cell).strip()) else ""
+        text = str(cell).strip()
+        expected += COMMA_HINT if is_comma_number(text) else ""
+        if reading.recode and reading.binarise is None and text in CODES:
+            expected += f" (every cell needs a meaning: add {text}=0, {text}=1 or {text}=NA to recode)"
         raise InputError(f"{path}, row {rows[row]}, column {names[k]!r}: expected {expected}, got {str(cell)[:40]}")
+    if reading.binarise is not None:
+        check_measurements(measured, names, rows, path, named=bool(reading.columns))
     if constant:
         listed = ", ".join(constant[:LISTED]) + (
             f" and {len(constant) - LISTED} more" if len(constant) > LISTED else ""

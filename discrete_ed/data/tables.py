@@ -11,7 +11,7 @@ A file is data: nothing in it is executed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 
 from discrete_ed.data.arrays import read_array
 from discrete_ed.data.cells import interpreted
+from discrete_ed.data.parquet_tables import each_parquet_column
 from discrete_ed.data.reading import Reading
 from discrete_ed.data.text_tables import (
     CODES,
@@ -41,7 +42,6 @@ from discrete_ed.errors import InputError
 
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
-MAX_CELLS = 2**28  # of a Parquet table, whose file can be far smaller than its cells
 PARQUET = (".parquet", ".pq")
 PICKLES = (".pkl", ".pickle", ".pt", ".p", ".joblib")  # endings of files that are refused, since a pickle can run code
 
@@ -131,7 +131,7 @@ def _interpreted(path: Path, ending: str, reading: Reading) -> Table:
         array = _array(path)
         found = interpreted(list(array.T), tuple(f"x{k + 1}" for k in range(array.shape[1])), reading, path)
     elif ending in PARQUET:
-        names, columns = _parquet_columns(path)
+        names, columns = _parquet_columns(path, reading)
         found = interpreted(columns, names, reading, path)
     else:
         found = interpreted(None, (), reading, path)
@@ -160,8 +160,9 @@ def _table(codes: Bits, names: tuple[str, ...], rows: Sequence[int], path: Path)
         expected = max(KINDS, key=lambda text: (counts[list(kinds[text])].sum(), low in kinds[text]))
         row, column = np.argwhere(~np.isin(codes, (*kinds[expected], MISSING)))[0]
         raise InputError(
-            f"{path}, row {rows[row]}, column {names[column]!r}: expected {expected}, as in other cells of the "
-            f"table, got {('0', '1', '-1', 'false', 'true', 'no', 'yes')[codes[row, column]]}"
+            f"{path}, row {rows[row]}, column {names[column]!r}: expected {expected}, as in other cells of the table "
+            "(otherwise use recode to say what each means), got "
+            + ("0", "1", "-1", "false", "true", "no", "yes")[codes[row, column]]
         )
     meaning = np.zeros(OTHER + 1, np.uint8)
     meaning[[ONE, TRUE, YES]] = 1
@@ -191,11 +192,11 @@ def _read_parquet(path: Path, missing: bool) -> tuple[Bits, tuple[str, ...]]:
         found[~absent] = _array_codes(values[~absent].reshape(-1, 1), (name,), path, missing)[:, 0]
         codes.append(found)
 
-    names = _each_parquet_column(path, add)
+    names = each_parquet_column(path, add)
     return np.stack(codes, 1) if codes else np.zeros((0, 0), np.uint8), names
 
 
-def _parquet_columns(path: Path) -> tuple[tuple[str, ...], list[np.ndarray[Any, Any]]]:
+def _parquet_columns(path: Path, reading: Reading) -> tuple[tuple[str, ...], list[np.ndarray[Any, Any]]]:
     """The names of all columns, and their cells; NaN where a number is missing."""
     columns: list[np.ndarray[Any, Any]] = []
 
@@ -205,52 +206,8 @@ def _parquet_columns(path: Path) -> tuple[tuple[str, ...], list[np.ndarray[Any, 
             values = np.where(absent, np.nan, values.astype(float)) if absent.any() else values
         columns.append(values)
 
-    return _each_parquet_column(path, add, text=True), columns
-
-
-def _each_parquet_column(
-    path: Path,
-    use: Callable[[str, np.ndarray[Any, Any], np.ndarray[Any, Any]], None],
-    *,
-    text: bool = False,
-) -> tuple[str, ...]:
-    """Call a function with the name, the cells and the missing cells of each column; returns the names."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise InputError(f"{path}: reading Parquet needs pyarrow (pip install pyarrow)") from None
-    if int(pyarrow.__version__.split(".")[0]) < 15:  # older versions unpickle objects that a file names: CVE-2023-47248
-        raise InputError(f"{path}: reading Parquet needs pyarrow 15 or newer, got {pyarrow.__version__}")
-    try:
-        with parquet.ParquetFile(path) as file:
-            rows, names = file.metadata.num_rows, tuple(map(str, file.schema_arrow.names))
-            if rows * len(names) > MAX_CELLS:  # a column that hardly varies takes almost no bytes
-                raise InputError(
-                    f"{path}: expected at most {MAX_CELLS} cells, got {rows} rows and {len(names)} columns"
-                )
-            kinds = pyarrow.types
-            for field in file.schema_arrow:
-                allowed = [kinds.is_boolean, kinds.is_integer, kinds.is_floating]
-                allowed += [kinds.is_string, kinds.is_large_string] if text else []
-                if not any(is_kind(field.type) for is_kind in allowed):
-                    raise InputError(f"{path}, column {field.name!r}: expected {', '.join(KINDS)}, got {field.type}")
-            for name in names:
-                column = file.read(columns=[name]).column(0)
-                if len(column) != rows:
-                    raise InputError(f"{path}, column {name!r}: expected {rows} rows, got {len(column)}")
-                values = column.to_numpy()
-                absent = column.is_null().to_numpy()
-                if values.dtype == object:
-                    is_text = kinds.is_string(column.type) or kinds.is_large_string(column.type)
-                    values = np.array(["" if cell is None else cell for cell in values], str if is_text else bool)
-                use(name, values, absent)
-    except (InputError, OSError):
-        raise
-    except Exception as error:  # pyarrow raises its own kinds of errors
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: expected a Parquet table, but {reason:.200}") from None
-    return names
+    named = {name for name in (*reading.columns, reading.weights, reading.blocks) if name is not None}
+    return each_parquet_column(path, add, named=named, unread=set(reading.drop)), columns
 
 
 def _array_codes(array: np.ndarray[Any, Any], names: tuple[str, ...], path: Path, missing: bool) -> Bits:

@@ -5,7 +5,6 @@ The docstring of `read_table` gives the rules.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from discrete_ed.data.decoding import decoded
 from discrete_ed.errors import InputError
 
 KINDS = ("0 or 1", "-1 or +1", "true or false", "yes or no")  # kinds of binary cells, as error messages name them
@@ -49,7 +49,7 @@ def read_text(path: Path, *, missing: bool = False) -> tuple[np.ndarray[Any, Any
     Raises:
         InputError: a wrong cell or row, as `read_table` describes.
     """
-    numbered = _numbered_rows(path)
+    numbered = _numbered_rows(path, says_groups=True)
     first, head = next(numbered, (1, []))
     titled = _are_titles(head)
     spellings = Spellings(CODES)
@@ -96,17 +96,20 @@ def _refuse_second_names(path: Path, rows: Sequence[int], cells: list[str], *, t
         )
 
 
-def read_rows(path: Path, is_value: Callable[[str], bool]) -> tuple[list[list[str]], list[str] | None, list[int]]:
+def read_rows(
+    path: Path, is_value: Callable[[str], bool], *, says_groups: bool = True
+) -> tuple[list[list[str]], list[str] | None, list[int]]:
     """The cells of all rows as they stand in the file, the names of the columns if the first row has names, and the
     line of each row.
 
     Args:
         is_value: whether a cell can be a value of the table.
+        says_groups: whether groups of rows between blank lines are warned of.
     """
     rows: list[list[str]] = []
     lines: list[int] = []
     head: list[str] | None = None
-    for line, cells in _numbered_rows(path):
+    for line, cells in _numbered_rows(path, says_groups):
         expect_cells(path, line, cells, rows[0] if rows else head or cells)
         numbered = cells[0].strip() == "" and _are_numbers_from_0_or_1(cells[1:])  # as pandas writes them
         if not rows and head is None and (numbered or 2 * sum(map(is_value, cells)) < len(cells)):
@@ -132,29 +135,15 @@ def warn_of_labels(path: Path, labels: Sequence[str], *, stacklevel: int) -> Non
     warnings.warn(f"{path}: the first column names the rows, and is left out{hint}", stacklevel=stacklevel)
 
 
-def _decoded(path: Path) -> str:
-    content = path.read_bytes()
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    place = content.find(b"\0") if encoding == "utf-8-sig" else -1  # UTF-16 without a mark
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        place = error.start
-    if place >= 0:
-        row = content.count(b"\n", 0, place) + 1
-        raise InputError(
-            f"{path}, row {row}: expected a readable table, but its text is not in UTF-8; save it as UTF-8"
-        )
-    return text
-
-
-def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _numbered_rows(path: Path, says_groups: bool) -> Iterator[tuple[int, list[str]]]:
     """The line number and the cells of each row.
 
     Where the first row names all columns but the first one, which names the rows, as R writes tables, it gets an empty
     name for that one.
     """
-    lines = _decoded(path).splitlines()
+    lines = decoded(path).splitlines()
+    if says_groups:
+        _warn_of_groups(lines, path)
     numbered = _rows(lines, path)
     start = list(islice(numbered, 2))
     if len(start) == 2 and len(start[1][1]) == len(start[0][1]) + 1 and _are_titles(start[0][1]):
@@ -165,6 +154,19 @@ def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         if not closed and len(set(names)) == len(names) > 1 and (words or all(name.isdecimal() for name in names)):
             start[0] = (start[0][0], ["", *start[0][1]])
     return chain(start, numbered)
+
+
+def _warn_of_groups(lines: Sequence[str], path: Path) -> None:
+    """Warn of blank lines that divide the rows into groups, such as trials, each of at least two rows."""
+    starts = [0, *(row + 1 for row, line in enumerate(lines) if not line.strip()), len(lines) + 1]
+    sizes = [size for size in np.diff(starts) - 1 if size > 0]
+    groups = sizes[sizes[:1] == [1] :]  # names of the columns, or a title, may stand alone
+    if len(groups) > 1 and min(groups) > 1:
+        warnings.warn(
+            f"{path}: blank lines divide the rows into {len(groups)} groups, which are read as one table; if rows of a "
+            "group depend on each other, number the groups in a column and name it as blocks",
+            stacklevel=6,
+        )
 
 
 def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -206,7 +208,7 @@ def _between_blanks(line: str) -> list[str]:
 
 def delimiter_of(path: Path) -> str | None:
     """The delimiter of the cells of a file; None if they are separated by blanks."""
-    lines = _decoded(path).splitlines()
+    lines = decoded(path).splitlines()
     return _delimiter(_first(lines, _comments(lines)))
 
 
@@ -224,8 +226,11 @@ def _comments(lines: Sequence[str]) -> set[int]:
     """The numbers, from 0, of the lines that are comments: they begin with #, and have not as many cells as the first
     line that doesn't.
 
-    So a first line such as `# oak,elm` above two columns still names them.
+    So a first line such as `# oak,elm` above two columns still names them. A first line such as `sep=;`, by which
+    spreadsheets know the delimiter, is a comment too.
     """
+    if lines and re.fullmatch(r'"?sep=.?"?', lines[0].strip(), re.IGNORECASE):
+        return {0} | {1 + row for row in _comments(lines[1:])}
     marked = [row for row, line in enumerate(lines) if line.lstrip().startswith("#")]
     if not marked:
         return set()

@@ -40,6 +40,32 @@ def encode(values: Cells, threshold: float | None) -> Cells:
     return bits
 
 
+def refuse_words(table: Any, error: Exception) -> None:
+    """Raise an error that says what to do with words in a table that can't be read as numbers; nothing without words.
+
+    Args:
+        error: why it can't be read.
+    """
+    try:
+        cells = np.asarray(table, dtype=object)
+    except ValueError:
+        return
+    word = next((cell for cell in cells.ravel() if isinstance(cell, str) and not _is_number(cell)), None)
+    if word is not None:
+        raise InputError(
+            f"X: expected numbers, got the word {word[:40]!r}; write 0 and 1 instead, as with X == 'yes', or take "
+            "TableEstimator, which fits tables of words and numbers"
+        ) from error
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def check_encoding(values: Cells, threshold: float | None) -> None:
     """Look for signs that a threshold isn't the one that was meant for a table, and for columns that don't vary.
 

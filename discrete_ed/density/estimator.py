@@ -13,7 +13,7 @@ from torch import Tensor
 
 from discrete_ed.density.arguments import check_arguments, check_threshold, groups_of, positions, with_groups
 from discrete_ed.density.conditional import ConditionalLaw, complete, conditional_law, log_marginal
-from discrete_ed.density.encoding import Code, check_encoding, encode, warn_of_one_hot
+from discrete_ed.density.encoding import Code, check_encoding, encode, refuse_words, warn_of_one_hot
 from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import check_whole_groups, completed_batches, filled
 from discrete_ed.density.models import density_energy
@@ -127,7 +127,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Warns:
             UserWarning: `binarize` doesn't seem to suit the numbers, a column is constant, or columns look like one-hot
                 codes that `categories` doesn't declare.
-            RuntimeWarning: training diverged, or learned nothing; `log_z_` is uncertain.
+            RuntimeWarning: training seems to diverge, or learned nothing; `log_z_` is uncertain.
         """
         check_arguments(self.get_params(deep=False))
         data = self._bits(X, reset=True)
@@ -287,9 +287,13 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The table as bits, float32 with NaN for missing cells."""
         least = least or (2 if reset else 1)
         check_threshold(self.binarize)
-        given = validate_data(
-            self, X, reset=reset, ensure_min_samples=least, accept_sparse=True, ensure_all_finite="allow-nan"
-        )
+        try:
+            given = validate_data(
+                self, X, reset=reset, ensure_min_samples=least, accept_sparse=True, ensure_all_finite="allow-nan"
+            )
+        except ValueError as error:
+            refuse_words(X, error)
+            raise
         values = np.asarray(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
         if reset:
             self._groups = groups_of(self.categories, values.shape[1])

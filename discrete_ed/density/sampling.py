@@ -46,12 +46,13 @@ class DensitySamples:
     states: Tensor
     """`(N, D)` float; the first tenth of them come from different chains"""
     effective_starts: float | None
-    """the effective number of the weighted uniform states, `(Σ w)² / Σ w²`; None if all states were enumerated"""
+    """the effective number of the weighted states, `(Σ w)² / Σ w²`: those of the base if they suffice, uniform ones
+    otherwise; None if all states were enumerated"""
     effective_runs: float | None = None
     """the effective number of annealed runs; None if states were not annealed"""
     starts_p_value: float | None = None
-    """p-value of the hypothesis that annealed states have the same law as the ends of equally long chains from training
-    states; None if states were not annealed"""
+    """p-value of the hypothesis that annealed states, or weighted ones of the base, have the same law as the ends of
+    chains from training states; None if neither was used"""
 
 
 def sample_density(
@@ -68,13 +69,14 @@ def sample_density(
 
     Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by `exp(−E)`. If
     their effective number reaches `count`, `count` of them are resampled in proportion to the weights, and a chain of a
-    tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise a
-    tenth of `count` runs are annealed from a simple law (see `estimate_log_z`) to that of the energy, resampled in
-    proportion to their weights, and continued as chains for as long, so that copies go apart; each then yields ten
-    samples. As a check, chains of the same length start at training
-    states: if they end in another law, then one of both kinds of runs misses a part of it. Only where annealing would
-    take minutes, as with convolutions, or bits are frozen, chains start at random states with the marginals of the
-    training data instead.
+    tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise
+    states of a simple law near that of the energy (see `estimate_log_z`) are weighted, a million at most, and
+    resampled: these samples are independent, and no chain has to mix. If their effective number suffices for a tenth of
+    `count` only, a chain starts at each of these and yields ten samples. Where it doesn't, a tenth of `count` runs are
+    annealed from that law, resampled, and continued as chains for as long, so that copies go apart. As a check, chains
+    of the same length start at training states: if they end in another law, then one of both kinds of runs misses a
+    part of it. Only where annealing would take minutes, as with convolutions, or bits are frozen, chains start at
+    random states with the marginals of the training data instead.
 
     Args:
         energy: the energy, on the device of the training states.
@@ -90,7 +92,8 @@ def sample_density(
         InputError: `count` is not a multiple of 10.
 
     Warns:
-        RuntimeWarning: annealed states differ from those of chains from training states, or few runs carry all weight.
+        RuntimeWarning: annealed or weighted states differ from those of chains from training states, or few runs carry
+            all weight.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape
@@ -108,9 +111,9 @@ def sample_density(
         uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, bits, generator, device)
     between = max(1, steps // 10)
     if ess < count and energy.free(training_states[:1].float()).all():
-        path = StatePath(energy, training_states.float(), generator)
-        if path.cost * steps * 3 * (count // SNAPSHOTS) < MOST_SECONDS:
-            return _annealed(path, training_states.float(), count, max(2, steps), between, ess, callback)
+        found = _from_base(energy, training_states.float(), count, steps, ess, generator, callback)
+        if found is not None:
+            return found
     if ess >= count:
         start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
         parts = start.float().split(count // SNAPSHOTS)
@@ -140,18 +143,20 @@ def sample_density(
     return DensitySamples(torch.cat(samples), ess)
 
 
-def _annealed(
-    path: StatePath,
+def _from_base(
+    energy: Energy,
     training_states: Tensor,
     count: int,
     steps: int,
-    between: int,
     effective_starts: float,
+    generator: torch.Generator | None,
     callback: Callable[[int, int], None] | None,
-) -> DensitySamples:
-    """Samples from annealed runs, and the comparison with chains from training states."""
-    places = torch.randperm(len(training_states), generator=path.generator, device=training_states.device)[:COMPARED]
-    total = 0
+) -> DensitySamples | None:
+    """Samples from weighted states of a simple law, or from runs annealed from it, and the comparison with chains from
+    training states; None where annealing would take too long."""
+    path, between, runs = StatePath(energy, training_states, generator), max(1, steps // 10), count // SNAPSHOTS
+    places = torch.randperm(len(training_states), generator=generator, device=training_states.device)[:COMPARED]
+    rows, total = training_states[places], SNAPSHOTS
 
     def count_part(done: int, parts: int) -> None:
         nonlocal total
@@ -159,24 +164,34 @@ def _annealed(
         if callback is not None:
             callback(done, total)
 
-    annealed = path.anneal(training_states[places], count // SNAPSHOTS, steps, callback=count_part)
-    samples = [path.chains(annealed.states, steps)]  # copies of one run go apart
+    found = path.weighted(rows, count, runs, steps)
+    if found is not None:
+        count_part(1, 1)
+        whole = len(found.states) == count
+        samples = list(found.states.split(runs)) if whole else [path.chains(found.states, between)]
+    else:
+        if path.cost * steps * 3 * runs >= MOST_SECONDS:
+            return None
+        found = path.anneal(rows, runs, max(2, steps), callback=count_part)
+        samples = [path.chains(found.states, steps)]  # copies of one run go apart
     for k in reversed(range(SNAPSHOTS - 1)):
-        samples.append(path.chains(samples[-1], between))
+        if len(samples) < SNAPSHOTS:
+            samples.append(path.chains(samples[-1], between))
         if callback is not None:
             callback(total - k, total)
-    size = min(len(annealed.from_rows), max(2, int(annealed.effective / REPEATED)))
+    size = min(len(found.from_rows), runs, max(2, int(found.effective / REPEATED)))
     p_value = None
-    if len(annealed.from_rows) >= 2:
-        p_value = hamming_test(samples[0][:size].cpu(), annealed.from_rows[:size].cpu()).p_value
-    found = DensitySamples(torch.cat(samples), effective_starts, annealed.effective, p_value)
-    _warn_of_starts(found, len(annealed.states))
-    return found
+    if len(found.from_rows) >= 2:
+        p_value = hamming_test(samples[0][:size].cpu(), found.from_rows[:size].cpu()).p_value
+    starts, effective_runs = (effective_starts, found.effective) if found.annealed else (found.effective, None)
+    result = DensitySamples(torch.cat(samples), starts, effective_runs, p_value)
+    _warn_of_starts(result, runs)
+    return result
 
 
 def _warn_of_starts(samples: DensitySamples, runs: int) -> None:
-    assert samples.effective_runs is not None
-    if samples.effective_runs < FEW * runs:
+    kind = "weighted" if samples.effective_runs is None else "annealed"
+    if samples.effective_runs is not None and samples.effective_runs < FEW * runs:
         warnings.warn(
             f"samples: {samples.effective_runs:.0f} of {runs} annealed runs carry all weight, so many samples are "
             "copies of a few states; take more steps",
@@ -185,7 +200,7 @@ def _warn_of_starts(samples: DensitySamples, runs: int) -> None:
         )
     if samples.starts_p_value is not None and samples.starts_p_value < DIFFERENT:
         warnings.warn(
-            f"samples: annealed states differ from the ends of chains from training states (p = "
+            f"samples: {kind} states differ from the ends of chains from training states (p = "
             f"{samples.starts_p_value:.3f}), so chains of one kind miss a part of the law: take more steps, or doubt "
             "the model far from its data",
             RuntimeWarning,

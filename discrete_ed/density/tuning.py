@@ -39,6 +39,7 @@ def coordinate_search(
     cost: Callable[[Settings], float],
     budget: float,
     *,
+    rivals: Sequence[Settings] = (),
     callback: Callable[[TuningTrial], None] | None = None,
 ) -> list[TuningTrial]:
     """Try settings, changing one of the best so far at a time, until all alternatives are tried or the budget is spent.
@@ -49,6 +50,7 @@ def coordinate_search(
         judge: the score of settings, higher is better; NaN if there is none. It is given the number of the trial.
         cost: the work of a trial.
         budget: the work of all trials together; alternatives that would exceed it are left out.
+        rivals: further first settings, tried in any case, in which several may differ from `start`.
         callback: called with each trial.
 
     Returns:
@@ -72,7 +74,8 @@ def coordinate_search(
         if callback is not None:
             callback(trials[-1])
 
-    attempt(dict(start))
+    for first in (start, *rivals):
+        attempt(dict(first))
     for name, values in alternatives.items():
         for value in values:
             settings = {**best_trial(trials).settings, name: value}

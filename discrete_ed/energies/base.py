@@ -174,6 +174,7 @@ def _differences(energy: Energy, x: Tensor, neighbours: Callable[[Tensor], Tenso
     """`E(x') − E(x)` of all D `neighbours` of each state, `(B, D)` to `(B, D, D)`; some of them at a time."""
     batch, bits = x.shape
     value = energy(x)
+    check_shape(energy, value, (batch,))
     most = max(1, CHUNK_STATES // max(bits, 1))
     if not batch:
         return x.new_zeros(batch, bits)

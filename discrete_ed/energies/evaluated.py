@@ -28,8 +28,17 @@ def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> Non
         states = ", ".join(map(str, (*shape, "D")))
         raise InputError(
             f"energy: expected {type(energy).__name__} to map states ({states}) to energies {shape}, got "
-            f"{tuple(value.shape)}"
+            f"{tuple(value.shape)}{way_to_shape(value, shape)}"
         )
+
+
+def way_to_shape(value: Tensor, shape: tuple[int, ...]) -> str:
+    """What helps if energies have the wrong shape, as the end of a message."""
+    if value.ndim < len(shape):
+        return "; keep the axes of the batch: sum over bits only, as .sum(-1) does"
+    if value.shape == (*shape, 1):
+        return "; drop the last axis by .squeeze(-1)"
+    return ""
 
 
 def raise_explained(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:

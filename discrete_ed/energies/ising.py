@@ -154,25 +154,33 @@ class IsingEnergy(Energy):
             i, j, value = i[value != 0], j[value != 0], value[value != 0]
         return i, j, value
 
-    def to_scipy(self) -> csr_array:
+    def to_scipy(self, *, shared: bool = False) -> csr_array:
         """`J`, symmetric, as a sparse matrix of scipy, `(D, D)`, float64.
+
+        Args:
+            shared: hold couplings that are all equal as one number, which cannot be written to; of a large lattice
+                they would take as much memory as all else of the matrix.
 
         >>> IsingEnergy.from_edges([(0, 1)], 0.5).to_scipy().toarray().tolist()
         [[0.0, 0.5], [0.5, 0.0]]
         """
-        from scipy.sparse import coo_array
+        from scipy.sparse import csr_array
 
         parts = self.coupled_pairs() if self.ends is None else self._sparse_pairs()
         i, j, value = (part.cpu().numpy() for part in parts)
-        i, j = i.astype(np.int32, copy=False), j.astype(np.int32, copy=False)
-        # large lattices leave little memory: equal couplings are placed as bytes, and others in their own precision
+        shape = (self.bits, self.bits)
+        # large lattices leave little memory: equal couplings are added up as bytes, and others in their own precision
         equal = len(value) > 0 and bool((value == value[0]).all())
-        both = np.ones(2 * len(i), np.int8) if equal else np.append(value, value)
-        pairs = coo_array((both, (np.append(j, i), np.append(i, j))), shape=(self.bits, self.bits))
-        pairs.has_canonical_format = True  # each row has its lower ends first, and all in order
-        found = pairs.tocsr()
-        del pairs, both
-        found.data = np.full(found.nnz, value[0], np.float64) if equal else found.data.astype(np.float64)
+        start = np.zeros(self.bits + 1, np.int32 if 2 * len(i) < 2**31 else np.int64)
+        np.cumsum(np.bincount(i, minlength=self.bits), out=start[1:])
+        upper = csr_array((np.ones(len(i), np.int8) if equal else value, j.astype(np.int32, copy=False), start), shape)
+        upper.has_canonical_format = True  # the pairs are in order
+        found = upper + upper.T.tocsr()
+        del upper
+        if equal and shared:
+            found.data = np.broadcast_to(np.float64(value[0]), found.nnz)
+        else:
+            found.data = np.full(found.nnz, value[0], np.float64) if equal else found.data.astype(np.float64)
         return found
 
     def forward(self, x: Tensor) -> Tensor:

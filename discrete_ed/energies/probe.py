@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from discrete_ed.energies.base import Energy, check_type
-from discrete_ed.energies.evaluated import check_shape, raise_explained
+from discrete_ed.energies.evaluated import check_shape, raise_explained, way_to_shape
 from discrete_ed.errors import InputError, NumericalError
 
 ROUNDING = {torch.float32: 1e-3, torch.float64: 1e-6}
@@ -58,7 +58,9 @@ def check_energy(energy: nn.Module, x: Tensor, *, trainable: bool = False) -> No
         raise_explained(energy, rows, error)
         raise
     if not isinstance(value, Tensor) or value.shape != (2,) or not value.is_floating_point():
-        got = f"shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+        got = type(value).__name__
+        if isinstance(value, Tensor):
+            got = f"shape {tuple(value.shape)}, {value.dtype}{way_to_shape(value, (2,))}"
         raise InputError(f"energy: expected {type(energy).__name__} to map states (B, D) to floats (B,), got {got}")
     try:
         with torch.no_grad():

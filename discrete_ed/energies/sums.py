@@ -114,6 +114,17 @@ class SumEnergy(Energy):
     def arguments(self) -> dict[str, Any]:
         return {"terms": [describe(term) for term in self._terms()], "scale": self.scale}
 
+    def without(self, term: Energy) -> SumEnergy:
+        """The sum of the other terms, which it shares with this one.
+
+        Raises:
+            InputError: the energy isn't one of the terms, or the only one.
+        """
+        others = [other for other in self._terms() if other is not term]
+        if len(others) in (0, len(self.terms)):
+            raise InputError(f"term: expected one of {len(self.terms)} terms, others being left, got another energy")
+        return SumEnergy(*others, scale=self.scale)
+
     def forward(self, x: Tensor) -> Tensor:
         return self.scale * torch.stack([term(x) for term in self._terms()]).sum(0)
 

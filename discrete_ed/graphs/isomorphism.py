@@ -74,7 +74,7 @@ def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> Isomorp
     """
     graphs = check_graphs(graphs)
     classes = np.arange(len(graphs))
-    alike = _repeated([tuple(sorted(len(others) for _, others in graph.adjacency())) for graph in graphs])
+    alike = _repeated([tuple(sorted([len(others) for _, others in graph.adjacency()])) for graph in graphs])
     colours = refined_colours(GraphSet.of([graphs[k] for k in alike])) if alike else []
     doubtful = [alike[k] for k in _repeated(colours)]
     if not doubtful:

@@ -1,4 +1,4 @@
-"""How chains go down the noise levels: settings chosen on graphs that were held out of training."""
+"""How chains go down the noise levels: settings chosen on training graphs and on graphs held out of training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from discrete_ed.energies import NoiseConditionalEnergy
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.convert import graphs_to_states, states_to_graphs
 from discrete_ed.graphs.denoising import denoise_graphs
-from discrete_ed.graphs.mixing import compare_states, energies_of
+from discrete_ed.graphs.mixing import MOST_COMPARED, compare_states, energies_of
 from discrete_ed.runtime.distributed import rank_seed
 from discrete_ed.states import triangle_nodes
 
@@ -75,11 +75,11 @@ def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
 
 @dataclass(frozen=True)
 class TriedSettings:
-    """Settings of the chains, and how their graphs compare with held-out graphs."""
+    """Settings of the chains, and how their graphs compare with real ones: held-out and training graphs together."""
 
     settings: LevelSettings
     mmd2: float
-    """how far the graphs are from held-out graphs, see `GraphDifference`"""
+    """how far the graphs are from real ones, see `GraphDifference`"""
     p_value: float
     """whether they can be told from them, see `GraphDifference`"""
     energy: float
@@ -91,11 +91,7 @@ class TriedSettings:
 
     @property
     def passes(self) -> bool:
-        """Whether the graphs could be of the law of the held-out graphs, and are as connected as training graphs.
-
-        Held-out graphs are too few to show that a chain leaves one graph in twenty in pieces. A chain that is too short
-        does, and all training graphs together show it.
-        """
+        """Whether the graphs could be of the law of the real ones, and are as connected as training graphs."""
         return self.p_value >= LEVEL and self.connected >= self.connected_training - BROKEN
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,6 +108,8 @@ class ChosenSettings:
     """those that were tried, in their order; none if there were no held-out graphs"""
     held_out: int
     """the number of held-out graphs"""
+    training: int
+    """the number of training graphs with which they were compared together with the held-out ones"""
     energy: float | None
     """their mean energy, if settings were tried"""
     given: bool = False
@@ -129,15 +127,17 @@ class ChosenSettings:
         last = self.trials[-1]
         if last.passes:
             return (
-                "These are the quickest settings tried whose graphs could not be told from the "
-                f"{self.held_out} held-out graphs (p = {last.p_value:.2g}) and are as often connected as training "
-                f"graphs ({last.connected:.1%}, training graphs {last.connected_training:.1%})."
+                f"These are the quickest settings tried whose graphs could not be told from the {self._real()} "
+                f"(p = {last.p_value:.2g}) and are as often connected as training graphs ({last.connected:.1%}, "
+                f"training graphs {last.connected_training:.1%})."
             )
         return (
-            f"The graphs of all settings could be told from the {self.held_out} held-out graphs (p < {LEVEL}) or are "
-            f"less often connected than training graphs, by more than {BROKEN:.0%}; these settings have the least MMD² "
-            "from the held-out graphs."
+            f"The graphs of all settings could be told from the {self._real()} (p < {LEVEL}) or are less often "
+            f"connected than training graphs, by more than {BROKEN:.0%}; these settings have the least MMD² from them."
         )
+
+    def _real(self) -> str:
+        return f"{self.held_out} held-out and {self.training} training graphs"
 
     def to_dict(self) -> dict[str, Any]:
         """The choice as values that JSON can hold."""
@@ -145,6 +145,7 @@ class ChosenSettings:
             "settings": asdict(self.settings),
             "reason": self.reason(),
             "held_out_graphs": self.held_out,
+            "training_graphs": self.training,
             "held_out_energy": self.energy,
             "trials": [trial.to_dict() for trial in self.trials],
         }
@@ -167,16 +168,18 @@ def choose_settings(
     seed: int = 0,
     callback: Callable[[int, int], None] | None = None,
 ) -> ChosenSettings:
-    """The quickest settings whose graphs can't be told from graphs that were held out of training.
+    """The quickest settings whose graphs can't be told from real ones.
 
-    The settings are tried in their order, until the graphs pass the permutation test of `compare_states` at the 5%
-    level and are as often connected as the training graphs, see `TriedSettings.passes`. If none passes, those with the
-    least MMD² are chosen. Test graphs have no say.
+    The real ones are all held-out graphs, and training graphs chosen at random. Held-out graphs alone are too few to
+    notice chains that stop early; training graphs notice it as well, since only the energy can learn them by heart, not
+    the settings of its chains. The settings are tried in their order, until the graphs pass the permutation test of
+    `compare_states` at the 5% level and are as often connected as the training graphs, see `TriedSettings.passes`. If
+    none passes, those with the least MMD² are chosen. Test graphs have no say.
 
     Args:
         energy: a trained energy, on the device of the states.
         training_states: bits of the training graphs, `(G, D)`, which give the numbers of nodes and the share of
-            connected graphs.
+            connected graphs; at most `MOST_COMPARED` of them are compared.
         held_out: graphs that the energy was not trained on; with fewer than two, the last settings are chosen.
         tried: the settings, from the quickest to the slowest; by default `ladder`.
         graphs: the number of graphs that are sampled for each.
@@ -198,9 +201,11 @@ def choose_settings(
     if not tried:
         raise InputError("tried: expected at least one of the settings, got none")
     if len(held_out) < 2:
-        return ChosenSettings(tried[-1], (), len(held_out), None)
+        return ChosenSettings(tried[-1], (), len(held_out), 0, None)
     device = training_states.device
-    reference = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(device)
+    kept = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(device)
+    order = torch.randperm(len(training_states), generator=torch.Generator().manual_seed(seed))[:MOST_COMPARED]
+    real = torch.cat([kept, training_states[order.to(device)].to(kept.dtype)])
     of_training = connected_share(training_states)
     trials: list[TriedSettings] = []
     for settings in tried:
@@ -213,10 +218,11 @@ def choose_settings(
             generator=torch.Generator(device).manual_seed(rank_seed(seed)),
             callback=callback,
         )
-        found = compare_states(energy, reference, generated.states, seed=seed)
+        found = compare_states(energy, real, generated.states, seed=seed)
         mean_energy = energies_of(energy, generated.states).mean().item()
         trials.append(TriedSettings(settings, *found, mean_energy, connected_share(generated.states), of_training))
         if trials[-1].passes:
             break
     best = trials[-1] if trials[-1].passes else min(trials, key=lambda trial: trial.mmd2)
-    return ChosenSettings(best.settings, tuple(trials), len(held_out), energies_of(energy, reference).mean().item())
+    mean_energy = energies_of(energy, kept).mean().item()
+    return ChosenSettings(best.settings, tuple(trials), len(held_out), len(order), mean_energy)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.recovery import Recovery
 from discrete_ed.names import Z_95
+
+Number = TypeVar("Number", float, Array)
 
 
 def neg_log_rmse(learned: Array, true: Array) -> float:
@@ -32,15 +35,15 @@ def rmse(learned: Array, true: Array) -> float:
     return float(np.sqrt(((learned - true) ** 2).mean()))
 
 
-def interval_95(value: Array | float, error: Array | float) -> tuple[Array | float, Array | float]:
+def interval_95(value: Number, error: Number) -> tuple[Number, Number]:
     """The ends of the 95% interval of an estimate with a standard error."""
     return value - Z_95 * error, value + Z_95 * error
 
 
 def covered(recovery: Recovery, true: Array) -> Array:
-    """Whether each true coupling lies in its 95% interval, `(D, D)`; for a pair left out the interval is zero alone."""
+    """Whether each true coupling lies in its 95% interval, `(D, D)`; False for a pair without a bounded one."""
     middle, error = recovery.intervals
-    return np.abs(middle - true) <= Z_95 * error
+    return np.isfinite(error) & (np.abs(middle - true) <= Z_95 * error)
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,10 @@ class Comparison:
     """number of pairs that were found to interact"""
     right_edges: int
     """number of these that are true edges"""
+    bounded_edges: int
+    """number of true edges whose coupling has a bounded 95% interval: it was estimated, and the rows tell it apart"""
     covered_edges: int
-    """number of true edges whose coupling lies in its 95% interval"""
+    """number of these whose coupling lies in it"""
 
     @property
     def false_edges(self) -> int:
@@ -85,5 +90,6 @@ def compare_with_truth(recovery: Recovery, truth: Parameters, *, with_fields: bo
         true_edges=len(edges),
         found_edges=len(recovery.edges),
         right_edges=int((true[tuple(recovery.edges.T)] != 0).sum()),
+        bounded_edges=int(np.isfinite(recovery.intervals[1])[tuple(edges.T)].sum()),
         covered_edges=int(covered(recovery, true)[tuple(edges.T)].sum()),
     )

@@ -63,11 +63,11 @@ def find_dependence(spins: Array) -> Dependence | None:
     columns = np.arange(first.shape[1])
     if first.size > LARGE:  # a sample of the columns tells as much
         columns = np.random.default_rng(0).choice(columns, max(1, int(LARGE) // len(first)), replace=False)
-    words = _neighbours(_standardised(first[:, columns]), same=_patterns(first)[0])
+    words = _neighbours(_standardised(first[:, columns]), same=row_patterns(first)[0])
     if words:
         length = block_length_of(_standardised(spins))
         return Dependence(blocks_of_length(len(spins), length), f"{words}; rows in blocks of {length}")
-    place, counts = _patterns(spins)
+    place, counts = row_patterns(spins)
     words = _multiplicities(counts)
     return Dependence(place, f"{words}; equal rows are one block") if words else None
 
@@ -81,7 +81,7 @@ def without_copies(spins: Array) -> tuple[Array, Array | None, int]:
         The rows: in their order if each is followed by its copies, or the whole table by copies of itself; otherwise
         all different rows. The number of times that each remains, if it may be several; and `K`, 1 if nothing changed.
     """
-    place, counts = _patterns(spins)
+    place, counts = row_patterns(spins)
     factor = int(np.gcd.reduce(counts))
     if factor == 1 or len(counts) < DIFFERENT:
         return spins, None, 1
@@ -225,7 +225,7 @@ def _likeness(x: Array, same: Array, lag: int) -> tuple[float, float, float]:
     return product.mean(), (product**2).mean(), float((same == np.roll(same, lag)).sum())
 
 
-def _patterns(spins: Array) -> tuple[Array, Array]:
+def row_patterns(spins: Array) -> tuple[Array, Array]:
     """The number of each row's pattern, `(N,)`, and how often each occurs; a missing cell is not a spin down."""
     cells = np.hstack([spins > 0, spins < 0]) if not spins.all() else spins > 0
     _, place, counts = np.unique(np.packbits(cells, axis=1), axis=0, return_inverse=True, return_counts=True)

@@ -7,6 +7,7 @@ import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
+from discrete_ed.ising.dependence import energies, row_patterns
 from discrete_ed.ising.objectives import enumerated
 from discrete_ed.ising.parameters import Array, Parameters
 from discrete_ed.names import SMALL_BITS
@@ -18,6 +19,11 @@ SWEEPS = 30
 """sweeps of single spins from each row"""
 LIMIT = 5.0
 """number of standard deviations above chance that counts as an excess"""
+ALIKE = 0.95
+"""median over the columns of the largest correlation with another one, above which no model explains equal rows well"""
+SURE, TIMES = 12.0, 4.0
+"""the same for pairs of equal rows that are unlikely, and how many times as many as expected they must be: a model that
+misses some pairs expects too few"""
 
 
 def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: bool = False) -> list[str]:
@@ -29,11 +35,9 @@ def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: b
     occur once, since `e^{−λ} (1 − e^{−λ}) ≤ λ e^{−λ}` for the Poisson number of each pattern. For a rough model
     `K` must also be below half of what it makes likely, or below a third of it where both were counted after sweeps.
     """
-    rows, d = spins.shape
-    if d > SMALL_BITS:
-        rng = np.random.default_rng(seed)
-        rows = min(rows, MOST_ROWS, max(MOST_CELLS // d, 2))
-        spins = spins[rng.choice(len(spins), rows, replace=False)] if rows < len(spins) else spins
+    d = spins.shape[1]
+    spins = spins if d <= SMALL_BITS else _some(spins, seed)
+    rows = len(spins)
     share = 1.0 if not rough else 0.5 if d <= SMALL_BITS else 1 / 3
     different, once = _counts(spins)
     if different == rows:
@@ -43,12 +47,7 @@ def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: b
         absent = np.exp(rows * np.log1p(-np.minimum(law, 1 - 1e-15)))
         expected, variance = float((1 - absent).sum()), float((rows * law * absent / (1 - law + 1e-15)).sum())
     else:
-        energy = IsingEnergy(torch.from_numpy(parameters.couplings), torch.from_numpy(parameters.fields))
-        start = torch.from_numpy((spins > 0).astype(np.float64))
-        with torch.no_grad():
-            generator = torch.Generator().manual_seed(seed)
-            moved = sample(GibbsSweep(), Exact(energy), start, SWEEPS, generator=generator)
-        expected, once_after = _counts(moved.numpy())
+        expected, once_after = _counts(_swept(spins, parameters, seed))
         variance = once + once_after
     if expected - different <= LIMIT * np.sqrt(variance + 1) or different >= share * expected:
         return []
@@ -57,6 +56,72 @@ def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: b
         f"{expected:.0f} would; either rows repeat each other (name what belongs together as blocks), or the model "
         "does not describe the data (see the goodness of fit)"
     ]
+
+
+def _some(spins: Array, seed: int) -> Array:
+    """At most 2,000 rows, and fewer of many spins."""
+    rows = min(len(spins), MOST_ROWS, max(MOST_CELLS // spins.shape[1], 2))
+    return spins if rows == len(spins) else spins[np.random.default_rng(seed).choice(len(spins), rows, replace=False)]
+
+
+def _swept(spins: Array, parameters: Parameters, seed: int) -> Array:
+    """The rows after 30 Gibbs sweeps, as spins."""
+    energy = IsingEnergy(torch.from_numpy(parameters.couplings), torch.from_numpy(parameters.fields))
+    start = torch.from_numpy((spins > 0).astype(np.float64))
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(seed)
+        moved = sample(GibbsSweep(), Exact(energy), start, SWEEPS, generator=generator)
+    return np.asarray(2 * moved.numpy() - 1)
+
+
+def unlikely_repeats(spins: Array, parameters: Parameters, seed: int) -> list[str]:
+    """A warning if rows that the model makes unlikely are equal to others far more often than it explains.
+
+    Rows that are likely are equal in independent rows too; those that are hardly expected once say more. Up to 16 spins
+    these are the patterns with `λ = N p < 1`, of which `Σ λ² / 2` pairs are expected. Otherwise they are the rows above
+    the median energy of the rows after 30 Gibbs sweeps, as in `duplicate_warnings`, whose pairs are counted likewise.
+    Where spins are so frozen that most columns hardly differ from another one, fitted models make the wrong rows
+    unlikely, and nothing can be said.
+    """
+    rows, d = spins.shape
+    if _alikeness(spins) > ALIKE:
+        return []
+    if d > SMALL_BITS:
+        spins = _some(spins, seed)
+        moved = _swept(spins, parameters, seed)
+        after = energies(moved, parameters)
+        least = float(np.median(after))
+        expected = _pairs(moved[after >= least])
+        observed = _pairs(spins[energies(spins, parameters) >= least])
+        variance = 2 * expected
+    else:
+        often = rows * enumerated(parameters).law
+        variance = expected = float((often[often < 1] ** 2).sum() / 2)
+        place = (spins > 0) @ (1 << np.arange(d)[::-1])
+        observed = _pairs(spins[often[place] < 1])
+    if observed - expected <= SURE * np.sqrt(variance + 1) or observed <= TIMES * expected:
+        return []
+    return [
+        f"rows that the fitted model makes unlikely form {observed:.0f} pairs of equal ones, where it explains "
+        f"{expected:.0f}: either rows repeat each other (name what belongs together as blocks), or the model does not "
+        "describe the data (see the goodness of fit)"
+    ]
+
+
+def _alikeness(spins: Array) -> float:
+    """The median over the columns that vary of the largest correlation with another one, without its sign."""
+    varied = spins[:, spins.std(0) > 0].astype(float)
+    if varied.shape[1] < 2:
+        return 1.0
+    correlations = np.abs(np.corrcoef(varied.T))
+    np.fill_diagonal(correlations, 0)
+    return float(np.median(correlations.max(0)))
+
+
+def _pairs(rows: Array) -> float:
+    """The number of pairs of equal rows."""
+    counts = row_patterns(rows)[1] if len(rows) else np.zeros(0)
+    return float((counts * (counts - 1) / 2).sum())
 
 
 def _counts(rows: Array) -> tuple[int, int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from discrete_ed.ising.columns import columns_of
+from discrete_ed.ising.completion import completed
 from discrete_ed.ising.debiasing import Debiased
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
+from discrete_ed.ising.expectation import estimate_on
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.packed_columns import PackedColumns
 from discrete_ed.ising.parameters import Array, Parameters, Support
@@ -25,8 +29,15 @@ DIVISIONS = 6
 """number of divisions of the rows into halves; where L1 was chosen, an edge is found in both halves of one of them"""
 AGREEMENT = 1 / 3
 """share of the pairs found in all rows below which an edge must be found in both halves of two divisions"""
-MOST_REPEATED = 0.2
-"""share of the columns that repeat others above which no edge is called"""
+
+
+class Decision(NamedTuple):
+    """Which pairs are called edges."""
+
+    pairs: Array
+    """`(P, 2)`."""
+    wider: float = 1.0
+    """how many times wider their intervals must be because they were chosen, see `widening`"""
 
 
 def edge_price(edges: int, spins: int) -> float:
@@ -47,22 +58,25 @@ def decide_edges(
     estimate: Parameters,
     errors: Parameters,
     *,
+    identified: Array,
     debiased: Debiased | None = None,
-) -> Array:
-    """The pairs that are called edges, `(P, 2)`.
+) -> Decision:
+    """The pairs that are called edges.
 
     The search for edges is repeated with the price of as many edges as it found, until it finds no more. Pairs of
-    columns that can't be told from others are left out, see `told_apart`. Where cells are missing, the pairs that were
-    estimated are tested by their standard errors at that price instead.
+    columns that can't be told from others are left out, see `identified_pairs`. Where cells are missing, the pairs that
+    were estimated are tested by their standard errors at that price instead.
 
     Where L1 predicts better than any search, spins are so frozen that neighbours which were missed stand in for each
     other, and that a single row can make an edge. An edge must then be found in both halves of one of six divisions of
-    the rows: no row is in both, and which of the stand-ins are found differs from half to half. And the 95% interval of
-    its coupling without the bias of L1, for which all other pairs may stand in, must exclude zero. Where so few pairs
-    pass that halves hardly agree, those that pass by chance weigh more, and two divisions are needed.
+    the rows: no row is in both, and which of the stand-ins are found differs from half to half. Where so few pairs pass
+    that halves hardly agree, those that pass by chance weigh more, and two divisions are needed. And the interval of
+    its coupling without the bias of L1, for which all other pairs may stand in, must exclude zero, widened for the
+    choice: called are those of the pairs found in all rows whose couplings came out large.
 
     Args:
         estimate, errors: the estimate and its standard errors.
+        identified: which pairs the rows tell apart, `(D, D)`.
         debiased: where held-out rows chose L1, the couplings without its bias.
 
     Source of the halves: Shah and Samworth 2013, Journal of the Royal Statistical Society B 75, 55–80.
@@ -73,32 +87,38 @@ def decide_edges(
         values, widths = estimate.couplings[tuple(pairs.T)], errors.couplings[tuple(pairs.T)]
         worth = np.sort((values / np.maximum(widths, 1e-12)) ** 2)[::-1]
         count = max((k for k in range(1, len(worth) + 1) if worth[k - 1] >= edge_price(k, d)), default=0)
-        return pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
-    pairs = told_apart(data.spins, _searched(estimator, data, estimate).support.pairs)
+        pairs = pairs[(values / np.maximum(widths, 1e-12)) ** 2 >= edge_price(count, d)]
+        return Decision(pairs[identified[tuple(pairs.T)]])
+    pairs = _searched(estimator, data, estimate).support.pairs
+    pairs = pairs[identified[tuple(pairs.T)]]
     if debiased is None or not len(pairs):
-        return pairs
+        return Decision(pairs)
     clear = np.abs(debiased.couplings) > Z_95 * debiased.errors
     agreeing = _divisions_with(estimator, data, edge_price(len(pairs) // 2, d)) * clear
     needed = 1 if (agreeing > 0).sum() >= AGREEMENT * len(pairs) else 2
-    return told_apart(data.spins, np.argwhere(agreeing >= needed))
+    called = np.argwhere((agreeing >= needed) & identified)
+    strength = np.abs(debiased.couplings[tuple(called.T)]) / debiased.errors[tuple(called.T)]
+    while len(called):
+        wider = widening(len(called), len(pairs))
+        clear = strength > Z_95 * wider
+        if clear.all():
+            return Decision(called, wider)
+        called, strength = called[clear], strength[clear]
+    return Decision(called)
 
 
-def told_apart(spins: Array, pairs: Array) -> Array:
-    """The pairs whose columns are not equal, or opposite, to others in every row: which of such columns an edge belongs
-    to can't be told. Two columns that are equal to each other alone may be a pair themselves. Where more than a fifth
-    of the columns repeat others, the spins are so frozen that the rest is not told apart either, and no pair is left.
+def widening(chosen: int, candidates: int) -> float:
+    """How much wider the 95% intervals of some pairs must be since they were chosen from more candidates.
 
-    >>> a, b, c = [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1]
-    >>> spins = np.array([a, a, b, c]).T
-    >>> told_apart(spins, np.array([[0, 1], [0, 2], [2, 3]])).tolist()
-    [[0, 1], [2, 3]]
+    At the level `1 − .05 · chosen / candidates` at most 5% of the intervals of those that were chosen miss the truth in
+    expectation, however they were chosen.
+
+    Source: Benjamini and Yekutieli 2005, Journal of the American Statistical Association 100, 71–81.
+
+    >>> widening(40, 40), round(widening(1, 40), 2)
+    (1.0, 1.65)
     """
-    like_the_first_row = np.packbits(spins == spins[:1], axis=0)
-    _, kind, size = np.unique(like_the_first_row, axis=1, return_inverse=True, return_counts=True)
-    if spins.shape[1] - len(size) > max(MOST_REPEATED * spins.shape[1], 2):
-        return pairs[:0]
-    one, two = kind.ravel()[pairs].T
-    return pairs[((size[one] == 1) & (size[two] == 1)) | ((one == two) & (size[one] == 2))]
+    return float(max(norm.isf(0.025 * chosen / candidates) / Z_95, 1.0))
 
 
 def _divisions_with(estimator: ConfiguredEstimator, data: Observations, price: float) -> Array:
@@ -130,11 +150,12 @@ def _searched(estimator: ConfiguredEstimator, data: Observations, estimate: Para
     return fit
 
 
-def without_penalty(
-    estimator: ConfiguredEstimator, data: Observations, pairs: Array, start: Parameters
-) -> tuple[Array, Array]:
-    """The couplings of these pairs alone, estimated without penalty and shrinkage, and their standard errors;
-    `(D, D)`."""
-    support = Support(pairs, estimator.with_fields)
-    parameters = estimator.solve(data, support, start)
-    return parameters.couplings, estimator.errors(data, parameters).couplings
+def without_penalty(estimator: ConfiguredEstimator, data: Observations, pairs: Array, start: Parameters) -> Debiased:
+    """The couplings of these pairs alone, estimated without penalty and shrinkage, and their standard errors.
+
+    Args:
+        data: the observations, with their missing cells.
+    """
+    parameters = estimate_on(estimator, data, Support(pairs, estimator.with_fields), start)
+    errors = estimator.errors(completed(data, parameters, estimator.seed), parameters)
+    return Debiased(parameters.couplings, errors.couplings)

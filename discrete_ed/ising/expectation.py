@@ -62,12 +62,12 @@ def estimate(
     for _ in range(SEARCHES):
         columns = columns_of(completed(priced, parameters, estimator.seed))
         fit = search_edges(columns, estimator.with_fields, penalty.price, refit(columns, support))
-        parameters = _on_support(pilot, data, fit.support, fit.parameters)
+        parameters = estimate_on(pilot, data, fit.support, fit.parameters)
         parameters, pruned = _pruned(pilot, data, parameters, penalty.price)
         if {*map(tuple, pruned.pairs.tolist())} == {*map(tuple, support.pairs.tolist())}:
             break
         support = pruned
-    parameters = _on_support(estimator, data, Support.of(parameters.couplings, estimator.with_fields), parameters)
+    parameters = estimate_on(estimator, data, Support.of(parameters.couplings, estimator.with_fields), parameters)
     return Expected(parameters, completed(data, parameters, estimator.seed))
 
 
@@ -78,10 +78,12 @@ def independent(estimator: ConfiguredEstimator, data: Observations) -> Parameter
     return refit(columns_of(columns), support).parameters
 
 
-def _on_support(
+def estimate_on(
     estimator: ConfiguredEstimator, data: Observations, support: Support, parameters: Parameters
 ) -> Parameters:
-    """The estimate of the parameters of a support."""
+    """The estimate of the parameters of a support without a penalty, with missing cells expected under it."""
+    if data.spins.all():
+        return estimator.solve(data, support, parameters)
     for _ in range(ROUNDS):
         full = completed(data, parameters, estimator.seed)
         before = parameters
@@ -113,7 +115,7 @@ def _pruned(
         couplings = np.zeros_like(parameters.couplings)
         i, j = fewer.pairs.T
         couplings[i, j] = couplings[j, i] = parameters.couplings[i, j]
-        parameters = _on_support(estimator, data, fewer, Parameters(couplings, parameters.fields))
+        parameters = estimate_on(estimator, data, fewer, Parameters(couplings, parameters.fields))
 
 
 def _is_near(before: Parameters, after: Parameters, data: Observations) -> bool:

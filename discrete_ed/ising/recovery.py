@@ -10,16 +10,17 @@ import torch
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.columns import fields_given_couplings
-from discrete_ed.ising.debiasing import Debiased, debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings
+from discrete_ed.ising.debiasing import debiased_couplings
+from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
 from discrete_ed.ising.forecast import check_memory, is_compact
+from discrete_ed.ising.identification import identification_warnings, identified_pairs
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.penalties import Free, Lasso, Penalty
+from discrete_ed.ising.penalties import Free, Lasso, Refit
 from discrete_ed.ising.preparation import (
     BlockLength,
     Prepared,
@@ -30,7 +31,7 @@ from discrete_ed.ising.preparation import (
     check_weights,
     prepare,
 )
-from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability
+from discrete_ed.ising.selection import PENALTIES, PRICES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
 from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
 
@@ -76,6 +77,8 @@ class Recovery:
     """couplings estimated without penalty and shrinkage, `(D, D)`, where the others are shrunk; see `intervals`"""
     debiased_errors: Array | None = None
     """their standard errors, `(D, D)`"""
+    identified: Array | None = None
+    """whether the rows tell the coupling of each pair apart from others, `(D, D)`; see `identified_pairs`"""
     effective_rows: float = float("nan")
     """the number of independent rows that say as much as the table, by its weights and blocks"""
 
@@ -102,13 +105,20 @@ class Recovery:
     def intervals(self) -> tuple[Array, Array]:
         """Middle and standard error of the interval of each coupling, `(D, D)` each.
 
-        A shrunken coupling is no middle of an interval. Where L1 or disagreeing halves shrank the couplings and rows
-        are fewer than spins, these are those of the edges estimated alone. Where L1 did with at least twice as many
-        rows as spins, they are those of all pairs, without the bias of L1; see `debiasing.debiased_couplings`.
+        The error is infinite where the rows don't tell a coupling apart from others, whatever the estimate, and both
+        are NaN for a pair that was left out instead of estimated: it has no interval.
+
+        A shrunken coupling is no middle of an interval. Where L1 shrank the couplings of complete, independent rows, at
+        least twice as many as spins, these are intervals of all pairs, without the bias of L1; see
+        `debiasing.debiased_couplings`. Where L1 or disagreeing halves did otherwise, they are those of the edges,
+        estimated alone.
         """
-        if self.debiased is None or self.debiased_errors is None:
-            return self.couplings, self.standard_errors
-        return self.debiased, self.debiased_errors
+        middles, errors = self.couplings, self.standard_errors
+        if self.debiased is not None and self.debiased_errors is not None:
+            middles, errors = self.debiased, self.debiased_errors
+        estimated = errors > 0
+        middles, errors = np.where(estimated, middles, np.nan), np.where(estimated, errors, np.nan)
+        return middles, errors if self.identified is None else np.where(estimated & ~self.identified, np.inf, errors)
 
     @property
     def edges(self) -> Array:
@@ -227,12 +237,17 @@ def recover_couplings(
 
 def _equal_rows(chosen: ConfiguredEstimator, data: Observations, recovery: Recovery) -> list[str]:
     """A warning of equal rows. Independent rows of a shrunk model are too seldom equal, so a model without shrinkage
-    judges; one with all pairs free describes ordered states badly, so only an excess beyond doubt alarms."""
+    judges. Where L1 was chosen, none describes ordered states well: neither one with all pairs free, nor one with the
+    pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms."""
     if not recovery.choice.startswith("L1"):
         unshrunk = Parameters(recovery.couplings / (recovery.shrinkage or 1.0), recovery.fields)
-        return duplicate_warnings(data.spins, unshrunk, chosen.seed)
-    free = Free().estimate(replace(chosen, name="single-site"), data)
-    return duplicate_warnings(data.spins, free, chosen.seed, rough=True)
+        said = duplicate_warnings(data.spins, unshrunk, chosen.seed)
+        return said or unlikely_repeats(data.spins, unshrunk, chosen.seed)
+    plain = replace(chosen, name="single-site")
+    free, refitted = (penalty.estimate(plain, data) for penalty in (Free(), Refit(PRICES[-1])))
+    if said := duplicate_warnings(data.spins, free, chosen.seed, rough=True):
+        return said
+    return unlikely_repeats(data.spins, free, chosen.seed) and unlikely_repeats(data.spins, refitted, chosen.seed)
 
 
 def _recovered(
@@ -256,14 +271,18 @@ def _recovered(
     errors = chosen.errors(data, found)
     couplings, coupling_errors = found.couplings, errors.couplings
     decided = alone = None
+    identified = identified_pairs(prepared.data)
     is_lasso = isinstance(choice.penalty, Lasso)
     if is_lasso and data.spins.all():
         alone = debiased_couplings(data, found, with_fields=fields)
     if rule.tries_lasso and found.couplings.any():
         progress("decide which pairs are edges")
-        decided = decide_edges(chosen, data, found, errors, debiased=alone)
-        if data.size < data.spins.shape[1] and (is_lasso or shrinkage < 1):
-            alone = Debiased(*without_penalty(chosen, data, decided, found))
+        decided, wider = decide_edges(chosen, data, found, errors, identified=identified, debiased=alone)
+        if alone is not None:
+            alone.errors[tuple(decided.T)] *= wider
+            alone.errors[tuple(decided.T[::-1])] *= wider
+        elif is_lasso or shrinkage < 1:
+            alone = without_penalty(chosen, prepared.data, decided, found)
     debiased, debiased_errors = alone or (None, None)
     common = None
     if rule.has_common_law and couplings.any():
@@ -277,8 +296,9 @@ def _recovered(
     warnings = [
         *table_warnings(prepared.data.spins, names),
         *prepared.warnings,
-        *_shrinkage_warnings(choice.penalty, agreement, shrinkage, debiased=debiased is not None),
+        *shrinkage_warnings(choice.penalty, agreement, shrinkage),
         *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields),
+        *identification_warnings(prepared.data, identified, couplings),
     ]
     return Recovery(
         couplings=couplings,
@@ -294,29 +314,7 @@ def _recovered(
         warnings=tuple(warnings),
         effective_rows=data.size,
         decided=decided,
+        identified=identified,
         debiased=debiased,
         debiased_errors=debiased_errors,
     )
-
-
-def _shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float, *, debiased: bool) -> list[str]:
-    """Warnings if couplings were shrunk."""
-    found = []
-    if isinstance(penalty, Lasso):
-        found.append(
-            "L1 shrinks all couplings: their standard errors and intervals include the noise, but not this bias"
-            if not debiased
-            else "L1 shrinks all couplings, and many that are not zero are only noise; intervals are those of an "
-            "estimate without this bias, so a coupling may lie outside of its own"
-        )
-    if np.isnan(agreement):
-        found.append(
-            "half of the data alone shows no coupling, so that two halves can't be compared; the couplings are not "
-            "shrunk, and more samples are needed to confirm them"
-        )
-    elif shrinkage < 0.995:
-        found.append(
-            f"halves of the data hardly agree on the couplings (reliability {agreement:.2f}); they were multiplied by "
-            f"{shrinkage:.2f}, and more samples are needed to tell which pairs interact"
-        )
-    return found

@@ -168,6 +168,28 @@ def reliability(estimator: ConfiguredEstimator, penalty: Penalty, data: Observat
     return 2 * cosine / (1 + cosine)
 
 
+def shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float) -> list[str]:
+    """Warnings if couplings were shrunk."""
+    found = []
+    if isinstance(penalty, Lasso):
+        found.append(
+            "L1 shrinks all couplings, and many that are not zero are only noise; intervals are those of an estimate "
+            "without this bias, so a coupling may lie outside of its own"
+        )
+    if np.isnan(agreement):
+        found.append(
+            "half of the data alone shows no coupling, so that two halves can't be compared; the couplings are not "
+            "shrunk, and more samples are needed to confirm them"
+        )
+    elif shrinkage < 0.995:
+        found.append(
+            f"halves of the data hardly agree on the couplings (reliability {agreement:.2f}); they were multiplied by "
+            f"{shrinkage:.2f}, so that a coupling may lie outside of its interval, and more samples are needed to tell "
+            "which pairs interact"
+        )
+    return found
+
+
 def _strengths(data: Observations) -> list[float]:
     """The candidates for λ, the largest first."""
     n, d = data.size, data.spins.shape[1]

@@ -11,17 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from types import NoneType, UnionType
-from typing import Any, NamedTuple, TextIO, TypeVar, Union, cast, get_args
-
-import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+from typing import Any, NamedTuple, TextIO, cast
 
 import discrete_ed
 from discrete_ed.errors import DiscreteEDError
 from discrete_ed.runtime.interrupts import Interrupted, interrupt
-
-AnyConfig = TypeVar("AnyConfig")
 
 
 class Job(NamedTuple):
@@ -71,25 +65,6 @@ JOBS = {
 }
 """Every job by its name on the command line. A new job is a folder, a line here, and a line on the page of the jobs."""
 
-OPTION_TYPES = ConstructorRegistry()
-"""tyro's rules for parsing and showing the options, with one rule added below"""
-
-
-@OPTION_TYPES.primitive_rule
-def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """Show an option of type `Path | None` as `PATH`, not as `{None}|PATH`: to choose None, leave the option out."""
-    kinds = get_args(info.type)
-    if info.type_origin not in (Union, UnionType) or len(kinds) != 2 or NoneType not in kinds:
-        return None
-    (kind,) = set(kinds) - {NoneType}
-    spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kind, info.markers))
-    assert isinstance(spec, PrimitiveConstructorSpec)
-    return replace(
-        spec,
-        is_instance=lambda value: value is None or spec.is_instance(value),
-        str_from_instance=lambda value: ["none"] if value is None else spec.str_from_instance(value),
-    )
-
 
 class PipeTolerantStream:
     """A text stream whose reader may close it early, as `| head -2` does; what is written afterwards is discarded."""
@@ -135,18 +110,6 @@ def pipe_tolerant_output() -> Iterator[None]:
         raise SystemExit(128 + signal.SIGPIPE)
 
 
-@contextmanager
-def _values_unchecked(config_type: type[AnyConfig]) -> Iterator[type[AnyConfig]]:
-    """A block in which options may have any value, so that a bad value is not reported in the parser's box of several
-    lines but, by the check that follows, in the one line that all other mistakes get."""
-    check = config_type.__post_init__  # type: ignore[attr-defined]
-    config_type.__post_init__ = lambda _: None  # type: ignore[attr-defined]
-    try:
-        yield config_type
-    finally:
-        config_type.__post_init__ = check  # type: ignore[attr-defined]
-
-
 @pipe_tolerant_output()
 def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | None = None) -> None:
     """Parse the arguments of one job, then run it.
@@ -156,8 +119,6 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     job is completed nevertheless.
     """
     job = JOBS[name]
-    with _values_unchecked(job.config_type()) as config_type:
-        parsed = tyro.cli(config_type, args=arguments, prog=prog, registry=OPTION_TYPES)
     signal.signal(signal.SIGTERM, interrupt)
     first = int(os.environ.get("RANK", 0)) == 0  # torchrun sets RANK; only rank 0 prints, but every rank prints errors
     if not first:
@@ -167,7 +128,8 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     # another program keeps a core busy. The setting is read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        config = replace(parsed)  # this checks the values, before torch is imported
+        parsed = importlib.import_module("discrete_ed.jobs.parsing").parsed  # takes a moment, and may be interrupted
+        config = replace(parsed(job.config_type(), arguments, prog))  # this checks the values, before torch is imported
         processes = importlib.import_module("discrete_ed.runtime.distributed").processes
         with warnings.catch_warnings(), processes():
             warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr) if first else None

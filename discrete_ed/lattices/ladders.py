@@ -16,9 +16,8 @@ from discrete_ed.lattices.results import from_rank
 from discrete_ed.lattices.simulation import Cache, thread_count
 from discrete_ed.runtime.distributed import share
 from discrete_ed.runtime.memory import check_fits
-from discrete_ed.samplers.compiled import MOST_TABLED
 from discrete_ed.samplers.interactions import loops
-from discrete_ed.samplers.thresholds import fields_by_state, threshold
+from discrete_ed.samplers.thresholds import threshold
 
 Array = NDArray[Any]
 ENTRIES = 2**24  # numbers in the tables of all rungs, above which fields are summed up anew at each spin
@@ -56,20 +55,12 @@ class Ladders:
         self.heading = np.zeros((pairs, rungs, 2), np.int64)
         self.done, self.clock = 0, 0
         self.forget()
-        self.tables = self._tables()
+        self.tables = model.tables.by_state(ENTRIES // rungs)
 
-    def _tables(self) -> tuple[tuple[Any, ...], Array]:
-        """The places of a sweep's tables, and the field of each of their entries."""
-        unit = self.model.unit
-        colour = loops("measured_loops").colours(unit.couplings.indptr, unit.couplings.indices)
-        order = np.argsort(colour, kind="stable")
-        degree = unit.degree
-        if degree <= MOST_TABLED or (degree <= 12 and unit.is_uniform):
-            places, field = fields_by_state(unit, order, degree)
-            if field.size * len(self.temperatures) <= ENTRIES:
-                return tuple(places.values()), field.ravel()
+    def _places(self) -> tuple[Any, ...]:
+        """The places of a sweep's tables; of tables that would be too large only the order of the spins."""
         nothing = np.empty(0, np.uint32)
-        return (order.astype(np.uint32), (nothing,), nothing), np.empty(0)
+        return tuple(self.tables.places.values()) or (self.tables.order.astype(np.uint32), (nothing,), nothing)
 
     def forget(self) -> None:
         """Count swaps and round trips from here on."""
@@ -124,14 +115,14 @@ class Ladders:
         next piece goes on."""
         model, rungs = self.model, len(self.temperatures)
         betas = 1 / np.array(self.temperatures)
-        places, field = self.tables
+        field = self.tables.field
         out = np.empty((count, rungs, 2, model.columns["overlaps"].stop))
         accepted, trips = np.zeros(rungs - 1), np.zeros(2, np.int64)
         bits = self.bits[pair]
         energy = model.unit.energies(bits.reshape(-1, model.bits)).reshape(rungs, 2)
         counter = loops("tempered_loops").tempered_sweeps(
             bits,
-            *places,
+            *self._places(),
             threshold(betas[:, None] * field),
             field,
             *model.unit.rows,

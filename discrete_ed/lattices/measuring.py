@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,26 @@ from discrete_ed.errors import InputError
 from discrete_ed.lattices.builders import Lattice
 from discrete_ed.lattices.state_observables import check_periodic
 from discrete_ed.lattices.sublattices import sublattices
+from discrete_ed.lattices.tables import ByState, Tables
 from discrete_ed.names import ObservableName, UpdateName
 from discrete_ed.samplers import SwendsenWang
-from discrete_ed.samplers.compiled import MOST_TABLED, Loop, sweep_loop
-from discrete_ed.samplers.compiled_clusters import swendsen_wang, wolff_arrays
-from discrete_ed.samplers.folding import Folded, folded
-from discrete_ed.samplers.interactions import Interactions, loops
-from discrete_ed.samplers.thresholds import fields_by_state, threshold
+from discrete_ed.samplers.compiled import UPDATES, Loop, sweep_loop
+from discrete_ed.samplers.compiled_clusters import cluster_arrays, wolff_arrays
+from discrete_ed.samplers.folding import Folded
+from discrete_ed.samplers.interactions import loops
+from discrete_ed.samplers.thresholds import threshold
 
 Array = NDArray[Any]
 ENTRIES = 2**16  # entries of the tables of `measured_sweeps`, which must stay in the processor's caches
+
+
+class Advance(NamedTuple):
+    """How chains move, and how fast."""
+
+    loop: Callable[[Array, Array, int], int]
+    """moves bits `(B, D)` and writes measurements `(draw, B, K)`, from one value of the counter to the next"""
+    updates: int
+    """updates of spins that take about a second"""
 
 
 class Measured:
@@ -43,6 +53,7 @@ class Measured:
             Swendsen–Wang where no coupling is frustrated, and sweeps elsewhere.
         sizes: the number of cells in each direction and, last, of sites in a cell; if the model is no lattice, its
             number of spins and 1.
+        tables: those of the model and the sizes, if several temperatures share them.
         sublattice: the sublattice of each site, to measure sublattices.
         correlations: whether to measure correlations, which needs sizes.
         overlaps: whether to measure overlaps.
@@ -58,7 +69,7 @@ class Measured:
         *,
         update: UpdateName = "auto",
         sizes: tuple[int, ...] | None = None,
-        model: Interactions | None = None,
+        tables: Tables | None = None,
         sublattice: Array | None = None,
         correlations: bool = False,
         overlaps: bool = False,
@@ -72,7 +83,8 @@ class Measured:
         self.update = chosen_update(energy) if update == "auto" else update
         if update in ("swendsen-wang", "wolff"):
             check_clusters(energy)
-        self.sizes = np.array(sizes or (energy.bits, 1), np.int64)
+        self.tables = Tables.of(energy, sizes) if tables is None else tables
+        self.unit, self.sizes = self.tables.unit, self.tables.sizes
         self.sublattice = np.empty(0, np.int8) if sublattice is None else sublattice
         classes = int(self.sublattice.max(initial=-1)) + 1
         widths = {
@@ -86,15 +98,19 @@ class Measured:
         ends = accumulate(widths.values())
         self.columns = {name: slice(end - widths[name], end) for name, end in zip(widths, ends, strict=True)}
         self.plan = np.array([widths[name] for name in ("waves", "sublattices", "correlations")], np.int64)
-        self.unit = Interactions.of(energy) if model is None else model
         self.waves = widths["waves"]
         self.temperature, self.bits, self.overlaps = temperature, energy.bits, overlaps
         self.steps = 1  # of the kernel from one measurement to the next
 
+    @property
+    def draws_at_once(self) -> int:
+        """The number of draws of a chain that take about a second; a loop can't be interrupted."""
+        return max(1, self._advance.updates // (self.bits * self.steps))
+
     @cached_property
-    def _advance(self) -> Callable[[Array, Array, int], int]:
-        """Moves chains and writes measurements; its tables are large, and made when they are needed."""
-        return self._sweeps() if self.update == "sweeps" else self._clusters()
+    def _advance(self) -> Advance:
+        """Moves chains and writes measurements; what it holds is large, and made when it is needed."""
+        return {"sweeps": self._sweeps, "swendsen-wang": self._clusters, "wolff": self._wolff}[self.update]()
 
     def start(self, chains: int, seed: int | list[int], *, ordered: bool = False) -> Array:
         """Bits `(B, D)` at which chains start: random ones, or if `ordered` all up."""
@@ -102,16 +118,22 @@ class Measured:
             return np.ones((chains, self.bits), np.uint8)
         return np.random.default_rng(seed).integers(0, 2, (chains, self.bits), np.uint8)
 
+    def groups(self, chains: int) -> list[Array]:
+        """The numbers of the chains that must run together: pairs whose overlap is measured, otherwise each alone."""
+        if self.overlaps:
+            return [np.array([b, b + chains // 2]) for b in range(chains // 2)]
+        return [np.array([b]) for b in range(chains)]
+
     def run(self, bits: Array, count: int, counter: int) -> tuple[Array, Array, int]:
         """Move chains, `(B, D)`, and measure them: the bits, `(draw, B, K)` and the counter, by which the next call
         goes on with other random numbers."""
         bits = np.ascontiguousarray(bits).copy()
         out = np.empty((count, len(bits), self.columns["overlaps"].stop))
         if not self.overlaps:
-            return bits, out, self._advance(bits, out, counter)
+            return bits, out, self._advance.loop(bits, out, counter)
         j = self.unit.couplings
         for draw in range(count):  # all chains are at one draw when their overlaps are measured
-            counter = self._advance(bits, out[draw : draw + 1], counter)
+            counter = self._advance.loop(bits, out[draw : draw + 1], counter)
             loops("measured_loops").overlaps(bits, j.indptr, j.indices, out[draw])
         return bits, out, counter
 
@@ -123,62 +145,63 @@ class Measured:
             _, flipped, _ = loops("cluster_loops").wolff(bits.copy(), *arrays, 50, np.uint64(counter))
             self.steps = max(1, round(self.bits / max(1.0, flipped.mean() / 50)))
 
-    def _sweeps(self) -> Callable[[Array, Array, int], int]:
-        words = folded(self.unit, self.sizes) if self.waves else None
+    @property
+    def _described(self) -> tuple[Array, ...]:
+        """What loops need to know of the things that are measured."""
+        return self.sizes, self.sublattice, self.plan
+
+    def _sweeps(self) -> Advance:
+        words = self.tables.folded() if self.waves else None
         if words is not None:
             return self._in_words(words)
-        model = self.unit.at_beta(1 / self.temperature)
-        colour = loops("measured_loops").colours(self.unit.couplings.indptr, self.unit.couplings.indices)
-        order = np.argsort(colour, kind="stable")
-        degree = model.degree
-        if degree <= MOST_TABLED or (degree <= 12 and model.is_uniform):
-            tables, field = fields_by_state(model, order, degree)
-            if field.size <= ENTRIES:
-                return self._tabled(tables, field)
-        return self._one_by_one(sweep_loop(model, order, 1))
+        by_state = self.tables.by_state(ENTRIES)
+        if by_state.places:
+            return self._tabled(by_state)
+        return self._one_by_one(sweep_loop(self.unit.at_beta(1 / self.temperature), by_state.order, 1))
 
-    def _in_words(self, words: Folded) -> Callable[[Array, Array, int], int]:
+    def _in_words(self, words: Folded) -> Advance:
         unit, degree = self.unit, len(words.neighbour)
         coupling, field = float(abs(unit.couplings.data[0])), float(unit.fields[0])
         table = threshold((coupling * (2 * np.arange(degree + 1) - degree) + field) / self.temperature)
 
         def advance(bits: Array, out: Array, counter: int) -> int:
             x = words.pack(bits)
-            described = coupling, field, self.sizes, self.sublattice, self.plan
+            described = coupling, field, *self._described
             run = loops("measured_words").measured_words
             layout, rest = words[:3], words[3:]
             counter = run(x, *layout, self.bits, *rest, table, *described, self.steps, out, np.uint64(counter))
             bits[:] = words.unpack(x)
             return int(counter)
 
-        return advance
+        return Advance(advance, 2**31)
 
-    def _tabled(self, tables: dict[str, Any], field: Array) -> Callable[[Array, Array, int], int]:
-        run, table = loops("measured_loops").measured_sweeps, threshold(field).ravel()
-        pull = field.ravel() * self.temperature
+    def _tabled(self, by_state: ByState) -> Advance:
+        run, places, pull = loops("measured_loops").measured_sweeps, by_state.places.values(), by_state.field
+        table = threshold(pull / self.temperature)
 
         def advance(bits: Array, out: Array, counter: int) -> int:
             energy = self.unit.energies(bits)
-            described = self.sizes, self.sublattice, self.plan
-            return int(
-                run(bits, *tables.values(), table, pull, energy, *described, self.steps, out, np.uint64(counter))
-            )
+            return int(run(bits, *places, table, pull, energy, *self._described, self.steps, out, np.uint64(counter)))
 
-        return advance
+        return Advance(advance, 2**29)
 
-    def _clusters(self) -> Callable[[Array, Array, int], int]:
-        beta = 1 / self.temperature
-        if self.update == "swendsen-wang":
-            return self._one_by_one(swendsen_wang(self.unit, beta))
-        arrays = wolff_arrays(self.unit, beta)
+    def _clusters(self) -> Advance:
+        pairs = self.tables.pairs()
+        arrays = *cluster_arrays(pairs, 1 / self.temperature), pairs.coupling, pairs.field
+        return self._in_loop(loops("measured_clusters").measured_clusters, arrays)
 
-        def wolff(bits: Array, steps: int, counter: np.uint64) -> tuple[Array, Array, np.uint64]:
-            moved, _, counter = loops("cluster_loops").wolff(bits, *arrays, steps, counter)
-            return bits, moved, counter
+    def _wolff(self) -> Advance:
+        (held,) = self.unit.fields.nonzero()
+        arrays = *wolff_arrays(self.unit, 1 / self.temperature), self.unit.values / 2, held, self.unit.fields[held]
+        return self._in_loop(loops("measured_clusters").measured_wolff, arrays)
 
-        return self._one_by_one(wolff)
+    def _in_loop(self, loop: Any, arrays: tuple[Array, ...]) -> Advance:
+        def advance(bits: Array, out: Array, counter: int) -> int:
+            return int(loop(bits, *arrays, *self._described, self.steps, out, np.uint64(counter)))
 
-    def _one_by_one(self, loop: Loop) -> Callable[[Array, Array, int], int]:
+        return Advance(advance, UPDATES)
+
+    def _one_by_one(self, loop: Loop) -> Advance:
         """Each measurement after a call of the loop."""
         describe = loops("measured_loops").describe_all
 
@@ -187,10 +210,10 @@ class Measured:
             for row in out:
                 bits[:], _, word = loop(bits, self.steps, np.uint64(word))
                 row[:, 0] = self.unit.energies(bits)
-                describe(bits, self.sizes, self.sublattice, self.plan, row)
+                describe(bits, *self._described, row)
             return int(word)
 
-        return advance
+        return Advance(advance, UPDATES)
 
 
 def what_to_measure(
@@ -249,8 +272,10 @@ def check_edges(energy: IsingEnergy, graph: Lattice) -> None:
     """Raise `InputError` unless the model lives on the lattice; a dense model may lack some of its edges."""
     i, j = energy.coupled_pairs()[:2] if energy.ends is None else energy.ends
     low, high = (np.sort(graph.edges, 1).astype(np.int64)).T
-    keys = low * graph.sites + high, i.cpu().numpy().astype(np.int64) * graph.sites + j.cpu().numpy()
-    wanted, there = (np.sort(key) for key in keys)
+    wanted, there = low * graph.sites + high, i.cpu().numpy().astype(np.int64) * graph.sites + j.cpu().numpy()
+    if np.array_equal(wanted, there):
+        return  # as for a lattice of a kind, whose edges are in order
+    wanted, there = np.sort(wanted), np.sort(there)
     same = np.isin(there, wanted).all() if energy.ends is None else np.array_equal(there, wanted)
     if not same:
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,10 @@ from discrete_ed.errors import InputError, check_seed
 from discrete_ed.lattices.builders import Lattice
 from discrete_ed.lattices.measuring import Measured, check_edges, periodic_sizes, what_to_measure
 from discrete_ed.lattices.results import DIFFERENT, AtTemperature, at_temperature, from_rank
+from discrete_ed.lattices.tables import Tables
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, jackknife, thermalisation
 from discrete_ed.names import ObservableName, UpdateName
 from discrete_ed.runtime.distributed import share
-from discrete_ed.samplers.interactions import Interactions
 
 Array = NDArray[Any]
 Cache = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
@@ -51,8 +51,8 @@ def simulate(
     twice as long as the one before, are dropped until the rule MSER (see `thermalisation`) finds the start of a stage
     no different from its rest, and both halves have one mean energy. Then the chains are measured after every sweep.
 
-    The temperatures run on threads, and inside `processes()` each rank takes its share of them. Each has its own seeds,
-    so the result is the same for any number of threads and ranks.
+    Temperatures, and the chains of each, run on threads, and inside `processes()` each rank takes its share of the
+    temperatures. Every chain has its own seed, so the result is the same for any number of threads and ranks.
 
     Args:
         temperatures: positive numbers, or one.
@@ -93,22 +93,24 @@ def simulate(
     if error is not None and not error > 0:
         raise InputError(f"error: expected a positive number, got {error}")
     sizes = periodic_sizes(graph)
-    interactions = Interactions.of(energy)
-    more = what_to_measure(energy, graph, measure, chains)
+    tables, more = Tables.of(energy, sizes), what_to_measure(energy, graph, measure, chains)
 
     def model_at(k: int, kind: UpdateName) -> Measured:
-        return Measured(energy, values[k], update=kind, sizes=sizes, model=interactions, **more)
+        return Measured(energy, values[k], update=kind, sizes=sizes, tables=tables, **more)
 
-    models = [model_at(0, update)]  # the large tables of a model are made in `at`, and dropped after it
+    models = [model_at(0, update)]  # what is large and depends on the temperature is made in `at`, and dropped after it
     models += [model_at(k, models[0].update) for k in range(1, len(values))]
     mine = range(len(values))[share(len(values))]
     progress = Progress(callback, len(mine) * chains * measurements)
 
-    def at(k: int) -> dict[str, Any]:
-        model = model_at(k, models[0].update)
-        return Chains(model, chains, [seed, k], f"T{k}", cache, progress).run(measurements, error)
+    count = thread_count(threads)
+    with ThreadPoolExecutor(count) as pool:  # in which the chains of all temperatures run
 
-    found = dict(zip(mine, in_threads(at, mine, threads, progress), strict=True))
+        def at(k: int) -> dict[str, Any]:
+            model = model_at(k, models[0].update)
+            return Chains(model, chains, [seed, k], f"T{k}", cache, progress, pool).run(measurements, error)
+
+        found = dict(zip(mine, in_threads(at, mine, count, progress), strict=True))
     return [at_temperature(each, graph if sizes else None, from_rank(found.get(k))) for k, each in enumerate(models)]
 
 
@@ -131,32 +133,56 @@ class Stopped(Exception):
 
 
 class Chains:
-    """The chains at one temperature, run in pieces that a cache may keep."""
+    """The chains at one temperature, run in pieces that a cache may keep, and side by side in the threads of a pool,
+    since the slowest temperature may need longer than all others together."""
 
     def __init__(
-        self, model: Measured, chains: int, seed: list[int], name: str, cache: Cache | None, progress: Progress
+        self,
+        model: Measured,
+        chains: int,
+        seed: list[int],
+        name: str,
+        cache: Cache | None,
+        progress: Progress,
+        pool: Executor,
     ) -> None:
-        self.model, self.name, self.cache, self.progress = model, name, cache, progress
-        words = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        self.model, self.name, self.cache, self.progress, self.pool = model, name, cache, progress, pool
         half = chains // 2
         random = model.start(chains - half, [*seed, 1])
         self.bits = np.concatenate([model.start(half, 0, ordered=True), random])
-        self.counter = int(words[0] >> np.uint64(1))
+        self.groups = model.groups(chains)
+        words = np.random.SeedSequence(seed).generate_state(len(self.groups), np.uint64)
+        self.counters = [int(word >> np.uint64(1)) for word in words]
 
     def piece(self, name: str, measurements: int, *, fit: bool = False) -> Array:
         """Further measurements, `(draw, chain, K)`."""
-        if self.progress.stop.is_set():
-            raise Stopped
 
         def compute() -> dict[str, Any]:
             if fit:
-                self.model.fit_steps(self.bits, self.counter)
-            bits, series, counter = self.model.run(self.bits, measurements, self.counter)
-            # JSON holds whole numbers up to 2^53 for certain, so the counter is kept as text
-            return {"bits": bits, "series": series, "counter": str(counter), "steps": self.model.steps}
+                self.model.fit_steps(self.bits, self.counters[0])
+            most = self.model.draws_at_once
+
+            def move(bits: Array, counter: int) -> tuple[Array, Array, int]:
+                parts = []
+                for first in range(0, measurements, most):
+                    if self.progress.stop.is_set():
+                        raise Stopped
+                    bits, part, counter = self.model.run(bits, min(most, measurements - first), counter)
+                    parts.append(part)
+                return bits, np.concatenate(parts), counter
+
+            bits, counters = np.empty_like(self.bits), []
+            series = np.empty((measurements, len(bits), self.model.columns["overlaps"].stop))
+            parts = [self.bits[group] for group in self.groups]
+            for group, moved in zip(self.groups, self.pool.map(move, parts, self.counters), strict=True):
+                bits[group], series[:, group], counter = moved
+                counters.append(str(counter))
+            # JSON holds whole numbers up to 2^53 for certain, so the counters are kept as text
+            return {"bits": bits, "series": series, "counters": " ".join(counters), "steps": self.model.steps}
 
         found = compute() if self.cache is None else self.cache(f"{self.name}-{name}", compute)
-        self.bits, self.counter, self.model.steps = found["bits"], int(found["counter"]), found["steps"]
+        self.bits, self.model.steps = found["bits"], found["steps"]
+        self.counters = [int(each) for each in found["counters"].split()]
         return np.asarray(found["series"])
 
     def run(self, measurements: int, error: float | None) -> dict[str, Any]:
@@ -218,8 +244,8 @@ def thread_count(threads: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-def in_threads(simulate_at: Callable[[int], Any], items: range, threads: int | None, progress: Progress) -> list[Any]:
-    with ThreadPoolExecutor(thread_count(threads)) as pool:
+def in_threads(simulate_at: Callable[[int], Any], items: range, threads: int, progress: Progress) -> list[Any]:
+    with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(simulate_at, k) for k in items]
         try:
             return [future.result() for future in futures]

@@ -16,9 +16,9 @@ from discrete_ed.lattices.ladders import Ladders, placed
 from discrete_ed.lattices.measuring import Measured, check_edges, periodic_sizes, what_to_measure
 from discrete_ed.lattices.results import DIFFERENT, AtTemperature, at_temperature
 from discrete_ed.lattices.simulation import LEAST_WARMUP, PIECES, Cache, Callback, Progress, difference_of, error_of
+from discrete_ed.lattices.tables import Tables
 from discrete_ed.metrics.time_series import thermalisation
 from discrete_ed.names import ObservableName
-from discrete_ed.samplers.interactions import Interactions
 
 OVERLAPS: tuple[ObservableName, ...] = ("overlaps",)
 STAGES = 7  # stages of thermalisation, each twice as long as the one before
@@ -114,11 +114,11 @@ def temper(
         raise InputError(f"graph: expected a lattice of {energy.bits} sites, got {graph.sites}")
     if graph is not None:
         check_edges(energy, graph)
-    model, more = Interactions.of(energy), what_to_measure(energy, graph, measure, chains)
+    sizes, more = periodic_sizes(graph), what_to_measure(energy, graph, measure, chains)
+    tables = Tables.of(energy, sizes)
 
     def models(at: Sequence[float]) -> list[Measured]:
-        sizes = periodic_sizes(graph)
-        return [Measured(energy, t, update="sweeps", sizes=sizes, model=model, **more) for t in at]
+        return [Measured(energy, t, update="sweeps", sizes=sizes, tables=tables, **more) for t in at]
 
     progress = Progress(callback, chains * len(values) * measurements)
     ladders = Ladders(models(values)[0], values, chains // 2, exchange_clusters, seed, threads, cache)
@@ -155,7 +155,7 @@ def temper(
             "settled": settled,
             "steps": 1,
         }
-        results.append(at_temperature(each, graph if periodic_sizes(graph) else None, parts))
+        results.append(at_temperature(each, graph if sizes else None, parts))
     return Tempered(results, ladders.rates(), ladders.trips())
 
 

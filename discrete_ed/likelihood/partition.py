@@ -192,8 +192,8 @@ def estimate_log_z(
         base: `frequencies`, independent bits with those of `x`; `mixture`, of independent bits, fitted to `x`; `auto`,
             the frequencies for an `RBMEnergy` and an `IsingEnergy`, whose steps are fast, and `both` for others;
             `model`, a law that is fitted to states which short annealing of the model itself reaches from the uniform
-            law; `both`, one that is fitted to `x` and to those states, or the mixture that is a part of the energy;
-            `uniform`; or a mixture of your own.
+            law; `both`, one that is fitted to `x` (trees, for energies whose steps are slow) and to those states, or
+            the mixture that is a part of the energy; `uniform`; or a mixture of your own.
         temperatures: number of inverse temperatures above 0 of the last round; by default as many as needed.
         steps: how many times more updates there are at every inverse temperature than by default.
         runs: number of forward runs, and of reverse runs.

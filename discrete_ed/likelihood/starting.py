@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Literal, get_args
 
 import torch
@@ -20,6 +21,7 @@ from discrete_ed.likelihood.schedule import even
 from discrete_ed.likelihood.single_site import Layered, SingleSite
 from discrete_ed.likelihood.single_variable import SingleVariable
 from discrete_ed.likelihood.spins import SpinPath
+from discrete_ed.likelihood.tree_fit import fitted_trees
 from discrete_ed.samplers.interactions import loops
 
 BaseName = Literal["auto", "both", "mixture", "frequencies", "model", "uniform"]
@@ -31,6 +33,10 @@ SHORT_RUNS = 400
 """its runs"""
 ROWS_EACH_STATE = 4
 """largest number of rows, for each of those states, to which a mixture is fitted together with them"""
+OWN = 0.1
+"""share of the law near an energy that is fitted to those states alone"""
+OWN_COMPONENTS = 4
+"""its components"""
 ROUNDING = 1e-6
 """how far the factors of a mixture in a sum of energies may add up to another number than one"""
 
@@ -67,6 +73,11 @@ def base_law(
         x, rows = model_states(energy, x, generator), "states that the model's own short runs reach"
     elif base == "both" or (base == "auto" and not simple):
         own_states = model_states(energy, x, generator)
+        if not simple and groups is None:
+            return near_law(x, own_states, generator), (
+                f"a mixture of laws of bits along a tree, fitted to {rows}, and of independent bits, fitted to states "
+                "that the model's own short runs reach"
+            )
         order = torch.randperm(len(x), generator=generator, device=x.device)[: ROWS_EACH_STATE * len(own_states)]
         x, rows = torch.cat([x[order], own_states]), "the rows and to states that the model's own short runs reach"
     if base == "frequencies" or (simple and base != "mixture"):
@@ -74,6 +85,22 @@ def base_law(
         return law, f"independent bits with the frequencies of {rows}"
     law = Mixture.fitted(x, generator, groups=groups)
     return law, f"a mixture of {len(law.log_weights)} laws of independent bits, fitted to {rows}"
+
+
+def near_law(x: Tensor, states: Tensor, generator: torch.Generator | None = None) -> Mixture:
+    """A mixture of trees fitted to rows `(N, D)`, and of independent bits fitted to states `(M, D)` of a model.
+
+    >>> law = near_law(torch.eye(4), torch.zeros(9, 4))
+    >>> round(law.log_weights.exp().sum().item(), 4)
+    1.0
+    """
+    trees = fitted_trees(x, generator)
+    own = Mixture.fitted(states, generator, OWN_COMPONENTS)
+    log_weights = torch.cat([trees.log_weights + log(1 - OWN), own.log_weights + log(OWN)])
+    logits = torch.cat([trees.logits, own.logits])
+    assert trees.couplings is not None
+    couplings = torch.cat([trees.couplings, torch.zeros_like(own.logits)])
+    return Mixture(log_weights, logits, None, trees.parents, couplings)
 
 
 def _kind(law: Mixture) -> str:

@@ -23,6 +23,8 @@ class Contrast(NamedTuple):
     """The logarithm of the weight of `exp(−E(x'))` in `exp(−U_q(y))`, `(B, Y, K)`."""
     law: Tensor
     """The probability of each `y`, `(B, Y)`; ones where a single `y` was sampled."""
+    rest: Energy | None = None
+    """what is left of the energy, if a part of it cancels with weights that are therefore left out; None: all of it"""
 
 
 class Perturbation:

@@ -9,8 +9,8 @@ from math import log
 import torch
 from torch import Tensor
 
-from discrete_ed.energies import BernoulliMixtureEnergy
-from discrete_ed.energies.base import Energy
+from discrete_ed.energies import BernoulliMixtureEnergy, SumEnergy
+from discrete_ed.energies.base import Energy, of_kind
 from discrete_ed.errors import InputError
 from discrete_ed.perturbations.base import Contrast, Perturbation, weighted_contrast
 
@@ -65,10 +65,11 @@ class Erasure(Perturbation):
         with torch.no_grad():
             negatives, kept = coins.filled(x, erased, m, generator)
             log_weight = x.new_zeros(len(x), m + 1)  # fair coins: as many states as 1 / r, a constant of `y`
+            rest = None if mixture is None else _without(energy, mixture)
             if mixture is not None:
-                states = torch.cat([x.unsqueeze(1), negatives], 1)
-                log_weight = mixture(states) + (kept - erased.sum(1) * log(2)).unsqueeze(1)
-        return weighted_contrast(x, negatives, w, log_weight)
+                states = torch.cat([x.unsqueeze(1), negatives], 1) if rest is None else x.unsqueeze(1)
+                log_weight = log_weight + mixture(states) + (kept - erased.sum(1) * log(2)).unsqueeze(1)
+        return weighted_contrast(x, negatives, w, log_weight)._replace(rest=rest)
 
     def matrix(self, states: Tensor) -> Tensor:
         """A column for each set and each `y`, every bit free; a set of `k` bits has the probability that the mean of
@@ -83,3 +84,11 @@ class Erasure(Perturbation):
                 same = code.unsqueeze(1) == code.unique()
                 columns.append(same.to(states.dtype) * chance)
         return torch.cat(columns, 1)
+
+
+def _without(energy: Energy, mixture: BernoulliMixtureEnergy) -> Energy | None:
+    """What a sum adds to the mixture, if it does: of the weights `1 / r(x'_S | x_∖S)`, `r(x')` cancels."""
+    total = of_kind(energy, SumEnergy)
+    if total is None or total is not energy or total.scale != 1 or len(total.terms) < 2:
+        return None
+    return total.without(mixture) if [term is mixture for term in total.terms].count(True) == 1 else None

@@ -33,49 +33,74 @@ def clusters(
     flipped a bit.
     """
     chains, bits = x.shape
-    root = np.empty(bits, np.uint32)  # unsigned, so that numba does not look for negative indices
-    flips, fixed = np.empty(bits, np.uint8), np.zeros(bits, np.uint8)
-    lucky = np.empty(len(before), np.uint8)
-    stride = np.uint64(len(unlike) > 1)
+    root, flips, fixed, lucky = scratch(bits, len(before))
     moved = np.zeros(chains, np.bool_)
     for b in range(chains):
-        y = x[b]
         for _ in range(steps):
-            counter = _toss(lucky, join, counter)
-            e = np.uint64(0)
-            for i in range(np.uint64(bits)):
-                top = np.uint32(i)  # the smallest bit of the cluster of bit i so far, the root of its tree
-                stop = np.uint64(start[i + np.uint64(1)])
-                while e < stop:
-                    if lucky[e] & (y[i] ^ y[before[e]] == unlike[e * stride]):
-                        other = _find(root, np.uint32(before[e]))
-                        if other < top:
-                            if top != i:
-                                root[top] = other
-                            top = other
-                        elif other > top:
-                            root[other] = top
-                    e += np.uint64(1)
-                root[i] = top
-            for k in range(len(held)):
-                if y[held[k]] == up[k]:
-                    counter += STEP
-                    if mix(counter) < hold[k]:
-                        fixed[_find(root, np.uint32(held[k]))] = 1
-            changed = np.uint8(0)
-            for i in range(np.uint64(bits)):  # a root is visited before the bits that point to it
-                parent = root[i]
-                if parent == i:
-                    counter += STEP
-                    flips[i] = (mix(counter) & np.uint64(1)) & (np.uint64(1) - fixed[i])
-                else:
-                    flips[i] = flips[parent]
-                y[i] ^= flips[i]
-                changed |= flips[i]
-            if len(held):
-                fixed[:] = 0
-            moved[b] = changed == 1
+            moved[b], counter = flip_clusters(
+                x[b], root, flips, fixed, lucky, start, before, unlike, join, held, up, hold, counter
+            )
     return moved, counter
+
+
+@njit(nogil=True)
+def scratch(bits: int, pairs: int) -> tuple[Places, Bits, Bits, Bits]:
+    """What `flip_clusters` writes to; the roots are unsigned, so that numba does not look for negative indices."""
+    return np.empty(bits, np.uint32), np.empty(bits, np.uint8), np.zeros(bits, np.uint8), np.empty(pairs, np.uint8)
+
+
+@njit(nogil=True)
+def flip_clusters(
+    y: Bits,
+    root: Places,
+    flips: Bits,
+    fixed: Bits,
+    lucky: Bits,
+    start: Places,
+    before: Places,
+    unlike: Bits,
+    join: Words,
+    held: Places,
+    up: Bits,
+    hold: Words,
+    counter: np.uint64,
+) -> tuple[bool, np.uint64]:
+    """One step of `clusters` of one chain, and whether it flipped a bit."""
+    bits, stride = np.uint64(len(y)), np.uint64(len(unlike) > 1)
+    counter = _toss(lucky, join, counter)
+    e = np.uint64(0)
+    for i in range(bits):
+        top = np.uint32(i)  # the smallest bit of the cluster of bit i so far, the root of its tree
+        stop = np.uint64(start[i + _UNIT])
+        while e < stop:
+            if lucky[e] & (y[i] ^ y[before[e]] == unlike[e * stride]):
+                other = _find(root, np.uint32(before[e]))
+                if other < top:
+                    if top != i:
+                        root[top] = other
+                    top = other
+                elif other > top:
+                    root[other] = top
+            e += _UNIT
+        root[i] = top
+    for k in range(len(held)):
+        if y[held[k]] == up[k]:
+            counter += STEP
+            if mix(counter) < hold[k]:
+                fixed[_find(root, np.uint32(held[k]))] = 1
+    changed = np.uint8(0)
+    for i in range(bits):  # a root is visited before the bits that point to it
+        parent = root[i]
+        if parent == i:
+            counter += STEP
+            flips[i] = (mix(counter) & _UNIT) & (_UNIT - fixed[i])
+        else:
+            flips[i] = flips[parent]
+        y[i] ^= flips[i]
+        changed |= flips[i]
+    if len(held):
+        fixed[:] = 0
+    return changed == 1, counter
 
 
 @njit(nogil=True)
@@ -133,29 +158,46 @@ def wolff(
     moved = np.zeros(chains, np.bool_)
     flipped = np.zeros(chains, np.int64)
     for b in range(chains):
-        y = x[b]
         for _ in range(steps):
-            counter += STEP
-            stack[0] = int(unit(mix(counter)) * bits)
-            y[stack[0]] ^= 1
-            size, done, free = 1, 0, True
-            while done < size and free:
-                i = stack[done]
-                done += 1
-                if hold[i] and 1 - y[i] == up[i]:
-                    counter += STEP
-                    free = not mix(counter) < hold[i]
-                for e in range(start[i], start[i + 1]):
-                    j = neighbour[e]
-                    if (1 - y[i]) ^ y[j] == unlike[e]:  # y[i] has been flipped already
-                        counter += STEP
-                        if mix(counter) < join[e]:
-                            y[j] ^= 1
-                            stack[size] = j
-                            size += 1
-            if not free:
-                for k in range(size):
-                    y[stack[k]] ^= 1
-            moved[b] = free
-            flipped[b] += size if free else 0
+            size, counter = flip_one(x[b], stack, start, neighbour, unlike, join, up, hold, counter)
+            moved[b] = size > 0
+            flipped[b] += size
     return moved, flipped, counter
+
+
+@njit(nogil=True)
+def flip_one(
+    y: Bits,
+    stack: Places,
+    start: Places,
+    neighbour: Places,
+    unlike: Bits,
+    join: Words,
+    up: Bits,
+    hold: Words,
+    counter: np.uint64,
+) -> tuple[int, np.uint64]:
+    """One step of `wolff` of one chain, and the number of bits that it flipped."""
+    counter += STEP
+    stack[0] = int(unit(mix(counter)) * len(y))
+    y[stack[0]] ^= 1
+    size, done, free = 1, 0, True
+    while done < size and free:
+        i = stack[done]
+        done += 1
+        if hold[i] and 1 - y[i] == up[i]:
+            counter += STEP
+            free = not mix(counter) < hold[i]
+        for e in range(start[i], start[i + 1]):
+            j = neighbour[e]
+            if (1 - y[i]) ^ y[j] == unlike[e]:  # y[i] has been flipped already
+                counter += STEP
+                if mix(counter) < join[e]:
+                    y[j] ^= 1
+                    stack[size] = j
+                    size += 1
+    if not free:
+        for k in range(size):
+            y[stack[k]] ^= 1
+        size = 0
+    return size, counter

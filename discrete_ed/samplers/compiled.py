@@ -127,7 +127,7 @@ def sweep_loop(model: Interactions, order: Array, chains: int, classes: Sequence
     if is_packed(model, chains):
         many = None if classes is None else many_words(model, classes)
         if many is not None:
-            return partial(_sweeps, *many)
+            return partial(_sweeps, many.run, many.enter, many.leave)
         tables = thresholds_by_count(model, degree)
         return partial(_sweeps, partial(run.sweep_packed, order=order, **tables), pack, unpack)
     if degree > MOST_TABLED:

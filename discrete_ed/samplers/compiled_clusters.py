@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,32 +13,40 @@ from discrete_ed.samplers.thresholds import threshold_of_probability
 Run = partial[tuple[Array, Array, np.uint64]]
 
 
-def swendsen_wang(model: Interactions, beta: float = 1.0) -> Run:
-    """The loop of Swendsen–Wang at `beta` times the inverse temperature: `(bits, steps, counter)` to `(bits, moved,
-    counter)`."""
+class Pairs(NamedTuple):
+    """The coupled pairs and the fields of a model, as loops over clusters take them."""
+
+    start: Array
+    """where the pairs of each spin begin, and the end of the last"""
+    other: Array
+    """the other spin of each pair"""
+    coupling: Array
+    """the coupling of each pair, or one number if all are equal"""
+    held: Array
+    """the spins in fields that aren't zero"""
+    field: Array
+    """their fields"""
+
+
+def lower_pairs(model: Interactions) -> Pairs:
+    """Each pair once, with the spin of the higher number."""
     j = model.couplings  # the lower triangle is taken without the copies that scipy would make of a large one
     row = np.repeat(np.arange(j.shape[0], dtype=np.int32), np.diff(j.indptr))
     lower = j.indices < row
     start = np.zeros(j.shape[0] + 1, np.int64)
     np.cumsum(np.bincount(row[lower], minlength=j.shape[0]), out=start[1:])
     del row
-    value = j.data[:1] if len(j.data) and (j.data == j.data[0]).all() else j.data[lower]
+    value = model.values
+    value = value[:1] if len(value) and (value == value[0]).all() else value[lower]
     (held,) = model.fields.nonzero()
-    field = beta * model.fields[held]
-    arrays = (
-        start,
-        j.indices[lower].astype(np.uint32),
-        *_bonds(beta * value),
-        held.astype(np.uint32),
-        (field > 0).astype(np.uint8),
-        _bonds(field)[1],
-    )
-    return partial(_run_clusters, arrays)
+    return Pairs(start, j.indices[lower].astype(np.uint32), value, held.astype(np.uint32), model.fields[held])
 
 
-def wolff(model: Interactions) -> Run:
-    """The loop of Wolff, as above."""
-    return partial(_run_wolff, wolff_arrays(model))
+def cluster_arrays(pairs: Pairs, beta: float) -> tuple[Array, ...]:
+    """The pairs with the signs and the bond probabilities of their couplings, and those of the fields, for
+    `clusters`."""
+    start, other, coupling, held, field = pairs
+    return start, other, *_bonds(beta * coupling), held, (field > 0).astype(np.uint8), _bonds(beta * field)[1]
 
 
 def wolff_arrays(model: Interactions, beta: float = 1.0) -> tuple[Array, ...]:
@@ -45,6 +54,17 @@ def wolff_arrays(model: Interactions, beta: float = 1.0) -> tuple[Array, ...]:
     j = model.couplings
     up = (model.fields > 0).astype(np.uint8)
     return j.indptr, j.indices, *_bonds(beta * j.data), up, _bonds(beta * model.fields)[1]
+
+
+def swendsen_wang(model: Interactions, beta: float = 1.0) -> Run:
+    """The loop of Swendsen–Wang at `beta` times the inverse temperature: `(bits, steps, counter)` to `(bits, moved,
+    counter)`."""
+    return partial(_run_clusters, cluster_arrays(lower_pairs(model), beta))
+
+
+def wolff(model: Interactions) -> Run:
+    """The loop of Wolff, as above."""
+    return partial(_run_wolff, wolff_arrays(model))
 
 
 def _bonds(coupling: Array) -> tuple[Array, Array]:

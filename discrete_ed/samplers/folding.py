@@ -35,13 +35,15 @@ class Folded(NamedTuple):
 
     def pack(self, bits: Array) -> Array:
         """Bits `(B, D)` to words `(B, W)`."""
-        packed = np.packbits(np.ascontiguousarray(bits[:, self.site.ravel()]), axis=1, bitorder="little")
-        return np.ascontiguousarray(packed).view(np.uint64)
+        words = np.empty((len(bits), len(self.site)), np.uint64)
+        loops("measured_words").collect(bits, self.site, words)
+        return words
 
     def unpack(self, words: Array) -> Array:
         """Words `(B, W)` to bits `(B, D)`."""
         bits = np.empty((len(words), self.site.size), np.uint8)
-        bits[:, self.site.ravel()] = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+        for row, y in zip(words, bits, strict=True):
+            loops("measured_words").spread(row, self.site, y)
         return bits
 
 
@@ -68,22 +70,25 @@ def folded(model: Interactions, sizes: Array) -> Folded | None:
     word, bit = np.empty(site.size, np.int32), np.empty(site.size, np.uint8)
     word[site], bit[site] = np.arange(len(site), dtype=np.int32)[:, None], np.arange(BITS, dtype=np.uint8)
     degree = int(count[0])
+    j.sort_indices()  # as they are already, unless another hand made them
     near = j.indices.reshape(-1, degree)
     first = near[site[:, 0]]  # the neighbours of the first block give the words and the turns of all
     there, turn = word[first], bit[first]
     if (there == np.arange(len(site))[:, None]).any():
         return None  # a word would be its own neighbour
     shifted = _shifted(blocks)
-    negative = np.zeros((len(site), degree), np.uint64)
+    same = bool((model.values == model.values[0]).all())
+    negative = np.full((len(site), degree), 2**64 - 1 if same and model.values[0] < 0 else 0, np.uint64)
     for k in range(BITS):
         expected, rows = site[there, shifted[turn, k]], near[site[:, k]]
-        at, places = np.argsort(rows, 1), np.argsort(expected, 1)
-        ordered = np.take_along_axis(rows, at, 1)
-        if not np.array_equal(ordered, np.take_along_axis(expected, places, 1)):
+        places = None if same else np.argsort(expected, 1)
+        ordered = np.sort(expected, 1) if places is None else np.take_along_axis(expected, places, 1)
+        if not np.array_equal(rows, ordered):
             return None  # no translation of the lattice
-        value = np.take_along_axis(j.data.reshape(-1, degree)[site[:, k]], at, 1)
-        np.put_along_axis(below := np.empty_like(negative, bool), places, value < 0, 1)
-        negative |= below.astype(np.uint64) << np.uint64(k)
+        if places is not None:
+            value = j.data.reshape(-1, degree)[site[:, k]]
+            np.put_along_axis(below := np.empty_like(negative, bool), places, value < 0, 1)
+            negative |= below.astype(np.uint64) << np.uint64(k)
     start = np.arange(0, degree * len(site) + 1, degree)
     colour = loops("measured_loops").colours(start, there.ravel())
     order = np.argsort(colour, kind="stable")

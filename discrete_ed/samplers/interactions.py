@@ -20,21 +20,22 @@ class Interactions(NamedTuple):
     """The couplings and fields of an Ising model, times the inverse temperature, as the loops take them."""
 
     couplings: csr_array
-    """`β J`, symmetric."""
+    """`β J`, symmetric; if all couplings are equal, its `data` may be one number that all entries share."""
     fields: Array
     """`β h`, `(D,)`."""
 
     @classmethod
     def of(cls, energy: IsingEnergy, beta: float = 1.0) -> Interactions:
         """Those of an energy, dense or sparse."""
-        return cls(energy.to_scipy(), energy.fields.detach().double().numpy()).at_beta(beta)
+        return cls(energy.to_scipy(shared=True), energy.fields.detach().double().numpy()).at_beta(beta)
 
     def at_beta(self, beta: float) -> Interactions:
         """The same at `beta` times the inverse temperature."""
         if beta == 1:
             return self
-        j = self.couplings  # the places of the couplings, half of the memory, are shared
-        return Interactions(csr_array((j.data * beta, j.indices, j.indptr), shape=j.shape), self.fields * beta)
+        j, value = self.couplings, self.values * beta  # the places of the couplings are shared
+        data = value if len(value) == j.nnz else np.broadcast_to(value[0], j.nnz)
+        return Interactions(csr_array((data, j.indices, j.indptr), shape=j.shape), self.fields * beta)
 
     def local_fields(self, s: Array) -> Array:
         """`β (h_i + Σ_j J_ij s_j)` of spins `(B, D)`."""
@@ -43,7 +44,13 @@ class Interactions(NamedTuple):
     def energies(self, bits: Array) -> Array:
         """`β E` of bits `(B, D)`, uint8: `(B,)`."""
         j = self.couplings
-        return loops("schedule_loops").energies(bits, j.indptr, j.indices, j.data, self.fields)
+        return loops("schedule_loops").energies(bits, j.indptr, j.indices, self.values, self.fields)
+
+    @property
+    def values(self) -> Array:
+        """The values of the couplings, or the only one if all entries share it."""
+        data: Array = self.couplings.data
+        return data[:1].copy() if len(data) > 1 and data.strides == (0,) else data
 
     @property
     def degree(self) -> int:
@@ -53,13 +60,13 @@ class Interactions(NamedTuple):
     @property
     def has_one_strength(self) -> bool:
         """Whether all couplings have the same magnitude."""
-        value = self.couplings.data
+        value = self.values
         return not len(value) or bool(((value == value[0]) | (value == -value[0])).all())
 
     @property
     def is_uniform(self) -> bool:
         """Whether all spins have the same field and as many neighbours, by equal couplings."""
-        value, count = self.couplings.data, np.diff(self.couplings.indptr)
+        value, count = self.values, np.diff(self.couplings.indptr)
         parts = (value, count, self.fields)
         return all(bool((part == part[:1]).all()) for part in parts)
 
@@ -67,7 +74,7 @@ class Interactions(NamedTuple):
     def rows(self) -> tuple[Array, Array, Array]:
         """The arrays of the sparse couplings: the start of each row, the neighbours, the values."""
         j = self.couplings
-        return j.indptr.astype(np.int64), j.indices.astype(np.int64), j.data
+        return j.indptr.astype(np.int64), j.indices.astype(np.int64), np.ascontiguousarray(j.data)
 
 
 @cache

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from discrete_ed.samplers.interactions import Array, Interactions, loops
 from discrete_ed.samplers.thresholds import pack, threshold, unpack
 
-Layout = Callable[[Array], Array]
+
+class ManyWords(NamedTuple):
+    """Many chains `(B, D)` in words `(W, D)` of 64 of them, whose spins lie in the order of the classes."""
+
+    order: Array
+    """the spins, class after class"""
+    place: Array
+    """the place of each spin in that order"""
+    arrays: tuple[Array, ...]
+    """those of `sweep_words` before its thresholds"""
+    field: Array
+    """the field on a spin, by the number of its neighbours that favour spin up"""
+
+    def enter(self, bits: Array) -> Array:
+        """Bits `(B, D)` to words."""
+        return np.ascontiguousarray(pack(bits)[self.order].T)
+
+    def leave(self, words: Array) -> Array:
+        """Words to bits; more rows than there are chains, if these don't fill the last word."""
+        return unpack(np.ascontiguousarray(words[:, self.place].T))
+
+    def run(self, chains: Array, sweeps: int, counter: np.uint64) -> np.uint64:
+        """Sweeps of words, which are changed; the next value of the counter."""
+        sweep, table = loops("word_loops").sweep_words, threshold(self.field)
+        for words in chains:
+            counter = sweep(words, *self.arrays, table, sweeps, np.uint64(counter))
+        return counter
+
+    def anneal(self, bits: Array, betas: Array, counter: np.uint64) -> tuple[Array, np.uint64]:
+        """A sweep at each inverse temperature: bits, and the next value of the counter."""
+        chains = self.enter(bits)
+        for words in chains:
+            counter = loops("schedule_loops").anneal_words(words, *self.arrays, self.field, betas, np.uint64(counter))
+        return self.leave(chains)[: len(bits)], counter
 
 
-def many_words(
-    model: Interactions, classes: Sequence[Sequence[int]]
-) -> tuple[Callable[..., np.uint64], Layout, Layout] | None:
-    """The loop `sweep_words` for many chains, and how their bits `(B, D)` go into its words `(W, D)` and back; None if
-    spins differ in their fields or in their numbers of neighbours.
+def many_words(model: Interactions, classes: Sequence[Sequence[int]]) -> ManyWords | None:
+    """How `sweep_words` takes many chains of a model; None if spins differ in their fields or in their numbers of
+    neighbours.
 
     Args:
         model: one whose couplings have one strength.
@@ -33,21 +65,7 @@ def many_words(
     value = model.couplings.data.reshape(-1, degree)[order]
     neighbour = np.ascontiguousarray(place[model.couplings.indices.reshape(-1, degree)[order]].T)
     negative = np.ascontiguousarray(np.where(value < 0, np.uint64(2**64 - 1), np.uint64(0)).T)
-    pull = abs(value.flat[0]) * (2 * np.arange(degree + 1) - degree)
+    field = abs(value.flat[0]) * (2 * np.arange(degree + 1) - degree) + fields[0]
     negative = negative if negative.any() else negative[:, :0].copy()
     turn, turns = np.zeros((degree, 0), np.uint8), np.zeros((1, 1, 3), np.uint64)
-    arrays = (ends, neighbour, turn, turns, negative, threshold(pull + fields[0]))
-    sweep = loops("word_loops").sweep_words
-
-    def run(chains: Array, sweeps: int, counter: np.uint64) -> np.uint64:
-        for words in chains:
-            counter = sweep(words, *arrays, sweeps, np.uint64(counter))
-        return counter
-
-    def enter(bits: Array) -> Array:
-        return np.ascontiguousarray(pack(bits)[order].T)
-
-    def leave(words: Array) -> Array:
-        return unpack(np.ascontiguousarray(words[:, place].T))
-
-    return run, enter, leave
+    return ManyWords(order, place, (ends, neighbour, turn, turns, negative), field)

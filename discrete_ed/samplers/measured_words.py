@@ -47,7 +47,7 @@ def measured_words(
         for draw in range(out.shape[0]):
             counter = sweep_words(x[b], classes, neighbour, turn, turns, negative, threshold, between, counter)
             if plan[1] or plan[2]:
-                _spread(x[b], site, y)
+                spread(x[b], site, y)
                 describe(y, sizes, sublattice, plan, out[draw, b])
             else:
                 profiles(x[b], inner, masks, sizes, count)
@@ -107,7 +107,18 @@ def ones(word: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True)
-def _spread(x: Words, site: Places, y: Bits) -> None:
+def collect(bits: Bits, site: Places, x: Words) -> None:
+    """Bits `(B, D)`, each into its word, `(B, W)`."""
+    for b in range(len(bits)):
+        for w in range(np.uint64(len(site))):
+            word = _NONE
+            for k in range(np.uint64(64)):
+                word |= np.uint64(bits[b, np.uint64(site[w, k])]) << k
+            x[b, w] = word
+
+
+@njit(nogil=True)
+def spread(x: Words, site: Places, y: Bits) -> None:
     """The bits of words, each at its site."""
     for w in range(np.uint64(len(x))):
         word = x[w]

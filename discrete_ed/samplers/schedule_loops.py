@@ -8,6 +8,7 @@ import numpy as np
 
 from discrete_ed.runtime.compiling import njit
 from discrete_ed.samplers.loops import Bits, Places, Reals, Words, sweep_each, sweep_packed
+from discrete_ed.samplers.word_loops import sweep_words
 
 _ALL = np.uint64(2**64 - 1)
 
@@ -66,18 +67,39 @@ def anneal_packed(
     return counter
 
 
+@njit()
+def anneal_words(
+    x: Words,
+    classes: Places,
+    neighbour: Places,
+    turn: Bits,
+    turns: Words,
+    negative: Words,
+    field: Reals,
+    betas: Reals,
+    counter: np.uint64,
+) -> np.uint64:
+    """`sweep_words`, one sweep at each inverse temperature; `field[n]` where `n` neighbours favour spin up."""
+    threshold = np.empty(len(field), np.uint64)
+    for beta in betas:
+        for n in range(len(field)):
+            threshold[n] = threshold_of(beta * field[n])
+        counter = sweep_words(x, classes, neighbour, turn, turns, negative, threshold, 1, counter)
+    return counter
+
+
 @njit(nogil=True)
 def energies(x: Bits, start: Places, neighbour: Places, coupling: Reals, field: Reals) -> Reals:
-    """`−½ Σ_ij J_ij s_i s_j − Σ_i h_i s_i` of each chain, `(B,)`."""
+    """`−½ Σ_ij J_ij s_i s_j − Σ_i h_i s_i` of each chain, `(B,)`; `coupling` may hold one number for all pairs."""
     chains, bits = x.shape
-    energy = np.empty(chains)
+    energy, stride = np.empty(chains), int(len(coupling) > 1)
     for b in range(chains):
         y, total = x[b], 0.0
         for i in range(bits):  # without branches on random bits, which cost more than all else
             whole = up = 0.0
             for e in range(start[i], start[i + 1]):
-                whole += coupling[e]
-                up += coupling[e] * y[neighbour[e]]
+                whole += coupling[e * stride]
+                up += coupling[e * stride] * y[neighbour[e]]
             total -= (2.0 * y[i] - 1) * (field[i] + up - whole / 2)
         energy[b] = total
     return energy

@@ -14,6 +14,7 @@ from discrete_ed.samplers import compiled
 from discrete_ed.samplers.gibbs import GibbsSweep
 from discrete_ed.samplers.interactions import Array, Interactions, loops
 from discrete_ed.samplers.kernels import Kernel
+from discrete_ed.samplers.many_chains import many_words
 from discrete_ed.samplers.thresholds import fields_by_count, fields_by_state, pack, unpack
 
 Anneal = Callable[[Array, Array, np.uint64], tuple[Array, np.uint64]]
@@ -80,6 +81,9 @@ def _sweeps_of(kernel: GibbsSweep, model: Interactions, chains: int) -> Anneal |
     can feel; None if these are too many."""
     order, run = compiled.order_of(kernel, len(model.fields)), loops("schedule_loops")
     if compiled.is_packed(model, chains):
+        many = None if kernel.classes is None else many_words(model, kernel.classes)
+        if many is not None:
+            return many.anneal
         places, field = fields_by_count(model, model.degree)
         value, which = np.unique(field, return_inverse=True)
 

@@ -72,14 +72,17 @@ def fields_by_state(model: Interactions, order: Array, degree: int) -> tuple[dic
         neighbour[bit, place], coupling[bit, place] = column, value
     columns = [model.fields, *coupling.T]
     row: Array
-    if all((part == part[0]).all() for part in columns):  # a uniform model, perhaps a large one
+    uniform = all((part == part[0]).all() for part in columns)  # perhaps a large model, whose rows are not listed twice
+    if uniform:
         kinds, row = np.array([[part[0] for part in columns]]), np.zeros(bits, np.uint32)
     else:
         kinds, row = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
     spins = 2.0 * (np.arange(2**width) >> np.arange(width)[:, None] & 1) - 1
     field = kinds[:, :1] + kinds[:, 1:] @ spins
+    if not uniform:
+        row = (row.ravel()[order] * np.uint32(field.shape[1])).astype(np.uint32 if field.size < 2**32 else np.uint64)
     return {
         "order": order.astype(np.uint32),
         "neighbours": tuple(part[order].astype(np.uint32) for part in neighbour.T),
-        "row": (row.ravel()[order] * np.uint32(field.shape[1])).astype(np.uint32 if field.size < 2**32 else np.uint64),
+        "row": row,
     }, field

@@ -14,6 +14,8 @@ from discrete_ed.samplers.loops import STEP, Bits, Places, Words, mix
 
 CHUNK = 512  # words that are resampled together
 ROUNDS = 10  # highest bits of the uniforms, which all spins compare; the one in a thousand that ties goes on by itself
+ADDED = 6  # rows for neighbours that are added up bit by bit
+_ROW, _TWO, _THREE, _FOUR, _FIVE, _ADDED = (np.uint64(n) for n in (CHUNK, 2, 3, 4, 5, ADDED))
 _NONE, _UNIT, _ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 
 
@@ -39,30 +41,45 @@ def sweep_words(
     the others by a random word of its own.
     """
     degree = len(neighbour)
-    # count[n]: the spins of which n neighbours favour up; the last two rows are none, and some that were joined
-    count = np.empty((degree + 3, CHUNK), np.uint64)
-    up, tied = np.empty(CHUNK, np.uint64), np.empty(CHUNK, np.int64)
+    # rows of CHUNK words, in one array so that the compiler knows how far apart they are: first the neighbours
+    work = np.empty((ADDED + degree + 3) * CHUNK, np.uint64)
+    up = work.reshape(-1, CHUNK)
+    count = up[ADDED:]  # [n]: spins of which n neighbours favour up; the last two are none, and some that were joined
     below, undecided = np.empty(CHUNK, np.uint64), np.empty(CHUNK, np.uint64)
-    pairs, opposite = rounds(threshold)
+    tied = np.empty(CHUNK, np.int64)
+    rows, opposite = rounds(threshold)
     _fill(count[degree + 1], _NONE, np.uint64(CHUNK))
     for _ in range(sweeps):
         for c in range(len(classes) - 1):
             for first in range(classes[c], classes[c + 1], CHUNK):
                 size = np.uint64(min(CHUNK, classes[c + 1] - first))
-                _fill(count[0], _ALL, size)
-                for k in range(degree):
-                    gather(x, neighbour[k], turn[k], turns, negative[k], first, up, size)
-                    _count_last(count[k + 1], count[k], up, size)
-                    for n in range(k, 0, -1):
-                        _count_up(count[n], count[n - 1], up, size)
-                    _count_none(count[0], up, size)
+                if degree == 4 or degree == ADDED:
+                    for k in range(degree):
+                        gather(x, neighbour[k], turn[k], turns, negative[k], first, up[k], size)
+                    if degree == 4:
+                        add_four(work, size)
+                    else:
+                        add_six(work, size)
+                else:
+                    _fill(count[0], _ALL, size)
+                    for k in range(degree):
+                        gather(x, neighbour[k], turn[k], turns, negative[k], first, up[0], size)
+                        _count_last(count[k + 1], count[k], up[0], size)
+                        for n in range(k, 0, -1):
+                            _count_up(count[n], count[n - 1], up[0], size)
+                        _count_none(count[0], up[0], size)
                 _fill(below, _NONE, size)
                 _fill(undecided, _ALL, size)
                 for r in range(ROUNDS):
-                    row, next_row = pairs[r]
-                    if row == degree + 2:
+                    one, two, three = rows[r]
+                    if one == degree + 2:
                         _join_all(count, threshold, opposite[r], np.uint64(63 - r), size)
-                    _compare(below, undecided, count[row], count[next_row], opposite[r], counter, size)
+                    if three == degree + 1:
+                        _compare(below, undecided, count[one], count[two], opposite[r], counter, size)
+                    else:
+                        _compare_three(
+                            below, undecided, count[one], count[two], count[three], opposite[r], counter, size
+                        )
                     counter += size * STEP
                 counter = decide(below, undecided, tied, count, threshold, counter, size)
                 for t in range(size):
@@ -125,14 +142,48 @@ def _count_none(lowest: Words, up: Words, size: np.uint64) -> None:
 
 
 @njit(nogil=True)
+def add_four(work: Words, size: np.uint64) -> None:
+    """The counts of four neighbours, from their sums bit by bit: `work` has rows of neighbours, then of counts."""
+    for t in range(size):
+        a, b, c, d = work[t], work[t + _ROW], work[t + _ROW * _TWO], work[t + _ROW * _THREE]
+        left, right, both, other = a ^ b, c ^ d, a & b, c & d
+        one, two = left ^ right, both ^ other ^ (left & right)
+        place = t + _ROW * _ADDED
+        work[place] = ~(one | two | (both & other))
+        work[place + _ROW] = one & ~two
+        work[place + _ROW * _TWO] = two & ~one
+        work[place + _ROW * _THREE] = one & two
+        work[place + _ROW * _FOUR] = both & other
+
+
+@njit(nogil=True)
+def add_six(work: Words, size: np.uint64) -> None:
+    """The counts of six neighbours, as above."""
+    for t in range(size):
+        a, b, c = work[t], work[t + _ROW], work[t + _ROW * _TWO]
+        d, e, f = work[t + _ROW * _THREE], work[t + _ROW * _FOUR], work[t + _ROW * _FIVE]
+        left, right = a ^ b ^ c, d ^ e ^ f
+        x, y, z = (a & b) | (c & (a | b)), (d & e) | (f & (d | e)), left & right
+        one, two, four = left ^ right, x ^ y ^ z, (x & y) | (z & (x | y))
+        place = t + _ROW * _ADDED
+        work[place] = ~(one | two | four)
+        work[place + _ROW] = one & ~(two | four)
+        work[place + _ROW * _TWO] = two & ~(one | four)
+        work[place + _ROW * _THREE] = one & two
+        work[place + _ROW * _FOUR] = four & ~(one | two)
+        work[place + _ROW * _FIVE] = one & four
+        work[place + _ROW * _ADDED] = two & four
+
+
+@njit(nogil=True)
 def rounds(threshold: Words) -> tuple[Places, Words]:
     """For each round the rows of `count` of which it takes the union, and whether it takes the others, all bits set.
 
     These are the counts whose threshold has a bit of 1, or of 0 if they are fewer: at most two for a degree of four,
-    and the row of those that are joined if there are more.
+    three for one of six, and the row of those that are joined if there are more.
     """
     counts = len(threshold)
-    pairs, opposite = np.full((ROUNDS, 2), counts, np.int64), np.empty(ROUNDS, np.uint64)
+    rows, opposite = np.full((ROUNDS, 3), counts, np.int64), np.empty(ROUNDS, np.uint64)
     for r in range(ROUNDS):
         place, having = np.uint64(63 - r), 0
         for n in range(counts):
@@ -141,12 +192,12 @@ def rounds(threshold: Words) -> tuple[Places, Words]:
         wanted, found = _UNIT ^ (opposite[r] & _UNIT), 0
         for n in range(counts):
             if (threshold[n] >> place) & _UNIT == wanted:
-                if found < 2:
-                    pairs[r, found] = n
+                if found < 3:
+                    rows[r, found] = n
                 found += 1
-        if found > 2:
-            pairs[r] = counts + 1
-    return pairs, opposite
+        if found > 3:
+            rows[r, 0], rows[r, 1:] = counts + 1, counts
+    return rows, opposite
 
 
 @njit(nogil=True)
@@ -176,6 +227,26 @@ def _compare(
     for t in range(size):
         uniform = mix(counter + (t + _UNIT) * STEP)
         limit = (row[t] | next_row[t]) ^ opposite
+        rest = undecided[t]
+        below[t] |= rest & limit & ~uniform
+        undecided[t] = rest & ~(limit ^ uniform)
+
+
+@njit(nogil=True)
+def _compare_three(
+    below: Words,
+    undecided: Words,
+    row: Words,
+    second: Words,
+    third: Words,
+    opposite: np.uint64,
+    counter: np.uint64,
+    size: np.uint64,
+) -> None:
+    """The same for three rows."""
+    for t in range(size):
+        uniform = mix(counter + (t + _UNIT) * STEP)
+        limit = (row[t] | second[t] | third[t]) ^ opposite
         rest = undecided[t]
         below[t] |= rest & limit & ~uniform
         undecided[t] = rest & ~(limit ^ uniform)

@@ -66,7 +66,7 @@ def fit(
 
     Raises:
         NumericalError: the loss or its gradient is not finite. That step is not taken, no checkpoint is written, and
-            `energy` holds the averaged weights so far.
+            `energy` holds the averaged weights so far. Or the last loss is a thousand times as large as the first.
         InputError: there are too few batches, the optimizer is for other parameters, or a checkpoint can't be written
             or belongs to another training.
         Interrupted: SIGINT or SIGTERM was received. The step is finished and saved, and `energy` holds the averaged

@@ -25,7 +25,7 @@ from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.training.batches import states_of, warn_of_random_order
 from discrete_ed.training.config import FitConfig
 from discrete_ed.training.records import Record, columns_of, records_of
-from discrete_ed.training.watch import warn_of_divergence, warn_of_silence
+from discrete_ed.training.watch import diverges, refuse_divergence, warn_of_divergence, warn_of_silence
 
 
 class Training:
@@ -97,6 +97,9 @@ class Training:
                 if stop:
                     raise _interrupted(pending)
             if changed:
+                (diverged,) = any_rank(diverges(self.records))  # all ranks end alike
+                if diverged:
+                    refuse_divergence(self.records)
                 self._save()
         finally:
             self.energy.eval()

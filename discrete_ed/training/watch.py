@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
+from discrete_ed.errors import NumericalError
 from discrete_ed.training.records import Record
 
 SILENT_STEPS = 10
@@ -27,13 +28,28 @@ def warn_of_silence(records: Sequence[Record]) -> None:
 
 def warn_of_divergence(records: Sequence[Record]) -> None:
     """Warn at the first step at which the loss is far larger than at the beginning."""
-    bound = GROWTH * (1 + abs(records[0]["loss"]))
-    last = records[-1]
-    if abs(last["loss"]) <= bound or any(abs(record["loss"]) > bound for record in records[:-1]):
+    if not diverges(records) or any(_far(record, records[0]) for record in records[:-1]):
         return
-    warnings.warn(
-        f"loss: grew from {records[0]['loss']:.3g} to {last['loss']:.3g} at step {last['step']:.0f}, so training "
-        f"diverges; take a smaller learning rate than {max(record['learning_rate'] for record in records):g}",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+    warnings.warn(f"loss: {_growth(records)}, so training diverges; {_way_on(records)}", RuntimeWarning, stacklevel=2)
+
+
+def diverges(records: Sequence[Record]) -> bool:
+    """Whether the loss of the last record is far larger than the first one."""
+    return _far(records[-1], records[0])
+
+
+def refuse_divergence(records: Sequence[Record]) -> None:
+    """Raise `NumericalError`, since at the end of a training the loss is far larger than at the beginning."""
+    raise NumericalError(f"loss: {_growth(records)}, the last one, so training diverged; {_way_on(records)}")
+
+
+def _far(record: Record, first: Record) -> bool:
+    return abs(record["loss"]) > GROWTH * (1 + abs(first["loss"]))
+
+
+def _growth(records: Sequence[Record]) -> str:
+    return f"grew from {records[0]['loss']:.3g} to {records[-1]['loss']:.3g} at step {records[-1]['step']:.0f}"
+
+
+def _way_on(records: Sequence[Record]) -> str:
+    return f"take a smaller learning rate than {max(record['learning_rate'] for record in records):g}"

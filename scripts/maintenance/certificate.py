@@ -1,7 +1,8 @@
 """How often the interval of log Z holds the truth: `python scripts/maintenance/certificate.py --models 20 --seconds 4`.
 
-Five families of models of about 100 bits whose log Z is known: restricted Boltzmann machines with few live hidden
-bits, planted mixtures, random trees, tori, and networks that are sums of independent blocks. In each family most models
+Six families of models of about 100 bits whose log Z is known: restricted Boltzmann machines with few live hidden
+bits, planted mixtures, random trees, tori, networks that are sums of independent blocks, and such networks on mixtures
+of trees, as the job `estimate` fits them. In each family most models
 have several modes. The rows are exact samples; with `--astray` they are replaced by samples of one mode, which must be
 refused or covered. Prints for every family how many intervals hold the truth, how many are refused, and their widths.
 """
@@ -19,7 +20,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from discrete_ed import Energy, IsingEnergy, MLPEnergy, RBMEnergy, estimate_log_z, torus_log_z, torus_sample
+from discrete_ed import (
+    BernoulliMixtureEnergy,
+    Energy,
+    IsingEnergy,
+    MLPEnergy,
+    NetworkEnergy,
+    RBMEnergy,
+    estimate_log_z,
+    torus_log_z,
+    torus_sample,
+)
+from discrete_ed.energies.trees import ROOT, TreeLaws
 from discrete_ed.likelihood.enumeration import enumerated_log_z, sample_law
 from discrete_ed.likelihood.layers import rbm_log_z
 from discrete_ed.likelihood.sparse import treewidth_log_z
@@ -118,12 +130,18 @@ def torus(g: torch.Generator) -> Model:
 
 def network(g: torch.Generator) -> Model:
     """A network over 96 bits that is a sum of 6 networks over 16 bits each, with few or many modes."""
-    scale = 1 + 2 * torch.rand((), generator=g).item()
     whole = MLPEnergy(96, (96, 96))
-    parts, log_z = [], 0.0
+    blocks = _fill_with_blocks(whole, 1 + 2 * torch.rand((), generator=g).item(), g)
+    x = torch.cat([sample_law(block, ROWS, g).float() for block in blocks], 1)
+    return whole, sum(enumerated_log_z(block, 16) for block in blocks), x
+
+
+def _fill_with_blocks(whole: MLPEnergy, scale: float, g: torch.Generator) -> list[MLPEnergy]:
+    """Six random networks over 16 bits each, whose sum a network over 96 bits becomes."""
     linear = [layer for layer in whole.net if isinstance(layer, nn.Linear)]
     for parameter in whole.parameters():
         parameter.data.zero_()
+    blocks = []
     for k in range(6):
         block = MLPEnergy(16, (16, 16))
         place = slice(16 * k, 16 * (k + 1))
@@ -136,9 +154,42 @@ def network(g: torch.Generator) -> Model:
                 layer.bias.data += own.bias.data
             else:
                 layer.weight.data[place, place], layer.bias.data[place] = own.weight.data, own.bias.data
-        log_z += enumerated_log_z(block, 16)
-        parts.append(sample_law(block, ROWS, g).float())
-    return whole, log_z, torch.cat(parts, 1)
+        blocks.append(block)
+    return blocks
+
+
+def corrected(g: torch.Generator) -> Model:
+    """What the job fits: a network over 96 bits on a mixture of 3 to 20 trees, one of them the uniform law.
+
+    Trees and network are sums over 6 blocks of 16 bits, so `Z = Σ_k π_k Π_b Σ_{x_b} p_kb(x_b) exp(−f_b(x_b))`.
+    """
+    count, scale = int(torch.randint(3, 21, (), generator=g)), 0.8 + 0.7 * torch.rand((), generator=g).item()
+    parents = [ROOT if i % 16 == 0 else i - 1 - int(torch.randint(i % 16, (), generator=g)) for i in range(96)]
+    energy = NetworkEnergy(96, width=96, components=count, parents=parents)
+    base, learned = energy.terms
+    assert isinstance(base, BernoulliMixtureEnergy)
+    assert isinstance(learned, MLPEnergy)
+    base.log_weights.copy_(torch.randn(count, generator=g).log_softmax(0))
+    base.logits.copy_(2 * torch.randn(count, 96, generator=g)).sub_(1)
+    base.couplings.copy_(3 * torch.randn(count, 96, generator=g))
+    base.couplings[:, ::16] = 0.0
+    base.logits[0], base.couplings[0] = 0.0, 0.0
+    states, log_z, laws = enumerate_states(16), base.log_weights.double(), []
+    for k, block in enumerate(_fill_with_blocks(learned, scale, g)):
+        place = slice(16 * k, 16 * (k + 1))
+        inside = tuple(parent if parent == ROOT else parent - 16 * k for parent in parents[place])
+        trees = TreeLaws(base.logits[:, place], base.couplings[:, place], inside)
+        with torch.no_grad():
+            laws.append((trees.terms(states) - block(states).unsqueeze(1)).double())
+        log_z = log_z + laws[-1].logsumexp(0)
+    of_row = log_z.softmax(0).multinomial(ROWS, replacement=True, generator=g).sort().values
+    x = torch.empty(ROWS, 96)
+    for k in of_row.unique():
+        rows = of_row == k
+        for b, law in enumerate(laws):
+            chosen = law[:, k].softmax(0).multinomial(int(rows.sum()), replacement=True, generator=g)
+            x[rows, 16 * b : 16 * (b + 1)] = states[chosen]
+    return energy, log_z.logsumexp(0).item(), x
 
 
 FAMILIES: dict[str, Callable[[torch.Generator], Model]] = {
@@ -147,6 +198,7 @@ FAMILIES: dict[str, Callable[[torch.Generator], Model]] = {
     "trees": tree,
     "tori": torus,
     "networks": network,
+    "on trees": corrected,
 }
 
 

@@ -7,6 +7,7 @@ python scripts/maintenance/lattices.py size --sides 64 128 256 --dimension 3
 python scripts/maintenance/lattices.py glass
 pip install mcising peapods thrml dwave-samplers
 python scripts/maintenance/lattices.py race
+python scripts/maintenance/lattices.py words
 python scripts/maintenance/lattices.py threads
 """
 
@@ -195,12 +196,12 @@ def race(seconds: float) -> None:
 
 def many_chains(seconds: float) -> None:
     """Sweeps of 64 chains at once, a bit of a word for each, at the critical points."""
-    for side, dimension, temperature in ((256, 2, 2.2692), (32, 3, 4.5115)):
+    for side, dimension, temperature in ((64, 2, 2.2692), (256, 2, 2.2692), (16, 3, 4.5115), (32, 3, 4.5115)):
         energy = IsingEnergy.from_graph(lattice(side, dimension), 1 / temperature)
-        run, enter, _ = many_words(Interactions.of(energy), colour_classes(energy))
-        words = enter(np.random.default_rng(0).integers(0, 2, (64, energy.bits), np.uint8))
+        many = many_words(Interactions.of(energy), colour_classes(energy))
+        words = many.enter(np.random.default_rng(0).integers(0, 2, (64, energy.bits), np.uint8))
 
-        def sweeps(repetitions: int, run: Any = run, words: Any = words) -> None:
+        def sweeps(repetitions: int, run: Any = many.run, words: Any = words) -> None:
             run(words, sweeps=repetitions, counter=np.uint64(1))
 
         rows = Race(f"64 chains of {side}^{dimension}", "spins/s", 64 * side**dimension, {"words": sweeps})
@@ -261,6 +262,7 @@ if __name__ == "__main__":
     parts.add_parser("exact")
     parts.add_parser("glass")
     parts.add_parser("race").add_argument("--seconds", type=float, default=2.0)
+    parts.add_parser("words").add_argument("--seconds", type=float, default=1.0)
     parts.add_parser("threads").add_argument("--rounds", type=int, default=3)
     parts.add_parser("coverage").add_argument("--runs", type=int, default=200)
     sized = parts.add_parser("size")
@@ -278,6 +280,8 @@ if __name__ == "__main__":
         glass()
     elif options.part == "race":
         race(options.seconds)
+    elif options.part == "words":
+        many_chains(options.seconds)
     elif options.part == "threads":
         threads(options.rounds)
     elif options.part == "coverage":

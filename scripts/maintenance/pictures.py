@@ -37,7 +37,7 @@ LARGEST = 60_000
 def recover(run: Path) -> Figure:
     """Learned couplings of a known model with their 95% intervals, and their errors."""
     arrays = np.load(run / "couplings.npz")
-    return recovery(arrays["true_couplings"], arrays["couplings"], arrays["standard_errors"])
+    return recovery(arrays["true_couplings"], arrays["couplings"], (arrays["low_95"], arrays["high_95"]))
 
 
 def generate(run: Path) -> Figure:

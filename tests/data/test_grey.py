@@ -30,6 +30,7 @@ def test_images_are_read_from_every_format_and_others_refused(tmp_path):
             read_grey(tmp_path / name)
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(2 * 10**8)))
     with pytest.raises(InputError, match=r"bomb\.gz: expected a file that unpacks to at most 100 times its size"):

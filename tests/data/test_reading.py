@@ -91,7 +91,7 @@ def test_parquet_columns_of_any_kind_are_read(tmp_path):
     pytest.importorskip("pyarrow")
     frame = pandas.DataFrame({"n": [4, 2, 1], "sex": ["f", "m", None], "sun": [0.5, 3.0, 9.0]})
     frame.to_parquet(tmp_path / "table.parquet")
-    with pytest.raises(InputError, match="'sex'"):
+    with pytest.raises(InputError, match=r"row 1, column 'n': .*got 4"):
         read_table(tmp_path / "table.parquet")
     table = read_table(
         tmp_path / "table.parquet", Reading(weights="n", recode={"m": 0, "f": 1}, binarise=1.0, missing=True)
@@ -99,6 +99,24 @@ def test_parquet_columns_of_any_kind_are_read(tmp_path):
     assert table.names == ("sex", "sun")
     assert table.values.tolist() == [[1, 0], [0, 1], [0, 1]]
     assert table.missing.tolist() == [[False, False], [False, False], [True, False]]
+
+
+@pytest.mark.filterwarnings("ignore:.*index of the data frame names the rows")
+def test_columns_of_a_data_frame_that_are_no_variables_may_be_of_any_kind(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "table.parquet"
+    frame = pandas.DataFrame(BITS, columns=list("abc"))
+    days = pandas.to_datetime(["2020-01-01", "2020-01-02", "2020-01-01", "2020-01-02"])
+    frame.assign(day=days, pets=[[1], [], [2, 3], []]).to_parquet(path)
+    table = read_table(path, Reading(drop=("pets",), blocks="day"))
+    assert (table.values.tolist(), table.blocks.tolist()) == (BITS, [0, 1, 0, 1])
+    with pytest.raises(InputError, match=r"column 'pets': .*\(otherwise use drop\), got list"):
+        read_table(path, Reading(drop=("day",)))
+    frame.replace({0: "no", 1: "yes"}).astype("category").set_index(days).to_parquet(path)
+    assert read_table(path).values.tolist() == BITS  # the index is no column
+    frame.set_index(pandas.Index([7, 7, 2, 2], name="subject")).to_parquet(path)
+    assert read_table(path, Reading(blocks="subject")).blocks.tolist() == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

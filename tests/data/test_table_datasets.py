@@ -19,6 +19,7 @@ def save(path, rows, columns=3, seed=0, header=""):
     return values
 
 
+@pytest.mark.thorough
 def test_toys_are_sampled_in_three_independent_parts():
     data, again, other = (load_table_data("moons", seed=seed) for seed in (0, 0, 1))
     assert (len(data.train), len(data.valid), len(data.test)) == (400_000, 10_000, 40_000)

@@ -45,6 +45,7 @@ def test_the_code_is_sign_and_gray_as_published():
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_the_density_is_that_of_the_draws(name):
     """Integrates to one; its integrals over a coarse grid are the draws' shares (chi-square, 4.5 standard errors)."""
@@ -67,6 +68,7 @@ def test_the_density_is_that_of_the_draws(name):
     assert seen[~enough].sum() < expected[~enough].sum() + 4.5 * np.sqrt(expected[~enough].sum() + 1)
 
 
+@pytest.mark.thorough
 def test_a_planted_bug_in_a_density_is_seen():
     toy = TOYS["moons"]
     points = toy.sample(40_000, np.random.default_rng(0))

@@ -109,6 +109,7 @@ def pairs(n: int) -> np.ndarray:
     return np.hstack([first, first ^ (rng.random((n, 3)) < 0.1)]).astype(float)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(DEVICE.type != "cpu", reason="the estimator computes on the CPU")
 def test_the_estimator_fits_scores_and_imputes_tables_with_missing_cells():
     whole = pairs(1500)

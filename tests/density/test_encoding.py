@@ -23,6 +23,24 @@ def test_bits_pass(threshold):
     assert np.array_equal(encode(BITS, threshold), BITS)
 
 
+WORDS = np.where(BITS == 1, "yes", "no")
+
+
+@pytest.mark.parametrize(
+    "table", [WORDS, WORDS.astype(object), [["yes", 1], ["no", 0]]], ids=["text", "objects", "list"]
+)
+def test_words_are_refused_with_the_way_on(table):
+    with pytest.raises(InputError, match=r"the word '(yes|no)'; write 0 and 1.*or take TableEstimator"):
+        DensityEstimator().fit(table)
+
+
+def test_numbers_as_text_are_numbers_and_other_errors_stay():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match=r"Found array with|N >= 2"):
+            DensityEstimator().fit(np.array([["1", "0"]], dtype=object))
+
+
 @pytest.mark.parametrize("values", [BITS + 1, BITS - 3, 2 * BITS + 3], ids=["1, 2", "-3, -2", "3, 5"])
 def test_two_numbers_on_one_side_are_refused_with_the_threshold_that_parts_them(values):
     with pytest.raises(InputError, match=r"both sides of binarize=0, got only .* or set binarize=") as caught:

@@ -1,12 +1,15 @@
-"""Samples of a fitted density: by enumeration, from weighted starts, and from noise."""
+"""Samples of a fitted density: by enumeration, from weighted starts, from annealed runs, and from noise."""
 
 from __future__ import annotations
+
+from math import inf
 
 import pytest
 import torch
 
 from discrete_ed import BernoulliEnergy, InputError, IsingEnergy
 from discrete_ed.density import sampling as density_sampling
+from discrete_ed.likelihood import annealed_states
 
 
 def test_few_bits_are_enumerated():
@@ -22,12 +25,28 @@ def test_a_count_that_chains_cannot_give_is_refused():
         density_sampling.sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 15)
 
 
-@pytest.mark.parametrize(("starts", "seconds", "total"), [(2000, 9, 10 * 2), (10, 9, 10 + 9), (10, 0, 20 + 9 * 2)])
-def test_the_callback_counts_every_step_up_to_the_total(monkeypatch, starts, seconds, total):
-    """With weighted starts each of ten parts makes a tenth of the steps; annealing has ten parts of two steps and nine
-    later samples; from noise, one part makes all steps."""
-    monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", starts)
-    monkeypatch.setattr(density_sampling, "MOST_SECONDS", seconds)
+@pytest.fixture
+def only(monkeypatch):
+    """Leaves one way of sampling: so many uniform states, so many effective states of the base, so many seconds."""
+
+    def leave(starts: int, enough: float, seconds: float) -> None:
+        monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", starts)
+        monkeypatch.setattr(annealed_states, "ENOUGH", enough)
+        monkeypatch.setattr(density_sampling, "MOST_SECONDS", seconds)
+
+    return leave
+
+
+UNIFORM, BASE, ANNEALED, NOISE = (60_000, 2, 9), (10, 2, 0), (10, inf, 9), (10, inf, 0)
+
+
+@pytest.mark.parametrize(
+    ("way", "total"), [(UNIFORM, 10 * 2), (BASE, 10), (ANNEALED, 10 + 9), (NOISE, 20 + 9 * 2)], ids=str
+)
+def test_the_callback_counts_every_step_up_to_the_total(only, way, total):
+    """With weighted starts each of ten parts makes a tenth of the steps; states of the base have ten parts without any;
+    annealing has ten parts of two steps and nine later samples; from noise, one part makes all steps."""
+    only(*way)
     calls = []
     density_sampling.sample_density(
         BernoulliEnergy(18), torch.zeros(5, 18), 40, steps=20, callback=lambda *call: calls.append(call)
@@ -36,6 +55,12 @@ def test_the_callback_counts_every_step_up_to_the_total(monkeypatch, starts, sec
 
 
 UP = torch.tensor(0.8).sigmoid().item()
+
+
+def two_modes_rows(generator) -> torch.Tensor:
+    x = (torch.rand(400, 18, generator=generator) < 0.5).float()
+    x[:, :4] = (torch.rand(400, 1, generator=generator) < UP).float()
+    return x
 
 
 def two_modes() -> IsingEnergy:
@@ -47,33 +72,41 @@ def two_modes() -> IsingEnergy:
     return IsingEnergy(couplings, fields)
 
 
-@pytest.mark.parametrize(
-    ("starts", "seconds", "exact"), [(60_000, 9, True), (2000, 9, True), (2000, 0, False)], ids=str
-)
-def test_weighted_starts_and_annealing_follow_the_law_and_noise_does_not(
-    monkeypatch, generator, starts, seconds, exact
-):
+@pytest.mark.thorough
+@pytest.mark.parametrize(("way", "chains"), [(UNIFORM, 4000), (BASE, 4000), (ANNEALED, 400), (NOISE, None)], ids=str)
+def test_all_ways_but_noise_follow_the_law(only, generator, way, chains):
     """Two modes that flips don't join: chains from noise keep their starts' shares, the others have the law's."""
     train = torch.zeros(100, 18, dtype=torch.uint8)
     train[::2] = 1
-    monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", starts)
-    monkeypatch.setattr(density_sampling, "MOST_SECONDS", seconds)
+    only(*way)
     samples = density_sampling.sample_density(two_modes(), train, 4000, steps=200, generator=generator)
     x = samples.states
     assert x.shape == (4000, 18)
-    assert (samples.effective_starts > 4000) == (starts == 60_000)
-    assert (samples.effective_runs is not None) == (starts == 2000 and seconds > 0)
-    chains = 4000 if starts == 60_000 else 400
-    assert (abs(x[:, 0].mean().item() - UP) < 4.5 * (UP * (1 - UP) / chains) ** 0.5) == exact
+    assert (samples.effective_starts > 4000) == (way in (UNIFORM, BASE))
+    assert (samples.effective_runs is not None) == (way == ANNEALED)
+    assert (samples.starts_p_value is not None) == (way in (BASE, ANNEALED))
+    exact = abs(x[:, 0].mean().item() - UP) < 4.5 * (UP * (1 - UP) / (chains or 400)) ** 0.5
+    assert exact == (chains is not None)
+
+
+def test_where_few_states_of_the_base_carry_all_weight_each_starts_a_chain(only, monkeypatch, generator):
+    only(*BASE)
+    train = two_modes_rows(generator)
+    whole = density_sampling.sample_density(two_modes(), train, 4000, steps=20, generator=generator).effective_starts
+    monkeypatch.setattr(annealed_states, "PROPOSED", 2**14)
+    monkeypatch.setattr(annealed_states, "ENOUGH", whole / 3000)
+    samples = density_sampling.sample_density(two_modes(), train, 4000, steps=20, generator=generator)
+    assert samples.effective_starts < 4000 * annealed_states.ENOUGH
+    assert abs(samples.states[:, 0].mean().item() - UP) < 4.5 * (UP * (1 - UP) / 400) ** 0.5
 
 
 @pytest.mark.parametrize("one", [True, False], ids=["of one mode", "of both"])
-def test_rows_of_one_mode_are_noticed(monkeypatch, generator, one, recwarn):
+def test_rows_of_one_mode_are_noticed(only, generator, one, recwarn):
     """The base then hardly covers the other mode, which the model's own short runs find: few runs carry all weight."""
-    monkeypatch.setattr(density_sampling, "UNIFORM_STARTS", 2000)
-    train = (torch.rand(400, 18, generator=generator) < 0.5).float()
-    up = torch.zeros(400) if one else (torch.rand(400, generator=generator) < UP).float()
-    train[:, :4] = up.unsqueeze(1)
+    only(*ANNEALED)
+    train = two_modes_rows(generator)
+    if one:
+        train[:, :4] = 0.0
     samples = density_sampling.sample_density(two_modes(), train, 4000, steps=100, generator=generator)
     assert (samples.effective_runs < 40) == one
     assert one or samples.starts_p_value > 0.01

@@ -35,6 +35,7 @@ def conditional(known: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
     return (-ENERGY(STATES).detach()).masked_fill(~agree, -torch.inf).softmax(-1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("by_row", [False, True])
 @pytest.mark.parametrize(
     ("kernel", "local"),

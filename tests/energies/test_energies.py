@@ -27,6 +27,7 @@ from discrete_ed import (
     ResidualMLPEnergy,
     SumEnergy,
     Taylor,
+    contrastive_divergence,
     energy_discrepancy,
     enumerate_states,
     fit,
@@ -259,6 +260,13 @@ class Flat(Column, Energy):
         return self.net(x.reshape(-1, 6)).squeeze(-1)
 
 
+class Summed(Column, Energy):
+    """One number for all states."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x).sum()
+
+
 class OnlyBatches(Column, Energy):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.einsum("bd,d->b", x, self.net.weight[0])
@@ -269,6 +277,7 @@ USES = {
     "block": lambda energy, x: energy_discrepancy(energy, x, Block(2), generator=seeded()),
     "informed": lambda energy, x: energy_discrepancy(energy, x, Informed(Bernoulli(epsilon=0.2)), generator=seeded()),
     "pseudo-likelihood": pseudo_likelihood,
+    "contrastive divergence": lambda energy, x: contrastive_divergence(energy, x, x),
     "Gibbs": lambda energy, x: sample(Gibbs(), Exact(energy), x, 3),
     "GWG": lambda energy, x: sample(GibbsWithGradients(), Taylor(energy), x, 3),
     "fit": lambda energy, x: fit(energy, pseudo_likelihood, [x], FitConfig(steps=1)),
@@ -276,13 +285,16 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("kind", [Kept, Flat])
-def test_energies_of_a_wrong_shape_are_refused_wherever_they_are_used(kind, use):
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [(Kept, r"drop the last axis by .squeeze\(-1\)"), (Flat, ""), (Summed, r"sum over bits only, as .sum\(-1\)")],
+)
+def test_energies_of_a_wrong_shape_are_refused_wherever_they_are_used(kind, way, use):
     energy, x = kind().to(DEVICE), torch.ones(4, 6)
-    if use == "GWG" and kind is Flat:
+    if use in ("GWG", "contrastive divergence") and kind is Flat:
         USES[use](energy, x)  # which asks for `(B,)` alone, and gets it
         return
-    with pytest.raises(InputError, match=rf"energy: expected {kind.__name__} to map states \([^']*D\)"):
+    with pytest.raises(InputError, match=rf"energy: expected {kind.__name__} to map states \([^']*D\).*{way}"):
         USES[use](energy, x)
 
 

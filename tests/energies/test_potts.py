@@ -118,6 +118,7 @@ def test_the_transition_of_strips_lies_where_theory_says(q):
     assert exp(abs(log((low + high) / 2 / critical))) - 1 < 0.03
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_sweeps_over_colour_classes_reach_the_exact_energy_at_the_transition(generator):
     q, side = 3, 3

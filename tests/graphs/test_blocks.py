@@ -1,13 +1,15 @@
 """Inference of blocks: description lengths by hand, moves against differences, planted blocks."""
 
-from itertools import product
+import sys
 from math import comb, factorial, log
 
 import networkx as nx
 import numpy as np
 import pytest
 
-from discrete_ed.graphs.blocks import _descended, _Partition, description_length, infer_blocks
+from discrete_ed.errors import InputError
+from discrete_ed.graphs import block_loops
+from discrete_ed.graphs.blocks import _logs, _neighbours, description_length, infer_blocks
 
 
 def by_hand(adjacency, blocks):
@@ -33,18 +35,29 @@ def test_description_length_is_that_of_the_formula(graph, blocks):
     assert description_length(graph, np.array(blocks)) == pytest.approx(by_hand(graph, blocks), rel=1e-12)
 
 
-def test_moves_change_the_length_as_predicted(graph):
-    blocks = np.array([0, 0, 1, 1, 2, 2, 0, 1, 3])
-    partition = _Partition.of(graph, blocks)
-    delta = partition.moves(np.arange(9))
-    for node, block in product(range(8), range(4)):
-        moved = np.where(np.arange(9) == node, block, blocks)
-        assert delta[node, block] == pytest.approx(by_hand(graph, moved) - by_hand(graph, blocks), abs=1e-9)
-    assert np.isinf(delta[8, :3]).all()  # its block would be empty
-    ended = _descended(partition)
-    assert ended.length == pytest.approx(by_hand(graph, ended.blocks), rel=1e-12)
-    assert ended.moves(np.arange(9)).min() >= -1e-9
-    assert ended.length <= by_hand(graph, blocks)
+def descended_by_hand(adjacency, blocks, movable, targets):
+    """The slow twin: of all moves that do not empty a block the best, until none helps."""
+    while True:
+        length = by_hand(adjacency, blocks)
+        moves = [(v, s) for v in movable for s in targets if s != blocks[v] and (blocks == blocks[v]).sum() > 1]
+        tried = [np.where(np.arange(len(blocks)) == v, s, blocks) for v, s in moves]
+        gains = [round(by_hand(adjacency, one) - length, 9) for one in tried]  # equal where rounding makes a difference
+        if not gains or min(gains) >= 0:
+            return blocks, length
+        blocks = tried[gains.index(min(gains))]
+
+
+@pytest.mark.parametrize("blocks", [[0, 0, 1, 1, 2, 2, 0, 1, 3], [0, 1, 0, 1, 0, 1, 0, 1, 0], [0] * 8 + [1]])
+@pytest.mark.parametrize("some", [False, True])
+def test_nodes_move_as_the_slow_search_moves_them(graph, blocks, some):
+    moved, count = np.array(blocks), max(blocks) + 1
+    movable, targets = (np.arange(5), np.array([0, count - 1])) if some else (np.arange(9), np.arange(count))
+    expected, length = descended_by_hand(graph, moved, movable, targets)
+    starts, neighbours = _neighbours(graph)
+    found = block_loops.descend(starts, neighbours, moved, count, movable, targets, *_logs(len(neighbours)))
+    assert moved.tolist() == expected.tolist()
+    assert found == pytest.approx(length, rel=1e-12)
+    assert len(set(moved.tolist())) == count
 
 
 @pytest.mark.parametrize(("sizes", "seed"), [([25, 30], 0), ([22, 31, 38], 1), ([20, 40, 33, 28, 21], 2)])
@@ -62,3 +75,16 @@ def test_graphs_without_blocks_are_one():
     for graph in (nx.gnp_random_graph(60, 0.3, seed=0), nx.empty_graph(30), nx.empty_graph(1), nx.complete_graph(20)):
         assert not infer_blocks(nx.to_numpy_array(graph)).any()
     assert len(infer_blocks(np.zeros((0, 0)))) == 0
+
+
+def test_the_pieces_of_a_graph_are_its_first_blocks():
+    """The largest eigenvalue of a graph in pieces is not the only one, and its eigenvectors are arbitrary."""
+    graph = nx.disjoint_union(nx.gnp_random_graph(34, 0.3, seed=1), nx.gnp_random_graph(40, 0.3, seed=2))
+    assert np.bincount(infer_blocks(nx.to_numpy_array(graph))).tolist() == [34, 40]
+
+
+def test_without_numba_the_way_on_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "discrete_ed.graphs.block_loops", None)
+    monkeypatch.delattr("discrete_ed.graphs.block_loops")
+    with pytest.raises(InputError, match="pip install numba"):
+        infer_blocks(np.zeros((3, 3)))

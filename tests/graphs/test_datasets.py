@@ -26,6 +26,7 @@ SYNTHETIC = {
     "sbm-fresh": (128, 32, 40),
     "lobster-fresh": (128, 32, 40),
 }
+SLOW = ("grid-shuffled", "planar-64", "sbm-fresh")  # to make
 CITESEER = {
     "ego-small": (160, 0, 40),
     "ego-small-polygraph": (120, 40, 40),
@@ -56,7 +57,10 @@ def sizes_of(data):
     return len(data.train), len(data.validation), len(data.test)
 
 
-@pytest.mark.parametrize(("name", "sizes"), SYNTHETIC.items())
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [pytest.param(*item, marks=[pytest.mark.thorough] * (item[0] in SLOW)) for item in SYNTHETIC.items()],
+)
 def test_synthetic_data_load_without_files_and_are_seeded(tmp_path, name, sizes):
     whole = load_graph_data(name, tmp_path)
     assert sizes_of(whole) == sizes
@@ -85,6 +89,7 @@ def test_citeseer_data_load(data_root, name, sizes):
     assert all(map(nx.is_connected, graphs))
 
 
+@pytest.mark.thorough
 def test_the_two_small_ego_sets_are_different_sets_of_the_same_egos(data_root):
     egos = Counter(encoded(ego_graphs(citeseer(data_root), range(4, 21))))
     ours, theirs = (load_graph_data(name, data_root) for name in ("ego-small", "ego-small-polygraph"))
@@ -112,6 +117,7 @@ def test_lobster_is_split_as_usual():
     assert encoded(data.validation + data.train + data.test) == encoded(published_lobsters())
 
 
+@pytest.mark.thorough
 def test_the_usual_split_of_grids_brings_a_warning_and_another_split_is_offered():
     with pytest.warns(UserWarning, match="the laws differ; grid-shuffled is split at random"):
         usual = load_graph_data("grid")
@@ -152,6 +158,7 @@ def test_citation_egos_never_change():
     assert hashlib.sha256(b"".join(encoded(egos))).hexdigest() == CITATION_EGOS_SHA256
 
 
+@pytest.mark.thorough
 def test_citation_egos_split_all_egos_whatever_the_seed():
     egos = Counter(encoded(ego_graphs(synthetic_citations())))
     for seed in (0, 1):

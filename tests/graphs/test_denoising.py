@@ -42,6 +42,7 @@ class Stopped(Exception):
     """Stands for kill -9."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [1, 4, 6])
 def test_stopped_and_resumed_is_uninterrupted_to_the_bit(energy, states, tmp_path, after):
     def sample(callback=None):

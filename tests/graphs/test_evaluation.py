@@ -90,6 +90,7 @@ def test_cleaned_counts_the_graphs_that_change_by_set(protocol, changes):
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_seeds_are_reproducible_and_differ(data):
     reference, generated, train = data.test[:40], data.train[:40], data.train[40:100]
     for learned in (train, None):
@@ -104,6 +105,7 @@ def test_seeds_are_reproducible_and_differ(data):
         assert first.mean.mmd2 == other.mean.mmd2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("learned", [True, False])
 def test_any_phases_may_be_known_already(data, learned):
     sets = data.test[:20], data.train[:15], data.train[15:40] if learned else None

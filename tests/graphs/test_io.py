@@ -49,6 +49,7 @@ def test_what_is_written_is_read_back(tmp_path, ending, graphs):
     assert [signature(graph) for graph in read_graphs(tmp_path / f"graphs{ending}")] == list(map(signature, graphs))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_every_atlas_graph_is_read_back(tmp_path, ending):
     atlas = nx.graph_atlas_g()
@@ -278,6 +279,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @given(nodes=json_values, edges=json_values | st.lists(st.lists(json_values, max_size=3), max_size=4))
 @fuzz
 def test_any_json_record_is_read_or_refused(scratch, nodes, edges):

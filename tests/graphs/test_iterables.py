@@ -40,6 +40,7 @@ TAKES_GRAPHS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", TAKES_GRAPHS)
 def test_a_generator_is_as_good_as_a_list(tmp_path, name):
     function = TAKES_GRAPHS[name]

@@ -83,6 +83,7 @@ def test_the_quickest_settings_that_pass_are_chosen(energy, monkeypatch, arrives
     monkeypatch.setattr(level_settings, "LEVEL", 0.05 if arrives else 1.1)
     held_out = TRIANGLES[:10] + PATHS[:10]
     found = choose_settings(energy, MIXED, held_out, tried=[QUICK, SLOW, SLOWEST])
+    assert "20 held-out and 20 training graphs" in found.reason()
     assert found.settings == chosen
     assert len(found.trials) == tried
     assert words in found.reason()
@@ -107,6 +108,18 @@ def test_settings_that_leave_graphs_in_pieces_do_not_pass_where_few_graphs_are_h
     assert found.trials[0].p_value >= 0.05
     assert found.trials[0].connected == pytest.approx(100 / (100 + pieces))
     assert "as often connected as training graphs (" in found.reason()
+
+
+def test_training_graphs_notice_what_a_few_held_out_graphs_do_not(energy, monkeypatch):
+    def planted(*_, levels, **__):
+        return GeneratedGraphs(
+            graphs_to_states(TRIANGLES * 3) if levels == QUICK.levels else MIXED, (0.0,), (0.5,), (1.0,)
+        )
+
+    monkeypatch.setattr(level_settings, "denoise_graphs", planted)
+    held_out = [TRIANGLES[0], PATHS[0]]
+    assert compare_states(energy, graphs_to_states(held_out), graphs_to_states(TRIANGLES * 3)).p_value >= 0.05
+    assert choose_settings(energy, MIXED, held_out, tried=[QUICK, SLOW]).settings == SLOW
 
 
 def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy):

@@ -63,6 +63,7 @@ def slow_mmd(reference: list[nx.Graph], generated: list[nx.Graph], protocol: str
     return mean(x, x) + mean(y, y) - 2 * mean(x, y)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("protocol", ["edp", "gran"])
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_double_loops_on_random_sets(protocol, seed):

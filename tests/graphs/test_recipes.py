@@ -63,6 +63,7 @@ def test_planar_graphs_are_triangulations(nodes):
         assert sum(nx.triangles(graph).values()) // 3 >= 2 * nodes - 2 - hull
 
 
+@pytest.mark.thorough
 def test_planar_graphs_are_as_dense_as_the_published_ones(data_root):
     published = load_graph_data("planar", data_root)
     theirs, ours = (

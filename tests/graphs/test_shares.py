@@ -13,6 +13,7 @@ def data():
     return load_graph_data("citation-egos")
 
 
+@pytest.mark.thorough
 def test_copies_of_training_graphs_are_not_novel(data):
     result = evaluate_graphs(data.test, data.train, data.train)
     assert result.shares.novel == 0

@@ -22,6 +22,7 @@ def test_random_graphs_score_worse_than_resampled_training_graphs(data):
         assert scores.erdos_renyi > scores.resampled + 3 * scores.resampled_sd
 
 
+@pytest.mark.thorough
 def test_random_graphs_as_generated_score_as_the_trivial_row_does(data):
     generated = erdos_renyi_like(data.train, 400, seed=1)
     scores = evaluate_graphs(data.test, generated, data.train).mean
@@ -29,6 +30,7 @@ def test_random_graphs_as_generated_score_as_the_trivial_row_does(data):
     assert scores.mmd2 > 2 * scores.floor
 
 
+@pytest.mark.thorough
 def test_resampled_rows_have_as_many_graphs_as_were_generated(data):
     few, many = (evaluate_graphs(data.test, data.train[:n], data.train).mean for n in (5, 500))
     assert few.resampled > many.resampled

@@ -8,7 +8,7 @@ import pytest
 from discrete_ed.ising import Observations, Parameters, recover_couplings
 from discrete_ed.ising.columns import columns_of
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import duplicate_warnings
+from discrete_ed.ising.duplicates import duplicate_warnings, unlikely_repeats
 from discrete_ed.ising.edge_decision import _divisions_with, decide_edges
 from discrete_ed.ising.edge_search import search_edges
 from discrete_ed.ising.estimators import ConfiguredEstimator
@@ -65,10 +65,11 @@ def test_edges_where_lasso_was_chosen_are_found_divisions_with_and_have_interval
     data = Observations(rows_of(truth, 400, 1))
     penalised = Lasso(0.05).estimate(ESTIMATOR, data)
     debiased = debiased_couplings(data, penalised, with_fields=False)
-    edges = decide_edges(ESTIMATOR, data, penalised, penalised, debiased=debiased)
+    every = ~np.eye(D, dtype=bool)
+    edges = decide_edges(ESTIMATOR, data, penalised, penalised, identified=every, debiased=debiased).pairs
     assert {*map(tuple, edges.tolist())} == {*map(tuple, np.argwhere(np.triu(truth.couplings)).tolist())}
     vague = debiased._replace(errors=100 * debiased.errors)
-    assert len(decide_edges(ESTIMATOR, data, penalised, penalised, debiased=vague)) == 0
+    assert len(decide_edges(ESTIMATOR, data, penalised, penalised, identified=every, debiased=vague).pairs) == 0
 
 
 def test_an_edge_that_a_single_row_makes_is_in_no_two_halves():
@@ -95,12 +96,28 @@ def test_equal_rows_of_many_spins_are_judged_by_sweeps():
     rng = np.random.default_rng(0)
     spins = np.where(rng.random((400, 20)) < 0.5, 1.0, -1.0)
     zero = Parameters.zeros(20)
-    assert duplicate_warnings(spins, zero, 0) == []
-    assert duplicate_warnings(np.repeat(spins[:100], [7, 1] * 50, axis=0), zero, 0)
+    repeated = np.repeat(spins[:100], [7, 1] * 50, axis=0)
+    for warnings in (duplicate_warnings, unlikely_repeats):
+        assert warnings(spins, zero, 0) == []
+        assert warnings(repeated, zero, 0)
     frozen = Parameters(0.5 * (1 - np.eye(20)), np.zeros(20))  # almost every row is all up or all down
     assert duplicate_warnings(np.repeat(np.array([[1.0], [-1.0]]), 200, axis=0) * np.ones(20), frozen, 0) == []
 
 
+@pytest.mark.parametrize(("strength", "rows"), [(0.1, 80), (0.5, 120), (1.0, 160)])
+def test_repeats_of_rows_that_the_model_makes_unlikely_are_noticed(strength, rows):
+    truth = ring(strength)
+    independent = rows_of(truth, 5 * rows, 5)
+    assert unlikely_repeats(independent, truth, 0) == []
+    rng = np.random.default_rng(0)
+    repeated = rng.permutation(np.repeat(rows_of(truth, rows, 6), rng.choice([1, 4, 10], rows), axis=0))
+    (said,) = unlikely_repeats(repeated, truth, 0)
+    assert "name what belongs together as blocks" in said
+    frozen = rows_of(ring(3.0), 400, 7)  # two patterns, of which a poor model knows nothing
+    assert unlikely_repeats(frozen, ring(0.5), 0) == []
+
+
+@pytest.mark.thorough
 def test_a_recovery_says_that_rows_repeat():
     spins = np.repeat(rows_of(ring(0.1), 100, 4), [5, 1] * 50, axis=0)[np.random.default_rng(0).permutation(300)]
     found = recover_couplings(spins)

@@ -112,6 +112,7 @@ def test_the_autocorrelation_time_is_that_of_a_known_series():
     assert blocks_of_length(11, 4).tolist() == [0] * 4 + [1] * 7
 
 
+@pytest.mark.thorough
 def test_rows_of_which_some_are_repeated_are_blocks():
     x = sweeps(*truth(1, 20, 25), 600, 30, 0)
     x = np.random.default_rng(0).permutation(np.vstack([x, x[:200]]))

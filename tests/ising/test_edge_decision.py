@@ -31,18 +31,19 @@ def few_rows(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_few_of_the_edges_are_false_and_intervals_cover_though_rows_are_few():
     s, true = few_rows(0)
     data, start = Observations(s), Parameters.zeros(90)
-    edges = decide_edges(ESTIMATOR, data, start, start)
+    edges = decide_edges(ESTIMATOR, data, start, start, identified=~np.eye(90, dtype=bool)).pairs
     false = (true[tuple(edges.T)] == 0).sum()
     assert len(edges) > 25
     assert false <= 0.1 * len(edges)
-    couplings, errors = without_penalty(ESTIMATOR, data, edges, start)
-    covered = np.abs(couplings - true) <= 1.96 * errors
+    alone = without_penalty(ESTIMATOR, data, edges, start)
+    covered = np.abs(alone.couplings - true) <= 1.96 * alone.errors
     assert covered[tuple(edges.T)].mean() > 0.85
 
 
 def test_coins_have_no_edges():
     s = np.where(np.random.default_rng(1).random((60, 90)) < 0.5, 1.0, -1.0)
-    assert len(decide_edges(ESTIMATOR, Observations(s), Parameters.zeros(90), Parameters.zeros(90))) <= 1
+    zero, all_pairs = Parameters.zeros(90), ~np.eye(90, dtype=bool)
+    assert len(decide_edges(ESTIMATOR, Observations(s), zero, zero, identified=all_pairs).pairs) <= 1
 
 
 def test_the_price_falls_with_the_number_of_edges_and_rises_with_that_of_pairs():

@@ -65,6 +65,7 @@ def test_the_noise_of_each_measure_is_that_of_repeated_samples():
         assert seen == pytest.approx(np.mean([getattr(one, noise) for one in found]), rel=0.15)
 
 
+@pytest.mark.thorough
 def test_means_that_fields_were_fitted_to_differ_by_the_noise_of_the_models_samples_alone():
     energy = IsingEnergy.from_graph(nx.cycle_graph(5), 0.4, 0.3)
     found = []

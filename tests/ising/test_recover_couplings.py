@@ -60,6 +60,7 @@ def test_every_estimator_finds_a_small_ring_and_its_fields(estimator, monkeypatc
     assert (found.field_errors > 0.005).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("penalty", get_args(Penalty))
 def test_every_penalty_does_what_it_says(penalty):
     found = recover_couplings(X, "single-site", penalty, fields=False)
@@ -150,6 +151,7 @@ def test_one_edge_is_not_shrunk_away_where_half_of_the_rows_does_not_show_it_at_
     assert sum(recovered(0.0, seed)[1] > 0 for seed in range(8)) <= 1
 
 
+@pytest.mark.thorough
 def test_halves_that_cannot_be_compared_shrink_nothing_and_are_warned_of(monkeypatch):
     monkeypatch.setattr("discrete_ed.ising.recovery.reliability", lambda *_: float("nan"))
     found = recover_couplings(Y)
@@ -256,6 +258,7 @@ def test_the_floor_of_errors_moves_none_that_the_data_settle(monkeypatch):
         assert np.allclose(found.field_errors, without.field_errors, rtol=0.03)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("estimator", ["single-site", "block", "maximum-likelihood"])
 def test_twins_and_constants_are_not_sure_either(estimator):
     x = np.hstack([X[:300, :4], X[:300, :1], np.ones((300, 1))])
@@ -475,6 +478,7 @@ def test_bad_arguments_are_refused(x, arguments, message):
         recover_couplings(x, **arguments)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_couplings():
     one, two = (recover_couplings(X[:500], "bernoulli", "refit", fields=False, seed=4) for _ in range(2))
     assert np.array_equal(one.couplings, two.couplings)

@@ -69,11 +69,13 @@ def report() -> str:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [1280, 768, 400, 320])
 def test_a_report_opens_cleanly_and_fits_the_window(report, tmp_path, width):
     assert open_page(report, tmp_path, width) == ([], set(), "0")
 
 
+@pytest.mark.thorough
 def test_a_page_that_complains_asks_outside_and_sticks_out_is_noticed(report, tmp_path):
     bad = '<script>console.error("boom")</script><img src="http://example.com/x.png"><div style="width:5000px">x</div>'
     console, outside, sticks_out = open_page(report.replace("</body>", bad + "</body>"), tmp_path, 1280)

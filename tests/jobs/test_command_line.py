@@ -39,6 +39,7 @@ def test_a_value_that_an_option_cannot_have_is_told_in_one_line(job, option, val
     assert message.strip().count("\n") == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("job", ["recover", "compare-perturbations", "evaluate"])
 def test_the_largest_seed_is_taken(job, tmp_path, monkeypatch):

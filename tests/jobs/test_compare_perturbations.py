@@ -32,6 +32,7 @@ def test_the_comparison_measures_bias_noise_and_time(tmp_path, capsys):
     assert min(row["relative_time"] for row in rows.values()) == 1
 
 
+@pytest.mark.thorough
 def test_a_comparison_goes_on_loss_by_loss(tmp_path, monkeypatch):
     options = {"side": 3, "samples": 200, "probe": 200, "m": 2, "steps": 5, "batch": 50}
     whole = perturbations.run(ComparePerturbationsConfig(**options, out=tmp_path / "whole"))
@@ -61,6 +62,7 @@ def test_bad_settings_are_refused(wrong):
         ComparePerturbationsConfig(**wrong)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", ["informed", "block", "node-block"])
 def test_the_main_job_trains_with_other_perturbations(tmp_path, name):

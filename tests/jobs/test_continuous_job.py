@@ -66,6 +66,7 @@ def test_a_missing_file_of_images_is_told_before_anything_is_made(tmp_path, caps
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 def test_the_page_has_a_verdict_and_the_options_in_effect(tmp_path):
     continuous.run(ContinuousConfig(part="gaussians", steps=3, sampler_steps=2, out=tmp_path / "run"))
     page = (tmp_path / "run" / "report.html").read_text()

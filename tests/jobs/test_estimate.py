@@ -17,6 +17,7 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     NetworkEnergy,
+    NumericalError,
     RBMEnergy,
     SumEnergy,
     enumerate_states,
@@ -30,9 +31,9 @@ from discrete_ed.density import sampling as density_sampling
 from discrete_ed.density import scores as density_scores
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.estimate import figures as density_figures
-from discrete_ed.jobs.estimate import report, tuning
+from discrete_ed.jobs.estimate import report, training, tuning
 from discrete_ed.jobs.estimate import run as estimate
-from discrete_ed.jobs.estimate.config import EstimateConfig, resolve
+from discrete_ed.jobs.estimate.config import EstimateConfig, resolve, rival_of
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample import run as sampling
@@ -108,7 +109,8 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
 
     def tuned():
         folder = RunFolder(tmp_path / "run" if not fits else None, "estimate", "mine", resumable())
-        return tuning.tuned(config, data, train, valid, partial(estimate._build, train, None), estimate._loss, folder)
+        build = partial(training.build_energy, train, None)
+        return tuning.tuned(config, data, train, valid, build, training.loss_of, folder)
 
     def resumable():
         return config if not fits else replace(config, resume=tmp_path / "run")
@@ -162,11 +164,48 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("no_figures")
+def test_validation_rows_choose_between_two_recipes_and_a_diverged_one_never_wins(tmp_path, monkeypatch):
+    """On 17 bits, so all scores are exact. Training by the second recipe diverges in the second run."""
+    path = tmp_path / "wide.csv"
+    values = (np.random.default_rng(0).random((200, 17)) < 0.3).astype(int)
+    np.savetxt(path, values, fmt="%d", delimiter=",", header=",".join("abcdefghijklmnopq"), comments="")
+    results, own = [], training.fit_ensemble
+
+    def fit_ensemble(build, *arguments, **named):
+        if results and build.args[-1].loss == "block-ed":
+            raise NumericalError("diverged")
+        return own(build, *arguments, **named)
+
+    monkeypatch.setattr(training, "fit_ensemble", fit_ensemble)
+    for name in ("both", "one"):
+        result = estimate.run(EstimateConfig(data=str(path), out=tmp_path / name, sampler_steps=5, **SMALL))
+        first, second = result["tuning"]["trials"]
+        assert [trial["settings"]["loss"] for trial in (first, second)] == ["erasure", "block-ed"]
+        assert [trial["settings"]["components"] for trial in (first, second)] == [2, 1]
+        assert {trial["settings"]["width"] for trial in (first, second)} == {8}  # what the user chose stays
+        chosen = result["tuning"]["trials"][result["tuning"]["chosen"]]
+        assert chosen["score"] == pytest.approx(result["valid_log_likelihood"], abs=1e-4)
+        assert chosen["score"] == max(trial["score"] or -np.inf for trial in (first, second))
+        assert result["loss"] == chosen["settings"]["loss"]
+        energy = load_energy(tmp_path / name / "checkpoint", NetworkEnergy)
+        test = torch.from_numpy(datasets.load_table_data(path).test).float()
+        assert log_likelihood(energy, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-4)
+        results.append(result)
+    assert second["score"] is None
+    assert results[0]["tuning"]["trials"][0] == first
+    alone = resolve(EstimateConfig(data=str(path), loss="erasure"), datasets.load_table_data(path))
+    assert not alone.choose
+    with pytest.raises(InputError, match="choose: expected a network and a table of more than 16 bits"):
+        rival_of(replace(alone, data=str(path), energy="rbm", choose=True), datasets.load_table_data(path))
+
+
+@pytest.mark.usefixtures("no_figures")
 def test_held_out_rows_that_are_the_training_rows_bring_a_warning(table, tmp_path):
     with pytest.warns(UserWarning, match="test: the rows are the training rows"):
         estimate.run(EstimateConfig(data=str(table), test=table, out=tmp_path / "run", **SMALL))
 
 
+@pytest.mark.thorough
 def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data="checkerboard", loss="ed", out=out, **SMALL, **CHAINS))
@@ -178,6 +217,7 @@ def test_a_run_on_a_toy_knows_the_truth(quick, tmp_path):  # noqa: ARG001
     assert result["warnings"] == [] or "bracket" in result["warnings"][0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "build"),
     [
@@ -201,7 +241,7 @@ def test_every_energy_and_loss_runs_and_can_be_loaded(table, tmp_path, arguments
 
 
 def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table, tmp_path, monkeypatch):
-    real, calls = estimate.fit_member, []
+    real, calls = training.fit_member, []
 
     def interrupted(*arguments, **settings):
         calls.append(arguments)
@@ -209,7 +249,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
             raise KeyboardInterrupt
         return real(*arguments, **settings)
 
-    monkeypatch.setattr(estimate, "fit_member", interrupted)
+    monkeypatch.setattr(training, "fit_member", interrupted)
     config = EstimateConfig(data=str(table), out=tmp_path / "run", energy="ising", loss="pl", members=3, **TINY)
     with pytest.raises(KeyboardInterrupt):
         estimate.run(config)
@@ -218,6 +258,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
     assert [torch.equal(a.pairs, b[0].pairs) for a, b in zip(energy.terms, calls, strict=False)] == [True, True]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_result(table, tmp_path):
     def result(name: str, seed: int) -> dict:
@@ -286,11 +327,11 @@ def resolved(**arguments):
             True,
             {"negatives", "w", "chain_steps", "buffer", "temperatures", "runs", "sampler_steps"},
         ),
-        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "components", "block", "chain_steps", "buffer"}),
+        ({"loss": "ed", "energy": "rbm"}, False, {"layers", "components", "choose", "block", "chain_steps", "buffer"}),
         (
             {"loss": "pcd", "energy": "ising"},
             False,
-            {"width", "layers", "components", "epsilon", "negatives", "w", "block"},
+            {"width", "layers", "components", "choose", "epsilon", "negatives", "w", "block"},
         ),
     ],
 )
@@ -389,7 +430,7 @@ def test_two_test_rows_are_enough(table, tmp_path):
 
 
 def test_a_diverging_fit_says_so_and_keeps_the_energy(table, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(estimate, "density_loss", lambda *_, **__: lambda energy, x: energy(x).sum() * torch.nan)
+    monkeypatch.setattr(training, "density_loss", lambda *_, **__: lambda energy, x: energy(x).sum() * torch.nan)
     with pytest.raises(SystemExit) as stop:
         run_job("estimate", ["--data", str(table), "--steps", "3", "--out", str(tmp_path / "run")])
     assert stop.value.code == 2

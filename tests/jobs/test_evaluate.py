@@ -118,6 +118,7 @@ def test_a_malformed_graph_file_is_named_with_its_line(tmp_path, capsys):
     assert told.startswith(f"error: {tmp_path / 'bad.g6'}, line 2: expected a graph in graph6 format")
 
 
+@pytest.mark.thorough
 def test_several_generators_can_be_named_by_option(files, monkeypatch, capsys):
     monkeypatch.chdir(files)
     run_job("evaluate", ["--generated", "mine.g6", "theirs.g6", "--reference", "reference.g6"])

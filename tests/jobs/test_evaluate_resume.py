@@ -138,6 +138,7 @@ def test_a_real_kill_loses_one_phase(whole, monkeypatch, where, name):
     assert left("KILLED") == whole["by position"]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
     with monkeypatch.context() as patch:
@@ -150,6 +151,7 @@ def test_an_interrupt_tells_how_to_go_on(whole, monkeypatch, capsys):
     assert left("RUN") == whole["by option"]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("change", "named"),

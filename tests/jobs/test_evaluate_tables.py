@@ -73,6 +73,7 @@ def test_validity_stands_among_the_shares():
     assert "valid (planar): " in tables.summary(result)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("valid", "short", "asked"),
     [(None, "V.U.N.", "connected, unique and novel"), ("tree", "V.U.N.", "tree, unique and novel")],

@@ -35,6 +35,7 @@ def test_odd_graphs_can_be_drawn():
         assert png.getvalue().startswith(b"\x89PNG")
 
 
+@pytest.mark.thorough
 def test_curves_of_no_and_one_sampler_step_can_be_drawn():
     for energy, acceptance in (((), ()), ((1.0,), (0.5,))):
         figure = curves([0.3], [], GeneratedGraphs(NO_GRAPHS, energy, acceptance), -2.0)

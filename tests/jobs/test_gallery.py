@@ -47,6 +47,7 @@ def plotted(graph: nx.Graph) -> tuple[list[np.ndarray], np.ndarray]:
     return [s for one in lines for s in one.get_segments()], np.concatenate([one.get_offsets() for one in dots] or [[]])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("graph", [nx.gnp_random_graph(300, 0.1, seed=0), nx.path_graph(300), nx.empty_graph(70)])
 def test_all_nodes_and_as_many_edges_as_can_be_told_apart_are_plotted(graph):
     segments, dots = plotted(graph)
@@ -73,6 +74,7 @@ def test_a_graph_has_a_square_to_itself_however_flat_it_is(graph):
     assert np.ptp(limits[0]) < 1.3 * (np.ptp(layout(graph), axis=0).max() or 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("count", "cells"), [(0, 1), (1, 1), (3, 4), (5, 6), (12, 12), (36, 36), (50, 36)])
 def test_a_set_of_few_graphs_fills_its_half(count, cells):
     more = 40 if count == 50 else 1  # each graph takes a while

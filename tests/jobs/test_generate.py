@@ -103,6 +103,7 @@ def test_a_users_own_graphs_can_be_learned(tmp_path):
     assert len(read_graphs(tmp_path / "run" / "samples.g6")) == 20
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("start", ["density", "half"])
 def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_path, start):
@@ -117,6 +118,7 @@ def test_chains_start_from_noise_with_the_node_counts_of_training_graphs(tmp_pat
     assert density == (1 if start == "density" else pytest.approx(0.5, abs=0.05))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("cold", "segment"), [(1.0, 100), (3.0, 2)])
 def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, monkeypatch, cold, segment):
@@ -142,6 +144,7 @@ def test_chains_cool_and_end_at_one_and_their_energies_are_the_models(tmp_path, 
     assert all(a == pytest.approx(b, abs=1e-4) for a, b in ends)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_chains_in_chunks_and_no_sampler_steps_work(tmp_path):
     settings = {**TINY, "chains": 7, "sampler_steps": 0}
@@ -330,6 +333,7 @@ def test_settings_that_are_given_are_used(cycles, tmp_path):
         run.settings()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_training_goes_on_from_another_run_for_a_given_time(run_of_levels, cycles, tmp_path):
     before = load_energy(run_of_levels[0] / "checkpoint").state_dict()
@@ -398,6 +402,7 @@ def test_a_folder_of_citeseer_is_refused_with_another_data_set(tmp_path, capsys)
     assert "root: expected only with --data ego or ego-all or ego-small" in message
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("perturbation", ["bernoulli", "block"])
 def test_the_page_and_the_configuration_show_the_options_in_effect_with_their_values(tmp_path, perturbation):

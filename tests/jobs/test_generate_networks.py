@@ -86,6 +86,7 @@ def test_held_out_graphs_are_ranked_among_the_same_negatives_whatever_the_traini
     assert torch.equal(of_noise, of_gradients)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_a_run_with_pair_features_learned_proposals_and_sparse_noise(tmp_path):
     write_graphs(tmp_path / "mine.g6", CYCLES)

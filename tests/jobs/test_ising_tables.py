@@ -60,6 +60,7 @@ def test_the_tables_hold_what_they_say(tmp_path, monkeypatch, capsys):
     assert "intervals of edges that hold the truth" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_a_table_goes_on_cell_by_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(ising_tables, "COLUMNS", ((3, 0.2),))
     monkeypatch.setattr(ising_tables, "ROWS", (("single-site", "refit"), ("single-site", "zero")))

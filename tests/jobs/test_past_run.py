@@ -56,6 +56,7 @@ def test_a_run_keeps_its_split_and_its_snapshots(run):
     assert (result["valid_property"], result["valid_reference"]) == ("tree", 1.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_validation_graphs_are_kept_and_the_property_is_that_of_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(generate, "write_report", lambda *_: None)
@@ -86,6 +87,7 @@ def test_numbers_of_nodes_and_other_formats_can_be_told(run, tmp_path):
     assert (result["nodes"], result["graphs"]) == ([2, 8], 7)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_a_run_folder_of_more_graphs_is_resumed(run, tmp_path, monkeypatch):
     whole = sampling.run(SampleConfig(energy=run, out=tmp_path / "whole"))
@@ -222,6 +224,7 @@ def test_figures_and_tables_lie_beside_a_page(run, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.thorough
 def test_a_data_set_by_name_is_judged_by_its_split_and_by_trivial_generators(tmp_path, capsys):
     result = evaluate.run(EvaluateConfig(data="tree-6", graphs=30, protocol="psd"))
     assert list(result["generators"]) == ["training graphs, 2% flipped", "random graphs, same n and m"]

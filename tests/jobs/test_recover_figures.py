@@ -88,7 +88,7 @@ def whole(ticks: np.ndarray) -> bool:
 
 def test_counts_and_indices_have_whole_ticks():
     couplings = np.triu(ring(3), 1)
-    left, right = ising_figures.recovery(couplings != 0, couplings, np.ones((3, 3))).axes
+    left, right = ising_figures.recovery(couplings != 0, couplings, (couplings - 1, couplings + 1)).axes
     assert whole(left.get_xticks())
     assert whole(right.get_yticks())
     assert whole(ising_figures.coupling_matrices({"truth": ring(3)}).axes[0].get_xticks())
@@ -99,10 +99,19 @@ def test_counts_and_indices_have_whole_ticks():
 def test_the_legend_names_only_what_has_points():
     edge = (ring(4) > 0).astype(float)
     for learned, entries in ((ring(4), ["edges"]), (np.ones((4, 4)), ["edges", "pairs that aren't edges"])):
-        left = ising_figures.recovery(edge, learned, np.ones((4, 4))).axes[0]
+        left = ising_figures.recovery(edge, learned, (learned - 1, learned + 1)).axes[0]
         assert [text.get_text() for text in left.get_legend().get_texts()] == entries
-    nothing = ising_figures.recovery(np.zeros((4, 4)), np.zeros((4, 4)), np.zeros((4, 4)))
+    nothing = ising_figures.recovery(*[np.zeros((4, 4))] * 2, (np.full((4, 4), np.nan),) * 2)
     assert nothing.axes[0].get_legend() is None
+
+
+def test_couplings_that_are_not_identified_have_no_interval():
+    low, high = ring(4) - 1, ring(4) + 1
+    low[0, 1], high[0, 1], low[1, 2] = -np.inf, np.inf, np.nan
+    left = ising_figures.recovery((ring(4) > 0).astype(float), ring(4), (low, high)).axes[0]
+    intervals = left.collections[0].get_segments()
+    assert len(left.lines[0].get_xdata()) == 4
+    assert len(intervals) == 2
 
 
 def test_goodness_of_fit_has_means_and_few_ticks():

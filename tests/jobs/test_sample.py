@@ -94,6 +94,7 @@ CHOICES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("energy", "kernel"), [*CHOICES, ("mlp", "path-auxiliary"), ("mlp", "auto")])
 def test_draws_follow_the_law(saved, energy, kernel, tmp_path):

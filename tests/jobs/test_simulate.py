@@ -57,6 +57,7 @@ def test_a_run_leaves_a_table_curves_pictures_and_states(finished):
     assert "Binder cumulants cross at T_c" in (finished / "report.html").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(finished, tmp_path, monkeypatch, capsys):
     folder, pieces, piece = tmp_path / "run", [], simulation.Chains.piece
@@ -80,6 +81,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(finished, tmp_path,
     assert (folder / "table.csv").read_text() == (finished / "table.csv").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "options",
     [
@@ -138,6 +140,7 @@ def test_antiferromagnets_have_their_critical_point(tmp_path):
     assert "abs_magnetisation_infinite" not in result["rows"][0]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(
     ("options", "temperature", "there", "hint"),

@@ -102,7 +102,7 @@ CASES = {
     "table of estimators": Case("ising-tables --samples 50 --seeds 1", "ising_tables.run.recover_couplings"),
     "density": Case(
         "estimate --data x.csv --valid v.csv --test t.csv",
-        "estimate.run.fit_member",
+        "estimate.training.fit_member",
         ("x.csv", "v.csv", "t.csv"),
         tables,
     ),

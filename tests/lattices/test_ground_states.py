@@ -55,6 +55,7 @@ def test_annealing_finds_the_proven_ground_states_of_glasses(side, dimension, se
         assert (proven.energy - energy(torch.from_numpy(found.state).float()).item()) == 0
 
 
+@pytest.mark.thorough
 def test_what_is_known_of_large_ferromagnets_and_a_proof_that_takes_too_long():
     graph = lattice(32)
     assert ground_state(IsingEnergy.from_graph(graph), chains=8, sweeps=600).energy == -2 * 32**2

@@ -184,6 +184,7 @@ def test_bad_arguments_are_refused(arguments, message):
         temper(**given)
 
 
+@pytest.mark.thorough
 def test_rates_are_over_the_swaps_that_were_tried():
     """Replicas of a model without couplings always swap, so the rate is 1 whatever the number of sweeps."""
     from discrete_ed.lattices.measuring import Measured

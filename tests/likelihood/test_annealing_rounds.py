@@ -29,7 +29,7 @@ from discrete_ed.likelihood.enumeration import enumerated_log_z, sample_law
 from discrete_ed.likelihood.schedule import equal_work, even
 from discrete_ed.likelihood.single_site import SingleSite
 from discrete_ed.likelihood.spins import SpinPath
-from discrete_ed.likelihood.starting import path_to
+from discrete_ed.likelihood.starting import near_law, path_to
 from discrete_ed.likelihood.tree_fit import fitted_trees
 from discrete_ed.states import enumerate_states
 
@@ -64,6 +64,7 @@ def from_trees(energy: Energy, base: Mixture) -> SingleSite:  # noqa: ARG001
     return SingleSite(energy, two_trees(8))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "energy"),
     [
@@ -139,8 +140,21 @@ CASES = {
 }
 
 
+def test_the_law_near_an_energy_is_normalised_and_holds_the_rows_and_the_states_of_the_model():
+    rows = (torch.rand(300, 8, generator=seeded(0)) < 0.5).float()
+    rows[:, :4] = rows[:, :1]  # four bits that are equal, which only a tree knows
+    states = torch.ones(300, 8)
+    states[:, 0] = 0.0
+    law, alone = near_law(rows, states, seeded(1)), Mixture.fitted(rows, seeded(1))
+    assert law.log_p(enumerate_states(8)).double().logsumexp(0).abs() < 1e-5
+    assert law.log_p(rows).mean() > alone.log_p(rows).mean()
+    assert law.log_p(states[:1]).exp() > 0.05 > alone.log_p(states[:1]).exp()
+    x = law.sample(4000, seeded(2))
+    assert abs((x == states[0]).all(1).float().mean() - law.log_p(states[:1]).exp()).item() < 0.02
+
+
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("base", ["mixture", "frequencies", "model", "uniform"])
+@pytest.mark.parametrize("base", ["mixture", "both", "frequencies", "model", "uniform"])
 def test_every_base_leads_to_an_interval_that_holds_the_truth(name, base):
     g = seeded(5)
     energy = CASES[name](g)

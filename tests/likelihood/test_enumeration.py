@@ -121,6 +121,7 @@ def test_perfect_samples_follow_the_enumerated_law(coupling, backend, generator,
     assert abs(statistic - 511) < 4.5 * (2 * 511) ** 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_perfect_samples_have_the_enumerated_moments(generator):
     energy = torus(4, 4, 0.3)

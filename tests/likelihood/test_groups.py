@@ -133,6 +133,7 @@ class Opaque(Energy):
         return self.inner(x)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "base"),
     [

@@ -84,6 +84,7 @@ def rbm_by_hand(energy: RBMEnergy) -> float:
     return (h @ energy.hidden_bias + torch.log1p(inputs.exp()).sum(-1)).logsumexp(0).item()
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("seed", range(10))
 def test_the_bracket_contains_the_enumerated_normaliser(seed, monkeypatch):

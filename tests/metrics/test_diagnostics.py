@@ -51,6 +51,7 @@ def test_the_figures_are_those_of_arviz(name, generator):
         assert figure(draws).item() == pytest.approx(wanted, rel=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, -0.4])
 def test_the_size_is_the_known_one_of_an_autoregressive_process(rho, generator):
     x = autoregressive(8, 20_000, rho, generator)

@@ -46,6 +46,7 @@ def test_chains_that_disagree_are_strongly_correlated():
     assert autocorrelation_time(1 + 1e-12 * autoregressive(0, 100, 1)).time == 0.5  # rounding, not fluctuation
 
 
+@pytest.mark.thorough
 def test_errors_cover_the_truth_as_often_as_they_say():
     """95% intervals of a mean and of a nonlinear function, over 200 runs of a process with τ = 9.5."""
     inside = {"blocking": 0, "jackknife": 0, "variance": 0, "autocorrelation": 0}

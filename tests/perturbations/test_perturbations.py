@@ -1,10 +1,25 @@
+from copy import deepcopy
+
 import networkx as nx
 import numpy as np
 import pytest
 import torch
 from place import DEVICE, FLOAT, all_states, number_of, rounding
 
-from discrete_ed import Bernoulli, GraphEnergy, Grid, Informed, InputError, enumerate_states, graphs_to_states
+from discrete_ed import (
+    Bernoulli,
+    BernoulliEnergy,
+    BernoulliMixtureEnergy,
+    Erasure,
+    GraphEnergy,
+    Grid,
+    Informed,
+    InputError,
+    SumEnergy,
+    energy_discrepancy,
+    enumerate_states,
+    graphs_to_states,
+)
 
 pytestmark = pytest.mark.anywhere
 
@@ -97,3 +112,25 @@ def test_a_pair_of_flips_may_be_a_list_and_other_noise_cannot_be_informed():
     states = all_states(3)
     noise = Bernoulli(epsilon=0.2)
     assert torch.equal(Informed(noise).matrix(states), noise.matrix(states))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_what_cancels_with_the_weights_of_erasure_is_not_evaluated_and_changes_nothing(scale):
+    """A mixture inside a sum is left out of energies and weights, unless it has another factor there than one."""
+    g = torch.Generator(DEVICE).manual_seed(0)
+    mixture = BernoulliMixtureEnergy(torch.zeros(2), torch.randn(2, 6, generator=g, device=DEVICE).to(FLOAT), None)
+    fields = torch.randn(6, generator=g, device=DEVICE).to(FLOAT)
+    energy = SumEnergy(mixture, BernoulliEnergy(fields), scale=scale)
+    x = (torch.rand(5, 6, generator=g, device=DEVICE) < 0.5).to(FLOAT)
+    values, found = [], []
+    for inside in (None, deepcopy(mixture)):  # the copy isn't the term of the sum, so nothing is left out
+        erasure, seed = Erasure(inside), torch.Generator(DEVICE).manual_seed(1)
+        found.append(erasure.contrast(energy, x, 8, 1.0, generator=seed).rest)
+        values.append(energy_discrepancy(energy, x, erasure, m=8, generator=seed.manual_seed(2)))
+        gradient = torch.autograd.grad(values[-1], energy.terms[1].logits)[0]
+        assert gradient.abs().max() > 0.01
+        found.append(gradient)
+    assert (found[0] is None) == (scale != 1.0)
+    assert found[2] is None
+    assert torch.allclose(values[0], values[1], atol=rounding(1e-10, 1e-4))
+    assert torch.allclose(found[1], found[3], atol=rounding(1e-10, 1e-4))

@@ -161,6 +161,7 @@ def alone(tmp_path_factory):
     return json.loads(json.dumps(work(tmp_path_factory.mktemp("alone"), "")))
 
 
+@pytest.mark.thorough
 def test_two_ranks_do_the_work_of_one_even_after_a_signal(alone, tmp_path):
     assert two_ranks(tmp_path, "signal") == [143, 143]  # only rank 1 gets it
     assert sorted(path.name for path in (tmp_path / "101").iterdir()) == ["rank-1", "step-000015"]

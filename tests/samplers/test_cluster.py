@@ -117,6 +117,7 @@ def test_frozen_bits_hold_their_clusters(generator):
     assert chi_square(bits[:, 2:], conditional) > 1e-5 / FREQUENCY_TESTS
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("backend", ["compiled", "torch"])
 @pytest.mark.parametrize("coupling", [0.3, 0.4407, 0.6])

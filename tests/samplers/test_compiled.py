@@ -100,6 +100,7 @@ def test_one_step_ends_where_the_matrix_of_the_kernel_says(case):
     assert worst_p(kernel, local, states) > SMALLEST
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("start", ["random", "exact"])
 def test_chains_reach_and_keep_the_law(case, start, generator):
     kernel, local = case
@@ -128,6 +129,7 @@ def test_annealing_at_one_temperature_is_sampling(name, monkeypatch, generator):
     assert chi_square(bits, law_of(replace(local, beta=0.3 * beta), states)) > SMALLEST
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inner", [GibbsSweep(), Metropolis(), GibbsWithGradients()], ids=str)
 def test_every_rung_of_compiled_tempering_has_its_law(inner, generator):
     kernel, energy, betas = ParallelTempering(inner, (1.0, 0.3)), GLASS.double(), (1.0, 0.3)
@@ -196,6 +198,7 @@ def test_the_same_seed_gives_the_same_bits_however_the_work_is_cut(case, monkeyp
     assert torch.equal(first, path(1))
 
 
+@pytest.mark.thorough
 def test_chains_are_independent_of_each_other(case, generator):
     """Two chains in one word, vector or loop must not share their random numbers."""
     kernel, local = case
@@ -249,6 +252,7 @@ def test_without_numba_the_kernels_own_steps_run(monkeypatch, generator):
     assert chi_square(bits, law_of(local, enumerate_states(6, dtype=DOUBLE))) > SMALLEST
 
 
+@pytest.mark.thorough
 def test_numba_is_imported_only_for_chains_that_it_runs():
     code = """
 import sys, torch

@@ -114,6 +114,7 @@ class Predicting(Blurred):
         return (one / (joint.sum(1, keepdim=True) - one)).log() - self.noise.log_odds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("density", "candidates", "steps"), [(0.5, 40, 0), (0.2, 2, 6)])
 def test_learned_proposals_and_exact_energies_give_samples_of_the_data(density, candidates, steps):
     law, noise = normal(fixed(7), 2**BITS).mul(1.5).softmax(0), NoiseLevels(4, density)

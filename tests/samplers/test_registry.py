@@ -166,6 +166,7 @@ class Half:
         return Half(self.energy, self.beta * beta)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [mlp, ising])
 def test_a_local_evaluation_from_outside_serves_chains_tempering_and_annealing(make, generator):
     energy, states = make(4), all_states(4)

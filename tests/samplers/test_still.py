@@ -74,6 +74,7 @@ def test_chains_that_do_not_move_say_so(kernel, local, start, reason):
             sample(kernel, local, start, 3, generator=seeded())
 
 
+@pytest.mark.thorough
 def test_chains_that_move_two_bits_find_the_law_of_one_hot_data():
     """The right value beside the warning: the marginals of each variable are those of its four weights."""
     energy = OneHot()

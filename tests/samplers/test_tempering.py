@@ -175,6 +175,7 @@ def test_bad_ladders_are_refused():
         anneal(Gibbs(), Exact(ising(3)), x, [0.0, 1.0])
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 @pytest.mark.parametrize("kernel", [Gibbs(), GibbsSweep(), GibbsWithGradients(), PathAuxiliary(2), DMALA(0.5)], ids=str)
 def test_annealing_ends_near_the_lowest_energy_and_one_temperature_is_a_chain(kernel, generator, monkeypatch):
@@ -235,6 +236,7 @@ def test_a_schedule_in_compiled_loops_is_that_of_the_steps(generator, monkeypatc
     assert found[-1].lower != found[0].lower
 
 
+@pytest.mark.thorough
 @pytest.mark.many_steps
 def test_standard_errors_and_bounds_hold_over_repetitions(generator):
     energy, betas = ising(6, scale=0.6), torch.linspace(0, 1, 6).tolist()

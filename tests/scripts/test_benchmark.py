@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import forked
+import pytest
 from small_runs import run_script
 
 FOLDER = Path(__file__).parents[2] / "scripts" / "maintenance"
 
 
+@pytest.mark.thorough
 def test_one_race_prints_rates_and_ratios_that_fit(tmp_path, monkeypatch):
     options = ["--only", "Gibbs-with-gradients, MLP 32", "--rounds", "1", "--seconds", "0.02"]
 

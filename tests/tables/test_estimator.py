@@ -63,6 +63,7 @@ def test_sweeps_sample_the_law_and_leave_known_cells(generator):
     assert (counts - (given / given.sum()).flatten()).abs().sum() / 2 < 0.04
 
 
+@pytest.mark.thorough
 def test_columns_get_the_laws_that_they_should_have(generator):
     energy = strange_energy()
     shares = [torch.tensor([0.3, 0.7]), torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.tensor([0.6, 0.3, 0.1])]
@@ -137,6 +138,7 @@ def test_the_energy_has_the_laws_of_columns_that_copy_each_other():
     assert (drawn["edu"].map(dict(zip("xyz", "uvw", strict=True))) == drawn["code"]).mean() > 0.95
 
 
+@pytest.mark.thorough
 def test_chains_that_cannot_leave_their_modes_match_columns_all_the_same(generator):
     frame = copied_columns(400)
     encoder = TableEncoder.fit(frame)

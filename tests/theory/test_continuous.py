@@ -208,6 +208,7 @@ def test_a_chain_that_leaves_for_infinity_is_told():
         sample(Langevin(1e3), GaussianEnergy(torch.zeros(1), 1e-3), torch.ones(2, 1), 200)
 
 
+@pytest.mark.thorough
 def test_a_prior_learned_by_discrepancy_learns_the_law_of_its_data(generator):
     torch.manual_seed(0)
     truth, prior = pair(0.25, 0.3), TiltedPrior(1, hidden=(32,)).double()

@@ -105,6 +105,7 @@ class Scaled(Energy):
         return self.scale * self.pattern.flip_delta(x) + self.wrong.flip_delta(x)
 
 
+@pytest.mark.thorough
 def test_noisy_couplings_inflate_the_signal_and_an_informed_proposal_removes_most_of_it(generator):
     """Why couplings come out too large: errors in many couplings act as noise in the ranking of data and negatives.
 

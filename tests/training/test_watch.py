@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from discrete_ed import (
     InputError,
     IsingEnergy,
     MLPEnergy,
+    NumericalError,
     density_energy,
     fit,
     fit_steps,
@@ -48,11 +50,32 @@ def test_a_loss_without_gradient_says_so():
     assert all(record["grad_norm"] == 0 for record in records)
 
 
-def test_an_exploding_learning_rate_says_so():
+@pytest.mark.parametrize("spike", [True, False])
+def test_an_exploding_learning_rate_is_refused_unless_the_loss_comes_back(spike):
+    energy = density_energy("mlp", 5, width=16, data=X)
+    optimizer = torch.optim.SGD(energy.parameters(), lr=1e-2)
+    batches = shuffled_batches(X, 60, generator=torch.Generator().manual_seed(0))
+    count = 0
+
+    def loss(energy, x):
+        nonlocal count
+        count += 1
+        return pseudo_likelihood(energy, x) + 1e5 * (count == 5 if spike else count >= 5)
+
+    with (
+        pytest.warns(RuntimeWarning, match=r"grew from 3.* at step 5, so training diverges; take a smaller learning"),
+        nullcontext() if spike else pytest.raises(NumericalError, match=r"at step 20, the last one, so training div"),
+    ):
+        fit(energy, loss, batches, FitConfig(steps=20), optimizer=optimizer)
+    assert not energy.training
+
+
+def test_a_learning_rate_is_judged_by_the_loss():
     batches = shuffled_batches(X, 60, generator=torch.Generator().manual_seed(0))
     energy = density_energy("mlp", 5, width=16, data=X)
-    with pytest.warns(
-        RuntimeWarning, match=r"grew from 3.* so training diverges; take a smaller learning rate than 100"
+    with (
+        pytest.warns(RuntimeWarning, match="training diverges; take a smaller learning rate than 100"),
+        pytest.raises(NumericalError, match="training diverged; take a smaller learning rate than 100"),
     ):
         fit(energy, pseudo_likelihood, batches, FitConfig(steps=20, learning_rate=100.0))
     energy = density_energy("mlp", 5, width=16, data=X)

@@ -71,13 +71,27 @@ def end_columns_of(titles: list[str] | None, rows: list[Row], source: GraphFile)
     return 0, 1
 
 
-def _refuse_leading_column(rows: list[Row], source: GraphFile) -> None:
-    """Refuse three columns of which the last two name nodes, as in `e 1 2`; note them if the first holds numbers."""
+def in_succession(cells: Sequence[str]) -> bool:
+    """Whether cells are the whole numbers from 0 or 1 on, one after the other."""
+    return cells[0] in ("0", "1") and all(cell == str(k) for k, cell in enumerate(cells, int(cells[0])))
+
+
+def ends_may_be_last(rows: Sequence[Row]) -> bool:
+    """Whether the first of three columns without titles may be none of the ends: its cells name no end elsewhere, or
+    only number the rows, while the last two have names in common."""
     cells = [row.cells for row in rows if len(row.cells) == 3]
     first, second, third = ({row[k] for row in cells} for k in range(3))
-    if first & (second | third) or not second & third or not all(name.isdecimal() for name in third) or third == {"1"}:
+    if not second & third or not all(name.isdecimal() for name in third) or third == {"1"}:
+        return False
+    return not first & (second | third) or (len(cells) > 1 and in_succession([row[0] for row in cells]))
+
+
+def _refuse_leading_column(rows: list[Row], source: GraphFile) -> None:
+    """Refuse three columns of which the last two name nodes, as in `e 1 2`; note them if the first holds numbers."""
+    _refuse_graph_numbers(rows, source)
+    if not ends_may_be_last(rows):
         return
-    if any(map(is_number, first)):
+    if any(is_number(row.cells[0]) for row in rows):
         source.notes.add(
             "the first two of three columns are read as the ends of edges; if they are the last two, "
             "write a first line of titles",
@@ -90,6 +104,30 @@ def _refuse_leading_column(rows: list[Row], source: GraphFile) -> None:
             "a first line of titles such as kind, source, target names columns",
             line=rows[0].line,
         )
+
+
+def _refuse_graph_numbers(rows: list[Row], source: GraphFile) -> None:
+    """Refuse a first column that numbers graphs, if the first two columns are no simple edges, but the last two are."""
+    cells = [row.cells for row in rows if len(row.cells) == 3]
+    runs = [[tuple(row[1:]) for row in run] for _, run in itertools.groupby(cells, lambda row: row[0])]
+    heads = [number for number, _ in itertools.groupby(row[0] for row in cells)]
+    if not 1 < len(runs) < len(cells) or not in_succession(heads) or len({*heads}) < len(heads):
+        return
+    last = {end for run in runs for _, end in run}
+    if last <= {"1"} or not last & {end for run in runs for end, _ in run}:
+        return
+    if not _are_simple([tuple(row[:2]) for row in cells]) and all(map(_are_simple, runs)):
+        raise source.error(
+            f"the edges of one graph (of several graphs: {SEPARATE})",
+            f"{source.lines[rows[0].line - 1].strip()!r}, whose first column may number graphs; "
+            "a first line of titles such as source, target, weight says that it doesn't",
+            line=rows[0].line,
+        )
+
+
+def _are_simple(pairs: Sequence[tuple[str, ...]]) -> bool:
+    """Whether no edge is a loop or given twice."""
+    return len({*pairs}) == len(pairs) and all(u != v for u, v in pairs)
 
 
 def _refuse_incidences(rows: list[Row], ends: tuple[int, int], source: GraphFile) -> None:

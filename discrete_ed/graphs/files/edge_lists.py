@@ -12,7 +12,7 @@ from typing import Any
 
 import networkx as nx
 
-from discrete_ed.graphs.files.columns import end_columns_of
+from discrete_ed.graphs.files.columns import end_columns_of, ends_may_be_last, in_succession
 from discrete_ed.graphs.files.end_columns import of_two_kinds
 from discrete_ed.graphs.files.node_names import (
     check_names,
@@ -22,12 +22,16 @@ from discrete_ed.graphs.files.node_names import (
     spellings,
 )
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
-from discrete_ed.graphs.files.simple import RawGraph, numbered, plain, simple_graph
+from discrete_ed.graphs.files.simple import IDENTIFIERS, RawGraph, numbered, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown
 from discrete_ed.graphs.files.titles import has_counts, has_titles
 
 ITEM = re.compile(r"""\s*(?P<q>['"])(?P<key>[^'"]*)(?P=q)\s*:\s*(?P<value>'[^']*'|"[^"]*"|[^'",{}\[\]()]+)\s*(,|$)""")
 """an item of a dictionary as Python prints it"""
+NUMBERING = re.compile(
+    "(e|u|pk|row|edge|link|line)?(id|idx|index|key)|n|no|nr|num|number|row(num)?|edge|link|line|seq|pk|level0|unnamed.*"
+)
+"""a title, in lower case and of letters and digits only, of a column that only numbers the rows"""
 
 
 def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
@@ -59,6 +63,7 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         nodes += [f"isolated {k}" for k in range(count - len(nodes))]
     raw = RawGraph(nodes, pairs, table.comments.directed, lines, values, gap=table.gap)
     raw.or_adjacency_list = titles is None and source.options.format is None and _may_be_neighbours(rows)
+    raw.or_last_columns = titles is None and ends_may_be_last(rows)
     raw.or_matrix = all(len(row.cells) == len(rows) and {*row.cells} <= {"0", "1"} for row in rows)
     graph = simple_graph(raw, source)
     table.comments.compare(len(graph), graph.number_of_edges(), len(pairs), source)
@@ -168,6 +173,9 @@ def _other_columns(
             values["type"] = list(different)
         elif not title and titles and k == 0 and len(different) == len(cells):
             continue  # the index of a data frame
+        elif k < min(ends) and len(cells) > 1 and in_succession(cells) and NUMBERING.fullmatch(plain(title)):
+            if plain(title) not in IDENTIFIERS:
+                source.notes.add(f"column {title!r} only numbers the rows, and is left out", source.at())
         elif any(cell.startswith("{") for cell in different):
             for name, told in attributes(rows, k, source).items():
                 values.setdefault(name, []).extend(told)

@@ -15,7 +15,9 @@ ENDS = _pairs(
     source target; src dst; src tgt; src dest; source destination; origin destination; source sink; from to
     head tail; parent child; citing cited; follower followee; follower followed; sender receiver; sender recipient
     user friend; subject object; ego alter; node neighbor; node neighbour; node neighbors; node neighbours
-    vertex neighbor
+    vertex neighbor; caller callee; buyer seller; lender borrower; importer exporter; predator prey
+    infector infectee; husband wife; manager employee; boss employee; supervisor student; advisor advisee
+    mentor mentee; winner loser; presynaptic postsynaptic; module dependency; package dependency
     von nach; quelle ziel; start ziel; absender empfänger; sender empfänger
     de à; de a; de vers; départ arrivée; depart arrivee; source cible; origine destination; expéditeur destinataire
     de para; origen destino; desde hasta; fuente destino; emisor receptor; origem destino; fonte destino

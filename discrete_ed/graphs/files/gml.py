@@ -29,6 +29,9 @@ def read_gml(source: GraphFile) -> list[nx.Graph]:
 
 
 def _graph(items: Items, source: GraphFile) -> nx.Graph:
+    parts = [items, *(value for key, value in items if key.lower() in ("node", "edge") and isinstance(value, list))]
+    if any(key.lower() == "graph" and isinstance(value, list) for part in parts for key, value in part):
+        raise source.error("a graph without nested graphs", "one within a node, an edge or a graph")
     nodes, edges = _records(items, "node", ("id",)), _records(items, "edge", ("source", "target"))
     for one, key in [(node, "id") for node in nodes] + [(edge, end) for edge in edges for end in ("source", "target")]:
         if not isinstance(one.get(key), str):

@@ -25,6 +25,8 @@ from discrete_ed.graphs.files.source import GraphFile, shown
 SHAPES = '{"nodes": n, "edges": [[u, v], …]} or node-link, adjacency or Cytoscape JSON'
 REMARKS = {"name", "comment", "id", "description", "multigraph", "graph", "version", "generator", "formatversion"}
 """keys of a record that say nothing of its edges"""
+DIRECTIONS = {"directed", "isdirected", "undirected"}
+"""keys that say whether edges have a direction"""
 Record = dict[str, Any]
 
 
@@ -108,8 +110,13 @@ def _directed(record: Any, otherwise: bool | None) -> bool | None:
         for name, value in part.items() if isinstance(part, dict) else ():
             if plain(name) in ("directed", "isdirected"):
                 return str(value).lower() not in FALSE
-            kinds = ("type", "edgetype", "edgedefault", "defaultedgetype", "graphtype")
-            if plain(name) in kinds and str(value).lower() in ("directed", "undirected"):
+            if plain(name) == "undirected":
+                return str(value).lower() in FALSE
+            if plain(name) not in ("type", "edgetype", "edgedefault", "defaultedgetype", "graphtype"):
+                continue
+            if value == "mixed" and isinstance(record.get("edges"), list):  # graphology marks its undirected edges
+                return not all(isinstance(edge, dict) and edge.get("undirected") is True for edge in record["edges"])
+            if str(value).lower() in ("directed", "undirected"):
                 return str(value).lower() == "directed"
     return otherwise
 
@@ -121,7 +128,7 @@ def _counted(record: Record, where: str) -> RawGraph:
         raise InputError(f"{where}: expected nodes to be a number from 0, got {shown(nodes)}")
     check_size(where, nodes)
     pairs: list[tuple[int, int]] = []
-    weights: list[Any] = []
+    values: list[Record] = []
     for edge in _list(edges, "edges", where):
         ends = edge[:2] if isinstance(edge, list) and len(edge) in (2, 3) else []
         if not (len(ends) == 2 and all(_is_index(end, nodes) for end in ends)):
@@ -129,9 +136,9 @@ def _counted(record: Record, where: str) -> RawGraph:
                 f"{where}: expected edges [u, v] between two of {nodes} nodes, numbered from 0, got {shown(edge)[:60]}"
             )
         pairs.append((edge[0], edge[1]))
-        weights += edge[2:]
+        values += [{"weight": value} for value in edge[2:]]
     edge_values, node_values = _extra(record, len(pairs))
-    return RawGraph(range(nodes), pairs, False, None, {"weight": weights, **edge_values}, node_values)
+    return RawGraph(range(nodes), pairs, False, None, {**collected(values), **edge_values}, node_values)
 
 
 def _node_link(record: Record, where: str) -> RawGraph:
@@ -216,7 +223,7 @@ def _extra(record: Record, edges: int) -> tuple[dict[str, list[Any]], dict[str, 
     edge_values: dict[str, list[Any]] = {}
     node_values: dict[str, list[Any]] = {}
     for name, value in record.items():
-        if plain(name) in REMARKS | {"nodes", "edges", "links", "directed", "isdirected", "type", "edgetype"}:
+        if plain(name) in REMARKS | {"nodes", "edges", "links", *DIRECTIONS, "type", "edgetype"}:
             continue
         values = list(value) if isinstance(value, list) else [value]
         if values and all(isinstance(row, list) for row in values) and len(values) == edges and "edge" in plain(name):

@@ -17,6 +17,8 @@ from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile
 UNNAMED = re.compile(rf"[{ZERO_WIDTH}]|[\s,;|]")
 NUMBERS = re.compile(r"[+-]?\d[\w.+-]*([\s,;|]+[+-]?\d[\w.+-]*)+", re.ASCII)
 """several numbers, as two ends or a list of neighbours"""
+ROUNDED = re.compile(r"[+-]?\d[.,](?P<digits>\d{3,})[eE]\+?(?P<power>\d{1,3})$", re.ASCII)
+"""a number with a power of ten, which holds all digits only if there are as many as the power"""
 
 
 def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) -> None:
@@ -81,7 +83,12 @@ def _balanced(cell: str) -> bool:
 
 
 def note_only_words(rows: Sequence[Row], source: GraphFile) -> None:
-    """Note a single line whose names are no numbers."""
+    """Note a single line whose names are no numbers, and a first line with one name above edges."""
+    alone = len(rows[0].cells) == 1 and all(len(row.cells) > 1 for row in rows[1:])
+    if alone and len(rows) > 1 and not is_number(rows[0].cells[0]):
+        source.notes.add(
+            "is read as a node without an edge; if it is a title, begin that line with #", source.at(rows[0].line)
+        )
     odd = []
     for row in rows:
         if not (row.cells[0].isdecimal() and row.cells[1:2] and row.cells[1].isdecimal()):
@@ -152,6 +159,14 @@ def spellings(different: Sequence[str], source: GraphFile) -> dict[str, str]:
             is_whole = abs(number) < 10**18 and number == int(number)
         except ArithmeticError:  # the exponent is out of bounds
             is_whole = False
+        rounded = ROUNDED.match(name)
+        if rounded and int(rounded["power"]) > len(rounded["digits"]):
+            line = next(k for k, text in enumerate(source.lines, 1) if name in text)
+            raise source.error(
+                "names with all their digits",
+                f"{name}, which a spreadsheet has rounded; export them as text",
+                line=line,
+            )
         if not is_whole:
             line = next(k for k, text in enumerate(source.lines, 1) if name in text)
             raise source.error("names of nodes, or whole numbers", name, line=line)

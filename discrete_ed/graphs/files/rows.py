@@ -20,9 +20,10 @@ COUNT = r"((n|m)\s*[:=]\s*|((num|number)[ _]?(of)?[ _]?)?(nodes?|edges?|vertices
 COUNTS = re.compile(rf"{COUNT}([\s,;]+{COUNT})*", re.IGNORECASE)
 """a line such as `n=3` or `nodes: 3, edges: 2`"""
 HEADING = re.compile(
-    r"(graph|network|component|sample|molecule|instance)(\s*[#:=]\s*|\s+)\d+\s*:?|[^\w\s,;|]+|_{3,}", re.IGNORECASE
+    r"(graph|network|component|sample|molecule|instance)(\s*[#:=]\s*|\s+)\d+\s*:?|[^\w\s,;|]+|_{3,}|[\s|+:]*--[\s|+:-]*",
+    re.IGNORECASE,
 )
-"""a line between graphs, such as `graph 2` or `---`"""
+"""a line between graphs, such as `graph 2` or `---`, or between the rows of a table, such as `|---|---|`"""
 
 OPENED = re.compile(r'(?:^|[\s;,|])"[^"]*$')
 """a cell in quotes that does not end on its line"""
@@ -111,7 +112,9 @@ def _without_last_mark(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
 
 def _refuse_counts_and_headings(lines: list[tuple[int, str]], source: GraphFile) -> None:
     """Refuse a first line such as `n=3`, unless the user says that it is no edge, and lines that separate graphs."""
-    if lines and source.options.header is None and COUNTS.fullmatch(lines[0][1]):
+    counted = lines[0][1] if lines and COUNTS.fullmatch(lines[0][1]) else ""
+    words = re.findall("[a-z]+", counted.lower())
+    if counted and len(set(words)) == len(words) and source.options.header is None:  # unlike `node 1, node 2`
         raise source.error(
             "an edge, titles, or counts such as '3 2'",
             f"{lines[0][1]!r}; begin that line with # to leave it out",

@@ -62,6 +62,8 @@ class RawGraph:
     """the first line between edges that may have been meant to separate graphs"""
     or_adjacency_list: bool = False
     """whether what was taken for weights may be neighbours"""
+    or_last_columns: bool = False
+    """whether the first of three columns may only number the edges, whose ends are the last two"""
     or_matrix: bool = False
     """whether it may be a row of a matrix"""
 
@@ -227,6 +229,8 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> bool | None:
         else:
             other = "; --format adjacency-list reads neighbours instead" if raw.or_adjacency_list else ""
             other = "; --format matrix reads an adjacency matrix instead" if raw.or_matrix else other
+            if raw.or_last_columns:
+                other += "; a first line of titles such as number, source, target reads the last two columns"
             raise InputError(
                 f"{where}: expected an unweighted graph, got {shown(name)} {shown(told[0])} of an edge; "
                 f"{WAYS['ignore_weights']}{other}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -86,6 +86,10 @@ class EstimateConfig(CheckpointedConfig):
     """components of the mixture of trees to which a network is added, fitted by expectation maximisation, so that the
     law is low far from the data; 1: independent bits, which are trained with the network. By default 20 for tables of
     more than 16 bits (at most one for every 50 rows), otherwise 1"""
+    choose: Annotated[bool | None, NETWORK] = None
+    """whether the network is trained by two recipes, of which validation rows choose one: by erasure on the mixture,
+    and by block-ed on independent bits, which learns finer dependences but may have a spurious mode. By default for
+    tables of more than 16 bits where neither --loss nor --components is given"""
     tune: float | None = None
     """minutes, on one idle core, in which the job itself looks for width, components, weight decay, learning rate,
     layers, steps and ensemble size. It changes one after the other, keeps what scores better on validation rows, and
@@ -122,9 +126,9 @@ class EstimateConfig(CheckpointedConfig):
     samples: int = 4000
     """number of chains that generate samples; each yields ten samples"""
     sampler_steps: Annotated[int, CHAINS] = 400
-    """steps of each chain (Gibbs-with-gradients; block Gibbs for rbm) from noise to its first sample; between two
-    samples it makes a tenth of them. Where importance sampling from uniform states works, each sample comes from a
-    separate chain of a tenth of the steps instead. With up to 16 bits, all states are enumerated and no chain runs"""
+    """steps of each chain between its start and its first sample, where chains start at noise or at the ends of
+    annealed runs (which take as many steps); between two samples, and where they start at weighted states, it makes a
+    tenth of them. With up to 16 bits, all states are enumerated and no chain runs"""
     temperatures: Annotated[int | None, ANNEALED] = None
     """number of inverse temperatures of annealed importance sampling, which estimates the log-likelihood where it can't
     be computed exactly; by default as many as bring its range down to 0.05 nats, but no more than take about a minute
@@ -165,6 +169,7 @@ class ResolvedEstimateConfig(EstimateConfig):
     width: Annotated[int, HIDDEN_UNITS]
     layers: Annotated[int, NETWORK]
     components: Annotated[int, NETWORK]
+    choose: Annotated[bool, NETWORK]
     steps: int
     batch: int
     learning_rate: float
@@ -177,6 +182,12 @@ LARGE = {"loss": "erasure", "width": 128, "steps": 2000, "learning_rate": 3e-3, 
 CONV = {"width": 16, "layers": 1}
 """defaults of the options that the user may leave open: PLANE for densities in the plane, TABLE for tables and images;
 LARGE replaces some of them for networks on tables that can't be enumerated, CONV for a convolutional energy"""
+RIVAL: dict[str, Any] = {
+    **{name: TABLE[name] for name in ("loss", "width", "steps", "learning_rate")},
+    "components": 1,
+    "weight_decay": 0.0,
+}
+"""what replaces LARGE in the second recipe"""
 
 
 def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
@@ -195,6 +206,7 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     usual["components"] = usual_components(config.energy, bits, len(data.train)) if table else 1
     if usual["components"] > 1 and config.loss in (None, "erasure"):
         usual |= LARGE
+    usual["choose"] = usual["components"] > 1 and config.loss is None and config.components is None
     chosen = {field.name: getattr(config, field.name) for field in fields(config)}
     values = {**usual, **{name: value for name, value in chosen.items() if value is not None}}
     values.setdefault("weight_decay", 0.0)
@@ -202,6 +214,21 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     if values["loss"] == "pcd":
         values["buffer"] = max(values["buffer"], values["batch"])
     return ResolvedEstimateConfig(**values)
+
+
+def rival_of(config: ResolvedEstimateConfig, data: TableData) -> ResolvedEstimateConfig | None:
+    """The second recipe, if validation rows are to choose; options that differ from their defaults stay as they are.
+
+    Raises:
+        InputError: there is nothing to choose, as the recipes are for networks on tables of more than 16 bits.
+    """
+    if not config.choose:
+        return None
+    usual = resolve(EstimateConfig(data=config.data, energy=config.energy), data)
+    if not usual.choose:
+        raise InputError("choose: expected a network and a table of more than 16 bits, for which there are two recipes")
+    changes = {name: value for name, value in RIVAL.items() if getattr(config, name) == getattr(usual, name)}
+    return replace(config, **changes) if changes else None
 
 
 def facts_of(config: ResolvedEstimateConfig, data: TableData) -> dict[str, Any]:

@@ -105,12 +105,17 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
             "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
             "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
         )
-    if result.get("effective_runs") is not None:
+    if result.get("starts_p_value") is not None:
+        runs = result["effective_runs"]
+        origin = (
+            f"independent states of the base, resampled by their weights, of which {result['effective_starts']:.0f}"
+            if runs is None
+            else f"the ends of annealed runs, resampled by their weights, of which {runs:.0f}"
+        )
         lines.append(
-            "Samples are the ends of annealed runs, resampled by their weights, of which "
-            f"{result['effective_runs']:.0f} carry all weight in effect. Chains of the same length that start at "
-            f"training rows end in the same law with p = {result['starts_p_value']:.3f}; a small p-value says that "
-            "chains don't mix, so that samples depend on where they start."
+            f"Samples start at {origin} carry all weight in effect. Chains that start at training rows end in the same "
+            f"law with p = {result['starts_p_value']:.3f}; a small p-value says that chains don't mix, so that samples "
+            "depend on where they start."
         )
     size = result["p_value_size"]
     spread = (

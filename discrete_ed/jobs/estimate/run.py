@@ -18,29 +18,24 @@ from torch import Tensor
 from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density.conditional import log_sites
 from discrete_ed.density.encoding import one_hot_columns
-from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
-from discrete_ed.density.losses import Loss, density_loss
 from discrete_ed.density.missing import completed, filled
-from discrete_ed.density.models import density_energy
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
 from discrete_ed.density.tuning import TuningTrial, best_trial
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.estimate import mixed_tables, report
-from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve
-from discrete_ed.jobs.estimate.tuning import tuned
+from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve, rival_of
+from discrete_ed.jobs.estimate.training import build_energy, fit_recipes, loss_of
+from discrete_ed.jobs.estimate.tuning import compared, tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
-from discrete_ed.jobs.progress import counted_progress, training_progress
+from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.row_scores import row_lines, rows_as_csv
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.text import as_text
 from discrete_ed.names import SMALL_BITS
-from discrete_ed.runtime.distributed import pick_device, rank_seed
-from discrete_ed.samplers import suitable_kernel
-from discrete_ed.training import FitConfig
-from discrete_ed.training.selection import Selected
+from discrete_ed.runtime.distributed import pick_device
 
 JOB = "estimate"
 
@@ -73,10 +68,18 @@ def run(config: EstimateConfig) -> dict[str, Any]:
         said = _warn_of_one_hot(data) if data.toy is None and data.shape is None else []
         trials: list[TuningTrial] = []
         if resolved.tune is not None:
-            build = partial(_build, train, data.shape)
-            resolved, trials = tuned(resolved, data, train, valid.float(), build, _loss, folder)
-        ensemble = _fit(train, valid.float(), data.shape, resolved, folder)
+            build = partial(build_energy, train, data.shape)
+            resolved, trials = tuned(resolved, data, train, valid.float(), build, loss_of, folder)
+        recipes = [resolved] if trials or (rival := rival_of(resolved, data)) is None else [resolved, rival]
+        fits = fit_recipes(train, valid.float(), data.shape, recipes, folder)
+        if len(recipes) > 1:
+            energies = [None if fitted is None else fitted.energy for fitted in fits]
+            trials = compared(recipes, energies, train, valid.float(), folder)
+            resolved = recipes[trials.index(best_trial(trials))]
+        ensemble = fits[recipes.index(resolved)]
+        assert ensemble is not None
         energy = ensemble.energy
+        folder.save_energy("checkpoint", energy)
         trained = time.monotonic()
         generator = torch.Generator(device).manual_seed(resolved.seed)
         names = data.names if data.toy is None and data.shape is None else ()
@@ -192,76 +195,6 @@ def _print_data(data: TableData) -> None:
     if data.shape is None and data.constant:
         shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
         print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
-
-
-def _fit(
-    train: Tensor,
-    valid: Tensor,
-    shape: tuple[int, int] | None,
-    config: ResolvedEstimateConfig,
-    folder: RunFolder,
-) -> Ensemble:
-    """Fit the ensemble, and save its mean in the folder."""
-    with folder.keeping_energy("checkpoint"):
-        return fit_ensemble(
-            partial(_build, train, shape, config),
-            partial(fit_member, train=train, valid=valid, config=config, folder=folder),
-            config.members,
-            seed=config.seed,
-            save=partial(folder.save_energy, "checkpoint"),
-        )
-
-
-def _build(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimateConfig, seed: int) -> Energy:
-    floating = train.is_floating_point()  # with NaN
-    return density_energy(
-        config.energy,
-        train.shape[1],
-        width=config.width,
-        layers=config.layers,
-        shape=shape,
-        components=config.components,
-        data=filled(train, generator=torch.Generator(train.device).manual_seed(seed)) if floating else train,
-        seed=seed,
-    ).to(train.device)
-
-
-def _loss(energy: Energy, config: ResolvedEstimateConfig, generator: torch.Generator) -> Loss:
-    return density_loss(
-        config.loss,
-        epsilon=config.epsilon,
-        m=config.negatives,
-        w=config.w,
-        block=config.block,
-        steps=config.chain_steps,
-        buffer=config.buffer,
-        kernel=suitable_kernel(energy, purpose="learned"),
-        generator=generator,
-    )
-
-
-def fit_member(
-    energy: Energy, seed: int, *, train: Tensor, valid: Tensor, config: ResolvedEstimateConfig, folder: RunFolder
-) -> Selected:
-    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
-    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
-    loss = _loss(energy, config, generator)
-    fit_config = FitConfig(
-        steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
-    )
-    with training_progress(folder, config.steps) as callback:
-        return fit_density(
-            energy,
-            loss,
-            train,
-            valid,
-            fit_config,
-            batch_size=config.batch,
-            seed=seed,
-            patience=config.patience,
-            callback=callback,
-            checkpoints=folder.checkpoints(f"train-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
-        )
 
 
 def _sample(

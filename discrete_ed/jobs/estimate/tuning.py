@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from discrete_ed.density.scores import bracket_log_z
 from discrete_ed.density.tuning import TuningTrial, best_trial, coordinate_search, training_seconds
 from discrete_ed.energies import Energy
 from discrete_ed.errors import NumericalError
-from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, resolve
+from discrete_ed.jobs.estimate.config import RIVAL, EstimateConfig, ResolvedEstimateConfig, resolve, rival_of
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.training import FitConfig
 
@@ -27,6 +28,8 @@ TRIALS = 0.4
 """share of the minutes for trials; the rest is for the final fit"""
 NUMBER = 5
 """number of trials with the first options that fit into that share"""
+COMPARING = 10.0
+"""seconds of annealing for each of two recipes that are compared"""
 FEWEST_STEPS = 50
 """least number of training steps of a trial"""
 SCORING = 0.25
@@ -76,13 +79,16 @@ def tuned(
     alternatives = {name: values for name, values in found.items() if name in free}
     if config.components == 1:
         alternatives.pop("components", None)
-    seconds = 60 * config.tune
-    start = {name: getattr(config, name) for name in alternatives}
-    step = _step_seconds(config, data)
+    seconds, bits = 60 * config.tune, train.shape[1]
+    rival = rival_of(config, data)
+    changed = {name for name in RIVAL if rival is not None and name != "steps"}
+    start = {name: getattr(config, name) for name in (*sorted(changed - alternatives.keys()), *alternatives)}
+    rivals = [] if rival is None else [{name: getattr(rival, name) for name in start}]
+    step = _step_seconds(config, bits)
     steps = max(FEWEST_STEPS, int(TRIALS * seconds / NUMBER / step / (1 + SCORING)))
 
     def cost(settings: Any) -> float:
-        return steps * _step_seconds(replace(config, **settings), data) * (1 + SCORING)
+        return steps * _step_seconds(replace(config, **settings), bits) * (1 + SCORING)
 
     def judge(settings: dict[str, Any], number: int) -> float:
         options = replace(config, **settings)
@@ -96,17 +102,10 @@ def tuned(
             made = loss(energy, options, generator)
             try:
                 fit_density(energy, made, train, valid, fit_config, batch_size=options.batch, seed=config.seed)
-                log_z, _ = bracket_log_z(
-                    energy,
-                    completed(energy, train.float(), generator=generator),
-                    temperatures=None,
-                    runs=config.runs,
-                    seconds=max(1.0, SCORING * cost(settings)),
-                    generator=generator,
-                )
             except NumericalError:
                 return {"score": math.nan}
-            return {"score": math.nan if log_z.spurious else marginal_log_likelihood(energy, valid, log_z).mean}
+            seconds = max(1.0, SCORING * cost(settings))
+            return {"score": score_on_valid(energy, train, valid, config.runs, seconds, generator)}
 
         return float(folder.cached(f"trial-{number}", compute)["score"])
 
@@ -117,9 +116,9 @@ def tuned(
             bar.set_postfix_str(_in_words(trial))
             folder.log({"phase": "tune", **trial.settings, "score": trial.score})
 
-        trials = coordinate_search(start, alternatives, judge, cost, TRIALS * seconds, callback=show)
+        trials = coordinate_search(start, alternatives, judge, cost, TRIALS * seconds, rivals=rivals, callback=show)
     chosen = replace(config, **best_trial(trials).settings)
-    left = (1 - TRIALS) * seconds / _step_seconds(chosen, data)
+    left = (1 - TRIALS) * seconds / _step_seconds(chosen, bits)
     if "members" in free:
         chosen = replace(chosen, members=min(MOST_MEMBERS, max(1, int(left / chosen.steps))))
     if "steps" in free:
@@ -127,13 +126,54 @@ def tuned(
     return chosen, trials
 
 
+def compared(
+    recipes: Sequence[ResolvedEstimateConfig],
+    energies: Sequence[Energy | None],
+    train: Tensor,
+    valid: Tensor,
+    folder: RunFolder,
+) -> list[TuningTrial]:
+    """The scores on validation rows of energies that were trained by some recipes, with the options that differ; none
+    where training diverged."""
+    trials = []
+    for k, (recipe, energy) in enumerate(zip(recipes, energies, strict=True)):
+
+        def compute(energy: Energy | None = energy) -> dict[str, Any]:
+            if energy is None:
+                return {"score": math.nan}
+            generator = torch.Generator(train.device).manual_seed(recipes[0].seed)
+            return {"score": score_on_valid(energy, train, valid, recipes[0].runs, COMPARING, generator)}
+
+        score = float(folder.cached(f"recipe-{k}", compute)["score"])
+        settings = {name: getattr(recipe, name) for name in RIVAL}
+        cost = recipe.members * recipe.steps * _step_seconds(recipe, train.shape[1])
+        trials.append(TuningTrial(settings, None if math.isnan(score) else score, cost))
+        print(f"{_in_words(trials[-1])} nats a validation row", file=sys.stderr)
+    return trials
+
+
+def score_on_valid(
+    energy: Energy, train: Tensor, valid: Tensor, runs: int, seconds: float, generator: torch.Generator
+) -> float:
+    """The mean log-likelihood of validation rows, from annealing of some seconds; NaN if modes are missed or far."""
+    rows = completed(energy, train.float(), generator=generator)
+    try:
+        log_z, _ = bracket_log_z(energy, rows, temperatures=None, runs=runs, seconds=seconds, generator=generator)
+    except NumericalError:
+        return math.nan
+    return math.nan if log_z.spurious else marginal_log_likelihood(energy, valid, log_z).mean
+
+
 def _in_words(trial: TuningTrial) -> str:
     score = "no value" if trial.score is None else f"{trial.score:.3f}"
-    return f"{', '.join(f'{name} {value:g}' for name, value in trial.settings.items())}: {score}"
+    return f"{', '.join(f'{name} {_shown(value)}' for name, value in trial.settings.items())}: {score}"
 
 
-def _step_seconds(config: ResolvedEstimateConfig, data: TableData) -> float:
-    bits = data.train.shape[1]
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _step_seconds(config: ResolvedEstimateConfig, bits: int) -> float:
     evaluated = {"block-ed": 2**config.block, "ed": 1 + config.negatives, "erasure": 1 + config.negatives}
     states = config.batch * evaluated.get(config.loss, bits)
     return training_seconds(bits, config.width, config.layers, config.components, states)
@@ -150,6 +190,6 @@ def trial_table(trials: list[dict[str, Any]], chosen: int) -> list[list[str]]:
     rows = [[*(name.replace("_", " ") for name in names), "validation log-likelihood", ""]]
     for number, trial in enumerate(trials):
         score = "no value" if trial["score"] is None else f"{trial['score']:.3f}"
-        values = [f"{trial['settings'][name]:g}" for name in names]
+        values = [_shown(trial["settings"][name]) for name in names]
         rows.append([*values, score, "chosen" if number == chosen else ""])
     return rows

@@ -123,10 +123,10 @@ def sample_as_configured(
 def choose_as_configured(
     energy: NoiseConditionalEnergy, states: Tensor, held_out: Sequence[nx.Graph], config: GenerateConfig
 ) -> ChosenSettings:
-    """The settings of the options, or those that held-out graphs choose; shows a progress bar."""
+    """The settings of the options, or those that held-out and training graphs choose; shows a progress bar."""
     given = settings_of_options(config)
     if given is not None:
-        return ChosenSettings(given, (), len(held_out), None, given=True)
+        return ChosenSettings(given, (), len(held_out), 0, None, given=True)
     with counted_progress("choose settings", "level", transient=True) as callback:
         return choose_settings(energy, states, held_out, chains=config.chains, seed=config.seed, callback=callback)
 

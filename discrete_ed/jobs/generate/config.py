@@ -45,7 +45,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """Learn an energy over graphs, generate new ones, and score them.
 
     Trains a permutation-invariant energy of graphs at all noise levels by energy discrepancy, samples graphs from coin
-    flips down the levels, with settings that are chosen on held-out training graphs, and compares degree, clustering,
+    flips down the levels, with settings that held-out and training graphs choose, and compares degree, clustering,
     orbit and spectral statistics with those of test graphs. The saved energy, the graphs (samples.g6), the scores and
     the figures go into a run folder; open its report.html first.
 
@@ -106,8 +106,8 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     the settings of the chains. By default a tenth, from 16 to 100, of at least 80 training graphs, else none; where a
     data set has validation graphs of its own, these are used instead"""
     passed_levels: Annotated[int | None, ALL_LEVELS] = None
-    """number of noise levels that chains pass, at even distances. This and the next three are chosen on held-out graphs
-    if none of them is given; otherwise those that are not given are all levels, 0, 4 and 60, and with --proposals
+    """number of noise levels that chains pass, at even distances. Held-out and training graphs choose this and the next
+    three if none of them is given; otherwise those that are not given are all levels, 0, 4 and 60, and with --proposals
     learned all levels, 8, 0 and 0"""
     candidates: Annotated[int | None, ALL_LEVELS] = None
     """number of proposals at each noise level, in which all edges change independently; one is chosen by importance

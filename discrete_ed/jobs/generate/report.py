@@ -55,7 +55,7 @@ def write_report(
         "The generated graphs": [["", "value"], *map(list, graph_tables.overall(evaluation))],
     }
     if sampled.chosen is not None and sampled.chosen.trials:
-        scores["Settings of the chains, tried on held-out graphs"] = _trials(sampled.chosen)
+        scores["Settings of the chains, compared with held-out and training graphs"] = _trials(sampled.chosen)
     seconds = {f"seconds to {phase}": f"{seconds:.0f}" for phase, seconds in result["seconds"].items()}
     facts = {**reported_options(config, **known), **seconds}
     title, verdict, notes = (
@@ -75,7 +75,7 @@ def _trials(chosen: ChosenSettings) -> list[list[str]]:
         "proposals",
         "steps",
         "last steps",
-        "MMD² (psd), held-out",
+        "MMD² (psd)",
         "p-value",
         "mean energy",
         "connected",

@@ -62,15 +62,17 @@ def coupling_matrices(matrices: Mapping[str, Array], names: Sequence[str] | None
     return figure
 
 
-def recovery(true: Array, learned: Array, errors: Array) -> Figure:
+def recovery(true: Array, learned: Array, interval: tuple[Array, Array]) -> Figure:
     """Learned against true couplings with 95% intervals, for true and for found edges; and the errors of the edges.
 
-    Where all true couplings are equal, the pairs stand side by side in the order of their learned couplings.
+    Where all true couplings are equal, the pairs stand side by side in the order of their learned couplings. Couplings
+    that are not identified, or were left out instead of estimated, have no interval.
     """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     upper = np.triu_indices(len(true), 1)
-    x, y, e = true[upper], learned[upper], errors[upper]
+    x, y, low, high = (array[upper] for array in (true, learned, *interval))
+    bounded = np.isfinite(high - low)
     alike = len(np.unique(x[x != 0])) <= 1
     first = 0
     left.xaxis.set_major_locator(MaxNLocator(6, integer=alike))
@@ -82,7 +84,9 @@ def recovery(true: Array, learned: Array, errors: Array) -> Figure:
             continue
         order = np.argsort(y[mine])
         place = first + np.arange(mine.sum()) if alike else x[mine][order]
-        left.errorbar(place, y[mine][order], Z_95 * e[mine][order], fmt="o", ms=3, lw=0.7, color=color, label=label)
+        there = bounded[mine][order]
+        left.vlines(place[there], low[mine][order][there], high[mine][order][there], lw=0.7, color=color)
+        left.plot(place, y[mine][order], "o", ms=3, color=color, label=label)
         if alike:
             left.hlines(x[mine][0], first, first + mine.sum(), color=color, linestyle="--", linewidth=1)
         first += mine.sum()

@@ -29,16 +29,22 @@ def write_couplings(
 ) -> None:
     """`couplings.npz`, in the physics convention, and the couplings and thresholds over bits as well.
 
+    The ends of 95% intervals, `low_95` and `high_95`, are infinite where the rows don't tell a coupling apart from
+    others, and NaN for pairs that were left out instead of estimated.
+
     Args:
         truth: the true couplings, if they are known.
         with_fields: whether the true fields are written as well.
         names: names of the columns, if they have names.
     """
+    low, high = interval_95(*recovery.intervals)
     arrays = {
         "couplings": recovery.couplings,
         "fields": recovery.fields,
         "standard_errors": recovery.standard_errors,
         "field_errors": recovery.field_errors,
+        "low_95": low,
+        "high_95": high,
         "couplings_01": recovery.bit_parameters.couplings,
         "thresholds_01": recovery.bit_parameters.fields,
     }
@@ -70,16 +76,18 @@ def write_network(folder: RunFolder, recovery: Recovery, names: Sequence[str]) -
         labels = [f"{number} {name}" for number, name in enumerate(labels, 1)]
     graph = nx.Graph()
     graph.add_nodes_from((name, {"field": value}) for name, value in zip(labels, recovery.fields.tolist(), strict=True))
+    errors = recovery.intervals[1]
     for i, j in recovery.edges.tolist():
-        value, error = recovery.couplings[i, j].item(), recovery.standard_errors[i, j].item()
+        value, error = recovery.couplings[i, j].item(), errors[i, j].item()
         graph.add_edge(labels[i], labels[j], coupling=value, standard_error=error)
     folder.write("network.graphml", "\n".join(nx.generate_graphml(graph)).encode())
 
 
 def write_edges(folder: RunFolder, recovery: Recovery, names: Sequence[str], tables: np.ndarray) -> None:
-    """`edges.csv`: every coupling that was kept, with its standard error, interval and z, and the pair's 2×2 table.
+    """`edges.csv`: every edge with its coupling, standard error, interval and z, and the pair's 2×2 table.
 
-    Its last column is the coupling over bits, see `Recovery.bit_parameters`.
+    The error and the ends of the interval are infinite where the rows don't tell the coupling apart from others. The
+    last column is the coupling over bits, see `Recovery.bit_parameters`.
 
     Args:
         tables: the 2×2 table of each of the recovery's edges, `(P, 4)`.

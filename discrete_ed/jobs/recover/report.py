@@ -55,8 +55,8 @@ def report_known_model(
         table = [[*row, cell] for row, cell in zip_longest(table, cells, fillvalue=MISSING)]
     print(f"{config.samples} samples of {label}: {method}\n\n{as_text(table)}\n")
     print(
-        f"edges: {comparison.right_edges} of {comparison.true_edges} found, {comparison.covered_edges} with a 95% "
-        f"interval that holds the truth, and {comparison.false_edges} that aren't there"
+        f"edges: {comparison.right_edges} of {comparison.true_edges} found, and {comparison.false_edges} that aren't "
+        f"there; {comparison.covered_edges} of {comparison.bounded_edges} 95% intervals of true edges hold the truth"
     )
     _print_warnings(result)
     plots: Plots = {
@@ -67,7 +67,7 @@ def report_known_model(
         ),
         "recovery": (
             "Learned against true",
-            lambda: figures.recovery(truth.couplings, recovery.couplings, recovery.standard_errors),
+            lambda: figures.recovery(truth.couplings, recovery.couplings, interval_95(*recovery.intervals)),
             "Pairs that are no edge and were left out aren't shown. Where blue points lie on the dashed line, the "
             "coupling is exact. Red points are pairs that are no edge.",
         ),
@@ -219,8 +219,10 @@ def _strongest(recovery: Recovery, names: Sequence[str]) -> Rows:
     for i, j in recovery.edges[:STRONGEST].tolist():
         value, middle, error = recovery.couplings[i, j], middles[i, j], errors[i, j]
         low, high = interval_95(middle, error)
-        z = f"{middle / error:.1f}"
-        rows.append([f"{names[i]} – {names[j]}", f"{value:.3f}", f"{low:.3f} … {high:.3f}", z])
+        cells = [f"{low:.3f} … {high:.3f}", f"{middle / error:.1f}"]
+        if np.isinf(error):
+            cells = ["not identified", MISSING]
+        rows.append([f"{names[i]} – {names[j]}", f"{value:.3f}", *cells])
     return rows
 
 

@@ -280,6 +280,7 @@ def _comparison_results(comparison: Comparison, bound: float | None) -> dict[str
             "true": comparison.true_edges,
             "found": comparison.found_edges,
             "right": comparison.right_edges,
+            "bounded": comparison.bounded_edges,
             "covered": comparison.covered_edges,
         },
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.jobs.generate.past_run import PastRun
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.resume import resumed
-from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.jobs.run_folder import CONFIG, RunFolder
 from discrete_ed.jobs.sample.config import SampleConfig
 from discrete_ed.jobs.sample.graphs import sample_graphs_of
 from discrete_ed.jobs.sample.report import summary_of, table_of, verdict, write_report
@@ -55,6 +57,7 @@ def run(config: SampleConfig) -> dict[str, Any]:
     if is_table_run(config.energy):
         return sample_rows_of(config.energy, config)
     if PastRun.is_at(config.energy):
+        refuse_simulation(config.energy)
         return sample_graphs_of(PastRun.open(config.energy, "energy"), config, device)
     energy = load_energy(config.energy).to(device)
     facts: dict[str, Any] = {"graph_energy": _graph_energy(energy) is not None, "run": False}
@@ -97,6 +100,21 @@ def run(config: SampleConfig) -> dict[str, Any]:
     print(f"\n{verdict(diagnosis, result)}\n\n{text}\n")
     print(f"written to {folder.path}: open {folder.path / 'report.html'}; samples.npz has bits (chain, draw, D)")
     return result
+
+
+def refuse_simulation(folder: Path) -> None:
+    """Raise `InputError` if this is a run of `simulate`, which has samples already, and no energy in a file."""
+    try:
+        record = json.loads((folder / CONFIG).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return
+    if isinstance(record, dict) and record.get("job") == "simulate":
+        raise InputError(
+            f"energy: expected a saved energy, or a run of generate or of estimate, but {folder} is a run of simulate: "
+            "its states are in states-SIZE.npz, more of them come from discrete-ed simulate with another --seed; to "
+            "sample its model by another kernel, build it in Python, IsingEnergy.from_graph(lattice(…), …), and save "
+            "it by save_energy(FOLDER, energy)"
+        )
 
 
 def adapted(kernel: DMALA, local: LocalEvaluation, x: Tensor, steps: int, generator: torch.Generator) -> dict[str, Any]:

@@ -34,8 +34,8 @@ class SimulateConfig(ResumableConfig):
     """kind of the lattice; hypercubic has any --dimension"""
     size: tuple[int, ...] = (64,)
     """cells along each direction; several numbers: several lattices, from which the critical point is found"""
-    dimension: Annotated[int, When(lattice="hypercubic")] = 2
-    """number of directions"""
+    dimension: Annotated[int | None, When(lattice="hypercubic")] = None
+    """number of directions; by default 2"""
     open: bool = False
     """open boundaries instead of periodic ones"""
     temperatures: tuple[float, float, int] | None = None

@@ -111,8 +111,7 @@ def run(config: SimulateConfig) -> dict[str, Any]:
 
 def lattice_of(config: SimulateConfig, size: int) -> Lattice:
     """The lattice of one size."""
-    dimension = config.dimension if config.lattice == "hypercubic" else None
-    return lattice(size, dimension, kind=config.lattice, periodic=not config.open)
+    return lattice(size, config.dimension, kind=config.lattice, periodic=not config.open)
 
 
 def energy_of(config: SimulateConfig, graph: Lattice) -> IsingEnergy:

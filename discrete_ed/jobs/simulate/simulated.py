@@ -39,7 +39,7 @@ def critical_temperature(config: SimulateConfig) -> float | None:
     """The known critical temperature of the model, in the units of the options; None if none is known."""
     kind = config.lattice
     if kind == "hypercubic":
-        kind = {2: "square", 3: "cubic"}.get(config.dimension, kind)  # type: ignore[assignment]
+        kind = {None: "square", 2: "square", 3: "cubic"}.get(config.dimension, kind)  # type: ignore[assignment]
     known = CRITICAL_TEMPERATURES.get(kind)
     bipartite = kind in ("square", "cubic", "honeycomb", "bcc")
     ordered = config.coupling > 0 or (bipartite and all(size % 2 == 0 for size in config.size))

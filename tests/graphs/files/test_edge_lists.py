@@ -99,7 +99,7 @@ READ = {  # text, numbers of nodes and edges, and what the only note says
     "floats": ("0.0 1.0\n1 2\n", (3, 2), "such as 0.0 as 0"),
     "floats of numpy": (SAVED, (3, 2), "as 0"),
     "both directions": ("0 1\n1 0\n1 2\n2 1\n", (3, 2), "in both directions"),
-    "isolated nodes": ("lone\na b\n", (3, 1), ""),
+    "isolated nodes": ("lone\na b\n", (3, 1), "read as a node without an edge"),
     "only isolated nodes": ("0\n1\n", (2, 0), "isolated"),
     "blank lines": ("0 1\n\n1 2\n", (3, 2), "line 2: blank lines"),
     "a comment between edges": ("0 1\n# b\n1 2\n", (3, 2), "line 2: comment lines"),

@@ -54,6 +54,11 @@ READ = {  # text, numbers of nodes and edges, and what a note says
     "Pajek without arcs": ("*Vertices 3\n*Arcs\n*Edges\n1 2\n2 3\n", (3, 2), ""),
     "empty columns of Excel": ("source,target,,\n0,1,,\n1,2,,\n", (3, 2), "names of columns"),
     "labels with commas": ('source,target,note\n0,1,"a, b"\n1,2,"say ""hi"""\n', (3, 2), "labels of edges (note)"),
+    "a title of one word": ("edges\nann bob\nbob cat\n", (4, 2), "line 1: is read as a node without an edge"),
+    "titles like counts": ("node 1,node 2\n7,8\n8,9\n", (3, 2), "names of columns"),
+    "a data frame with its index": ("Unnamed: 0,source,target\n0,7,8\n1,8,9\n", (3, 2), "only numbers the rows"),
+    "numbers of edges": ("no,source,target\n1,7,8\n2,8,9\n", (3, 2), "column 'no' only numbers the rows"),
+    "roles": ("buyer,seller\nann,bob\nbob,cat\n", (3, 2), "names of columns"),
     "a key of networkx": ("u,v,key\n0,1,0\n1,2,0\n", (3, 2), "names of columns"),
     "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
 }
@@ -110,6 +115,15 @@ REFUSED = {  # text, and what the error says
     "Japanese letters": ("東京,大阪\n".encode("shift-jis"), "line 1: expected text in UTF-8"),
     "contacts": ("# c\n31220\t1558\t1567\t3B\t3B\n", "line 2: expected an edge"),
     "relations between names": ("A\tinteracts with\tB\nB\tacts on\tC\n", "line 1: expected an edge"),
+    "weights before ends": ("weight,source,target\n1,7,8\n2,8,9\n", "ignore-weights"),
+    "edges that may be numbered": ("0 7 8\n1 8 9\n2 9 7\n", "a first line of titles such as number, source, target"),
+    "graphs that may be numbered": ("1 1 2\n1 2 3\n2 1 2\n2 2 3\n", "whose first column may number graphs"),
+    "a rule of Markdown": (
+        "| source | target |\n|---|---|\n| a | b |\n| b | c |\n",
+        "line 2: expected the edges of one",
+    ),
+    "a rule of psql": (" a | b \n---+---\n x | y\n y | z\n", "line 2: expected the edges of one"),
+    "names that Excel rounded": ("1.23457E+12,5\n1.23457E+12,6\n", "a spreadsheet has rounded"),
     "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
 }
 
@@ -121,6 +135,33 @@ def test_odd_files_are_refused_with_the_way_on(tmp_path, kind):
         sizes(tmp_path / "a.txt", text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+FORMATS = {  # ending, text, and what the error says
+    "a weight in a record": (".json", '{"nodes": 2, "edges": [[0, 1, {"w": 0.5}]]}', "got w 0.5 of an edge"),
+    "directions by another key": (".json", '{"nodes": 2, "edges": [[0, 1]], "undirected": false}', "--undirected"),
+    "directions of some edges": (
+        ".json",
+        """{"options": {"type": "mixed"}, "nodes": [{"key": "a"}, {"key": "b"}, {"key": "c"}], "edges":
+        [{"source": "a", "target": "b", "undirected": true}, {"source": "b", "target": "c"}]}""",
+        "--undirected",
+    ),
+    "a graph within a node": (".gml", "graph [ node [ id 0 graph [ node [ id 9 ] ] ] node [ id 1 ] ]", "nested graphs"),
+    "a graph within a graph": (".gml", "graph [ node [ id 0 ] graph [ node [ id 9 ] ] ]", "nested graphs"),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_other_formats_hide_is_refused(tmp_path, kind):
+    ending, text, message = FORMATS[kind]
+    with pytest.raises(InputError) as caught:
+        sizes(tmp_path / f"a{ending}", text)
+    assert message in str(caught.value)
+
+
+def test_edges_without_direction_in_a_mixed_graph_are_read(tmp_path):
+    text = FORMATS["directions of some edges"][1].replace('"c"}]}', '"c", "undirected": true}]}')
+    assert sizes(tmp_path / "a.json", text)[0] == [(3, 2)]
 
 
 def test_times_before_ends_are_warned_of(tmp_path):

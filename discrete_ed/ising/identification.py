@@ -1,0 +1,78 @@
+"""Which couplings the rows tell apart from others, so that an interval can be given for them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from discrete_ed.ising.dependence import row_patterns
+from discrete_ed.ising.observations import Observations
+from discrete_ed.ising.parameters import Array
+from discrete_ed.ising.table_checks import constant_columns, same_columns
+
+MOST_REPEATED = 0.05
+"""share of the columns that repeat others above which rows may be frozen, if they are several"""
+RARE = 10
+"""number of rows below which a value of a column is a rare event, in which columns often agree by chance"""
+FEW = 1.5
+"""number of different rows for each column below which rows may be frozen"""
+
+
+def identified_pairs(data: Observations) -> Array:
+    """Whether the rows tell the coupling of each pair apart from others, `(D, D)`; a spin of 0 is missing.
+
+    Not if one of the columns equals, or is opposite to, a third one wherever both are observed: which of them an edge
+    belongs to can't be told. Two columns that are equal to each other alone may be a pair themselves. A constant column
+    acts as a field. Where rows are frozen, nothing else is told apart either, see `is_frozen`.
+
+    >>> a, b, c = [1, 1, -1, -1], [1, -1, 1, -1], [1, 1, 1, -1]
+    >>> np.argwhere(np.triu(identified_pairs(Observations(np.array([a, a, b, c]).T)))).tolist()
+    [[0, 1], [2, 3]]
+    """
+    d = data.spins.shape[1]
+    same = same_columns(data.spins)
+    if is_frozen(data, same):
+        return np.zeros((d, d), bool)
+    varies, equals = ~constant_columns(data.spins), same.sum(1)
+    alone, twins = equals == 0, same & (equals == 1)
+    return varies & varies[:, None] & ((alone & alone[:, None]) | twins) & ~np.eye(d, dtype=bool)
+
+
+def is_frozen(data: Observations, same: Array) -> bool:
+    """Whether more than a twentieth of the columns repeat others, at least two, and few rows differ: fewer than three
+    for two columns, and no more than half of those that the different columns could form.
+
+    Then the spins are so strongly coupled that whole groups of them stand in for each other. Columns of which one value
+    is rare don't count as repeats: those of events that hardly ever occur are often equal.
+
+    Args:
+        same: which columns are the same, see `same_columns`.
+    """
+    d = len(same)
+    if repeated_columns(data, same) <= max(MOST_REPEATED * d, 1):
+        return False
+    different = len(row_patterns(data.spins)[1])
+    kinds = d - int(np.triu(same, 1).any(0).sum())
+    return different < FEW * d and different <= 2.0 ** (kinds - 1)
+
+
+def repeated_columns(data: Observations, same: Array) -> int:
+    """The number of columns that repeat others before them, without those of rare events."""
+    repeats = np.flatnonzero(np.triu(same, 1).any(0))
+    weights = np.ones(len(data.spins)) if data.weights is None else data.weights
+    values = data.spins[:, repeats]
+    return int((np.minimum(weights @ (values > 0), weights @ (values < 0)) >= RARE).sum())
+
+
+def identification_warnings(data: Observations, identified: Array, couplings: Array) -> list[str]:
+    """A warning of couplings without an interval because the rows don't tell them apart."""
+    if is_frozen(data, same := same_columns(data.spins)):
+        repeated, different = repeated_columns(data, same), len(row_patterns(data.spins)[1])
+        return [
+            f"{repeated} of {len(same)} columns repeat others, and only {different} rows differ: they can't tell which "
+            "pairs interact, so no coupling has an interval; observe where columns vary more, or leave out those that "
+            "repeat others"
+        ]
+    unclear = int(np.triu((couplings != 0) & ~identified, 1).sum())
+    return [f"{unclear} couplings of columns that repeat others are not identified: they have no interval"] * bool(
+        unclear
+    )

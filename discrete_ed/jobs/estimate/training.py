@@ -1,0 +1,122 @@
+"""How the job trains: an energy and a loss from the options, the members of an ensemble, and one or two recipes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
+from discrete_ed.density.losses import Loss, density_loss
+from discrete_ed.density.missing import filled
+from discrete_ed.density.models import density_energy
+from discrete_ed.energies import Energy
+from discrete_ed.errors import NumericalError
+from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig
+from discrete_ed.jobs.progress import training_progress
+from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.runtime.distributed import rank_seed
+from discrete_ed.samplers import suitable_kernel
+from discrete_ed.training import FitConfig
+from discrete_ed.training.selection import Selected
+
+
+def fit_recipes(
+    train: Tensor,
+    valid: Tensor,
+    shape: tuple[int, int] | None,
+    recipes: list[ResolvedEstimateConfig],
+    folder: RunFolder,
+) -> list[Ensemble | None]:
+    """Fit an ensemble by each recipe; None where training diverged, if it doesn't with all of them."""
+    fits: list[Ensemble | None] = []
+    for number, recipe in enumerate(recipes):
+        try:
+            with folder.keeping_energy("checkpoint"):
+                fits.append(_fit_recipe(train, valid, shape, recipe, folder, number))
+        except NumericalError:
+            if number == len(recipes) - 1 and not any(fits):
+                raise
+            fits.append(None)
+    return fits
+
+
+def _fit_recipe(
+    train: Tensor,
+    valid: Tensor,
+    shape: tuple[int, int] | None,
+    config: ResolvedEstimateConfig,
+    folder: RunFolder,
+    recipe: int,
+) -> Ensemble:
+    """Fit the ensemble by the recipe of that number, and save its mean in the folder."""
+    phase = "train" if recipe == 0 else "train-rival"
+    return fit_ensemble(
+        partial(build_energy, train, shape, config),
+        partial(fit_member, train=train, valid=valid, config=config, folder=folder, phase=phase),
+        config.members,
+        seed=config.seed,
+        save=partial(folder.save_energy, "checkpoint"),
+    )
+
+
+def build_energy(train: Tensor, shape: tuple[int, int] | None, config: ResolvedEstimateConfig, seed: int) -> Energy:
+    """An untrained energy, with the base fitted to the training rows `(N, D)`, NaN where cells are missing."""
+    floating = train.is_floating_point()  # with NaN
+    return density_energy(
+        config.energy,
+        train.shape[1],
+        width=config.width,
+        layers=config.layers,
+        shape=shape,
+        components=config.components,
+        data=filled(train, generator=torch.Generator(train.device).manual_seed(seed)) if floating else train,
+        seed=seed,
+    ).to(train.device)
+
+
+def loss_of(energy: Energy, config: ResolvedEstimateConfig, generator: torch.Generator) -> Loss:
+    """The loss of an energy."""
+    return density_loss(
+        config.loss,
+        epsilon=config.epsilon,
+        m=config.negatives,
+        w=config.w,
+        block=config.block,
+        steps=config.chain_steps,
+        buffer=config.buffer,
+        kernel=suitable_kernel(energy, purpose="learned"),
+        generator=generator,
+    )
+
+
+def fit_member(
+    energy: Energy,
+    seed: int,
+    *,
+    train: Tensor,
+    valid: Tensor,
+    config: ResolvedEstimateConfig,
+    folder: RunFolder,
+    phase: str = "train",
+) -> Selected:
+    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
+    generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
+    loss = loss_of(energy, config, generator)
+    fit_config = FitConfig(
+        steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
+    )
+    with training_progress(folder, config.steps) as callback:
+        return fit_density(
+            energy,
+            loss,
+            train,
+            valid,
+            fit_config,
+            batch_size=config.batch,
+            seed=seed,
+            patience=config.patience,
+            callback=callback,
+            checkpoints=folder.checkpoints(f"{phase}-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
+        )
