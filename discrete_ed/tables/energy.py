@@ -155,8 +155,10 @@ class TableEnergy(Energy):
         added = self.value_features(column)
         couplings = (self.couplings + self.couplings.T) / 2
         pairs = rest @ (couplings @ added.T) + ((added @ couplings) * added).sum(-1) / 2
-        inner = self.hidden(rest).unsqueeze(1) + added @ self.hidden.weight.T
-        return self.value_fields(column) + pairs - self._network(inner)
+        logits = self.value_fields(column) + pairs
+        if not torch.is_grad_enabled() and not self.output.weight.any():  # no training step was better than the start
+            return logits
+        return logits - self._network(self.hidden(rest).unsqueeze(1) + added @ self.hidden.weight.T)
 
     def _network(self, inner: Tensor) -> Tensor:
         return self.output(nn.functional.silu(inner)).squeeze(-1)
