@@ -19,7 +19,7 @@ from discrete_ed.samplers.interactions import Array, loops
 from discrete_ed.samplers.kernels import Kernel, State
 
 
-class Values(NamedTuple):
+class PottsInteractions(NamedTuple):
     """The couplings and fields of a Potts model, times the inverse temperature, as the loops take them."""
 
     bits: Array
@@ -34,7 +34,7 @@ class Values(NamedTuple):
     """`β b`, `(D + 1,)`"""
 
     @classmethod
-    def of(cls, energy: PottsEnergy, beta: float) -> Values:
+    def of(cls, energy: PottsEnergy, beta: float) -> PottsInteractions:
         """Those of an energy."""
         groups = energy.groups
         assert groups is not None
@@ -73,13 +73,13 @@ def compiled_values(kernel: Kernel, local: LocalEvaluation, x: Tensor) -> Advanc
         return None
     if loops("value_loops") is None:
         return None
-    model = Values.of(energy, local.beta)
+    model = PottsInteractions.of(energy, local.beta)
     if not model.steepest <= STEEPEST:  # weights of moves could overflow or underflow
         return None
     return partial(_advance, model, _loop_for(kernel, model), local, most_steps(kernel, x))
 
 
-def _loop_for(kernel: Kernel, model: Values) -> Any:
+def _loop_for(kernel: Kernel, model: PottsInteractions) -> Any:
     """The loop of a kernel, from `(value, field, steps, counter)` to `counter`; `value` and `field` are updated."""
     run, layout = loops("value_loops"), model.layout
     if isinstance(kernel, GibbsWithGradients):
@@ -98,7 +98,7 @@ def _loop_for(kernel: Kernel, model: Values) -> Any:
 
 
 def _advance(
-    model: Values,
+    model: PottsInteractions,
     loop: Any,
     local: LocalEvaluation,
     most: int,

@@ -20,6 +20,7 @@ RIDGE = 0.01
 """what is added to the variances of the features, so that no two of them determine each other"""
 MOST_DEVIATIONS = 4.0
 """how far from their mean features may be whose covariances are matched: those of rare values have too much noise"""
+CHUNK_UNITS = 2**19  # hidden units that are evaluated at once, so that they stay in the processor's cache
 LARGEST_SCORE = 3.0  # of normal scores, those of rare values at the ends of an order
 
 
@@ -155,8 +156,12 @@ class TableEnergy(Energy):
         added = self.value_features(column)
         couplings = (self.couplings + self.couplings.T) / 2
         pairs = rest @ (couplings @ added.T) + ((added @ couplings) * added).sum(-1) / 2
-        inner = self.hidden(rest).unsqueeze(1) + added @ self.hidden.weight.T
-        return self.value_fields(column) + pairs - self._network(inner)
+        logits = self.value_fields(column) + pairs
+        if not torch.is_grad_enabled() and not self.output.weight.any():  # no training step was better than the start
+            return logits
+        moved, rows = added @ self.hidden.weight.T, max(1, CHUNK_UNITS // max(1, len(added) * len(self.hidden.bias)))
+        network = [self._network(part.unsqueeze(1) + moved) for part in self.hidden(rest).split(rows)]
+        return logits - torch.cat(network)
 
     def _network(self, inner: Tensor) -> Tensor:
         return self.output(nn.functional.silu(inner)).squeeze(-1)

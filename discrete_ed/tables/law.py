@@ -117,7 +117,7 @@ class RowLaw:
             if covariance is not None and turn < COUPLING_ROUNDS:
                 added = coupling_step(energy, covariance_of(phi, self.logits.flatten().softmax(0)), covariance)
                 with torch.no_grad():
-                    energy.couplings += added.to(energy.couplings)
+                    energy.couplings.add_(added.to(energy.couplings))
                 self.logits = self.logits + (((phi @ added) * phi).sum(-1) / 2).reshape(self.sizes)
             elif distance < MATCHED:
                 return

@@ -87,12 +87,12 @@ def match_columns(
                 added = coupling_step(energy, covariance_of(phi, log_weights.softmax(0)), covariance)
                 change = ((phi @ added) * phi).sum(-1).double() / 2
                 gain = _longest(log_weights, -change, 0.0, 1 / (1 + last / DECAY))
-                energy.couplings += gain * added
+                energy.couplings.add_(gain * added)
                 log_weights += gain * change
     return current[_resampled(log_weights, generator)]
 
 
-def coupling_step(energy: TableEnergy, found: Tensor, wanted: Tensor) -> Tensor:
+def coupling_step(energy: TableEnergy, covariance: Tensor, wanted: Tensor) -> Tensor:
     """What is added to `J` so that covariances of the scores of ordered columns become those that are wanted, `(P, P)`.
 
     For Gaussian laws `J = I − C⁻¹`, so that a change of `C` by `D` changes `J` by `C⁻¹ D C⁻¹`: the step of Newton's
@@ -100,10 +100,10 @@ def coupling_step(energy: TableEnergy, found: Tensor, wanted: Tensor) -> Tensor:
     each other have finite couplings. Couplings of other features stay as they are, see `TableEnergy.scores`.
     """
     rows, columns = torch.meshgrid(energy.scores, energy.scores, indexing="ij")
-    part, identity = wanted.to(found)[rows, columns], torch.eye(len(rows)).to(found)
+    part, identity = wanted.to(covariance)[rows, columns], torch.eye(len(rows)).to(covariance)
     inverse = torch.linalg.inv(part + RIDGE * identity)
-    change = (part / (1 + RIDGE) - found[rows, columns]) * (1 - identity)
-    return torch.zeros_like(found).index_put((rows, columns), inverse @ change @ inverse)
+    change = (part / (1 + RIDGE) - covariance[rows, columns]) * (1 - identity)
+    return torch.zeros_like(covariance).index_put((rows, columns), inverse @ change @ inverse)
 
 
 def covariance_of(phi: Tensor, weights: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from discrete_ed.errors import InputError
-from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator
+from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator, save_table_estimator
 from discrete_ed.tables.energy import RIDGE
 from discrete_ed.tables.law import RowLaw
 from discrete_ed.tables.matching import covariance_of, distance_of_starts, match_columns, most_by_chance
@@ -257,6 +257,13 @@ def test_what_was_not_seen_is_refused(model):
         TableEstimator(steps=0).fit(rows_of(30, 8))
     with pytest.raises(ValueError, match="not fitted"):
         TableEstimator().sample(1)
+
+
+def test_names_that_are_written_alike_cannot_be_saved(tmp_path):
+    frame = pd.DataFrame({1: [0.5, 1.5, 2.5, 3.5] * 5, "1": ["x", "y"] * 10})
+    model = TableEstimator(steps=1, width=2, random_state=0).fit(frame)
+    with pytest.raises(InputError, match="differ when they are written, got 1 twice"):
+        save_table_estimator(tmp_path / "model", model)
 
 
 def test_parameters_are_those_of_scikit_learn():

@@ -107,7 +107,10 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     else:
         train, test, moved = frame, read_frame(config.test, words=words, like=frame), 0
         schema.codes(test)  # values that were never seen are refused before the training
-    types = {column.name: column.kind for column in schema.columns} | types  # a part of the rows may look otherwise
+    types = {
+        **{str(column.name): column.kind for column in schema.columns},
+        **types,
+    }  # a part of the rows may look otherwise
     lines = np.array(lines_of_rows(path if config.test is None else config.test))[test.index]
     chosen: dict[str, Any] = {"steps": config.steps, "batch_size": config.batch, "width": config.width,
               "learning_rate": config.learning_rate}  # fmt: skip
