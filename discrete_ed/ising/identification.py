@@ -73,6 +73,8 @@ def identification_warnings(data: Observations, identified: Array, couplings: Ar
             "repeat others"
         ]
     unclear = int(np.triu((couplings != 0) & ~identified, 1).sum())
-    return [f"{unclear} couplings of columns that repeat others are not identified: they have no interval"] * bool(
-        unclear
-    )
+    if unclear == 1:
+        return ["1 coupling of columns that repeat others is not identified: it has no interval"]
+    if unclear:
+        return [f"{unclear} couplings of columns that repeat others are not identified: they have no interval"]
+    return []

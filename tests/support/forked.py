@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ def start(program: Callable[[], object], *, stdout: int, stderr: int) -> int:
     if child:
         return child
     code = 1
+    gc.freeze()  # what needs threads to be destroyed, such as a process group, would wait for them forever in the copy
     try:
         for name, number, target in (("stdout", 1, stdout), ("stderr", 2, stderr)):
             if target == CLOSED:
