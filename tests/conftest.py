@@ -54,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise pytest.UsageError(f"--device: expected a device that is there, or simulated, got {reason}") from None
+    if config.getoption("--device") == "cpu":  # memory that was reserved but not yet written holds NaN, not old values
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = True
     if config.getoption("markexpr") == "fast" and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         config.args[:] = [str(Path(__file__).parent / entry) for entry in FAST]  # importing all others takes as long
 

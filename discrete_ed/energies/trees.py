@@ -178,7 +178,7 @@ class TreeLaws:
             generator: the source of randomness.
         """
         bits = self.logits.shape[1]
-        found = self.logits.new_empty(bits, *k.shape)
+        found = self.logits.new_zeros(bits, *k.shape)  # a root reads its own place before it is written
         coins = torch.rand(found.shape, generator=generator, device=found.device)
         low, step = self.logits.T, self.couplings.T
         for some, above in self.levels:

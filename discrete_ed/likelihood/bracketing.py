@@ -126,7 +126,7 @@ class Annealing:
 
 def check_settings(runs: int, temperatures: int | None, steps: int, width: float, seconds: float) -> None:
     """Raise `InputError` unless annealing can run with these settings of `estimate_log_z`."""
-    for name, least, value in (("runs", 2, runs), ("temperatures", 1, temperatures), ("steps", 1, steps)):
+    for name, least, value in (("runs", 4, runs), ("temperatures", 1, temperatures), ("steps", 1, steps)):
         if value is not None and not (isinstance(value, int | np.integer) and value >= least):
             raise InputError(f"{name}: expected a whole number, at least {least}, got {value}")
     if not width > 0:

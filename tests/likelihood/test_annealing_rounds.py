@@ -245,7 +245,7 @@ def test_forward_above_reverse_is_refused_and_noise_is_not():
             "base: expected auto, both, mixture, frequencies, model, uniform or a Mixture, got 'zeros'",
         ),
         ({"base": Mixture.independent(torch.zeros(3))}, "base: expected a mixture of 40 bits, got 3"),
-        ({"runs": 1}, "runs: expected a whole number, at least 2, got 1"),
+        ({"runs": 3}, "runs: expected a whole number, at least 4, got 3"),
         ({"temperatures": 0}, "temperatures: expected a whole number, at least 1, got 0"),
         ({"steps": 1.5}, "steps: expected a whole number, at least 1, got 1.5"),
         ({"width": -1.0}, "width: expected a positive number"),
