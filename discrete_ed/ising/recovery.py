@@ -33,6 +33,7 @@ from discrete_ed.ising.preparation import (
 from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
 from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
+from discrete_ed.runtime.threads import suitable_numpy_threads
 
 
 @dataclass(frozen=True)
@@ -234,16 +235,17 @@ def recover_couplings(
     plain = weights is blocks is None and length in (1, "auto") and bool(spins.all())
     check_estimator_of_rows(chosen.name, plain=plain)
     prepared = prepare(spins, weights, blocks, length, weighs_rows=chosen.entry.weighs_rows)
-    found = _recovered(chosen, PENALTIES[penalty], prepared, names, progress)
-    tested = plain and prepared.data.weights is prepared.data.blocks is None
-    if tested and length == "auto":
-        again = blocks_by_energy(prepared.data, found.parameters)
-        if again is not None and chosen.entry.weighs_rows:
-            return _recovered(chosen, PENALTIES[penalty], again, names, progress)
-        unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
-        said = equal_row_warnings(chosen, prepared.data, unshrunk, is_lasso=found.choice.startswith("L1"))
-        return replace(found, warnings=(*found.warnings, *said))
-    return found
+    with suitable_numpy_threads(prepared.data.spins.size * d * d):
+        found = _recovered(chosen, PENALTIES[penalty], prepared, names, progress)
+        tested = plain and prepared.data.weights is prepared.data.blocks is None
+        if tested and length == "auto":
+            again = blocks_by_energy(prepared.data, found.parameters)
+            if again is not None and chosen.entry.weighs_rows:
+                return _recovered(chosen, PENALTIES[penalty], again, names, progress)
+            unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
+            said = equal_row_warnings(chosen, prepared.data, unshrunk, is_lasso=found.choice.startswith("L1"))
+            return replace(found, warnings=(*found.warnings, *said))
+        return found
 
 
 def _recovered(

@@ -1,4 +1,4 @@
-"""The number of threads of torch: one for small operations, in which threads mostly wait for each other.
+"""The number of threads of torch and numpy: one for small operations, in which threads mostly wait for each other.
 
 How threads wait is decided when they start, by the variable `OMP_WAIT_POLICY`. The command line sets it to `passive`,
 so that waiting threads leave their cores to other programs; in other programs it is left to the user.
@@ -7,12 +7,14 @@ so that waiting threads leave their cores to other programs; in other programs i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from types import TracebackType
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 LARGE_OPERATION = 1e9
 """numbers in the input × numbers in the model from which torch's own number of threads is used
@@ -57,6 +59,28 @@ class suitable_threads:
     ) -> None:
         if self.before > 1:
             torch.set_num_threads(self.before)
+
+
+@contextmanager
+def suitable_numpy_threads(size: float) -> Iterator[None]:
+    """A block in which numpy's matrix products, and torch, use the number of threads that suits their size.
+
+    The rule is the one of `suitable_threads`, and a number that the user set with `OPENBLAS_NUM_THREADS` is kept, too.
+    To enter the block takes milliseconds, since the libraries in memory are searched: it is for whole fits.
+
+    Args:
+        size: numbers in the input × numbers in the model.
+
+    >>> with suitable_numpy_threads(1e3):
+    ...     torch.get_num_threads()
+    1
+    """
+    torch_threads = suitable_threads(size)
+    with ExitStack() as limits:
+        limits.enter_context(torch_threads)
+        if torch_threads.one and "OPENBLAS_NUM_THREADS" not in os.environ:
+            limits.enter_context(ThreadpoolController().select(user_api="blas").limit(limits=1))
+        yield
 
 
 def cores() -> int:

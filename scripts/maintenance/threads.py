@@ -92,6 +92,7 @@ def main() -> None:
                 table.append(
                     [job, f"{cores}", *(f"{value:.1f} s" for value in values), f"{values[0] / min(values):.2f}"]
                 )
+                bar.write("  ".join(table[-1]))  # at once, since the whole table takes a quarter of an hour
     print(as_text(table))
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from discrete_ed import (
     DMALA,
@@ -29,13 +30,14 @@ from discrete_ed.jobs import cli
 from discrete_ed.likelihood import LogPartition
 from discrete_ed.likelihood.annealing import Bracket
 from discrete_ed.runtime import threads
-from discrete_ed.runtime.threads import LARGE_OPERATION, suitable_threads
+from discrete_ed.runtime.threads import LARGE_OPERATION, suitable_numpy_threads, suitable_threads
 
 
 @pytest.fixture
 def three_threads(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     yield
@@ -52,6 +54,22 @@ def test_small_work_gets_one_thread_and_large_work_all():
     with pytest.raises(KeyError), suitable_threads(1):
         raise KeyError
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_numpys_matrix_products_follow_the_same_rule(monkeypatch):
+    def used() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, "blas"):
+        with suitable_numpy_threads(LARGE_OPERATION / 2):
+            assert (used(), torch.get_num_threads()) == ({1}, 1)
+        with suitable_numpy_threads(LARGE_OPERATION):
+            assert (used(), torch.get_num_threads()) == ({2}, 3)
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+        with suitable_numpy_threads(1):
+            assert (used(), torch.get_num_threads()) == ({2}, 1)
+        assert (used(), torch.get_num_threads()) == ({2}, 3)
 
 
 @pytest.mark.usefixtures("three_threads")
