@@ -79,8 +79,8 @@ def scale(
         correction: `ω`; of models in the Ising universality class 7/4 in two dimensions and .83 in three.
 
     Raises:
-        InputError: fewer than 2 sizes or 4 temperatures; curves of the largest sizes that don't cross in the range;
-            curves that bend too much between the temperatures to be fitted.
+        InputError: fewer than 2 sizes or 4 temperatures; a number that isn't finite; curves of the largest sizes that
+            don't cross in the range, or that bend too much between the temperatures to be fitted.
 
     Source: Binder 1981, Zeitschrift für Physik B 43, 119–140; `ω` from Salas and Sokal 2000, Journal of Statistical
     Physics 98, 551–588, and Pelissetto and Vicari 2002, Physics Reports 368, 549–727.
@@ -99,6 +99,9 @@ def scale(
         raise InputError(f"size: expected at least 2 sizes and 4 temperatures, got {len(sizes)} and {len(t)}")
     order = np.argsort(t)
     t, known = t[order], {n: _arrays(curves, sizes, n, order) for n in curves[sizes[0]]}
+    for name, values in known.items():
+        if not np.isfinite(values).all():
+            raise InputError(f"curves: expected finite values and errors, got NaN or an infinite one in {name}")
     last = f"sizes {sizes[-2]} and {sizes[-1]}"
     nowhere = InputError(
         f"temperatures: expected a range in which the Binder cumulants of {last} cross, got {t.min():g} to "

@@ -72,6 +72,9 @@ def test_a_critical_point_that_was_put_in_is_found(correction):
         apart = {size: {**curves[8], "binder": [Estimate(0.1 * size, 1e-3)] * 9} for size in curves}
         with pytest.raises(InputError, match="in which the Binder cumulants of sizes 16 and 32 cross"):
             scale(t, apart)
+        unknown = {size: {**curves[8], "abs_magnetisation": [Estimate(0.5, np.nan)] * 9} for size in curves}
+        with pytest.raises(InputError, match="NaN or an infinite one in abs_magnetisation"):
+            scale(t, unknown)
         with pytest.raises(InputError, match="at least 2 sizes"):
             scale(t, {8: curves[8]})
     else:
