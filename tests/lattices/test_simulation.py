@@ -23,10 +23,9 @@ from discrete_ed import (
     overlap,
     overlap_distribution,
     plus_minus_couplings,
-    scale,
     simulate,
 )
-from discrete_ed.lattices import QUANTITIES, Estimate, sublattices
+from discrete_ed.lattices import QUANTITIES, sublattices
 from discrete_ed.lattices.measuring import Measured
 from discrete_ed.lattices.results import wave_numbers
 from discrete_ed.runtime import memory
@@ -327,37 +326,3 @@ def test_the_smallest_waves_of_lattices():
     assert wave_numbers(lattice((4, 8))).tolist() == pytest.approx([np.pi / 2, np.pi / 4])
     triangular = 2 * np.pi / 6 * 2 / 3**0.5
     assert wave_numbers(lattice(6, kind="triangular")).tolist() == pytest.approx([triangular] * 2)
-
-
-def test_scaling_finds_a_critical_point_that_was_put_in():
-    """Curves of a scaling law with T_c = 2, ν = 1.25, β/ν = .3, γ/ν = 1.6, with noise of the stated size."""
-    rng = np.random.default_rng(0)
-    t, curves = np.linspace(1.95, 2.05, 9), {}
-    for size in (8, 16, 32):
-        x = (t - 2.0) * size**0.8
-        laws = {
-            "binder": 0.6 - 0.1 * x - 0.01 * x**2,
-            "abs_magnetisation": size**-0.3 * (1 - 0.2 * x),
-            "square_magnetisation": size**1.6 * (1 - 0.3 * x),
-        }
-        curves[size] = {
-            name: [
-                Estimate(v + 1e-3 * abs(v) * n, 1e-3 * abs(v)) for v, n in zip(law, rng.standard_normal(9), strict=True)
-            ]
-            for name, law in laws.items()
-        }
-    found = scale(t, curves)
-    for each, wanted in (
-        (found.critical_temperature, 2.0),
-        (found.binder, 0.6),
-        (found.exponents["1/ν"], 0.8),
-        (found.exponents["β/ν"], 0.3),
-        (found.exponents["γ/ν"], 1.6),
-    ):
-        assert abs(each.value - wanted) < 4 * each.error, wanted
-        assert each.error < 0.03
-    apart = {size: {**curves[8], "binder": [Estimate(0.1 * size, 1e-3)] * 9} for size in curves}
-    with pytest.raises(InputError, match="in which the Binder cumulants of sizes 16 and 32 cross"):
-        scale(t, apart)
-    with pytest.raises(InputError, match="at least 2 sizes"):
-        scale(t, {8: curves[8]})

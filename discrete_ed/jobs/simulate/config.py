@@ -40,7 +40,7 @@ class SimulateConfig(ResumableConfig):
     """open boundaries instead of periodic ones"""
     temperatures: tuple[float, float, int] | None = None
     """lowest and highest temperature, in units of the coupling, and how many, equally spaced; by default 13 around the
-    known critical temperature, or from 0.5 to 5"""
+    known critical temperature, with several sizes 7 close to it, or from 0.5 to 5"""
     coupling: float = 1.0
     """coupling of every pair of neighbours (positive: ferromagnet), or the strength of random couplings"""
     field: float = 0.0

@@ -65,6 +65,7 @@ def result_of(done: Simulated) -> dict[str, Any]:
         result["scaling"] = {
             "critical_temperature": _pair(s.critical_temperature),
             "binder": _pair(s.binder),
+            "correction": None if s.correction is None else _pair(s.correction),
             "crossings": {f"{a}, {b}": _pair(each) for (a, b), each in s.crossings.items()},
             "exponents": {name: _pair(each) for name, each in s.exponents.items()},
         }
@@ -129,7 +130,9 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
         s = done.scaling
         rows = [["critical point", "value"], ["T_c", with_error(s.critical_temperature)]]
         rows += [[f"crossing of {a} and {b}", with_error(each)] for (a, b), each in s.crossings.items()]
-        rows += [["U₄ there (largest two)", with_error(s.binder)]]
+        rows += [["U₄ at T_c", with_error(s.binder)]]
+        shift = "not fitted" if s.correction is None else with_error(s.correction)
+        rows += [[f"correction to U₄ at T_c, size {min(done.graphs)}", shift]]
         rows += [[name, with_error(each)] for name, each in s.exponents.items()]
         tables["Critical point from Binder crossings"] = rows
     return tables

@@ -32,6 +32,7 @@ from discrete_ed.lattices import (
     temper,
 )
 from discrete_ed.lattices.measuring import check_clusters, chosen_update
+from discrete_ed.lattices.scaling import CORRECTION_EXPONENTS
 from discrete_ed.runtime.distributed import ranks
 
 JOB = "simulate"
@@ -121,8 +122,13 @@ def energy_of(config: SimulateConfig, graph: Lattice) -> IsingEnergy:
 
 
 def usual_temperatures(config: SimulateConfig) -> tuple[float, float, int]:
-    """13 temperatures from 15% below to 15% above the critical one, or from 0.5 to 5, in units of the coupling."""
+    """13 temperatures from 15% below to 15% above the critical one, or from 0.5 to 5, in units of the coupling; for
+    several sizes 7, so close to the critical one that `(T/T_c − 1) L^{1/ν}` of the largest size is between −1 and 1."""
     critical = critical_temperature(config)
+    if critical is not None and len(config.size) > 1:
+        flat = len(lattice_of(config, min(config.size)).shape) == 2
+        width = min(0.15, max(config.size) ** -(1.0 if flat else 1.6))
+        return round((1 - width) * critical, 4), round((1 + width) * critical, 4), 7
     return (0.5 * abs(config.coupling), 5.0 * abs(config.coupling), 10) if critical is None else (
         round(0.85 * critical, 3), round(1.15 * critical, 3), 13)  # fmt: skip
 
@@ -157,9 +163,20 @@ def scaling_of(
         size: {name: [each[of] for each in all_] for name, of in names.items()} for size, all_ in estimates.items()
     }
     try:
-        return scale(temperatures, curves, seed=config.seed)
+        return scale(temperatures, curves, correction=correction_of(config, results), seed=config.seed)
     except InputError as error:
         return str(error)
+
+
+def correction_of(config: SimulateConfig, results: dict[int, list[AtTemperature]]) -> float | None:
+    """The exponent of corrections to scaling; None where it is not that of Ising models on periodic lattices: surfaces
+    add others, and three sublattices are another universality class."""
+    series = results[config.size[0]][0].series
+    if config.open:
+        return None
+    if config.coupling < 0 and (series.sublattices is None or series.sublattices.shape[-1] != 2):
+        return None
+    return CORRECTION_EXPONENTS.get(len(lattice_of(config, config.size[0]).shape))
 
 
 def states_file(results: list[AtTemperature]) -> bytes:
