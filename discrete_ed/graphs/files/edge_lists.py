@@ -17,6 +17,7 @@ from discrete_ed.graphs.files.end_columns import of_two_kinds
 from discrete_ed.graphs.files.node_names import (
     check_names,
     note_only_words,
+    refuse_counted_graphs,
     refuse_headings,
     refuse_single_names_between,
     spellings,
@@ -46,6 +47,7 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         raise source.error(
             "an edge list", f"{source.lines[line - 1].strip()!r}, an adjacency list", "format", line=line
         )
+    refuse_counted_graphs(table.rows, source)
     table.as_one_graph(source)
     rows, titles, count = without_head(table.rows, source)
     refuse_single_names_between(rows, source)
