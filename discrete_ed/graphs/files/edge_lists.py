@@ -157,6 +157,8 @@ def _check_isolated(names: list[str], rows: list[Row], source: GraphFile) -> Non
         raise source.error("two names with a blank, tab, comma, semicolon, pipe or arrow", text, line=joined.line)
     if source.options.format != "edge-list" and not all(name.isdecimal() for name in names):
         raise source.error("at least one edge", f"one name in each line, such as {rows[0].cells[0]!r}", "format")
+    if len(names) > 1 and {len(name) for name in names} == {len(names)} and set("".join(names)) <= {"0", "1"}:
+        raise source.error("blanks between the entries of a matrix", f"{names[0]!r}", line=rows[0].line)
     if len(set(names)) < len(names):
         raise source.error("at least one edge", f"a column of numbers, such as {rows[0].cells[0]}")
     source.notes.add("no line has an edge; each is read as an isolated node", source.at())

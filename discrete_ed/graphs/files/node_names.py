@@ -12,7 +12,7 @@ from discrete_ed.data.text_tables import MISSING_CELLS
 from discrete_ed.graphs.files.delimiters import BRACKETS
 from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row
-from discrete_ed.graphs.files.simple import is_number
+from discrete_ed.graphs.files.simple import INFINITE, is_number
 from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile
 from discrete_ed.graphs.files.titles import second_counts
 
@@ -28,8 +28,8 @@ ROUNDED = re.compile(r"[+-]?\d[.,](?P<digits>\d{3,})[eE]\+?(?P<power>\d{1,3})$",
 
 
 def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) -> None:
-    """Refuse what is hardly a name: parts of a bracket, several numbers, brackets beside other names, or NA and the
-    like among numbers. Among words NA may be a name, and is noted.
+    """Refuse what is hardly a name: parts of a bracket, several numbers, brackets beside other names, or NA, inf and
+    the like among numbers. Among words NA may be a name, and is noted.
 
     Args:
         names: all names, each once.
@@ -38,9 +38,11 @@ def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) ->
     """
     names = list(names)
     absent = [name for name in names if name and name.lower() in MISSING_CELLS]
-    if absent:
-        line = next(row.line for row in rows if absent[0] in row.cells)
-        if all(map(is_number, set(names) - {*absent})):
+    infinite = [name for name in names if name.lower() in INFINITE]
+    numbers = all(map(is_number, set(names) - {*absent, *infinite}))
+    if absent or (infinite and numbers):
+        line = next(row.line for row in rows if (absent or infinite)[0] in row.cells)
+        if numbers:
             raise source.error("the names of two nodes", repr(source.lines[line - 1].strip()), line=line)
         source.notes.add(
             f"{absent[0]!r} is read as the name of a node, though it may mean that there is none", source.at(line)

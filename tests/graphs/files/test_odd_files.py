@@ -70,6 +70,11 @@ READ = {  # text, numbers of nodes and edges, and what a note says
     "a comment with numbers": ("# the first 5 nodes are hubs, m = 1\n0 1\n1 2\n", (3, 2), ""),
     "names with a mark": ("C C#\nC# D\n", (3, 2), ""),
     "a star with ones": ("a 1 1\na 2 1\n", (3, 2), ""),
+    "a stored zero": (
+        "%%MatrixMarket matrix coordinate real symmetric\n3 3 2\n2 1 0\n3 2 1\n",
+        (3, 1),
+        "1 entries that are zero are read as no edges",
+    ),
     "a node above two edges": ("0\n0 1\n1 2\n", (3, 2), ""),
     "one edge in both directions": ("1 0\n0 1\n", (2, 1), "in both directions"),
     "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
@@ -154,6 +159,8 @@ REFUSED = {  # text, and what the error says
     "comments without a blank": ("0,1#first\n1,2#second\n", "'1#first' may be '1' with a comment"),
     "numbers of two widths": ("1 2\n\uff12 3\n", "line 2: expected one spelling of every node"),
     "a blank that doesn't break": ("Ann Lee,Bo\nBo,Ann\u00a0Lee\n", "line 2: expected one spelling of every node"),
+    "distances without a path": ("0,inf,1\ninf,0,1\n1,1,0\n", "line 1: expected the names of two nodes"),
+    "a matrix without blanks": ("0100\n1010\n0101\n0010\n", "expected blanks between the entries of a matrix"),
     "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
 }
 
