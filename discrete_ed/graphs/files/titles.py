@@ -75,10 +75,10 @@ def second_counts(rows: Sequence[Row]) -> Row | None:
     starts = [k for k, row in enumerate(cells) if len(row) == 1]
     if len(cells[0]) == 2:
         starts, k = [], 0
-        while k < len(cells):
+        while k < len(cells) and len(cells[k]) == 2:
             starts.append(k)
             k += 1 + int(cells[k][1])
-        if k != len(cells) or any(len(cells[start]) != 2 for start in starts):
+        if k != len(cells):
             return None
     ends = [*starts[1:], len(cells)]
     for start, end in zip(starts, ends, strict=True):

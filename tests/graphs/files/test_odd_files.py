@@ -75,6 +75,7 @@ READ = {  # text, numbers of nodes and edges, and what a note says
         (3, 1),
         "1 entries that are zero are read as no edges",
     ),
+    "nodes behind an edge like counts": ("8 1\n1 2\n2\n", (3, 2), ""),
     "a node above two edges": ("0\n0 1\n1 2\n", (3, 2), ""),
     "one edge in both directions": ("1 0\n0 1\n", (2, 1), "in both directions"),
     "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
