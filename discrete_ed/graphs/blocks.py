@@ -123,9 +123,9 @@ def _last_eigenvector(matrix: Floats) -> Floats:
     LAPACK is called as `scipy.linalg.eigh` calls it, whose own work takes as long on small matrices.
     """
     size = len(matrix)
-    work, whole = _work(size)
+    floats, integers = _workspace(size)
     _, vectors, _, _, failed = dsyevr(
-        matrix, range="I", il=size, iu=size, lower=1, lwork=work, liwork=whole, overwrite_a=1
+        matrix, range="I", il=size, iu=size, lower=1, lwork=floats, liwork=integers, overwrite_a=1
     )
     if failed:
         raise np.linalg.LinAlgError(f"the eigenvector of a matrix of {size} rows was not found (syevr: {failed})")
@@ -134,9 +134,9 @@ def _last_eigenvector(matrix: Floats) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _work(size: int) -> tuple[int, int]:
-    work, whole, _ = dsyevr_lwork(size, lower=1)
-    return int(work), int(whole)
+def _workspace(size: int) -> tuple[int, int]:
+    floats, integers, _ = dsyevr_lwork(size, lower=1)
+    return int(floats), int(integers)
 
 
 def _logs(largest: int) -> tuple[Floats, Floats]:
