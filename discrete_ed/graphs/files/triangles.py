@@ -29,7 +29,8 @@ def refuse_triangle(rows: Sequence[Row], source: GraphFile) -> None:
         cells = cells[1:]
     lines = " and ".join(repr(source.lines[row.line - 1].strip()) for row in rows[-len(cells) :][:3])
     got = f"{lines}, which may be either; --format edge-list (format='edge-list') reads edges"
-    bits = len(cells) < 4 and all(len(row) == len(cells) for row in cells) and _are_bits(cells)
+    bits = len(cells) < 4 and all(len(row) == len(cells) and all(map(is_number, row)) for row in cells)
+    bits = bits and _are_bits(cells)  # of truths no matrix is read
     if bits and (len(cells) == 3 or (source.options.ignore_loops and not _are_one_edge(cells))):
         raise source.error("edges or a matrix", f"{got}, --format matrix a matrix", line=rows[-len(cells)].line)
     if not _is_triangle(cells):
