@@ -274,6 +274,14 @@ def graph_parsers(graphs: list[nx.Graph]) -> list[Parser]:
         b",e1,e2\na,1,0\nb,1,1\n",
         b"e 1 2\ne 2 3\n",
     ]
+    edges += [b"1\n1 0\n", b"0 1\n1\n", b"3\na\nb 1\nc 1 1\n", b"4\n0 1\n1 2\n5\n0 2\n2 3\n", b"2 1\n0 1\n4 1\n2 3\n"]
+    edges += [
+        b"1 to 2\n2 to 3\n",
+        b"0,1#a\n1,2#b\n",
+        "1 2\n\uff12 3\n".encode(),
+        b"# n=5, m = 2\n0 1\n1 2\n",
+        b"010\n101\n010\n",
+    ]
     edges += [b'x,y,"a, b"\ny,z,"$1,234.5"\n', b"graph,edges\n0,[(0,1),(1,2)]\n1,[(0,1)]\n"]
     edges += [b"# c\nu,v\n" + b"".join(b"%d,%d\n" % (k, k + 1) for k in range(2000))]  # read as one array
     nested = {

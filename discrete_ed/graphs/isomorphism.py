@@ -55,10 +55,12 @@ def isomorphism_classes(graphs: Iterable[nx.Graph]) -> list[int]:
     return found.classes
 
 
-def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> IsomorphismClasses:
+def find_classes(
+    graphs: Iterable[nx.Graph], *, laid_out: GraphSet | None = None, effort: int = EFFORT
+) -> IsomorphismClasses:
     """The isomorphism classes of graphs.
 
-    Graphs that differ in their degrees, or after colour refinement, are not isomorphic. Those of which `certificates`
+    Graphs that differ after colour refinement are not isomorphic. Those of which `certificates`
     finds the same edges are. The few others are told apart by the multisets of their nodes' orbit counts, and where
     these are equal, by an exact search; no two graphs are called isomorphic because of a hash. Before the search, the
     nodes of graphs with more than 24 nodes get labels that distinguish more of them; without these it would take too
@@ -70,13 +72,12 @@ def find_classes(graphs: Iterable[nx.Graph], *, effort: int = EFFORT) -> Isomorp
 
     Args:
         graphs: simple graphs.
+        laid_out: the same graphs, which are then not checked; by default they are checked and laid out.
         effort: the number of operations that all searches may take together.
     """
-    graphs = check_graphs(graphs)
+    graphs = check_graphs(graphs) if laid_out is None else list(graphs)
     classes = np.arange(len(graphs))
-    alike = _repeated([tuple(sorted([len(others) for _, others in graph.adjacency()])) for graph in graphs])
-    colours = refined_colours(GraphSet.of([graphs[k] for k in alike])) if alike else []
-    doubtful = [alike[k] for k in _repeated(colours)]
+    doubtful = _repeated(refined_colours(GraphSet.of(graphs) if laid_out is None else laid_out))
     if not doubtful:
         return IsomorphismClasses(classes.tolist(), 0)
     found = certificates(GraphSet.of([graphs[k] for k in doubtful]))

@@ -10,11 +10,11 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from discrete_ed.errors import InputError
+from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.isomorphism import find_classes
 from discrete_ed.graphs.phases import Phases, compute_phase
-from discrete_ed.graphs.statistics import Counts
-from discrete_ed.graphs.validity import OF_PIECES, Property, get_property, have, is_connected, property_name
+from discrete_ed.graphs.statistics import Counts, GraphSet, are_connected
+from discrete_ed.graphs.validity import OF_PIECES, Property, get_property, have, property_name
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def graph_shares(
         phases: runs the computations; by default nothing is kept and no progress is reported.
 
     Raises:
-        InputError: an empty set, or as `validity.which_are`.
+        InputError: an empty set, a graph that is not simple and undirected, or as `validity.which_are`.
 
     >>> paths, cycles = [nx.path_graph(n) for n in (3, 4, 5)], [nx.cycle_graph(n) for n in (3, 4)]
     >>> graph_shares({"reference": paths[:1], "generated": [*paths, *cycles], "train": paths[1:]}, "tree").vun
@@ -85,26 +85,27 @@ def graph_shares(
     if valid is not None:
         get_property(valid, pieces=pieces)
     phases = phases or Phases(2, compute_phase)
-    train = sets.get("train")
-    for kind, graphs in sets.items():
-        if not graphs:
-            raise InputError(f"{kind}: expected at least one graph, got an empty set")
-    everything = [*(train or ()), *sets["reference"], *sets["generated"]]
-    found = phases.run("isomorphism", _classes, everything)
-    properties = phases.run("properties", _properties, everything, valid, pieces)
-    sizes = None if train is None else len(train), len(sets["reference"])
+    lists = {kind: check_graphs(graphs, kind) for kind, graphs in sets.items()}
+    train = lists.get("train")
+    everything = [*(train or ()), *lists["reference"], *lists["generated"]]
+    laid_out = GraphSet.of(everything)
+    found = phases.run("isomorphism", _classes, everything, laid_out)
+    properties = phases.run("properties", _properties, everything, laid_out, valid, pieces)
+    sizes = None if train is None else len(train), len(lists["reference"])
     name = None if valid is None else property_name(valid)
     shares = _count_shares(found["classes"], properties, *sizes, name, pieces)
     return replace(shares, undecided=int(found.get("undecided", 0)))
 
 
-def _classes(graphs: Sequence[nx.Graph]) -> dict[str, Any]:
-    found = find_classes(graphs)
+def _classes(graphs: Sequence[nx.Graph], laid_out: GraphSet) -> dict[str, Any]:
+    found = find_classes(graphs, laid_out=laid_out)
     return {"classes": np.array(found.classes), "undecided": np.array(found.undecided)}
 
 
-def _properties(graphs: Sequence[nx.Graph], valid: str | Property | None, pieces: bool) -> dict[str, Any]:
-    connected = have(graphs, is_connected)
+def _properties(
+    graphs: Sequence[nx.Graph], laid_out: GraphSet, valid: str | Property | None, pieces: bool
+) -> dict[str, Any]:
+    connected = are_connected(laid_out)
     if valid is None:
         return {"connected": connected}
     if pieces or callable(valid) or valid not in OF_PIECES:

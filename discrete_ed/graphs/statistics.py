@@ -15,6 +15,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,17 +39,18 @@ class GraphSet:
     def of(graphs: Sequence[nx.Graph]) -> GraphSet:
         """Lay out networkx graphs, which must be simple and undirected (see `graphs.convert.check_graph`)."""
         sizes = np.array([len(graph) for graph in graphs], dtype=np.int64)
-        ends: list[Counts] = []
         degree: list[int] = []
-        for graph, start in zip(graphs, _starts(sizes).tolist(), strict=True):
-            neighbours = [others for _, others in graph.adjacency()]
-            degree += map(len, neighbours)
-            columns: Iterable[int] = chain.from_iterable(neighbours)
-            if list(graph) != list(range(len(graph))):
-                columns = map({node: k for k, node in enumerate(graph)}.__getitem__, columns)
-            ends.append(start + np.fromiter(columns, np.int64))
-        places = np.concatenate([np.zeros(0, np.int64), *ends])
+        columns: list[Iterable[int]] = []
+        for graph in graphs:
+            rows = dict(graph.adjacency())
+            degree += map(len, rows.values())
+            ends: Iterable[int] = chain.from_iterable(rows.values())
+            if list(rows) != list(range(len(rows))):
+                ends = map({node: k for k, node in enumerate(rows)}.__getitem__, ends)
+            columns.append(ends)
         pointers = np.cumsum([0, *degree])
+        starts = np.repeat(np.repeat(_starts(sizes), sizes), np.diff(pointers))
+        places = starts + np.fromiter(chain.from_iterable(columns), np.int64, count=len(starts))
         total = int(sizes.sum())
         adjacency = sparse.csr_array((np.ones(len(places), dtype=np.int64), places, pointers), shape=(total, total))
         adjacency.sort_indices()
@@ -90,6 +92,13 @@ def _starts(sizes: Counts) -> Counts:
 def degrees(graphs: GraphSet) -> Counts:
     """The degree `d` of every node, `(V,)`."""
     return np.diff(graphs.adjacency.indptr).astype(np.int64)
+
+
+def are_connected(graphs: GraphSet) -> NDArray[np.bool_]:
+    """Whether each graph has nodes and a path between any two, `(G,)`."""
+    components = connected_components(graphs.adjacency, connection="strong")[1]  # symmetric: strong ones are all
+    first = np.unique(components, return_index=True)[1]
+    return np.bincount(graphs.owner[first], minlength=len(graphs)) == 1
 
 
 def clustering(graphs: GraphSet) -> Floats:

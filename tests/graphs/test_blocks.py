@@ -9,7 +9,7 @@ import pytest
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs import block_loops
-from discrete_ed.graphs.blocks import _logs, _neighbours, description_length, infer_blocks
+from discrete_ed.graphs.blocks import _halves, _logs, _neighbours, description_length, infer_blocks
 
 
 def by_hand(adjacency, blocks):
@@ -69,6 +69,21 @@ def test_planted_blocks_are_found_under_any_numbering(sizes, seed):
     adjacency = (upper | upper.T)[np.ix_(order, order)].astype(float)
     found = infer_blocks(adjacency)
     assert (np.equal.outer(found, found) == inside[np.ix_(order, order)]).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_halves_are_those_of_the_eigenvector_and_of_the_median(seed):
+    graph = nx.gnp_random_graph(30, 0.2, seed=seed)
+    members = np.random.default_rng(seed).permutation(30)[: 20 + seed]
+    members.sort()
+    adjacency = nx.to_numpy_array(graph)
+    within, degrees = adjacency[np.ix_(members, members)], adjacency.sum(axis=1).astype(int)
+    scale = np.diag(1 / np.sqrt(np.maximum(within.sum(axis=1), 1)))
+    first = np.sqrt(within.sum(axis=1) / within.sum())
+    second = np.linalg.eigh(scale @ within @ scale - 2 * np.outer(first, first))[1][:, -1]
+    by_sign, by_degree = _halves(adjacency, members, degrees)
+    assert by_sign.tolist() in ([*members[second > 1e-9]], [*members[second < -1e-9]])  # an eigenvector has two signs
+    assert by_degree.tolist() == members[degrees[members] > np.median(degrees[members])].tolist()
 
 
 def test_graphs_without_blocks_are_one():

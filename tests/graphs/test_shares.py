@@ -93,3 +93,9 @@ def test_empty_sets_have_no_shares(empty):
     sets = {name: [nx.path_graph(2)] for name in ("reference", "generated", "train")} | {empty: []}
     with pytest.raises(InputError, match=f"{empty}: expected at least one graph, got an empty set"):
         graph_shares(sets)
+
+
+def test_errors_name_the_set_and_the_place_in_it():
+    sets = {"train": [nx.path_graph(2)], "generated": [nx.path_graph(2), nx.Graph([(0, 0)])]}
+    with pytest.raises(InputError, match=r"generated\[1\]: expected no self-loops"):
+        graph_shares({"reference": [nx.path_graph(3)], **sets})

@@ -4,7 +4,7 @@ import pytest
 from brute_force import orbit_counts, random_graphs
 
 from discrete_ed.graphs import statistics
-from discrete_ed.graphs.statistics import GraphSet, clustering, degrees, four_cliques, orbits, spectra
+from discrete_ed.graphs.statistics import GraphSet, are_connected, clustering, degrees, four_cliques, orbits, spectra
 
 SMALL = [graph for graph in nx.graph_atlas_g() if len(graph) <= 6]
 RANDOM = random_graphs(200, largest=12)
@@ -105,6 +105,14 @@ def test_four_cliques_of_a_complete_graph_are_triples_of_the_others(monkeypatch,
 def test_orbits_of_a_set_without_nodes_or_graphs_are_empty():
     assert orbits(GraphSet.of([])).shape == (0, 15)
     assert orbits(GraphSet.of([nx.null_graph()])).shape == (0, 15)
+
+
+@pytest.mark.parametrize("graphs", [SMALL, RANDOM, ODD, []], ids=["atlas", "random", "odd", "none"])
+def test_connected_graphs_are_those_of_networkx(graphs):
+    connected = [len(graph) > 0 and nx.is_connected(graph) for graph in graphs]
+    assert are_connected(GraphSet.of(graphs)).tolist() == connected
+    renamed = [nx.relabel_nodes(graph, {node: f"n{node}" for node in graph}) for graph in graphs]
+    assert (GraphSet.of(renamed).adjacency != GraphSet.of(graphs).adjacency).nnz == 0
 
 
 @pytest.mark.parametrize("graphs", [SMALL, RANDOM, ODD], ids=["atlas", "random", "odd"])

@@ -115,7 +115,7 @@ def judged(folder: Path, stop: str) -> dict[str, Any]:
     """The judging job, in which rank 1 may die; without drawings."""
     report.render = lambda *_: ("", {})
     if stop == "die" and ranks().rank == 1:
-        shares.find_classes = lambda _: os._exit(9)
+        shares.find_classes = lambda *_, **__: os._exit(9)
     out = folder / ("whole" if stop == "" else "run")
     return evaluate.run(EvaluateConfig(resume=out) if stop == "resume" else files_of(folder, out))
 

@@ -89,6 +89,7 @@ def ends_may_be_last(rows: Sequence[Row]) -> bool:
 def _refuse_leading_column(rows: list[Row], source: GraphFile) -> None:
     """Refuse three columns of which the last two name nodes, as in `e 1 2`; note them if the first holds numbers."""
     _refuse_graph_numbers(rows, source)
+    _refuse_words_beside_numbers(rows, source)
     if not ends_may_be_last(rows):
         return
     if any(is_number(row.cells[0]) for row in rows):
@@ -104,6 +105,24 @@ def _refuse_leading_column(rows: list[Row], source: GraphFile) -> None:
             "a first line of titles such as kind, source, target names columns",
             line=rows[0].line,
         )
+
+
+def _refuse_words_beside_numbers(rows: list[Row], source: GraphFile) -> None:
+    """Refuse columns of numbers beside one of words, where the numbers may name both ends: `1 to 2`, `e 1 2`."""
+    cells = [row.cells for row in rows]
+    if not all(len(row) == 3 and row[2].isdecimal() for row in cells):
+        return
+    for word, other in ((1, 0), (0, 1)):
+        words, numbers = [row[word] for row in cells], [row[other] for row in cells]
+        alike = len({*words}) == 1 and _are_simple([(row[other], row[2]) for row in cells])
+        shared = word == 1 and {*numbers} & {row[2] for row in cells}
+        if (alike or shared) and not any(map(is_number, words)) and all(map(str.isdecimal, numbers)):
+            raise source.error(
+                "an edge 'u v', perhaps with a weight",
+                f"{source.lines[rows[0].line - 1].strip()!r}, whose ends may be in columns {other + 1} and 3; "
+                "a first line of titles such as kind, source, target names columns",
+                line=rows[0].line,
+            )
 
 
 def _refuse_graph_numbers(rows: list[Row], source: GraphFile) -> None:

@@ -1,4 +1,4 @@
-"""What the comments of an edge list say of the graph, in the words of SNAP or the marks of KONECT."""
+"""What the comments of an edge list say of the graph, in words as SNAP's or the marks of KONECT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from discrete_ed.graphs.files.source import GraphFile
 
-SNAP = re.compile(r"\bnodes:?\s*(\d+)[\s,;]+edges:?\s*(\d+)", re.IGNORECASE)
+NAMES = r"(?:(?:num(?:ber)?[ _]?(?:of[ _])?)?(?:nodes|vertices|edges)|\|[ve]\||[nm](?=\s*[:=]))"
+COUNT = rf"(?:{NAMES}\s*[:=]?\s*\d+|\d+\s+(?:nodes|vertices|edges))"
+COUNTS = re.compile(rf"[#%/\s]*{COUNT}(?:[\s,;]+(?:and\s+)?{COUNT})*[\s.]*", re.IGNORECASE)
+"""a comment that only counts, such as `# Nodes: 5 Edges: 4`, `# n=5, m=4` or `% 5 vertices and 4 edges`"""
 KONECT = re.compile(r"%\s*(sym|asym|bip)\b")
 
 
@@ -27,7 +30,8 @@ class Comments:
         """Note where the comments count other nodes or edges than the file has; every edge may have two lines."""
         missing = self.nodes is not None and self.nodes != nodes
         if missing or (self.edges is not None and self.edges not in (edges, lines)):
-            told = f"{self.nodes} nodes and {self.edges} edges"
+            counts = {"nodes": self.nodes, "edges": self.edges}
+            told = " and ".join(f"{count} {name}" for name, count in counts.items() if count is not None)
             source.notes.add(f"a comment counts {told}, but the lines have {nodes} and {edges}", source.at())
 
 
@@ -43,9 +47,9 @@ def comments_of(lines: Iterable[str]) -> Comments:
         if konect is None and (konect := KONECT.match(line)) is not None:
             directed = None if konect[1] == "bip" else konect[1] == "asym"
             continue
-        counts = SNAP.search(line)
-        if counts is not None:
-            nodes, edges = (int(count[:18]) for count in counts.groups())
+        for count in re.findall(COUNT, line, re.IGNORECASE) if COUNTS.fullmatch(line) else ():
+            number = int(re.findall(r"\d+", count)[0][:18])
+            nodes, edges = (nodes, number) if re.search(r"edges|\be\b|\bm\b", count.lower()) else (number, edges)
         numbers = re.fullmatch(r"%\s*(\d{1,18})\s+(\d{1,18})\s+(\d{1,18})\s*", line)
         if konect is not None and numbers is not None:
             edges, first, second = map(int, numbers.groups())

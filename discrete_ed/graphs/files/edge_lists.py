@@ -17,6 +17,7 @@ from discrete_ed.graphs.files.end_columns import of_two_kinds
 from discrete_ed.graphs.files.node_names import (
     check_names,
     note_only_words,
+    refuse_counted_graphs,
     refuse_headings,
     refuse_single_names_between,
     spellings,
@@ -46,6 +47,7 @@ def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Grap
         raise source.error(
             "an edge list", f"{source.lines[line - 1].strip()!r}, an adjacency list", "format", line=line
         )
+    refuse_counted_graphs(table.rows, source)
     table.as_one_graph(source)
     rows, titles, count = without_head(table.rows, source)
     refuse_single_names_between(rows, source)
@@ -155,6 +157,8 @@ def _check_isolated(names: list[str], rows: list[Row], source: GraphFile) -> Non
         raise source.error("two names with a blank, tab, comma, semicolon, pipe or arrow", text, line=joined.line)
     if source.options.format != "edge-list" and not all(name.isdecimal() for name in names):
         raise source.error("at least one edge", f"one name in each line, such as {rows[0].cells[0]!r}", "format")
+    if len(names) > 1 and {len(name) for name in names} == {len(names)} and set("".join(names)) <= {"0", "1"}:
+        raise source.error("blanks between the entries of a matrix", f"{names[0]!r}", line=rows[0].line)
     if len(set(names)) < len(names):
         raise source.error("at least one edge", f"a column of numbers, such as {rows[0].cells[0]}")
     source.notes.add("no line has an edge; each is read as an isolated node", source.at())

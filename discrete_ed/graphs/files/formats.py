@@ -34,6 +34,7 @@ from discrete_ed.graphs.files.pajek import read_pajek
 from discrete_ed.graphs.files.plain import read_plain
 from discrete_ed.graphs.files.rows import read_rows
 from discrete_ed.graphs.files.source import MARKS, GraphFile
+from discrete_ed.graphs.files.triangles import refuse_triangle
 from discrete_ed.graphs.files.xml_graphs import read_gexf, read_graphml
 from discrete_ed.names import GraphFormatName
 
@@ -186,4 +187,5 @@ def _read_rows(source: GraphFile) -> list[nx.Graph]:
     if by_node or is_multiline(table.rows):
         note("an adjacency list")
         return read_adjacency_list(source, table)
+    refuse_triangle(table.rows, source)
     return read_edge_list(source, table)

@@ -16,7 +16,7 @@ from discrete_ed.errors import InputError
 from discrete_ed.graphs.files import limits
 from discrete_ed.graphs.files.columns import in_succession
 from discrete_ed.graphs.files.rows import Row, Rows, read_rows
-from discrete_ed.graphs.files.simple import RawGraph, is_number, numbered, plain, simple_graph
+from discrete_ed.graphs.files.simple import INFINITE, MISSING, RawGraph, is_number, numbered, plain, simple_graph
 from discrete_ed.graphs.files.source import GraphFile
 
 Array = NDArray[Any]
@@ -96,12 +96,17 @@ def _may_be_titles(cells: list[list[str]]) -> bool:
     """Whether the first row may name columns: it has words, or numbers that also name the rows, or numbers from 0 or 1
     on above the matrix of a simple graph, of three nodes at least."""
     titles, *rows = cells
-    if not all(map(is_number, titles)) or titles == [row[0] for row in rows if len(row) == len(titles) + 1]:
+    if not all(map(_is_entry, titles)) or titles == [row[0] for row in rows if len(row) == len(titles) + 1]:
         return True
     size = len(titles)
     if size < 3 or not in_succession(titles) or any(len(row) != size for row in rows) or len(rows) != size:
         return False
     return all(rows[i][j] == rows[j][i] in ("0", "1")[: 1 + (i != j)] for i in range(size) for j in range(i + 1))
+
+
+def _is_entry(cell: str) -> bool:
+    """Whether a cell may be an entry of a matrix, as `inf` is one of distances, so that a row of them has no titles."""
+    return is_number(cell) or (cell != "" and cell.lower() in (*MISSING, *INFINITE))
 
 
 def graph_of_matrix(matrix: Array, source: GraphFile, where: str | None = None) -> nx.Graph:
@@ -129,6 +134,12 @@ def graph_of_matrix(matrix: Array, source: GraphFile, where: str | None = None) 
         in_both_directions=True,
     )
     return simple_graph(raw, source, where)
+
+
+def note_zeros(count: int, source: GraphFile) -> None:
+    """Note that a sparse matrix stores zeros, which may have been meant as edges."""
+    if count:
+        source.notes.add("{n} entries that are zero are read as no edges", source.at(), count)
 
 
 def read_numpy(source: GraphFile) -> list[nx.Graph]:
@@ -233,6 +244,7 @@ def _sparse(arrays: dict[str, Array], source: GraphFile) -> nx.Graph:
         kept = data != 0
         pairs = [pair for pair, keep in zip(zip(u, v, strict=True), kept.tolist(), strict=True) if keep]
         weights = data[kept].astype(float).tolist()
+        note_zeros(len(data) - len(pairs), source)
     except InputError:
         raise
     except Exception as error:  # arrays of other kinds or shapes fail in several ways

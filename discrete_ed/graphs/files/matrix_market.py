@@ -5,6 +5,7 @@ from __future__ import annotations
 import networkx as nx
 
 from discrete_ed.graphs.files.limits import check_size
+from discrete_ed.graphs.files.matrices import note_zeros
 from discrete_ed.graphs.files.simple import RawGraph, is_number, simple_graph
 from discrete_ed.graphs.files.source import GraphFile
 
@@ -58,6 +59,7 @@ def read_matrix_market(source: GraphFile) -> list[nx.Graph]:
             f"{len(rows)} lines, of which {len(entries)} fit",
         )
     kept = [(u, v, value, k) for u, v, value, k in entries if float(value.replace(",", ".")) != 0]
+    note_zeros((len(entries) - len(kept)) * (layout == "coordinate"), source)
     pairs = [(u, v) for u, v, *_ in kept]
     directed = not symmetric and {(v, u) for u, v in pairs} != set(pairs)
     raw = RawGraph(

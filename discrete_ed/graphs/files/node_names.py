@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -11,21 +12,24 @@ from discrete_ed.data.text_tables import MISSING_CELLS
 from discrete_ed.graphs.files.delimiters import BRACKETS
 from discrete_ed.graphs.files.python_lists import SEPARATE
 from discrete_ed.graphs.files.rows import Row
-from discrete_ed.graphs.files.simple import is_number
+from discrete_ed.graphs.files.simple import INFINITE, is_number
 from discrete_ed.graphs.files.source import ZERO_WIDTH, GraphFile
+from discrete_ed.graphs.files.titles import second_counts
 
 UNNAMED = re.compile(rf"[{ZERO_WIDTH}]|[\s,;|]")
 NUMBERS = re.compile(r"[+-]?\d[\w.+-]*([\s,;|]+[+-]?\d[\w.+-]*)+", re.ASCII)
 """several numbers, as two ends or a list of neighbours"""
 WEIGHTED = re.compile(r"(?P<name>[^:=/()|]+)(\s*[:=/|]\s*[+-]?\d+(\.\d+)?|\(\s*[+-]?\d+(\.\d+)?\s*\))", re.ASCII)
 """a name with a number behind it"""
+COMMENTED = re.compile(r"(?P<name>[^#%/]+?)\s*(#|%|//).*\w.*")
+"""a name with a comment behind it"""
 ROUNDED = re.compile(r"[+-]?\d[.,](?P<digits>\d{3,})[eE]\+?(?P<power>\d{1,3})$", re.ASCII)
 """a number with a power of ten, which holds all digits only if there are as many as the power"""
 
 
 def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) -> None:
-    """Refuse what is hardly a name: parts of a bracket, several numbers, brackets beside other names, or NA and the
-    like among numbers. Among words NA may be a name, and is noted.
+    """Refuse what is hardly a name: parts of a bracket, several numbers, brackets beside other names, or NA, inf and
+    the like among numbers. Among words NA may be a name, and is noted.
 
     Args:
         names: all names, each once.
@@ -34,15 +38,19 @@ def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) ->
     """
     names = list(names)
     absent = [name for name in names if name and name.lower() in MISSING_CELLS]
-    if absent:
-        line = next(row.line for row in rows if absent[0] in row.cells)
-        if all(map(is_number, set(names) - {*absent})):
+    infinite = [name for name in names if name.lower() in INFINITE]
+    numbers = all(map(is_number, set(names) - {*absent, *infinite}))
+    if absent or (infinite and numbers):
+        line = next(row.line for row in rows if (absent or infinite)[0] in row.cells)
+        if numbers:
             raise source.error("the names of two nodes", repr(source.lines[line - 1].strip()), line=line)
         source.notes.add(
             f"{absent[0]!r} is read as the name of a node, though it may mean that there is none", source.at(line)
         )
     odd = [name for name in names if not name.isalnum()]
     _refuse_weighted_names(odd, names, rows, source)
+    _refuse_commented_names(odd, names, rows, source)
+    _refuse_other_widths(names, rows, source)
     for name in odd:
         if not name or UNNAMED.search(name):
             _check_delimiters(name, rows, source)
@@ -65,6 +73,42 @@ def _refuse_weighted_names(odd: list[str], names: list[str], rows: Sequence[Row]
             "put quotes around the names",
             line=row.line,
         )
+
+
+def _refuse_commented_names(odd: list[str], names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse names such as `b#x` that begin no row, beside nodes such as `b` or where all others are numbers."""
+    found = {name: match["name"] for name in odd if (match := COMMENTED.fullmatch(name))}
+    others = {*names} - found.keys()
+    numbers = bool(others) and all(map(is_number, (*others, *found.values())))
+    if not found or not (numbers or {*found.values()} & others) or {row.cells[0] for row in rows} & found.keys():
+        return
+    name = next(name for name in found if numbers or found[name] in others)
+    row = next(row for row in rows if name in row.cells)
+    text = source.lines[row.line - 1].strip()
+    if f'"{name}"' not in text and f"'{name}'" not in text:
+        raise source.error(
+            "names of nodes",
+            f"{text!r}, in which {name!r} may be {found[name]!r} with a comment; put a blank before the comment, or "
+            "quotes around the names",
+            line=row.line,
+        )
+
+
+def _refuse_other_widths(names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse names that differ only in the width of letters, or in blanks that don't break."""
+    known = set(names)
+    for name in names:
+        folded = name if name.isascii() else "".join(map(_narrow, name))
+        if folded != name and folded in known:
+            line = next(row.line for row in rows if name in row.cells)
+            raise source.error(
+                "one spelling of every node", f"both {name!a} and {folded!a}; write it in one way", line=line
+            )
+
+
+def _narrow(letter: str) -> str:
+    kind = unicodedata.decomposition(letter)
+    return unicodedata.normalize("NFKC", letter) if kind.startswith(("<wide>", "<narrow>", "<noBreak>")) else letter
 
 
 def _check_delimiters(name: str, rows: Sequence[Row], source: GraphFile) -> None:
@@ -153,6 +197,18 @@ def refuse_single_names_between(rows: Sequence[Row], source: GraphFile) -> None:
             f"the edges of one graph (of several graphs: {SEPARATE})",
             f"{between.cells[0]!r} alone between edges",
             line=between.line,
+        )
+
+
+def refuse_counted_graphs(rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse the edges of several graphs, each below its counts."""
+    second = None if source.options.format == "edge-list" else second_counts(rows)
+    if second is not None:
+        text = source.lines[second.line - 1].strip()
+        raise source.error(
+            f"the edges of one graph (of several graphs: {SEPARATE})",
+            f"{text!r}, which may count those of a second one; --format edge-list reads all as edges of one",
+            line=second.line,
         )
 
 

@@ -66,5 +66,27 @@ def has_counts(rows: Sequence[Row]) -> bool | None:
     return False if len(pairs) > 1 and all(u > v for u, v in pairs) else None
 
 
+def second_counts(rows: Sequence[Row]) -> Row | None:
+    """The row that counts a second graph, where counts of nodes, perhaps also of edges, stand above the edges of
+    several graphs."""
+    cells = [row.cells for row in rows]
+    if len(cells[0]) > 2 or not all(_is_index(cell) for row in cells for cell in row[:2]):
+        return None
+    starts = [k for k, row in enumerate(cells) if len(row) == 1]
+    if len(cells[0]) == 2:
+        starts, k = [], 0
+        while k < len(cells) and len(cells[k]) == 2:
+            starts.append(k)
+            k += 1 + int(cells[k][1])
+        if k != len(cells):
+            return None
+    ends = [*starts[1:], len(cells)]
+    for start, end in zip(starts, ends, strict=True):
+        labels = {int(cell) for row in cells[start + 1 : end] for cell in row[:2]}
+        if not labels or max(labels) - (min(labels) > 0) >= int(cells[start][0]):
+            return None
+    return rows[starts[1]] if starts[:1] == [0] and len(starts) > 1 else None
+
+
 def _is_index(cell: str) -> bool:
     return cell.isascii() and cell.isdecimal() and len(cell) < 19

@@ -36,7 +36,10 @@ def read_graphml(source: GraphFile) -> list[nx.Graph]:
 
 def read_gexf(source: GraphFile) -> list[nx.Graph]:
     """The graph of a GEXF file of any version."""
-    element = _graphs(_root(source), source, "GEXF")[0]
+    graphs = _graphs(_root(source), source, "GEXF")
+    if len(graphs) > 1:
+        raise source.error("one graph", f"{len(graphs)}; give a file for each")
+    (element,) = graphs
     titles: Keys = {
         (group.get("class", ""), one.get("id", "")): (
             one.get("title", one.get("id", "")),
@@ -54,6 +57,8 @@ def read_gexf(source: GraphFile) -> list[nx.Graph]:
         if _tag(part) == "node":
             names.append(part.get("id"))
             _add(node_values, {**_others(part, ("id", "label")), **_values(part, titles, "node")})
+            if any(_tag(inner) == "nodes" for inner in part):
+                _add(node_values, {"nodes within them": "given"})
         elif _tag(part) == "edge":
             edges.append((part.get("source"), part.get("target")))
             places.append(part.get("type"))

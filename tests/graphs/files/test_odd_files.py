@@ -64,6 +64,20 @@ READ = {  # text, numbers of nodes and edges, and what a note says
     "ports that are no weights": ("a:1 b:2\nb:2 c:3\n", (3, 2), ""),
     "weighted names in quotes": ('a "b:2"\nb c\n', (4, 2), ""),
     "a key of networkx": ("u,v,key\n0,1,0\n1,2,0\n", (3, 2), "names of columns"),
+    "an edge of networkx's lists": ("0 1\n1\n", (2, 1), "line 1: is read as an edge; of a matrix, both triangles"),
+    "a comment that counts nodes": ("# n = 5\n0 1\n1 2\n", (3, 2), "a comment counts 5 nodes, but the lines have 3"),
+    "a comment that counts in words": ("% 3 vertices and 4 edges\n0 1\n1 2\n", (3, 2), "counts 3 nodes and 4 edges"),
+    "a comment with numbers": ("# the first 5 nodes are hubs, m = 1\n0 1\n1 2\n", (3, 2), ""),
+    "names with a mark": ("C C#\nC# D\n", (3, 2), ""),
+    "a star with ones": ("a 1 1\na 2 1\n", (3, 2), ""),
+    "a stored zero": (
+        "%%MatrixMarket matrix coordinate real symmetric\n3 3 2\n2 1 0\n3 2 1\n",
+        (3, 1),
+        "1 entries that are zero are read as no edges",
+    ),
+    "nodes behind an edge like counts": ("8 1\n1 2\n2\n", (3, 2), ""),
+    "a node above two edges": ("0\n0 1\n1 2\n", (3, 2), ""),
+    "one edge in both directions": ("1 0\n0 1\n", (2, 1), "in both directions"),
     "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
 }
 
@@ -135,6 +149,19 @@ REFUSED = {  # text, and what the error says
     "Mermaid": ("graph TD\nA-->B\nB-->C\n", "got Mermaid"),
     "streets of one way": ("u,v,oneway\na,b,True\nb,c,False\n", "--undirected"),
     "edges of which some are mutual": ("source,target,reciprocal\na,b,yes\nb,c,no\n", "--undirected"),
+    "a triangle of a matrix": ("0\n1 0\n1 1 0\n", "line 1: expected edges, or a matrix with both of its triangles"),
+    "a triangle without its diagonal": ("1\n1 0\n", "got '1' and '1 0', which may be either; --format edge-list"),
+    "an upper triangle": ("0,1,1\n0,1\n0\n", "both of its triangles"),
+    "a triangle of truths": ("True\nFalse True\n", "both of its triangles"),
+    "a triangle with names": ("a\nb 1\nc 1 1\n", "both of its triangles"),
+    "a triangle of PHYLIP": ("3\na\nb 1\nc 1 1\n", "line 2: expected edges, or a matrix with both"),
+    "graphs below their sizes": ("4\n0 1\n1 2\n5\n0 2\n2 3\n", "line 4: expected the edges of one graph"),
+    "graphs below their counts": ("2 1\n0 1\n4 2\n0 2\n2 3\n", "line 3: expected the edges of one graph"),
+    "comments without a blank": ("0,1#first\n1,2#second\n", "'1#first' may be '1' with a comment"),
+    "numbers of two widths": ("1 2\n\uff12 3\n", "line 2: expected one spelling of every node"),
+    "a blank that doesn't break": ("Ann Lee,Bo\nBo,Ann\u00a0Lee\n", "line 2: expected one spelling of every node"),
+    "distances without a path": ("0,inf,1\ninf,0,1\n1,1,0\n", "line 1: expected the names of two nodes"),
+    "a matrix without blanks": ("0100\n1010\n0101\n0010\n", "expected blanks between the entries of a matrix"),
     "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
 }
 
@@ -179,6 +206,24 @@ def test_times_before_ends_are_warned_of(tmp_path):
     found, notes = sizes(tmp_path / "a.txt", "20 1 2\n20 2 3\n40 3 4\n", ignore_weights=True)
     assert "write a first line of titles" in notes
     assert sizes(tmp_path / "a.csv", "t,i,j\n20,1,2\n20,2,3\n40,3,4\n", ignore_weights=True)[0] == [(4, 3)] != found
+
+
+@pytest.mark.parametrize("text", ["1 0 1\n0 1 1\n1 1 1\n", "1 1\n1 1\n", "1 0\n0 1\n"])
+def test_a_small_matrix_with_loops_is_not_read_as_edges(tmp_path, text):
+    """Where loops may be left out, nothing else would refuse it."""
+    with pytest.raises(InputError, match="line 1: expected edges or a matrix, got"):
+        sizes(tmp_path / "a.txt", text, ignore_loops=True)
+    assert sizes(tmp_path / "a.txt", text, ignore_loops=True, format="matrix")[0][0][0] == text.count("\n")
+
+
+@pytest.mark.parametrize("text", ["1 to 2\n3 to 4\n", "1 x 2\n2 y 3\n", "e 1 2\ne 3 4\n"])
+def test_words_beside_numbers_are_not_taken_for_ends(tmp_path, text):
+    with pytest.raises(InputError, match=r"line 1: .*whose ends may be in columns [12] and 3"):
+        sizes(tmp_path / "a.txt", text, ignore_weights=True)
+
+
+def test_rows_of_a_triangle_are_edges_if_the_user_says_so(tmp_path):
+    assert sizes(tmp_path / "a.txt", "1\n1 0\n", format="edge-list")[0] == [(2, 1)]
 
 
 OGB = {"edge": "0,1\n1,2\n0,1\n", "num-node-list": "3\n2\n", "num-edge-list": "2\n1\n", "graph-label": "1\n0\n"}

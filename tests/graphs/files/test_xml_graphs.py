@@ -1,7 +1,5 @@
 """GraphML and GEXF: what is read, what is refused, and that XML can do no harm."""
 
-import warnings
-
 import networkx as nx
 import pytest
 from brute_force import random_graphs
@@ -74,10 +72,17 @@ VALUE = '<attvalues><attvalue for="0" value="{}"/></attvalues>'
 )
 def test_gexf_of_any_version_is_read(tmp_path, version):
     (tmp_path / "a.gexf").write_text(GEXF.format(version, "undirected", VALUE.format(1)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with pytest.warns(UserWarning, match="nodes within them"):
         (graph,) = read_graphs(tmp_path / "a.gexf")
     assert sorted(graph.edges) == [(0, 2), (1, 2)]
+
+
+def test_two_graphs_in_gexf_are_refused(tmp_path):
+    text = GEXF.format("x", "undirected", "")
+    graph = text[text.index("<graph") : text.index("</gexf>")]
+    (tmp_path / "a.gexf").write_text(text.replace(graph, 2 * graph))
+    with pytest.raises(InputError, match="expected one graph, got 2"):
+        read_graphs(tmp_path / "a.gexf")
 
 
 @pytest.mark.parametrize(
