@@ -26,6 +26,8 @@ DIFFERENT = 20
 """smallest number of different rows of which all may be called copies"""
 LIMIT = 5.0
 """number of standard deviations above chance that counts as dependence"""
+MANY = 1000.0
+"""number of standard deviations above which the number itself says nothing"""
 RARE = 1e-6
 """probability below which a number of equal rows counts as dependence"""
 COMPARED = 200
@@ -210,7 +212,9 @@ def _neighbours(x: Array, name: str = "spins", same: Array | None = None) -> str
         chance, noise = values[LAGS:].mean(), values[LAGS:].std()
         for found, terms in ((values[0], 1), (values[:LAGS].mean(), LAGS)):
             if found - chance > LIMIT * (1 + 20 / n) * noise * np.sqrt(1 / terms + 1 / len(far)):
-                return f"{words} are correlated ({(found - chance) / noise * np.sqrt(terms):.0f} standard deviations)"
+                deviations = (found - chance) / max(noise, 1e-300) * np.sqrt(terms)
+                many = f"{deviations:.0f}" if deviations < MANY else f"more than {MANY:.0f}"
+                return f"{words} are correlated ({many} standard deviations)"
     expected = (equal[LAGS:].sum() + 1) / len(far)
     noise = max(np.sqrt(expected), equal[LAGS:].std())
     if equal[0] > expected + LIMIT * noise and poisson.sf(equal[0] - 1, expected) < RARE and name == "spins":
