@@ -229,7 +229,7 @@ def _neighbours(x: Array, name: str = "spins", same: Array | None = None, forms:
     if forms is not None:
         orders = (_exchanged(forms, rng) for rng in np.random.default_rng(0).spawn(len(far)))
         reference = [_likeness(x[order], same[order], 1) for order in orders]
-    mean, square, equal = np.array([*(_likeness(x, same, lag) for lag in near), *reference]).T
+    mean, square, equal = np.array([*(_likeness(x, same, lag) for lag in near.tolist()), *reference]).T
     compared = [(f"{name} of neighbouring rows", mean)]
     compared += [("pairs of spins of neighbouring rows", square)] if name == "spins" else []
     for words, values in compared:

@@ -142,3 +142,9 @@ def test_forms_that_follow_each_other_are_no_dependence_and_hide_none(forms):
     assert "neighbouring rows are correlated" in found.finding
     repeated = find_dependence(np.repeat(spins[::3], 3, axis=0))
     assert repeated is not None
+
+
+def test_numbers_of_deviations_beyond_meaning_are_not_written_out():
+    found = find_dependence(2 * np.eye(8).repeat(60, 0) - 1)
+    assert found is not None
+    assert "(more than 1000 standard deviations)" in found.finding
