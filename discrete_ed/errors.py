@@ -7,6 +7,7 @@ that any other exception is a bug. The command line turns them into one line and
 from operator import index
 from typing import SupportsIndex
 
+LARGEST_TOTAL = 2.0**53  # up to this whole numbers are exact, so that counts can be divided at random
 SEEDS = 2**32  # number of different seeds, which every source of randomness accepts
 
 
@@ -52,3 +53,13 @@ def check_count(count: SupportsIndex, name: str, *, least: int = 1) -> int:
     if number < least:
         raise InputError(f"{name}: expected at least {least}, got {number}")
     return number
+
+
+def check_total(total: float, name: str) -> None:
+    """Refuse weights whose sum is too large to be exact.
+
+    Raises:
+        InputError: their sum is above 2⁵³.
+    """
+    if not total <= LARGEST_TOTAL:
+        raise InputError(f"{name}: expected weights that add up to at most 2⁵³ (9e15), got {total:.3g}")

@@ -27,7 +27,7 @@ from discrete_ed.data.text_tables import (
     read_rows,
     warn_of_labels,
 )
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_total
 
 Cells = np.ndarray[Any, Any]
 COMMA_HINT = " with a decimal point and without separators of thousands"
@@ -68,7 +68,7 @@ def interpreted(columns: Sequence[Cells] | None, names: tuple[str, ...], reading
         first = [line[0] for line in lines]
     else:
         rows = range(1, len(columns[0]) + 1 if columns else 1)
-    chosen = {name: _place(name, names, option, path) for option, name in _named(reading)}
+    chosen = {name: _place(name, names, option, path, transpose=reading.transpose) for option, name in _named(reading)}
     aside = {chosen[name] for name in (reading.weights, reading.blocks) if name is not None}
     aside |= {chosen[name] for name in reading.drop}
     if first and 0 not in chosen.values() and _are_labels(first, reading):
@@ -97,14 +97,17 @@ def _named(reading: Reading) -> list[tuple[str, str]]:
     return found + [(option, name) for option, name in single if name is not None]
 
 
-def _place(name: str, names: Sequence[str], option: str, path: Path) -> int:
+def _place(name: str, names: Sequence[str], option: str, path: Path, *, transpose: bool) -> int:
     """The place of a column, by its name or by its number from 1."""
     if name in names:
         return names.index(name)
     if name.isdecimal() and 1 <= int(name) <= len(names):
         return int(name) - 1
     listed = ", ".join(names[:LISTED]) + (" …" if len(names) > LISTED else "")
-    raise InputError(f"{option}: expected a column of {path} ({listed}), or its number, got {name!r}")
+    found = f"{path} ({listed})"
+    if transpose:
+        found += " as it is before it is transposed"
+    raise InputError(f"{option}: expected a column of {found}, or its number, got {name!r}")
 
 
 def _is_value(cell: str, reading: Reading) -> bool:
@@ -145,10 +148,12 @@ def _weights(column: Cells, rows: Sequence[int], reading: Reading, path: Path) -
         hint = COMMA_HINT if is_comma_number(str(column[row]).strip()) else ""
         raise InputError(
             f"{path}, row {rows[row]}, column {reading.weights!r}: expected a weight of at least 0{hint}, got "
-            f"{column[row]}"
+            f"{str(column[row]).strip() or 'an empty cell'}"
         )
     if not numbers.any():
         raise InputError(f"{path}, column {reading.weights!r}: expected weights that are not all zero")
+    with np.errstate(over="ignore"):
+        check_total(float(numbers.sum()), f"{path}, column {reading.weights!r}")
     if len(numbers) > FEWEST and numbers[-1] == numbers[:-1].sum():
         raise InputError(
             f"{path}, row {rows[-1]}, column {reading.weights!r}: expected the weight of an observation, got the sum "
@@ -206,8 +211,9 @@ def _codes(
             raise cell_error(path, rows[row], names[k], cell, missing=False)
         text = str(cell).strip()
         expected += COMMA_HINT if is_comma_number(text) else ""
-        if reading.recode and reading.binarise is None and text in CODES:
-            expected += f" (every cell needs a meaning: add {text}=0, {text}=1 or {text}=NA to recode)"
+        if reading.recode and reading.binarise is None and not {",", "="} & set(text):
+            word = text[:40]
+            expected += f" (every cell needs a meaning: add {word}=0, {word}=1 or {word}=NA to recode)"
         raise InputError(f"{path}, row {rows[row]}, column {names[k]!r}: expected {expected}, got {str(cell)[:40]}")
     if reading.binarise is not None:
         check_measurements(measured, names, rows, path, named=bool(reading.columns))

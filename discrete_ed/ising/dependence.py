@@ -26,8 +26,12 @@ DIFFERENT = 20
 """smallest number of different rows of which all may be called copies"""
 LIMIT = 5.0
 """number of standard deviations above chance that counts as dependence"""
+MANY = 1000.0
+"""number of standard deviations above which the number itself says nothing"""
 RARE = 1e-6
 """probability below which a number of equal rows counts as dependence"""
+FORM = 10
+"""mean number of rows that lack the same cells from which on they are exchanged with each other"""
 COMPARED = 200
 """largest number of spins whose pairs have design effects of their own; of more, some give the common one"""
 BLOCKS = 20
@@ -63,7 +67,7 @@ def find_dependence(spins: Array) -> Dependence | None:
     columns = np.arange(first.shape[1])
     if first.size > LARGE:  # a sample of the columns tells as much
         columns = np.random.default_rng(0).choice(columns, max(1, int(LARGE) // len(first)), replace=False)
-    words = _neighbours(_standardised(first[:, columns]), same=row_patterns(first)[0])
+    words = _neighbours(_standardised(first[:, columns]), same=row_patterns(first)[0], forms=_forms(first))
     if words:
         length = block_length_of(_standardised(spins))
         return Dependence(blocks_of_length(len(spins), length), f"{words}; rows in blocks of {length}")
@@ -193,24 +197,48 @@ def _standardised(values: Array) -> Array:
     return centred / np.maximum(centred.std(0), 1e-9)
 
 
-def _neighbours(x: Array, name: str = "spins", same: Array | None = None) -> str:
+def _forms(spins: Array) -> Array | None:
+    """The number of the set of cells that each row lacks, `(N,)`, if rows lack few different sets, as where they are
+    forms of a questionnaire; otherwise None."""
+    if spins.all():
+        return None
+    form, counts = row_patterns(np.where(spins == 0, -1.0, 1.0))
+    return form if len(spins) >= FORM * len(counts) else None
+
+
+def _exchanged(forms: Array, rng: np.random.Generator) -> Array:
+    """An order of the rows in which those that lack the same cells are exchanged at random."""
+    order = np.empty(len(forms), int)
+    order[np.argsort(forms, kind="stable")] = np.lexsort((rng.random(len(forms)), forms))
+    return order
+
+
+def _neighbours(x: Array, name: str = "spins", same: Array | None = None, forms: Array | None = None) -> str:
     """What neighbouring rows have in common beyond chance, in words; empty if nothing.
 
     Args:
         same: the number of each row's pattern, by which rows are compared as a whole; by default their values.
+        forms: which rows lack the same cells. Such rows may follow each other, so that rows far apart are no measure
+            of chance; neighbours after exchanges of such rows are.
     """
     same = np.unique(x, axis=0, return_inverse=True)[1].ravel() if same is None else same
     n = len(x)
     far = np.unique(np.linspace(n // 4, 3 * n // 4, REFERENCES).astype(int))
     near = np.arange(1, LAGS + 1)
-    mean, square, equal = np.array([_likeness(x, same, lag) for lag in (*near, *far)]).T
+    reference = [_likeness(x, same, lag) for lag in far.tolist()]
+    if forms is not None:
+        orders = (_exchanged(forms, rng) for rng in np.random.default_rng(0).spawn(len(far)))
+        reference = [_likeness(x[order], same[order], 1) for order in orders]
+    mean, square, equal = np.array([*(_likeness(x, same, lag) for lag in near.tolist()), *reference]).T
     compared = [(f"{name} of neighbouring rows", mean)]
     compared += [("pairs of spins of neighbouring rows", square)] if name == "spins" else []
     for words, values in compared:
         chance, noise = values[LAGS:].mean(), values[LAGS:].std()
         for found, terms in ((values[0], 1), (values[:LAGS].mean(), LAGS)):
             if found - chance > LIMIT * (1 + 20 / n) * noise * np.sqrt(1 / terms + 1 / len(far)):
-                return f"{words} are correlated ({(found - chance) / noise * np.sqrt(terms):.0f} standard deviations)"
+                deviations = (found - chance) / max(noise, 1e-300) * np.sqrt(terms)
+                many = f"{deviations:.0f}" if deviations < MANY else f"more than {MANY:.0f}"
+                return f"{words} are correlated ({many} standard deviations)"
     expected = (equal[LAGS:].sum() + 1) / len(far)
     noise = max(np.sqrt(expected), equal[LAGS:].std())
     if equal[0] > expected + LIMIT * noise and poisson.sf(equal[0] - 1, expected) < RARE and name == "spins":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from discrete_ed.ising.dependence import row_patterns
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array
-from discrete_ed.ising.table_checks import constant_columns, same_columns
+from discrete_ed.ising.table_checks import constant_columns, listed_pairs, same_columns
 
 MOST_REPEATED = 0.05
 """share of the columns that repeat others above which rows may be frozen, if they are several"""
@@ -63,8 +65,19 @@ def repeated_columns(data: Observations, same: Array) -> int:
     return int((np.minimum(weights @ (values > 0), weights @ (values < 0)) >= RARE).sum())
 
 
-def identification_warnings(data: Observations, identified: Array, couplings: Array) -> list[str]:
-    """A warning of couplings without an interval because the rows don't tell them apart."""
+def unclear_pairs(identified: Array, couplings: Array) -> Array:
+    """The pairs whose couplings were estimated though the rows don't tell them apart from others, `(P, 2)`."""
+    return np.argwhere(np.triu((couplings != 0) & ~identified, 1))
+
+
+def identification_warnings(
+    data: Observations, identified: Array, couplings: Array, names: Sequence[str], *, decided: bool
+) -> list[str]:
+    """A warning of couplings without an interval because the rows don't tell them apart.
+
+    Args:
+        decided: whether edges were decided apart from the estimate, so that these are none.
+    """
     if is_frozen(data, same := same_columns(data.spins)):
         repeated, different = repeated_columns(data, same), len(row_patterns(data.spins)[1])
         return [
@@ -72,9 +85,12 @@ def identification_warnings(data: Observations, identified: Array, couplings: Ar
             "pairs interact, so no coupling has an interval; observe where columns vary more, or leave out those that "
             "repeat others"
         ]
-    unclear = int(np.triu((couplings != 0) & ~identified, 1).sum())
-    if unclear == 1:
-        return ["1 coupling of columns that repeat others is not identified: it has no interval"]
-    if unclear:
-        return [f"{unclear} couplings of columns that repeat others are not identified: they have no interval"]
-    return []
+    unclear = unclear_pairs(identified, couplings)
+    if not len(unclear):
+        return []
+    what, have = ("1 coupling is", "it has") if len(unclear) == 1 else (f"{len(unclear)} couplings are", "they have")
+    edges = ", and no pair of such columns is called an edge but two that repeat each other alone" if decided else ""
+    return [
+        f"{what} not identified, since the rows can't tell to which of the columns that repeat each other an edge "
+        f"belongs: {have} no interval{edges}: {listed_pairs(unclear, names)}"
+    ]

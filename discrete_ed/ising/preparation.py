@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_total
 from discrete_ed.ising.dependence import (
+    DIFFERENT,
     block_length_of,
     blocks_of_length,
     deflated,
@@ -16,6 +17,7 @@ from discrete_ed.ising.dependence import (
     energies,
     energies_depend,
     find_dependence,
+    row_patterns,
     without_copies,
 )
 from discrete_ed.ising.edge_search import search_edges
@@ -52,7 +54,30 @@ def check_weights(weights: Array, rows: int, name: str = "weights") -> Array:
         raise InputError(f"{name}: expected finite weights of at least 0, got {found[bad]} in row {bad + 1}")
     if not found.any():
         raise InputError(f"{name}: expected weights that are not all zero")
+    with np.errstate(over="ignore"):
+        check_total(float(found.sum()), name)
     return found
+
+
+def counts_warnings(spins: Array, counts: Array) -> list[str]:
+    """A warning if all counts are multiples of a number, as where every row was written several times.
+
+    The counts of fewer than 20 patterns may be so by chance.
+    """
+    factor = int(np.gcd.reduce(counts.astype(np.int64)))
+    if factor == 1 or len(row_patterns(spins)[1]) < DIFFERENT:
+        return []
+    return [
+        f"all counts are multiples of {factor}, which those of independent rows would hardly be: if each row was "
+        f"written {factor} times, or the counts were multiplied, divide them by {factor}; otherwise intervals are too "
+        "narrow"
+    ]
+
+
+def rows_of_proportions(weights: Array) -> float:
+    """The number of rows as which proportions count together, `(Σw)² / Σw²` (Kish 1965)."""
+    shares = weights / weights.max()  # squares of very small numbers are zero
+    return float(shares.sum() ** 2 / (shares**2).sum())
 
 
 def check_proportions(spins: Array, weights: Array, name: str = "weights") -> list[str]:
@@ -77,7 +102,7 @@ def check_proportions(spins: Array, weights: Array, name: str = "weights") -> li
         )
     return [
         f"all {rows} rows differ and the weights are not counts: they count as "
-        f"{total**2 / float((weights**2).sum()):.0f} rows; if the rows are patterns, give counts instead (share × "
+        f"{rows_of_proportions(weights):.0f} rows; if the rows are patterns, give counts instead (share × "
         "number of rows observed)"
     ]
 
@@ -152,9 +177,10 @@ def prepare(
         spins, weights, blocks = spins[there], weights[there], None if blocks is None else blocks[there]
         if blocks is None:
             if (weights == np.rint(weights)).all():
-                return Prepared(Observations(spins, weights), [])
+                return Prepared(Observations(spins, weights), counts_warnings(spins, weights))
             doubts = check_proportions(spins, weights)
-            weights = weights * (weights.sum() / (weights**2).sum())
+            shares = weights / weights.max()
+            weights = shares * (rows_of_proportions(weights) / shares.sum())
             return Prepared(Observations(spins, weights, np.arange(len(spins))), doubts)
     said = []
     if blocks is None and block_length == "auto":

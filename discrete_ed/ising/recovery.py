@@ -17,7 +17,7 @@ from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
 from discrete_ed.ising.expectation import estimate
 from discrete_ed.ising.forecast import check_memory, is_compact
-from discrete_ed.ising.identification import identification_warnings, identified_pairs
+from discrete_ed.ising.identification import identification_warnings, identified_pairs, unclear_pairs
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.penalties import Lasso
 from discrete_ed.ising.preparation import (
@@ -31,7 +31,7 @@ from discrete_ed.ising.preparation import (
     prepare,
 )
 from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
-from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, table_warnings
+from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, observed_rows, table_warnings
 from discrete_ed.names import EstimatorName, PenaltyName
 from discrete_ed.runtime.threads import suitable_numpy_threads
 
@@ -132,6 +132,11 @@ class Recovery:
         return self.debiased_fields, self.debiased_field_errors
 
     @property
+    def unclear(self) -> Array:
+        """The pairs whose couplings are not zero though the rows don't tell them apart from others, `(P, 2)`."""
+        return np.zeros((0, 2), int) if self.identified is None else unclear_pairs(self.identified, self.couplings)
+
+    @property
     def edges(self) -> Array:
         """The pairs that interact, `(P, 2)`, strongest first.
 
@@ -220,6 +225,10 @@ def recover_couplings(
     """
     weights = None if weights is None else check_weights(weights, len(x))
     blocks = None if blocks is None else check_blocks(blocks, len(x))
+    empty = int((~(there := observed_rows(x))).sum())
+    if empty and empty < len(x):
+        x = x[torch.from_numpy(there)] if isinstance(x, torch.Tensor) else x[there]
+        weights, blocks = (None if part is None else part[there] for part in (weights, blocks))
     rows, d = len(x), x.shape[1] if x.ndim > 1 else 0
     check_memory(rows, d, estimator, penalty, plain=blocks is None)
     spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing, compact=True)
@@ -296,7 +305,7 @@ def _recovered(
         *prepared.warnings,
         *shrinkage_warnings(choice.penalty, agreement, shrinkage),
         *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields),
-        *identification_warnings(prepared.data, identified, couplings),
+        *identification_warnings(prepared.data, identified, couplings, names, decided=decided is not None),
     ]
     return Recovery(
         couplings=couplings,

@@ -90,6 +90,14 @@ def check_samples(
     return spins
 
 
+def observed_rows(x: torch.Tensor | Array) -> Array:
+    """Which rows have an observed cell, `(N,)`; others say nothing. A missing cell is NaN."""
+    values = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    if values.ndim != 2 or values.dtype.kind != "f" or not values.shape[1]:
+        return np.ones(len(values), bool)
+    return np.asarray(~np.isnan(values).all(1))
+
+
 def _bytes_of_spins(x: torch.Tensor | Array) -> Array | None:
     """The samples as spins −1 and +1 of a byte each; None if a cell is anything but 0 and 1, or −1 and +1."""
     values = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
@@ -195,7 +203,7 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
     if same.any():
         found.append(
             "columns that always agree or always differ: the data set no limit to their coupling and can't distinguish "
-            f"their neighbours; leave out one of each pair: {_listed_pairs(np.argwhere(np.triu(same)), names)}"
+            f"their neighbours; leave out one of each pair: {listed_pairs(np.argwhere(np.triu(same)), names)}"
         )
     if n < d:
         found.append(
@@ -213,15 +221,16 @@ def coupling_warnings(spins: Array, couplings: Array, names: Sequence[str], *, w
     if unlimited.any():
         found.append(
             "couplings of columns with a combination of values that never occurs: the data set no limit to them, and "
-            f"only the prior keeps them finite: {_listed_pairs(np.argwhere(unlimited), names)}"
+            f"only the prior keeps them finite: {listed_pairs(np.argwhere(unlimited), names)}"
         )
     large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same & ~unlimited))
     if len(large):
-        found.append(f"couplings above {PRIOR_SD:g}, which the prior shrinks: {_listed_pairs(large, names)}")
+        found.append(f"couplings above {PRIOR_SD:g}, which the prior shrinks: {listed_pairs(large, names)}")
     return found
 
 
-def _listed_pairs(pairs: Array, names: Sequence[str]) -> str:
+def listed_pairs(pairs: Array, names: Sequence[str]) -> str:
+    """The first of some pairs of columns by name, and how many more there are."""
     return _listed([f"{names[i]} and {names[j]}" for i, j in pairs.tolist()])
 
 

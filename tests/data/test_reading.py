@@ -122,7 +122,8 @@ def test_columns_of_a_data_frame_that_are_no_variables_may_be_of_any_kind(tmp_pa
 @pytest.mark.parametrize(
     ("text", "reading", "message"),
     [
-        ("a,b\n1,2\n2,3\n", Reading(recode={"1": 0, "2": 1}), "row 3, column 'b': expected 1, 2, got 3"),
+        ("a,b\n1,2\n2,3\n", Reading(recode={"1": 0, "2": 1}), "row 3, column 'b': expected 1, 2 .*, got 3"),
+        ("a,b\n1,2\n2,99\n", Reading(recode={"1": 0, "2": 1}), r"add 99=0, 99=1 or 99=NA to recode\), got 99"),
         ("a,b\n1,2\n2,x\n", Reading(binarise=1.5), "row 3, column 'b': expected a number, got x"),
         ("a,b\n1,2\n2,\n", Reading(binarise=1.5), "row 3, column 'b': .*missing value"),
         ("a,b\n1,2\n2,3\n", Reading(binarise=2), "binarise: expected a threshold .* constant: a$"),
@@ -130,7 +131,9 @@ def test_columns_of_a_data_frame_that_are_no_variables_may_be_of_any_kind(tmp_pa
         ("a,b\n1,0\n0,1\n", Reading(drop=("3",)), "drop: expected a column"),
         ("a,b\n1,0\n0,1\n", Reading(weights="w"), "weights: expected a column"),
         ("w,b\n-1,0\n2,1\n", Reading(weights="w"), "row 2, column 'w': expected a weight of at least 0, got -1"),
-        ("w,b\n1,0\n,1\n", Reading(weights="w"), "row 3, column 'w': expected a weight"),
+        ("w,b\n1,0\n,1\n", Reading(weights="w"), "row 3, column 'w': expected a weight .* got an empty cell"),
+        ("w,b\n1,0\n1e300,1\n", Reading(weights="w"), "column 'w': expected weights that add up to at most 2⁵³"),
+        ("a,1,0\nb,0,1\n", Reading(drop=("a",), transpose=True), "as it is before it is transposed, or its number"),
         ("w,b\n0,0\n0,1\n", Reading(weights="w"), "column 'w': expected weights that are not all zero"),
         ("w;b\n1,000;0\n2;1\n", Reading(weights="w"), "with a decimal point and without separators .* got 1,000"),
         ("a;b\n0,25;1\n2;1\n", Reading(binarise=0.5), "a number with a decimal point and without .* got 0,25"),

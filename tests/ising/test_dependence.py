@@ -125,3 +125,26 @@ def test_an_estimator_without_weights_says_that_its_errors_are_too_small():
     prepared = prepare(single_flips(COUPLINGS, FIELDS, 1500, 3), None, None, "auto", weighs_rows=False)
     assert "which this estimator can't take into account" in prepared.warnings[0]
     assert prepared.data.weights is prepared.data.blocks is None
+
+
+@pytest.mark.parametrize("forms", [[slice(0, 1), slice(1, 2)], [slice(0, 4), slice(4, 7), slice(7, 8)]])
+def test_forms_that_follow_each_other_are_no_dependence_and_hide_none(forms):
+    """Questionnaires of which each lacks some columns, one after another."""
+    rng = np.random.default_rng(0)
+    spins = np.where(rng.random((600, 8)) < 0.5, 1.0, -1.0)
+    spins[:, 1::2] = spins[:, ::2] * np.where(rng.random((600, 4)) < 0.2, -1, 1)
+    sticky = np.cumsum(rng.random((600, 8)) < 0.2, 0) % 2 * 2.0 - 1
+    for rows, lacks in zip(np.array_split(np.arange(600), len(forms)), forms, strict=True):
+        spins[rows, lacks] = sticky[rows, lacks] = 0
+    assert find_dependence(spins) is None
+    found = find_dependence(sticky)
+    assert found is not None
+    assert "neighbouring rows are correlated" in found.finding
+    repeated = find_dependence(np.repeat(spins[::3], 3, axis=0))
+    assert repeated is not None
+
+
+def test_numbers_of_deviations_beyond_meaning_are_not_written_out():
+    found = find_dependence(2 * np.eye(8).repeat(60, 0) - 1)
+    assert found is not None
+    assert "(more than 1000 standard deviations)" in found.finding

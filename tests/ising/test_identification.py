@@ -85,6 +85,21 @@ def test_edges_that_l1_shrank_have_intervals_of_their_own_where_all_pairs_can_ha
     assert np.isnan(found.intervals[1]).sum() == d * d - 2 * len(found.edges)
 
 
+def test_what_is_not_identified_is_named_and_no_edge():
+    rng = np.random.default_rng(1)
+    a = np.where(rng.random(300) < 0.5, 1.0, -1.0)
+    b, c = a * np.where(rng.random((2, 300)) < 0.2, -1.0, 1.0)
+    found = recover_couplings(np.array([a, a, b, c]).T, names=list("abcd"), block_length=1)
+    assert found.edges.tolist() == [[0, 1]]
+    assert len(found.unclear) == 2
+    said = found.warnings[-1]
+    assert said.startswith("2 couplings are not identified, since the rows can't tell to which of the columns")
+    assert "they have no interval, and no pair of such columns is called an edge" in said
+    assert ["a and c" in said or "b and c" in said, "a and d" in said or "b and d" in said] == [True, True]
+    (_, chosen) = recover_couplings(np.array([a, a, b, c]).T, penalty="refit", block_length=1).warnings
+    assert "called an edge" not in chosen  # with refit all that is estimated is listed
+
+
 def test_intervals_of_chosen_pairs_hold_however_they_were_chosen():
     rng, missed = np.random.default_rng(0), []
     for _ in range(300):

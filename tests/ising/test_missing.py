@@ -130,3 +130,16 @@ def test_columns_with_too_few_cells_are_named():
         recover_couplings(bits)
     with pytest.raises(InputError, match="takes weights, blocks of dependent rows and missing cells"):
         recover_couplings(table(60, 0.1), "block")
+
+
+def test_rows_without_an_observed_cell_count_for_nothing():
+    bits = table(300, 0.1)
+    empty = np.full((40, 5), np.nan)
+    plain = recover_couplings(bits, "single-site", "zero", block_length=1)
+    longer = recover_couplings(np.vstack([bits, empty]), "single-site", "zero", block_length=1)
+    assert longer.effective_rows == plain.effective_rows
+    assert np.array_equal(longer.fields, plain.fields)
+    weights = np.append(np.ones(300), np.full(40, 3.0))
+    assert recover_couplings(np.vstack([bits, empty]), "single-site", "zero", weights=weights).effective_rows == 300
+    with pytest.raises(InputError, match="got none in"):
+        recover_couplings(empty)

@@ -443,7 +443,8 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
         first, second = found.warnings
         assert first.startswith("columns that always agree or always differ")
         assert first.endswith(": x1 and x6")
-        assert second == "1 coupling of columns that repeat others is not identified: it has no interval"
+        assert second.startswith("1 coupling is not identified, since the rows can't tell to which of the columns")
+        assert "it has no interval: x" in second
     first, _ = recover_couplings(1 - twins[:, ::-1], "single-site", "refit", names=list("abcdef")).warnings
     assert first.endswith(": a and f")
     twins = np.hstack([X[:, :5], X[:, :1]])

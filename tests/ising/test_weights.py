@@ -101,11 +101,24 @@ def test_shares_of_patterns_do_not_make_up_a_number_of_rows(whole):
     assert not recover_couplings(X, "single-site", "zero", weights=repeated).warnings
 
 
+def test_counts_with_a_common_factor_are_doubted_and_tiny_weights_are_proportions():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 2, (60, 8))
+    counts = rng.integers(1, 4, 60)
+    assert not recover_couplings(rows, "single-site", "zero", weights=counts).warnings
+    (said,) = recover_couplings(rows, "single-site", "zero", weights=5 * counts).warnings
+    assert "all counts are multiples of 5" in said
+    assert not recover_couplings(rows[:10], "single-site", "zero", weights=5 * counts[:10]).warnings[1:]
+    tiny = recover_couplings(X, "single-site", "zero", weights=np.where(np.arange(800) % 2, 1e-300, 2e-300))
+    assert tiny.effective_rows == pytest.approx(720)
+
+
 @pytest.mark.parametrize(
     ("weights", "arguments", "message"),
     [
         (-COUNTS, {}, "weights: expected finite weights of at least 0, got -"),
         (0 * COUNTS, {}, "weights: expected weights that are not all zero"),
+        (COUNTS * 1e300, {}, "weights: expected weights that add up to at most 2⁵³"),
         (COUNTS[1:], {}, "weights: expected a weight for each of"),
         (np.full(len(COUNTS), np.nan), {}, "weights: expected finite weights"),
         (COUNTS, {"estimator": "bernoulli"}, "estimator: expected one that takes weights"),

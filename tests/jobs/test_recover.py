@@ -466,7 +466,7 @@ def test_bad_arguments_exit_2(tmp_path, arguments):
     ("arguments", "message"),
     [
         (["--recode", "1=2"], "recode: expected CELL=0, CELL=1 or CELL=NA"),
-        (["--binarise", "high"], "binarise: expected a number or median, got 'high'"),
+        (["--binarise", "high"], "binarise: expected a number with a decimal point, or median, got 'high'"),
         (["--binarise", "5"], "binarise: expected a threshold that leaves two values in every column"),
         (["--columns", "owl", "emu"], "columns: expected a column of "),
         (["--weights", "owl", "--recode", "x=0"], "expected a weight of at least 0, got -1"),

@@ -191,5 +191,5 @@ def _threshold(text: str) -> float | Literal["median"]:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"binarise: expected a number or median, got {text!r}")
+        raise InputError(f"binarise: expected a number with a decimal point, or median, got {text!r}")
     return number

@@ -170,8 +170,11 @@ def report_table(
 
 def _no_pair(result: dict[str, Any]) -> str:
     """What is said where no pair is found: that this is no evidence of independence where rows are few."""
-    rows = result["rows"]["in_effect"]
+    rows, unclear = result["rows"]["in_effect"], result["edges"]["not_identified"]
     few = f"; {rows:.0f} rows can show almost nothing but very strong couplings" if rows < FEW_ROWS else ""
+    if unclear:
+        couplings = "1 coupling is" if unclear == 1 else f"{unclear} couplings are"
+        return f"No pair of columns can be called an edge, but {couplings} not identified (see the warnings){few}"
     return f"No pair of columns was found to interact{few}"
 
 
@@ -194,6 +197,10 @@ def verdict_on_table(recovery: Recovery, fit: GoodnessOfFit) -> str:
     d = len(recovery.fields)
     count, pairs = len(recovery.edges), d * (d - 1) // 2
     edges = f"{count} of {pairs} pairs {'interacts' if count == 1 else 'interact'}"
+    called = {tuple(pair) for pair in recovery.edges.tolist()}
+    unclear = sum(tuple(pair) not in called for pair in recovery.unclear.tolist())
+    if unclear:
+        edges += f", and {unclear} more {'is' if unclear == 1 else 'are'} not identified"
     largest = max((error / noise for error, noise in fit.measures.values() if noise > 0), default=0.0)
     if fit.failed:
         names = ", ".join(fit.failed)

@@ -215,6 +215,7 @@ def from_table(config: RecoverConfig) -> dict[str, Any]:
             "edges": {
                 "found": len(recovery.edges),
                 "couplings_kept": int(np.triu(recovery.couplings, 1).astype(bool).sum()),
+                "not_identified": len(recovery.unclear),
             },
             "warnings": [*recovery.warnings, *fit.warnings],
             "goodness": {**_goodness_results(fit), "model_draws": sampled.method},

@@ -70,6 +70,8 @@ def observed_table(config: RecoverConfig) -> ObservedTable:
         kept &= ~table.missing.any(1)
         if kept.sum() < 2:
             raise InputError(f"missing: expected rows without missing cells for listwise, got {kept.sum()}")
+    elif table.missing is not None and not table.missing.all():
+        kept &= ~table.missing.all(1)  # such as lines of delimiters alone, which spreadsheets write
     table = _rows(table, kept, listwise=config.missing == "listwise")
     found = ObservedTable(table, int((~kept).sum()))
     plain = table.blocks is table.missing is None and config.rows_in_block() in ("auto", 1)
