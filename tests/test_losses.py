@@ -19,6 +19,7 @@ from discrete_ed import (
     MLPEnergy,
     NoiseConditionalEnergy,
     NoiseLevels,
+    NumericalError,
     contrastive_divergence,
     energy_discrepancy,
     interaction_screening,
@@ -401,3 +402,35 @@ def test_states_that_an_energy_does_not_take_are_explained(loss, broken):
             energy = MLPEnergy(6, hidden=(4,)).to(DEVICE, torch.float32)
     with pytest.raises(InputError, match=r"^x: expected states (of [16] bits|that .*Energy takes)"):
         LOSSES[loss](energy, x)
+
+
+@pytest.mark.parametrize("worst", [float("nan"), -float("inf")])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda e, x: energy_discrepancy(e, x, Bernoulli(epsilon=0.2), m=4, generator=seeded(0)),
+        lambda e, x: energy_discrepancy(e, x, Block(2)),
+        pseudo_likelihood,
+        ratio_matching,
+        interaction_screening,
+        single_site_discrepancy,
+    ],
+    ids=["ed", "block", "pl", "rm", "is", "ssd"],
+)
+def test_losses_outside_of_a_fit_refuse_what_is_no_energy(loss, worst):
+    energies = random_energies(0)
+    energies[:] += worst
+    with pytest.raises(NumericalError, match=r"energy: expected Table to give numbers or \+∞, got"):
+        loss(Table(energies), STATES)
+
+
+@pytest.mark.parametrize("loss", [pseudo_likelihood, ratio_matching, interaction_screening, single_site_discrepancy])
+def test_energies_that_are_no_tensors_are_refused(loss):
+    class Outside(Table):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).detach().cpu().numpy()
+
+    with pytest.raises(InputError, match="energy: expected Outside to give a torch tensor, got ndarray"):
+        loss(Outside(random_energies(0)), STATES)
+    with pytest.raises(InputError, match="energy: expected Outside to give a torch tensor, got ndarray"):
+        energy_discrepancy(Outside(random_energies(0)), STATES, Block(2))

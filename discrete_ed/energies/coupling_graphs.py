@@ -26,6 +26,11 @@ def graph_parameters(
         InputError: a directed graph, several edges of one pair, a self-loop; an attribute that would be ignored, since
             it differs from another one, from the argument, or has another name.
     """
+    if not hasattr(graph, "is_directed"):
+        raise InputError(
+            f"graph: expected a networkx graph or a lattice, got {type(graph).__name__}; IsingEnergy(matrix) takes "
+            "matrices of couplings, and from_edges takes edges"
+        )
     if graph.is_directed() or graph.is_multigraph():
         raise InputError(f"graph: expected an undirected graph with single edges, got a {type(graph).__name__}")
     for name, value in (("coupling", coupling), ("field", field)):

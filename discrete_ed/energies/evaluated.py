@@ -24,6 +24,8 @@ def check_free(energy: Energy, x: Tensor) -> None:
 
 def check_shape(energy: nn.Module, value: Tensor, shape: tuple[int, ...]) -> None:
     """Raise `InputError` unless energies `value` have the shape of their batch: `(..., D)` states give `(...)`."""
+    if not isinstance(value, Tensor):
+        raise InputError(f"energy: expected {type(energy).__name__} to give a torch tensor, got {type(value).__name__}")
     if value.shape != shape:
         states = ", ".join(map(str, (*shape, "D")))
         raise InputError(
@@ -45,7 +47,9 @@ def raise_explained(energy: nn.Module, x: Tensor, error: RuntimeError) -> None:
     """Raise `InputError` if shape, precision or device explain why torch refused to evaluate an energy at `x`."""
     explained = any(word in str(error) for word in ("shape", "size", "dimension", "dtype", "same device"))
     if explained and not isinstance(error, torch.OutOfMemoryError):
+        own = next((part.dtype for part in energy.parameters() if part.is_floating_point()), x.dtype)
+        way = f"; x.to({own}) has the type of its parameters" if own != x.dtype else ""
         raise InputError(
             f"x: expected states that {type(energy).__name__} takes, got shape {tuple(x.shape)}, {x.dtype} on "
-            f"{x.device}: {str(error).splitlines()[0]}"
+            f"{x.device}: {str(error).splitlines()[0]}{way}"
         ) from error

@@ -23,7 +23,7 @@ from discrete_ed.energies.couplings import (
     is_sparse,
     sparse_couplings,
 )
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_count
 from discrete_ed.names import KernelName
 from discrete_ed.states import to_spins
 
@@ -55,7 +55,7 @@ class IsingEnergy(Energy):
     Raises:
         InputError: couplings that aren't finite or symmetric, a pair that is there twice, a diagonal that isn't zero,
             fields of another shape; a dense matrix that would not fit into memory. When evaluated: states of
-            another width, that aren't floats, or with the number −1, which are spins and not bits.
+            another width or type, or with the number −1, which are spins and not bits.
 
     >>> energy = IsingEnergy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
     >>> energy(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).tolist()
@@ -80,7 +80,7 @@ class IsingEnergy(Energy):
             ends = torch.zeros(2, edges, dtype=torch.int32)
         elif isinstance(couplings, int):
             if torch.get_default_device().type != "meta":
-                check_dense(couplings)
+                check_dense(check_count(couplings, "couplings", least=0))
             spins, values = couplings, torch.zeros(couplings, couplings)
         elif isinstance(couplings, Pairs):
             spins, ends, values = couplings
@@ -200,8 +200,8 @@ class IsingEnergy(Energy):
         """`2x − 1`, unless the states have another shape, or hold −1: those are spins, whose energy would be wrong."""
         if x.ndim < 1 or x.shape[-1] != self.bits:
             raise InputError(f"x: expected shape (..., {self.bits}), got {tuple(x.shape)}")
-        if not x.is_floating_point():
-            raise InputError(f"x: expected a float tensor of zeros and ones, got dtype {x.dtype} (call .float())")
+        if x.dtype != self.fields.dtype:
+            raise InputError(f"x: expected dtype {self.fields.dtype}, as of the couplings, got dtype {x.dtype}")
         if x.device.type != "meta" and not torch.compiler.is_compiling() and (x < -0.5).any():
             raise InputError(
                 f"x: expected bits, zeros and ones, got {x.min().item():g} (spins s are states as (s + 1) / 2)"

@@ -96,6 +96,7 @@ def check_function(energy: Energy, x: Tensor, *, random: bool = False) -> None:
     Raises:
         InputError: the value depends on something else, it is in half precision, or the states have another number of
             bits than the energy.
+        NumericalError: a value is NaN or −∞, where the values may be random.
     """
     check_type(energy)
     autocast = torch.is_autocast_enabled(x.device.type)
@@ -148,6 +149,8 @@ def _probe(energy: Energy, x: Tensor, *, autocast: bool, random: bool) -> bool:
     given = states.clone()
     together = evaluate(given)
     check_shape(energy, together, (3,))
+    if random and not (together > -torch.inf).all():  # nor is NaN; chains and likelihoods say more than losses
+        raise NumericalError(f"energy: expected {name} to give numbers or +∞, got {together.tolist()}")
     if not torch.equal(given, states):
         raise InputError(f"energy: expected {name} to leave the states as they are, got x changed in place; use a copy")
     if together.element_size() < 4:

@@ -143,14 +143,27 @@ def test_spins_in_place_of_bits_are_refused(sparse):
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize(
     ("x", "message"),
-    [(torch.ones(3), r"shape \(\.\.\., 4\), got \(3,\)"), (torch.ones(4, dtype=torch.bool), "dtype torch.bool")],
-    ids=["width", "bool"],
+    [
+        (torch.ones(3), r"shape \(\.\.\., 4\), got \(3,\)"),
+        (torch.ones(4, dtype=torch.bool), "dtype torch.bool"),
+        (torch.ones(4, dtype=torch.float16), "dtype torch.float32, as of the couplings, got dtype torch.float16"),
+        (np.ones((1, 4)), "got dtype float64"),
+    ],
+    ids=["width", "bool", "half", "numpy"],
 )
 def test_states_of_another_width_or_type_are_refused(sparse, x, message):
     energy = IsingEnergy(J.to_sparse(), H) if sparse else DENSE
     for evaluate in (energy, energy.flip_delta):
         with pytest.raises(InputError, match=message):
             evaluate(x)
+
+
+def test_matrices_are_no_graphs_and_numbers_of_spins_are_not_negative():
+    for matrix in (J.numpy(), sp.csr_array(J.numpy()), J):
+        with pytest.raises(InputError, match=r"expected a networkx graph or a lattice, got .*; IsingEnergy\(matrix\)"):
+            IsingEnergy.from_graph(matrix)
+    with pytest.raises(InputError, match="couplings: expected at least 0, got -1"):
+        IsingEnergy(-1)
 
 
 def graph_of(*edges, **nodes) -> nx.Graph:
