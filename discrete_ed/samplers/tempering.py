@@ -50,7 +50,12 @@ def anneal(
     >>> anneal(GibbsSweep(), Exact(magnet), torch.zeros(1, 6), [0.1, 0.2, 0.5, 1, 2, 5, 5], generator=g)
     tensor([[1., 1., 1., 1., 1., 1.]])
     """
-    betas = [float(beta) for beta in betas]
+    try:
+        betas = [float(beta) for beta in betas]
+    except (TypeError, ValueError):
+        raise InputError(
+            f"betas: expected a schedule of positive numbers, such as [0.1, 0.5, 1], got {betas!r}"
+        ) from None
     check_positive(betas)
     now = betas[0]
     state = possible(start(kernel, local.at_beta(now), x))

@@ -11,10 +11,17 @@ import numpy as np
 from discrete_ed.jobs import page
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.simulate.simulated import Simulated, critical_temperature, exact_of, infinite_magnetisation
+from discrete_ed.jobs.simulate.simulated import (
+    Simulated,
+    critical_temperature,
+    exact_of,
+    infinite_magnetisation,
+    shown_temperatures,
+    why_not_exact,
+)
 from discrete_ed.jobs.text import MISSING, finite
 from discrete_ed.lattices import QUANTITIES, Scaling
-from discrete_ed.lattices.observables import Estimate
+from discrete_ed.lattices.observables import Estimate, susceptibility_formula
 from discrete_ed.lattices.results import LONG
 
 LEAST_RATE, LEAST_TRIPS = 0.05, 5  # swap rate of neighbours, and round trips, below which tempering is warned of
@@ -53,6 +60,7 @@ def result_of(done: Simulated) -> dict[str, Any]:
         "lattice": done.config.lattice,
         "sizes": list(done.config.size),
         "known_critical_temperature": critical_temperature(done.config),
+        "susceptibility": susceptibility_formula(bool(done.config.field)),
         "rows": rows,
         "scaling": None,
         "tempering": {
@@ -96,22 +104,23 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
     tables = {}
     for size, ats in done.results.items():
         names = list(ats[0].estimates())
-        known = exact_of(done, size, ats[0].temperature)
+        known = exact_of(done, size, ats[-1].temperature)
+        shown = shown_temperatures([at.temperature for at in ats])
         header = ["T", *(QUANTITIES[name].symbol for name in names), *(f"{QUANTITIES[n].symbol} exact" for n in known)]
         infinite = infinite_magnetisation(done, size, ats[0].temperature) is not None
         header += ["⟨|m|⟩ infinite"] if infinite else []
         header += [f"{what}({TIMES[name]})" for name in ats[0].autocorrelation() for what in ("τ", "ESS")]
         rows = [header]
-        for at in ats:
+        for at, temperature in zip(ats, shown, strict=True):
             values, times = at.estimates(), at.autocorrelation()
             exact = exact_of(done, size, at.temperature)
             measured = [f"{number:.1f}" if k % 2 == 0 else f"{number:,.0f}" for pair in times.values() for k, number in
                         enumerate(pair)]  # fmt: skip
             rows.append(
                 [
-                    f"{at.temperature:.4f}",
+                    temperature,
                     *(with_error(values[name]) for name in names),
-                    *(f"{exact[name]:.5f}" for name in known),
+                    *(f"{exact[name]:.5f}" if name in exact else MISSING for name in known),
                     *([f"{infinite_magnetisation(done, size, at.temperature):.5f}"] if infinite else []),
                     *measured,
                 ]
@@ -121,8 +130,7 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
             found, sweeps = done.tempered[size], len(ats[0].series.energy)
             rows = [["T", "next T", "swap rate"]]
             rows += [
-                [f"{low.temperature:.4f}", f"{high.temperature:.4f}", f"{rate:.3f}"]
-                for (low, high), rate in zip(pairwise(ats), found.swap_rates, strict=True)
+                [low, high, f"{rate:.3f}"] for (low, high), rate in zip(pairwise(shown), found.swap_rates, strict=True)
             ]
             title = f"Tempering, size {size}: rates of swaps; round trips of the ladders in {sweeps:,} sweeps: "
             tables[title + ", ".join(map(str, found.round_trips))] = rows
@@ -176,6 +184,21 @@ def _expected_largest(count: int) -> float:
     return float(norm.isf((1 - 0.5 ** (1 / count)) / 2))
 
 
+def notes_of(done: Simulated) -> list[str]:
+    """How the tables are to be read: the formula of the susceptibility, what is left out, and why."""
+    in_field = bool(done.config.field)
+    of_overlaps = ", and of overlaps N⟨q²⟩ and U₄(q)" if done.has("abs_overlap") else ""
+    more = (
+        f", the response ∂⟨m⟩/∂h. N⟨m²⟩/T, U₄ and ξ{of_overlaps} are left out with a field, since they take ⟨m⟩ to be "
+        "zero" + (", and ⟨q⟩" if of_overlaps else "")
+        if in_field
+        else "; above T_c also N⟨m²⟩/T"
+    )
+    notes = [f"χ = {susceptibility_formula(in_field)}{more}."]
+    missing = [why for why in (why_not_exact(done, size) for size in done.results) if why]
+    return [*notes, *([f"No exact values for {'; '.join(missing)}."] if missing else [])]
+
+
 def warnings_of(done: Simulated) -> list[str]:
     """What a reader must know, on the page and the terminal: what has not thermalised, isn't certain or isn't meant."""
     results = []
@@ -193,8 +216,9 @@ def warnings_of(done: Simulated) -> list[str]:
                 "round trips in a ladder): take more temperatures, --place-temperatures, or more --sweeps."
             )
     for size, ats in done.results.items():
-        bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
-        short = [f"{at.temperature:.3g}" for at in ats if not at.long]
+        shown = shown_temperatures([at.temperature for at in ats])
+        bad = [text for text, at in zip(shown, ats, strict=True) if not at.thermal]
+        short = [text for text, at in zip(shown, ats, strict=True) if not at.long]
         if bad:
             results.append(
                 f"Size {size}: not thermalised at T = {', '.join(bad)}: chains still drift, or those from order and "
@@ -230,12 +254,13 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
     }
     critical = critical_temperature(done.config)
     lines = " Lines are Kaufman's exact values." if any(any(v) for e in exact.values() for v in e.values()) else ""
+    drawn_line = critical is not None and figures.inside(critical, done.results)
+    dashed = " The dashed line is the known critical temperature." if drawn_line else ""
     plots = {
         "curves": (
             "Measured quantities",
             lambda: figures.curves(done.results, exact, critical),
-            f"Points are measurements with their standard errors.{lines} The dashed line is the known critical "
-            "temperature.",
+            f"Points are measurements with their standard errors.{lines}{dashed}",
         )
     }
     largest = max(done.results)
@@ -244,8 +269,8 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
         plots["states"] = (
             "The lattice",
             lambda: figures.states(done.results[largest], graph, critical),
-            "The last state of one chain at a low, a middle (the critical one, where it is known) and a high "
-            "temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
+            "The last state of one chain at the lowest, a middle (the one closest to the critical one, where that is "
+            "known) and the highest temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
         )
     if done.results[largest][0].overlaps is not None:
         plots["overlaps"] = (
@@ -285,6 +310,7 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
         table_of(done),
         drawn,
         {**reported_options(config), **facts},
+        notes_of(done),
         warnings=warnings_of(done),
         marked=False,
     )

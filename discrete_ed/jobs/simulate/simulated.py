@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from discrete_ed.jobs.simulate.config import SimulateConfig
@@ -14,6 +15,8 @@ from discrete_ed.lattices import (
     kaufman,
     onsager_magnetisation,
 )
+
+LEAST_EXACT = 0.05  # temperature of `kaufman`, in units of the coupling
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,39 @@ def exact_of(done: Simulated, size: int, temperature: float) -> dict[str, float]
     """Exact values of some quantities on this finite lattice, where they are known."""
     config, graph = done.config, done.graphs[size]
     unit = temperature / abs(config.coupling)
-    if not _solved(config, graph) or size < 3 or unit < 0.05 or (config.coupling < 0 and size % 2):
+    if not _solved(config, graph) or size < 3 or unit < LEAST_EXACT or (config.coupling < 0 and size % 2):
         return {}
     exact = kaufman(size, size, unit)
     return {"energy": exact.energy * abs(config.coupling), "specific_heat": exact.specific_heat}
+
+
+def why_not_exact(done: Simulated, size: int) -> str:
+    """Why a size has no exact values beside it at some temperature, where larger, even or warmer ones have them."""
+    config, lowest = done.config, min(at.temperature for at in done.results[size]) / abs(done.config.coupling)
+    if not _solved(config, done.graphs[size]) or exact_of(done, size, lowest * abs(config.coupling)):
+        return ""
+    if size < 3:
+        return (
+            f"size {size}: Kaufman's formula counts two bonds between the sites of a periodic direction of two cells, "
+            "and here there is one"
+        )
+    if config.coupling < 0 and size % 2:
+        return f"size {size}: with an odd side the antiferromagnet is frustrated, and not the ferromagnet's mirror"
+    return f"size {size} below T = {LEAST_EXACT * abs(config.coupling):g}, where they aren't computed"
+
+
+def shown_temperatures(temperatures: Sequence[float]) -> list[str]:
+    """Temperatures as text, with four decimals where that shows them and tells them apart, else with more digits.
+
+    >>> shown_temperatures([0.5, 2.26918]), shown_temperatures([1e-9, 2.0]), shown_temperatures([1.00001, 1.00002])
+    (['0.5000', '2.2692'], ['1e-09', '2'], ['1.00001', '1.00002'])
+    """
+    texts = [f"{t:.4f}" for t in temperatures]
+    apart = len(set(temperatures))
+    if all(1e-2 <= t < 1e6 for t in temperatures) and len(set(texts)) == apart:
+        return texts
+    many = ([f"{t:.{digits}g}" for t in temperatures] for digits in range(5, 18))
+    return next(texts for texts in many if len(set(texts)) == apart)
 
 
 def infinite_magnetisation(done: Simulated, size: int, temperature: float) -> float | None:
