@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from discrete_ed.jobs.simulate.simulated import shown_temperatures
+from discrete_ed.jobs.simulate.text import shown_temperatures
 from discrete_ed.jobs.style import QUIET, REAL, style
 from discrete_ed.lattices import QUANTITIES, AtTemperature, Lattice, Scaling, correlations_of, overlap_distribution
 

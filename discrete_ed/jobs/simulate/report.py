@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Any
 
@@ -16,9 +15,9 @@ from discrete_ed.jobs.simulate.simulated import (
     critical_temperature,
     exact_of,
     infinite_magnetisation,
-    shown_temperatures,
     why_not_exact,
 )
+from discrete_ed.jobs.simulate.text import exact_text, shown_temperatures, with_error
 from discrete_ed.jobs.text import MISSING, finite
 from discrete_ed.lattices import QUANTITIES, Scaling
 from discrete_ed.lattices.observables import Estimate, susceptibility_formula
@@ -27,10 +26,6 @@ from discrete_ed.lattices.results import LONG
 LEAST_RATE, LEAST_TRIPS = 0.05, 5  # swap rate of neighbours, and round trips, below which tempering is warned of
 TIMES = {"energy": "E", "abs_magnetisation": "|m|", "abs_overlap": "|q|"}  # symbols of what has a τ
 PICTURED = 2**20  # largest number of sites of which pictures are drawn
-PLAIN = 1e-6, 1e9  # sizes of numbers that are written without a power of ten
-
-ROUNDING = 1e-12
-"""relative error below which nothing but rounding varied"""
 
 
 def result_of(done: Simulated) -> dict[str, Any]:
@@ -85,32 +80,6 @@ def _pair(each: Estimate) -> list[float | None]:
     return [finite(each.value), finite(each.error)]
 
 
-def with_error(each: Estimate) -> str:
-    """The value with its error in units of the last digits, such as 2.2690(12); without one that is only rounding.
-
-    >>> with_error(Estimate(2.26901, 0.00123)), with_error(Estimate(2.0, 0.0)), with_error(Estimate(2 / 3, 1e-15))
-    ('2.2690(12)', '2', '0.666667')
-    >>> with_error(Estimate(-1.707e-30, 8.9e-32)), with_error(Estimate(1.438e29, 4.4e28))
-    ('-1.707(89)e-30', '1.44(44)e29')
-    """
-    if not math.isfinite(each.value):
-        return MISSING
-    if not math.isfinite(each.error) or each.error <= ROUNDING * abs(each.value):
-        return f"{each.value:.6g}"
-    largest = max(abs(each.value), each.error)
-    if not PLAIN[0] <= largest < PLAIN[1]:
-        power = math.floor(math.log10(largest))
-        return f"{with_error(Estimate(each.value / 10.0**power, each.error / 10.0**power))}e{power}"
-    places = max(0, 1 - math.floor(math.log10(each.error)))
-    error = round(each.error * 10**places) if places else round(each.error)
-    return f"{each.value:.{places}f}({error})"
-
-
-def _exact(value: float) -> str:
-    """Five decimals where they show a number."""
-    return f"{value:.5f}" if not value or 1e-3 <= abs(value) < PLAIN[1] else f"{value:.3g}"
-
-
 def table_of(done: Simulated) -> dict[str, list[list[str]]]:
     """Tables by their titles; the first row of each is the header."""
     tables = {}
@@ -132,7 +101,7 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
                 [
                     temperature,
                     *(with_error(values[name]) for name in names),
-                    *(_exact(exact[name]) if name in exact else MISSING for name in known),
+                    *(exact_text(exact[name]) if name in exact else MISSING for name in known),
                     *([f"{infinite_magnetisation(done, size, at.temperature):.5f}"] if infinite else []),
                     *measured,
                 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from discrete_ed.jobs.simulate.config import SimulateConfig
@@ -74,20 +73,6 @@ def why_not_exact(done: Simulated, size: int) -> str:
     if config.coupling < 0 and size % 2:
         return f"size {size}: with an odd side the antiferromagnet is frustrated, and not the ferromagnet's mirror"
     return f"size {size} below T = {LEAST_EXACT * abs(config.coupling):g}, where they aren't computed"
-
-
-def shown_temperatures(temperatures: Sequence[float]) -> list[str]:
-    """Temperatures as text, with four decimals where that shows them and tells them apart, else with more digits.
-
-    >>> shown_temperatures([0.5, 2.26918]), shown_temperatures([1e-9, 2.0]), shown_temperatures([1.00001, 1.00002])
-    (['0.5000', '2.2692'], ['1e-09', '2'], ['1.00001', '1.00002'])
-    """
-    texts = [f"{t:.4f}" for t in temperatures]
-    apart = len(set(temperatures))
-    if all(1e-2 <= t < 1e6 for t in temperatures) and len(set(texts)) == apart:
-        return texts
-    many = ([f"{t:.{digits}g}" for t in temperatures] for digits in range(5, 18))
-    return next(texts for texts in many if len(set(texts)) == apart)
 
 
 def infinite_magnetisation(done: Simulated, size: int, temperature: float) -> float | None:
