@@ -229,18 +229,18 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
     """`report.html` with tables and figures, and each figure as PNG."""
     from discrete_ed.jobs.simulate import figures  # loads matplotlib
 
-    exact = {
-        size: {t: exact_of(done, size, t) for t in np.linspace(min(done.temperatures), max(done.temperatures), 200)}
-        for size in done.results
-    }
+    drawn_at = np.linspace(min(done.temperatures), max(done.temperatures), 200)
     critical = critical_temperature(done.config)
-    lines = " Lines are Kaufman's exact values." if any(any(v) for e in exact.values() for v in e.values()) else ""
+    known = any(exact_of(done, size, max(drawn_at)) for size in done.results)
+    lines = " Lines are Kaufman's exact values." if known else ""
     drawn_line = critical is not None and figures.inside(critical, done.results)
     dashed = " The dashed line is the known critical temperature." if drawn_line else ""
     plots = {
         "curves": (
             "Measured quantities",
-            lambda: figures.curves(done.results, exact, critical),
+            lambda: figures.curves(
+                done.results, {size: {t: exact_of(done, size, t) for t in drawn_at} for size in done.results}, critical
+            ),
             f"Points are measurements with their standard errors.{lines}{dashed}",
         )
     }
