@@ -8,6 +8,7 @@ from operator import index
 from typing import SupportsIndex
 
 LARGEST_TOTAL = 2.0**53  # up to this whole numbers are exact, so that counts can be divided at random
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 1e-100, 1e100
 SEEDS = 2**32  # number of different seeds, which every source of randomness accepts
 
 
@@ -53,6 +54,16 @@ def check_count(count: SupportsIndex, name: str, *, least: int = 1) -> int:
     if number < least:
         raise InputError(f"{name}: expected at least {least}, got {number}")
     return number
+
+
+def check_temperature(temperature: float, name: str) -> None:
+    """Raise `InputError` unless a temperature is positive, and neither so low nor so high that its square, or an energy
+    divided by it, has no place among floating-point numbers."""
+    if not LOWEST_TEMPERATURE <= temperature <= HIGHEST_TEMPERATURE:
+        raise InputError(
+            f"{name}: expected a positive number, from {LOWEST_TEMPERATURE:g} to {HIGHEST_TEMPERATURE:g}, got "
+            f"{temperature:g}"
+        )
 
 
 def check_total(total: float, name: str) -> None:

@@ -31,6 +31,8 @@ class When:
     False
     >>> str(When(loss=("ed", "block-ed"), data=None))
     'with --loss ed or block-ed and without --data'
+    >>> str(When(tempering=True)), str(When(tempering=False))
+    ('with --tempering', 'without --tempering')
     >>> str(When("for more than 16 bits", enumerated=False))
     'for more than 16 bits'
     """
@@ -44,10 +46,7 @@ class When:
         return all(known[name] in allowed for name, allowed in self.values.items() if name in known)
 
     def __str__(self) -> str:
-        return self.words or " and ".join(
-            f"without {_flag(name)}" if allowed == (None,) else f"with {_flag(name)} {' or '.join(map(str, allowed))}"
-            for name, allowed in self.values.items()
-        )
+        return self.words or " and ".join(_in_words(name, allowed) for name, allowed in self.values.items())
 
 
 class _Housekeeping:
@@ -189,6 +188,13 @@ def _conditions(config: ResumableConfig) -> dict[str, When]:
 
 def _metadata(hint: Any) -> tuple[Any, ...]:
     return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+
+
+def _in_words(name: str, allowed: tuple[Any, ...]) -> str:
+    """The condition that an option has one of some values, as the command line takes it: a switch has no value."""
+    if allowed in ((None,), (False,)):
+        return f"without {_flag(name)}"
+    return f"with {_flag(name)}" if allowed == (True,) else f"with {_flag(name)} {' or '.join(map(str, allowed))}"
 
 
 def _flag(name: str) -> str:

@@ -128,7 +128,7 @@ def lattice(
         bonds = [(a, b, step, 0) for a, b, step in plan.bonds(len(sizes))]
         basis, name = plan.basis_size, str(kind)
     else:
-        groups = [[each] if isinstance(each[0], int) else list(each) for each in offsets]
+        groups = [[each] if _is_step(each) else list(each) for each in offsets]
         bonds = [(0, 0, tuple(step), k) for k, group in enumerate(groups) for step in group]  # type: ignore[arg-type]
         basis, name = 1, "offsets"
     sites = basis * int(np.prod(sizes, dtype=object))
@@ -137,12 +137,23 @@ def lattice(
     return Lattice(name, sizes, open_or_not, sites, edges, kinds)
 
 
+def _whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _is_step(each: object) -> bool:
+    return isinstance(each, Sequence) and len(each) > 0 and all(map(_whole, each))
+
+
 def _flat(offsets: Sequence[Offset | Sequence[Offset]]) -> list[Offset]:
+    if not isinstance(offsets, Sequence):
+        raise InputError(f"offsets: expected steps such as [(1, 0), (0, 1)], got {offsets!r}")
     flat: list[Offset] = []
     for each in offsets:
-        if not isinstance(each, Sequence) or not each:
-            raise InputError(f"offsets: expected steps such as (1, 0), or lists of them, got {each!r}")
-        flat += [each] if isinstance(each[0], int) else list(each)  # type: ignore[list-item,arg-type]
+        steps = [each] if _is_step(each) else each
+        if not isinstance(steps, Sequence) or not steps or not all(map(_is_step, steps)):
+            raise InputError(f"offsets: expected steps of whole numbers such as (1, 0), or lists of them, got {each!r}")
+        flat += steps  # type: ignore[arg-type]
     seen: set[Offset] = set()
     for step in map(tuple, flat):
         back = tuple(-part for part in step)
@@ -159,8 +170,10 @@ def _flat(offsets: Sequence[Offset | Sequence[Offset]]) -> list[Offset]:
 def _shape(
     shape: int | Sequence[int], dimension: int | None, kind: LatticeName, flat: list[Offset] | None
 ) -> tuple[int, ...]:
-    if not all(isinstance(size, int | np.integer) for size in (shape if isinstance(shape, Sequence) else [shape])):
+    if not all(map(_whole, shape if isinstance(shape, Sequence) else [shape])):
         raise InputError(f"shape: expected whole numbers of cells, got {shape!r}")
+    if dimension is not None and not _whole(dimension):
+        raise InputError(f"dimension: expected a whole number, got {dimension!r}")
     own = len(flat[0]) if flat else KINDS[kind].dimension
     if isinstance(shape, int | np.integer):
         dimensions = dimension if dimension is not None else own or 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_temperature
 from discrete_ed.lattices.builders import Lattice
 from discrete_ed.lattices.state_observables import check_periodic
 from discrete_ed.lattices.sublattices import sublattices
@@ -48,7 +48,7 @@ class Measured:
 
     Args:
         energy: the model at temperature 1.
-        temperature: `T`; the chains sample `exp(−E/T)`.
+        temperature: `T` in the units of the energy; the chains sample `exp(−E/T)`.
         update: "sweeps" of single spins by colour classes, "swendsen-wang" or "wolff" clusters; "auto" takes
             Swendsen–Wang where no coupling is frustrated, and sweeps elsewhere.
         sizes: the number of cells in each direction and, last, of sites in a cell; if the model is no lattice, its
@@ -59,7 +59,7 @@ class Measured:
         overlaps: whether to measure overlaps.
 
     Raises:
-        InputError: a temperature that isn't positive; clusters for a frustrated model; no numba.
+        InputError: a temperature below 1e-100 or above 1e100; clusters for a frustrated model; no numba.
     """
 
     def __init__(
@@ -74,8 +74,7 @@ class Measured:
         correlations: bool = False,
         overlaps: bool = False,
     ) -> None:
-        if not 0 < temperature < np.inf:
-            raise InputError(f"temperatures: expected positive numbers, got {temperature}")
+        check_temperature(temperature, "temperatures")
         if update not in get_args(UpdateName):
             raise InputError(f"update: expected one of {', '.join(get_args(UpdateName))}, got {update!r}")
         if loops("measured_loops") is None:

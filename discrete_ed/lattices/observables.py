@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_temperature
 from discrete_ed.metrics.time_series import BLOCKS, autocorrelation_time, jackknife, warn_of_swapped_axes
 
 Array = NDArray[np.float64]
@@ -23,7 +23,7 @@ class Series:
 
     Raises:
         InputError: arrays of different shapes, complex numbers or ones that aren't finite, a magnetisation outside
-            [−1, 1], fewer than one site, a temperature that isn't positive.
+            [−1, 1], fewer than one site, a temperature below 1e-100 or above 1e100.
 
     >>> s = Series(np.full((8, 1), -2.0), np.ones((8, 1)), sites=16, temperature=2.0)
     >>> s.columns().shape
@@ -37,13 +37,17 @@ class Series:
     sites: int
     """number of sites `N`"""
     temperature: float
-    """`T`"""
+    """`T`, in the units of the energy (k_B = 1)"""
     wave: Array | None = None
     """`|m_k|² = |Σ_i s_i exp(i k r_i) / N|²`, averaged over the smallest wave vectors of the lattice"""
     wave_number: float | None = None
     """`|k|` of these wave vectors"""
     in_field: bool = False
-    """whether fields act on the spins, so that `⟨m⟩` is not zero and `⟨m²⟩` is no measure of fluctuations"""
+    """whether fields, constant or random ones, act on the spins, so that `⟨m⟩` is not zero: fluctuations are then those
+    about `⟨m⟩`"""
+    staggered_in_field: bool = False
+    """whether the fields, with the couplings, favour one order of the sublattices over its reverse, as random fields
+    do, so that `⟨m_s⟩` is not zero"""
     sublattices: Array | None = None
     """mean spin of each of two or three sublattices, `(draw, chain, q)`"""
     correlations: Array | None = None
@@ -71,8 +75,7 @@ class Series:
             )
         if not self.sites >= 1:
             raise InputError(f"sites: expected at least 1, got {self.sites}")
-        if not 0 < self.temperature < np.inf:
-            raise InputError(f"temperature: expected a positive number, got {self.temperature}")
+        check_temperature(self.temperature, "temperature")
         warn_of_swapped_axes(parts[0])
 
     def columns(self) -> Array:
@@ -112,8 +115,8 @@ class Quantity:
     """takes means `(..., K)` of the columns of a series, and the series for `N` and `T`"""
     needs: Literal["", "wave", "sublattices", "overlaps"] = ""
     """what must have been measured besides energy and magnetisation; of overlaps, the means are those of `Overlaps`"""
-    without_field: bool = False
-    """whether it means something only where no field acts, since it takes `⟨m⟩` to be zero"""
+    zero: Literal["", "magnetisation", "staggered_magnetisation", "overlap"] = ""
+    """the mean that it takes to be zero: with a field that favours one of its signs it means nothing"""
 
 
 def _correlation_length(mean: Array, series: Series) -> Array:
@@ -123,6 +126,16 @@ def _correlation_length(mean: Array, series: Series) -> Array:
         # a single flipped spin makes |Σ_i s_i exp(i k r_i)|² about 4, so what is far below is rounding
         known = (ratio > 0) & (mean[..., 6] * float(series.sites) ** 2 > LEAST_WAVE)
         return np.sqrt(np.where(known, ratio, np.nan)) / (2 * np.sin(series.wave_number / 2))
+
+
+def _susceptibility(mean: Array, series: Series) -> Array:
+    centre = mean[..., 2] if series.in_field else mean[..., 3]
+    return series.sites * (mean[..., 4] - centre**2) / series.temperature
+
+
+def susceptibility_formula(in_field: bool) -> str:
+    """What `susceptibility` is with a field and without one."""
+    return "N (⟨m²⟩ − ⟨m⟩²) / T" if in_field else "N (⟨m²⟩ − ⟨|m|⟩²) / T"
 
 
 def _binder(square: Array, fourth: Array) -> Array:
@@ -140,25 +153,28 @@ QUANTITIES: dict[str, Quantity] = {
     "magnetisation": Quantity("magnetisation ⟨m⟩", "⟨m⟩", lambda mean, _: mean[..., 2]),
     "abs_magnetisation": Quantity("mean size of the magnetisation, ⟨|m|⟩", "⟨|m|⟩", lambda mean, _: mean[..., 3]),
     "susceptibility": Quantity(
-        "susceptibility N (⟨m²⟩ − ⟨|m|⟩²) / T",
+        f"susceptibility {susceptibility_formula(False)}, with a field {susceptibility_formula(True)}",
         "χ",
-        lambda mean, s: s.sites * (mean[..., 4] - mean[..., 3] ** 2) / s.temperature,
+        _susceptibility,
     ),
     "square_magnetisation": Quantity(
         "N ⟨m²⟩ / T, the susceptibility above T_c",
         "N⟨m²⟩/T",
         lambda mean, s: s.sites * mean[..., 4] / s.temperature,
-        without_field=True,
+        zero="magnetisation",
     ),
     "binder": Quantity(
-        "Binder cumulant 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²)", "U₄", lambda mean, _: _binder(mean[..., 4], mean[..., 5])
+        "Binder cumulant 1 − ⟨m⁴⟩ / (3 ⟨m²⟩²)",
+        "U₄",
+        lambda mean, _: _binder(mean[..., 4], mean[..., 5]),
+        zero="magnetisation",
     ),
     "correlation_length": Quantity(
         "second-moment correlation length √(⟨m²⟩/⟨|m_k|²⟩ − 1) / (2 sin k/2); a length of fluctuations only above T_c",
         "ξ",
         _correlation_length,
         needs="wave",
-        without_field=True,
+        zero="magnetisation",
     ),
     "staggered_magnetisation": Quantity(
         "mean size of the order of the sublattices, ⟨|m_s|⟩", "⟨|m_s|⟩", lambda mean, _: mean[..., -3], "sublattices"
@@ -168,28 +184,32 @@ QUANTITIES: dict[str, Quantity] = {
         "χ_s",
         lambda mean, s: s.sites * (mean[..., -2] - mean[..., -3] ** 2) / s.temperature,
         "sublattices",
+        "staggered_magnetisation",
     ),
     "square_staggered_magnetisation": Quantity(
         "N ⟨m_s²⟩ / T, the staggered susceptibility above T_c",
         "N⟨m_s²⟩/T",
         lambda mean, s: s.sites * mean[..., -2] / s.temperature,
         "sublattices",
+        "staggered_magnetisation",
     ),
     "staggered_binder": Quantity(
         "Binder cumulant of the sublattices, 1 − ⟨m_s⁴⟩ / (3 ⟨m_s²⟩²)",
         "U₄ˢ",
         lambda mean, _: _binder(mean[..., -2], mean[..., -1]),
         "sublattices",
+        "staggered_magnetisation",
     ),
     "abs_overlap": Quantity("mean size of the overlap, ⟨|q|⟩", "⟨|q|⟩", lambda mean, _: mean[..., 0], "overlaps"),
     "spin_glass_susceptibility": Quantity(
-        "spin-glass susceptibility N ⟨q²⟩", "N⟨q²⟩", lambda mean, s: s.sites * mean[..., 1], "overlaps"
+        "spin-glass susceptibility N ⟨q²⟩", "N⟨q²⟩", lambda mean, s: s.sites * mean[..., 1], "overlaps", "overlap"
     ),
     "overlap_binder": Quantity(
         "Binder cumulant of the overlap, 1 − ⟨q⁴⟩ / (3 ⟨q²⟩²)",
         "U₄(q)",
         lambda mean, _: _binder(mean[..., 1], mean[..., 2]),
         "overlaps",
+        "overlap",
     ),
     "link_overlap": Quantity("link overlap ⟨q_l⟩", "⟨q_l⟩", lambda mean, _: mean[..., 3], "overlaps"),
 }
@@ -212,7 +232,11 @@ def estimates(series: Series, *, blocks: int = BLOCKS) -> dict[str, Estimate]:
     """Every quantity of `QUANTITIES` that the series has, with its error by the jackknife over blocks of draws.
 
     The correlation length is NaN where `⟨m²⟩ <= ⟨|m_k|²⟩` within the errors, as in antiferromagnets, and where no wave
-    is left, as in frozen states. In a field, it and `N ⟨m²⟩ / T` are left out.
+    is left, as in frozen states.
+
+    Without a field, the susceptibility is `N (⟨m²⟩ − ⟨|m|⟩²) / T`. With one, constant or random, say
+    `Series(…, in_field=True)`: it is then the response `∂⟨m⟩/∂h = N (⟨m²⟩ − ⟨m⟩²) / T`, and what takes `⟨m⟩` to be zero
+    is left out: the correlation length, `N ⟨m²⟩ / T` and the Binder cumulant.
 
     Any time series will do, also one that another program measured: `Series(e, m, sites=N, temperature=T)`.
 
@@ -231,9 +255,8 @@ def estimates(series: Series, *, blocks: int = BLOCKS) -> dict[str, Estimate]:
 def quantities_of(series: Series) -> dict[str, Quantity]:
     """The entries of `QUANTITIES` that a series has."""
     measured = {"", *(name for name in ("wave", "sublattices") if getattr(series, name) is not None)}
-    return {
-        name: q for name, q in QUANTITIES.items() if q.needs in measured and not (series.in_field and q.without_field)
-    }
+    nonzero = {"magnetisation": series.in_field, "staggered_magnetisation": series.staggered_in_field}
+    return {name: q for name, q in QUANTITIES.items() if q.needs in measured and not nonzero.get(q.zero)}
 
 
 def _estimates(chosen: dict[str, Quantity], columns: Array, of: Any, blocks: int) -> dict[str, Estimate]:
@@ -263,6 +286,8 @@ class Overlaps:
     """link overlap, the mean of `s_i s_j s'_i s'_j` over the edges"""
     sites: int
     """number of sites `N`"""
+    in_field: bool = False
+    """whether fields act on the spins, so that `⟨q⟩` is not zero; `N ⟨q²⟩` and the Binder cumulant are then left out"""
 
     def __post_init__(self) -> None:
         if np.shape(self.overlap) != np.shape(self.link):
@@ -282,7 +307,11 @@ class Overlaps:
             InputError: fewer than 4 draws.
         """
         q, link = (np.atleast_2d(np.asarray(part, float).T).T for part in (self.overlap, self.link))
-        chosen = {name: each for name, each in QUANTITIES.items() if each.needs == "overlaps"}
+        chosen = {
+            name: each
+            for name, each in QUANTITIES.items()
+            if each.needs == "overlaps" and not (self.in_field and each.zero)
+        }
         return _estimates(chosen, np.stack([np.abs(q), q**2, q**4, link], -1), self, blocks)
 
 

@@ -85,6 +85,7 @@ def at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]
     sites = model.bits
     part = {name: parts["series"][..., where] for name, where in model.columns.items()}
     wave, number, sublattices, correlations, overlaps = None, None, None, None, None
+    in_field = bool(np.any(model.unit.fields))
     if graph is not None and model.plan[0]:
         lengths = wave_numbers(graph)
         smallest = np.isclose(lengths, lengths.min())
@@ -95,7 +96,7 @@ def at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]
         correlations = part["correlations"]
     if part["overlaps"].shape[-1]:
         q = part["overlaps"][:, : parts["series"].shape[1] // 2]  # both chains of a pair have it
-        overlaps = Overlaps(q[..., 0], q[..., 1], sites)
+        overlaps = Overlaps(q[..., 0], q[..., 1], sites, in_field)
     series = Series(
         part["energy"][..., 0] / sites,
         2 * part["ones"][..., 0] / sites - 1,
@@ -103,7 +104,9 @@ def at_temperature(model: Measured, graph: Lattice | None, parts: dict[str, Any]
         model.temperature,
         wave,
         number,
-        in_field=bool(np.any(model.unit.fields)),
+        in_field=in_field,
+        # where all sites are alike, a symmetry of the lattice exchanges the sublattices
+        staggered_in_field=in_field and not (graph is not None and model.unit.is_uniform),
         sublattices=sublattices,
         correlations=correlations,
     )

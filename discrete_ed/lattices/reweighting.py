@@ -29,7 +29,7 @@ def reweight(series: Sequence[Series], temperatures: Sequence[float]) -> list[di
 
     Args:
         series: of one model at different temperatures, each in thermal equilibrium.
-        temperatures: between the lowest and the highest of the series.
+        temperatures: between the lowest and the highest of the series, in the units of the energy (k_B = 1).
 
     Returns:
         For each temperature what `estimates` gives for a series.
@@ -53,7 +53,7 @@ def reweight(series: Sequence[Series], temperatures: Sequence[float]) -> list[di
         raise InputError(f"series: expected at least two, got {len(series)}")
     columns = [each.columns() for each in series]
     kinds = {
-        (each.sites, each.in_field, each.wave_number, part.shape[-1])
+        (each.sites, each.in_field, each.staggered_in_field, each.wave_number, part.shape[-1])
         for each, part in zip(series, columns, strict=True)
     }
     known = sorted(each.temperature for each in series)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.energies.local import Exact
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, check_count
 from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.likelihood.torus import torus_sample
 from discrete_ed.names import SMALL_BITS, TORUS_SIDE
@@ -82,11 +82,16 @@ def sample_ising(
         chains: the largest number of chains; fewer take less time, and their samples depend more on each other.
         callback: called with the number of sweeps done and the total number of sweeps.
 
+    Raises:
+        InputError: a number of samples, sweeps or chains that isn't whole or is below 1; a torus of other couplings.
+
     >>> from discrete_ed import lattice
     >>> found = sample_ising(IsingEnergy.from_graph(lattice(4), 0.4), 100, torus=(4, 4))
     >>> found.states.shape, found.method
     (torch.Size([100, 16]), 'exact, by transfer matrices')
     """
+    count, chains = check_count(count, "count"), check_count(chains, "chains")
+    sweeps = None if sweeps is None else check_count(sweeps, "sweeps")
     d = len(energy.fields)
     start = (torch.rand(count, d, generator=generator, device=energy.fields.device) < 0.5).float()
     if sweeps is not None:

@@ -57,7 +57,8 @@ def simulate(
     temperatures. Every chain has its own seed, so the result is the same for any number of threads and ranks.
 
     Args:
-        temperatures: positive numbers, or one.
+        temperatures: positive numbers, or one, in the units of the energy (k_B = 1): with couplings `J`, `T_c` of the
+            square lattice is 2.269 `J`.
         graph: the lattice of the model, for the correlation length, which needs one that is periodic in all directions.
         update: "sweeps", "swendsen-wang", "wolff", or "auto", which takes Swendsen–Wang where nothing is frustrated.
         chains: number of chains at each temperature, at least 2.
@@ -72,7 +73,7 @@ def simulate(
         callback: called with the number of draws made, by all chains of this process, and the number planned.
 
     Raises:
-        InputError: no temperatures or one that isn't positive, fewer chains or draws than above, clusters for a
+        InputError: no temperatures or one below 1e-100 or above 1e100, fewer chains or draws than above, clusters for a
             frustrated model, a lattice of another number of sites or with other edges, something that can't be
             measured; a model that would not fit into memory.
 

@@ -73,7 +73,7 @@ def temper(
     share of the pairs. The result is the same for any number of threads and ranks.
 
     Args:
-        temperatures: at least two different positive numbers.
+        temperatures: at least two different positive numbers, in the units of the energy (k_B = 1).
         graph: the lattice of the model, see `simulate`.
         place: keep the lowest and the highest temperature, and place the others during thermalisation so that all
             neighbours swap equally often.

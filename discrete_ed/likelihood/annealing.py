@@ -17,7 +17,7 @@ from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.runtime.threads import suitable_threads
 from discrete_ed.samplers.kernels import Kernel, check_kernel, start
 from discrete_ed.samplers.schedules import annealed_chains
-from discrete_ed.samplers.tempering import rescale
+from discrete_ed.samplers.tempering import as_numbers, rescale
 from discrete_ed.states import check_states
 
 STANDARD_ERRORS = 4.5
@@ -102,7 +102,7 @@ def ais(
     >>> round(bracket.lower, 4), round(bracket.upper, 4)  # 4 log 2
     (2.7726, 2.7726)
     """
-    betas = [float(beta) for beta in betas]
+    betas = as_numbers(betas)
     if len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or sorted(set(betas)) != betas:
         raise InputError(f"betas: expected a schedule rising from 0 to 1, got {betas[:2]} to {betas[-2:]}")
     if steps < 1:

@@ -50,7 +50,7 @@ def anneal(
     >>> anneal(GibbsSweep(), Exact(magnet), torch.zeros(1, 6), [0.1, 0.2, 0.5, 1, 2, 5, 5], generator=g)
     tensor([[1., 1., 1., 1., 1., 1.]])
     """
-    betas = [float(beta) for beta in betas]
+    betas = as_numbers(betas)
     check_positive(betas)
     now = betas[0]
     state = possible(start(kernel, local.at_beta(now), x))
@@ -62,6 +62,14 @@ def anneal(
         now = beta
     check_numbers(state, len(betas))
     return state.x
+
+
+def as_numbers(betas: Sequence[float]) -> list[float]:
+    """Inverse temperatures as a list; raise `InputError` where they are one number, or no numbers."""
+    try:
+        return [float(beta) for beta in betas]
+    except (TypeError, ValueError):
+        raise InputError(f"betas: expected several numbers, such as [0.1, 0.5, 1], got {betas!r}") from None
 
 
 def check_positive(betas: Sequence[float]) -> None:
@@ -101,7 +109,7 @@ class ParallelTempering(Kernel):
     betas: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        check_positive(self.betas)
+        check_positive(as_numbers(self.betas))
         if len(self.betas) < 2:
             raise InputError(f"betas: expected at least two rungs, got {list(self.betas)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from typing import get_type_hints
 
 import forked
 import networkx as nx
@@ -14,6 +15,7 @@ from small_runs import TINY, refused
 from discrete_ed import write_graphs
 from discrete_ed.jobs import parsing
 from discrete_ed.jobs.cli import JOBS, run_job
+from discrete_ed.jobs.options import When
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job != "score"])  # which draws nothing
@@ -27,6 +29,13 @@ def test_seeds_that_some_source_of_randomness_refuses_are_mistakes(job, seed, to
         message = refused(capsys, job, *first, option, seed)
         assert f"{option[2:].replace('-', '_')}: expected" in message
         assert told in message
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_conditions_name_switches_as_the_command_line_takes_them(job):
+    told = {str(mark) for hint in get_type_hints(JOBS[job].config_type(), include_extras=True).values()
+            for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, When)}  # fmt: skip
+    assert not [words for words in told if "True" in words or "False" in words or "None" in words]
 
 
 @pytest.mark.parametrize(

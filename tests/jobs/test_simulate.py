@@ -171,7 +171,8 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--temperatures", "-1", "2", "3"], "temperatures: expected the lowest and the highest, positive"),
+        (["--temperatures", "-1", "2", "3"], "temperatures: expected a positive number, from 1e-100"),
+        (["--temperatures", "1e-300", "1", "2"], "temperatures: expected a positive number, from 1e-100"),
         (["--temperatures", "0", "2", "3"], "temperatures: expected"),
         (["--temperatures", "3", "2", "3"], "temperatures: expected"),
         (["--size", "8", "8"], "size: expected different sizes"),
@@ -183,10 +184,11 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
         (["--lattice", "bcc", "--dimension", "2"], "dimension: expected only with --lattice hypercubic"),
         (["--error", "0"], "error: expected a positive number"),
         (["--sweeps", "5"], "sweeps: expected at least 20"),
-        (["--place-temperatures"], "place_temperatures: expected only with --tempering"),
-        (["--tempering", "--chains", "3"], "tempering: expected an even number of --chains and at least two"),
-        (["--tempering", "--temperatures", "2", "2", "1"], "tempering: expected an even number of --chains and at"),
-        (["--tempering", "--update", "wolff"], "update: expected only without --tempering|update: expected only with"),
+        (["--place-temperatures"], "place_temperatures: expected only with --tempering,"),
+        (["--exchange-clusters"], "exchange_clusters: expected only with --tempering,"),
+        (["--tempering", "--chains", "3"], "chains: expected an even number with --tempering, got 3$"),
+        (["--tempering", "--temperatures", "2", "2", "1"], "temperatures: expected at least two with --tempering, got"),
+        (["--tempering", "--update", "wolff"], "update: expected only without --tempering,"),
         (["--measure", "sublattices", "--size", "5"], "measure: sublattices expected a bipartite lattice"),
         (["--measure", "correlations", "--open"], "graph: correlations expected a lattice that is periodic"),
         (["--measure", "overlaps", "overlaps"], "measure: expected each name once"),
@@ -197,6 +199,39 @@ def test_what_the_page_warns_of_is_on_the_terminal_and_in_the_table(
 )
 def test_mistakes_are_one_line(arguments, message, capsys, tmp_path):
     assert re.search(message, refused(capsys, "simulate", *arguments, "--out", tmp_path / "run"))
+
+
+def of_run(monkeypatch, out, *options):
+    """The result, the table and the captions of a short run without figures."""
+    captions = {}
+    monkeypatch.setattr(
+        RunFolder, "plot", lambda _, plots: captions.update({name: each[-1] for name, each in plots.items()}) or []
+    )
+    run_job("simulate", [*options, "--sweeps", "20", "--out", str(out)])
+    return json.loads((out / "result.json").read_text()), (out / "table.txt").read_text(), captions
+
+
+def test_a_page_says_what_holds_with_a_field(tmp_path, monkeypatch):
+    result, table, captions = of_run(
+        monkeypatch, tmp_path / "run", "--size", "4", "--field", "0.3", "--temperatures", "2", "2.00001", "2"
+    )
+    assert result["susceptibility"] == "N (⟨m²⟩ − ⟨m⟩²) / T"
+    for text in (table, (tmp_path / "run" / "report.html").read_text()):
+        assert "χ = N (⟨m²⟩ − ⟨m⟩²) / T, the response ∂⟨m⟩/∂h" in text
+        assert "2.00001" in text
+    assert "dashed" not in captions["curves"]
+
+
+def test_a_page_says_why_exact_values_are_missing(tmp_path, monkeypatch):
+    result, table, captions = of_run(
+        monkeypatch, tmp_path / "run", "--size", "2", "4", "--temperatures", "0.01", "4.01", "2"
+    )
+    assert result["susceptibility"] == "N (⟨m²⟩ − ⟨|m|⟩²) / T"
+    assert "No exact values for size 2: Kaufman's formula counts two bonds" in table
+    assert "size 4 below T = 0.05" in table
+    assert "dashed line" in captions["curves"]
+    rows = list(csv.DictReader((tmp_path / "run" / "table.csv").open()))
+    assert [bool(row["energy_exact"]) for row in rows] == [False, False, False, True]
 
 
 def test_an_energy_that_never_changed_has_no_error(tmp_path, capsys, no_figures):  # noqa: ARG001

@@ -81,6 +81,14 @@ def test_offsets_with_their_numbers_give_several_couplings():
         ({"shape": 4, "offsets": [(4, 0)]}, r"lead to another cell, got \(4, 0\)"),
         ({"shape": 3.5}, "shape: expected whole numbers of cells, got 3.5"),
         ({"shape": (2.5, 3)}, "shape: expected whole numbers of cells"),
+        ({"shape": True}, "shape: expected whole numbers of cells, got True"),
+        ({"shape": (4, True)}, "shape: expected whole numbers of cells"),
+        ({"shape": 4, "dimension": 2.5}, "dimension: expected a whole number, got 2.5"),
+        ({"shape": 4, "offsets": [(0.5, 0)]}, r"offsets: expected steps of whole numbers .*, got \(0.5, 0\)"),
+        ({"shape": 4, "offsets": [(1, 0.5)]}, "offsets: expected steps of whole numbers"),
+        ({"shape": 4, "offsets": [[(1, 0), 3]]}, "offsets: expected steps of whole numbers"),
+        ({"shape": 4, "offsets": [5]}, "offsets: expected steps of whole numbers"),
+        ({"shape": 4, "offsets": 5}, "offsets: expected steps such as"),
         ({"shape": 4, "offsets": [(1, 0)], "kind": "square"}, "no kind of lattice beside them"),
         ({"shape": 3, "offsets": [[(1, 0)], [(2, 0)]]}, "no edge has two kinds"),
         ({"shape": 100_000, "dimension": 4}, "fits into memory"),
@@ -89,6 +97,11 @@ def test_offsets_with_their_numbers_give_several_couplings():
 def test_lattices_that_do_not_exist_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         lattice(**arguments)
+
+
+def test_steps_may_be_numbers_of_numpy():
+    steps = [tuple(row) for row in np.array([[1, 0], [0, 1]])]
+    assert (lattice(4, offsets=steps).edges == lattice(4).edges).all()
 
 
 def test_disorder_has_its_law_and_its_seed():

@@ -34,6 +34,21 @@ def test_a_graph_file_gives_the_interactions(tmp_path):
         interaction_graph(tmp_path / "two.g6")
 
 
+@pytest.mark.parametrize(
+    ("count", "options", "message"),
+    [
+        (0, {}, "count: expected at least 1, got 0"),
+        (-1, {}, "count: expected at least 1, got -1"),
+        (2.5, {}, "count: expected a whole number"),
+        (5, {"sweeps": 0}, "sweeps: expected at least 1"),
+        (5, {"chains": 0}, "chains: expected at least 1"),
+    ],
+)
+def test_numbers_of_samples_are_whole_and_positive(count, options, message):
+    with pytest.raises(InputError, match=message):
+        sample_ising(IsingEnergy(4), count, **options)
+
+
 def check(energy: IsingEnergy, x: torch.Tensor) -> None:
     wanted = moments(energy)
     seen = x.double().T @ x.double() / len(x)

@@ -173,6 +173,12 @@ def test_bad_ladders_are_refused():
         sample(ParallelTempering(Gibbs(), (1.0, 0.5)), Exact(ising(3), beta=torch.ones(2, dtype=FLOAT)), x[:2], 1)
     with pytest.raises(InputError, match="positive inverse temperature"):
         anneal(Gibbs(), Exact(ising(3)), x, [0.0, 1.0])
+    with pytest.raises(InputError, match=r"betas: expected several numbers, .*, got 1\.0"):
+        anneal(Gibbs(), Exact(ising(3)), x, 1.0)
+    with pytest.raises(InputError, match="betas: expected several numbers"):
+        ParallelTempering(Gibbs(), 1.0)
+    with pytest.raises(InputError, match="betas: expected several numbers"):
+        ais(Gibbs(), Exact(ising(3)), x, x, 1.0)
 
 
 @pytest.mark.thorough

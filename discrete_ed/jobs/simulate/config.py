@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from discrete_ed.errors import InputError, check_seed
+from discrete_ed.errors import InputError, check_seed, check_temperature
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, When, expect, expect_positive
 from discrete_ed.names import DisorderName, LatticeName, ObservableName, UpdateName
 
@@ -35,12 +35,13 @@ class SimulateConfig(ResumableConfig):
     size: tuple[int, ...] = (64,)
     """cells along each direction; several numbers: several lattices, from which the critical point is found"""
     dimension: Annotated[int | None, When(lattice="hypercubic")] = None
-    """number of directions; by default 2"""
+    """number of directions of a hypercubic lattice, 2 if left out; other lattices have their own"""
     open: bool = False
     """open boundaries instead of periodic ones"""
     temperatures: tuple[float, float, int] | None = None
-    """lowest and highest temperature, in units of the coupling, and how many, equally spaced; by default 13 around the
-    known critical temperature, with several sizes 7 close to it, or from 0.5 to 5"""
+    """lowest and highest temperature, in the units of --coupling and --field (k_B = 1), so that the square lattice is
+    critical at 2.269 times the coupling, and how many, equally spaced; by default 13 around the known critical
+    temperature, with several sizes 7 close to it, or from 0.5 to 5 times the coupling"""
     coupling: float = 1.0
     """coupling of every pair of neighbours (positive: ferromagnet), or the strength of random couplings"""
     field: float = 0.0
@@ -81,20 +82,21 @@ class SimulateConfig(ResumableConfig):
             raise InputError(f"size: expected different sizes, got {' '.join(map(str, self.size))}")
         if self.temperatures is not None:
             low, high, count = self.temperatures
-            if not 0 < low < math.inf or not low <= high < math.inf or count < 1 or (count == 1) != (low == high):
+            for each in (low, high):
+                check_temperature(each, "temperatures")
+            if low > high or count < 1 or (count == 1) != (low == high):
                 raise InputError(
-                    "temperatures: expected the lowest and the highest, positive, and their number (1 if they are "
-                    f"equal, else at least 2), got {low:g} {high:g} {count}"
+                    "temperatures: expected the lowest, the highest, and their number (1 if they are equal, else at "
+                    f"least 2), got {low:g} {high:g} {count}"
                 )
+            if self.tempering and count < 2:
+                raise InputError(f"temperatures: expected at least two with --tempering, got {low:g} {high:g} {count}")
         if not math.isfinite(self.coupling) or self.coupling == 0:
             raise InputError(f"coupling: expected a number other than 0, got {self.coupling}")
         if not math.isfinite(self.field):
             raise InputError(f"field: expected a number, got {self.field}")
-        if self.tempering and ((self.chains or 2) % 2 or (self.temperatures is not None and self.temperatures[2] < 2)):
-            raise InputError(
-                "tempering: expected an even number of --chains and at least two temperatures, got "
-                f"{self.chains} and {self.temperatures}"
-            )
+        if self.tempering and self.chains is not None and self.chains % 2:
+            raise InputError(f"chains: expected an even number with --tempering, got {self.chains}")
         if len(set(self.measure)) != len(self.measure):
             raise InputError(f"measure: expected each name once, got {' '.join(self.measure)}")
         expect(self, "at least 2", "chains", low=2)

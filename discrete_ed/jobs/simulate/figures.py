@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from discrete_ed.jobs.simulate.text import shown_temperatures
 from discrete_ed.jobs.style import QUIET, REAL, style
 from discrete_ed.lattices import QUANTITIES, AtTemperature, Lattice, Scaling, correlations_of, overlap_distribution
 
@@ -45,7 +46,7 @@ def curves(
                 color=colour,
                 label=f"L = {size}",
             )
-        if critical is not None and _inside(critical, results):
+        if critical is not None and inside(critical, results):
             panel.axvline(critical, color=QUIET, linestyle="--", linewidth=0.8)
         style(panel, QUANTITIES[name].label.split(",")[0].split(" 1 ")[0].split(" N ")[0].split(" √")[0], "T",
               QUANTITIES[name].symbol)  # fmt: skip
@@ -57,10 +58,11 @@ def curves(
 def states(ats: Sequence[AtTemperature], graph: Lattice, critical: float | None) -> Figure:
     """The last state of a chain at the lowest, the middle (or critical) and the highest temperature."""
     chosen = _low_middle_high(ats, critical)
+    shown = shown_temperatures([at.temperature for at in ats])
     figure = Figure(figsize=(3.7 * len(chosen), 3.9), layout="constrained")
     for axes, k in zip(np.atleast_1d(figure.subplots(1, len(chosen))), chosen, strict=True):
         _picture(axes, ats[k].states[-1], graph)
-        axes.set_title(f"T = {ats[k].temperature:.3f}", loc="left", fontsize=11)
+        axes.set_title(f"T = {shown[k]}", loc="left", fontsize=11)
         axes.set_xticks([])
         axes.set_yticks([])
     return figure
@@ -83,6 +85,7 @@ def _picture(axes: Any, bits: NDArray[np.uint8], graph: Lattice) -> None:
 def correlations(ats: Sequence[AtTemperature], critical: float | None) -> Figure:
     """The correlation function at a low, a middle (or critical) and a high temperature."""
     chosen = _low_middle_high(ats, critical)
+    shown = shown_temperatures([at.temperature for at in ats])
     figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.subplots()
     for colour, k in zip(COLOURS, chosen, strict=False):
@@ -95,7 +98,7 @@ def correlations(ats: Sequence[AtTemperature], critical: float | None) -> Figure
             markersize=3,
             linewidth=0.7,
             color=colour,
-            label=f"T = {ats[k].temperature:.3f}",
+            label=f"T = {shown[k]}",
         )
     axes.legend(frameon=False)
     style(axes, "Correlation function", "r in cells", "⟨s_i s_j⟩")
@@ -104,6 +107,7 @@ def correlations(ats: Sequence[AtTemperature], critical: float | None) -> Figure
 
 def overlaps(ats: Sequence[AtTemperature]) -> Figure:
     """The distributions of the overlap and of the link overlap at a low, a middle and a high temperature."""
+    shown = shown_temperatures([at.temperature for at in ats])
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
     for colour, k in zip(COLOURS, _low_middle_high(ats, None), strict=False):
@@ -112,7 +116,7 @@ def overlaps(ats: Sequence[AtTemperature]) -> Figure:
         for axes, link in zip(panels, (False, True), strict=True):
             found = overlap_distribution(both, link=link)
             low, high = found.density - found.error, found.density + found.error
-            axes.plot(found.overlap, found.density, linewidth=1, color=colour, label=f"T = {ats[k].temperature:.3f}")
+            axes.plot(found.overlap, found.density, linewidth=1, color=colour, label=f"T = {shown[k]}")
             axes.fill_between(found.overlap, np.maximum(low, 0), high, color=colour, alpha=0.2, linewidth=0)
     panels[0].legend(frameon=False)
     style(panels[0], "Distribution of the overlap", "q", "P(q)")
@@ -165,6 +169,7 @@ def _colours(count: int) -> list[str]:
     return [REAL] if count == 1 else [COLOURS[k % len(COLOURS)] for k in range(count)]
 
 
-def _inside(critical: float, results: Mapping[int, Sequence[AtTemperature]]) -> bool:
+def inside(critical: float, results: Mapping[int, Sequence[AtTemperature]]) -> bool:
+    """Whether a temperature lies in the range of a figure."""
     temperatures = [at.temperature for ats in results.values() for at in ats]
     return min(temperatures) <= critical <= max(temperatures)

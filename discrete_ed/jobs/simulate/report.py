@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Any
 
@@ -11,18 +10,22 @@ import numpy as np
 from discrete_ed.jobs import page
 from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
-from discrete_ed.jobs.simulate.simulated import Simulated, critical_temperature, exact_of, infinite_magnetisation
+from discrete_ed.jobs.simulate.simulated import (
+    Simulated,
+    critical_temperature,
+    exact_of,
+    infinite_magnetisation,
+    why_not_exact,
+)
+from discrete_ed.jobs.simulate.text import exact_text, shown_temperatures, with_error
 from discrete_ed.jobs.text import MISSING, finite
 from discrete_ed.lattices import QUANTITIES, Scaling
-from discrete_ed.lattices.observables import Estimate
+from discrete_ed.lattices.observables import Estimate, susceptibility_formula
 from discrete_ed.lattices.results import LONG
 
 LEAST_RATE, LEAST_TRIPS = 0.05, 5  # swap rate of neighbours, and round trips, below which tempering is warned of
 TIMES = {"energy": "E", "abs_magnetisation": "|m|", "abs_overlap": "|q|"}  # symbols of what has a τ
 PICTURED = 2**20  # largest number of sites of which pictures are drawn
-
-ROUNDING = 1e-12
-"""relative error below which nothing but rounding varied"""
 
 
 def result_of(done: Simulated) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def result_of(done: Simulated) -> dict[str, Any]:
         "lattice": done.config.lattice,
         "sizes": list(done.config.size),
         "known_critical_temperature": critical_temperature(done.config),
+        "susceptibility": susceptibility_formula(bool(done.config.field)),
         "rows": rows,
         "scaling": None,
         "tempering": {
@@ -76,42 +80,28 @@ def _pair(each: Estimate) -> list[float | None]:
     return [finite(each.value), finite(each.error)]
 
 
-def with_error(each: Estimate) -> str:
-    """The value with its error in units of the last digits, such as 2.2690(12); without one that is only rounding.
-
-    >>> with_error(Estimate(2.26901, 0.00123)), with_error(Estimate(2.0, 0.0)), with_error(Estimate(2 / 3, 1e-15))
-    ('2.2690(12)', '2', '0.666667')
-    """
-    if not math.isfinite(each.value):
-        return MISSING
-    if not math.isfinite(each.error) or each.error <= ROUNDING * abs(each.value):
-        return f"{each.value:.6g}"
-    places = max(0, 1 - math.floor(math.log10(each.error)))
-    error = round(each.error * 10**places) if places else round(each.error)
-    return f"{each.value:.{places}f}({error})"
-
-
 def table_of(done: Simulated) -> dict[str, list[list[str]]]:
     """Tables by their titles; the first row of each is the header."""
     tables = {}
     for size, ats in done.results.items():
         names = list(ats[0].estimates())
-        known = exact_of(done, size, ats[0].temperature)
+        known = exact_of(done, size, ats[-1].temperature)
+        shown = shown_temperatures([at.temperature for at in ats])
         header = ["T", *(QUANTITIES[name].symbol for name in names), *(f"{QUANTITIES[n].symbol} exact" for n in known)]
         infinite = infinite_magnetisation(done, size, ats[0].temperature) is not None
         header += ["⟨|m|⟩ infinite"] if infinite else []
         header += [f"{what}({TIMES[name]})" for name in ats[0].autocorrelation() for what in ("τ", "ESS")]
         rows = [header]
-        for at in ats:
+        for at, temperature in zip(ats, shown, strict=True):
             values, times = at.estimates(), at.autocorrelation()
             exact = exact_of(done, size, at.temperature)
             measured = [f"{number:.1f}" if k % 2 == 0 else f"{number:,.0f}" for pair in times.values() for k, number in
                         enumerate(pair)]  # fmt: skip
             rows.append(
                 [
-                    f"{at.temperature:.4f}",
+                    temperature,
                     *(with_error(values[name]) for name in names),
-                    *(f"{exact[name]:.5f}" for name in known),
+                    *(exact_text(exact[name]) if name in exact else MISSING for name in known),
                     *([f"{infinite_magnetisation(done, size, at.temperature):.5f}"] if infinite else []),
                     *measured,
                 ]
@@ -121,8 +111,7 @@ def table_of(done: Simulated) -> dict[str, list[list[str]]]:
             found, sweeps = done.tempered[size], len(ats[0].series.energy)
             rows = [["T", "next T", "swap rate"]]
             rows += [
-                [f"{low.temperature:.4f}", f"{high.temperature:.4f}", f"{rate:.3f}"]
-                for (low, high), rate in zip(pairwise(ats), found.swap_rates, strict=True)
+                [low, high, f"{rate:.3f}"] for (low, high), rate in zip(pairwise(shown), found.swap_rates, strict=True)
             ]
             title = f"Tempering, size {size}: rates of swaps; round trips of the ladders in {sweeps:,} sweeps: "
             tables[title + ", ".join(map(str, found.round_trips))] = rows
@@ -176,6 +165,21 @@ def _expected_largest(count: int) -> float:
     return float(norm.isf((1 - 0.5 ** (1 / count)) / 2))
 
 
+def notes_of(done: Simulated) -> list[str]:
+    """How the tables are to be read: the formula of the susceptibility, what is left out, and why."""
+    in_field = bool(done.config.field)
+    of_overlaps = ", and of overlaps N⟨q²⟩ and U₄(q)" if done.has("abs_overlap") else ""
+    more = (
+        f", the response ∂⟨m⟩/∂h. N⟨m²⟩/T, U₄ and ξ{of_overlaps} are left out with a field, since they take ⟨m⟩ to be "
+        "zero" + (", and ⟨q⟩" if of_overlaps else "")
+        if in_field
+        else "; above T_c also N⟨m²⟩/T"
+    )
+    notes = [f"χ = {susceptibility_formula(in_field)}{more}."]
+    missing = [why for why in (why_not_exact(done, size) for size in done.results) if why]
+    return [*notes, *([f"No exact values for {'; '.join(missing)}."] if missing else [])]
+
+
 def warnings_of(done: Simulated) -> list[str]:
     """What a reader must know, on the page and the terminal: what has not thermalised, isn't certain or isn't meant."""
     results = []
@@ -193,8 +197,9 @@ def warnings_of(done: Simulated) -> list[str]:
                 "round trips in a ladder): take more temperatures, --place-temperatures, or more --sweeps."
             )
     for size, ats in done.results.items():
-        bad = [f"{at.temperature:.3g}" for at in ats if not at.thermal]
-        short = [f"{at.temperature:.3g}" for at in ats if not at.long]
+        shown = shown_temperatures([at.temperature for at in ats])
+        bad = [text for text, at in zip(shown, ats, strict=True) if not at.thermal]
+        short = [text for text, at in zip(shown, ats, strict=True) if not at.long]
         if bad:
             results.append(
                 f"Size {size}: not thermalised at T = {', '.join(bad)}: chains still drift, or those from order and "
@@ -224,18 +229,19 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
     """`report.html` with tables and figures, and each figure as PNG."""
     from discrete_ed.jobs.simulate import figures  # loads matplotlib
 
-    exact = {
-        size: {t: exact_of(done, size, t) for t in np.linspace(min(done.temperatures), max(done.temperatures), 200)}
-        for size in done.results
-    }
+    drawn_at = np.linspace(min(done.temperatures), max(done.temperatures), 200)
     critical = critical_temperature(done.config)
-    lines = " Lines are Kaufman's exact values." if any(any(v) for e in exact.values() for v in e.values()) else ""
+    known = any(exact_of(done, size, max(drawn_at)) for size in done.results)
+    lines = " Lines are Kaufman's exact values." if known else ""
+    drawn_line = critical is not None and figures.inside(critical, done.results)
+    dashed = " The dashed line is the known critical temperature." if drawn_line else ""
     plots = {
         "curves": (
             "Measured quantities",
-            lambda: figures.curves(done.results, exact, critical),
-            f"Points are measurements with their standard errors.{lines} The dashed line is the known critical "
-            "temperature.",
+            lambda: figures.curves(
+                done.results, {size: {t: exact_of(done, size, t) for t in drawn_at} for size in done.results}, critical
+            ),
+            f"Points are measurements with their standard errors.{lines}{dashed}",
         )
     }
     largest = max(done.results)
@@ -244,8 +250,8 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
         plots["states"] = (
             "The lattice",
             lambda: figures.states(done.results[largest], graph, critical),
-            "The last state of one chain at a low, a middle (the critical one, where it is known) and a high "
-            "temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
+            "The last state of one chain at the lowest, a middle (the one closest to the critical one, where that is "
+            "known) and the highest temperature; up is dark. Of a lattice of three or more dimensions, one layer.",
         )
     if done.results[largest][0].overlaps is not None:
         plots["overlaps"] = (
@@ -285,6 +291,7 @@ def write_report(folder: RunFolder, done: Simulated, seconds: float) -> None:
         table_of(done),
         drawn,
         {**reported_options(config), **facts},
+        notes_of(done),
         warnings=warnings_of(done),
         marked=False,
     )

@@ -16,7 +16,7 @@ from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.resume import resumed
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.simulate.config import SimulateConfig
-from discrete_ed.jobs.simulate.report import result_of, table_of, verdict, warnings_of, write_report
+from discrete_ed.jobs.simulate.report import notes_of, result_of, table_of, verdict, warnings_of, write_report
 from discrete_ed.jobs.simulate.simulated import Simulated, critical_temperature
 from discrete_ed.jobs.text import as_text
 from discrete_ed.lattices import (
@@ -100,7 +100,7 @@ def run(config: SimulateConfig) -> dict[str, Any]:
         seconds = time.monotonic() - started
         result = {**result_of(done), "warnings": warnings_of(done), "seconds": seconds}
         text = "\n\n".join(f"{title}\n\n{as_text(rows)}" for title, rows in table_of(done).items())
-        text = "\n\n".join([text, *warnings_of(done)])
+        text = "\n\n".join([text, *notes_of(done), *warnings_of(done)])
         folder.write("table.txt", (text + "\n").encode())
         folder.write("table.csv", csv_of(result).encode())
         write_report(folder, done, seconds)
@@ -218,6 +218,7 @@ def correlations_file(results: list[AtTemperature]) -> str:
 def csv_of(result: dict[str, Any]) -> str:
     """One row for each size and temperature."""
     rows = result["rows"]
-    names = list(rows[0])
-    lines = [",".join(names), *(",".join("" if row[n] is None else f"{row[n]}" for n in names) for row in rows)]
+    names = list(dict.fromkeys(name for row in rows for name in row))  # sizes differ in what is known exactly of them
+    lines = [",".join(names)]
+    lines += [",".join("" if row.get(n) is None else f"{row[n]}" for n in names) for row in rows]
     return "\n".join(lines) + "\n"

@@ -15,6 +15,8 @@ from discrete_ed.lattices import (
     onsager_magnetisation,
 )
 
+LEAST_EXACT = 0.05  # temperature of `kaufman`, in units of the coupling
+
 
 @dataclass(frozen=True)
 class Simulated:
@@ -52,10 +54,25 @@ def exact_of(done: Simulated, size: int, temperature: float) -> dict[str, float]
     """Exact values of some quantities on this finite lattice, where they are known."""
     config, graph = done.config, done.graphs[size]
     unit = temperature / abs(config.coupling)
-    if not _solved(config, graph) or size < 3 or unit < 0.05 or (config.coupling < 0 and size % 2):
+    if not _solved(config, graph) or size < 3 or unit < LEAST_EXACT or (config.coupling < 0 and size % 2):
         return {}
     exact = kaufman(size, size, unit)
     return {"energy": exact.energy * abs(config.coupling), "specific_heat": exact.specific_heat}
+
+
+def why_not_exact(done: Simulated, size: int) -> str:
+    """Why a size has no exact values beside it at some temperature, where larger, even or warmer ones have them."""
+    config, lowest = done.config, min(at.temperature for at in done.results[size]) / abs(done.config.coupling)
+    if not _solved(config, done.graphs[size]) or exact_of(done, size, lowest * abs(config.coupling)):
+        return ""
+    if size < 3:
+        return (
+            f"size {size}: Kaufman's formula counts two bonds between the sites of a periodic direction of two cells, "
+            "and here there is one"
+        )
+    if config.coupling < 0 and size % 2:
+        return f"size {size}: with an odd side the antiferromagnet is frustrated, and not the ferromagnet's mirror"
+    return f"size {size} below T = {LEAST_EXACT * abs(config.coupling):g}, where they aren't computed"
 
 
 def infinite_magnetisation(done: Simulated, size: int, temperature: float) -> float | None:
