@@ -200,8 +200,8 @@ class IsingEnergy(Energy):
         """`2x − 1`, unless the states have another shape, or hold −1: those are spins, whose energy would be wrong."""
         if x.ndim < 1 or x.shape[-1] != self.bits:
             raise InputError(f"x: expected shape (..., {self.bits}), got {tuple(x.shape)}")
-        if x.dtype != self.fields.dtype:
-            raise InputError(f"x: expected dtype {self.fields.dtype}, as of the couplings, got dtype {x.dtype}")
+        if x.dtype != (own := self.fields.dtype):
+            raise InputError(f"x: expected dtype {own}, got dtype {x.dtype}; call x.to({own})")
         if x.device.type != "meta" and not torch.compiler.is_compiling() and (x < -0.5).any():
             raise InputError(
                 f"x: expected bits, zeros and ones, got {x.min().item():g} (spins s are states as (s + 1) / 2)"

@@ -88,7 +88,7 @@ def load_table_estimator(folder: str | Path) -> TableEstimator:
     """
     folder = Path(folder)
     manifest, files = read_verified(folder, [WEIGHTS, COLUMNS], ["kind"], "a saved model of a table")
-    try:
+    try:  # safetensors reads tensors only, and unpickles nothing
         facts, state = json.loads(files[COLUMNS]), safetensors.torch.load(files[WEIGHTS])
         columns = tuple(_column(each) for each in facts["columns"])
         named = {str(column.name): column.name for column in columns}

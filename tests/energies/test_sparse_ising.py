@@ -146,7 +146,7 @@ def test_spins_in_place_of_bits_are_refused(sparse):
     [
         (torch.ones(3), r"shape \(\.\.\., 4\), got \(3,\)"),
         (torch.ones(4, dtype=torch.bool), "dtype torch.bool"),
-        (torch.ones(4, dtype=torch.float16), "dtype torch.float32, as of the couplings, got dtype torch.float16"),
+        (torch.ones(4, dtype=torch.float16), r"got dtype torch.float16; call x.to\(torch.float32\)"),
         (np.ones((1, 4)), "got dtype float64"),
     ],
     ids=["width", "bool", "half", "numpy"],

@@ -64,15 +64,7 @@ def _refuse_weighted_names(odd: list[str], names: list[str], rows: Sequence[Row]
     if not weighted or not {*weighted.values()} & {*names} or {row.cells[0] for row in rows} & weighted.keys():
         return
     name, alone = next((name, alone) for name, alone in weighted.items() if alone in {*names})
-    row = next(row for row in rows if name in row.cells)
-    text = source.lines[row.line - 1].strip()
-    if f'"{name}"' not in text and f"'{name}'" not in text:
-        raise source.error(
-            "names of nodes",
-            f"{text!r}, in which {name!r} may be {alone!r} with a weight; leave weights out or give them a column, or "
-            "put quotes around the names",
-            line=row.line,
-        )
+    _refuse_unless_quoted(name, f"{alone!r} with a weight; leave weights out or give them a column", rows, source)
 
 
 def _refuse_commented_names(odd: list[str], names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
@@ -83,13 +75,17 @@ def _refuse_commented_names(odd: list[str], names: list[str], rows: Sequence[Row
     if not found or not (numbers or {*found.values()} & others) or {row.cells[0] for row in rows} & found.keys():
         return
     name = next(name for name in found if numbers or found[name] in others)
+    _refuse_unless_quoted(name, f"{found[name]!r} with a comment; put a blank before the comment", rows, source)
+
+
+def _refuse_unless_quoted(name: str, meaning: str, rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse a name, with what it may mean and the way on, unless its first line has it in quotes."""
     row = next(row for row in rows if name in row.cells)
     text = source.lines[row.line - 1].strip()
     if f'"{name}"' not in text and f"'{name}'" not in text:
         raise source.error(
             "names of nodes",
-            f"{text!r}, in which {name!r} may be {found[name]!r} with a comment; put a blank before the comment, or "
-            "quotes around the names",
+            f"{text!r}, in which {name!r} may be {meaning}, or put quotes around the names",
             line=row.line,
         )
 

@@ -122,8 +122,8 @@ def energy_of(config: SimulateConfig, graph: Lattice) -> IsingEnergy:
 
 
 def usual_temperatures(config: SimulateConfig) -> tuple[float, float, int]:
-    """13 temperatures from 15% below to 15% above the critical one, or from 0.5 to 5, in units of the coupling; for
-    several sizes 7, so close to the critical one that `(T/T_c − 1) L^{1/ν}` of the largest size is between −1 and 1."""
+    """13 temperatures from 15% below to 15% above the critical one, or from .5 to 5 couplings; for several
+    sizes 7, so close to the critical one that `(T/T_c − 1) L^{1/ν}` of the largest size is between −1 and 1."""
     critical = critical_temperature(config)
     if critical is not None and len(config.size) > 1:
         flat = len(lattice_of(config, min(config.size)).shape) == 2
