@@ -1,4 +1,4 @@
-"""Compiled loops of the inference of blocks. Importing this needs numba."""
+"""Compiled counts and moves of the inference of blocks. Importing this needs numba."""
 
 from __future__ import annotations
 
@@ -16,26 +16,6 @@ GAIN = 1e-9  # description lengths that differ by less count as equal
 def log_choose(number: int, chosen: int) -> float:
     """log (n over k)"""
     return math.lgamma(number + 1.0) - math.lgamma(chosen + 1.0) - math.lgamma(number - chosen + 1.0)
-
-
-@njit()
-def inner_degrees(adjacency: Floats, members: Counts) -> Floats:
-    """The number of neighbours of each node of a block within it, `(n,)`."""
-    inner = np.zeros(len(members))
-    for i in range(len(members)):
-        for j in range(len(members)):
-            inner[i] += adjacency[members[i], members[j]]
-    return inner
-
-
-@njit()
-def deflated(adjacency: Floats, members: Counts, scale: Floats, first: Floats) -> Floats:
-    """The transpose of `a_ij scale_i scale_j − 2 first_i first_j` over the nodes of a block, `(n, n)`."""
-    matrix = np.empty((len(members), len(members)))
-    for i in range(len(members)):
-        for j in range(len(members)):
-            matrix[j, i] = adjacency[members[i], members[j]] * scale[j] * scale[i] - 2 * (first[i] * first[j])
-    return matrix
 
 
 @njit()
@@ -76,32 +56,55 @@ def described(between: Counts, sizes: Counts) -> float:
 
 
 @njit()
-def change(
-    k: Counts, degree: int, e: Counts, ends: Counts, n: Counts, r: int, s: int, log: Floats, log_factorial: Floats
-) -> float:
-    """The change of the description length if a node moves from block r to block s.
+def best_merge(between: Counts, sizes: Counts) -> tuple[float, int, int]:
+    """The two blocks r < s that are described most briefly as one, after the description length then.
+
+    Args:
+        between, sizes: as in `described`, of at least two blocks.
+    """
+    count = len(sizes)
+    best, first, second = np.inf, 0, 0
+    pairs, nodes = np.empty((count - 1, count - 1), np.int64), np.empty(count - 1, np.int64)
+    for r in range(count):
+        for s in range(r + 1, count):
+            pairs[:], nodes[:] = 0, 0
+            for t in range(count):
+                i = r if t == s else t - (t > s)
+                nodes[i] += sizes[t]
+                for u in range(count):
+                    pairs[i, r if u == s else u - (u > s)] += between[t, u]
+            length = described(pairs, nodes)
+            if length < best:
+                best, first, second = length, r, s
+    return best, first, second
+
+
+@njit()
+def leaving(k: Counts, e: Counts, r: int, log_factorial: Floats) -> float:
+    """The change of Σ log e_st! if a node leaves block r for none; the arguments are those of `joining`."""
+    change = 0.0
+    for t in range(len(k)):
+        if k[t] and t != r:
+            change += log_factorial[e[r, t] - k[t]] - log_factorial[e[r, t]]
+    return 2 * change + log_factorial[e[r, r] - 2 * k[r]] - log_factorial[e[r, r]]
+
+
+@njit()
+def joining(k: Counts, e: Counts, r: int, s: int, log_factorial: Floats) -> float:
+    """The change of Σ log e_st! if the node that left block r joins block s.
 
     Args:
         k: the number of its neighbours in each block, `(B,)`.
-        degree: their sum.
-        e: the number of pairs of neighbours between blocks, `(B, B)`.
-        ends: its sums over the second block, `(B,)`.
-        n: the number of nodes of each block, `(B,)`.
+        e: the number of pairs of neighbours between blocks before it left, `(B, B)`.
         r, s: two different blocks.
-        log, log_factorial: tables of log 1, log 1, log 2, … and log 0!, log 1!, …
+        log_factorial: table of log 0!, log 1!, …
     """
-    pairs = 0.0
-    for t in range(len(n)):
-        if t != r and t != s:  # not `in (r, s)`, which takes longer
-            pairs += log_factorial[e[r, t] - k[t]] - log_factorial[e[r, t]]
-            pairs += log_factorial[e[s, t] + k[t]] - log_factorial[e[s, t]]
-    pairs += log_factorial[e[r, s] + k[r] - k[s]] - log_factorial[e[r, s]]
-    pairs *= 2  # both orders
-    pairs += log_factorial[e[r, r] - 2 * k[r]] - log_factorial[e[r, r]]
-    pairs += log_factorial[e[s, s] + 2 * k[s]] - log_factorial[e[s, s]]
-    places = (ends[r] - degree) * log[n[r] - 1] - ends[r] * log[n[r]]
-    places += (ends[s] + degree) * log[n[s] + 1] - ends[s] * log[n[s]]
-    return 2 * places - pairs + log[n[r]] - log[n[s] + 1]
+    rest = e[r, s] - k[s]
+    change = log_factorial[rest + k[r]] - log_factorial[rest]
+    for t in range(len(k)):
+        if k[t] and t != r and t != s:
+            change += log_factorial[e[s, t] + k[t]] - log_factorial[e[s, t]]
+    return 2 * change + log_factorial[e[s, s] + 2 * k[s]] - log_factorial[e[s, s]]
 
 
 @njit()
@@ -126,7 +129,8 @@ def descend(
         count: the number of blocks.
         movable: the nodes that may move, in ascending order.
         targets: the blocks to which they may move.
-        log, log_factorial: as in `change`, up to the number of nodes and of all pairs of neighbours.
+        log, log_factorial: tables of log 1, log 1, log 2, … and of log 0!, log 1!, … up to the number of nodes and of
+            all pairs of neighbours.
 
     Returns:
         The description length in the end.
@@ -136,16 +140,21 @@ def descend(
     for r in range(count):
         for s in range(count):
             ends[r] += between[r, s]
+    fewer, more = np.empty(count), np.empty(count)  # what a block's size costs if it loses or wins a node
     while True:
+        for r in range(count):
+            fewer[r] = 2 * ends[r] * (log[sizes[r] - 1] - log[sizes[r]]) + log[sizes[r]]
+            more[r] = 2 * ends[r] * (log[sizes[r] + 1] - log[sizes[r]]) - log[sizes[r] + 1]
         best, node, new = -GAIN, -1, -1
         for v in movable:
             r = blocks[v]
             if sizes[r] == 1:
                 continue
-            degree = starts[v + 1] - starts[v]
+            k, twice = to_blocks[v], 2 * (starts[v + 1] - starts[v])
+            without = fewer[r] - twice * log[sizes[r] - 1] - leaving(k, between, r, log_factorial)
             for s in targets:
                 if s != r:
-                    found = change(to_blocks[v], degree, between, ends, sizes, r, s, log, log_factorial)
+                    found = without + more[s] + twice * log[sizes[s] + 1] - joining(k, between, r, s, log_factorial)
                     if found < best - GAIN or (node < 0 and found < best):
                         best, node, new = found, v, s
         if node < 0:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import combinations
 from operator import itemgetter
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dsyevr, dsyevr_lwork
 from scipy.special import gammaln
 
 from discrete_ed.errors import InputError
 from discrete_ed.graphs.statistics import Counts, Floats
-
-ROUNDING = 1e-9  # entries of eigenvectors that differ by less count as equal
 
 
 def description_length(adjacency: Floats, blocks: Counts) -> float:
@@ -48,7 +44,8 @@ def infer_blocks(adjacency: Floats) -> Counts:
     blocks, and then moves single nodes, always the one that shortens the description most. It ends when no split or
     merge helps. A block is split in two ways, by the sign of the second eigenvector of its normalised adjacency matrix
     and by the median of its degrees, each followed by moves of its nodes. Nothing is random, and the numbering of the
-    nodes matters only where two moves are equally good. The moves are compiled with numba.
+    nodes matters only where two moves are equally good, or two eigenvalues equal. Eigenvectors and moves are
+    compiled with numba.
 
     Raises:
         InputError: numba can't be imported.
@@ -57,35 +54,59 @@ def infer_blocks(adjacency: Floats) -> Counts:
     >>> np.bincount(infer_blocks(two)).tolist()
     [15, 15]
     """
-    loops, (starts, neighbours) = _loops(), _neighbours(adjacency)
-    nodes, degrees, tables = np.arange(len(adjacency)), np.diff(starts), _logs(max(len(adjacency) + 1, len(neighbours)))
-    none = nodes[:0]
+    return search_blocks(*_neighbours(adjacency))
+
+
+def search_blocks(starts: Counts, neighbours: Counts) -> Counts:
+    """What `infer_blocks` finds, from lists of neighbours.
+
+    Args:
+        starts: where the neighbours of each node start in `neighbours`, and their number, `(N + 1,)`.
+        neighbours: the neighbours of the nodes, one node after the other.
+
+    Raises:
+        InputError: numba can't be imported.
+    """
+    loops, nodes = _loops(), np.arange(len(starts) - 1)
+    degrees, tables = np.diff(starts), _logs(max(len(starts), len(neighbours)))
     ways: dict[bytes, list[Counts]] = {}  # a block that a round leaves alone is split in the same ways in the next
 
     def descended(blocks: Counts, count: int, movable: Counts, targets: Counts) -> float:
         return float(loops.descend(starts, neighbours, blocks, count, movable, targets, *tables))
 
     best, count = np.zeros_like(nodes), 1
-    length = descended(best, count, none, none) if len(nodes) else 0.0
+    if not len(nodes):
+        return best
+    length = descended(best, count, nodes, nodes[:1])
     while True:
         tried = []
         for block in range(count):
             members = np.flatnonzero(best == block)
             key = members.tobytes()
             if key not in ways:
-                ways[key] = _halves(adjacency, members, degrees)
+                ways[key] = _halves(starts, neighbours, members, degrees[members])
             for half in ways[key]:
                 split = best.copy()
                 split[half] = count
                 tried.append((descended(split, count + 1, members, np.array([block, count])), count + 1, split))
-        for r, s in combinations(range(count), 2):
-            merged = np.where(best == s, r, best - (best > s))
-            tried.append((descended(merged, count - 1, none, none), count - 1, merged))
+        if count > 1:
+            merged, r, s = loops.best_merge(*loops.counted(starts, neighbours, best, count)[1:])
+            tried.append((merged, count - 1, np.where(best == s, r, best - (best > s))))
         found, blocks, partition = min(tried, key=itemgetter(0), default=(length, count, best))
         if found >= length - loops.GAIN:
             return best
         best, count = partition, blocks
         length = descended(best, count, nodes, np.arange(count))
+
+
+def _halves(starts: Counts, neighbours: Counts, members: Counts, degrees: Counts) -> list[Counts]:
+    """The nodes that leave a block if it is split by communities within it, or into nodes of low and of high degree."""
+    from discrete_ed.graphs.block_splits import communities
+
+    ordered = np.sort(degrees)
+    high: NDArray[np.bool_] = 2 * degrees > ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
+    halves = [members[apart] for apart in (communities(starts, neighbours, members), high)]
+    return [half for half in halves if 0 < len(half) < len(members)]
 
 
 def _loops() -> ModuleType:
@@ -99,44 +120,7 @@ def _loops() -> ModuleType:
 def _neighbours(adjacency: Floats) -> tuple[Counts, Counts]:
     """Where the neighbours of each node start, `(N + 1,)`, and the neighbours of all nodes."""
     rows, columns = np.nonzero(adjacency)
-    return np.searchsorted(rows, np.arange(len(adjacency) + 1)), columns
-
-
-def _halves(adjacency: Floats, members: Counts, degrees: Counts) -> list[Counts]:
-    """The nodes that leave a block if it is split by communities within it, or into nodes of low and of high degree."""
-    if len(members) < 2:
-        return []
-    loops = _loops()
-    root = np.sqrt(loops.inner_degrees(adjacency, members))
-    scale = 1 / np.maximum(root, 1)
-    first = root / max(float(np.linalg.norm(root)), 1)  # the eigenvector of the largest eigenvalue, 1, which becomes −1
-    second = _last_eigenvector(loops.deflated(adjacency, members, scale, first).T)
-    own = degrees[members]
-    middle = np.sort(own)[[(len(own) - 1) // 2, len(own) // 2]].mean()  # the median, in a quarter of its time
-    apart: tuple[NDArray[np.bool_], ...] = (second > ROUNDING, own > middle)
-    return [members[part] for part in apart if part.any() and not part.all()]
-
-
-def _last_eigenvector(matrix: Floats) -> Floats:
-    """The eigenvector of the largest eigenvalue of a symmetric matrix, which is overwritten, `(n,)`.
-
-    LAPACK is called as `scipy.linalg.eigh` calls it, whose own work takes as long on small matrices.
-    """
-    size = len(matrix)
-    floats, integers = _workspace(size)
-    _, vectors, _, _, failed = dsyevr(
-        matrix, range="I", il=size, iu=size, lower=1, lwork=floats, liwork=integers, overwrite_a=1
-    )
-    if failed:
-        raise np.linalg.LinAlgError(f"the eigenvector of a matrix of {size} rows was not found (syevr: {failed})")
-    found: Floats = vectors[:, 0]
-    return found
-
-
-@lru_cache(maxsize=256)
-def _workspace(size: int) -> tuple[int, int]:
-    floats, integers, _ = dsyevr_lwork(size, lower=1)
-    return int(floats), int(integers)
+    return np.searchsorted(rows, np.arange(len(adjacency) + 1)), np.ascontiguousarray(columns)  # compiled once only
 
 
 def _logs(largest: int) -> tuple[Floats, Floats]:

@@ -9,10 +9,11 @@ from types import MappingProxyType
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import chdtrc
 
 from discrete_ed.errors import InputError
-from discrete_ed.graphs.blocks import infer_blocks
+from discrete_ed.graphs.blocks import search_blocks
 from discrete_ed.graphs.convert import check_graphs
 from discrete_ed.graphs.planarity import is_planar
 from discrete_ed.graphs.statistics import Counts, Floats, GraphSet
@@ -93,7 +94,7 @@ OF_PIECES: Mapping[str, Property] = MappingProxyType(
 """properties of connected graphs, which can also be asked of each connected piece"""
 
 
-def block_p_value(adjacency: Floats, blocks: Counts) -> float:
+def block_p_value(adjacency: Floats | sparse.csr_array, blocks: Counts) -> float:
     """The mean p-value of the densities of all pairs of blocks against .3 within a block and .005 between two.
 
         W = (p̂ − p)² / (p̂ (1 − p̂) + 10⁻⁶),    p-value = P(χ²₁ > W)
@@ -107,7 +108,7 @@ def block_p_value(adjacency: Floats, blocks: Counts) -> float:
     member = np.eye(int(blocks.max()) + 1)[blocks]
     sizes = member.sum(axis=0)
     pairs = np.outer(sizes, sizes) - np.diag(sizes)
-    density = (member.T @ adjacency @ member) / (pairs + OFFSET)
+    density = (member.T @ (adjacency @ member)) / (pairs + OFFSET)
     expected = np.where(np.eye(len(sizes), dtype=bool), WITHIN, BETWEEN)
     wald = (density - expected) ** 2 / (density * (1 - density) + OFFSET)
     return float(chdtrc(1, wald).mean())
@@ -116,7 +117,7 @@ def block_p_value(adjacency: Floats, blocks: Counts) -> float:
 def is_sbm(graph: nx.Graph) -> bool:
     """Whether the graph could be from the stochastic block models of the SBM data set (SPECTRE, DiGress, HSpectre).
 
-    `infer_blocks` must find two to five blocks of 20 to 40 nodes each, and `block_p_value` must exceed .9.
+    `blocks.infer_blocks` must find two to five blocks of 20 to 40 nodes each, and `block_p_value` must exceed .9.
 
     Source: Martinkus et al. 2022, ICML (SPECTRE); the inference is this package's, see `blocks`.
 
@@ -125,8 +126,8 @@ def is_sbm(graph: nx.Graph) -> bool:
     """
     if not BLOCKS[0] * BLOCK_SIZES[0] <= len(graph) <= BLOCKS[1] * BLOCK_SIZES[1]:
         return False
-    adjacency = GraphSet.of([graph]).adjacency.toarray().astype(float)
-    blocks = infer_blocks(adjacency)
+    adjacency = GraphSet.of([graph]).adjacency
+    blocks = search_blocks(adjacency.indptr.astype(np.int64), adjacency.indices.astype(np.int64))
     sizes = np.bincount(blocks)
     right = BLOCKS[0] <= len(sizes) <= BLOCKS[1] and BLOCK_SIZES[0] <= sizes.min() and sizes.max() <= BLOCK_SIZES[1]
     return bool(right and block_p_value(adjacency, blocks) > LEAST_P)
