@@ -20,6 +20,9 @@ from discrete_ed.graphs.files.simple import RawGraph, numbered, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown, stripped
 from discrete_ed.graphs.files.titles import has_titles
 
+SETS = ("v", "e", "vertices", "nodes", "edges", "links", "arcs")
+"""words before a list of all nodes or edges, in lower case"""
+
 
 def is_adjacency_list(rows: list[Row]) -> bool | None:
     """Whether every name begins exactly one row, and rows have more cells than those of an edge list; None where each
@@ -58,10 +61,23 @@ def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx
         )
         return [simple_graph(raw, source)]
     check_names(dict.fromkeys(cell for row in rows for cell in row.cells), rows, source)
+    if table.listed:
+        _refuse_other_lists(rows, source)
     listed = [(row.cells[0], cell, row.line) for row in rows for cell in row.cells[1:]]
     names, pairs = numbered((cell for row in rows for cell in row.cells), ((u, v) for u, v, _ in listed))
     raw = RawGraph(names, pairs, table.comments.directed, [line for *_, line in listed], gap=table.gap)
     return [simple_graph(raw, source)]
+
+
+def _refuse_other_lists(rows: list[Row], source: GraphFile) -> None:
+    """Refuse lines with colons that are the list of all nodes or edges, or the lists of several nodes."""
+    behind = {cell for row in rows for cell in row.cells[1:]}
+    for row in rows:
+        if any(": " in cell for cell in row.cells[1:]) or (row.cells[0].lower() in SETS and row.cells[0] not in behind):
+            text = source.lines[row.line - 1].strip()
+            raise source.error(
+                "a node and its neighbours in each line", f"{text!r}; write an edge in each line", line=row.line
+            )
 
 
 def with_neighbours_apart(table: Rows, source: GraphFile) -> Rows | None:

@@ -35,6 +35,11 @@ NUMBERING = re.compile(
 """a title, in lower case and of letters and digits only, of a column that only numbers the rows"""
 
 
+EXISTENCE = re.compile("(is)?(edge|link|linked|connected|adjacent|present|exists?|label)")
+"""a title, in lower case and of letters and digits only, of a column that may say whether there is an edge"""
+TRUTHS = {"true", "false", "yes", "no", "t", "f", "y", "n"}
+
+
 def read_edge_list(source: GraphFile, table: Rows | None = None) -> list[nx.Graph]:
     """The graph of an edge list.
 
@@ -175,8 +180,14 @@ def _other_columns(
         title = titles[k] if titles and k < len(titles) else ""
         if {plain(cell) for cell in different} <= {"directed", "undirected", "mixed", "mutual"}:
             values["type"] = list(different)
-        elif not title and titles and k == 0 and len(different) == len(cells):
-            continue  # the index of a data frame
+        elif not title and titles and k == 0 and len(different) == len(cells):  # the index of a data frame
+            if not in_succession(cells):
+                source.notes.add(
+                    f"the first column, {shown(cells[0])!r} and so on, has no title, and is left out as names of rows",
+                    source.at(),
+                )
+        elif EXISTENCE.fullmatch(plain(title)) and {plain(cell) for cell in different} <= TRUTHS:
+            values[title] = [int(plain(cell) in ("true", "yes", "t", "y")) for cell in different]
         elif k < min(ends) and len(cells) > 1 and in_succession(cells) and NUMBERING.fullmatch(plain(title)):
             if plain(title) not in IDENTIFIERS:
                 source.notes.add(f"column {title!r} only numbers the rows, and is left out", source.at())

@@ -23,6 +23,13 @@ FOREIGN = (
     (r"(c\b[^\n]*\n|\s)*p\s+[a-z]+\s+\d+\s+\d+\s*(\n|$)", "DIMACS", "keep the edges only, without their letter"),
     (r"\s*t\s+#\s*-?\d", "gSpan", f"convert it{WAY_ON}"),
     (r"\s*(graph|flowchart)\s+(TB|TD|BT|RL|LR)\s*[\n;]", "Mermaid", "keep the edges only, without the first line"),
+    (r"\s*LEDA\.GRAPH\b", "LEDA's format", f"convert it{WAY_ON}"),
+    (
+        r"\s*(n|\$)\s*=\s*\d+[\s,]+(\$\s*=\s*\d+\s*)?g\b",
+        "what nauty's dreadnaut reads",
+        "write graph6 with nauty's dretog",
+    ),
+    (r"\s*[│├└╟╙╎┬╠]", "the drawing of a tree", "write an edge 'u v' in each line"),
     (r"\s*\([^()\n]*\)\s*<?-(\[|-)", "paths of Cypher", "write an edge 'u v' in each line"),
     (r"\s*<(!doctype\s+)?html\b", "a page of HTML", "download the file again"),
     (r"IGRAPH\s+(\S+\s+)?[UD][N-][W-][B-]\s", "what igraph prints", "write it with igraph's write_graphml"),

@@ -100,6 +100,10 @@ CONTENTS: tuple[tuple[str, GraphFormatName], ...] = (
 """how the text of a format begins"""
 
 
+KONECT = re.compile(rb"%\s*(sym|asym|bip)\s+\w+")
+"""how KONECT's edge lists begin, whose names are `out.NAME`"""
+
+
 def read_source(source: GraphFile) -> list[nx.Graph]:
     """The graphs of a file.
 
@@ -121,7 +125,7 @@ def _format(source: GraphFile) -> GraphFormatName | None:
         return by_content
     if by_ending is not None:
         return by_ending
-    if source.ending in EDGE_ENDINGS or source.ending in TEXT_ENDINGS:
+    if source.ending in EDGE_ENDINGS or source.ending in TEXT_ENDINGS or KONECT.match(source.content):
         return None
     raise source.error(f"a graph file ({', '.join(KNOWN)})", f"ending {source.ending!r}{WAY_ON}", "format")
 

@@ -23,6 +23,12 @@ WEIGHTED = re.compile(r"(?P<name>[^:=/()|]+)(\s*[:=/|]\s*[+-]?\d+(\.\d+)?|\(\s*[
 """a name with a number behind it"""
 COMMENTED = re.compile(r"(?P<name>[^#%/]+?)\s*(#|%|//).*\w.*")
 """a name with a comment behind it"""
+ARROWS = re.compile(r"<?--?>|<--?|<?=>|[→←↔]|\\\[\w*Edge\]|•-•|[\uf3d4\uf3d5]")
+"""what stands between the ends of an edge, the last four in Mathematica"""
+LABELLED = re.compile(r"(?P<word>[^\W\d]\w*) +(?P<name>\S+)")
+"""a word and a name"""
+PAIRED = re.compile(r"(?P<first>\w+)(?P<mark>[-–:/=~&+])(?P<second>\w+)")
+"""two names and a mark between them"""
 ROUNDED = re.compile(r"[+-]?\d[.,](?P<digits>\d{3,})[eE]\+?(?P<power>\d{1,3})$", re.ASCII)
 """a number with a power of ten, which holds all digits only if there are as many as the power"""
 
@@ -54,7 +60,12 @@ def check_names(names: Iterable[str], rows: Sequence[Row], source: GraphFile) ->
     for name in odd:
         if not name or UNNAMED.search(name):
             _check_delimiters(name, rows, source)
-    if any(mark in name for name in odd for mark in "()[]{}"):
+        if ARROWS.search(name[1:-1]):
+            _refuse_unless_quoted(name, "an edge; write an edge in each line", rows, source)
+    if len(rows) == 1:
+        _refuse_pairs(names, rows, source)
+    _refuse_words_before_ends(odd, rows, source)
+    if any(mark in name for name in odd for mark in "()[]{}<>"):
         _check_brackets(names, rows, source)
 
 
@@ -76,6 +87,25 @@ def _refuse_commented_names(odd: list[str], names: list[str], rows: Sequence[Row
         return
     name = next(name for name in found if numbers or found[name] in others)
     _refuse_unless_quoted(name, f"{found[name]!r} with a comment; put a blank before the comment", rows, source)
+
+
+def _refuse_pairs(names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse a single row of names such as `1-2, 2-3`, of which one begins as another ends."""
+    found = [match for name in names if (match := PAIRED.fullmatch(name))]
+    begin, end = ({match[part] for match in found} for part in ("first", "second"))
+    if len(found) == len(names) > 1 and len({match["mark"] for match in found}) == 1 and begin & end:
+        _refuse_unless_quoted(names[0], "an edge; write an edge in each line", rows, source)
+
+
+def _refuse_words_before_ends(odd: list[str], rows: Sequence[Row], source: GraphFile) -> None:
+    """Refuse names such as `Edge 1` that begin all rows, if `1` and the like end some."""
+    found = [LABELLED.fullmatch(row.cells[0]) for row in rows] if odd else []
+    if len({match["word"] if match else "" for match in found}) != 1 or not all(found):
+        return
+    others = {cell for row in rows for cell in row.cells[1:]}
+    name = next((match[0] for match in found if match and match["name"] in others), None)
+    if name is not None:
+        _refuse_unless_quoted(name, f"{name.split()[-1]!r} behind a word; leave the word out", rows, source)
 
 
 def _refuse_unless_quoted(name: str, meaning: str, rows: Sequence[Row], source: GraphFile) -> None:
@@ -139,7 +169,7 @@ def _check_brackets(names: list[str], rows: Sequence[Row], source: GraphFile) ->
 
 
 def _balanced(cell: str) -> bool:
-    return all(cell.count(start) == cell.count(end) for start, end in BRACKETS.items())
+    return all(cell.count(start) == cell.count(end) for start, end in {**BRACKETS, "<": ">"}.items())
 
 
 def note_only_words(rows: Sequence[Row], source: GraphFile) -> None:

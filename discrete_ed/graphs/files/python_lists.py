@@ -1,4 +1,4 @@
-"""Lists of edges as Python prints them, `[(0, 1), (1, 2)]`, on one line or over several."""
+"""Lists of edges as Python and others print them, `[(0, 1), (1, 2)]`, on one line or over several."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from discrete_ed.graphs.files.source import GraphFile
 
 ITEM = r"""\s*(?:'[^']*'|"[^"]*"|\{[^{}]*\}|[^\s,'"()\[\]{}]+)\s*"""
-TUPLE = rf"(?:\({ITEM}(?:,{ITEM})+,?\s*\)|\[{ITEM}(?:,{ITEM})+,?\s*\])"
+SIMPLE = r"""\s*(?:'[^']*'|"[^"]*"|[^\s,'"()\[\]{}]+)\s*"""
+TUPLE = rf"(?:\({SIMPLE}(?:,{ITEM})+,?\s*\)|\[{SIMPLE}(?:,{ITEM})+,?\s*\]|\{{{SIMPLE}(?:,{SIMPLE})+\}})"
 TUPLES = rf"\s*{TUPLE}(?:\s*,\s*{TUPLE})*\s*,?\s*"
 WHOLE = re.compile(rf"\[{TUPLES}\]|\({TUPLES}\)|\{{{TUPLES}\}}")
 SEVERAL = re.compile(rf"\s*{TUPLE}(?:\s*,\s*{TUPLE})+\s*,?\s*")
 NAMES = re.compile(r"\([^()]*, [^()]*\),\([^()]*, [^()]*\)")
 """two names as Python prints tuples, with a comma between that Python would not print without a blank"""
-NESTED = re.compile(r"[\[({]\s*[\[(].*|\{[^{}\[\]:]+:\s*[\[({].*")
+NESTED = re.compile(r"[\[({]\s*[\[({].*|\{[^{}\[\]:]+:\s*[\[({].*")
 """the beginning of nested lists, or of a dictionary of lists"""
-PRINTED = re.compile(r"\s*\[(\s*\[[\s\d.eE+-]+\])+\s*\]\s*")
-"""a matrix as numpy prints it, without commas"""
+PRINTED = re.compile(r"\s*\[(\s*\[[\s\d.eE+-]+\])+\s*\]\s*|(\s*\[[\s\d.eE+-]+\])+\s*")
+"""a matrix as numpy or Sage prints it, without commas"""
 SEPARATE = 'a file for each graph, or a line {"nodes": 3, "edges": [[0, 1], [1, 2]]} for each in a file .jsonl'
 """how several graphs are given"""
 
@@ -67,8 +68,8 @@ def _tuples(text: str, lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]
 
 
 def printed_matrix(lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]] | None:
-    """The number of its line and the text of each row of a matrix as numpy prints it; None if the lines hold none."""
-    if not lines or not lines[0][1].startswith("[["):
+    """The number of its line and the text of each row of a matrix as `PRINTED` has it; None if the lines hold none."""
+    if not lines or not lines[0][1].startswith("["):
         return None
     text = "\n".join(line for _, line in lines)
     if not PRINTED.fullmatch(text):

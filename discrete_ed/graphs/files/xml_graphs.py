@@ -8,7 +8,7 @@ without bound or refer to other files. The encoding must be UTF-8 or UTF-16, wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
@@ -23,7 +23,24 @@ Element = ElementTree.Element
 Values = dict[str, list[Any]]
 Keys = dict[tuple[str, str], tuple[str, str, str | None]]
 """the name, type and default of every declared attribute, by what it belongs to and its id"""
-TYPES = {"int": int, "long": int, "short": int, "integer": int, "float": float, "double": float}
+TIMES = ("start", "end", "startopen", "endopen")
+"""when an element of a dynamic graph exists, beside spells within it"""
+
+
+def _real(text: str) -> float:
+    """A number, perhaps with hexadecimal digits, as graph-tool writes them."""
+    return float.fromhex(text) if "0x" in text.lower() else float(text)
+
+
+TYPES: dict[str, Callable[[str], int | float]] = {
+    "int": int,
+    "long": int,
+    "short": int,
+    "integer": int,
+    "float": _real,
+    "double": _real,
+    "long_double": _real,
+}
 """types of attributes that are numbers"""
 
 
@@ -62,8 +79,9 @@ def read_gexf(source: GraphFile) -> list[nx.Graph]:
         elif _tag(part) == "edge":
             edges.append((part.get("source"), part.get("target")))
             places.append(part.get("type"))
-            others = _others(part, ("id", "source", "target", "type", "start", "end"))
-            times = {"times": "given"} if {"start", "end"} & set(part.keys()) else {}
+            others = _others(part, ("id", "source", "target", "type", *TIMES))
+            timed = any(part.get(time) for time in TIMES) or any(_tag(inner) == "spells" for inner in part)
+            times = {"times": "given"} if timed else {}
             _add(edge_values, {**others, **times, **_values(part, titles, "edge")})
     directed = _direction(element.get("defaultedgetype", "undirected"), places)
     return [_simple(names, edges, directed, edge_values, node_values, source)]
@@ -178,12 +196,16 @@ def _data(element: Element, keys: Keys, kind: str, source: GraphFile) -> dict[st
 
 
 def _values(element: Element, titles: Keys, kind: str) -> dict[str, Any]:
-    """The attributes of a node or an edge of GEXF."""
-    found = _defaults(titles, kind)
+    """The attributes of a node or an edge of GEXF; those that change over time have several values."""
+    found, own = _defaults(titles, kind), set()
     for part in element.iter():
         if _tag(part) == "attvalue":
             key = part.get("for", part.get("id", ""))
-            found[titles.get((kind, key), (key, "", None))[0]] = part.get("value")
+            name = titles.get((kind, key), (key, "", None))[0]
+            while name in own:
+                name = f"{name} later"
+            own.add(name)
+            found[name] = part.get("value")
     return found
 
 

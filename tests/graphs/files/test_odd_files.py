@@ -78,6 +78,15 @@ READ = {  # text, numbers of nodes and edges, and what a note says
     "nodes behind an edge like counts": ("8 1\n1 2\n2\n", (3, 2), ""),
     "a node above two edges": ("0\n0 1\n1 2\n", (3, 2), ""),
     "one edge in both directions": ("1 0\n0 1\n", (2, 1), "in both directions"),
+    "a list of Mathematica or Maple": ("{{1, 2}, {2, 3}}", (3, 2), ""),
+    "sets in a list": ("[{1,2},{2,3},{1,4}]", (4, 3), ""),
+    "a matrix of Mathematica": ("{{0, 1, 0}, {1, 0, 1}, {0, 1, 0}}", (3, 2), "an adjacency matrix"),
+    "a matrix of Sage": ("[0 1 0]\n[1 0 1]\n[0 1 0]\n", (3, 2), "an adjacency matrix"),
+    "quoted names with arrows": ('"a->b","c->d"\n"c->d","x->y"\n', (3, 2), ""),
+    "one edge of names with a mark": ("P-1 P-2\n", (2, 1), ""),
+    "nodes called v and e": ("v: e\ne: v\n", (2, 1), "an adjacency list"),
+    "names of rows": ("source,target\nSmith, John,Doe\n", (2, 1), "'Smith' and so on, has no title"),
+    "edges that all exist": ("source,target,connected\na,b,yes\nb,c,yes\n", (3, 2), "names of columns"),
     "line ends of a broken copy": ("0 1\r\r\n1 2\r\r\n", (3, 2), "blank lines are skipped"),
 }
 
@@ -162,6 +171,21 @@ REFUSED = {  # text, and what the error says
     "a blank that doesn't break": ("Ann Lee,Bo\nBo,Ann\u00a0Lee\n", "line 2: expected one spelling of every node"),
     "distances without a path": ("0,inf,1\ninf,0,1\n1,1,0\n", "line 1: expected the names of two nodes"),
     "a matrix without blanks": ("0100\n1010\n0101\n0010\n", "expected blanks between the entries of a matrix"),
+    "a list of Mathematica's edges": ("{1 <-> 2, 2 <-> 3}", "in which '1 <-> 2' may be an edge"),
+    "edges of Mathematica": ("{1 \\[UndirectedEdge] 2, 2 \\[UndirectedEdge] 3}", "may be an edge"),
+    "edges of Mathematica's notebooks": ("{1\uf3d42, 2\uf3d43}", "may be an edge"),
+    "arrows in cells": ("a->b,c->d\nb->c,d->a\n", "in which 'a->b' may be an edge"),
+    "pairs on one line": ("1-2, 2-3\n", "in which '1-2' may be an edge"),
+    "pairs with colons on one line": ("1:2,2:3\n", "in which '1:2' may be an edge"),
+    "what Julia prints": ("Edge 1 => 2\nEdge 2 => 3\n", "in which 'Edge 2' may be '2' behind a word"),
+    "pairs in angles": ("<1,2>\n<2,3>\n", "names whose brackets are closed"),
+    "lists of nodes and edges": ("V: a b c\nE: ab bc\n", "line 1: expected a node and its neighbours in each line"),
+    "an adjacency list on one line": ("a: b, c; b: a; c: a\n", "line 1: expected a node and its neighbours in each"),
+    "edges behind a word": ("edges: 0-1, 1-2\n", "line 1: expected a node and its neighbours in each line"),
+    "dreadnaut": ("n=3 g 0:1;1:2.\n", "what nauty's dreadnaut reads"),
+    "LEDA": ("LEDA.GRAPH\nvoid\nvoid\n-2\n2\n|{}|\n|{}|\n1\n1 2 0 |{}|\n", "LEDA's format"),
+    "a drawn tree": ("╟── 0\n╎   ├── 1\n╎   └── 2\n", "the drawing of a tree"),
+    "edges that don't exist": ("source,target,connected\na,b,true\nb,c,false\n", "got connected 0 of an edge"),
     "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
 }
 
@@ -176,6 +200,7 @@ def test_odd_files_are_refused_with_the_way_on(tmp_path, kind):
 
 
 FORMATS = {  # ending, text, and what the error says
+    "KONECT's directions": (".karate", "% asym unweighted\n1 2\n2 3\n", "--undirected"),
     "a weight in a record": (".json", '{"nodes": 2, "edges": [[0, 1, {"w": 0.5}]]}', "got w 0.5 of an edge"),
     "directions by another key": (".json", '{"nodes": 2, "edges": [[0, 1]], "undirected": false}', "--undirected"),
     "directions of some edges": (
@@ -195,6 +220,10 @@ def test_what_other_formats_hide_is_refused(tmp_path, kind):
     with pytest.raises(InputError) as caught:
         sizes(tmp_path / f"a{ending}", text)
     assert message in str(caught.value)
+
+
+def test_files_of_konect_are_known_by_their_first_line(tmp_path):
+    assert sizes(tmp_path / "out.karate", "% sym unweighted\n% 3 3 3\n1 2\n2 3\n1 3\n")[0] == [(3, 3)]
 
 
 def test_edges_without_direction_in_a_mixed_graph_are_read(tmp_path):

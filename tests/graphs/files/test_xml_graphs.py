@@ -1,5 +1,7 @@
 """GraphML and GEXF: what is read, what is refused, and that XML can do no harm."""
 
+import re
+
 import networkx as nx
 import pytest
 from brute_force import random_graphs
@@ -77,6 +79,33 @@ def test_gexf_of_any_version_is_read(tmp_path, version):
     assert sorted(graph.edges) == [(0, 2), (1, 2)]
 
 
+DYNAMIC = {  # what an edge holds, and what a note or the error says
+    '><spells><spell start="0" end="1"/></spells></edge>': "labels of edges (times)",
+    ' startopen="2009"/>': "labels of edges (times)",
+    f">{VALUE.format(1)}</edge>": "",
+    f">{VALUE.format(5)}{VALUE.format(1)}</edge>": "got trust 5 of an edge",
+}
+
+
+@pytest.mark.parametrize("inner", DYNAMIC)
+def test_dynamic_gexf_is_not_read_without_a_word(tmp_path, inner):
+    text = GEXF.format("x", "undirected", "").replace('target="b"/>', f'target="b"{inner}')
+    (tmp_path / "a.gexf").write_text(text)
+    told = DYNAMIC[inner]
+    if told.startswith("got"):
+        with pytest.raises(InputError, match=told):
+            read_graphs(tmp_path / "a.gexf")
+    else:
+        with pytest.warns(UserWarning, match=re.escape(told)):
+            assert [graph.number_of_edges() for graph in read_graphs(tmp_path / "a.gexf")] == [2]
+
+
+def test_weights_of_one_may_have_hexadecimal_digits(tmp_path):
+    edge = "<edge source='a' target='b'><data key='w'>0x1p+0</data></edge>"
+    (tmp_path / "a.graphml").write_text(f"{HEAD}{WEIGHT}{UNDIRECTED}{NODES}{edge}</graph></graphml>")
+    assert [list(graph.edges) for graph in read_graphs(tmp_path / "a.graphml")] == [[(0, 1)]]
+
+
 def test_two_graphs_in_gexf_are_refused(tmp_path):
     text = GEXF.format("x", "undirected", "")
     graph = text[text.index("<graph") : text.index("</gexf>")]
@@ -130,6 +159,11 @@ REFUSED = {
         f"{HEAD}{WEIGHT.replace('weight', 'Strength')}{UNDIRECTED}{NODES}<edge source='a' target='b'>"
         "<data key='w'>.25</data></edge></graph></graphml>",
         "Strength 0.25 of an edge; --ignore-weights",
+    ),
+    "a weight with hexadecimal digits, as graph-tool writes": (
+        f"{HEAD}{WEIGHT}{UNDIRECTED}{NODES}<edge source='a' target='b'><data key='w'>0x1.8p+1</data></edge></graph>"
+        "</graphml>",
+        "weight 3.0 of an edge; --ignore-weights",
     ),
     "no number": (
         f"{HEAD}{WEIGHT}{UNDIRECTED}{NODES}<edge source='a' target='b'><data key='w'>x</data></edge></graph></graphml>",
