@@ -93,6 +93,15 @@ def test_files_by_position_score_as_files_by_option_do(files, tmp_path, monkeypa
             ["reference.g6", "mine.g6", "--report", "other"],
             "report: expected a file in an existing folder, got other",
         ),
+        (
+            ["reference.g6", "mine.g6", "--report", "other/../mine.g6"],
+            "report: expected a file that is neither read nor written otherwise, got other/../mine.g6",
+        ),
+        (["reference.g6", "mine.g6", "--json", "reference.g6"], "json: expected a file that is neither read"),
+        (
+            ["reference.g6", "mine.g6", "--json", "a.html", "--report", "a.html"],
+            "report: expected a file that is neither",
+        ),
         (["reference.g6", "nothing.g6"], "nothing.g6: expected a readable graph file"),
         (["reference.g6", "mine.g6", "--valid", "green"], "green"),
         (

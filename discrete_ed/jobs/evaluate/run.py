@@ -46,6 +46,7 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         if target is not None and (target.is_dir() or not target.parent.is_dir()):
             raise InputError(f"{name}: expected a file in an existing folder, got {target}")
     sources = find_sources(config)
+    _refuse_to_overwrite(config, sources.inputs)
     refuse_options_without_effect(config, sources.config, **sources.facts)
     config, reference, train = sources.config, sources.reference, sources.train
     sets = {"reference": reference, **({} if train is None else {"train": train})}
@@ -84,6 +85,15 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         if folder is not None:
             folder.finish(result)
     return result
+
+
+def _refuse_to_overwrite(config: EvaluateConfig, inputs: list[Path]) -> None:
+    """Refuse to write the JSON file or the page over a file that is read, or over each other."""
+    kept = {file.resolve() for file in inputs}
+    for name, target in (("json", config.json), ("report", config.report)):
+        if target is not None and target.resolve() in kept:
+            raise InputError(f"{name}: expected a file that is neither read nor written otherwise, got {target}")
+        kept |= set() if target is None else {target.resolve()}
 
 
 def _evaluate(
