@@ -27,29 +27,39 @@ def is_triangulated(graph: nx.Graph) -> bool:
     left = _without_filled_triangles(near)
     if not left:
         return False
-    nodes = degrees = ends = 0
+    near_of = dict(zip(bits, near, strict=True))
+    degrees = ends = 0
+    try:
+        for others in filter(None, near):
+            start = others & -others
+            both = near_of[start] & others  # the neighbours of one neighbour on the path or cycle that they form
+            before, at, passed = start, both & -both, 1
+            last = both ^ at
+            while at and at != start:  # towards one side
+                before, at, passed = at, near_of[at] & others ^ before, passed + 1
+            if at:
+                if before != last:
+                    return False
+            else:
+                ends += 2  # of a path
+                before, at = start, last
+                while at:  # towards the other side
+                    before, at, passed = at, near_of[at] & others ^ before, passed + 1
+            degree = others.bit_count()
+            if not both or passed != degree:
+                return False
+            degrees += degree
+    except KeyError:  # two bits: a place with more than two neighbours among the others
+        return False
+    if left.bit_count() - degrees // 2 + (2 * degrees - ends) // 6 != (1 if ends else 2):
+        return False
     reached = waiting = left & -left
     while waiting:
         place = waiting.bit_length() - 1
-        others = near[place]
-        nodes += 1
-        degrees += others.bit_count()
-        waiting = (waiting ^ bits[place]) | (others & ~reached)
-        reached |= others
-        unseen, reachable = others, others & -others
-        while reachable:  # along the path or cycle that the neighbours form
-            place = reachable.bit_length() - 1
-            common = near[place] & others
-            unseen ^= bits[place]
-            reachable = (reachable ^ bits[place]) | (common & unseen)
-            count = common.bit_count()
-            if count != 2:
-                if count != 1:
-                    return False
-                ends += 1  # of a path
-        if unseen or not others:
-            return False
-    return reached == left and nodes - degrees // 2 + (2 * degrees - ends) // 6 == (1 if ends else 2)
+        more = near[place] & ~reached
+        reached |= more
+        waiting = waiting ^ bits[place] | more
+    return reached == left
 
 
 def _without_filled_triangles(near: list[int]) -> int:
