@@ -20,7 +20,7 @@ from discrete_ed.graphs.files.simple import RawGraph, numbered, simple_graph
 from discrete_ed.graphs.files.source import GraphFile, shown, stripped
 from discrete_ed.graphs.files.titles import has_titles
 
-SETS = ("v", "e", "vertices", "nodes", "edges", "links", "arcs")
+SETS = {"v", "e", "vertices", "nodes", "edges", "links", "arcs"}
 """words before a list of all nodes or edges, in lower case"""
 
 
@@ -71,9 +71,10 @@ def read_adjacency_list(source: GraphFile, table: Rows | None = None) -> list[nx
 
 def _refuse_other_lists(rows: list[Row], source: GraphFile) -> None:
     """Refuse lines with colons that are the list of all nodes or edges, or the lists of several nodes."""
-    behind = {cell for row in rows for cell in row.cells[1:]}
+    heads = {row.cells[0] for row in rows}
+    of_sets = {head.lower() for head in heads} <= SETS and not heads & {cell for row in rows for cell in row.cells[1:]}
     for row in rows:
-        if any(": " in cell for cell in row.cells[1:]) or (row.cells[0].lower() in SETS and row.cells[0] not in behind):
+        if of_sets or any(": " in cell for cell in row.cells[1:]):
             text = source.lines[row.line - 1].strip()
             raise source.error(
                 "a node and its neighbours in each line", f"{text!r}; write an edge in each line", line=row.line

@@ -90,10 +90,11 @@ def _refuse_commented_names(odd: list[str], names: list[str], rows: Sequence[Row
 
 
 def _refuse_pairs(names: list[str], rows: Sequence[Row], source: GraphFile) -> None:
-    """Refuse a single row of names such as `1-2, 2-3`, of which one begins as another ends."""
+    """Refuse a single row of names such as `1-2, 2-3`, of which one begins as another ends, or of pairs of numbers."""
     found = [match for name in names if (match := PAIRED.fullmatch(name))]
     begin, end = ({match[part] for match in found} for part in ("first", "second"))
-    if len(found) == len(names) > 1 and len({match["mark"] for match in found}) == 1 and begin & end:
+    joined = begin & end or all(map(str.isdecimal, begin | end))
+    if len(found) == len(names) > 1 and len({match["mark"] for match in found}) == 1 and joined:
         _refuse_unless_quoted(names[0], "an edge; write an edge in each line", rows, source)
 
 

@@ -16,7 +16,10 @@ from discrete_ed.graphs.files.delimiters import COMMENTS, have_colons, split_at_
 from discrete_ed.graphs.files.python_lists import SEPARATE, printed_matrix, python_list
 from discrete_ed.graphs.files.source import GraphFile, stripped
 
-COUNT = r"((n|m)\s*[:=]\s*|((num|number)[ _]?(of)?[ _]?)?(nodes?|edges?|vertices)(\s*[:=]\s*|\s+))\d+"
+COUNT = (
+    r"((n|m)\s*[:=]\s*\d+|((num|number)[ _]?(of)?[ _]?)?(nodes?|edges?|vertices)(\s*[:=]\s*|\s+)\d+"
+    r"|\d+\s+(nodes|edges|vertices))"
+)
 COUNTS = re.compile(rf"{COUNT}([\s,;]+{COUNT})*", re.IGNORECASE)
 """a line such as `n=3` or `nodes: 3, edges: 2`"""
 HEADING = re.compile(

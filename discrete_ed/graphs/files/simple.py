@@ -25,6 +25,11 @@ IDENTIFIERS = {"id", "key", "edgeid", "suid", "index"}
 NODE_NAMES = {"id", "key", "label", "name", "sharedname", "suid", "nodeid", "index"}
 """attributes that only name a node"""
 
+WEIGHTS = {"weight", "weights", "edgeweight"}
+"""attributes that are weights even if they aren't numbers, such as 1/2 or high"""
+WAYS_ALONG = {"to", "from", "in", "out", "forward", "backward", "left", "right", "->", "<-", "-->", "<--"}
+BOTH_WAYS = {"both", "none", "undirected", "<->", "<-->", "--", "-"}
+"""directions of edges, and what says that there is none"""
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 """spellings of a missing value, in lower case"""
 INFINITE = ("inf", "+inf", "-inf", "infinity", "-infinity")
@@ -222,7 +227,9 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> bool | None:
         told = [value for value in values if not _is_trivial(value)]
         if plain(name) in IDENTIFIERS or not told:
             continue
-        if not all(number_of(value) is not None or _is_quantity(value) for value in told):
+        if plain(name) not in WEIGHTS and not all(
+            number_of(value) is not None or _is_quantity(value) for value in told
+        ):
             labels.append(name)
         elif source.options.ignore_weights:
             source.notes.add(f"the weights of edges ({shown(name)}) are dropped", where)
@@ -250,6 +257,8 @@ def _check_values(raw: RawGraph, source: GraphFile, where: str) -> bool | None:
 def _direction(name: str, values: Iterable[Any]) -> bool | None:
     """Whether an attribute says that edges have a direction; None if it says nothing of directions."""
     told = {str(value).lower() for value in values if value not in (None, "")}
+    if name in ("direction", "dir", "arrow") and told and told <= WAYS_ALONG | BOTH_WAYS:
+        return bool(told & WAYS_ALONG)
     if name in ("type", "edgetype", "kind", "direction", "defaultedgetype", "edgedefault"):
         return bool(told - {"undirected"}) if told and told <= {"directed", "undirected", "mixed", "mutual"} else None
     if name == "arrows":
