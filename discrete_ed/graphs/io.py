@@ -6,6 +6,7 @@ A file is data: nothing in it is executed. Its lines are checked one by one, and
 from __future__ import annotations
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -22,6 +23,9 @@ from discrete_ed.graphs.files.options import Notes, ReadOptions
 from discrete_ed.graphs.files.source import ending_of, open_source
 from discrete_ed.graphs.files.tu import read_tu, tu_files
 from discrete_ed.names import GraphFormatName
+
+PART = re.compile(r"(?<![a-z])(train|test|val|valid)", re.IGNORECASE)
+"""the part of a data set that a file's name says"""
 
 
 def read_graphs(
@@ -84,6 +88,9 @@ def _read(path: Path, options: ReadOptions, notes: Notes) -> list[nx.Graph]:
     files, others = _split_folder(path)
     if others:
         notes.add(f"skipped files without a graph file's ending: {_first_of(others)}", path)
+    parts = [file.name for file in files if PART.search(file.name)]
+    if len({match[1].lower() for name in parts if (match := PART.search(name))}) > 1:
+        notes.add(f"all files are read as one set ({_first_of(parts)}); name one of them to read it alone", path)
     return [graph for file in files for graph in _read_within(file, options, notes)]
 
 

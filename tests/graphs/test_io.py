@@ -291,3 +291,13 @@ def test_any_json_record_is_read_or_refused(scratch, nodes, edges):
 def test_graph6_is_written_as_by_networkx(nodes):
     graphs = [nx.gnp_random_graph(nodes, p, seed=nodes) for p in (0.0, 0.2, 1.0)]
     assert encode_graphs(".g6", graphs) == b"".join(nx.to_graph6_bytes(graph, header=False) for graph in graphs)
+
+
+@pytest.mark.parametrize(("names", "told"), [(("train.g6", "my_test.g6"), True), (("attest.g6", "b.g6"), False)])
+def test_a_folder_of_training_and_test_graphs_is_said_to_be_one_set(tmp_path, names, told):
+    for name in names:
+        write_graphs(tmp_path / name, [nx.path_graph(3)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(read_graphs(tmp_path)) == 2
+    assert ["all files are read as one set (" in str(one.message) for one in caught] == [True] * told

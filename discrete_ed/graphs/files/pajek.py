@@ -26,6 +26,7 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
     lines: list[int] = []
     records: list[dict[str, str]] = []
     relations: set[str] = set()
+    vertices: set[int] = set()
     arcs = coordinates = False
     for number, line in enumerate(source.lines, 1):
         stripped = line.strip()
@@ -47,7 +48,12 @@ def read_pajek(source: GraphFile) -> list[nx.Graph]:
         cells = CELL.findall(line)
         arcs = arcs or section in ("arcs", "arcslist")  # a section without lines is often written, too
         if section == "vertices":
-            _number(cells[0], nodes, source, number)
+            vertex = _number(cells[0], nodes, source, number)
+            if vertex in vertices:
+                raise source.error(
+                    "every vertex once (of a partition or a vector of Pajek's, its network)", stripped, line=number
+                )
+            vertices.add(vertex)
             coordinates = coordinates or len(cells) > 2
         elif section in ("edges", "arcs"):
             if len(cells) < 2:

@@ -191,6 +191,7 @@ REFUSED = {  # text, and what the error says
     "weights in words": ("Source,Target,Weight\na,b,low\nb,c,high\n", "got Weight low of an edge; --ignore-weights"),
     "weights in fractions": ("Source,Target,Weight\na,b,1/2\nb,c,1\n", "got Weight 1/2 of an edge"),
     "directions in words": ("Source,Target,Direction\na,b,both\nb,c,out\n", "--undirected"),
+    "a partition of Pajek": ("*Vertices 3\n1\n1\n2\n", "line 3: expected every vertex once"),
     "edges that don't exist": ("source,target,connected\na,b,true\nb,c,false\n", "got connected 0 of an edge"),
     "dates behind edges": ("a b 2019-01-01\nb c 2019-01-02\n", "a first line of titles names columns"),
 }
