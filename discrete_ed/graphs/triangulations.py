@@ -37,10 +37,7 @@ def is_triangulated(graph: nx.Graph) -> bool:
             last = both ^ at
             while at and at != start:  # towards one side
                 before, at, passed = at, near_of[at] & others ^ before, passed + 1
-            if at:
-                if before != last:
-                    return False
-            else:
+            if not at:
                 ends += 2  # of a path
                 before, at = start, last
                 while at:  # towards the other side
