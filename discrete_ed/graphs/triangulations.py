@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import networkx as nx
 
 
-def is_triangulated(graph: nx.Graph) -> bool:
+def is_triangulated(graph: nx.Graph, *, connected: bool = False) -> bool:
     """Whether the graph is seen to triangulate a disk or a sphere; then it is planar. Other planar graphs are not.
 
     First, nodes with three neighbours that are neighbours of each other are taken away. Their triangles are kept, since
@@ -17,6 +17,10 @@ def is_triangulated(graph: nx.Graph) -> bool:
         nodes − edges + triangles = 1 with a path, or 2 without.
 
     Sets of nodes are the bits of whole numbers, which makes this several times faster than a test of planarity.
+
+    Args:
+        graph: simple and undirected.
+        connected: whether the graph is known to be connected, which then isn't tested.
 
     >>> is_triangulated(nx.complete_graph(4)), is_triangulated(nx.complete_graph(5)), is_triangulated(nx.cycle_graph(4))
     (True, False, False)
@@ -50,6 +54,8 @@ def is_triangulated(graph: nx.Graph) -> bool:
         return False
     if left.bit_count() - degrees // 2 + (2 * degrees - ends) // 6 != (1 if ends else 2):
         return False
+    if connected:  # as is what is left of it
+        return True
     reached = waiting = left & -left
     while waiting:
         place = waiting.bit_length() - 1

@@ -89,7 +89,13 @@ def _grid(graph: nx.Graph) -> bool:
 
 
 OF_PIECES: Mapping[str, Property] = MappingProxyType(
-    {"planar": is_planar, "tree": _tree, "lobster": _lobster, "grid": _grid, "bipartite": _bipartite}
+    {
+        "planar": partial(is_planar, connected=True),
+        "tree": _tree,
+        "lobster": _lobster,
+        "grid": _grid,
+        "bipartite": _bipartite,
+    }
 )
 """properties of connected graphs, which can also be asked of each connected piece"""
 

@@ -10,6 +10,7 @@ from scipy.spatial import Delaunay
 
 from discrete_ed.graphs.planarity import is_planar
 from discrete_ed.graphs.triangulations import is_triangulated
+from discrete_ed.graphs.validity import which_are
 
 OCTAHEDRON = nx.octahedral_graph()
 FACE = next(list(three) for three in combinations(OCTAHEDRON, 3) if OCTAHEDRON.subgraph(three).size() == 3)
@@ -91,3 +92,18 @@ def test_no_graph_near_a_triangulation_is_taken_for_planar():
         assert expected or not shown
         found.add((shown, expected))
     assert found == {(True, True), (False, True), (False, False)}
+
+
+@pytest.mark.parametrize("graph", [torus(5), OCTAHEDRON, nx.path_graph(6), nx.complete_graph(6)])
+def test_graphs_known_to_be_connected_are_tested_alike(graph):
+    assert is_triangulated(graph, connected=True) == is_triangulated(graph)
+    assert is_planar(graph, connected=True) == nx.check_planarity(graph)[0]
+
+
+def test_each_piece_must_be_planar():
+    pieces = nx.disjoint_union(torus(5), nx.disjoint_union(OCTAHEDRON, OCTAHEDRON))  # characteristic 0 + 2 + 2
+    assert which_are([pieces, nx.disjoint_union(OCTAHEDRON, OCTAHEDRON)], "planar", pieces=True).tolist() == [
+        False,
+        True,
+    ]
+    assert not which_are([pieces], "planar").any()
