@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -21,6 +25,22 @@ from discrete_ed.samplers import suitable_kernel
 from discrete_ed.training import FitConfig
 from discrete_ed.training.selection import Selected
 
+TRIED = 0.25
+"""share of its steps after which a recipe is dropped if it is worse than the first one"""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRecipe:
+    """What a recipe came to."""
+
+    ensemble: Ensemble | None
+    reason: str = ""
+    """why there is no ensemble"""
+
+
+class _Dropped(Exception):
+    """A recipe isn't trained further."""
+
 
 def fit_recipes(
     train: Tensor,
@@ -28,17 +48,30 @@ def fit_recipes(
     shape: tuple[int, int] | None,
     recipes: list[ResolvedEstimateConfig],
     folder: RunFolder,
-) -> list[Ensemble | None]:
-    """Fit an ensemble by each recipe; None where training diverged, if it doesn't with all of them."""
-    fits: list[Ensemble | None] = []
+) -> list[FittedRecipe]:
+    """Fit an ensemble by each recipe.
+
+    Later ones are dropped after a quarter of their steps unless they then describe validation rows better, by the score
+    in training, than the first one ever did.
+
+    Raises:
+        NumericalError: training diverged by all recipes.
+    """
+    fits: list[FittedRecipe] = []
+    bar = -math.inf
     for number, recipe in enumerate(recipes):
         try:
             with folder.keeping_energy("checkpoint"):
-                fits.append(_fit_recipe(train, valid, shape, recipe, folder, number))
+                fits.append(FittedRecipe(_fit_recipe(train, valid, shape, recipe, folder, number, bar)))
+        except _Dropped as dropped:
+            fits.append(FittedRecipe(None, str(dropped)))
+            print(f"loss {recipe.loss}, components {recipe.components}: {dropped}", file=sys.stderr)
         except NumericalError:
-            if number == len(recipes) - 1 and not any(fits):
+            if number == len(recipes) - 1 and not any(fitted.ensemble for fitted in fits):
                 raise
-            fits.append(None)
+            fits.append(FittedRecipe(None, "training diverged"))
+        first = fits[0].ensemble
+        bar = -math.inf if first is None else sum(fit.score for fit in first.fits) / len(first.fits)
     return fits
 
 
@@ -49,12 +82,13 @@ def _fit_recipe(
     config: ResolvedEstimateConfig,
     folder: RunFolder,
     recipe: int,
+    bar: float,
 ) -> Ensemble:
     """Fit the ensemble by the recipe of that number, and save its mean in the folder."""
     phase = "train" if recipe == 0 else "train-rival"
     return fit_ensemble(
         partial(build_energy, train, shape, config),
-        partial(fit_member, train=train, valid=valid, config=config, folder=folder, phase=phase),
+        partial(fit_member, train=train, valid=valid, config=config, folder=folder, phase=phase, bar=bar),
         config.members,
         seed=config.seed,
         save=partial(folder.save_energy, "checkpoint"),
@@ -100,15 +134,24 @@ def fit_member(
     config: ResolvedEstimateConfig,
     folder: RunFolder,
     phase: str = "train",
+    bar: float = -math.inf,
 ) -> Selected:
-    """Fit one member of the ensemble, with a progress bar, records and checkpoints."""
+    """Fit one member of the ensemble, with a progress bar, records and checkpoints.
+
+    Raises:
+        _Dropped: after a quarter of the steps no score reached `bar`.
+    """
+
+    def drops(scores: Sequence[tuple[int, float]]) -> bool:
+        return bool(scores) and scores[-1][0] >= TRIED * config.steps and max(score for _, score in scores) < bar
+
     generator = torch.Generator(train.device).manual_seed(rank_seed(seed))
     loss = loss_of(energy, config, generator)
     fit_config = FitConfig(
         steps=config.steps, learning_rate=config.learning_rate, weight_decay=config.weight_decay, ema=config.ema
     )
     with training_progress(folder, config.steps) as callback:
-        return fit_density(
+        selected = fit_density(
             energy,
             loss,
             train,
@@ -117,6 +160,10 @@ def fit_member(
             batch_size=config.batch,
             seed=seed,
             patience=config.patience,
+            stop=drops,
             callback=callback,
             checkpoints=folder.checkpoints(f"{phase}-{seed}", {"noise": generator}, every=config.checkpoint_seconds),
         )
+    if drops(selected.scores):
+        raise _Dropped(f"dropped after {len(selected.records)} steps, {selected.score:.3f} against {bar:.3f}")
+    return selected
