@@ -27,7 +27,7 @@ from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.estimate import mixed_tables, report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve, rival_of
-from discrete_ed.jobs.estimate.training import build_energy, fit_recipes, loss_of
+from discrete_ed.jobs.estimate.training import build_energy, fit_recipes, loss_of, refitted
 from discrete_ed.jobs.estimate.tuning import chosen_recipe, compared, training_cost, tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress
@@ -82,7 +82,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             chosen = chosen_recipe(trials, fits)
             resolved, ensemble = recipes[chosen], fits[chosen].ensemble
         assert ensemble is not None
-        energy = ensemble.energy
+        energy, marginals = refitted(ensemble.energy, train, valid, data, resolved, folder)
         folder.save_energy("checkpoint", energy)
         trained = time.monotonic()
         generator = torch.Generator(device).manual_seed(resolved.seed)
@@ -114,6 +114,7 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "steps": [len(fitted.records) for fitted in ensemble.fits],
             "selected_steps": [fitted.step for fitted in ensemble.fits],
             "validation_scores": [fitted.score for fitted in ensemble.fits],
+            "marginals": marginals,
             **scores.to_dict(),
             "effective_starts": samples.effective_starts,
             "effective_runs": samples.effective_runs,

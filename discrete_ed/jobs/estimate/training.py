@@ -7,19 +7,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
+from discrete_ed.data import TableData
 from discrete_ed.density.fitting import Ensemble, fit_density, fit_ensemble
 from discrete_ed.density.losses import Loss, density_loss
+from discrete_ed.density.marginals import refit_marginals
 from discrete_ed.density.missing import filled
 from discrete_ed.density.models import density_energy
-from discrete_ed.energies import Energy
+from discrete_ed.energies import BernoulliEnergy, Energy, SumEnergy
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate.config import ResolvedEstimateConfig
 from discrete_ed.jobs.progress import training_progress
 from discrete_ed.jobs.run_folder import RunFolder
+from discrete_ed.names import SMALL_BITS, NetworkName
 from discrete_ed.runtime.distributed import rank_seed
 from discrete_ed.samplers import suitable_kernel
 from discrete_ed.training import FitConfig
@@ -108,6 +112,31 @@ def build_energy(train: Tensor, shape: tuple[int, int] | None, config: ResolvedE
         data=filled(train, generator=torch.Generator(train.device).manual_seed(seed)) if floating else train,
         seed=seed,
     ).to(train.device)
+
+
+def refitted(
+    energy: Energy,
+    train: Tensor,
+    valid: Tensor,
+    data: TableData,
+    config: ResolvedEstimateConfig,
+    folder: RunFolder,
+) -> tuple[Energy, dict[str, Any] | None]:
+    """A network on a complete table with the marginals of its training rows, where validation rows gain, and by how
+    much; None where it isn't tried: for other data and energies, and where all states are enumerated."""
+    tried = data.toy is None and data.shape is None and config.energy in get_args(NetworkName)
+    if not tried or train.is_floating_point() or train.shape[1] <= SMALL_BITS:
+        return energy, None
+
+    def compute() -> dict[str, Any]:
+        found = refit_marginals(energy, train, valid, seed=config.seed)
+        return {"gain": found.gain, "error": found.error, "terms": found.terms}
+
+    found = folder.cached("marginals", compute)
+    terms = found.pop("terms")
+    if terms is not None:
+        energy = SumEnergy(energy, BernoulliEnergy(terms).to(train.device))
+    return energy, {**found, "taken": terms is not None}
 
 
 def loss_of(energy: Energy, config: ResolvedEstimateConfig, generator: torch.Generator) -> Loss:
