@@ -291,6 +291,17 @@ def test_an_energy_that_is_possible_almost_nowhere_is_refused_before_the_budget_
     assert energy.calls < 100
 
 
+def test_rows_that_are_impossible_under_the_model_are_told_of():
+    class Four(Energy):
+        bits = 24
+
+        def forward(self, x):
+            return (0 * x.sum(-1)).masked_fill(x.sum(-1) != 4, math.inf)
+
+    with pytest.raises(NumericalError, match="leave out rows of x that are impossible under the model"):
+        estimate_log_z(Four(), torch.eye(24)[:10], seconds=0.5, generator=seeded(0))
+
+
 @pytest.mark.parametrize("sparse", [True, False])
 def test_rows_of_one_phase_stand_for_both_phases_of_a_model_without_fields(sparse):
     energy = IsingEnergy.from_graph(lattice(6), 0.8)
