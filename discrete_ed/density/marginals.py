@@ -35,8 +35,8 @@ class RefittedMarginals:
     terms: Tensor | None
     """`b`, `(D,)`; None if it isn't in the energy"""
     gain: float | None
-    """log-likelihood that a validation row gains by the term, in nats; None if too few states carry all weight, so that
-    nothing is known"""
+    """log-likelihood that a validation row gains by the term, in nats; None if nothing is known: too few states
+    carry all weight, or there are fewer than two validation rows"""
     error: float | None
     """its standard error"""
 
@@ -80,7 +80,7 @@ def refit_marginals(
     mixture, _ = base_law(energy, rows, "both", generator)
     proposed = min(proposed, PROPOSED_CELLS // train.shape[1])
     halves = [_weighted(energy, mixture, proposed // 2, generator) for _ in range(2)]
-    if any(half.effective < FEWEST_EFFECTIVE for half in halves):
+    if len(valid) < 2 or any(half.effective < FEWEST_EFFECTIVE for half in halves):
         return RefittedMarginals(energy, None, None, None)
     means = smoothed(rows.sum(0), len(rows))
     gains, variances = [], []

@@ -60,3 +60,8 @@ def test_a_network_on_a_mixture_keeps_its_base_when_it_is_refitted():
     found = refit_marginals(energy, train, valid, proposed=2**15)
     assert found.terms is not None
     assert "inside the energy" in base_law(found.energy, train, "auto")[1]
+
+
+def test_a_single_validation_row_decides_nothing():
+    train, valid = rows(0.4)
+    assert refit_marginals(spins(0.0), train, valid[:1], proposed=2**15).terms is None
