@@ -136,7 +136,7 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
 def marginals_note(marginals: Mapping[str, Any]) -> str:
     """Whether the marginals of the model were refitted, and what validation rows gained."""
     if marginals["gain"] is None:
-        return "The marginals of the model were not compared with those of rows: too few weighted states or validation rows."
+        return "The marginals of the model were not compared with those of rows: there are too few weighted states."
     gain = f"{marginals['gain']:.3f} ± {marginals['error']:.3f} nats"
     if marginals["taken"]:
         return f"A linear term gives the model the marginals of the training rows; a validation row gains {gain} by it."
