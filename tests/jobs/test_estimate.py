@@ -403,7 +403,7 @@ def test_options_of_chains_and_annealing_have_no_effect_where_states_are_enumera
 @pytest.mark.parametrize(
     ("arguments", "chosen"),
     [
-        ({}, {"loss": "pl", "epsilon": None, "choose": True, "members": 4, "width": 64, "steps": 4000, "batch": 256}),
+        ({}, {"loss": "pl", "epsilon": None, "choose": True, "members": 6, "width": 64, "steps": 2500, "batch": 256}),
         ({"members": 2, "choose": False}, {"loss": "pl", "members": 2, "weight_decay": 0.05}),
         ({"loss": "block-ed"}, {"epsilon": 0.5, "choose": False, "members": 1, "layers": 2, "weight_decay": 0.0}),
         ({"energy": "rbm"}, {"loss": "block-ed", "choose": False, "members": 1}),

@@ -97,7 +97,7 @@ class EstimateConfig(CheckpointedConfig):
     spends 60% of the minutes on the final fit. Options that differ from their defaults are not changed"""
     members: int | None = None
     """ensemble size: this many energies are trained from different initial weights, and their mean is saved as one
-    energy; by default 4 for networks on tables of up to 16 bits without --loss, otherwise 1"""
+    energy; by default 6 for networks on tables of up to 16 bits without --loss, otherwise 1"""
     epsilon: Annotated[float | None, NOISE] = None
     """ε, the probability that noise flips a bit; by default 0.1 for ed and 0.5 for block-ed"""
     negatives: Annotated[int, SAMPLED] = 32
@@ -111,7 +111,8 @@ class EstimateConfig(CheckpointedConfig):
     buffer: Annotated[int, When(loss="pcd")] = 1000
     """number of chains that continue from step to step (pcd); raised to the batch size if it is smaller"""
     steps: int | None = None
-    """training steps; by default 3000 for densities in the plane, 2000 with erasure on tables, and 4000 otherwise"""
+    """training steps; by default 3000 for densities in the plane, 2000 with erasure on tables, 2500 for networks on
+    tables of up to 16 bits without --loss, and 4000 otherwise"""
     batch: int | None = None
     """training states in a step; by default 128 for densities in the plane and 256 for other data"""
     learning_rate: float | None = None
@@ -182,7 +183,7 @@ class ResolvedEstimateConfig(EstimateConfig):
 PLANE = {"loss": "ed", "width": 128, "layers": 3, "steps": 3000, "batch": 128, "learning_rate": 4e-3}
 TABLE = {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
 LARGE = {"loss": "erasure", "width": 128, "steps": 2000, "learning_rate": 3e-3, "weight_decay": 0.1}
-SMALL = {"loss": "pl", "members": 4, "learning_rate": 2.5e-3, "weight_decay": 0.05}
+SMALL = {"loss": "pl", "members": 6, "steps": 2500, "learning_rate": 2.5e-3, "weight_decay": 0.05}
 CONV = {"width": 16, "layers": 1}
 """defaults of the options that the user may leave open: PLANE for densities in the plane, TABLE for tables and images;
 LARGE replaces some of them for networks on tables that can't be enumerated, SMALL for those on tables that can, CONV
