@@ -130,6 +130,21 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
     assert rows[1] == ["64", "2", f"{trials[0].score:.3f}", "chosen"]
 
 
+def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch):
+    """Their defaults are an ensemble and two recipes, both of which are tried."""
+    monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
+    monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (4,)}})
+    data = datasets.load_table_data(table)
+    config = resolve(EstimateConfig(data=str(table), tune=0.0005), data)
+    train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid).float()
+    with RunFolder(tmp_path / "run", "estimate", "mine", config) as folder:
+        build = partial(training.build_energy, train, None)
+        chosen, trials = tuning.tuned(config, data, train, valid, build, training.loss_of, folder)
+    assert [trial.settings["loss"] for trial in trials[:2]] == ["pl", "block-ed"]
+    assert chosen.members == 1
+    assert chosen.steps < config.steps
+
+
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
     result = estimate.run(EstimateConfig(data=str(table), out=out, loss="block-ed", **SMALL))

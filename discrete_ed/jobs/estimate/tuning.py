@@ -74,7 +74,9 @@ def tuned(
         folder: where finished trials are kept.
     """
     assert config.tune is not None
-    usual = resolve(EstimateConfig(data=config.data, energy=config.energy, loss=config.loss), data)
+    usual = resolve(EstimateConfig(data=config.data, energy=config.energy), data)
+    if usual.loss != config.loss:
+        usual = resolve(EstimateConfig(data=config.data, energy=config.energy, loss=config.loss), data)
     free = {name for name in vars(usual) if getattr(config, name) == getattr(usual, name)}
     found = ALTERNATIVES.get(config.energy, ALTERNATIVES["mlp"])
     alternatives = {name: values for name, values in found.items() if name in free}
