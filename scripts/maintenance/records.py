@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -84,7 +85,7 @@ def table(out: Path) -> str:
             ", ".join((folder / CPU).read_text().strip() for folder in folders),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(re.sub(r"(?<!\w)-(?=\d)", "−", line) for line in lines)
 
 
 def _lower(result: dict[str, Any]) -> float:
