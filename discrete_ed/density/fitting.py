@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +57,7 @@ def fit_density(
     batch_size: int = 256,
     seed: int = 0,
     patience: int | None = None,
+    stop: Callable[[Sequence[tuple[int, float]]], bool] | None = None,
     callback: Callable[[Record], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Selected:
@@ -74,6 +75,7 @@ def fit_density(
         batch_size: states in a training step.
         seed: seed of the order of the training states.
         patience: number of scores in a row without a new best after which the fit stops; None never stops early.
+        stop: asked after each step whether to end the fit, given the steps and scores so far.
         callback: called with the record of each step, which includes `score` if a validation score was taken.
         checkpoints: where the state of the fit is saved, and from where it is restored.
 
@@ -105,6 +107,7 @@ def fit_density(
         score=lambda energy: validation_score(energy, scored),
         every=max(1, config.steps // VALIDATION_SCORES),
         patience=patience,
+        stop=stop,
         callback=callback,
         checkpoints=checkpoints,
     )

@@ -30,6 +30,8 @@ class TuningTrial:
     """higher is better; None if there is none, since training diverged or modes were missed"""
     cost: float
     """the work, in the unit of the budget"""
+    reason: str = ""
+    """why there is no score, if it is known"""
 
 
 def coordinate_search(

@@ -202,5 +202,10 @@ def largest_log_weight(log_w: Tensor, name: str) -> Tensor:
                 "; every run met an energy of +inf only: take more runs, start at states that are possible, or sum "
                 "over them, which is exact"
             )
+        else:
+            hint = (
+                "; an energy is +inf, or not a number, at states at which runs start: leave out rows of x that are "
+                "impossible under the model, or sum over the states, which is exact"
+            )
         raise NumericalError(f"{name}: expected finite weights, got a largest log weight of {top.item()}{hint}")
     return top

@@ -105,7 +105,13 @@ def check_negatives(perturbation: Perturbation, x: Tensor, free: Tensor) -> None
 def check_contrast(perturbation: Perturbation, energy: Energy, x: Tensor, contrast: Contrast) -> None:
     """Raise `InputError` unless the states of a contrast are bits in the type of `x`, the first is the data point, and
     frozen bits are those of the data point; checked at the first call with a kind of energy, shapes always."""
-    name, states = type(perturbation).__name__, contrast.states
+    name = type(perturbation).__name__
+    if not isinstance(contrast, Contrast):
+        raise InputError(
+            f"perturbation: expected {name}.contrast to give a Contrast, got {type(contrast).__name__}; make one by "
+            "weighted_contrast(x, negatives, w, log_weight) of discrete_ed.perturbations.base"
+        )
+    states = contrast.states
     count = states.shape[1] if states.ndim == 3 else 0
     if states.shape != (len(x), count, x.shape[1]) or contrast.log_weight.shape[-1] != count:
         raise InputError(

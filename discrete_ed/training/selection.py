@@ -55,6 +55,7 @@ def fit_selected(
     score: Callable[[AnyEnergy], float],
     every: int = 200,
     patience: int | None = None,
+    stop: Callable[[Sequence[tuple[int, float]]], bool] | None = None,
     optimizer: Optimizer | None = None,
     scheduler: LRScheduler | None = None,
     callback: Callable[[Record], None] | None = None,
@@ -68,6 +69,7 @@ def fit_selected(
             validation data, or minus a loss.
         every: number of steps between two scores; the last step is scored as well.
         patience: number of scores in a row without a new best after which the fit stops; None never stops early.
+        stop: asked after each step, from the first score on, whether to end the fit, given the steps and scores so far.
         callback: called with the record of each step; the record of a step with a score has it as `score`.
         checkpoints: as in `fit`; the scores and the best weights so far are saved as well.
 
@@ -117,7 +119,7 @@ def fit_selected(
                             record = {**record, "score": scores.add(number, judged(model), model)}
                     if callback is not None:
                         callback(record)
-                    if scores.exhausted():
+                    if scores.exhausted() or (stop is not None and scores.taken and stop(scores.taken)):
                         break
             pending.check()
     finally:

@@ -27,6 +27,7 @@ from discrete_ed import (
     read_table,
 )
 from discrete_ed.data import datasets
+from discrete_ed.density import fitting
 from discrete_ed.density import sampling as density_sampling
 from discrete_ed.density import scores as density_scores
 from discrete_ed.jobs.cli import run_job
@@ -75,7 +76,7 @@ def test_a_table_with_missing_cells_is_fitted_and_scored_by_the_cells_that_are_t
     holed.write_text("\n".join([head, *rows]) + "\n")
     assert "got a missing value (''); --missing (missing=True) allows" in refused(capsys, "estimate", "--data", holed)
     out = tmp_path / "run"
-    result = estimate.run(EstimateConfig(data=str(holed), missing=True, out=out, **SMALL))
+    result = estimate.run(EstimateConfig(data=str(holed), missing=True, out=out, loss="block-ed", **SMALL))
     data = datasets.load_table_data(holed, missing=True)
     assert sum(mask.sum() for mask in data.missing) == holes.sum()
     law = log_law(load_energy(out / "checkpoint", NetworkEnergy).double())
@@ -95,7 +96,7 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
     monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
     monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (8, 4), "weight_decay": (0.5,), "layers": (1,)}})
     data = datasets.load_table_data(table)
-    config = resolve(EstimateConfig(data=str(table), tune=0.0005, weight_decay=0.2, batch=32), data)
+    config = resolve(EstimateConfig(data=str(table), tune=0.0005, weight_decay=0.2, batch=32, loss="block-ed"), data)
     train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid).float()
     own, fits = tuning.fit_density, []
 
@@ -124,14 +125,29 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
     best = max(trials, key=lambda trial: trial.score)
     assert (chosen.width, chosen.layers, chosen.weight_decay) == (*best.settings.values(), 0.2)
     assert 1 <= chosen.steps < config.steps
-    rows = tuning.trial_table([{"settings": trial.settings, "score": trial.score} for trial in trials], 0)
+    rows = tuning.trial_table([vars(trial) for trial in trials], 0)
     assert rows[0] == ["width", "layers", "validation log-likelihood", ""]
     assert rows[1] == ["64", "2", f"{trials[0].score:.3f}", "chosen"]
 
 
+def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch):
+    """Their defaults are an ensemble and two recipes, both of which are tried."""
+    monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
+    monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (4,)}})
+    data = datasets.load_table_data(table)
+    config = resolve(EstimateConfig(data=str(table), tune=0.0005), data)
+    train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid).float()
+    with RunFolder(tmp_path / "run", "estimate", "mine", config) as folder:
+        build = partial(training.build_energy, train, None)
+        chosen, trials = tuning.tuned(config, data, train, valid, build, training.loss_of, folder)
+    assert [trial.settings["loss"] for trial in trials[:2]] == ["pl", "block-ed"]
+    assert chosen.members == 1
+    assert chosen.steps < config.steps
+
+
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     out = tmp_path / "run"
-    result = estimate.run(EstimateConfig(data=str(table), out=out, **SMALL))
+    result = estimate.run(EstimateConfig(data=str(table), out=out, loss="block-ed", **SMALL))
     assert {path.name for path in out.iterdir()} == FILES | FIGURES | {"inputs.json", "samples.csv", "test.scores.csv"}
     assert json.loads((out / "result.json").read_text()) == result
     assert result["exact"]
@@ -184,6 +200,7 @@ def test_validation_rows_choose_between_two_recipes_and_a_diverged_one_never_win
         return own(build, *arguments, **named)
 
     monkeypatch.setattr(training, "fit_ensemble", fit_ensemble)
+    monkeypatch.setattr(training, "TRIED", 2.0)  # nothing is dropped
     for name in ("both", "one"):
         result = estimate.run(EstimateConfig(data=str(path), out=tmp_path / name, sampler_steps=5, **SMALL))
         first, second = result["tuning"]["trials"]
@@ -191,15 +208,47 @@ def test_validation_rows_choose_between_two_recipes_and_a_diverged_one_never_win
         assert [trial["settings"]["components"] for trial in (first, second)] == [2, 1]
         assert {trial["settings"]["width"] for trial in (first, second)} == {8}  # what the user chose stays
         chosen = result["tuning"]["trials"][result["tuning"]["chosen"]]
-        assert chosen["score"] == pytest.approx(result["valid_log_likelihood"], abs=1e-4)
-        assert chosen["score"] == max(trial["score"] or -np.inf for trial in (first, second))
+        if name == "both":
+            gained = result["valid_log_likelihood"] - chosen["score"]  # by the linear term that refits the marginals
+            marginals = result["marginals"]
+            assert gained == pytest.approx(marginals["gain"] if marginals["taken"] else 0.0, abs=0.05)
+            assert chosen["score"] == max(first["score"], second["score"])
         assert result["loss"] == chosen["settings"]["loss"]
-        energy = load_energy(tmp_path / name / "checkpoint", NetworkEnergy)
+        energy = load_energy(tmp_path / name / "checkpoint")
         test = torch.from_numpy(datasets.load_table_data(path).test).float()
         assert log_likelihood(energy, test).mean == pytest.approx(result["test_log_likelihood"], abs=1e-4)
         results.append(result)
-    assert second["score"] is None
-    assert results[0]["tuning"]["trials"][0] == first
+    assert (first["score"], first["reason"]) == (None, "the only one left")
+    assert (second["score"], second["reason"]) == (None, "training diverged")
+
+
+@pytest.mark.parametrize("worse", [True, False])
+def test_a_second_recipe_is_dropped_after_a_quarter_of_its_steps_if_it_is_worse(tmp_path, monkeypatch, worse):
+    """Its scores are below the best one of the first recipe at first, and in the end always above it."""
+    data = datasets.load_table_data(wide_table(tmp_path))
+    train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid).float()
+    first = resolve(EstimateConfig(width=4, layers=1, steps=40, batch=16), data)
+    calls = []
+
+    def score(energy, x):  # noqa: ARG001
+        calls.append(energy)
+        return 1.0 if len(calls) <= 20 else len(calls) - (29.5 if worse else 24)
+
+    monkeypatch.setattr(fitting, "validation_score", score)
+    with RunFolder(tmp_path / "run", "estimate", "mine", first) as folder:
+        one, other = training.fit_recipes(train, valid, None, [first, rival_of(first, data)], folder)
+        trials = tuning.compared([first, rival_of(first, data)], [one, other], train, valid, folder)
+    assert [len(fit.records) for fit in one.ensemble.fits] == [40]
+    if worse:
+        assert other.ensemble is None
+        assert other.reason == "dropped after 10 steps, -4.500 against 1.000"
+        assert len(calls) == 20 + 5
+        assert [trial.score for trial in trials] == [None, None]
+        assert tuning.chosen_recipe(trials, [one, other]) == 0
+        assert tuning.chosen_recipe(trials, [other, one]) == 1
+    else:
+        assert [len(fit.records) for fit in other.ensemble.fits] == [40]
+        assert tuning.chosen_recipe(trials, [one, other]) == int(trials[1].score > trials[0].score)
 
 
 def test_there_are_two_recipes_unless_the_user_chooses_a_part_of_one(tmp_path):
@@ -211,14 +260,14 @@ def test_there_are_two_recipes_unless_the_user_chooses_a_part_of_one(tmp_path):
     assert (second.loss, second.components, second.width, second.weight_decay) == ("block-ed", 1, 8, 0.0)
     for alone in ({"loss": "erasure"}, {"components": 2}, {"choose": False}, {"energy": "rbm"}):
         assert rival_of(resolve(EstimateConfig(data=str(path), **alone), data), data) is None
-    with pytest.raises(InputError, match="choose: expected a network and a table of more than 16 bits"):
+    with pytest.raises(InputError, match="choose: expected a network and a table, for which"):
         rival_of(resolve(EstimateConfig(data=str(path), energy="rbm", choose=True), data), data)
 
 
 @pytest.mark.usefixtures("no_figures")
 def test_held_out_rows_that_are_the_training_rows_bring_a_warning(table, tmp_path):
     with pytest.warns(UserWarning, match="test: the rows are the training rows"):
-        estimate.run(EstimateConfig(data=str(table), test=table, out=tmp_path / "run", **SMALL))
+        estimate.run(EstimateConfig(data=str(table), test=table, out=tmp_path / "run", loss="pl", **SMALL))
 
 
 @pytest.mark.thorough
@@ -278,7 +327,7 @@ def test_an_ensemble_that_is_interrupted_keeps_the_members_that_are_whole(table,
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_seed_gives_the_same_result(table, tmp_path):
     def result(name: str, seed: int) -> dict:
-        found = estimate.run(EstimateConfig(data=str(table), out=tmp_path / name, seed=seed, **SMALL))
+        found = estimate.run(EstimateConfig(data=str(table), out=tmp_path / name, seed=seed, loss="pl", **SMALL))
         return {key: value for key, value in found.items() if key != "seconds"}
 
     assert result("a", 1) == result("b", 1)
@@ -369,7 +418,10 @@ def test_options_of_chains_and_annealing_have_no_effect_where_states_are_enumera
 @pytest.mark.parametrize(
     ("arguments", "chosen"),
     [
-        ({}, {"loss": "block-ed", "epsilon": 0.5, "width": 64, "layers": 2, "steps": 4000, "batch": 256}),
+        ({}, {"loss": "pl", "epsilon": None, "choose": True, "members": 6, "width": 64, "steps": 2500, "batch": 256}),
+        ({"members": 2, "choose": False}, {"loss": "pl", "members": 2, "weight_decay": 0.05}),
+        ({"loss": "block-ed"}, {"epsilon": 0.5, "choose": False, "members": 1, "layers": 2, "weight_decay": 0.0}),
+        ({"energy": "rbm"}, {"loss": "block-ed", "choose": False, "members": 1}),
         ({"loss": "ed"}, {"epsilon": 0.1, "learning_rate": 1.5e-3}),
         ({"loss": "ed", "epsilon": 0.2, "steps": 7}, {"epsilon": 0.2, "steps": 7}),
         ({"loss": "pcd", "buffer": 50, "batch": 60}, {"buffer": 60}),
@@ -424,7 +476,7 @@ def test_the_verdict_gives_each_number_with_its_yardstick(changes, sentence):
 def test_scores_on_the_page_have_a_name(table, tmp_path, monkeypatch):
     real, plotted = density_figures.curves, []
     monkeypatch.setattr(density_figures, "curves", lambda *given: plotted.append(real(*given)) or plotted[0])
-    estimate.run(EstimateConfig(data=str(table), out=tmp_path / "run", **SMALL))
+    estimate.run(EstimateConfig(data=str(table), out=tmp_path / "run", loss="block-ed", **SMALL))
     assert plotted[0].axes[1].get_ylabel() == "mean log-likelihood, nats"
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<dt>block</dt>" in page

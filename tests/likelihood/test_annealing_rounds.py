@@ -24,6 +24,7 @@ from discrete_ed import (
 )
 from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.likelihood import Mixture, log_likelihood
+from discrete_ed.likelihood.annealing import largest_log_weight
 from discrete_ed.likelihood.block import BlockPath
 from discrete_ed.likelihood.enumeration import enumerated_log_z, sample_law
 from discrete_ed.likelihood.schedule import equal_work, even
@@ -289,6 +290,13 @@ def test_an_energy_that_is_possible_almost_nowhere_is_refused_before_the_budget_
     with pytest.raises(NumericalError, match=r"-inf; every run met an energy of \+inf only: take more"):
         estimate_log_z(energy, x, seconds=2, generator=seeded(0))
     assert energy.calls < 100
+
+
+@pytest.mark.parametrize("weight", [math.inf, math.nan])
+def test_rows_that_are_impossible_under_the_model_are_told_of(weight):
+    """Runs that start at them have an infinite weight."""
+    with pytest.raises(NumericalError, match="leave out rows of x that are impossible under the model"):
+        largest_log_weight(torch.tensor([0.0, weight]), "annealing")
 
 
 @pytest.mark.parametrize("sparse", [True, False])

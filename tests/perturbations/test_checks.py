@@ -43,9 +43,18 @@ class Shifted(Perturbation):
         return weighted_contrast(1 - x, x.unsqueeze(1), w, x.new_zeros(len(x), 2))
 
 
+@dataclass(frozen=True)
+class Bare(Perturbation):
+    """It returns negatives where a contrast is expected."""
+
+    def contrast(self, energy, x, m, w, *, generator=None):
+        return x.unsqueeze(1).expand(-1, m, -1)
+
+
 @pytest.mark.parametrize(
     ("perturbation", "energy", "reason"),
     [
+        (Bare(), ENERGY, r"Bare.contrast to give a Contrast, got Tensor; make one by weighted_contrast"),
         (
             Own(lambda x, free, m: noisy(x, free, m).transpose(0, 1)),
             ENERGY,
@@ -68,6 +77,7 @@ class Shifted(Perturbation):
         (Shifted(), ENERGY, "first state of Shifted to be the data point"),
     ],
     ids=[
+        "no contrast",
         "swapped",
         "no axis",
         "a column less",

@@ -69,6 +69,19 @@ def test_patience_counts_scores_since_the_best():
     assert torch.equal(energy.fields, shown[1])
 
 
+def test_the_scores_so_far_may_end_the_fit():
+    energy, (score, shown) = IsingEnergy(2).to(DEVICE), scripted([1.0, 3.0, 2.0, 9.0])
+    asked = []
+
+    def stop(scores) -> bool:
+        asked.append(list(scores))
+        return scores[-1] == (15, 2.0)
+
+    selected = fit_selected(energy, pseudo_likelihood, batches(), FitConfig(steps=100), score=score, every=5, stop=stop)
+    assert (selected.step, len(selected.records), len(asked)) == (10, 15, 11)
+    assert torch.equal(energy.fields, shown[1])
+
+
 def test_a_failure_leaves_the_best_so_far():
     energy, (score, shown) = IsingEnergy(2).to(DEVICE), scripted([1.0, 0.5])
     broken = itertools.chain(itertools.islice(batches(), 25), [torch.full((4, 2), torch.nan)])

@@ -73,7 +73,7 @@ class EstimateConfig(CheckpointedConfig):
     are summed), erasure (energy discrepancy of any number of erased bits, which the mixture of the base fills in), pl
     (pseudo-likelihood), rm (ratio matching), cd (contrastive divergence), pcd (persistent contrastive divergence) or ml
     (maximum likelihood by enumeration, up to 16 bits); by default ed for densities in the plane, erasure for networks
-    on tables of more than 16 bits, and block-ed otherwise"""
+    on tables of more than 16 bits, pl for those on smaller tables (see --choose), and block-ed otherwise"""
     energy: EnergyName = "mlp"
     """the energy: a network plus a term linear in the bits (mlp, residual; conv for images), a restricted Boltzmann
     machine (rbm), or the pairwise Ising model (ising)"""
@@ -87,16 +87,17 @@ class EstimateConfig(CheckpointedConfig):
     law is low far from the data; 1: independent bits, which are trained with the network. By default 20 for tables of
     more than 16 bits (at most one for every 50 rows), otherwise 1"""
     choose: Annotated[bool | None, NETWORK] = None
-    """whether the network is trained by two recipes, of which validation rows choose one: by erasure on the mixture,
-    and by block-ed on independent bits, which learns finer dependences but may have a spurious mode. By default for
-    tables of more than 16 bits where neither --loss nor --components is given"""
+    """whether two recipes are tried, of which validation rows choose one: erasure on the mixture, and block-ed on
+    independent bits, which learns finer dependences but may have a spurious mode; for up to 16 bits pl and block-ed,
+    which doesn't lose modes that are far apart. The second one is dropped after a quarter of its steps unless it then
+    scores better than the first one ever did. By default for tables where neither --loss nor --components is given"""
     tune: float | None = None
     """minutes, on one idle core, in which the job itself looks for width, components, weight decay, learning rate,
     layers, steps and ensemble size. It changes one after the other, keeps what scores better on validation rows, and
     spends 60% of the minutes on the final fit. Options that differ from their defaults are not changed"""
-    members: int = 1
+    members: int | None = None
     """ensemble size: this many energies are trained from different initial weights, and their mean is saved as one
-    energy"""
+    energy; by default 6 for networks on tables of up to 16 bits without --loss, otherwise 1"""
     epsilon: Annotated[float | None, NOISE] = None
     """ε, the probability that noise flips a bit; by default 0.1 for ed and 0.5 for block-ed"""
     negatives: Annotated[int, SAMPLED] = 32
@@ -110,14 +111,16 @@ class EstimateConfig(CheckpointedConfig):
     buffer: Annotated[int, When(loss="pcd")] = 1000
     """number of chains that continue from step to step (pcd); raised to the batch size if it is smaller"""
     steps: int | None = None
-    """training steps; by default 3000 for densities in the plane, 2000 with erasure on tables, and 4000 otherwise"""
+    """training steps; by default 3000 for densities in the plane, 2000 with erasure on tables, 2500 for networks on
+    tables of up to 16 bits without --loss, and 4000 otherwise"""
     batch: int | None = None
     """training states in a step; by default 128 for densities in the plane and 256 for other data"""
     learning_rate: float | None = None
     """peak learning rate of AdamW; by default 0.004 for densities in the plane, whose training data are sampled afresh
-    in every step, and 0.0015 for other data"""
+    in every step, 0.003 with erasure on tables, 0.0025 for networks on tables of up to 16 bits, otherwise 0.0015"""
     weight_decay: float | None = None
-    """decoupled weight decay of AdamW; by default 0.1 with erasure on tables, otherwise 0"""
+    """decoupled weight decay of AdamW; by default 0.1 with erasure on tables, 0.05 for networks on tables of up to 16
+    bits, otherwise 0"""
     ema: float = 0.999
     """decay of the exponential moving average of the weights, for each step"""
     patience: int | None = None
@@ -146,10 +149,10 @@ class EstimateConfig(CheckpointedConfig):
         super().__post_init__()
         chosen = {
             name
-            for name in ("width", "components", "steps", "batch", "patience", "temperatures")
+            for name in ("width", "components", "members", "steps", "batch", "patience", "temperatures")
             if getattr(self, name) is not None
         }
-        expect(self, "at least 1", *chosen, "members", "negatives", "block", "chain_steps", "buffer", low=1)
+        expect(self, "at least 1", *chosen, "negatives", "block", "chain_steps", "buffer", low=1)
         expect(self, "at least 1", "sampler_steps", low=1)
         expect(self, "at least 2", "samples", "runs", low=2)
         expect(self, "at least 0", *(["layers"] if self.layers is not None else []), low=0)
@@ -170,6 +173,7 @@ class ResolvedEstimateConfig(EstimateConfig):
     layers: Annotated[int, NETWORK]
     components: Annotated[int, NETWORK]
     choose: Annotated[bool, NETWORK]
+    members: int
     steps: int
     batch: int
     learning_rate: float
@@ -179,15 +183,17 @@ class ResolvedEstimateConfig(EstimateConfig):
 PLANE = {"loss": "ed", "width": 128, "layers": 3, "steps": 3000, "batch": 128, "learning_rate": 4e-3}
 TABLE = {"loss": "block-ed", "width": 64, "layers": 2, "steps": 4000, "batch": 256, "learning_rate": 1.5e-3}
 LARGE = {"loss": "erasure", "width": 128, "steps": 2000, "learning_rate": 3e-3, "weight_decay": 0.1}
+SMALL = {"loss": "pl", "members": 6, "steps": 2500, "learning_rate": 2.5e-3, "weight_decay": 0.05}
 CONV = {"width": 16, "layers": 1}
 """defaults of the options that the user may leave open: PLANE for densities in the plane, TABLE for tables and images;
-LARGE replaces some of them for networks on tables that can't be enumerated, CONV for a convolutional energy"""
+LARGE replaces some of them for networks on tables that can't be enumerated, SMALL for those on tables that can, CONV
+for a convolutional energy"""
 RIVAL: dict[str, Any] = {
     **{name: TABLE[name] for name in ("loss", "width", "steps", "learning_rate")},
     "components": 1,
     "weight_decay": 0.0,
 }
-"""what replaces LARGE in the second recipe"""
+"""what replaces LARGE in the second recipe; SMALL has another loss only"""
 
 
 def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
@@ -206,10 +212,15 @@ def resolve(config: EstimateConfig, data: TableData) -> ResolvedEstimateConfig:
     usual["components"] = usual_components(config.energy, bits, len(data.train)) if table else 1
     if usual["components"] > 1 and config.loss in (None, "erasure"):
         usual |= LARGE
-    usual["choose"] = usual["components"] > 1 and config.loss is None and config.components is None
+    network = table and config.energy in get_args(NetworkName)
+    small = network and bits <= SMALL_BITS and config.loss is None
+    if small:
+        usual |= SMALL
+    usual["choose"] = (usual["components"] > 1 or small) and config.loss is None and config.components is None
     chosen = {field.name: getattr(config, field.name) for field in fields(config)}
     values = {**usual, **{name: value for name, value in chosen.items() if value is not None}}
     values.setdefault("weight_decay", 0.0)
+    values.setdefault("members", 1)
     values.setdefault("epsilon", EPSILON.get(values["loss"]))
     if values["loss"] == "pcd":
         values["buffer"] = max(values["buffer"], values["batch"])
@@ -220,14 +231,15 @@ def rival_of(config: ResolvedEstimateConfig, data: TableData) -> ResolvedEstimat
     """The second recipe, if validation rows are to choose; options that differ from their defaults stay as they are.
 
     Raises:
-        InputError: there is nothing to choose, as the recipes are for networks on tables of more than 16 bits.
+        InputError: there is nothing to choose, as the recipes are for networks on tables.
     """
     if not config.choose:
         return None
     usual = resolve(EstimateConfig(data=config.data, energy=config.energy), data)
     if not usual.choose:
-        raise InputError("choose: expected a network and a table of more than 16 bits, for which there are two recipes")
-    changes = {name: value for name, value in RIVAL.items() if getattr(config, name) == getattr(usual, name)}
+        raise InputError("choose: expected a network and a table, for which there are two recipes")
+    replaced = RIVAL if usual.loss == LARGE["loss"] else {"loss": RIVAL["loss"]}
+    changes = {name: value for name, value in replaced.items() if getattr(config, name) == getattr(usual, name)}
     return replace(config, **changes) if changes else None
 
 

@@ -100,6 +100,8 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
     if not result["exact"]:
         lines += annealing_notes(result)
     lines += [f"Warning: {line}" for line in result["warnings"]]
+    if (marginals := result.get("marginals")) is not None:
+        lines.append(marginals_note(marginals))
     if result["toy"] is not None:
         lines.append(
             "The published protocol estimates log Z by importance sampling with a million uniform states, on 4,000 "
@@ -129,6 +131,16 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
         "p-values are equally likely."
     )
     return lines
+
+
+def marginals_note(marginals: Mapping[str, Any]) -> str:
+    """Whether the marginals of the model were refitted, and what validation rows gained."""
+    if marginals["gain"] is None:
+        return "The marginals of the model were not compared with those of rows: there are too few weighted states."
+    gain = f"{marginals['gain']:.3f} ± {marginals['error']:.3f} nats"
+    if marginals["taken"]:
+        return f"A linear term gives the model the marginals of the training rows; a validation row gains {gain} by it."
+    return f"No linear term was added to give the model the marginals of the rows: a validation row would gain {gain}."
 
 
 def annealing_notes(result: Mapping[str, Any]) -> list[str]:

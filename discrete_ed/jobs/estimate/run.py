@@ -7,6 +7,7 @@ import io
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -26,8 +27,8 @@ from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
 from discrete_ed.jobs.estimate import mixed_tables, report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve, rival_of
-from discrete_ed.jobs.estimate.training import build_energy, fit_recipes, loss_of
-from discrete_ed.jobs.estimate.tuning import compared, tuned
+from discrete_ed.jobs.estimate.training import build_energy, fit_recipes, loss_of, refitted
+from discrete_ed.jobs.estimate.tuning import chosen_recipe, compared, training_cost, tuned
 from discrete_ed.jobs.options import refuse_options_without_effect
 from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.jobs.resume import resumed
@@ -67,18 +68,21 @@ def run(config: EstimateConfig) -> dict[str, Any]:
         _warn_of_equal_sets(data)
         said = _warn_of_one_hot(data) if data.toy is None and data.shape is None else []
         trials: list[TuningTrial] = []
+        chosen = 0
         if resolved.tune is not None:
             build = partial(build_energy, train, data.shape)
             resolved, trials = tuned(resolved, data, train, valid.float(), build, loss_of, folder)
+            chosen = trials.index(best_trial(trials))
         recipes = [resolved] if trials or (rival := rival_of(resolved, data)) is None else [resolved, rival]
+        _print_cost(recipes, train.shape[1])
         fits = fit_recipes(train, valid.float(), data.shape, recipes, folder)
+        ensemble = fits[0].ensemble
         if len(recipes) > 1:
-            energies = [None if fitted is None else fitted.energy for fitted in fits]
-            trials = compared(recipes, energies, train, valid.float(), folder)
-            resolved = recipes[trials.index(best_trial(trials))]
-        ensemble = fits[recipes.index(resolved)]
+            trials = compared(recipes, fits, train, valid.float(), folder)
+            chosen = chosen_recipe(trials, fits)
+            resolved, ensemble = recipes[chosen], fits[chosen].ensemble
         assert ensemble is not None
-        energy = ensemble.energy
+        energy, marginals = refitted(ensemble.energy, train, valid, data, resolved, folder)
         folder.save_energy("checkpoint", energy)
         trained = time.monotonic()
         generator = torch.Generator(device).manual_seed(resolved.seed)
@@ -106,12 +110,11 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "energy": resolved.energy,
             "parameters": sum(parameter.numel() for parameter in energy.parameters()),
             "members": resolved.members,
-            "tuning": {"trials": [asdict(trial) for trial in trials], "chosen": trials.index(best_trial(trials))}
-            if trials
-            else None,
+            "tuning": {"trials": [asdict(trial) for trial in trials], "chosen": chosen} if trials else None,
             "steps": [len(fitted.records) for fitted in ensemble.fits],
             "selected_steps": [fitted.step for fitted in ensemble.fits],
             "validation_scores": [fitted.score for fitted in ensemble.fits],
+            "marginals": marginals,
             **scores.to_dict(),
             "effective_starts": samples.effective_starts,
             "effective_runs": samples.effective_runs,
@@ -195,6 +198,13 @@ def _print_data(data: TableData) -> None:
     if data.shape is None and data.constant:
         shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
         print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
+
+
+def _print_cost(recipes: Sequence[ResolvedEstimateConfig], bits: int) -> None:
+    """Say how long training may take, where that is more than a minute."""
+    minutes = sum(training_cost(recipe, bits) for recipe in recipes) / 60
+    if minutes > 1:
+        print(f"note: training takes about {minutes:.0f} minutes of an idle core, or less", file=sys.stderr)
 
 
 def _sample(

@@ -21,6 +21,7 @@ from discrete_ed.density.tuning import TuningTrial, best_trial, coordinate_searc
 from discrete_ed.energies import Energy
 from discrete_ed.errors import NumericalError
 from discrete_ed.jobs.estimate.config import RIVAL, EstimateConfig, ResolvedEstimateConfig, resolve, rival_of
+from discrete_ed.jobs.estimate.training import FittedRecipe
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.training import FitConfig
 
@@ -73,7 +74,9 @@ def tuned(
         folder: where finished trials are kept.
     """
     assert config.tune is not None
-    usual = resolve(EstimateConfig(data=config.data, energy=config.energy, loss=config.loss), data)
+    usual = resolve(EstimateConfig(data=config.data, energy=config.energy), data)
+    if usual.loss != config.loss:
+        usual = resolve(EstimateConfig(data=config.data, energy=config.energy, loss=config.loss), data)
     free = {name for name in vars(usual) if getattr(config, name) == getattr(usual, name)}
     found = ALTERNATIVES.get(config.energy, ALTERNATIVES["mlp"])
     alternatives = {name: values for name, values in found.items() if name in free}
@@ -128,28 +131,40 @@ def tuned(
 
 def compared(
     recipes: Sequence[ResolvedEstimateConfig],
-    energies: Sequence[Energy | None],
+    fits: Sequence[FittedRecipe],
     train: Tensor,
     valid: Tensor,
     folder: RunFolder,
 ) -> list[TuningTrial]:
-    """The scores on validation rows of energies that were trained by some recipes, with the options that differ; none
-    where training diverged."""
+    """The scores on validation rows of what was trained by some recipes, with the options that differ; none where
+    there is nothing to compare."""
     trials = []
-    for k, (recipe, energy) in enumerate(zip(recipes, energies, strict=True)):
+    alone = sum(fitted.ensemble is not None for fitted in fits) == 1
+    for k, (recipe, fitted) in enumerate(zip(recipes, fits, strict=True)):
+        settings, cost = {name: getattr(recipe, name) for name in RIVAL}, training_cost(recipe, train.shape[1])
+        if fitted.ensemble is None or alone:
+            trials.append(TuningTrial(settings, None, cost, fitted.reason or "the only one left"))
+            continue
 
-        def compute(energy: Energy | None = energy) -> dict[str, Any]:
-            if energy is None:
-                return {"score": math.nan}
+        def compute(energy: Energy = fitted.ensemble.energy) -> dict[str, Any]:
             generator = torch.Generator(train.device).manual_seed(recipes[0].seed)
             return {"score": score_on_valid(energy, train, valid, recipes[0].runs, COMPARING, generator)}
 
         score = float(folder.cached(f"recipe-{k}", compute)["score"])
-        settings = {name: getattr(recipe, name) for name in RIVAL}
-        cost = recipe.members * recipe.steps * _step_seconds(recipe, train.shape[1])
         trials.append(TuningTrial(settings, None if math.isnan(score) else score, cost))
         print(f"{_in_words(trials[-1])} nats a validation row", file=sys.stderr)
     return trials
+
+
+def chosen_recipe(trials: Sequence[TuningTrial], fits: Sequence[FittedRecipe]) -> int:
+    """The number of the recipe with the best score among those that came to something."""
+    scores = [-math.inf if trial.score is None else trial.score for trial in trials]
+    return max(range(len(fits)), key=lambda k: (fits[k].ensemble is not None, scores[k]))
+
+
+def training_cost(config: ResolvedEstimateConfig, bits: int) -> float:
+    """The seconds of a whole training on one idle core, roughly; see `training_seconds`."""
+    return config.members * config.steps * _step_seconds(config, bits)
 
 
 def score_on_valid(
@@ -189,7 +204,7 @@ def trial_table(trials: list[dict[str, Any]], chosen: int) -> list[list[str]]:
     names = list(trials[0]["settings"])
     rows = [[*(name.replace("_", " ") for name in names), "validation log-likelihood", ""]]
     for number, trial in enumerate(trials):
-        score = "no value" if trial["score"] is None else f"{trial['score']:.3f}"
+        score = (trial["reason"] or "no value") if trial["score"] is None else f"{trial['score']:.3f}"
         values = [_shown(trial["settings"][name]) for name in names]
         rows.append([*values, score, "chosen" if number == chosen else ""])
     return rows

@@ -1,0 +1,67 @@
+"""Refitted marginals: they are those of the rows, the gain is the true one, and nothing is added without a gain."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from discrete_ed import IsingEnergy, SumEnergy, density_energy, log_likelihood, moments
+from discrete_ed.density import marginals
+from discrete_ed.density.marginals import refit_marginals
+from discrete_ed.likelihood.enumeration import sample_law
+
+
+def spins(fields: float) -> IsingEnergy:
+    """Eight spins in a random field, and with random couplings."""
+    g = torch.Generator().manual_seed(0)
+    upper = (0.3 * torch.randn(8, 8, generator=g)).triu(1)
+    return IsingEnergy(upper + upper.T, 0.3 * torch.randn(8, generator=g) + fields)
+
+
+def rows(fields: float) -> tuple[torch.Tensor, torch.Tensor]:
+    states = sample_law(spins(fields), 4000, torch.Generator().manual_seed(1))
+    return states[:3000], states[3000:]
+
+
+def test_a_wrong_linear_term_is_put_right_and_the_gain_is_the_true_one():
+    """The model has the couplings of the law, and other fields: what is left is maximum likelihood, exactly."""
+    train, valid = rows(0.4)
+    before = spins(0.0)
+    found = refit_marginals(before, train, valid, proposed=2**17)
+    assert isinstance(found.energy, SumEnergy)
+    assert moments(found.energy).marginals == pytest.approx(train.double().mean(0), abs=0.01)
+    assert (moments(before).marginals - train.mean(0)).abs().max() > 0.1
+    true = log_likelihood(found.energy, valid).mean - log_likelihood(before, valid).mean
+    assert found.gain == pytest.approx(true, abs=3 * found.error)
+    assert found.gain > 10 * found.error
+
+
+def test_nothing_is_added_to_a_law_that_has_these_marginals():
+    train, valid = rows(0.0)
+    found = refit_marginals(spins(0.0), train, valid, proposed=2**16)
+    assert found.terms is None
+    assert found.gain < found.error
+    assert isinstance(found.energy, IsingEnergy)
+
+
+def test_nothing_is_known_where_too_few_states_carry_all_weight(monkeypatch):
+    train, valid = rows(0.4)
+    monkeypatch.setattr(marginals, "FEWEST_EFFECTIVE", 10**6)
+    found = refit_marginals(spins(0.0), train, valid, proposed=2**14)
+    assert (found.terms, found.gain, found.error) == (None, None, None)
+
+
+def test_a_network_on_a_mixture_keeps_its_base_when_it_is_refitted():
+    """So annealing still starts there."""
+    from discrete_ed.likelihood.starting import base_law
+
+    train, valid = rows(0.4)
+    energy = density_energy("mlp", 8, width=4, layers=1, components=3, data=rows(0.0)[0])
+    found = refit_marginals(energy, train, valid, proposed=2**15)
+    assert found.terms is not None
+    assert "inside the energy" in base_law(found.energy, train, "auto")[1]
+
+
+def test_a_single_validation_row_decides_nothing():
+    train, valid = rows(0.4)
+    assert refit_marginals(spins(0.0), train, valid[:1], proposed=2**15).terms is None
