@@ -34,8 +34,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
     the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
     summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values, otherwise by annealed
-    chains. Rows that it doesn't train on choose the
-    training step; the start is kept if no step is better by more than a standard error.
+    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better.
 
     Args:
         types: kinds of columns, see `recognise_columns`.
@@ -193,8 +192,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         cells = self.encoder_.positions(X)
         start, known = self._started(cells, g)
         found = self._sampled(start, known, check_count(sweeps, "sweeps"), g)
-        codes, sampled = self.encoder_.schema.codes(X), self.encoder_.schema.codes(self._decoded(found, seed))
-        completed = self.encoder_.schema.frame(np.where(known.numpy(), codes, sampled))
+        states = self.encoder_.states(found.double().numpy())
+        completed = self.encoder_.decode(states, seed=seed, known=self.encoder_.schema.codes(X))
         completed.index = X.index
         return completed
 

@@ -49,7 +49,7 @@ def train_energy(
 ) -> TrainedEnergy:
     """Train the energy of a table by energy discrepancy on blocks of columns.
 
-    Some rows are held out, and choose the training step; the start is kept if no step is better by a standard error.
+    Some rows are held out, and choose the training step; the start is kept if no step is better.
     Then the energy is trained by so many steps again, on all rows.
 
     Args:
@@ -85,9 +85,7 @@ def train_energy(
         every=max(1, config.steps // SCORES),
         callback=callback,
     )
-    gain = log_conditionals(energy, filled).sum(-1) - first
-    by_chance = gain.mean() < gain.std() / len(gain) ** 0.5
-    energy, step = start(positions), 0 if by_chance else selected.step
+    energy, step = start(positions), selected.step if selected.score > float(first.mean()) else 0
     batches = completed_rows(energy, positions, batch_size, generator=generator)
     for _ in islice(fit_steps(energy, loss, batches, config), step):
         pass

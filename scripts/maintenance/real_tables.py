@@ -41,6 +41,7 @@ SCORES = {  # the number, and whether a smaller one is better; None: nearer to Â
     "AUC real or not": (lambda s: s.detection.auc, None),
     "target AUC": (lambda s: _of_target(s, "auc"), False),
     "target F1": (lambda s: _of_target(s, "f1"), False),
+    "target Brier": (lambda s: _of_target(s, "brier_score"), True),
     "calibration": (lambda s: _of_target(s, "calibration_error"), True),
     "target RMSE": (lambda s: _of_target(s, "rmse"), True),
     "copies": (lambda s: s.privacy.copies, True),
