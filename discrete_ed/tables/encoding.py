@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.errors import InputError, check_seed
+from discrete_ed.errors import InputError, check_count, check_seed
 from discrete_ed.tables.binned_copula import BinnedCopula
 from discrete_ed.tables.bins import Bins, usual_bins
 from discrete_ed.tables.columns import Cells, TableSchema, listed
@@ -61,7 +61,7 @@ class TableEncoder:
         """
         schema = recognise_columns(frame, types)
         codes = schema.codes(frame)
-        count = usual_bins(len(frame)) if bins is None else bins
+        count = usual_bins(len(frame)) if bins is None else check_count(bins, "bins", least=2)
         binned = {column.name: Bins.of(codes[:, k], count)
                   for k, column in enumerate(schema.columns) if not column.is_discrete}  # fmt: skip
         ordered = [k for k, column in enumerate(schema.columns) if column.is_ordered]
@@ -141,7 +141,7 @@ class TableEncoder:
         for k, column in enumerate(self.schema.columns):
             if not column.is_discrete:
                 bins = self.bins[column.name]
-                codes[:, k] = bins.sample(codes[:, k], places[k], rng, stratified=known is None)
+                codes[:, k] = column.rounded(bins.sample(codes[:, k], places[k], rng, stratified=known is None))
         return self.schema.frame(codes if known is None else np.where(np.isnan(known), codes, known))
 
     def _inside(self, codes: Cells) -> Cells:

@@ -253,8 +253,11 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return pandas().DataFrame(found, index=X.index)
 
     def anomaly_scores(self, X: DataFrame) -> np.ndarray[Any, Any]:
-        """`−Σ log p(cell | the other cells)` of each row, `(N,)`: the larger, the less expected; needs no log Z."""
-        return -self.log_conditionals(X).sum(axis=1).to_numpy()
+        """`−Σ log p(cell | the other cells)` of each row, `(N,)`: the larger, the less expected; needs no log Z.
+
+        Missing cells have no term, so rows with fewer cells have smaller scores.
+        """
+        return 0.0 - self.log_conditionals(X).sum(axis=1).to_numpy()  # no −0
 
     def score_samples(self, X: DataFrame) -> np.ndarray[Any, Any]:
         """`log p(row)` in nats, `(N,)`, of the values and bins of the cells; with the middle of the bracket of log Z.
