@@ -34,7 +34,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
     the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
     summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values, otherwise by annealed
-    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better.
+    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better by more than a standard error.
 
     Args:
         types: kinds of columns, see `recognise_columns`.
