@@ -46,7 +46,7 @@ class TableEncoder:
     bins: Mapping[Hashable, Bins]
     """the bins of each column of numbers"""
     copula: BinnedCopula
-    """the dependence of ordered columns inside their bins"""
+    """the dependence of numbers inside their bins on all ordered columns; of no columns if none holds numbers"""
 
     @classmethod
     def fit(cls, frame: DataFrame, types: Types | None = None, *, bins: int | None = None) -> TableEncoder:
@@ -64,7 +64,7 @@ class TableEncoder:
         count = usual_bins(len(frame)) if bins is None else check_count(bins, "bins", least=2)
         binned = {column.name: Bins.of(codes[:, k], count)
                   for k, column in enumerate(schema.columns) if not column.is_discrete}  # fmt: skip
-        ordered = [k for k, column in enumerate(schema.columns) if column.is_ordered]
+        ordered = _in_copula(schema)
         sizes = _sizes(schema, binned)
         places = _places(schema, binned, codes)[:, ordered]
         copula = BinnedCopula.fit(codes[:, ordered], places, [sizes[k] for k in ordered])
@@ -135,7 +135,7 @@ class TableEncoder:
         """
         rng = np.random.default_rng(check_seed(seed))
         codes = self.positions_of(states)
-        ordered = [k for k, column in enumerate(self.schema.columns) if column.is_ordered]
+        ordered = _in_copula(self.schema)
         given = None if known is None else self._inside(known)[:, ordered]
         places = dict(zip(ordered, self.copula.sample(codes[:, ordered], rng, known=given).T, strict=True))
         for k, column in enumerate(self.schema.columns):
@@ -193,6 +193,12 @@ class TableEncoder:
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def _in_copula(schema: TableSchema) -> list[int]:
+    """The ordered columns; none if no number has bins."""
+    some_numbers = any(not column.is_discrete for column in schema.columns)
+    return [k for k, column in enumerate(schema.columns) if column.is_ordered and some_numbers]
 
 
 def _sizes(schema: TableSchema, bins: Mapping[Hashable, Bins]) -> tuple[int, ...]:

@@ -34,7 +34,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
     the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
     summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values, otherwise by annealed
-    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better by more than a standard error.
+    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better by more than
+    a standard error. Numbers are sampled inside their bins by a Gaussian copula, see `BinnedCopula`.
 
     Args:
         types: kinds of columns, see `recognise_columns`.

@@ -6,9 +6,9 @@ Every seed splits the rows anew, 70% to learn from and 30% held out, fits, sampl
 scores them by `evaluate_tables`. The pixels of digits are averaged over squares of four and cut into four levels. With
 `--validation` the rows to learn from are split once more, so that the held-out rows of a seed are never seen. Printed
 are means over the seeds, and in how many of them the model was at least as good as each trivial model; copies count
-beyond the share of held-out rows that are training rows. `--root FOLDER` adds the
-public tables of which the folder has the files (Adult, Bank, Mushroom: see `public_tables.py`), `--csv NAME=FILE` and
-`--target NAME=COLUMN` tables of your own.
+beyond the share of held-out rows that are training rows. `--root FOLDER` adds the public tables of which the folder has
+the files (Adult, Bank, Mushroom: see `public_tables.py`), `--csv NAME=FILE` and `--target NAME=COLUMN` tables of your
+own.
 """
 
 from __future__ import annotations

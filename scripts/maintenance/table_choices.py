@@ -4,13 +4,13 @@
     python scripts/maintenance/table_choices.py starts --data wine --seeds 10
     python scripts/maintenance/table_choices.py steps --data wine --seeds 10
 
-`inside`: what numbers inside their bins gain by the Gaussian copula. Training rows are encoded and decoded, and the rank
-correlations of the decoded rows are compared with their own; the gain of held-out rows is the sum over columns of
+`inside`: what numbers inside their bins gain by the Gaussian copula. Training rows are encoded and decoded, and the
+rank correlations of the decoded rows are compared with their own; the gain of held-out rows is the sum over columns of
 `log p(place inside the bin | places of the others, bins)` in nats a row, which is 0 for independent places.
 `starts`: whether chains remember the training rows at which they start: the share of 500 rows nearer to training rows
 than to held-out ones, for chains from training rows and from independent columns, and for trivial models.
-`steps`: what the chosen training step gains in `log p(cell | the other cells)` of held-out rows, in nats a row, if it is
-kept where the rows that chose it gain anything, one standard error, or two.
+`steps`: what the chosen training step gains in `log p(cell | the other cells)` of held-out rows, in nats a row, if it
+is kept where the rows that chose it gain anything, one standard error, or two.
 """
 
 from __future__ import annotations
