@@ -18,7 +18,7 @@ LONGEST_STEP, SHORTEST_STEP = 1 / 30, 1 / 100
 """bounds of the steps of the inverse temperature"""
 LEAST_EFFECTIVE = 0.6
 """share of the chains that is effective after a step, from which its length follows"""
-LAST_ROUNDS, DECAY = 60, 4.0
+LAST_ROUNDS, DECAY = 20, 4.0
 """rounds at the temperature of the model, and after how many of them a correction has half of its first size"""
 LEAST_SHARE = 1e-3  # added to shares before they are compared
 COMPARED_SWEEPS = 20

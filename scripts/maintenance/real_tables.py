@@ -75,7 +75,14 @@ def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def scored(
-    frame: pd.DataFrame, types: dict[str, str], target: str | None, seed: int, *, validation: bool, **options: int
+    frame: pd.DataFrame,
+    types: dict[str, str],
+    target: str | None,
+    seed: int,
+    *,
+    validation: bool,
+    samples: int = 1,
+    **options: int,
 ):
     """The scores of each model, and the seconds to fit and to sample."""
     train, test = split(frame, seed)
@@ -84,10 +91,10 @@ def scored(
     started = time.process_time()
     model = TableEstimator(types, random_state=seed, **options).fit(train)
     fitted = time.process_time()
-    synthetic = model.sample(len(train), random_state=seed)
+    synthetic = {f"{MODEL} {k}": model.sample(len(train), random_state=seed + 1000 * k) for k in range(samples)}
     sampled = time.process_time()
     targets = () if target is None else (target,)
-    found = evaluate_tables(train, test, {MODEL: synthetic}, types=types, targets=targets, trees=TREES, seed=seed)
+    found = evaluate_tables(train, test, synthetic, types=types, targets=targets, trees=TREES, seed=seed)
     return found.scores, (fitted - started, sampled - fitted, model.step_)
 
 
@@ -95,9 +102,12 @@ def table(results: list[dict[str, TableScores]]) -> list[str]:
     """Lines with the means over seeds, and with the seeds in which the model was better than the trivial models."""
     lines = []
     for title, (score, smaller) in SCORES.items():
-        values = {name: [score(result[name]) for result in results] for name in (REAL, MODEL, COPULA, INDEPENDENT)}
-        if any(value is None for each in values.values() for value in each):
+        if any(score(each) is None for result in results for each in result.values()):
             continue
+        values = {  # the mean over the samples of the model
+            name: [np.mean([score(result[each]) for each in result if each.startswith(name)]) for result in results]
+            for name in (REAL, MODEL, COPULA, INDEPENDENT)
+        }
         cells = [
             f"{np.mean(each):.3f} ± {np.std(each, ddof=1) if len(each) > 1 else 0:.3f}" for each in values.values()
         ]
@@ -120,6 +130,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="number of splits")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first split")
     parser.add_argument("--validation", action="store_true", help="score inside the rows that are learned from")
+    parser.add_argument("--samples", type=int, default=1, help="samples of each fit, whose scores are averaged")
     parser.add_argument("--steps", type=int, default=300, help="training steps")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", "table: whole numbers")
@@ -132,7 +143,10 @@ def main() -> None:
     for name, (frame, types, target) in tables.items():
         results, costs = [], []
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            scores, cost = scored(frame, types, target, seed, steps=arguments.steps, validation=arguments.validation)
+            scores, cost = scored(
+                frame, types, target, seed, steps=arguments.steps, validation=arguments.validation,
+                samples=arguments.samples,
+            )  # fmt: skip
             results.append(scores)
             costs.append(cost)
         fit, sample, step = np.mean(costs, axis=0)
