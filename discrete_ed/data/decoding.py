@@ -20,13 +20,17 @@ SIGNATURES = {
 
 
 def decoded(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with a byte-order mark.
+    """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark.
 
     Raises:
         InputError: a file of another kind or encoding.
     """
     content = path.read_bytes()
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    marks = {  # the first of UTF-32 begins with that of UTF-16
+        "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+        "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    }
+    encoding = next((name for name, mark in marks.items() if content.startswith(mark)), "utf-8-sig")
     place = content.find(b"\0") if encoding == "utf-8-sig" else -1  # UTF-16 without a mark
     try:
         text = content.decode(encoding)

@@ -188,7 +188,8 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, list[str]]]:
         return
     kept = [line for row, line in enumerate(lines) if line.strip() and row not in comments]
     closed = all(line.rstrip(" ").endswith(delimiter) for line in kept)
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    ended = (f"{line}\n" for line in lines)  # without it, words on two lines of one cell would become one word
+    reader = csv.reader(ended, delimiter=delimiter, skipinitialspace=True)
     try:
         for cells in reader:
             if reader.line_num - 1 in comments:

@@ -11,12 +11,21 @@ from discrete_ed.errors import InputError
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed from a seed, a `numpy.random.RandomState` or `Generator`, or None for a random one."""
+    """A seed from a seed, a `numpy.random.RandomState` or `Generator`, or None for a random one.
+
+    Raises:
+        InputError: anything else.
+    """
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31 - 1))
-    return int(np.random.SeedSequence(random_state).generate_state(1)[0])
+    try:
+        return int(np.random.SeedSequence(random_state).generate_state(1)[0])
+    except (TypeError, ValueError):
+        raise InputError(
+            f"random_state: expected a whole number, at least 0, a numpy.random.Generator or None, got {random_state!r}"
+        ) from None
 
 
 try:

@@ -16,6 +16,8 @@ ROWS_IN_BIN = 15
 FEWEST_BINS = 4
 KNOTS = 33
 """largest number of quantiles of the rows in a bin that are kept"""
+FEWEST_STRATIFIED = 10
+"""least number of numbers in a bin that are stratified; of fewer, their order tells too little of their places"""
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,39 @@ class Bins:
         """The bin of each number, NaN where it is missing; numbers below or above all cells are in the outer bins."""
         return np.where(np.isnan(numbers), np.nan, np.searchsorted(self.cuts, numbers, side="right"))
 
-    def sample(self, places: Cells, rng: np.random.Generator) -> Cells:
-        """A number in each of these bins: a uniform quantile of the cells that were in it, between two of its knots.
+    def inside(self, numbers: Cells) -> Cells:
+        """The place of each number in its bin, between 0 and 1, as a quantile of the cells that were in it.
 
-        The quantiles in a bin are stratified: one in each of as many equal parts of (0, 1) as there are numbers.
+        A number that is several quantiles at once is in the middle of them, and one beyond all cells is at the end.
+
+        >>> Bins.of(np.arange(8.0), 2).inside(np.array([0.0, 1.5, 3.0, np.nan])).tolist()
+        [0.0, 0.5, 1.0, nan]
+        """
+        places, found = self.places(numbers), np.full(len(numbers), np.nan)
+        for place, knots in enumerate(self.knots):
+            chosen, shares = places == place, np.linspace(0, 1, len(knots))
+            # where knots are equal, numpy takes the last; from the other side, it is the first
+            upper = np.interp(numbers[chosen], knots, shares)
+            lower = -np.interp(-numbers[chosen], -np.array(knots[::-1]), -shares[::-1])
+            found[chosen] = (upper + lower) / 2
+        return found
+
+    def sample(self, places: Cells, inside: Cells, rng: np.random.Generator, *, stratified: bool = True) -> Cells:
+        """A number in each of these bins: a quantile of the cells that were in it, between two of its knots.
+
+        Args:
+            places: the bins, NaN where a number is missing.
+            inside: the place of each number in its bin, between 0 and 1.
+            rng: the source of randomness.
+            stratified: whether, in bins with many numbers, their places in it are made even: of as many equal parts of
+                (0, 1) as there are numbers each has one, in the order of `inside`.
         """
         found = np.full(len(places), np.nan)
         for place, knots in enumerate(self.knots):
             chosen = places == place
-            count = int(chosen.sum())
-            u = (rng.permutation(count) + rng.random(count)) / max(1, count)
+            u, count = inside[chosen], int(chosen.sum())
+            if stratified and count >= FEWEST_STRATIFIED:
+                u = (u.argsort().argsort() + rng.random(count)) / count
             found[chosen] = np.interp(u, np.linspace(0, 1, len(knots)), knots)
         return found
 

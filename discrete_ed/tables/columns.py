@@ -73,7 +73,7 @@ class Column:
         return codes
 
     def cells(self, codes: Cells) -> Series:
-        """The inverse of `codes`; numbers are rounded to the decimal places of the column."""
+        """The inverse of `codes`. Numbers have the dtype of the column, or float where they don't fit into it."""
         pd = pandas()
         missing = np.isnan(codes)
         if self.is_discrete:
@@ -81,10 +81,14 @@ class Column:
             values = pd.Series(list(self.values), dtype=self.dtype)
             cells = values.take(np.maximum(places, 0)).reset_index(drop=True)
             return cells.where(~missing) if missing.any() else cells
-        numbers = codes if self.decimals is None else codes.round(self.decimals) + 0.0  # no −0
-        cells = pd.Series(numbers)
+        cells = pd.Series(codes)
         cannot_be_missing = isinstance(self.dtype, np.dtype) and self.dtype.kind in "iu"
-        return cells if missing.any() and cannot_be_missing else cells.astype(self.dtype)
+        holds_all = _holds(self.dtype, codes[~missing]) and not (missing.any() and cannot_be_missing)
+        return cells.astype(self.dtype) if holds_all else cells
+
+    def rounded(self, numbers: Cells) -> Cells:
+        """Numbers with the decimal places that the column has."""
+        return numbers if self.decimals is None else numbers.round(self.decimals) + 0.0  # no −0
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,20 @@ def _numbers(name: Hashable, cells: Series, missing: NDArray[np.bool_]) -> Cells
     if np.isinf(numbers).any():
         raise InputError(f"column {name!r}: expected finite numbers, got an infinite one; mark it as missing")
     return numbers
+
+
+def _holds(dtype: Any, numbers: Cells) -> bool:
+    """Whether a dtype can hold numbers: whole ones within its bounds, or real ones that don't become infinite."""
+    try:
+        stored = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    except TypeError:
+        return True  # such as a sparse one
+    if stored.kind == "f":
+        return bool((np.abs(numbers) <= float(np.finfo(stored).max)).all())
+    if stored.kind not in "iu":
+        return True
+    bounds = np.iinfo(stored)
+    return bool(((numbers == numbers.round()) & (numbers >= bounds.min) & (numbers <= bounds.max)).all())
 
 
 def holds_numbers(cells: Series) -> bool:

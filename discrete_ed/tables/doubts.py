@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER
 from discrete_ed.tables.columns import Cells, Column, holds_numbers, listed
+from discrete_ed.tables.spelling import LEADING_ZERO, reading_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -26,6 +29,9 @@ NAMES_ROWS = re.compile(r"(?:.*[_ .-])?(?:id|ids|zip|zipcode|postcode|plz|phone)
 ALL_DIFFERENT = 0.95
 """share of different cells from which a column with such a name is suspicious"""
 MARK = re.compile(r"[-–—.*?#/]+")
+UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad"  # characters without a width
+FEWEST_SPELLED = 3
+"""least number of values that all spell numbers from which on a column of words is suspicious; two are a choice"""
 
 
 def warn_of_doubts(frame: DataFrame, columns: tuple[Column, ...], said: frozenset[Hashable]) -> None:
@@ -38,7 +44,8 @@ def warn_of_doubts(frame: DataFrame, columns: tuple[Column, ...], said: frozense
     """
     for column in columns:
         present = frame[column.name].dropna()
-        for doubt in _of_words(column) if not holds_numbers(present) else _of_numbers(column, present, said):
+        of_words = not holds_numbers(present)
+        for doubt in _of_words(column, said) if of_words else _of_numbers(column, present, said):
             warnings.warn(f"{DOUBTED} {column.name!r} {doubt}", UserWarning, stacklevel=3)
 
 
@@ -83,20 +90,39 @@ def suspicious_codes(cells: Cells) -> list[float]:
     return found
 
 
-def _of_words(column: Column) -> list[str]:
+def _of_words(column: Column, said: frozenset[Hashable]) -> list[str]:
     doubts = []
     words = [value for value in column.values if isinstance(value, str)]
-    marks = [word for word in words if MARK.fullmatch(word.strip())]
+    marks = [word for word in words if MARK.fullmatch(word.strip()) or word.strip().lower() in MISSING_CELLS]
     if marks and len(marks) < len(words) and column.kind == "category":
         doubts.append(
-            f"hold {listed(marks)}, which is taken for a category; leave these cells empty if they are missing"
+            f"hold {listed(marks)}, which is taken for a category; leave these cells empty if they are missing (in a "
+            "data frame, make None of them)"
+        )
+    spelled = [word for word in words if word not in marks]
+    if column.name not in said and len(spelled) >= FEWEST_SPELLED and all(_spells_number(word) for word in spelled):
+        doubts.append(
+            f"are words that spell numbers, such as {spelled[0]!r}, and taken for categories; make numbers of them "
+            f"with pandas.to_numeric, or say {column.name}=category with types"
         )
     alike: dict[str, list[Any]] = {}
     for word in words:
-        alike.setdefault(" ".join(word.casefold().split()), []).append(word)
+        alike.setdefault(_plain(word), []).append(word)
     twice = next((each for each in alike.values() if len(each) > 1), None)
     if twice is not None:
         doubts.append(
             f"are spelled {listed(twice)}, which are taken for different values; write them alike if they are the same"
         )
     return doubts
+
+
+def _spells_number(word: str) -> bool:
+    """Whether a word is a number in digits, and no code with leading zeros."""
+    plain = word.strip()
+    return not LEADING_ZERO.match(plain) and (NUMBER.fullmatch(plain) is not None or reading_of(plain) is not None)
+
+
+def _plain(word: str) -> str:
+    """A word as it is compared: no capitals, no characters without a width, single blanks, one form of each letter."""
+    seen = "".join(character for character in unicodedata.normalize("NFKC", word) if character not in UNSEEN)
+    return " ".join(seen.casefold().split())

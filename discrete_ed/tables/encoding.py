@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discrete_ed.errors import InputError, check_seed
+from discrete_ed.errors import InputError, check_count, check_seed
+from discrete_ed.tables.binned_copula import BinnedCopula
 from discrete_ed.tables.bins import Bins, usual_bins
 from discrete_ed.tables.columns import Cells, TableSchema, listed
 from discrete_ed.tables.optional import pandas
@@ -44,6 +45,8 @@ class TableEncoder:
     """the columns"""
     bins: Mapping[Hashable, Bins]
     """the bins of each column of numbers"""
+    copula: BinnedCopula
+    """the dependence of numbers inside their bins on all ordered columns; of no columns if none holds numbers"""
 
     @classmethod
     def fit(cls, frame: DataFrame, types: Types | None = None, *, bins: int | None = None) -> TableEncoder:
@@ -58,20 +61,19 @@ class TableEncoder:
         """
         schema = recognise_columns(frame, types)
         codes = schema.codes(frame)
-        count = usual_bins(len(frame)) if bins is None else bins
-        return cls(
-            schema,
-            {column.name: Bins.of(codes[:, k], count)
-             for k, column in enumerate(schema.columns) if not column.is_discrete},
-        )  # fmt: skip
+        count = usual_bins(len(frame)) if bins is None else check_count(bins, "bins", least=2)
+        binned = {column.name: Bins.of(codes[:, k], count)
+                  for k, column in enumerate(schema.columns) if not column.is_discrete}  # fmt: skip
+        ordered = _in_copula(schema)
+        sizes = _sizes(schema, binned)
+        places = _places(schema, binned, codes)[:, ordered]
+        copula = BinnedCopula.fit(codes[:, ordered], places, [sizes[k] for k in ordered])
+        return cls(schema, binned, copula)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """The number of values, or of bins, of each column."""
-        return tuple(
-            len(column.values) if column.is_discrete else len(self.bins[column.name].knots)
-            for column in self.schema.columns
-        )
+        return _sizes(self.schema, self.bins)
 
     @property
     def places(self) -> tuple[range, ...]:
@@ -98,8 +100,7 @@ class TableEncoder:
         for k, column in enumerate(self.schema.columns):
             if not column.is_discrete:
                 self._warn_of_range(column.name, codes[:, k])
-                codes[:, k] = self.bins[column.name].places(codes[:, k])
-        return codes
+        return _places(self.schema, self.bins, codes)
 
     def encode(self, frame: DataFrame) -> Tensor:
         """The rows as states `(N, D)`, float32; NaN at all bits of a missing cell.
@@ -116,21 +117,40 @@ class TableEncoder:
             parts.append(np.where(np.isnan(cells), np.nan, cells == (1 if size == 2 else np.arange(size))))
         return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
 
-    def decode(self, states: Tensor, *, seed: int = 0) -> DataFrame:
+    def decode(self, states: Tensor, *, seed: int = 0, known: Cells | None = None) -> DataFrame:
         """The rows of states `(N, D)`: the same columns, order and dtypes as the table.
 
-        A number is sampled in its bin, so that the numbers of a column have the law that they had there, and rounded to
-        the decimal places of the column.
+        A number is sampled in its bin, given the bins of the other numbers and ordinals of its row, see `BinnedCopula`,
+        and rounded to the decimal places of the column. Where a bin has many numbers they fill it evenly, so that the
+        numbers of a column have the law that they had in the table.
+
+        Args:
+            states: bits, NaN at all bits of a missing cell.
+            seed: seed of the numbers.
+            known: the codes of cells that are known, `(N, columns)`, NaN elsewhere, which the others then depend on;
+                numbers are not made even then.
 
         Raises:
             InputError: states of another width, or with no bit or several bits of a column on.
         """
         rng = np.random.default_rng(check_seed(seed))
         codes = self.positions_of(states)
+        ordered = _in_copula(self.schema)
+        given = None if known is None else self._inside(known)[:, ordered]
+        places = dict(zip(ordered, self.copula.sample(codes[:, ordered], rng, known=given).T, strict=True))
         for k, column in enumerate(self.schema.columns):
             if not column.is_discrete:
-                codes[:, k] = self.bins[column.name].sample(codes[:, k], rng)
-        return self.schema.frame(codes)
+                bins = self.bins[column.name]
+                codes[:, k] = column.rounded(bins.sample(codes[:, k], places[k], rng, stratified=known is None))
+        return self.schema.frame(codes if known is None else np.where(np.isnan(known), codes, known))
+
+    def _inside(self, codes: Cells) -> Cells:
+        """The places of numbers inside their bins, NaN for all other columns."""
+        found = np.full(codes.shape, np.nan)
+        for k, column in enumerate(self.schema.columns):
+            if not column.is_discrete:
+                found[:, k] = self.bins[column.name].inside(codes[:, k])
+        return found
 
     def positions_of(self, states: Tensor) -> Cells:
         """The inverse of `states`.
@@ -173,3 +193,24 @@ class TableEncoder:
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def _in_copula(schema: TableSchema) -> list[int]:
+    """The ordered columns; none if no number has bins."""
+    some_numbers = any(not column.is_discrete for column in schema.columns)
+    return [k for k, column in enumerate(schema.columns) if column.is_ordered and some_numbers]
+
+
+def _sizes(schema: TableSchema, bins: Mapping[Hashable, Bins]) -> tuple[int, ...]:
+    return tuple(
+        len(column.values) if column.is_discrete else len(bins[column.name].knots) for column in schema.columns
+    )
+
+
+def _places(schema: TableSchema, bins: Mapping[Hashable, Bins], codes: Cells) -> Cells:
+    """The position of each code among the values or bins of its column."""
+    found = codes.copy()
+    for k, column in enumerate(schema.columns):
+        if not column.is_discrete:
+            found[:, k] = bins[column.name].places(codes[:, k])
+    return found

@@ -34,8 +34,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
     the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
     summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values, otherwise by annealed
-    chains. Rows that it doesn't train on choose the
-    training step; the start is kept if no step is better by more than a standard error.
+    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better by more than
+    a standard error. Numbers are sampled inside their bins by a Gaussian copula, see `BinnedCopula`.
 
     Args:
         types: kinds of columns, see `recognise_columns`.
@@ -193,8 +193,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         cells = self.encoder_.positions(X)
         start, known = self._started(cells, g)
         found = self._sampled(start, known, check_count(sweeps, "sweeps"), g)
-        codes, sampled = self.encoder_.schema.codes(X), self.encoder_.schema.codes(self._decoded(found, seed))
-        completed = self.encoder_.schema.frame(np.where(known.numpy(), codes, sampled))
+        states = self.encoder_.states(found.double().numpy())
+        completed = self.encoder_.decode(states, seed=seed, known=self.encoder_.schema.codes(X))
         completed.index = X.index
         return completed
 
@@ -254,8 +254,11 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return pandas().DataFrame(found, index=X.index)
 
     def anomaly_scores(self, X: DataFrame) -> np.ndarray[Any, Any]:
-        """`−Σ log p(cell | the other cells)` of each row, `(N,)`: the larger, the less expected; needs no log Z."""
-        return -self.log_conditionals(X).sum(axis=1).to_numpy()
+        """`−Σ log p(cell | the other cells)` of each row, `(N,)`: the larger, the less expected; needs no log Z.
+
+        Missing cells have no term, so rows with fewer cells have smaller scores.
+        """
+        return 0.0 - self.log_conditionals(X).sum(axis=1).to_numpy()  # no −0
 
     def score_samples(self, X: DataFrame) -> np.ndarray[Any, Any]:
         """`log p(row)` in nats, `(N,)`, of the values and bins of the cells; with the middle of the bracket of log Z.

@@ -21,6 +21,8 @@ VALIDATION = 0.15
 """share of the rows that choose between the steps of the training"""
 SCORES = 20
 """number of scores on these rows"""
+LEAST_GAIN = 1.0
+"""what a training step must gain on these rows to be kept, in standard errors of the mean of their gains"""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,13 @@ def train_energy(
     batch_size: int,
     seed: int,
     generator: torch.Generator,
+    least_gain: float = LEAST_GAIN,
     callback: Callable[[Record], None] | None = None,
 ) -> TrainedEnergy:
     """Train the energy of a table by energy discrepancy on blocks of columns.
 
-    Some rows are held out, and choose the training step; the start is kept if no step is better by a standard error.
-    Then the energy is trained by so many steps again, on all rows.
+    Some rows are held out, and choose the training step; the start is kept if the best step gains too little, compared
+    row by row. Then the energy is trained by so many steps again, on all rows.
 
     Args:
         encoder: how rows become states.
@@ -59,6 +62,7 @@ def train_energy(
         width, block, batch_size: as of `TableEstimator`.
         seed: seed of the initial weights.
         generator: the source of all other randomness.
+        least_gain: the mean gain of the best step, in its standard errors, above which the step is kept.
         callback: called with the record of each training step that is scored.
 
     Raises:
@@ -86,8 +90,8 @@ def train_energy(
         callback=callback,
     )
     gain = log_conditionals(energy, filled).sum(-1) - first
-    by_chance = gain.mean() < gain.std() / len(gain) ** 0.5
-    energy, step = start(positions), 0 if by_chance else selected.step
+    is_kept = gain.mean() > least_gain * gain.std() / len(gain) ** 0.5
+    energy, step = start(positions), selected.step if is_kept else 0
     batches = completed_rows(energy, positions, batch_size, generator=generator)
     for _ in islice(fit_steps(energy, loss, batches, config), step):
         pass

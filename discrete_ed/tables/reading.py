@@ -115,7 +115,7 @@ def _with_minus(cells: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _all_rows(path: Path) -> tuple[list[str] | None, list[list[str]], list[int]]:
     """The first row, the other rows, and the line of each of these."""
     try:
-        rows, head, lines = read_rows(path, lambda _: True)
+        rows, head, lines = read_rows(path, lambda _: True, says_groups=False)
     except OSError as error:
         raise InputError(f"{path}: expected a readable table, but {error.strerror or error}") from None
     return (rows[0], rows[1:], lines[1:]) if head is None and rows else (head, rows, lines)

@@ -13,8 +13,10 @@ from discrete_ed.data.text_tables import NUMBER
 from discrete_ed.errors import InputError
 from discrete_ed.names import ColumnKindName
 from discrete_ed.tables.columns import Column, TableSchema, holds_numbers, is_number, listed
+from discrete_ed.tables.dates import is_date, is_date_in_digits
 from discrete_ed.tables.doubts import warn_of_doubts
 from discrete_ed.tables.optional import expect_frame, pandas
+from discrete_ed.tables.spelling import reading_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -27,12 +29,6 @@ SMALL = 20
 """number of rows up to which a column of words may differ in every row"""
 MOST_DECIMALS = 6
 LARGEST_WHOLE = 2**53  # above, whole numbers are not exact as floats
-MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([T ]\d.*)?"
-    rf"|(\d{{1,2}}[-. ]+)?{MONTH}[- ,]+(\d{{1,2}},? +)?\d{{2,4}}|\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?( ?[ap]m)?",
-    re.IGNORECASE,
-)
 WITH_UNIT = re.compile(r"[+-]?\d+([.,]\d+)? ?[a-zA-Zµ°/²³]+")
 FEWEST_DATES = 3  # whole numbers such as 20240131, all of which are dates
 GUESSED = "table: whole numbers with few values are taken for levels in an order"
@@ -75,8 +71,7 @@ def recognise_columns(frame: DataFrame, types: Types | None = None) -> TableSche
         raise InputError(
             f"table: expected different names of columns, got {frame.columns[frame.columns.duplicated()][0]!r} twice"
         )
-    types = dict(types or {})
-    _check_types(types, frame)
+    types = _checked_types(types or {}, frame)
     columns, guessed = [], []
     for name in frame.columns:
         cells = frame[name]
@@ -124,13 +119,18 @@ def parse_types(specifications: Iterable[str]) -> dict[str, ColumnKindName | lis
     return types
 
 
-def _check_types(types: Mapping[Hashable, Any], frame: DataFrame) -> None:
+def _checked_types(types: Any, frame: DataFrame) -> dict[Hashable, Any]:
+    kinds = ", ".join(get_args(ColumnKindName))
+    if not isinstance(types, Mapping):
+        raise InputError(f"types: expected a kind for each of some names of columns, got {types!r:.60}")
     absent = [name for name in types if name not in frame.columns]
     if absent:
         raise InputError(f"types: expected names among {listed(list(frame.columns))}, got {absent[0]!r}")
     for name, kind in types.items():
-        if isinstance(kind, str) and kind not in get_args(ColumnKindName):
-            raise InputError(f"types: expected one of {', '.join(get_args(ColumnKindName))} for {name!r}, got {kind!r}")
+        is_kind = kind in get_args(ColumnKindName) if isinstance(kind, str) else isinstance(kind, Iterable)
+        if not is_kind:
+            raise InputError(f"types: expected one of {kinds}, or values in order, for {name!r}, got {kind!r:.60}")
+    return dict(types)
 
 
 def _check_cells(name: Hashable, cells: Series, present: Series) -> None:
@@ -168,6 +168,8 @@ def _check_objects(name: Hashable, present: Series) -> None:
         kind = kind or ("numbers" if is_number(cell) else None)
         if kind is None:
             way_on = "make words or numbers of them, or drop the column"
+            if levels:  # such as the intervals of pandas.cut
+                way_on = "make words of them with .cat.rename_categories(str), or drop the column"
             raise InputError(f"column {name!r}: expected words or numbers, got {type(cell).__name__}; {way_on}")
         first.setdefault(kind, (row, cell))
     if len(first) > 1:
@@ -193,7 +195,7 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
     count = present.nunique()
     if isinstance(first, str):
         way_on = f"drop it, or {OVERRIDE.format(name=name)}"
-        dates = [word for word in present.unique() if DATE.fullmatch(word.strip())]
+        dates = [word for word in present.unique() if is_date(word)]
         if 2 * len(dates) > count:
             raise InputError(
                 f"column {name!r}: expected categories or numbers, got what looks like dates or times ({dates[0]!r}); "
@@ -206,10 +208,10 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
                     f"column {name!r}: expected numbers or words that repeat, got numbers with a unit such as "
                     f"{units[0]!r}; write the numbers without it, {way_on}"
                 )
-            if all(NUMBER.fullmatch(word.strip()) for word in present.unique()):
+            if all(NUMBER.fullmatch(word.strip()) or reading_of(word.strip()) for word in present.unique()):
                 raise InputError(
                     f"column {name!r}: expected numbers or words that repeat, got numbers as words such as {first!r}; "
-                    f"make numbers of them with pandas.to_numeric, {way_on}"
+                    f"write them with digits and a point only and make numbers of them with pandas.to_numeric, {way_on}"
                 )
             raise InputError(
                 f"column {name!r}: expected words that repeat, got {count} different ones in {len(present)} rows such "
@@ -226,7 +228,7 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
             f"column {name!r}: expected an observation, got the numbers from {numbers.min():g} to {numbers.max():g}"
             f"{in_order}, which numbers the rows; {says_number}"
         )
-    if count >= FEWEST_DATES and all(_is_date(number) for number in np.unique(numbers)):
+    if count >= FEWEST_DATES and all(is_date_in_digits(number) for number in np.unique(numbers)):
         raise InputError(
             f"column {name!r}: expected categories or numbers, got what looks like dates ({first:.0f}), whose "
             f"differences are no numbers of days; make numbers of them, such as days since a day, {says_number}"
@@ -235,13 +237,6 @@ def _kind(name: Hashable, present: Series) -> ColumnKindName:
         return "category"
     alone = (present.value_counts() == 1).sum()  # levels occur again and again
     return "ordinal" if count <= LEVELS and (2 * alone <= count or len(numbers) <= SMALL) else "number"
-
-
-def _is_date(number: float) -> bool:
-    """Whether a number is a day between 1900 and 2100 in eight digits, such as 20240131."""
-    year, rest = divmod(int(number), 10_000)
-    month, day = divmod(rest, 100)
-    return 1900 <= year <= 2100 and 1 <= month <= 12 and 1 <= day <= 31
 
 
 def _column(name: Hashable, kind: Any, cells: Series, present: Series) -> Column:

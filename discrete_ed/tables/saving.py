@@ -13,6 +13,7 @@ import torch
 from discrete_ed.density.scikit_learn import check_is_fitted
 from discrete_ed.errors import InputError
 from discrete_ed.runtime.files import read_verified, write_verified
+from discrete_ed.tables.binned_copula import BinnedCopula
 from discrete_ed.tables.bins import Bins
 from discrete_ed.tables.columns import Column, TableSchema
 from discrete_ed.tables.encoding import TableEncoder
@@ -25,6 +26,8 @@ from discrete_ed.tables.optional import pandas
 WEIGHTS, COLUMNS = "weights.safetensors", "columns.json"
 ROWS = "rows"
 """the name, among the weights, of the training rows, whose missing cells are −1"""
+PRECISION = "precision"
+"""the name, among the weights, of the precision of the copula in bins"""
 MISSING = -1
 KIND = "table model"
 
@@ -56,16 +59,21 @@ def save_table_estimator(folder: str | Path, model: TableEstimator) -> None:
         raise InputError(f"model: expected names of columns that differ when they are written, got {twice} twice")
     rows = torch.from_numpy(np.nan_to_num(model._rows, nan=MISSING).astype(np.int32))
     state = {name: value.detach().contiguous().clone() for name, value in model.energy_.state_dict().items()}
+    precision = torch.from_numpy(model.encoder_.copula.precision).contiguous()
     facts: dict[str, Any] = {
         "columns": [_described(column) for column in model.encoder_.schema.columns],
         "bins": {str(column.name): [bins.cuts, bins.knots] for column, bins in _bins(model.encoder_)},
+        "shares": [ends.tolist() for ends in model.encoder_.copula.ends],
         "features": model.energy_.table.shape[1],
         "width": model.energy_.hidden.out_features,
         "step": model.step_,
         "seed": model._seed_of_fit,
         "distance_of_starts": model.distance_of_starts_,
     }
-    files = {WEIGHTS: safetensors.torch.save({**state, ROWS: rows}), COLUMNS: json.dumps(facts).encode()}
+    files = {
+        WEIGHTS: safetensors.torch.save({**state, ROWS: rows, PRECISION: precision}),
+        COLUMNS: json.dumps(facts).encode(),
+    }
     try:
         write_verified(Path(folder), files, kind=KIND)
     except OSError as error:
@@ -95,7 +103,8 @@ def load_table_estimator(folder: str | Path) -> TableEstimator:
         bins = {
             named[name]: Bins(tuple(cuts), tuple(map(tuple, knots))) for name, (cuts, knots) in facts["bins"].items()
         }
-        encoder = TableEncoder(TableSchema(columns), bins)
+        copula = BinnedCopula(tuple(map(np.array, facts["shares"])), state.pop(PRECISION).numpy())
+        encoder = TableEncoder(TableSchema(columns), bins, copula)
         rows = state.pop(ROWS).double().numpy()
         energy = TableEnergy(encoder.sizes, facts["features"], facts["width"]).double()
         energy.load_state_dict(state)

@@ -30,6 +30,8 @@ class Utility:
     """area under the curve of each class against the others, averaged over classes; None for a number"""
     f1: float | None = None
     """F1 of the predicted classes, averaged over classes; None for a number"""
+    brier_score: float | None = None
+    """mean squared error of the probabilities of all classes, between 0 and 2, see `brier_score`; None for a number"""
     calibration_error: float | None = None
     """mean distance between the confidence in the predicted class and its accuracy, `Σ_b n_b |acc_b − conf_b| / N` over
     ten bins of confidence; None for a number"""
@@ -104,8 +106,25 @@ def score_classes(target: Hashable, probabilities: Cells, classes: NDArray[Any])
         target,
         auc=float(np.mean(areas)) if areas else None,
         f1=float(f1),
+        brier_score=brier_score(probabilities, classes),
         calibration_error=calibration_error(probabilities, classes),
     )
+
+
+def brier_score(probabilities: Cells, classes: NDArray[Any]) -> float:
+    """The mean over rows of `Σ_k (p_k − 1[the class is k])²`, for probabilities `(N, K)` of classes, given those that
+    came true, `(N,)`.
+
+    It is a proper score: only the true probabilities have the lowest expected one. The calibration error is none, since
+    the shares of the classes, told without a look at the row, are calibrated perfectly.
+
+    Source: Brier 1950, Monthly Weather Review 78, 1–3.
+
+    >>> brier_score(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0, 0]))
+    0.25
+    """
+    true = np.arange(probabilities.shape[1]) == classes[:, None]
+    return float(((probabilities - true) ** 2).sum(axis=1).mean())
 
 
 def calibration_error(probabilities: Cells, classes: NDArray[Any]) -> float:

@@ -5,9 +5,10 @@
 Every seed splits the rows anew, 70% to learn from and 30% held out, fits, samples as many rows as it learned from, and
 scores them by `evaluate_tables`. The pixels of digits are averaged over squares of four and cut into four levels. With
 `--validation` the rows to learn from are split once more, so that the held-out rows of a seed are never seen. Printed
-are means over the seeds, and in how many of them the model was better than each trivial model. `--root FOLDER` adds the
-public tables of which the folder has the files (Adult, Bank, Mushroom: see `public_tables.py`), `--csv NAME=FILE` and
-`--target NAME=COLUMN` tables of your own.
+are means over the seeds, and in how many of them the model was at least as good as each trivial model; copies count
+beyond the share of held-out rows that are training rows. `--root FOLDER` adds the public tables of which the folder has
+the files (Adult, Bank, Mushroom: see `public_tables.py`), `--csv NAME=FILE` and `--target NAME=COLUMN` tables of your
+own.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ SCORES = {  # the number, and whether a smaller one is better; None: nearer to Â
     "AUC real or not": (lambda s: s.detection.auc, None),
     "target AUC": (lambda s: _of_target(s, "auc"), False),
     "target F1": (lambda s: _of_target(s, "f1"), False),
+    "target Brier": (lambda s: _of_target(s, "brier_score"), True),
     "calibration": (lambda s: _of_target(s, "calibration_error"), True),
     "target RMSE": (lambda s: _of_target(s, "rmse"), True),
     "copies": (lambda s: s.privacy.copies, True),
@@ -73,7 +75,14 @@ def split(frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def scored(
-    frame: pd.DataFrame, types: dict[str, str], target: str | None, seed: int, *, validation: bool, **options: int
+    frame: pd.DataFrame,
+    types: dict[str, str],
+    target: str | None,
+    seed: int,
+    *,
+    validation: bool,
+    samples: int = 1,
+    **options: int,
 ):
     """The scores of each model, and the seconds to fit and to sample."""
     train, test = split(frame, seed)
@@ -82,10 +91,10 @@ def scored(
     started = time.process_time()
     model = TableEstimator(types, random_state=seed, **options).fit(train)
     fitted = time.process_time()
-    synthetic = model.sample(len(train), random_state=seed)
+    synthetic = {f"{MODEL} {k}": model.sample(len(train), random_state=seed + 1000 * k) for k in range(samples)}
     sampled = time.process_time()
     targets = () if target is None else (target,)
-    found = evaluate_tables(train, test, {MODEL: synthetic}, types=types, targets=targets, trees=TREES, seed=seed)
+    found = evaluate_tables(train, test, synthetic, types=types, targets=targets, trees=TREES, seed=seed)
     return found.scores, (fitted - started, sampled - fitted, model.step_)
 
 
@@ -93,16 +102,21 @@ def table(results: list[dict[str, TableScores]]) -> list[str]:
     """Lines with the means over seeds, and with the seeds in which the model was better than the trivial models."""
     lines = []
     for title, (score, smaller) in SCORES.items():
-        values = {name: [score(result[name]) for result in results] for name in (REAL, MODEL, COPULA, INDEPENDENT)}
-        if any(value is None for each in values.values() for value in each):
+        if any(score(each) is None for result in results for each in result.values()):
             continue
+        values = {  # the mean over the samples of the model
+            name: [np.mean([score(result[each]) for each in result if each.startswith(name)]) for result in results]
+            for name in (REAL, MODEL, COPULA, INDEPENDENT)
+        }
         cells = [
             f"{np.mean(each):.3f} Â± {np.std(each, ddof=1) if len(each) > 1 else 0:.3f}" for each in values.values()
         ]
         cost = {name: np.array(each) if smaller else -np.array(each) for name, each in values.items()}
         if smaller is None:
             cost = {name: np.abs(np.array(each) - 0.5) for name, each in values.items()}
-        wins = [f"{(cost[MODEL] < cost[other]).sum()}/{len(results)}" for other in (COPULA, INDEPENDENT)]
+        if title == "copies":  # as many as held-out rows are no fault
+            cost = {name: (each - cost[REAL]).clip(min=0) for name, each in cost.items()}
+        wins = [f"{(cost[MODEL] <= cost[other]).sum()}/{len(results)}" for other in (COPULA, INDEPENDENT)]
         lines.append(" | ".join([f"{title:16}", *cells, *wins]))
     return lines
 
@@ -116,6 +130,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="number of splits")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first split")
     parser.add_argument("--validation", action="store_true", help="score inside the rows that are learned from")
+    parser.add_argument("--samples", type=int, default=1, help="samples of each fit, whose scores are averaged")
     parser.add_argument("--steps", type=int, default=300, help="training steps")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", "table: whole numbers")
@@ -128,7 +143,10 @@ def main() -> None:
     for name, (frame, types, target) in tables.items():
         results, costs = [], []
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            scores, cost = scored(frame, types, target, seed, steps=arguments.steps, validation=arguments.validation)
+            scores, cost = scored(
+                frame, types, target, seed, steps=arguments.steps, validation=arguments.validation,
+                samples=arguments.samples,
+            )  # fmt: skip
             results.append(scores)
             costs.append(cost)
         fit, sample, step = np.mean(costs, axis=0)

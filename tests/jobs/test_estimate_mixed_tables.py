@@ -149,6 +149,7 @@ def test_tables_of_any_kind_are_recognised(tmp_path, text, types, mixed):
         ("--data mine.csv --types kind=number", "column 'kind': expected numbers"),
         ("--data moons --types auto", "moons: expected a text table"),
         ("--data mine.csv --types price=number", "got 'price'"),
+        ("--data mine.csv --types kind=category", "at least 20 test rows, got 12, a fifth of 60 rows; bring more rows"),
     ],
 )
 def test_what_has_no_effect_on_such_a_table_is_refused(tmp_path, monkeypatch, capsys, arguments, reason):

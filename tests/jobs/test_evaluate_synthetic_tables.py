@@ -42,7 +42,7 @@ def test_scores_are_written_with_their_yardsticks(files, tmp_path, capsys):
     result = json.loads((tmp_path / "run/result.json").read_text())
     mine = result["tables"]["mine.csv"]
     assert 0.5 <= mine["copies"] < 0.6
-    assert {"auc", "f1", "calibration_error"} < mine["utility"]["kind"].keys()
+    assert {"auc", "f1", "brier_score", "calibration_error"} < mine["utility"]["kind"].keys()
     assert mine["utility"]["size"]["rmse"] > 0
     page = (tmp_path / "run/report.html").read_text()
     assert f"{mine['detection_auc']:.3f}" in page

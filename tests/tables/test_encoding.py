@@ -84,7 +84,7 @@ def test_bins_of_any_numbers_are_few_and_hold_their_cells():
         places = bins.places(numbers)
         assert set(places) == set(range(len(bins.knots)))
         assert len(bins.knots) <= 2 * count + 1
-        sampled = bins.sample(places, rng)
+        sampled = bins.sample(places, rng.random(len(places)), rng)
         assert (bins.places(sampled) == places).all()
         assert (sampled >= numbers.min()).all() & (sampled <= numbers.max()).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -220,6 +221,19 @@ def test_missing_cells_are_sampled_given_the_others(model):
     assert (found["colour"].to_numpy() == real["colour"])[hidden].mean() > 0.75
 
 
+def test_known_cells_stay_even_if_the_column_could_not_hold_them():
+    frame = pd.DataFrame({"n": np.arange(60).astype(np.int8) % 23, "word": ["x", "y"] * 30})
+    model = TableEstimator({"n": "number"}, steps=1, width=2, random_state=0).fit(frame)
+    for known in (1.25, 300.0):  # no whole number, or beyond those of eight bits
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # far outside of the range
+            filled = model.impute(pd.DataFrame({"n": [known, 3.0, None], "word": None}), random_state=0)
+        assert filled["n"].tolist()[:2] == [known, 3.0]
+        assert filled["n"][2] == round(filled["n"][2])
+        assert filled["word"].isin(["x", "y"]).all()
+    assert not np.signbit(model.anomaly_scores(pd.DataFrame({"n": [np.nan], "word": None}))).any()
+
+
 def test_improbable_rows_have_large_scores_and_probabilities_sum_to_one(model):
     real = rows_of(100, 4)
     changed = real.assign(colour=real["colour"].map({"red": "blue", "blue": "red", "green": "red"}))
@@ -255,6 +269,10 @@ def test_what_was_not_seen_is_refused(model):
         TableEstimator().fit(np.zeros((30, 2)))
     with pytest.raises(InputError, match="steps: expected at least 1"):
         TableEstimator(steps=0).fit(rows_of(30, 8))
+    with pytest.raises(InputError, match="bins: expected a whole number"):
+        TableEstimator(bins=2.5).fit(rows_of(30, 8))
+    with pytest.raises(InputError, match=r"random_state: expected a whole number, at least 0, .* got 'x'"):
+        model.sample(1, random_state="x")
     with pytest.raises(ValueError, match="not fitted"):
         TableEstimator().sample(1)
 

@@ -23,7 +23,7 @@ from discrete_ed.tables import (
     utility,
 )
 from discrete_ed.tables.evaluation import prepare_tables
-from discrete_ed.tables.utility import calibration_error, score_classes
+from discrete_ed.tables.utility import brier_score, calibration_error, score_classes
 
 TYPES = {"level": "ordinal"}
 
@@ -143,6 +143,11 @@ def test_calibration_is_that_of_its_definition():
     sure = np.where(p == p.max(1, keepdims=True), 0.99, 0.005)
     wrong = 0.99 - (p.argmax(1) == true).mean()
     assert calibration_error(sure, true) == pytest.approx(wrong)
+    shares = np.tile(np.bincount(true) / len(true), (len(true), 1))  # calibrated, and knows nothing of the rows
+    assert calibration_error(shares, true) == pytest.approx(0)
+    assert brier_score(p, true) == pytest.approx((1 - (p**2).sum(1)).mean(), abs=0.01)  # its expectation
+    assert brier_score(p, true) < brier_score(shares, true) == pytest.approx(1 - (shares[0] ** 2).sum())
+    assert brier_score(p, true) < brier_score(sure, true)
     assert score_classes("x", np.full((4, 2), 0.5), np.array([0, 0, 1, 1])).auc == 0.5
 
 

@@ -35,6 +35,7 @@ from discrete_ed.tables.doubts import DOUBTED
 from discrete_ed.tables.evaluation import prepare_tables, score_tables
 from discrete_ed.tables.reading import TEXT_ENDINGS, lines_of_rows
 from discrete_ed.tables.recognition import GUESSED
+from discrete_ed.tables.two_sample import LEAST_ROWS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,6 +105,12 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
     schema = recognise_columns(frame, types)
     if config.test is None:
         train, test, moved = split_rows(schema, frame, config.seed)
+        if len(test) < LEAST_ROWS:
+            kept = " without those that alone have a value" if moved else ""
+            raise InputError(
+                f"data: expected at least {LEAST_ROWS} test rows, got {len(test)}, a fifth of {len(frame)} rows{kept}; "
+                "bring more rows, or test rows of their own with test"
+            )
     else:
         train, test, moved = frame, read_frame(config.test, words=words, like=frame), 0
         schema.codes(test)  # values that were never seen are refused before the training

@@ -30,7 +30,13 @@ def score_columns(evaluation: TableEvaluation) -> dict[str, Callable[[TableScore
         "AUC real or not": lambda scores: f"{scores.detection.auc:.3f}",
     }
     for k, example in enumerate(next(iter(evaluation.scores.values())).utilities):
-        values = {"AUC": "auc", "F1": "f1", "calibration": "calibration_error", "RMSE": "rmse"}
+        values = {
+            "AUC": "auc",
+            "F1": "f1",
+            "Brier": "brier_score",
+            "calibration": "calibration_error",
+            "RMSE": "rmse",
+        }
         for title, name in values.items():
             if any(getattr(scores.utilities[k], name) is not None for scores in evaluation.scores.values()):
                 columns[f"{example.target}: {title}"] = lambda scores, k=k, name=name: number(  # type: ignore[misc]
@@ -127,7 +133,8 @@ def notes(evaluation: TableEvaluation, *, halved: bool, advice: str = "") -> lis
     if next(iter(evaluation.scores.values())).utilities:
         lines.append(
             "A random forest learned from each table to predict the target, and was tested on the held-out rows; "
-            "calibration is the expected calibration error."
+            "Brier is the squared error of its probabilities, and calibration the expected calibration error, which is "
+            "small as well for a forest that learned nothing but the shares of the classes."
         )
     elif advice:
         lines.append(advice)

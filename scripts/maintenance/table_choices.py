@@ -1,0 +1,157 @@
+"""Choices of the models of tables, on splits inside the rows to learn from, so that held-out rows are never seen.
+
+    python scripts/maintenance/table_choices.py inside --data wine diabetes --seeds 10
+    python scripts/maintenance/table_choices.py starts --data wine --seeds 10
+    python scripts/maintenance/table_choices.py steps --data wine --seeds 10
+
+`inside`: what numbers inside their bins gain by the Gaussian copula. Training rows are encoded and decoded, and the
+rank correlations of the decoded rows are compared with their own; the gain of held-out rows is the sum over columns of
+`log p(place inside the bin | places of the others, bins)` in nats a row, which is 0 for independent places.
+`starts`: whether chains remember the training rows at which they start: the share of 500 rows nearer to training rows
+than to held-out ones, for chains from training rows and from independent columns, and for trivial models.
+`steps`: what the chosen training step gains in `log p(cell | the other cells)` of held-out rows, in nats a row, if it
+is kept where the rows that chose it gain anything, one standard error, or two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from real_tables import TABLES, rows_of, split
+from scipy.special import log_ndtr, ndtri
+
+from discrete_ed.tables import (
+    TableEncoder,
+    TableEstimator,
+    privacy,
+    sample_gaussian_copula,
+    sample_independent_columns,
+)
+from discrete_ed.tables.binned_copula import BinnedCopula
+from discrete_ed.tables.fitting import train_energy
+from discrete_ed.tables.missing import rows_in_turn
+from discrete_ed.tables.sweeps import log_conditionals, sweep_columns
+from discrete_ed.training import FitConfig
+
+ROWS = 500
+DECODED = 10  # times that the training rows are decoded
+
+
+def splits(name: str, seeds: int) -> Iterator[tuple[int, dict[str, str], pd.DataFrame, pd.DataFrame]]:
+    """For each seed the kinds of columns, rows to learn from and held-out rows, both inside the training rows."""
+    frame, types = rows_of(name)
+    for seed in range(seeds):
+        yield seed, types, *split(split(frame, seed)[0], 1000 + seed)
+
+
+def inside(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: int) -> dict[str, float]:
+    encoder = TableEncoder.fit(train, types)
+    copula = encoder.copula
+    flat = TableEncoder(encoder.schema, encoder.bins, BinnedCopula(copula.ends, np.eye(len(copula.precision))))
+    ordered = [column.name for column in encoder.schema.columns if column.is_ordered]
+    rows = pd.concat([train] * DECODED, ignore_index=True)
+    pairs = np.triu_indices(len(ordered), 1)
+    real, *found = (
+        frame[ordered].astype(float).corr("spearman").to_numpy()[pairs]
+        for frame in (train, *(each.decode(encoder.encode(rows), seed=seed) for each in (flat, encoder)))
+    )
+    return {
+        "mean difference of correlations, independent": float(np.abs(found[0] - real).mean()),
+        "mean difference of correlations, copula": float(np.abs(found[1] - real).mean()),
+        "gain of held-out rows, nats": held_out_gain(encoder, test),
+    }
+
+
+def held_out_gain(encoder: TableEncoder, test: pd.DataFrame) -> float:
+    """The mean over rows of the log density of each number's place inside its bin, given all others."""
+    numbers = [k for k, column in enumerate(encoder.schema.columns) if column.is_ordered]
+    codes, places = encoder.schema.codes(test), encoder.positions(test).astype(int)
+    z, low, high, free = (np.empty((len(test), len(numbers))) for _ in range(4))
+    for j, k in enumerate(numbers):
+        column, ends = encoder.schema.columns[k], encoder.copula.ends[j]
+        start, width = ends[places[:, k]], np.diff(ends)[places[:, k]]
+        share = 0.5 if column.is_discrete else encoder.bins[column.name].inside(codes[:, k]).clip(0.02, 0.98)
+        z[:, j], low[:, j], high[:, j] = ndtri(start + width * share), ndtri(start), ndtri(start + width)
+        free[:, j] = not column.is_discrete
+    gain = 0.0
+    for j in range(len(numbers)):
+        row = encoder.copula.precision[j]
+        deviation, mean = row[j] ** -0.5, z[:, j] - z @ row / row[j]
+        scaled = (each[:, j] - mean for each in (z, low, high))
+        given = log_density(*(each / deviation for each in scaled)) - np.log(deviation)
+        gain += (free[:, j] * (given - log_density(z[:, j], low[:, j], high[:, j]))).mean()
+    return float(gain)
+
+
+def log_density(z: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The log density of a normal number between two ends, up to `log √2π`."""
+    upper = low > 0
+    below, above = np.where(upper, -high, low), np.where(upper, -low, high)
+    most = log_ndtr(above)
+    return -(z**2) / 2 - most - np.log1p(-np.exp(np.minimum(log_ndtr(below) - most, -1e-12)))
+
+
+def starts(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: int) -> dict[str, float]:
+    model = TableEstimator(types, random_state=seed).fit(train)
+    schema, g = model.encoder_.schema, torch.Generator().manual_seed(seed)
+
+    def nearer(frame: pd.DataFrame) -> float:
+        return privacy(schema, frame, train, test).nearer or 0.0
+
+    found = {
+        "Gaussian copula": nearer(sample_gaussian_copula(schema, train, ROWS, seed=seed)),
+        "independent columns": nearer(sample_independent_columns(schema, train, ROWS, seed=seed)),
+    }
+    if model._law is not None:
+        return {"exact samples": nearer(model.sample(ROWS, random_state=seed)), **found}
+    rows, independent = rows_in_turn(model._rows, ROWS, g), model._independent(ROWS, g)
+    for title, start, sweeps in (
+        ("from training rows, 60 sweeps", rows, 60),
+        ("from training rows, 200 sweeps", rows, 200),
+        ("from independent columns, 200 sweeps", independent, 200),
+    ):
+        found[title] = nearer(
+            model._decoded(sweep_columns(model.energy_, start, sweeps, stratified=True, generator=g), seed)
+        )
+    return found
+
+
+def steps(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: int) -> dict[str, float]:
+    encoder = TableEncoder.fit(train, types)
+    rows, held_out = encoder.positions(train), torch.from_numpy(encoder.positions(test)).long()
+    found = {}
+    for errors in (0.0, 1.0, 2.0, np.inf):
+        trained = train_energy(
+            encoder, rows, FitConfig(steps=300, learning_rate=1e-3, weight_decay=0.1, ema=0.99), width=64, block=5,
+            batch_size=256, seed=seed, generator=torch.Generator().manual_seed(seed), least_gain=errors,
+        )  # fmt: skip
+        found[errors] = float(log_conditionals(trained.energy, held_out).sum(-1).mean())
+    return {f"gain, kept from {errors:g} standard errors": found[errors] - found[np.inf] for errors in (0.0, 1.0, 2.0)}
+
+
+CHOICES = {"inside": inside, "starts": starts, "steps": steps}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("choice", choices=list(CHOICES))
+    parser.add_argument("--data", nargs="+", default=["wine"], choices=list(TABLES), help="tables of scikit-learn")
+    parser.add_argument("--seeds", type=int, default=10, help="number of splits")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    for name in arguments.data:
+        found = [CHOICES[arguments.choice](train, test, types, seed)
+                 for seed, types, train, test in splits(name, arguments.seeds)]  # fmt: skip
+        for title in found[0]:
+            values = np.array([each[title] for each in found])
+            error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0
+            print(f"{name} | {title} | {values.mean():.4f} ± {error:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
