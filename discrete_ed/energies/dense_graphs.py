@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -26,6 +26,11 @@ class DenseGraphEnergy(Energy):
         max_nodes: the largest number of nodes `N`.
         noise_levels: whether the energy takes a noise level `t`; the subclass then has the module `level`.
     """
+
+    growth = 1
+    """the power of the number of nodes with which the time of an evaluation grows, by which batches are split"""
+    group_cost = GROUP_COST
+    """the time of one more group of a batch, in units of the time of a graph with one node"""
 
     def __init__(self, max_nodes: int, *, noise_levels: bool) -> None:
         super().__init__()
@@ -62,31 +67,45 @@ class DenseGraphEnergy(Energy):
         return to_matrix(x)
 
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
-        """Graphs of similar size are evaluated together, so that little time is spent on absent nodes."""
+        if x.numel() == 0:
+            self._matrix(x)
+            return x.new_zeros(x.shape[:-1])
+        return self._by_size(x, t, self.dense).view(x.shape[:-1])
+
+    def _by_size(self, x: Tensor, t: Tensor | None, evaluate: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
+        """A function of matrices `(b, n, n)` and level features, at states `(..., D)` in a row: `(B, ...)`.
+
+        Graphs of similar size are evaluated together, so that little time is spent on absent nodes.
+        """
         matrix = self._matrix(x).reshape(-1, self.max_nodes, self.max_nodes)
         batch = len(matrix)
-        if batch == 0:
-            return x.new_zeros(x.shape[:-1])
         level = level_features(self, x, t)
         level = None if level is None else level.reshape(batch, -1)
         places = torch.arange(1, self.max_nodes + 1, device=x.device)
         last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
         order = last.argsort(stable=True)
-        counts, sizes = zip(*size_groups(torch.bincount(last, minlength=self.max_nodes + 1).tolist()), strict=True)
+        counts, sizes = zip(
+            *size_groups(
+                torch.bincount(last, minlength=self.max_nodes + 1).tolist(), growth=self.growth, cost=self.group_cost
+            ),
+            strict=True,
+        )
         # rows are reordered once and then split: the gradient of an index fills a whole batch, for each group
         parts = matrix.index_select(0, order).split(counts)
         levels = [None] * len(counts) if level is None else level.index_select(0, order).split(counts)
-        energies = [self.dense(part[:, :n, :n], of_part) for part, n, of_part in zip(parts, sizes, levels, strict=True)]
-        return torch.cat(energies).index_select(0, order.argsort()).view(x.shape[:-1])
+        values = [evaluate(part[:, :n, :n], of_part) for part, n, of_part in zip(parts, sizes, levels, strict=True)]
+        return torch.cat(values).index_select(0, order.argsort())
 
 
-def size_groups(counts: Sequence[int]) -> list[tuple[int, int]]:
+def size_groups(counts: Sequence[int], *, growth: int = 1, cost: float = GROUP_COST) -> list[tuple[int, int]]:
     """How a batch is split into groups of graphs of similar size: for each group its graphs and its largest size.
 
-    Of all ways it takes the one with the least `Σ graphs × largest size + GROUP_COST × groups`.
+    Of all ways it takes the one with the least `Σ graphs × (largest size)^growth + cost × groups`.
 
     Args:
         counts: the number of graphs of each size, from 0 nodes on.
+        growth: the power of its number of nodes with which the time of a graph grows.
+        cost: the time of one more group, in units of the time of a graph with one node.
 
     >>> size_groups([0, 0, 0, 500, 0, 0, 500])
     [(500, 3), (500, 6)]
@@ -99,7 +118,7 @@ def size_groups(counts: Sequence[int]) -> list[tuple[int, int]]:
         largest, graphs, options = sizes[end - 1][0], 0, []
         for begin in reversed(range(end)):
             graphs += sizes[begin][1]
-            options.append((best[begin][0] + graphs * largest + GROUP_COST, begin))
+            options.append((best[begin][0] + graphs * largest**growth + cost, begin))
         best.append(min(options))
     groups, end = [], len(sizes)
     while end:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
-from discrete_ed.energies.levels import LevelEmbedding, level_features
+from discrete_ed.energies.levels import LevelEmbedding
+from discrete_ed.energies.triangles import to_square, to_triangle, triangle_places
 from discrete_ed.errors import InputError
-from discrete_ed.states import from_matrix
 
 # Typical size of n (S^k)_ij, which is near 1 between far nodes and n / (1 + degree) between neighbours.
 WALK_SCALE = 4.0
@@ -27,6 +27,7 @@ class PairGraphEnergy(DenseGraphEnergy):
     `½ Σ_ij (A_ij α_ij + β_ij / n)` with two functions α, β of a pair's features, plus a function of the features'
     mean and the graph's size. It is smooth in the bits, so `Taylor` may be used.
 
+    All features are symmetric, so those of the pairs `i ≤ j` are kept, and both halves of a matrix only for products.
     An evaluation takes `O(C n³ + C² n²)` operations for each layer, where `GraphEnergy` takes `O(C n²)`: the price for
     what it tells apart.
 
@@ -53,6 +54,8 @@ class PairGraphEnergy(DenseGraphEnergy):
     >>> torch.allclose(energy(from_matrix(path)), energy(from_matrix(same_path)))
     True
     """
+
+    growth, group_cost = 2, 2000
 
     def __init__(
         self,
@@ -85,45 +88,51 @@ class PairGraphEnergy(DenseGraphEnergy):
 
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
-        return 4 * each * nodes.double() ** 2
+        return 0.6 * 4 * each * nodes.double() ** 2  # of the pairs `i ≤ j`, and both halves of the factors
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
-        node, a, h = self._pairs(matrix, level)
-        pair = node.unsqueeze(-1) * node.unsqueeze(-2)
+        node, a, pair, h = self._pairs(matrix, level)
         size = node.sum(-1, keepdim=True).clamp(min=1)
         alpha, beta = self.pair_energy(h).unbind(-1)
-        mean = (h * pair.unsqueeze(-1)).sum((1, 2)) / size**2
+        share = pair * triangle_places(matrix.shape[-1], matrix.device).share.to(pair.dtype)  # of Σ_ij / 2
+        mean = 2 * (h * share.unsqueeze(-1)).sum(1) / size**2
         of_graph = self.graph_energy(torch.cat([mean, size / self.max_nodes], -1)).squeeze(-1)
-        return (a * alpha + pair * beta / size.unsqueeze(-1)).sum((1, 2)) / 2 + of_graph
+        return (a * alpha + share * beta / size).sum(1) + of_graph
 
     def predict(self, x: Tensor, t: Tensor) -> Tensor:
         """For noisy graphs `(..., D)` at levels `(...)`, by how much the log odds of every bit of the data exceed those
         of the noise's density: `(..., D)`. Only those of edges between existing nodes mean something."""
-        level = level_features(self, x, t)
-        assert level is not None, "a denoiser has noise levels"
-        matrix = self._matrix(x).flatten(0, -3)
-        _, _, h = self._pairs(matrix, level.reshape(len(matrix), -1))
-        return from_matrix(self.edge_log_odds(h).squeeze(-1)).view(x.shape)
 
-    def _pairs(self, matrix: Tensor, level: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Nodes `(B, n)`, adjacency matrices `(B, n, n)`, and the features of pairs after all layers."""
+        def edges(matrix: Tensor, level: Tensor | None) -> Tensor:
+            *_, h = self._pairs(matrix, level)
+            odds, n = self.edge_log_odds(h).squeeze(-1), matrix.shape[-1]
+            bits = triangle_places(self.max_nodes, x.device).cells[:n, :n].flatten()
+            bits = bits.index_select(0, triangle_places(n, x.device).upper)
+            return odds.new_zeros(len(odds), self.bits).index_copy(1, bits, odds)
+
+        return self._by_size(x, t, edges).view(x.shape)
+
+    def _pairs(self, matrix: Tensor, level: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Nodes `(B, n)`; and for the `T` pairs `i ≤ j` their edges and whether both nodes exist, `(B, T)`, and their
+        features after all layers, `(B, T, C)`."""
         node = matrix.diagonal(dim1=-2, dim2=-1)
-        pair = node.unsqueeze(-1) * node.unsqueeze(-2)
-        a = (matrix - torch.diag_embed(node)) * pair
+        exist = node.unsqueeze(-1) * node.unsqueeze(-2)
+        adjacency = (matrix - torch.diag_embed(node)) * exist
         n = node.sum(-1).clamp(min=1)[:, None, None]
-        h = self.embed(self._features(a, node, n))
+        a, pair = to_triangle(torch.stack([adjacency, exist], -1)).unbind(-1)
+        h = self.embed(to_triangle(self._features(adjacency, node, n)))
         mask = pair.unsqueeze(-1)
-        shifts = None if level is None else level[:, None, None].chunk(len(self.norms), -1)
+        shifts = None if level is None else level[:, None].chunk(len(self.norms), -1)
         *before, last = self.norms
         for number, (norm, factor, layer) in enumerate(zip(before, self.factors, self.layers, strict=True)):
             g = norm(h) if shifts is None else norm(h) + shifts[number]
-            factors = (factor(g) * mask).permute(0, 3, 1, 2)
-            product = (factors @ factors).permute(0, 2, 3, 1) / n.unsqueeze(-1).sqrt()
+            factors = to_square(factor(g) * mask, node.shape[-1]).permute(0, 3, 1, 2)
+            product = to_triangle((factors @ factors).permute(0, 2, 3, 1)) / n.sqrt()
             h = h + layer(torch.cat([g, product], -1))
-        return node, a, last(h) if shifts is None else last(h) + shifts[-1]
+        return node, a, pair, last(h) if shifts is None else last(h) + shifts[-1]
 
     def _features(self, a: Tensor, node: Tensor, n: Tensor) -> Tensor:
-        """Features of each pair before the first layer: `(B, N, N, 4 + K)`."""
+        """Features of each pair before the first layer: `(B, n, n, 4 + K)`."""
         same = torch.diag_embed(node)
         degree = a.sum(-1)
         scale = node / (1 + degree).sqrt()

@@ -7,6 +7,7 @@ from place import DEVICE, FLOAT, fixed, rounding
 
 from discrete_ed import GraphEnergy, InputError, PairGraphEnergy, graphs_to_states
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.energies.triangles import to_square, to_triangle
 from discrete_ed.states import from_matrix, to_matrix
 
 pytestmark = pytest.mark.anywhere
@@ -69,6 +70,35 @@ def test_the_energy_of_a_graph_in_a_mixed_batch_is_that_of_the_graph_alone(kind)
     alone = torch.cat([energy(row.unsqueeze(0)) for row in x[::7]])
     assert torch.allclose(together[::7], alone, atol=rounding(1e-12))
     assert torch.autograd.grad(together.sum(), energy.embed[0].weight)[0].isfinite().all()
+
+
+@pytest.mark.many_steps
+def test_what_is_predicted_of_a_graph_in_a_mixed_batch_is_what_is_predicted_of_it_alone():
+    energy = PairGraphEnergy(12, width=8, layers=2, noise_levels=True, denoiser=True).to(DEVICE, FLOAT)
+    x = states([nx.gnp_random_graph(2 + k % 11, 0.4, seed=k) for k in range(200)], 12)
+    x = torch.cat([x, from_matrix(to_matrix(x).flip(-1, -2))])  # absent nodes come first
+    level = torch.linspace(0.1, 0.9, len(x), dtype=FLOAT, device=DEVICE)
+    free, together = energy.free(x), energy.predict(x, level)
+    for row in range(0, len(x), 37):
+        alone = energy.predict(x[row : row + 1], level[row : row + 1])[0]
+        assert torch.allclose(together[row][free[row]], alone[free[row]], atol=rounding(1e-12))
+
+
+def test_gradients_of_pair_features_are_those_of_finite_differences():
+    energy = PairGraphEnergy(5, width=4, layers=2).to("cpu", torch.float64)
+    x = graphs_to_states([nx.cycle_graph(4), nx.path_graph(5)], 5).double()
+    free = energy.free(x)
+    edges = x[free].clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda bits: energy(x.masked_scatter(free, bits)), edges)
+
+
+def test_features_of_pairs_and_of_cells_become_each_other():
+    pairs = torch.randn(2, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    cells = to_square(pairs, 3)
+    assert torch.equal(cells, cells.transpose(1, 2))
+    assert torch.equal(to_triangle(cells), pairs)
+    assert torch.autograd.gradcheck(lambda pairs: to_triangle(to_square(pairs, 3).square()).sin(), pairs)
+    assert torch.autograd.gradcheck(lambda pairs: to_square(pairs, 3).square(), pairs)
 
 
 @each_kind

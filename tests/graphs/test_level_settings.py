@@ -125,7 +125,7 @@ def test_training_graphs_notice_what_a_few_held_out_graphs_do_not(energy, monkey
 def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy):
     found = choose_settings(energy, MIXED, [])
     assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 60)
-    assert ladder(4, learned=True)[-1] == LevelSettings(4, 8, 0, 0)
+    assert ladder(4, learned=True)[-1] == LevelSettings(2, 8, 0, 100)
     assert "no graphs were held out" in found.reason()
     with pytest.raises(InputError, match="tried: expected at least one"):
         choose_settings(energy, MIXED, TRIANGLES, tried=[])

@@ -19,6 +19,7 @@ from discrete_ed import (
     load_graph_data,
     write_graphs,
 )
+from discrete_ed.graphs.level_settings import LevelSettings
 from discrete_ed.jobs.generate import chains, training
 from discrete_ed.jobs.generate import run as generate
 from discrete_ed.jobs.generate.config import GenerateConfig
@@ -114,3 +115,10 @@ def test_a_run_with_pair_features_learned_proposals_and_sparse_noise(tmp_path):
 def test_options_of_noise_levels_are_refused_without_them(option, tmp_path, capsys):
     message = refused(capsys, "generate", "--levels", 0, *option, "--out", tmp_path / "run")
     assert f"{option[0][2:]}: expected only with --levels of at least 1" in message
+
+
+def test_settings_of_chains_that_are_not_given_are_for_all_levels():
+    learned = GenerateConfig(levels=6, network="pairs", proposals="learned", candidates=3)
+    assert chains.settings_of_options(learned) == LevelSettings(6, 3, 0, 100)
+    assert chains.settings_of_options(GenerateConfig(levels=6, level_steps=2)) == LevelSettings(6, 0, 2, 60)
+    assert chains.settings_of_options(GenerateConfig(levels=6)) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from typing import Any, cast
 
 import networkx as nx
@@ -61,8 +61,9 @@ def settings_of_options(config: GenerateConfig) -> LevelSettings | None:
     given = (config.passed_levels, config.candidates, config.level_steps, config.last_steps)
     if all(value is None for value in given):
         return None
-    slowest = astuple(ladder(config.levels, learned=config.proposals == "learned")[-1])
-    return LevelSettings(*(usual if value is None else value for value, usual in zip(given, slowest, strict=True)))
+    slowest = replace(ladder(config.levels, learned=config.proposals == "learned")[-1], levels=config.levels)
+    pairs = zip(given, astuple(slowest), strict=True)
+    return LevelSettings(*(usual if value is None else value for value, usual in pairs))
 
 
 def sample_as_configured(
