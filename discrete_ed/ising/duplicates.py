@@ -42,7 +42,7 @@ def equal_row_warnings(
     Args:
         parameters: the estimate without shrinkage.
     """
-    if columns_hardly_differ(data.spins):
+    if _counts(data.spins)[0] == len(data.spins) or columns_hardly_differ(data.spins):
         return []
     seed = estimator.seed
     if not is_lasso:

@@ -303,7 +303,7 @@ def _recovered(
     warnings = [
         *table_warnings(prepared.data.spins, names),
         *prepared.warnings,
-        *shrinkage_warnings(choice.penalty, agreement, shrinkage),
+        *shrinkage_warnings(choice.penalty, couplings, agreement, shrinkage),
         *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields),
         *identification_warnings(prepared.data, identified, couplings, names, decided=decided is not None),
     ]

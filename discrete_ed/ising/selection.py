@@ -168,10 +168,10 @@ def reliability(estimator: ConfiguredEstimator, penalty: Penalty, data: Observat
     return 2 * cosine / (1 + cosine)
 
 
-def shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float) -> list[str]:
-    """Warnings if couplings were shrunk."""
+def shrinkage_warnings(penalty: Penalty, couplings: Array, agreement: float, shrinkage: float) -> list[str]:
+    """Warnings if couplings were shrunk; none if there are none."""
     found = []
-    if isinstance(penalty, Lasso):
+    if isinstance(penalty, Lasso) and couplings.any():
         found.append(
             "L1 shrinks all couplings, and many that are not zero are only noise; intervals are those of an estimate "
             "without this bias, so a coupling may lie outside of its own"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from discrete_ed.errors import InputError
+from discrete_ed.groups.one_hot import one_hot_columns
 from discrete_ed.ising.parameters import PRIOR_SD, Array
 from discrete_ed.names import ENUMERABLE_BITS, EstimatorName, PenaltyName
 from discrete_ed.states import check_states
@@ -192,7 +193,7 @@ def unlimited_couplings(spins: Array, couplings: Array) -> Array:
 
 
 def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
-    """Warnings about a table, before anything is estimated: constant columns, equal columns, too few rows."""
+    """Warnings about a table, before anything is estimated: constant, equal and one-hot columns, too few rows."""
     n, d = spins.shape
     found = []
     constant, same = np.flatnonzero(constant_columns(spins)), same_columns(spins)
@@ -204,6 +205,14 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
         found.append(
             "columns that always agree or always differ: the data set no limit to their coupling and can't distinguish "
             f"their neighbours; leave out one of each pair: {listed_pairs(np.argwhere(np.triu(same)), names)}"
+        )
+    codes = [group for group in one_hot_columns(spins) if len(group) > 2] if spins.all() else []
+    if codes:
+        found.append(
+            "exactly one of some columns is 1 in every row, as if they were the values of one variable: couplings "
+            "between them only say so, and those of all of them with another column are known up to a common number; "
+            "leave out all but those that matter, or fit their table with estimate --types auto: "
+            + _listed([f"{names[group[0]]} to {names[group[-1]]}" for group in codes])
         )
     if n < d:
         found.append(

@@ -460,6 +460,20 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     assert np.isfinite(few.couplings).all()
 
 
+def test_values_of_one_variable_are_named():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (200, 2))
+    codes = np.concatenate([bits, np.eye(3, dtype=int)[rng.integers(0, 3, 200)]], 1)
+    said = recover_couplings(codes, "single-site", "zero", names=list("abcde")).warnings
+    assert len([warning for warning in said if "exactly one of some columns" in warning]) == 1
+    assert "exactly one of some columns is 1 in every row" in said[0]
+    assert said[0].endswith("estimate --types auto: c to e")
+    for others in (codes[:, :-1], bits, np.concatenate([bits, 1 - bits[:, 1:]], 1)):
+        assert not any(
+            "exactly one" in warning for warning in recover_couplings(others, "single-site", "zero").warnings
+        )
+
+
 @pytest.mark.parametrize(
     ("x", "arguments", "message"),
     [
