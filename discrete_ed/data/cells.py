@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from discrete_ed.data.doubtful_numbers import FEWEST, check_measurements
+from discrete_ed.data.numbers import NUMBER
 from discrete_ed.data.reading import Reading
 from discrete_ed.data.text_tables import (
     CODES,
     MISSING,
     MISSING_CELLS,
-    NUMBER,
     ONE,
     OTHER,
     TEXT,
@@ -31,6 +31,8 @@ from discrete_ed.errors import InputError, check_total
 
 Cells = np.ndarray[Any, Any]
 COMMA_HINT = " with a decimal point and without separators of thousands"
+SUMMARIES = {"mean", "means", "average", "avg", "median", "total", "totals", "sum", "sd", "std", "se", "min", "max"}
+"""names of last rows that hardly are observations"""
 LISTED = 5
 """largest number of columns that a message lists"""
 
@@ -73,6 +75,10 @@ def interpreted(columns: Sequence[Cells] | None, names: tuple[str, ...], reading
     aside |= {chosen[name] for name in reading.drop}
     if first and 0 not in chosen.values() and _are_labels(first, reading):
         aside.add(0)
+        if first[-1].casefold().strip(": ") in SUMMARIES and not reading.transpose:
+            raise InputError(
+                f"{path}, row {rows[-1]}: expected an observation, got a row called {first[-1]!r}: remove it"
+            )
         if not reading.columns and not reading.transpose:
             warn_of_labels(path, first, stacklevel=5)
     kept = [chosen[name] for name in reading.columns] or [k for k in range(len(names)) if k not in aside]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from discrete_ed.errors import InputError
 Cells = np.ndarray[Any, Any]
 FEWEST = 10
 """number of rows from which on chance hardly explains what is looked for"""
+SHOWN = 3
+"""largest number of columns that a warning shows"""
 FAR = 2.0
 """how many times the next largest number 99, 999 and so on are where they hardly are measurements"""
 
@@ -47,6 +50,16 @@ def check_measurements(
                 f"{path}, row {rows[row]}, column {name!r}: expected a measurement, got {code:g}, which looks like a "
                 f"code for a missing cell: use recode {code:g}=NA, or recode {code:g}=0 or {code:g}=1 if it is a number"
             )
+    doubtful = {name: code for name, numbers in zip(names, columns, strict=True) if (code := _no_answer(numbers))}
+    if doubtful:
+        shown = ", ".join(f"{code:g} in {name!r}" for name, code in list(doubtful.items())[:SHOWN])
+        rest = f" and {len(doubtful) - SHOWN} more columns" if len(doubtful) > SHOWN else ""
+        code = next(iter(doubtful.values()))
+        warnings.warn(
+            f"{path}: a number that stands apart from answers in sequence is compared with the threshold "
+            f"({shown}{rest}); if it means no answer, use recode {code:g}=NA",
+            stacklevel=6,
+        )
     if len(columns) > 2:
         table = np.array(columns)
         total = table.sum(0)
@@ -83,3 +96,13 @@ def _missing_code(numbers: Cells) -> float | None:
     if low < 0 <= found[1] and low == round(low) and (found[-1] > 1 or low < -1):
         return low
     return high if high in (99, 999, 9999, 99999) and high > FAR * found[-2] else None
+
+
+def _no_answer(numbers: Cells) -> float | None:
+    """The number of a column that may stand for no answer, if any: 8, 9, 88 or 98 after a gap above all whole numbers
+    from 0 or 1 to another one. Counts may be so as well."""
+    found = np.unique(numbers[~np.isnan(numbers)])
+    if len(found) < 4 or found[0] not in (0, 1) or found[-1] not in (8, 9, 88, 98):
+        return None
+    steps = np.diff(found)
+    return float(found[-1]) if (steps[:-1] == 1).all() and steps[-1] > 1 else None

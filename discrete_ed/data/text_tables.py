@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from discrete_ed.data.decoding import decoded
+from discrete_ed.data.numbers import NUMBER, all_differ, named_by_numbers, number_columns, warn_of_numbers
 from discrete_ed.errors import InputError
 
 KINDS = ("0 or 1", "-1 or +1", "true or false", "yes or no")  # kinds of binary cells, as error messages name them
@@ -34,7 +35,6 @@ CODES = {
     **dict.fromkeys(("yes", "Yes", "YES"), YES),
 }
 MISSING_CELLS = {"", "na", "n/a", "nan", "<na>", "null", "none", "?"}
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 OTHER_LINES = "begin lines that are no rows of the table with #, or remove them"
 MAX_SPELLINGS = 1000
 """number of different spellings of cells whose codes are cached"""
@@ -52,6 +52,12 @@ def read_text(path: Path, *, missing: bool = False) -> tuple[np.ndarray[Any, Any
     numbered = _numbered_rows(path, says_groups=True)
     first, head = next(numbered, (1, []))
     titled = _are_titles(head)
+    if not titled and (second := list(islice(numbered, 1))):
+        numbered = chain(second, numbered)
+        others = sum(_code(cell) == OTHER for cell in head)  # more than a wrong cell or two
+        if all_differ(head) and 2 * others > len(head) and max(map(_code, second[0][1][1:]), default=OTHER) < OTHER:
+            titled = True
+            warn_of_numbers(path, head, "since its numbers all differ, and those below are others", stacklevel=4)
     spellings = Spellings(CODES)
     codes, labels, rows = [], [], array("q")
     cells = first_cells = head
@@ -111,12 +117,17 @@ def read_rows(
     head: list[str] | None = None
     for line, cells in _numbered_rows(path, says_groups):
         expect_cells(path, line, cells, rows[0] if rows else head or cells)
-        numbered = cells[0].strip() == "" and _are_numbers_from_0_or_1(cells[1:])  # as pandas writes them
-        if not rows and head is None and (numbered or 2 * sum(map(is_value, cells)) < len(cells)):
+        if not rows and head is None and (number_columns(cells) or 2 * sum(map(is_value, cells)) < len(cells)):
             head = cells
             continue
         rows.append(list(map(sys.intern, map(str.strip, cells))))  # few spellings, each stored once
         lines.append(line)
+    if head is None and named_by_numbers(rows):
+        head = rows.pop(0)
+        lines.pop(0)
+        warn_of_numbers(
+            path, head, "since its numbers all differ or rise evenly, and those of no other row do", stacklevel=6
+        )
     return rows, head, lines
 
 
@@ -244,15 +255,9 @@ def _comments(lines: Sequence[str]) -> set[int]:
 def _are_titles(cells: list[str]) -> bool:
     """Whether a first row names the columns."""
     codes = [_code(cell) for cell in cells]
-    if _are_numbers_from_0_or_1(cells[codes[:1] in ([MISSING], [TEXT]) :]):
+    if number_columns(cells):
         return True
     return TEXT in codes and 2 * sum(code < MISSING for code in codes) < len(codes)
-
-
-def _are_numbers_from_0_or_1(cells: Sequence[str]) -> bool:
-    """Whether cells number the columns: 0, 1, 2, … or 1, 2, 3, …, at least three."""
-    found = [cell.strip() for cell in cells]
-    return len(found) > 2 and any(found == [str(k + start) for k in range(len(found))] for start in (0, 1))
 
 
 def _are_labels(codes: np.ndarray[Any, Any], labels: list[str]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discrete_ed.errors import InputError
+from discrete_ed.groups.one_hot import one_hot_columns
 
 Cells = NDArray[np.floating[Any]]
 
@@ -19,8 +20,6 @@ SAME = 1e-6
 """relative difference of two numbers that rounding to single precision explains"""
 UNLIKELY = 0.01
 """probability of a table of the same kind below which a table is suspected to be coded otherwise"""
-FEWEST_ROWS = 20
-"""rows from which on columns that hold one 1 in each row are hardly so by chance"""
 FAR = 10.0
 """distance from the range of the fitted numbers, in widths of this range, from which on a number is suspicious"""
 
@@ -104,31 +103,6 @@ def check_encoding(values: Cells, threshold: float | None) -> None:
             f"X: {len(constant)} of {bits.shape[1]} columns are constant ({shown}); the rows don't tell how probable "
             "their other value is"
         )
-
-
-def one_hot_columns(values: Cells) -> list[range]:
-    """Neighbouring columns of a table `(N, D)` of which exactly one holds a 1 in every row, as one-hot codes do.
-
-    At least two of the columns must vary, and rows must be many enough to exclude chance.
-
-    >>> one_hot_columns(np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0]] * 10))
-    [range(0, 3)]
-    """
-    found: list[range] = []
-    start = 0
-    varies = (values != values[:1]).any(0)
-    while start < values.shape[1] and len(values) >= FEWEST_ROWS:
-        ones = np.zeros(len(values))
-        for stop in range(start, values.shape[1]):
-            ones = ones + (values[:, stop] == 1)
-            if ones.max(initial=0) > 1 or np.isnan(values[:, stop]).any():
-                break
-            if ones.min(initial=1) == 1 and varies[start : stop + 1].sum() >= 2:
-                found.append(range(start, stop + 1))
-                start = stop
-                break
-        start += 1
-    return found
 
 
 def warn_of_one_hot(values: Cells) -> None:

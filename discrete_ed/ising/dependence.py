@@ -222,27 +222,30 @@ def _neighbours(x: Array, name: str = "spins", same: Array | None = None, forms:
             of chance; neighbours after exchanges of such rows are.
     """
     same = np.unique(x, axis=0, return_inverse=True)[1].ravel() if same is None else same
-    n = len(x)
+    n, lags = len(x), range(1, LAGS + 1)
     far = np.unique(np.linspace(n // 4, 3 * n // 4, REFERENCES).astype(int))
-    near = np.arange(1, LAGS + 1)
-    reference = [_likeness(x, same, lag) for lag in far.tolist()]
-    if forms is not None:
+    near = np.array([_likeness(x, same, lag) for lag in lags])
+    if forms is None:
+        chance = np.array([[_likeness(x, same, lag)] for lag in far.tolist()])
+    else:  # which forms are compared depends on the distance
         orders = (_exchanged(forms, rng) for rng in np.random.default_rng(0).spawn(len(far)))
-        reference = [_likeness(x[order], same[order], 1) for order in orders]
-    mean, square, equal = np.array([*(_likeness(x, same, lag) for lag in near.tolist()), *reference]).T
-    compared = [(f"{name} of neighbouring rows", mean)]
-    compared += [("pairs of spins of neighbouring rows", square)] if name == "spins" else []
-    for words, values in compared:
-        chance, noise = values[LAGS:].mean(), values[LAGS:].std()
-        for found, terms in ((values[0], 1), (values[:LAGS].mean(), LAGS)):
-            if found - chance > LIMIT * (1 + 20 / n) * noise * np.sqrt(1 / terms + 1 / len(far)):
-                deviations = (found - chance) / max(noise, 1e-300) * np.sqrt(terms)
+        chance = np.array([[_likeness(x[order], same[order], lag) for lag in lags] for order in orders])
+    compared = [(f"{name} of neighbouring rows", 0)]
+    compared += [("pairs of spins of neighbouring rows", 1)] if name == "spins" else []
+    for words, kind in compared:
+        for terms in (1, LAGS):
+            values = chance[:, :terms, kind].mean(1)
+            fewer = terms / chance[:, :terms].shape[1]  # each distance alone is as noisy as one that is far
+            noise, excess = values.std() / np.sqrt(fewer), near[:terms, kind].mean() - values.mean()
+            if excess > LIMIT * (1 + 20 / n) * noise * np.sqrt(1 + fewer / len(far)):
+                deviations = excess / max(noise, 1e-300)
                 many = f"{deviations:.0f}" if deviations < MANY else f"more than {MANY:.0f}"
                 return f"{words} are correlated ({many} standard deviations)"
-    expected = (equal[LAGS:].sum() + 1) / len(far)
-    noise = max(np.sqrt(expected), equal[LAGS:].std())
-    if equal[0] > expected + LIMIT * noise and poisson.sf(equal[0] - 1, expected) < RARE and name == "spins":
-        return f"{equal[0]:.0f} neighbouring rows are equal, where {expected:.0f} would be by chance"
+    equal, by_chance = near[0, 2], chance[:, 0, 2]
+    expected = (by_chance.sum() + 1) / len(far)
+    noise = max(np.sqrt(expected), by_chance.std())
+    if equal > expected + LIMIT * noise and poisson.sf(equal - 1, expected) < RARE and name == "spins":
+        return f"{equal:.0f} neighbouring rows are equal, where {expected:.0f} would be by chance"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,8 @@ SWEEPS = 30
 """sweeps of single spins from each row"""
 LIMIT = 5.0
 """number of standard deviations above chance that counts as an excess"""
+REPEATED = 0.05
+"""share of the rows with counts above which those that repeat a pattern are pointed out"""
 ALIKE = 0.95
 """correlation with another column from which on a column hardly differs from it"""
 SURE, TIMES = 12.0, 4.0
@@ -40,19 +43,38 @@ def equal_row_warnings(
     pairs that are worth their price. Then only an excess beyond doubt, or beyond both of them, alarms.
 
     Args:
+        data: observations, whose weights, if there are any, are counts.
         parameters: the estimate without shrinkage.
     """
-    if columns_hardly_differ(data.spins):
-        return []
     seed = estimator.seed
+    spins = data.spins if data.weights is None else _counted(data.spins, data.weights, seed)
+    if _counts(spins)[0] == len(spins) or columns_hardly_differ(spins):
+        return []
     if not is_lasso:
-        said = duplicate_warnings(data.spins, parameters, seed)
-        return said or unlikely_repeats(data.spins, parameters, seed)
+        said = duplicate_warnings(spins, parameters, seed)
+        return said or unlikely_repeats(spins, parameters, seed)
     plain = replace(estimator, name="single-site")
     free, refitted = (penalty.estimate(plain, data) for penalty in (Free(), Refit(PRICES[-1])))
-    if said := duplicate_warnings(data.spins, free, seed, rough=True):
+    if said := duplicate_warnings(spins, free, seed, rough=True):
         return said
-    return unlikely_repeats(data.spins, free, seed) and unlikely_repeats(data.spins, refitted, seed)
+    return unlikely_repeats(spins, free, seed) and unlikely_repeats(spins, refitted, seed)
+
+
+def count_warnings(data: Observations, said: Sequence[str]) -> list[str]:
+    """A warning if whole weights may be none of counts: rows repeat patterns, each of which counts would have once, or
+    the rows that they stand for are too often equal.
+
+    Args:
+        said: what `equal_row_warnings` says.
+    """
+    rows, repeated = len(data.spins), len(data.spins) - _counts(data.spins)[0]
+    if data.size <= rows or not (said or repeated > REPEATED * rows):
+        return []
+    why = "" if said else f", though {repeated} of the {rows} rows repeat the pattern of another one"
+    return [
+        f"the weights are whole numbers, and are read as counts of equal rows{why}: {rows} rows count as "
+        f"{data.size:.0f}; if each row is one observation, divide the weights by their mean"
+    ]
 
 
 def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: bool = False) -> list[str]:
@@ -85,6 +107,13 @@ def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: b
         f"{expected:.0f} would; either rows repeat each other (name what belongs together as blocks), or the model "
         "does not describe the data (see the goodness of fit)"
     ]
+
+
+def _counted(spins: Array, counts: Array, seed: int) -> Array:
+    """At most 2,000 of the rows that counts stand for, each with the same probability."""
+    share = min(1.0, MOST_ROWS / counts.sum())
+    chosen = np.random.default_rng(seed).binomial(counts.astype(np.int64), share)
+    return np.repeat(spins, chosen, axis=0)
 
 
 def _some(spins: Array, seed: int) -> Array:

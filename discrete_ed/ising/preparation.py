@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from discrete_ed.errors import InputError, check_total
 from discrete_ed.ising.dependence import (
@@ -26,6 +27,7 @@ from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array, Parameters, Support
 from discrete_ed.ising.pseudo_likelihood import SpinColumns
 from discrete_ed.ising.site_fits import refit
+from discrete_ed.ising.table_checks import observed_cells
 from discrete_ed.names import EstimatorName
 
 BlockLength = int | Literal["auto"]
@@ -42,6 +44,27 @@ class Prepared(NamedTuple):
 
     data: Observations
     warnings: list[str]
+
+
+def observed_rows(
+    x: torch.Tensor | Array, weights: Array | None, blocks: Array | None
+) -> tuple[torch.Tensor | Array, Array | None, Array | None]:
+    """The rows that have an observed cell, with their weights and blocks; others say nothing. A missing cell is NaN.
+
+    Raises:
+        InputError: the errors of `recover_couplings`.
+    """
+    x = observed_cells(x)
+    weights = None if weights is None else check_weights(weights, len(x))
+    blocks = None if blocks is None else check_blocks(blocks, len(x))
+    values = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else x
+    if values.dtype.kind != "f" or not values.shape[1]:
+        return x, weights, blocks
+    there = ~np.isnan(values).all(1)
+    if not there.all() and there.any():
+        x = x[torch.from_numpy(there)] if isinstance(x, torch.Tensor) else x[there]
+        weights, blocks = (None if part is None else part[there] for part in (weights, blocks))
+    return x, weights, blocks
 
 
 def check_weights(weights: Array, rows: int, name: str = "weights") -> Array:
@@ -112,6 +135,9 @@ def check_blocks(blocks: Array, rows: int, name: str = "blocks") -> Array:
     found = np.asarray(blocks)
     if found.shape != (rows,):
         raise InputError(f"{name}: expected a block for each of {rows} rows, got shape {found.shape}")
+    absent = found.dtype.kind == "f" and np.isnan(found)
+    if np.any(absent) or (found.dtype == object and any(each is None for each in found)):
+        raise InputError(f"{name}: expected a block for each row, got rows without one")
     values, places = np.unique(found, return_inverse=True)
     if len(values) < 2:
         raise InputError(f"{name}: expected at least two different blocks, got {len(values)}")

@@ -11,7 +11,7 @@ import torch
 from discrete_ed.energies import IsingEnergy
 from discrete_ed.ising.columns import fields_given_couplings
 from discrete_ed.ising.debiasing import debiased_couplings
-from discrete_ed.ising.duplicates import equal_row_warnings
+from discrete_ed.ising.duplicates import count_warnings, equal_row_warnings
 from discrete_ed.ising.edge_decision import decide_edges, without_penalty
 from discrete_ed.ising.empirical_bayes import common_law
 from discrete_ed.ising.estimators import ConfiguredEstimator, EstimatorSettings, resolve_estimator
@@ -25,13 +25,18 @@ from discrete_ed.ising.preparation import (
     Prepared,
     blocks_by_energy,
     check_block_length,
-    check_blocks,
     check_estimator_of_rows,
-    check_weights,
+    observed_rows,
     prepare,
 )
 from discrete_ed.ising.selection import PENALTIES, PenaltyRule, choose_penalty, reliability, shrinkage_warnings
-from discrete_ed.ising.table_checks import MOST_MISSING, check_samples, coupling_warnings, observed_rows, table_warnings
+from discrete_ed.ising.table_checks import (
+    MOST_MISSING,
+    check_names,
+    check_samples,
+    coupling_warnings,
+    table_warnings,
+)
 from discrete_ed.names import EstimatorName, PenaltyName
 from discrete_ed.runtime.threads import suitable_numpy_threads
 
@@ -195,8 +200,8 @@ def recover_couplings(
     A normal prior of standard deviation 3, counted once, keeps estimates from separable data finite.
 
     Args:
-        x: observations, `(N, D)`, zeros and ones or −1 and +1; NaN where a cell is missing. All observed cells are
-            used, and missing ones are expected under the estimate itself, see `expectation.estimate`.
+        x: observations, `(N, D)`, zeros and ones or −1 and +1; NaN or masked where a cell is missing. All observed
+            cells are used, and missing ones are expected under the estimate itself, see `expectation.estimate`.
         fields: whether `h` is estimated; otherwise it is zero.
         weights: how much each row counts, `(N,)`. Whole numbers are counts of equal rows, which are never repeated in
             memory; others are proportions, and together count as `(Σw)² / Σw²` rows. The estimators with random blocks,
@@ -223,16 +228,11 @@ def recover_couplings(
     >>> sorted(map(tuple, found.edges.tolist()))
     [(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5)]
     """
-    weights = None if weights is None else check_weights(weights, len(x))
-    blocks = None if blocks is None else check_blocks(blocks, len(x))
-    empty = int((~(there := observed_rows(x))).sum())
-    if empty and empty < len(x):
-        x = x[torch.from_numpy(there)] if isinstance(x, torch.Tensor) else x[there]
-        weights, blocks = (None if part is None else part[there] for part in (weights, blocks))
-    rows, d = len(x), x.shape[1] if x.ndim > 1 else 0
+    x, weights, blocks = observed_rows(x, weights, blocks)
+    rows, d = x.shape
     check_memory(rows, d, estimator, penalty, plain=blocks is None)
     spins = check_samples(x, estimator, penalty, names=names, weights=weights, most_missing=most_missing, compact=True)
-    names = names or [f"x{i}" for i in range(1, d + 1)]
+    names = check_names(names, d)
     progress = callback or (lambda _: None)
     chosen = ConfiguredEstimator(resolve_estimator(estimator, d), settings or EstimatorSettings(), fields, seed)
     progress("compare the rows")
@@ -246,13 +246,15 @@ def recover_couplings(
     prepared = prepare(spins, weights, blocks, length, weighs_rows=chosen.entry.weighs_rows)
     with suitable_numpy_threads(prepared.data.spins.size * d * d):
         found = _recovered(chosen, PENALTIES[penalty], prepared, names, progress)
-        tested = plain and prepared.data.weights is prepared.data.blocks is None
-        if tested and length == "auto":
-            again = blocks_by_energy(prepared.data, found.parameters)
-            if again is not None and chosen.entry.weighs_rows:
-                return _recovered(chosen, PENALTIES[penalty], again, names, progress)
+        data = prepared.data
+        tested = plain and length == "auto" and data.weights is data.blocks is None
+        if tested and chosen.entry.weighs_rows and (again := blocks_by_energy(data, found.parameters)) is not None:
+            return _recovered(chosen, PENALTIES[penalty], again, names, progress)
+        given = weights is not None and counted and data.blocks is None and bool(data.spins.all())
+        if tested or given:
             unshrunk = Parameters(found.couplings / (found.shrinkage or 1.0), found.fields)
-            said = equal_row_warnings(chosen, prepared.data, unshrunk, is_lasso=found.choice.startswith("L1"))
+            said = equal_row_warnings(chosen, data, unshrunk, is_lasso=found.choice.startswith("L1"))
+            said += count_warnings(data, said) if given else []
             return replace(found, warnings=(*found.warnings, *said))
         return found
 
@@ -276,8 +278,7 @@ def _recovered(
     shrinkage = 1.0 if np.isnan(agreement) else min(1.0, max(0.0, 2 * agreement))
     progress("standard errors")
     errors = chosen.errors(data, found)
-    couplings, coupling_errors = found.couplings, errors.couplings
-    decided = alone = None
+    couplings, coupling_errors, decided, alone = found.couplings, errors.couplings, None, None
     identified = identified_pairs(prepared.data)
     is_lasso = isinstance(choice.penalty, Lasso)
     if is_lasso and data.spins.all():
@@ -303,8 +304,8 @@ def _recovered(
     warnings = [
         *table_warnings(prepared.data.spins, names),
         *prepared.warnings,
-        *shrinkage_warnings(choice.penalty, agreement, shrinkage),
-        *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields),
+        *shrinkage_warnings(choice.penalty, couplings, agreement, shrinkage),
+        *coupling_warnings(prepared.data.spins, couplings, names, with_fields=fields, weights=prepared.data.weights),
         *identification_warnings(prepared.data, identified, couplings, names, decided=decided is not None),
     ]
     return Recovery(

@@ -151,14 +151,14 @@ def reliability(estimator: ConfiguredEstimator, penalty: Penalty, data: Observat
     """Cosine `c` between the couplings from two halves of the samples, corrected to all: `2c / (1 + c)`.
 
     Each half is estimated without a start, since estimates from a common start would agree too well. In a half a pair
-    decreases the loss by half as much, so where a half selects no pair, both are searched at half the price. NaN if a
-    half has no couplings even so: then nothing can be compared.
+    decreases the loss by half as much, so where the halves select no pair in common, both are searched at half the
+    price. NaN if a half has no couplings even so: then nothing can be compared.
 
     Source: Spearman 1910 and Brown 1910, British Journal of Psychology 3, 271–295 and 296–322.
     """
     parts = data.divided(2, np.random.default_rng(estimator.seed + 1))
     halves = [estimate(estimator, penalty, half).parameters.couplings for half in parts]
-    if isinstance(penalty, Refit) and not all(half.any() for half in halves):
+    if isinstance(penalty, Refit) and not (halves[0] * halves[1]).any():
         cheaper = Refit(penalty.price / 2)
         halves = [estimate(estimator, cheaper, half).parameters.couplings for half in parts]
     if not all(half.any() for half in halves):
@@ -168,10 +168,10 @@ def reliability(estimator: ConfiguredEstimator, penalty: Penalty, data: Observat
     return 2 * cosine / (1 + cosine)
 
 
-def shrinkage_warnings(penalty: Penalty, agreement: float, shrinkage: float) -> list[str]:
-    """Warnings if couplings were shrunk."""
+def shrinkage_warnings(penalty: Penalty, couplings: Array, agreement: float, shrinkage: float) -> list[str]:
+    """Warnings if couplings were shrunk; none if there are none."""
     found = []
-    if isinstance(penalty, Lasso):
+    if isinstance(penalty, Lasso) and couplings.any():
         found.append(
             "L1 shrinks all couplings, and many that are not zero are only noise; intervals are those of an estimate "
             "without this bias, so a coupling may lie outside of its own"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from discrete_ed.errors import InputError
+from discrete_ed.groups.one_hot import one_hot_columns
 from discrete_ed.ising.parameters import PRIOR_SD, Array
 from discrete_ed.names import ENUMERABLE_BITS, EstimatorName, PenaltyName
 from discrete_ed.states import check_states
@@ -17,6 +18,8 @@ MOST_MISSING = 0.5
 """largest share of missing cells of a column, unless more are allowed"""
 CELLS = 2_000_000
 """largest number of cells of pairs of columns that are compared at once"""
+FEWEST_EXPECTED = 5.0
+"""number of rows expected by chance in a cell of the 2 × 2 table of a pair below which its coupling is hardly seen"""
 LISTED = 5
 """largest number of columns or pairs that a warning lists"""
 
@@ -45,6 +48,8 @@ def check_samples(
     Raises:
         InputError: the errors of `recover_couplings`.
     """
+    if not 0 <= most_missing <= 1:
+        raise InputError(f"most_missing: expected a share from 0 to 1, got {most_missing}")
     if (spins := _bytes_of_spins(x)) is not None and spins.ndim == 2 and min(spins.shape[0] - 10, spins.shape[1]) > 1:
         check_estimator(estimator, penalty, spins.shape[1])
         if constant_columns(spins if weights is None else spins[np.asarray(weights) > 0]).all():
@@ -64,7 +69,7 @@ def check_samples(
             f"{name}: expected a table of at least 10 samples of 2 spins, got shape {tuple(bits.shape)}{hint}"
         )
     d = bits.shape[1]
-    names = names or [f"x{k}" for k in range(1, d + 1)]
+    names = check_names(names, d)
     check_estimator(estimator, penalty, d)
     spins = 2 * known.double().cpu().numpy() - 1
     there = np.ones(rows, bool) if weights is None else np.asarray(weights) > 0
@@ -90,12 +95,32 @@ def check_samples(
     return spins
 
 
-def observed_rows(x: torch.Tensor | Array) -> Array:
-    """Which rows have an observed cell, `(N,)`; others say nothing. A missing cell is NaN."""
-    values = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
-    if values.ndim != 2 or values.dtype.kind != "f" or not values.shape[1]:
-        return np.ones(len(values), bool)
-    return np.asarray(~np.isnan(values).all(1))
+def observed_cells(x: torch.Tensor | Array) -> torch.Tensor | Array:
+    """The samples as a tensor or an array, with NaN where cells of a masked array are masked.
+
+    Raises:
+        InputError: not an array of numbers with two dimensions.
+    """
+    if isinstance(x, torch.Tensor) and x.ndim == 2:
+        return x
+    if isinstance(x, np.ma.MaskedArray):
+        return np.asarray(np.ma.filled(x.astype(float), np.nan))
+    try:
+        found = np.asarray(x)
+    except ValueError:
+        raise InputError("x: expected an array (N, D), got rows of different lengths") from None
+    if found.ndim != 2:
+        raise InputError(f"x: expected a table of at least 10 samples of 2 spins, got shape {found.shape}")
+    return found
+
+
+def check_names(names: Sequence[str] | None, spins: int) -> Sequence[str]:
+    """The names of the columns, by default x1, x2, …; raises the errors of `recover_couplings`."""
+    if names is None:
+        return [f"x{k}" for k in range(1, spins + 1)]
+    if len(names) != spins or len(set(names)) < spins:
+        raise InputError(f"names: expected {spins} different names of columns, got {len(set(names))}")
+    return names
 
 
 def _bytes_of_spins(x: torch.Tensor | Array) -> Array | None:
@@ -192,7 +217,7 @@ def unlimited_couplings(spins: Array, couplings: Array) -> Array:
 
 
 def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
-    """Warnings about a table, before anything is estimated: constant columns, equal columns, too few rows."""
+    """Warnings about a table, before anything is estimated: constant, equal and one-hot columns, too few rows."""
     n, d = spins.shape
     found = []
     constant, same = np.flatnonzero(constant_columns(spins)), same_columns(spins)
@@ -205,6 +230,14 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
             "columns that always agree or always differ: the data set no limit to their coupling and can't distinguish "
             f"their neighbours; leave out one of each pair: {listed_pairs(np.argwhere(np.triu(same)), names)}"
         )
+    codes = [group for group in one_hot_columns(spins) if len(group) > 2] if spins.all() else []
+    if codes:
+        found.append(
+            "exactly one of some columns is 1 in every row, as if they were the values of one variable: couplings "
+            "between them only say so, and those of all of them with another column are known up to a common number; "
+            "leave out all but those that matter, or fit their table with estimate --types auto: "
+            + _listed([f"{names[group[0]]} to {names[group[-1]]}" for group in codes])
+        )
     if n < d:
         found.append(
             f"fewer samples ({n}) than spins ({d}): only strong couplings can be found; if the rows are the variables, "
@@ -213,8 +246,11 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
     return found
 
 
-def coupling_warnings(spins: Array, couplings: Array, names: Sequence[str], *, with_fields: bool) -> list[str]:
-    """Warnings about estimated couplings that are limited by the prior instead of the data."""
+def coupling_warnings(
+    spins: Array, couplings: Array, names: Sequence[str], *, with_fields: bool, weights: Array | None = None
+) -> list[str]:
+    """Warnings about estimated couplings that are limited by the prior instead of the data, and about fields that
+    depend on couplings which the rows can't judge."""
     found = []
     same = same_columns(spins)
     unlimited = unlimited_couplings(spins, couplings) if with_fields else np.zeros_like(same)
@@ -226,7 +262,23 @@ def coupling_warnings(spins: Array, couplings: Array, names: Sequence[str], *, w
     large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same & ~unlimited))
     if len(large):
         found.append(f"couplings above {PRIOR_SD:g}, which the prior shrinks: {listed_pairs(large, names)}")
+    if with_fields and (seldom := seldom_columns(spins, couplings, weights)):
+        found.append(
+            "intervals of the fields of columns that are seldom up, or seldom down, are too narrow: too few rows tell "
+            "whether these interact with each other, and a coupling that was left out would change their fields by as "
+            f"much: {_listed([names[k] for k in seldom])}"
+        )
     return found
+
+
+def seldom_columns(spins: Array, couplings: Array, weights: Array | None = None) -> list[int]:
+    """The columns of which a pair was left out that the rows can't judge: by chance alone fewer than five rows are
+    expected in one of the cells of its 2 × 2 table."""
+    heavy = np.ones(len(spins)) if weights is None else weights
+    least = np.minimum(heavy @ (spins > 0), heavy @ (spins < 0))
+    few = np.outer(least, least) / heavy.sum() < FEWEST_EXPECTED
+    few &= (couplings == 0) & (least > 0) & (least > 0)[:, None] & ~np.eye(len(couplings), dtype=bool)
+    return np.flatnonzero(few.any(1)).tolist()
 
 
 def listed_pairs(pairs: Array, names: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER, delimiter_of, read_rows
+from discrete_ed.data.numbers import NUMBER
+from discrete_ed.data.text_tables import MISSING_CELLS, delimiter_of, read_rows
 from discrete_ed.errors import InputError
 from discrete_ed.tables.optional import pandas
 from discrete_ed.tables.recognition import LARGEST_WHOLE

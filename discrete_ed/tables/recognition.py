@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from discrete_ed.data.text_tables import NUMBER
+from discrete_ed.data.numbers import NUMBER
 from discrete_ed.errors import InputError
 from discrete_ed.names import ColumnKindName
 from discrete_ed.tables.columns import Column, TableSchema, holds_numbers, is_number, listed

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER
+from discrete_ed.data.numbers import NUMBER
+from discrete_ed.data.text_tables import MISSING_CELLS
 from discrete_ed.errors import InputError
 
 LEADING_ZERO = re.compile(r"[+-]?0\d")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.io import savemat
 
 from discrete_ed import InputError, read_table
 from discrete_ed.data import read_images, text_tables
+from discrete_ed.data.reading import Reading
 from discrete_ed.data.text_tables import ZERO, Spellings
 
 BITS = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]], np.uint8)
@@ -75,6 +77,52 @@ def test_a_first_row_of_names_is_taken_as_such(tmp_path, header, names):
     table = read_table(written(tmp_path, header + "\n1,0,1\n0,0,1\n1,1,0\n"))
     assert table.names == names
     assert np.array_equal(table.values, BITS)
+
+
+@pytest.mark.parametrize(
+    ("header", "labels", "reading"),
+    [
+        ("2015,2016,2017", False, Reading()),
+        ("0.1,0.5,2", False, Reading()),
+        ("2015,2016,2017", False, Reading(binarise=0.0)),
+        ("site,2015,2016,2017", True, Reading(binarise=0.0)),
+        (",12,7,31", True, Reading(recode={"0": 0, "1": 1})),
+    ],
+)
+def test_numbers_that_name_the_columns_are_taken_as_such_with_a_warning(tmp_path, header, labels, reading):
+    rows = [f"{'s' * (k + 1) + ',' if labels else ''}{k % 2},1,{k // 2 % 2}" for k in range(24)]
+    rows = [row.replace("1", "9") for row in rows] if reading.binarise is not None else rows
+    rows = [row.replace(",9,", ",0,", 1) if k % 5 == 0 else row for k, row in enumerate(rows)]
+    said = rf"the first row \({header.replace(',', ', ')}\) is read as names of the columns"
+    with pytest.warns(UserWarning, match=said) as caught:
+        table = read_table(written(tmp_path, "\n".join([header, *rows])), reading)
+    assert caught[0].filename == __file__
+    assert table.names == tuple(header.split(",")[labels:])
+    assert len(table.values) == 24
+
+
+@pytest.mark.parametrize("header", ["0,1,2", "1,2,3", "# 7,5,9", "id,1,2,3"])
+@pytest.mark.parametrize("reading", [Reading(binarise=0.5), Reading(recode={"0": 0, "1": 1}), Reading(transpose=True)])
+def test_names_are_recognised_whatever_the_options(tmp_path, header, reading):
+    label = header.startswith("id")
+    rows = [f"{'s' * (k + 1) + ',' if label else ''}{k % 2},{k // 2 % 2},{k // 4 % 2}" for k in range(8)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = read_table(written(tmp_path, "\n".join([header, *rows])), reading)
+    assert table.values.shape == ((3, 8) if reading.transpose else (8, 3))
+
+
+def test_a_row_of_observations_is_no_row_of_names(tmp_path):
+    rows = [f"{k % 3},{k % 5},{k % 7}" for k in range(1, 30)]
+    assert len(read_table(written(tmp_path, "\n".join(rows)), Reading(binarise=0.0)).values) == 29
+    with pytest.raises(InputError, match=r"row 1, column 'x3': .* got 2"):
+        read_table(written(tmp_path, "1,0,2\n1,0,1\n0,1,1\n"))
+
+
+def test_a_last_row_of_means_is_refused(tmp_path):
+    rows = [f"site{k},{k % 2},{k // 2 % 2}" for k in range(8)]
+    with pytest.raises(InputError, match="row 10: expected an observation, got a row called 'Mean': remove it"):
+        read_table(written(tmp_path, "\n".join(["id,a,b", *rows, "Mean,0.5,0.5"])), Reading(binarise=0.2))
 
 
 def test_two_columns_that_may_be_numbered_are_read_with_a_warning(tmp_path):

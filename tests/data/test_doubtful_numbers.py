@@ -46,6 +46,21 @@ def test_what_is_no_measurement_is_refused(table, message):
         check_measurements(list(table.T), NAMES[: table.shape[1]], rows, "t.csv", named=False)
 
 
+def test_answers_with_a_code_for_none_are_doubted(tmp_path):
+    answers = RNG.permutation(np.repeat(np.arange(1.0, 6.0), 8))
+    answers[[3, 17]] = 9
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{a:g},{b:g}\n" for a, b in zip(answers, np.roll(answers, 5), strict=True)))
+    with pytest.warns(UserWarning, match="9 in 'a', 9 in 'b'.; if it means no answer, use recode 9=NA") as caught:
+        read_table(path, Reading(binarise=3.0))
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = read_table(path, Reading(binarise=3.0, recode={"9": None}, missing=True))
+    assert table.missing is not None
+    assert table.missing.sum() == 4
+
+
 @pytest.mark.parametrize(
     "table",
     [

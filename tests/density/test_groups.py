@@ -25,7 +25,7 @@ from discrete_ed import (
     shuffled_batches,
 )
 from discrete_ed.density import complete, conditional_law, independent_columns, log_marginal
-from discrete_ed.density.encoding import one_hot_columns
+from discrete_ed.groups.one_hot import one_hot_columns
 
 THREE = Groups.one_hot([4, 4, 4])
 P = torch.tensor([0.7, 0.1, 0.1, 0.1], dtype=FLOAT)

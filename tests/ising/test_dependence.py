@@ -127,14 +127,17 @@ def test_an_estimator_without_weights_says_that_its_errors_are_too_small():
     assert prepared.data.weights is prepared.data.blocks is None
 
 
+@pytest.mark.parametrize("rotates", [False, True])
 @pytest.mark.parametrize("forms", [[slice(0, 1), slice(1, 2)], [slice(0, 4), slice(4, 7), slice(7, 8)]])
-def test_forms_that_follow_each_other_are_no_dependence_and_hide_none(forms):
-    """Questionnaires of which each lacks some columns, one after another."""
+def test_forms_that_follow_each_other_are_no_dependence_and_hide_none(forms, rotates):
+    """Questionnaires of which each lacks some columns, one after another or in turn."""
     rng = np.random.default_rng(0)
     spins = np.where(rng.random((600, 8)) < 0.5, 1.0, -1.0)
     spins[:, 1::2] = spins[:, ::2] * np.where(rng.random((600, 4)) < 0.2, -1, 1)
     sticky = np.cumsum(rng.random((600, 8)) < 0.2, 0) % 2 * 2.0 - 1
-    for rows, lacks in zip(np.array_split(np.arange(600), len(forms)), forms, strict=True):
+    order = np.arange(600)
+    order = order[np.argsort(order % len(forms), kind="stable")] if rotates else order
+    for rows, lacks in zip(np.array_split(order, len(forms)), forms, strict=True):
         spins[rows, lacks] = sticky[rows, lacks] = 0
     assert find_dependence(spins) is None
     found = find_dependence(sticky)

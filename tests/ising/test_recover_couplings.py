@@ -460,6 +460,59 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     assert np.isfinite(few.couplings).all()
 
 
+def test_fields_of_columns_that_are_seldom_up_are_doubted():
+    rng = np.random.default_rng(0)
+    rare, others = rng.random((2000, 3)) < 0.03, rng.random((2000, 2)) < 0.5
+    table = np.hstack([rare, others]).astype(float)
+    said = recover_couplings(table, "single-site", "zero", names=list("abcde")).warnings
+    assert [warning.rpartition(": ")[2] for warning in said if "seldom up" in warning] == ["a, b, c"]
+    assert not recover_couplings(others.astype(float), "single-site", "zero").warnings
+    patterns, counts = np.unique(others, axis=0, return_counts=True)
+    assert not recover_couplings(patterns.astype(float), "single-site", "zero", weights=counts).warnings
+    free = recover_couplings(table, "single-site", "none").warnings
+    assert not any("seldom up" in warning for warning in free)
+
+
+@pytest.mark.parametrize(
+    ("x", "arguments", "message"),
+    [
+        (X, {"names": ["a"]}, "names: expected 16 different names"),
+        (X, {"names": ["a"] * 16}, "names: expected 16 different names"),
+        (X, {"most_missing": 2.0}, "most_missing: expected a share from 0 to 1, got 2"),
+        (X, {"blocks": np.where(np.arange(len(X)) < 9, np.nan, 1.0)}, "blocks: expected a block for each row"),
+        (X, {"blocks": np.array([None, "a"] * (len(X) // 2), object)}, "blocks: expected a block for each row"),
+        ([[1, 0], [1]], {}, "x: expected an array"),
+        (np.array(1.0), {}, r"at least 10 samples of 2 spins, got shape \(\)"),
+    ],
+)
+def test_odd_arguments_are_refused(x, arguments, message):
+    with pytest.raises(InputError, match=message):
+        recover_couplings(x, "single-site", "zero", **arguments)
+
+
+def test_masked_cells_are_missing():
+    mask = np.random.default_rng(0).random(X.shape) < 0.2
+    masked = recover_couplings(np.ma.masked_array(X, mask), "single-site", "refit")
+    holes = recover_couplings(np.where(mask, np.nan, X), "single-site", "refit")
+    assert np.array_equal(masked.couplings, holes.couplings)
+    lists, arrays = (recover_couplings(x, "single-site", "zero").fields for x in (X.tolist(), X))
+    assert np.array_equal(lists, arrays)
+
+
+def test_values_of_one_variable_are_named():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (200, 2))
+    codes = np.concatenate([bits, np.eye(3, dtype=int)[rng.integers(0, 3, 200)]], 1)
+    said = recover_couplings(codes, "single-site", "zero", names=list("abcde")).warnings
+    assert len([warning for warning in said if "exactly one of some columns" in warning]) == 1
+    assert "exactly one of some columns is 1 in every row" in said[0]
+    assert said[0].endswith("estimate --types auto: c to e")
+    for others in (codes[:, :-1], bits, np.concatenate([bits, 1 - bits[:, 1:]], 1)):
+        assert not any(
+            "exactly one" in warning for warning in recover_couplings(others, "single-site", "zero").warnings
+        )
+
+
 @pytest.mark.parametrize(
     ("x", "arguments", "message"),
     [

@@ -92,7 +92,7 @@ def test_shares_of_patterns_do_not_make_up_a_number_of_rows(whole):
     with pytest.raises(InputError, match=f"expected counts where all rows differ, got shares that add up to {whole}: "):
         recover_couplings(PATTERNS, "single-site", "zero", weights=shares)
     for weights in (shares * 800.3, shares / shares.mean()):  # of no number of rows; and such as a survey has
-        (warning,) = recover_couplings(PATTERNS, "single-site", "zero", weights=weights).warnings
+        warning, *_ = recover_couplings(PATTERNS, "single-site", "zero", weights=weights).warnings
         assert f"all {len(PATTERNS)} rows differ and the weights are not counts: they count as " in warning
     back = recover_couplings(PATTERNS, "single-site", "zero", weights=np.rint(shares * len(X) / whole))
     assert back.effective_rows == len(X)
@@ -103,14 +103,30 @@ def test_shares_of_patterns_do_not_make_up_a_number_of_rows(whole):
 
 def test_counts_with_a_common_factor_are_doubted_and_tiny_weights_are_proportions():
     rng = np.random.default_rng(0)
-    rows = rng.integers(0, 2, (60, 8))
-    counts = rng.integers(1, 4, 60)
+    rows, counts = np.unique(rng.integers(0, 2, (120, 8)), axis=0, return_counts=True)
     assert not recover_couplings(rows, "single-site", "zero", weights=counts).warnings
-    (said,) = recover_couplings(rows, "single-site", "zero", weights=5 * counts).warnings
-    assert "all counts are multiples of 5" in said
-    assert not recover_couplings(rows[:10], "single-site", "zero", weights=5 * counts[:10]).warnings[1:]
+    said = recover_couplings(rows, "single-site", "zero", weights=5 * counts).warnings
+    assert "all counts are multiples of 5" in said[0]
+    few = recover_couplings(rows[:10], "single-site", "zero", weights=5 * counts[:10]).warnings
+    assert not any("multiples" in warning for warning in few)
     tiny = recover_couplings(X, "single-site", "zero", weights=np.where(np.arange(800) % 2, 1e-300, 2e-300))
     assert tiny.effective_rows == pytest.approx(720)
+
+
+def test_whole_weights_of_a_survey_are_doubted_and_counts_of_patterns_are_not():
+    rng = np.random.default_rng(0)
+    weights = rng.integers(1, 60, 300)
+    doubt = "each row is one observation, divide the weights by their mean"
+    for columns in (6, 20):  # of six, patterns repeat; of twenty, all 300 rows differ
+        rows = rng.integers(0, 2, (300, columns))
+        said = recover_couplings(rows, "single-site", "zero", weights=weights).warnings
+        assert any(doubt in warning for warning in said)
+        said = recover_couplings(rows, "single-site", "zero", weights=weights / weights.mean()).warnings
+        assert not any(doubt in warning for warning in said)
+    many = rng.integers(0, 2, (4000, 8))
+    patterns, counts = np.unique(many, axis=0, return_counts=True)
+    assert not recover_couplings(patterns, "single-site", "zero", weights=counts).warnings
+    assert not recover_couplings(PATTERNS, "single-site", "refit", weights=COUNTS).warnings
 
 
 @pytest.mark.parametrize(

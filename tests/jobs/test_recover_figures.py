@@ -122,3 +122,16 @@ def test_goodness_of_fit_has_means_and_few_ticks():
         axes.set(xlim=(-0.4, 0.4), ylim=(-0.4, 0.4))  # for which matplotlib's own choice is nine
         assert len(axes.get_xticks()) <= 6
         assert len(axes.get_yticks()) <= 6
+
+
+def test_of_many_points_those_furthest_from_the_line_are_shown():
+    rng = np.random.default_rng(0)
+    fit = goodness_of_fit(rng.integers(0, 2, (40, 160)), rng.integers(0, 2, (40, 160)))
+    axes = ising_figures.goodness_of_fit(fit).axes
+    data, model = fit.pairs
+    points = np.asarray(axes[1].collections[0].get_offsets())
+    assert axes[1].get_title(loc="left") == f"pairs, {len(points):,} of 12,720"
+    assert 5_000 < len(points) <= 10_000
+    assert np.abs(points[:, 0] - points[:, 1]).max() == pytest.approx(np.abs(data - model).max())
+    low, high = axes[3].get_xlim()
+    assert 0 < low < high < 160

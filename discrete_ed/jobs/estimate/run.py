@@ -18,13 +18,13 @@ from torch import Tensor
 
 from discrete_ed.data import TableData, load_table_data
 from discrete_ed.density.conditional import log_sites
-from discrete_ed.density.encoding import one_hot_columns
 from discrete_ed.density.missing import completed, filled
 from discrete_ed.density.sampling import SNAPSHOTS, DensitySamples, sample_density
 from discrete_ed.density.scores import score_density
 from discrete_ed.density.tuning import TuningTrial, best_trial
 from discrete_ed.energies import Energy
 from discrete_ed.errors import InputError
+from discrete_ed.groups.one_hot import one_hot_columns
 from discrete_ed.jobs.estimate import mixed_tables, report
 from discrete_ed.jobs.estimate.config import EstimateConfig, ResolvedEstimateConfig, facts_of, resolve, rival_of
 from discrete_ed.jobs.estimate.training import build_energy, fit_recipes, loss_of, refitted

@@ -29,6 +29,8 @@ FIELDS = 80
 """the same for the figure of fields, which is wider"""
 STRONGEST = 100
 """largest number of couplings with which the figure of the network stays readable"""
+POINTS, FURTHEST = 10_000, 200
+"""largest number of points of a panel that are plotted in a second, and of those that are surely among them"""
 
 
 def coupling_matrices(matrices: Mapping[str, Array], names: Sequence[str] | None = None) -> Figure:
@@ -184,7 +186,10 @@ def fields(values: Array, errors: Array, names: Sequence[str]) -> Figure:
 
 
 def goodness_of_fit(fit: GoodnessOfFit) -> Figure:
-    """Model against data: means, covariances of pairs, third moments of triples, and how many spins are up at once."""
+    """Model against data: means, covariances of pairs, third moments of triples, and how many spins are up at once.
+
+    Of more than 10,000 points the 200 that are furthest from the line and every so many of the others are shown.
+    """
     figure = Figure(figsize=(10, 7.4), layout="constrained")
     (first, second), (third, last) = figure.subplots(2, 2)
     for axes, (data, model), title, label in (
@@ -192,18 +197,31 @@ def goodness_of_fit(fit: GoodnessOfFit) -> Figure:
         (second, fit.pairs, "pairs", "covariance of two spins"),
         (third, fit.triples, "triples", "third moment of three spins"),
     ):
-        axes.scatter(data, model, s=8 if data.size > 200 else 20, color=REAL, alpha=0.5, linewidths=0)
+        shown = _shown(np.abs(data - model))
+        axes.scatter(data[shown], model[shown], s=8 if data.size > 200 else 20, color=REAL, alpha=0.5, linewidths=0)
         if data.size:
             ends = [min(data.min(), model.min()), max(data.max(), model.max())]
             axes.plot(ends, ends, color=QUIET, linestyle="--", linewidth=1)
-        style(axes, title, f"data: {label}", "model")
+        some = f", {len(shown):,} of {data.size:,}" if len(shown) < data.size else ""
+        style(axes, title + some, f"data: {label}", "model")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
     up = np.arange(fit.sums.shape[1])
     last.plot(up, fit.sums[0], color=REAL, marker="o", ms=3, label="data")
     last.plot(up, fit.sums[1], color=GENERATED, label="model")
     last.legend(frameon=False)
+    seen = np.flatnonzero(fit.sums.any(0))
+    last.set_xlim(seen[0] - 1, seen[-1] + 1)
     last.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     last.yaxis.set_major_locator(MaxNLocator(5))
     style(last, "how many are up", "spins up at once", "share of samples")
     return figure
+
+
+def _shown(distances: Array) -> NDArray[np.intp]:
+    """The numbers of the points that are plotted."""
+    order = np.argsort(-distances, kind="stable")
+    if len(order) <= POINTS:
+        return order
+    others = order[FURTHEST:]
+    return np.concatenate([order[:FURTHEST], others[:: -(-len(others) // (POINTS - FURTHEST))]])
