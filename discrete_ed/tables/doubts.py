@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discrete_ed.data.text_tables import MISSING_CELLS, NUMBER
+from discrete_ed.data.numbers import NUMBER
+from discrete_ed.data.text_tables import MISSING_CELLS
 from discrete_ed.tables.columns import Cells, Column, holds_numbers, listed
 from discrete_ed.tables.spelling import LEADING_ZERO, reading_of
 
