@@ -6,7 +6,8 @@ from discrete_ed.ising.estimators import ESTIMATORS, Estimator, EstimatorSetting
 from discrete_ed.ising.goodness_of_fit import GoodnessOfFit, RowLogLikelihood, goodness_of_fit, row_log_likelihood
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Parameters, Support
-from discrete_ed.ising.recovery import Recovery, recover_couplings
+from discrete_ed.ising.recovery import recover_couplings
+from discrete_ed.ising.result import Recovery
 from discrete_ed.ising.table_checks import check_estimator, check_samples, pair_counts, weighted_means
 
 __all__ = [

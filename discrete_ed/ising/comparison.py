@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from discrete_ed.ising.parameters import Array, Parameters, Support
-from discrete_ed.ising.recovery import Recovery
+from discrete_ed.ising.result import Recovery
 from discrete_ed.names import Z_95
 
 Number = TypeVar("Number", float, Array)

@@ -1,7 +1,8 @@
-"""Estimates without the bias of L1: one step of Newton's method from the penalised estimate, spin by spin."""
+"""Estimates without the bias of a penalty: one step of Newton's method in the regression of each spin on all others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -46,16 +47,65 @@ def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields
 
     Source: van de Geer, Bühlmann, Ritov and Dezeure 2014, Annals of Statistics 42, 1166–1202.
     """
+    n, d = data.spins.shape
+    if not _can_regress(data):
+        return None
+    found, least, raw = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d))
+    fields, field_errors = np.zeros(d), np.zeros(d)
+    influence = np.zeros((d, d, n), np.float32)
+    for i, each in enumerate(_regressions(data, penalised, with_fields)):
+        others = np.delete(np.arange(d), i)
+        found[i, others] = each.values[: d - 1]
+        least[i, others] = each.least[: d - 1]
+        influence[i, others] = each.influence[: d - 1]
+        if with_fields:
+            fields[i], field_errors[i] = each.field
+        raw[i] = (influence[i].astype(float) ** 2).sum(1)
+    both = np.array([(influence[i] * influence[:, i]).sum(1, dtype=float) for i in range(d)])
+    together = both / np.sqrt(np.maximum(raw * raw.T, 1e-300))
+    variance = (raw + raw.T + 2 * both) / 4
+    lower = (least + least.T + 2 * together * np.sqrt(least * least.T)) / 4
+    errors = np.sqrt(np.maximum(variance, lower / 2))
+    return Debiased((found + found.T) / 2, errors, fields, field_errors)
+
+
+def debiased_fields(data: Observations, estimate: Parameters) -> tuple[Array, Array] | None:
+    """The fields of the same regressions, `(D,)`, and their standard errors: all pairs are free, so that these count
+    the couplings that the estimate leaves out. None as there."""
+    if not _can_regress(data):
+        return None
+    values, errors = np.array([each.field for each in _regressions(data, estimate, with_fields=True)]).T
+    return values, errors
+
+
+class _Regression(NamedTuple):
+    """One step of Newton's method in the regression of a spin on all others."""
+
+    values: Array
+    """its couplings in the order of the other spins and, if it is free, its field, `(K,)`"""
+    least: Array
+    """their variances if the model is true, `(K,)`"""
+    influence: Array
+    """what each row adds to them, `(K, N)`"""
+
+    @property
+    def field(self) -> tuple[float, float]:
+        """The field and its standard error."""
+        return self.values[-1], np.sqrt(max((self.influence[-1] ** 2).sum(), self.least[-1] / 2))
+
+
+def _can_regress(data: Observations) -> bool:
+    rows, spins = data.spins.shape
+    return data.size >= 2 * spins and data.blocks is None and rows * spins * spins <= NUMBERS
+
+
+def _regressions(data: Observations, penalised: Parameters, with_fields: bool) -> Iterator[_Regression]:
+    """The regression of each spin, see `debiased_couplings`."""
     spins = data.spins.astype(float)
     n, d = spins.shape
-    if data.size < 2 * d or data.blocks is not None or n * d * d > NUMBERS:
-        return None
     weights = np.ones(n) if data.weights is None else data.weights
     _, first, second = log_logistic(spins * (penalised.fields + spins @ penalised.couplings))
     slope = first * spins
-    found, least, raw = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d))
-    fields, field_variances = np.zeros(d), np.zeros(d)
-    influence = np.zeros((d, d, n), np.float32)
     for i in range(d):
         others = np.delete(np.arange(d), i)
         x, start = spins[:, others], penalised.couplings[i, others]
@@ -66,17 +116,5 @@ def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields
         step = inverse @ (heavy.T @ slope[:, i] + start / PRIOR_SD**2)
         moved = x @ inverse
         leverage = np.minimum((moved * x).sum(1) * second[:, i], LEVERAGE)
-        found[i, others] = (start - step)[: d - 1]
-        least[i, others] = inverse.diagonal()[: d - 1]
-        mine = (moved * (slope[:, i] * np.sqrt(weights) / (1 - leverage))[:, None]).T
-        influence[i, others] = mine[: d - 1]
-        if with_fields:
-            fields[i] = (start - step)[-1]
-            field_variances[i] = max((mine[-1] ** 2).sum(), inverse[-1, -1] / 2)
-        raw[i] = (influence[i].astype(float) ** 2).sum(1)
-    both = np.array([(influence[i] * influence[:, i]).sum(1, dtype=float) for i in range(d)])
-    together = both / np.sqrt(np.maximum(raw * raw.T, 1e-300))
-    variance = (raw + raw.T + 2 * both) / 4
-    lower = (least + least.T + 2 * together * np.sqrt(least * least.T)) / 4
-    errors = np.sqrt(np.maximum(variance, lower / 2))
-    return Debiased((found + found.T) / 2, errors, fields, np.sqrt(field_variances))
+        influence = (moved * (slope[:, i] * np.sqrt(weights) / (1 - leverage))[:, None]).T
+        yield _Regression(start - step, inverse.diagonal(), influence)

@@ -9,12 +9,14 @@ import numpy as np
 from discrete_ed.ising.dependence import row_patterns
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import Array
-from discrete_ed.ising.table_checks import constant_columns, listed_pairs, same_columns
+from discrete_ed.ising.table_checks import constant_columns, listed, listed_pairs, same_columns
 
 MOST_REPEATED = 0.05
 """share of the columns that repeat others above which rows may be frozen, if they are several"""
 RARE = 10
 """number of rows below which a value of a column is a rare event, in which columns often agree by chance"""
+FEWEST_EXPECTED = 5.0
+"""number of rows expected by chance in a cell of the 2 × 2 table of a pair below which its coupling is hardly seen"""
 FEW = 1.5
 """number of different rows for each column below which rows may be frozen"""
 
@@ -93,4 +95,21 @@ def identification_warnings(
     return [
         f"{what} not identified, since the rows can't tell to which of the columns that repeat each other an edge "
         f"belongs: {have} no interval{edges}: {listed_pairs(unclear, names)}"
+    ]
+
+
+def seldom_warnings(data: Observations, couplings: Array, names: Sequence[str]) -> list[str]:
+    """A warning about fields of columns of which a pair was left out that the rows can't judge: by chance alone fewer
+    than five rows are expected in one of the cells of its 2 × 2 table."""
+    weights = np.ones(len(data.spins)) if data.weights is None else data.weights
+    least = np.minimum(weights @ (data.spins > 0), weights @ (data.spins < 0))
+    few = np.outer(least, least) / weights.sum() < FEWEST_EXPECTED
+    few &= (couplings == 0) & (least > 0) & (least > 0)[:, None] & ~np.eye(len(couplings), dtype=bool)
+    seldom = np.flatnonzero(few.any(1)).tolist()
+    if not seldom:
+        return []
+    return [
+        "intervals of the fields of columns that are seldom up, or seldom down, are too narrow: too few rows tell "
+        "whether these interact with each other, and a coupling that was left out would change their fields by as "
+        f"much: {listed([names[k] for k in seldom])}"
     ]

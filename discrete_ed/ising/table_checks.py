@@ -18,8 +18,6 @@ MOST_MISSING = 0.5
 """largest share of missing cells of a column, unless more are allowed"""
 CELLS = 2_000_000
 """largest number of cells of pairs of columns that are compared at once"""
-FEWEST_EXPECTED = 5.0
-"""number of rows expected by chance in a cell of the 2 × 2 table of a pair below which its coupling is hardly seen"""
 LISTED = 5
 """largest number of columns or pairs that a warning lists"""
 
@@ -77,9 +75,9 @@ def check_samples(
     if gaps.any():
         share = gaps[there].mean(0)
         if (share == 1).any():
-            listed = _listed([names[k] for k in np.flatnonzero(share == 1).tolist()])
+            empty = listed([names[k] for k in np.flatnonzero(share == 1).tolist()])
             raise InputError(
-                f"{name}: expected an observed cell in every column, got none in {listed}; drop what is empty"
+                f"{name}: expected an observed cell in every column, got none in {empty}; drop what is empty"
             )
         if share.max() > most_missing:
             worst = int(share.argmax())
@@ -223,7 +221,7 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
     constant, same = np.flatnonzero(constant_columns(spins)), same_columns(spins)
     if len(constant):
         found.append(
-            f"constant columns carry no information on couplings: {_listed([names[i] for i in constant.tolist()])}"
+            f"constant columns carry no information on couplings: {listed([names[i] for i in constant.tolist()])}"
         )
     if same.any():
         found.append(
@@ -236,7 +234,7 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
             "exactly one of some columns is 1 in every row, as if they were the values of one variable: couplings "
             "between them only say so, and those of all of them with another column are known up to a common number; "
             "leave out all but those that matter, or fit their table with estimate --types auto: "
-            + _listed([f"{names[group[0]]} to {names[group[-1]]}" for group in codes])
+            + listed([f"{names[group[0]]} to {names[group[-1]]}" for group in codes])
         )
     if n < d:
         found.append(
@@ -246,11 +244,8 @@ def table_warnings(spins: Array, names: Sequence[str]) -> list[str]:
     return found
 
 
-def coupling_warnings(
-    spins: Array, couplings: Array, names: Sequence[str], *, with_fields: bool, weights: Array | None = None
-) -> list[str]:
-    """Warnings about estimated couplings that are limited by the prior instead of the data, and about fields that
-    depend on couplings which the rows can't judge."""
+def coupling_warnings(spins: Array, couplings: Array, names: Sequence[str], *, with_fields: bool) -> list[str]:
+    """Warnings about estimated couplings that are limited by the prior instead of the data."""
     found = []
     same = same_columns(spins)
     unlimited = unlimited_couplings(spins, couplings) if with_fields else np.zeros_like(same)
@@ -262,29 +257,14 @@ def coupling_warnings(
     large = np.argwhere(np.triu((np.abs(couplings) > PRIOR_SD) & ~same & ~unlimited))
     if len(large):
         found.append(f"couplings above {PRIOR_SD:g}, which the prior shrinks: {listed_pairs(large, names)}")
-    if with_fields and (seldom := seldom_columns(spins, couplings, weights)):
-        found.append(
-            "intervals of the fields of columns that are seldom up, or seldom down, are too narrow: too few rows tell "
-            "whether these interact with each other, and a coupling that was left out would change their fields by as "
-            f"much: {_listed([names[k] for k in seldom])}"
-        )
     return found
-
-
-def seldom_columns(spins: Array, couplings: Array, weights: Array | None = None) -> list[int]:
-    """The columns of which a pair was left out that the rows can't judge: by chance alone fewer than five rows are
-    expected in one of the cells of its 2 × 2 table."""
-    heavy = np.ones(len(spins)) if weights is None else weights
-    least = np.minimum(heavy @ (spins > 0), heavy @ (spins < 0))
-    few = np.outer(least, least) / heavy.sum() < FEWEST_EXPECTED
-    few &= (couplings == 0) & (least > 0) & (least > 0)[:, None] & ~np.eye(len(couplings), dtype=bool)
-    return np.flatnonzero(few.any(1)).tolist()
 
 
 def listed_pairs(pairs: Array, names: Sequence[str]) -> str:
     """The first of some pairs of columns by name, and how many more there are."""
-    return _listed([f"{names[i]} and {names[j]}" for i, j in pairs.tolist()])
+    return listed([f"{names[i]} and {names[j]}" for i, j in pairs.tolist()])
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: list[str]) -> str:
+    """The first of some words, and how many more there are."""
     return ", ".join(words[:LISTED]) + (f" and {len(words) - LISTED} more" if len(words) > LISTED else "")

@@ -460,17 +460,37 @@ def test_tables_that_are_hard_get_an_answer_and_a_warning():
     assert np.isfinite(few.couplings).all()
 
 
-def test_fields_of_columns_that_are_seldom_up_are_doubted():
+def test_fields_of_columns_that_are_seldom_up_are_doubted_where_left_out_pairs_do_not_count():
     rng = np.random.default_rng(0)
-    rare, others = rng.random((2000, 3)) < 0.03, rng.random((2000, 2)) < 0.5
-    table = np.hstack([rare, others]).astype(float)
-    said = recover_couplings(table, "single-site", "zero", names=list("abcde")).warnings
-    assert [warning.rpartition(": ")[2] for warning in said if "seldom up" in warning] == ["a, b, c"]
-    assert not recover_couplings(others.astype(float), "single-site", "zero").warnings
-    patterns, counts = np.unique(others, axis=0, return_counts=True)
-    assert not recover_couplings(patterns.astype(float), "single-site", "zero", weights=counts).warnings
-    free = recover_couplings(table, "single-site", "none").warnings
-    assert not any("seldom up" in warning for warning in free)
+    table = np.hstack([rng.random((2000, 3)) < 0.03, rng.random((2000, 2)) < 0.5]).astype(float)
+
+    def doubted(penalty, rows=table, **arguments):
+        said = recover_couplings(rows, "single-site", penalty, names=list("abcde"), **arguments).warnings
+        return [warning.rpartition(": ")[2] for warning in said if "seldom up" in warning]
+
+    holes = np.where(rng.random(table.shape) < 0.01, np.nan, table)
+    assert doubted("zero") == doubted("refit", holes) == ["a, b, c"]
+    assert doubted("refit") == doubted("none") == []
+    patterns, counts = np.unique(table, axis=0, return_counts=True)
+    assert doubted("zero", patterns, weights=counts) == ["a, b, c"]
+    assert doubted("zero", patterns, weights=1000 * counts + 1) == []
+
+
+def test_intervals_of_fields_count_the_pairs_that_were_left_out():
+    """Columns that are seldom up, whose couplings can't be seen: without them the fields are far from the true ones."""
+    rng = np.random.default_rng(0)
+    couplings = np.zeros((8, 8))
+    couplings[np.arange(7), np.arange(1, 8)] = 0.4
+    fields = rng.uniform(-1.5, -1.1, 8)
+    states = enumerate_states(8).numpy()
+    spins = 2 * states - 1
+    weights = np.exp(((spins @ couplings) * spins).sum(1) + spins @ fields)
+    x = states[rng.choice(len(states), 800, p=weights / weights.sum())]
+    found = recover_couplings(x, "single-site", "refit")
+    assert len(found.edges) < 3
+    middles, errors = found.field_intervals
+    assert (np.abs(middles - fields) < 1.96 * errors).sum() >= 7
+    assert (np.abs(found.fields - fields) < 1.96 * found.field_errors).sum() <= 3
 
 
 @pytest.mark.parametrize(
