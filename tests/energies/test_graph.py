@@ -93,7 +93,9 @@ def test_gradients_of_pair_features_are_those_of_finite_differences():
 
 
 def test_features_of_pairs_and_of_cells_become_each_other():
-    pairs = torch.randn(2, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    pairs = torch.randn(
+        2, 6, 3, dtype=torch.float64, device="cpu", generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
     cells = to_square(pairs, 3)
     assert torch.equal(cells, cells.transpose(1, 2))
     assert torch.equal(to_triangle(cells), pairs)
