@@ -18,6 +18,7 @@ class Recovery:
 
     All in the physics convention `E(s) = −½ sᵀJs − hᵀs`, each pair counted once.
 
+    >>> from discrete_ed import recover_couplings
     >>> states = np.random.default_rng(0).integers(0, 2, (200, 4))
     >>> found = recover_couplings(states, "single-site", "none")
     >>> found.couplings.shape, found.estimator
