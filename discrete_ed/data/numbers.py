@@ -13,7 +13,7 @@ FEWEST, SHOWN = 20, 5
 """number of rows from which on numbers may name the columns, and largest number of names that a message shows"""
 
 
-def number_columns(cells: Sequence[str]) -> bool:
+def names_columns(cells: Sequence[str]) -> bool:
     """Whether a first row numbers the columns, at least three: 0, 1, 2, … or 1, 2, 3, …, perhaps after an empty cell or
     a word; or begins with #, as names do that numpy writes."""
     if not cells:
@@ -32,8 +32,8 @@ def named_by_numbers(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the numbers of the first row are all different, or rise in equal steps, and those of no other row do, as
     where years or the numbers of sites name at least three columns.
 
-    Of `N` rows of one law the first is the only such row with a probability of at most `1 / N`. With few rows there
-    must be many columns.
+    Of `N` rows of one law the first is the only row of a kind with a probability of at most `1 / N`. With few rows
+    there must be many columns.
     """
     if len(rows) < 2 or max(len(rows), len(rows[0])) < FEWEST:
         return False
@@ -56,6 +56,7 @@ def _rise_evenly(cells: Sequence[str]) -> bool:
 
 
 def warn_of_numbers(path: Path, head: Sequence[str], why: str, *, stacklevel: int) -> None:
+    """Warn that a first row of numbers is taken for names."""
     shown = ", ".join(head[:SHOWN]) + (", …" if len(head) > SHOWN else "")
     warnings.warn(
         f"{path}: the first row ({shown}) is read as names of the columns, {why}; if it is an observation, write names "

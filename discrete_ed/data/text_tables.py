@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from discrete_ed.data.decoding import decoded
-from discrete_ed.data.numbers import NUMBER, all_differ, named_by_numbers, number_columns, warn_of_numbers
+from discrete_ed.data.numbers import NUMBER, all_differ, named_by_numbers, names_columns, warn_of_numbers
 from discrete_ed.errors import InputError
 
 KINDS = ("0 or 1", "-1 or +1", "true or false", "yes or no")  # kinds of binary cells, as error messages name them
@@ -117,7 +117,7 @@ def read_rows(
     head: list[str] | None = None
     for line, cells in _numbered_rows(path, says_groups):
         expect_cells(path, line, cells, rows[0] if rows else head or cells)
-        if not rows and head is None and (number_columns(cells) or 2 * sum(map(is_value, cells)) < len(cells)):
+        if not rows and head is None and (names_columns(cells) or 2 * sum(map(is_value, cells)) < len(cells)):
             head = cells
             continue
         rows.append(list(map(sys.intern, map(str.strip, cells))))  # few spellings, each stored once
@@ -255,7 +255,7 @@ def _comments(lines: Sequence[str]) -> set[int]:
 def _are_titles(cells: list[str]) -> bool:
     """Whether a first row names the columns."""
     codes = [_code(cell) for cell in cells]
-    if number_columns(cells):
+    if names_columns(cells):
         return True
     return TEXT in codes and 2 * sum(code < MISSING for code in codes) < len(codes)
 

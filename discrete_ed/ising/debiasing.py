@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from discrete_ed.ising.objectives import log_logistic
 from discrete_ed.ising.observations import Observations
 from discrete_ed.ising.parameters import PRIOR_SD, Array, Parameters
+from discrete_ed.ising.table_checks import constant_columns
 
 LEVERAGE = 0.95
 """largest leverage of a row by which its residual is divided"""
@@ -69,13 +71,25 @@ def debiased_couplings(data: Observations, penalised: Parameters, *, with_fields
     return Debiased((found + found.T) / 2, errors, fields, field_errors)
 
 
-def debiased_fields(data: Observations, estimate: Parameters) -> tuple[Array, Array] | None:
+def debiased_fields(data: Observations, estimate: Parameters, errors: Array) -> tuple[Array, Array] | None:
     """The fields of the same regressions, `(D,)`, and their standard errors: all pairs are free, so that these count
-    the couplings that the estimate leaves out. None as there."""
-    if not _can_regress(data):
+    the couplings that the estimate leaves out. None as there.
+
+    A constant column acts as a field, so it is left out of the regressions and keeps its estimate.
+
+    Args:
+        errors: standard errors of the fields of the estimate, `(D,)`.
+    """
+    varies = ~constant_columns(data.spins)
+    part = replace(data, spins=data.spins[:, varies])
+    if not _can_regress(part):
         return None
-    values, errors = np.array([each.field for each in _regressions(data, estimate, with_fields=True)]).T
-    return values, errors
+    constant = estimate.couplings[:, ~varies] @ data.spins[0, ~varies]
+    among = Parameters(estimate.couplings[np.ix_(varies, varies)], (estimate.fields + constant)[varies])
+    fields, widths = estimate.fields.copy(), errors.copy()
+    for i, each in zip(np.flatnonzero(varies), _regressions(part, among, with_fields=True), strict=True):
+        fields[i], widths[i] = each.field
+    return fields, widths
 
 
 class _Regression(NamedTuple):

@@ -110,7 +110,7 @@ def duplicate_warnings(spins: Array, parameters: Parameters, seed: int, rough: b
 
 
 def _counted(spins: Array, counts: Array, seed: int) -> Array:
-    """At most 2,000 of the rows that counts stand for, each with the same probability."""
+    """About 2,000 of the rows that counts stand for, or all of them, each with the same probability."""
     share = min(1.0, MOST_ROWS / counts.sum())
     chosen = np.random.default_rng(seed).binomial(counts.astype(np.int64), share)
     return np.repeat(spins, chosen, axis=0)

@@ -173,7 +173,7 @@ def _recovered(
     if alone is not None:
         free_fields = (alone.fields, alone.field_errors)
     elif fields and rule.tries_refit and data.spins.all() and (found.couplings == 0).sum() > len(found.couplings):
-        free_fields = debiased_fields(data, found)
+        free_fields = debiased_fields(data, found, errors.fields)
     if rule.tries_lasso and found.couplings.any():
         progress("decide which pairs are edges")
         decided, wider = decide_edges(chosen, data, found, errors, identified=identified, debiased=alone)

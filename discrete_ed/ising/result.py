@@ -103,7 +103,12 @@ class Recovery:
 
     @property
     def field_intervals(self) -> tuple[Array, Array]:
-        """Middle and standard error of the interval of each field, `(D,)` each, likewise."""
+        """Middle and standard error of the interval of each field, `(D,)` each.
+
+        A field also stands for the couplings that were left out. So where pairs were left out of complete, independent
+        rows, at least twice as many as spins, these are the intervals of a fit in which all pairs are free, and an
+        estimate may lie outside of its own; see `debiasing.debiased_fields`.
+        """
         if self.debiased_fields is None or self.debiased_field_errors is None:
             return self.fields, self.field_errors
         return self.debiased_fields, self.debiased_field_errors

@@ -491,6 +491,8 @@ def test_intervals_of_fields_count_the_pairs_that_were_left_out():
     middles, errors = found.field_intervals
     assert (np.abs(middles - fields) < 1.96 * errors).sum() >= 7
     assert (np.abs(found.fields - fields) < 1.96 * found.field_errors).sum() <= 3
+    constant = recover_couplings(np.insert(x, 4, 1, axis=1), "single-site", "refit")  # it acts as a field
+    assert np.allclose(np.delete(constant.field_intervals, 4, axis=1), [middles, errors], atol=1e-4)
 
 
 @pytest.mark.parametrize(
