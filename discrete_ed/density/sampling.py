@@ -1,4 +1,4 @@
-"""Samples of a fitted density: by enumeration for few bits, otherwise by annealing or by chains from good starts."""
+"""Samples of a fitted density: by enumeration for few bits, otherwise weighted or annealed states, at worst chains."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
 from discrete_ed.states import CHUNK_STATES
 
-FEW = 0.1
-"""share of the annealed runs below which too few carry all weight"""
+FEW = 0.25
+"""share of the annealed states below which they descend from too few"""
 DIFFERENT = 0.01
 """p-value below which annealed states and chains from training states are said to differ"""
 SNAPSHOTS = 10
 """number of samples of each chain, if chains start from noise"""
 UNIFORM_STARTS = 4_000_000
 """number of uniform states that are weighted by `exp(−E)`, to find starts for chains"""
-MOST_SECONDS = 120.0
-"""the longest annealing, as the time of one idle core; where it would take longer, as for convolutions, chains start at
-noise"""
+MOST_SECONDS = 30.0
+"""the longest annealing, as the time of one idle core, roughly; where it would take longer for all samples, a half, a
+fifth or a tenth of them are annealed, and where it would take longer even for these, as for convolutions, chains start
+at noise"""
+SHARES = (1, 2, 5, SNAPSHOTS)
+"""numbers of samples for each state that is annealed"""
 COMPARED = 1000
 """chains from training states, with which annealed samples are compared"""
 REPEATED = 2
-"""effective runs for each sample in that comparison, so that few of them are copies of one run"""
+"""effective ancestors for each sample in that comparison, so that few of them are alike"""
 PILOT_STARTS = 2**14
 """number of the first uniform states, which show whether all of them could suffice"""
 
@@ -48,11 +51,14 @@ class DensitySamples:
     effective_starts: float | None
     """the effective number of the weighted states, `(Σ w)² / Σ w²`: those of the base if they suffice, uniform ones
     otherwise; None if all states were enumerated"""
-    effective_runs: float | None = None
-    """the effective number of annealed runs; None if states were not annealed"""
+    effective_ancestors: float | None = None
+    """the effective number of states of the base from which the samples descend, or the first of them, if others go on
+    from there as chains; None if chains started elsewhere"""
+    annealed_from: float | None = None
+    """the inverse temperature from which on states were annealed; None if weights were enough"""
     starts_p_value: float | None = None
-    """p-value of the hypothesis that annealed states, or weighted ones of the base, have the same law as the ends of
-    chains from training states; None if neither was used"""
+    """p-value of the hypothesis that states from the base have the same law as the ends of chains from training states;
+    None if there are none from the base"""
 
 
 def sample_density(
@@ -67,16 +73,18 @@ def sample_density(
 ) -> DensitySamples:
     """Sample a fitted density.
 
-    Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by `exp(−E)`. If
-    their effective number reaches `count`, `count` of them are resampled in proportion to the weights, and a chain of a
-    tenth of the steps starts at each: every sample then has its own chain, and no chain has to find a mode. Otherwise
-    states of a simple law near that of the energy (see `estimate_log_z`) are weighted, a million at most, and
-    resampled: these samples are independent, and no chain has to mix. If their effective number suffices for a tenth of
-    `count` only, a chain starts at each of these and yields ten samples. Where it doesn't, a tenth of `count` runs are
-    annealed from that law, resampled, and continued as chains for as long, so that copies go apart. As a check, chains
-    of the same length start at training states: if they end in another law, then one of both kinds of runs misses a
-    part of it. Only where annealing would take minutes, as with convolutions, or bits are frozen, chains start at
-    random states with the marginals of the training data instead.
+    Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by
+    `exp(−E)`. If their effective number reaches `count`, `count` of them are resampled in proportion to the
+    weights, and a chain of a tenth of the steps starts at each: every sample then has its own chain, and no chain
+    has to find a mode. Otherwise states of a simple law near that of the energy (see `estimate_log_z`) are
+    weighted, a million at most, and resampled if ten of them carry the weight of each sample; if not, they are
+    resampled at a higher temperature, at which ten do, and annealed from there (sequential Monte Carlo). All
+    samples are independent then, but for those that descend from one state of the simple law
+    (`effective_ancestors`), and no chain has to mix. Where that would take more than half a minute, fewer states
+    are made in this way, a tenth of `count` at least, and each goes on as a chain for the other samples. As a
+    check, chains of the same length start at training states: if they end in another law, then one of both kinds of
+    runs misses a part of it. Only where annealing would take minutes even so, as with convolutions, or bits are
+    frozen, chains start at random states with the marginals of the training data instead.
 
     Args:
         energy: the energy, on the device of the training states.
@@ -92,8 +100,8 @@ def sample_density(
         InputError: `count` is not a multiple of 10.
 
     Warns:
-        RuntimeWarning: annealed or weighted states differ from those of chains from training states, or few runs carry
-            all weight.
+        RuntimeWarning: annealed or weighted states differ from those of chains from training states, or descend from
+            few states.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape
@@ -101,24 +109,24 @@ def sample_density(
     """
     if count < 1 or count % SNAPSHOTS:
         raise InputError(f"count: expected a multiple of {SNAPSHOTS}, the samples of each chain, got {count}")
-    bits, device = training_states.shape[1], training_states.device
-    if state_bits(energy, bits) <= SMALL_BITS:
-        start = training_states[:1].float().expand(count, -1)
+    rows = training_states if training_states.is_floating_point() else training_states.float()
+    if state_bits(energy, rows.shape[1]) <= SMALL_BITS:
+        start = rows[:1].expand(count, -1)
         return DensitySamples(sample_states(energy, count, start, generator=generator), None)
-    pilot = torch.Generator(device).manual_seed(seed)
-    uniform, weights, ess = weighted_uniform(energy, min(PILOT_STARTS, UNIFORM_STARTS), bits, pilot, device)
+    pilot = torch.Generator(rows.device).manual_seed(seed)
+    uniform, weights, ess = weighted_uniform(energy, min(PILOT_STARTS, UNIFORM_STARTS), rows, pilot)
     if ess * UNIFORM_STARTS >= count * len(uniform):  # then all of them may suffice
-        uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, bits, generator, device)
+        uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, rows, generator)
     between = max(1, steps // 10)
-    if ess < count and energy.free(training_states[:1].float()).all():
-        found = _from_base(energy, training_states.float(), count, steps, ess, generator, callback)
+    if ess < count and energy.free(rows[:1]).all():
+        found = _from_base(energy, rows, count, steps, generator, callback)
         if found is not None:
             return found
     if ess >= count:
         start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
-        parts = start.float().split(count // SNAPSHOTS)
+        parts = start.to(rows).split(count // SNAPSHOTS)
     else:
-        parts, burn_in, snapshots = (_independent(energy, training_states, count, generator),), steps, SNAPSHOTS
+        parts, burn_in, snapshots = (_independent(energy, rows, count, generator),), steps, SNAPSHOTS
     total = len(parts) * (burn_in + (snapshots - 1) * between)
     done = 0
 
@@ -145,60 +153,45 @@ def sample_density(
 
 def _from_base(
     energy: Energy,
-    training_states: Tensor,
+    rows: Tensor,
     count: int,
     steps: int,
-    effective_starts: float,
     generator: torch.Generator | None,
     callback: Callable[[int, int], None] | None,
 ) -> DensitySamples | None:
-    """Samples from weighted states of a simple law, or from runs annealed from it, and the comparison with chains from
-    training states; None where annealing would take too long."""
-    path, between, runs = StatePath(energy, training_states, generator), max(1, steps // 10), count // SNAPSHOTS
-    places = torch.randperm(len(training_states), generator=generator, device=training_states.device)[:COMPARED]
-    rows, total = training_states[places], SNAPSHOTS
-
-    def count_part(done: int, parts: int) -> None:
-        nonlocal total
-        total = parts + SNAPSHOTS - 1
-        if callback is not None:
-            callback(done, total)
-
-    found = path.weighted(rows, count, runs, steps)
-    if found is not None:
-        count_part(1, 1)
-        whole = len(found.states) == count
-        samples = list(found.states.split(runs)) if whole else [path.chains(found.states, between)]
-    else:
-        if path.cost * steps * 3 * runs >= MOST_SECONDS:
-            return None
-        found = path.anneal(rows, runs, max(2, steps), callback=count_part)
-        samples = [path.chains(found.states, steps)]  # copies of one run go apart
-    for k in reversed(range(SNAPSHOTS - 1)):
-        if len(samples) < SNAPSHOTS:
-            samples.append(path.chains(samples[-1], between))
-        if callback is not None:
-            callback(total - k, total)
-    size = min(len(found.from_rows), runs, max(2, int(found.effective / REPEATED)))
+    """Samples from weighted and annealed states of a simple law, and the comparison with chains from training states;
+    None where annealing would take too long."""
+    path, between, runs = StatePath(energy, rows, generator), max(1, steps // 10), count // SNAPSHOTS
+    places = torch.randperm(len(rows), generator=generator, device=rows.device)[: min(COMPARED, count)]
+    counts = [count // share for share in SHARES]
+    found = path.sample(rows[places], counts, max(2, steps), seconds=MOST_SECONDS, callback=callback)
+    if found is None:
+        return None
+    samples = [found.states]
+    while len(samples) * len(found.states) < count:
+        samples.append(path.chains(samples[-1], between))
+    size = min(len(found.from_rows), runs, max(2, int(found.ancestors / REPEATED)))
     p_value = None
-    if len(found.from_rows) >= 2:
-        p_value = hamming_test(samples[0][:size].cpu(), found.from_rows[:size].cpu()).p_value
-    starts, effective_runs = (effective_starts, found.effective) if found.annealed else (found.effective, None)
-    result = DensitySamples(torch.cat(samples), starts, effective_runs, p_value)
-    _warn_of_starts(result, runs)
+    if len(found.from_rows) >= 2 and runs >= 2:
+        p_value = hamming_test(found.states[:size].cpu(), found.from_rows[:size].cpu()).p_value
+    result = DensitySamples(
+        torch.cat(samples), found.effective, found.ancestors, found.beta if found.beta < 1 else None, p_value
+    )
+    _warn_of_starts(result, len(found.states))
     return result
 
 
 def _warn_of_starts(samples: DensitySamples, runs: int) -> None:
-    kind = "weighted" if samples.effective_runs is None else "annealed"
-    if samples.effective_runs is not None and samples.effective_runs < FEW * runs:
+    ancestors = samples.effective_ancestors
+    if ancestors is not None and ancestors < FEW * runs:
         warnings.warn(
-            f"samples: {samples.effective_runs:.0f} of {runs} annealed runs carry all weight, so many samples are "
-            "copies of a few states; take more steps",
+            f"samples: {runs} annealed states descend from {ancestors:.0f} states of the base in effect, so many are "
+            "alike; take more steps",
             RuntimeWarning,
             stacklevel=4,
         )
     if samples.starts_p_value is not None and samples.starts_p_value < DIFFERENT:
+        kind = "weighted" if samples.annealed_from is None else "annealed"
         warnings.warn(
             f"samples: {kind} states differ from the ends of chains from training states (p = "
             f"{samples.starts_p_value:.3f}), so chains of one kind miss a part of the law: take more steps, or doubt "
@@ -255,29 +248,31 @@ def sample_states(
 
 
 def weighted_uniform(
-    energy: Energy, count: int, bits: int, generator: torch.Generator | None, device: torch.device
+    energy: Energy, count: int, like: Tensor, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor, float]:
-    """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number."""
-    groups = energy.groups
+    """Uniform states `(n, D)` uint8, their weights `exp(−E)` up to a factor, `(n,)`, and their effective number, in the
+    precision and on the device of other states `(B, D)`."""
+    groups, device, bits = energy.groups, like.device, like.shape[1]
     if groups is None:
         x = torch.randint(2, (count, bits), generator=generator, device=device, dtype=torch.uint8)
     else:
-        like, sizes = torch.empty(0, device=device), [CHUNK_STATES] * (count // CHUNK_STATES) + [count % CHUNK_STATES]
+        sizes = [CHUNK_STATES] * (count // CHUNK_STATES) + [count % CHUNK_STATES]
         x = torch.cat([groups.uniform(size, like, generator=generator).to(torch.uint8) for size in sizes])
     with torch.no_grad():
-        log_w = torch.cat([-energy(rows.float()).double() for rows in x.split(CHUNK_STATES)])
+        log_w = torch.cat([-energy(rows.to(like.dtype)).double() for rows in x.split(CHUNK_STATES)])
     w = (log_w - log_w.max()).exp()
     return x, w, float(w.sum() ** 2 / w.square().sum())
 
 
 def _independent(energy: Energy, states: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
     """Starts of `count / 10` chains, with the marginals of some states and no dependence."""
-    marginals = states.float().mean(0)
+    marginals = states.mean(0)
     if energy.groups is not None:
         logits = product_logits(energy.groups, marginals).clamp(-30, 30)
         return product_sample(energy.groups, logits.expand(count // SNAPSHOTS, -1), generator=generator)
-    noise = torch.rand(count // SNAPSHOTS, states.shape[1], generator=generator, device=states.device)
-    return (noise < marginals).float()
+    shape = (count // SNAPSHOTS, states.shape[1])
+    noise = torch.rand(shape, generator=generator, device=states.device, dtype=states.dtype)
+    return (noise < marginals).to(states.dtype)
 
 
 def _resampled_rows(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:

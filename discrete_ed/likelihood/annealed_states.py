@@ -1,10 +1,11 @@
-"""States of an energy's law, resampled by their weights: states of a simple law near it, or ends of annealed runs."""
+"""States of an energy's law: those of a simple law near it, weighted, resampled, and annealed where too few suffice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 import torch
 from torch import Tensor
@@ -24,37 +25,49 @@ PILOT_RUNS = 128
 PILOT = 0.25
 """length of the pilot runs, as a share of the others"""
 PARTS = 20
-"""parts of the schedule, after each of which progress is told"""
+"""parts of the schedule, after each of which progress is told, and the runs resampled if need be"""
 PROPOSED = 2**20
 """largest number of states of the simple law that are weighted"""
+PROPOSED_CELLS = 2**28
+"""largest number of their bits"""
 PART_PROPOSED = 2**14
 """number of them that are weighted at a time"""
 FEWEST_EFFECTIVE = 50
-"""least effective number of the first part, below which its number says little about further ones"""
-ENOUGH = 2
+"""least effective number of the first part, below which no more are weighted if annealing would take too long"""
+ENOUGH = 10
 """effective number of weighted states for each one that is resampled, so that few of these are copies"""
+BISECTIONS = 30
+"""halvings of the interval in which the first inverse temperature lies"""
+HALF = 0.5
+"""share of the runs in effect, below which they are resampled"""
+REST = 0.25
+"""steps after the last resampling, as a share of the schedule, in which copies go apart; after each earlier one as many
+as the part of the schedule before it has"""
 
 
 @dataclass(frozen=True, eq=False)
 class AnnealedStates:
-    """States of an energy's law, from annealed runs, or from weighted states of the base, which is annealing without
-    any step.
+    """States of an energy's law.
 
-    >>> AnnealedStates(torch.zeros(4, 3), torch.zeros(2, 3), 3.5, "independent bits", annealed=True).effective
-    3.5
+    >>> AnnealedStates(torch.zeros(4, 3), torch.zeros(2, 3), 3.5, 3.0, "independent bits", 1.0).ancestors
+    3.0
     """
 
     states: Tensor
-    """ends of the runs, resampled in proportion to their weights, `(N, D)`"""
+    """`(N, D)`"""
     from_rows: Tensor
-    """ends of chains from rows of the data, `(M, D)`, of the length of the annealing: if their law is another one, then
+    """ends of chains from rows of the data, `(M, D)`, as long as the annealing: if their law is another one, then
     one of both kinds of runs misses a part of the law"""
     effective: float
-    """the effective number of runs, `(Σ w)² / Σ w²`, or of states of the base"""
+    """the effective number of states of the base, `(Σ w)² / Σ w²`"""
+    ancestors: float
+    """the effective number of states of the base from which the states descend, `(Σ n)² / Σ n²`, with `n` the number of
+    descendants of each: states of one family took steps apart, but may still be alike"""
     base: str
     """the law at which the runs start, in words"""
-    annealed: bool
-    """whether runs were annealed; if not, states of the base were weighted"""
+    beta: float
+    """the inverse temperature to which states of the base were weighted, and from which on runs were annealed; 1 if
+    weights were enough"""
 
 
 class StatePath:
@@ -68,10 +81,12 @@ class StatePath:
 
     def __init__(self, energy: Energy, x: Tensor, generator: torch.Generator | None = None) -> None:
         check_batch(energy, x)
+        self.rows = x
         mixture, self.base = base_law(energy, x, "both", generator)
         self.energy = energy
         self.path: Path = path_to(energy, mixture)
-        self.updates = 1 if of_kind(energy, RBMEnergy) else max(1, self.path.updates // PER_SWEEP)
+        self.geometric = of_kind(energy, RBMEnergy) is None
+        self.updates = 1 if not self.geometric else max(1, self.path.updates // PER_SWEEP)
         self.generator = generator
 
     @property
@@ -79,47 +94,35 @@ class StatePath:
         """Seconds of one core for one step of one run, roughly."""
         return 1e-6 * self.path.cost * self.updates
 
-    def chains(self, x: Tensor, steps: int) -> Tensor:
-        """The ends of chains of the energy from states `(B, D)`."""
-        betas = torch.ones(steps + 2, dtype=torch.float64)
+    def chains(self, x: Tensor, steps: int, beta: float = 1.0) -> Tensor:
+        """The ends of chains from states `(B, D)`, of the law at an inverse temperature."""
+        betas = torch.full((steps + 2,), beta, dtype=torch.float64)
         return self.path.walk(x[:0], x, betas, self.updates, self.generator).x
 
-    def weighted(self, rows: Tensor, count: int, fewest: int, steps: int) -> AnnealedStates | None:
-        """States of the base, resampled in proportion to `p(x) / p_0(x)`; None if too few carry all weight.
+    def sample(
+        self,
+        rows: Tensor,
+        counts: Sequence[int],
+        steps: int,
+        *,
+        seconds: float = inf,
+        callback: Callable[[int, int], None] | None = None,
+    ) -> AnnealedStates | None:
+        """Independent states of the law of the energy, by sequential Monte Carlo (population annealing).
 
-        They are independent, and none of them depends on a chain. So many states of the base are weighted, a million
-        at most, that two of them carry the weight of each one that is resampled.
-
-        Args:
-            rows: states of the data `(M, D)`, at which chains start.
-            count: number of states.
-            fewest: number of states if there can't be as many as `count`.
-            steps: steps of these chains, each with a twelfth of a sweep (one step of block Gibbs for an RBM).
-        """
-        states: list[Tensor] = []
-        log_w = torch.zeros(0, dtype=torch.float64, device=rows.device)
-        effective = 0.0
-        while effective < ENOUGH * count and len(log_w) < PROPOSED:
-            x = self.path.base.sample(PART_PROPOSED, self.generator)
-            with torch.no_grad():
-                log_w = torch.cat([log_w, (-self.energy(x) - self.path.base.log_p(x)).double()])
-            states.append(x.to(torch.uint8))
-            effective = _effective(log_w)
-            if effective < FEWEST_EFFECTIVE or effective * PROPOSED < ENOUGH * fewest * len(log_w):
-                return None
-        made = count if effective >= ENOUGH * count else fewest
-        chosen = torch.cat(states)[_systematic(log_w.softmax(0), made, self.generator)]
-        return AnnealedStates(chosen.to(rows), self.chains(rows, steps), effective, self.base, annealed=False)
-
-    def anneal(
-        self, rows: Tensor, count: int, steps: int, *, callback: Callable[[int, int], None] | None = None
-    ) -> AnnealedStates:
-        """Anneal states from the base to the law of the energy, along a schedule of equal work.
+        States of the base, a million at most, are weighted by `(p(x) / p_0(x))^β`, and as many as wanted are resampled:
+        with `β = 1` if ten of them carry the weight of each one that is resampled, and otherwise with the largest β at
+        which ten do. From there they are annealed along a schedule of equal work, with updates of single bits (or
+        block Gibbs) at each of its steps. They are resampled at its end, and whenever less than half of them carry all
+        weight, and take further steps after that, so that copies go apart.
 
         Args:
             rows: states of the data `(M, D)`, at which as many chains start.
-            count: number of runs.
-            steps: inverse temperatures above 0, each with a twelfth of a sweep (one step of block Gibbs for an RBM).
+            counts: numbers of states, falling; the first one that takes no longer than `seconds` is taken.
+            steps: inverse temperatures of the whole path, each with a twelfth of a sweep (one step of block Gibbs for
+                an RBM); from β on there is a share `1 − β` of them.
+            seconds: how long annealing may take, as the time of one idle core. If it would take longer for all counts,
+                there is no result.
             callback: called with the number of parts done and their total number.
 
         Raises:
@@ -128,29 +131,101 @@ class StatePath:
         """
         if steps < 2:
             raise InputError(f"steps: expected at least 2, got {steps}")
-        betas = even(max(2, int(PILOT * steps)))
-        down = self.chains(rows[:PILOT_RUNS], len(betas))
-        pilot = self.path.walk(
-            self.path.base.sample(PILOT_RUNS, self.generator), down, betas, self.updates, self.generator
-        )
-        betas = equal_work(betas, pilot.slopes, self.path.updates / self.updates, steps)
-        x = self.path.base.sample(count, self.generator)
+        rest = max(1, int(REST * steps))
+        proposed, log_w = self._proposed(counts[0], fast=self.cost * (steps + rest) * counts[-1] < seconds)
+        for count in counts:
+            beta = self._first(log_w, count)
+            if beta == 1 or self.cost * ((1 - beta) * steps + rest) * count < seconds:
+                break
+        else:
+            return None
+        families = _systematic(_tempered(log_w, beta).softmax(0), count, self.generator)
+        x, effective = proposed[families].to(rows), _effective(log_w)
+        del proposed
+        parts = 1
+        if beta < 1:
+            betas = self._schedule(beta, x, max(2, round((1 - beta) * steps)))
+            parts = min(PARTS, len(betas) // 2)
+            x, families, rows = self._annealed(x, families, rows, betas, parts, callback)
+        x, rows = self.chains(x, rest), self.chains(rows, rest)
+        if callback is not None:
+            callback(parts, parts)
+        sizes = families.unique(return_counts=True)[1].double()
+        ancestors = (sizes.sum().square() / sizes.square().sum()).item()
+        return AnnealedStates(x, rows, effective, ancestors, self.base, beta)
+
+    def _proposed(self, count: int, *, fast: bool) -> tuple[Tensor, Tensor]:
+        """States of the base `(N, D)`, uint8, and the logarithms of their weights `(N,)`."""
+        states: list[Tensor] = []
+        log_w = torch.zeros(0, dtype=torch.float64)
+        most = min(PROPOSED, PROPOSED_CELLS // self.rows.shape[1])
+        while (effective := _effective(log_w)) < ENOUGH * count and len(log_w) < most:
+            if states and not fast and effective < FEWEST_EFFECTIVE:
+                break
+            x = self.path.base.sample(PART_PROPOSED, self.generator)
+            with torch.no_grad():
+                new = (-self.energy(x) - self.path.base.log_p(x)).double()
+            log_w = torch.cat([log_w.to(new.device), new])
+            states.append(x.to(torch.uint8))
+        return torch.cat(states), log_w
+
+    def _first(self, log_w: Tensor, count: int) -> float:
+        """The largest inverse temperature at which ten states carry the weight of each one that is resampled."""
+        wanted = min(ENOUGH * count, len(log_w) / 2)
+        if _effective(log_w) >= wanted:
+            return 1.0
+        if not self.geometric:  # weights are known at both ends only
+            return 0.0
+        low, high = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if _effective(_tempered(log_w, middle)) >= wanted else (low, middle)
+        return low
+
+    def _schedule(self, beta: float, x: Tensor, steps: int) -> Tensor:
+        """Inverse temperatures from β to 1, `(steps + 1,)`, from the friction that short runs measure."""
+        betas = beta + (1 - beta) * even(max(2, int(PILOT * steps)))
+        chosen = torch.randperm(len(self.rows), generator=self.generator, device=x.device)[:PILOT_RUNS]
+        down = self.chains(self.rows[chosen], len(betas))
+        pilot = self.path.walk(x[:PILOT_RUNS], down, betas, self.updates, self.generator)
+        return equal_work(betas, pilot.slopes, self.path.updates / self.updates, steps)
+
+    def _annealed(
+        self,
+        x: Tensor,
+        families: Tensor,
+        rows: Tensor,
+        betas: Tensor,
+        parts: int,
+        callback: Callable[[int, int], None] | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """States of the law of the energy, the families to which they belong, and the ends of chains from rows."""
+        steps, count = len(betas) - 1, len(x)
         log_w = torch.zeros(count, dtype=torch.float64, device=x.device)
-        edges = torch.linspace(0, steps, min(PARTS, max(1, steps // 2)) + 1).round().long().tolist()
+        edges = torch.linspace(0, steps, parts + 1).round().long().tolist()
         for k, (low, high) in enumerate(pairwise(edges), 1):
             part = torch.cat([betas[low : high + 1], betas[high : high + 1]])  # the last gain is zero
             walk = self.path.walk(x, x[:0], part, self.updates, self.generator)
             x, log_w = walk.x, log_w + walk.log_w.to(log_w.device)
             rows = self.chains(rows, high - low)
-            if callback is not None:
-                callback(k, len(edges) - 1)
-        states = x[_systematic(log_w.softmax(0), count, self.generator)]
-        return AnnealedStates(states, rows, _effective(log_w), self.base, annealed=True)
+            if k == parts or _effective(log_w) < HALF * count:
+                places = _systematic(log_w.softmax(0), count, self.generator)
+                x, families, log_w = x[places], families[places], torch.zeros_like(log_w)
+                if k < parts:
+                    x, rows = self.chains(x, high - low, betas[high].item()), self.chains(rows, high - low)
+            if callback is not None and k < parts:
+                callback(k, parts)
+        return x, families, rows
 
 
 def _effective(log_w: Tensor) -> float:
     """`(Σ w)² / Σ w²` of log weights `(N,)`; 0 if there are none above −∞."""
     return (1 / log_w.softmax(0).square().sum()).item() if (log_w > -torch.inf).any() else 0.0
+
+
+def _tempered(log_w: Tensor, beta: float) -> Tensor:
+    """`β log w`, and −∞ for impossible states, also at `β = 0`."""
+    return (beta * log_w).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
 
 def _systematic(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:

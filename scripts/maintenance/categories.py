@@ -60,7 +60,7 @@ def toys(names: list[str], steps: int, seconds: float) -> None:
             energy.eval()
             log_z = estimate_log_z(energy, test[:1000], seconds=seconds, runs=128, generator=g)
             nll = log_likelihood(energy, test, log_z)
-            uniform, weights, _ = weighted_uniform(energy, UNIFORM, groups.bits, g, torch.device("cpu"))
+            uniform, weights, _ = weighted_uniform(energy, UNIFORM, torch.zeros(0, groups.bits), g)
             starts = uniform[weights.multinomial(4_000, replacement=True, generator=g)].float()
             samples = sample_states(energy, 4_000, starts, steps=50, generator=g)
             found = hamming_mmd_repeats(samples, test, 1_000, rate=PER_VARIABLE)

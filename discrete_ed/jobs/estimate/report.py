@@ -108,16 +108,17 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
             "test states. Its log Z is too low on average, so a model can score below the entropy, which no law can."
         )
     if result.get("starts_p_value") is not None:
-        runs = result["effective_runs"]
-        origin = (
-            f"independent states of the base, resampled by their weights, of which {result['effective_starts']:.0f}"
-            if runs is None
-            else f"the ends of annealed runs, resampled by their weights, of which {runs:.0f}"
+        beta, ancestors = result["annealed_from"], result["effective_ancestors"]
+        way = (
+            "resampled by their weights"
+            if beta is None
+            else f"weighted to an inverse temperature of {beta:.2f} only and annealed from there, with resampling"
         )
         lines.append(
-            f"Samples start at {origin} carry all weight in effect. Chains that start at training rows end in the same "
-            f"law with p = {result['starts_p_value']:.3f}; a small p-value says that chains don't mix, so that samples "
-            "depend on where they start."
+            f"Samples are states of the base, of which {result['effective_starts']:.0f} carry all weight in effect, "
+            f"{way}. They descend from {ancestors:.0f} independent states in effect. Chains that start at training "
+            f"rows end in the same law with p = {result['starts_p_value']:.3f}; a small p-value says that chains don't "
+            "mix, so that samples depend on where they start."
         )
     size = result["p_value_size"]
     spread = (

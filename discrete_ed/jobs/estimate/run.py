@@ -117,7 +117,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
             "marginals": marginals,
             **scores.to_dict(),
             "effective_starts": samples.effective_starts,
-            "effective_runs": samples.effective_runs,
+            "effective_ancestors": samples.effective_ancestors,
+            "annealed_from": samples.annealed_from,
             "starts_p_value": samples.starts_p_value,
             "seconds": {"train": trained - started, "sample": sampled - trained, "score": time.monotonic() - sampled},
         }
