@@ -36,6 +36,8 @@ FEWEST_EFFECTIVE = 50
 """least effective number of the first part, below which no more are weighted if annealing would take too long"""
 ENOUGH = 10
 """effective number of weighted states for each one that is resampled, so that few of these are copies"""
+SPARE = 0.5
+"""share of the weighted states that may be in effect, where there aren't ten for each one that is resampled"""
 BISECTIONS = 30
 """halvings of the interval in which the first inverse temperature lies"""
 HALF = 0.5
@@ -171,7 +173,7 @@ class StatePath:
 
     def _first(self, log_w: Tensor, count: int) -> float:
         """The largest inverse temperature at which ten states carry the weight of each one that is resampled."""
-        wanted = min(ENOUGH * count, len(log_w) / 2)
+        wanted = min(ENOUGH * count, SPARE * len(log_w))
         if _effective(log_w) >= wanted:
             return 1.0
         if not self.geometric:  # weights are known at both ends only

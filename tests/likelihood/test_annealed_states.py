@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import pi
+
 import pytest
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ def few(monkeypatch):
     """So few states of the base that their weights don't suffice, and that runs are resampled on the way."""
     monkeypatch.setattr(annealed_states, "PROPOSED", 2000)
     monkeypatch.setattr(annealed_states, "PART_PROPOSED", 2000)
+    monkeypatch.setattr(annealed_states, "SPARE", 0.98)
     monkeypatch.setattr(annealed_states, "HALF", 0.99)
 
 
@@ -29,18 +32,21 @@ def network(g: torch.Generator) -> MLPEnergy:
 
 
 def machine(g: torch.Generator) -> RBMEnergy:
-    return RBMEnergy(6, 3, scale=2.0, generator=g)
+    energy = RBMEnergy(6, 3)
+    energy.weight.data = 3 * torch.randn(6, 3, generator=g)
+    energy.visible_bias.data = -energy.weight.data.sum(1) / 2
+    return energy
 
 
 def spins(g: torch.Generator) -> IsingEnergy:
-    couplings = torch.randn(6, 6, generator=g)
+    couplings = 1.5 * torch.randn(6, 6, generator=g)
     return IsingEnergy(couplings.triu(1) + couplings.triu(1).T, torch.zeros(6))
 
 
 def values(g: torch.Generator) -> PottsEnergy:
-    energy = PottsEnergy(Groups((3, 3)))
+    energy = PottsEnergy(Groups.one_hot([3, 3]))
     for parameter in energy.parameters():
-        parameter.data = torch.randn(parameter.shape, generator=g)
+        parameter.data = 2 * torch.randn(parameter.shape, generator=g)
     return energy
 
 
@@ -74,5 +80,37 @@ def test_annealed_states_follow_the_exact_law(few, name, generator):
     exact = law(energy, 6)
     x = torch.cat([states.states for states in found])
     shares = numbers(x).bincount(minlength=64) / len(x)
-    chance = (exact * (1 - exact) / (len(x) * 3.14159 / 2)).sqrt().sum() / 2
+    independent = sum(states.ancestors for states in found)
+    chance = (exact * (1 - exact) / independent * 2 / pi).sqrt().sum() / 2  # the mean of the total variation, if normal
     assert (shares - exact).abs().sum() / 2 < 2 * chance
+
+
+def equal_pairs(x: Tensor) -> float:
+    """The share of pairs of states that are equal."""
+    counts = numbers(x).bincount().double()
+    return ((counts * (counts - 1)).sum() / (len(x) * (len(x) - 1))).item()
+
+
+def test_copies_go_apart(monkeypatch, generator):
+    """200 states descend from some 30 states of the base, yet no more of them are equal than the law allows."""
+    monkeypatch.setattr(annealed_states, "PROPOSED", 64)
+    monkeypatch.setattr(annealed_states, "PART_PROPOSED", 64)
+    energy = MLPEnergy(10, (8,))
+    for parameter in energy.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * 0.8
+    found = runs(energy, 10, 200, 20, generator)
+    exact = law(energy, 10).square().sum().item()
+    shares = torch.tensor([equal_pairs(states.states) for states in found])
+    assert max(states.ancestors for states in found) < 64
+    assert abs(shares.mean().item() - exact) < 4.5 * shares.std().item() / 20**0.5
+    monkeypatch.setattr(StatePath, "chains", lambda self, x, *_: x)  # without steps after resampling they are copies
+    copies = runs(energy, 10, 200, 1, generator)[0]
+    assert equal_pairs(copies.states) > 2 * exact
+
+
+def test_counts_that_take_too_long_are_passed_over(few, generator):
+    energy, rows = network(generator), torch.zeros(50, 6)
+    path = StatePath(energy, rows, generator)
+    seconds = path.cost * 30 * 100
+    assert len(path.sample(rows[:2], [4000, 50], 30, seconds=seconds).states) == 50
+    assert path.sample(rows[:2], [4000, 2000], 30, seconds=seconds) is None
