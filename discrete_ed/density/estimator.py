@@ -17,7 +17,7 @@ from discrete_ed.density.encoding import Code, check_encoding, encode, refuse_wo
 from discrete_ed.density.losses import density_loss
 from discrete_ed.density.missing import check_whole_groups, completed_batches, filled
 from discrete_ed.density.models import density_energy
-from discrete_ed.density.sampling import sample_states
+from discrete_ed.density.sampling import SNAPSHOTS, sample_density
 from discrete_ed.density.scikit_learn import (
     BaseEstimator,
     DensityMixin,
@@ -211,23 +211,25 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         found = complete(self.energy_, data.nan_to_num(), ~data.isnan(), steps=steps, generator=g)
         return found.numpy().astype(int)
 
-    def sample(self, n_samples: int = 1, *, random_state: Any = None, steps: int = 1000) -> np.ndarray[Any, Any]:
-        """Sample rows of zeros and ones, `(n_samples, D)`: independent up to 16 bits, ends of chains above.
+    def sample(self, n_samples: int = 1, *, random_state: Any = None, steps: int = 400) -> np.ndarray[Any, Any]:
+        """Sample rows of zeros and ones, `(n_samples, D)`, as `sample_density` does: by enumeration up to 16 bits,
+        above by weighting and annealing states of a simple law that is fitted to training rows.
 
         Args:
             n_samples: number of rows.
             random_state: as in the constructor.
-            steps: steps of the chains, which start at rows of the training data.
+            steps: inverse temperatures of the annealing.
 
         Warns:
-            RuntimeWarning: most chains are still at the training row at which they started.
+            RuntimeWarning: the rows differ from the ends of chains from training rows, or descend from few states.
         """
         check_is_fitted(self)
-        n_samples, steps = check_count(n_samples, "n_samples"), check_count(steps, "steps", least=0)
-        g = torch.Generator().manual_seed(seed_of(random_state))
-        rows = torch.randint(len(self._start), (n_samples,), generator=g)
-        start = self._start[rows].double()
-        return sample_states(self.energy_, n_samples, start, steps=steps, generator=g).numpy().astype(int)
+        n_samples, steps = check_count(n_samples, "n_samples"), check_count(steps, "steps")
+        seed = seed_of(random_state)
+        count = -(-n_samples // SNAPSHOTS) * SNAPSHOTS
+        g = torch.Generator().manual_seed(seed)
+        found = sample_density(self.energy_, self._start.double(), count, steps=steps, seed=seed, generator=g)
+        return found.states[:n_samples].numpy().astype(int)
 
     @available_if(_has_hidden_bits)  # type: ignore[untyped-decorator]
     def transform(self, X: Any) -> np.ndarray[Any, Any]:

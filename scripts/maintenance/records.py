@@ -4,6 +4,11 @@ Each run is `discrete-ed estimate --data NAME --root ROOT/NAME --seed SEED --sam
 that are finished are not repeated, and stopped ones go on. Then the table of the page of densities is printed.
 
     python scripts/maintenance/records.py --root FOLDER --out runs/records --seeds 3
+
+With `--resample`, finished runs are copied to another folder, and sampled and scored anew from their saved energies, as
+the job would do after the same training. Their pages and the CPU seconds are those of the runs before.
+
+    python scripts/maintenance/records.py --root FOLDER --out runs/records --resample runs/resampled
 """
 
 from __future__ import annotations
@@ -12,11 +17,21 @@ import argparse
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+import torch
+
+from discrete_ed import load_energy
+from discrete_ed.data import load_table_data
+from discrete_ed.density import sample_density, score_density
+from discrete_ed.density.sampling import SNAPSHOTS
+from discrete_ed.jobs.estimate.run import samples_to_files
 
 TABLES: dict[str, tuple[str, float, float]] = {
     "nltcs": ("NLTCS (16)", -5.999, -5.99),
@@ -54,6 +69,37 @@ def run(root: Path, out: Path, name: str, seed: int) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     (folder / CPU).write_text(f"{seconds:.0f}\n")
+
+
+def resampled(root: Path, old: Path, new: Path) -> None:
+    """A copy of a finished run, with new samples and scores; the folder is there only when all is done."""
+    if new.exists():
+        return
+    result, config = (json.loads((old / f"{name}.json").read_text()) for name in ("result", "config"))
+    name, seed = old.name.rsplit("-", 1)[0], result["seed"]
+    data = load_table_data(name, root / name, seed=seed)
+    train, valid, test = map(torch.from_numpy, (data.train, data.valid, data.test))
+    energy, generator = load_energy(old / "checkpoint"), torch.Generator().manual_seed(seed)
+    started = time.process_time()
+    count = SNAPSHOTS * config.get("samples", 4000)
+    samples = sample_density(
+        energy, train, count, steps=config.get("sampler_steps", 400), seed=seed, generator=generator
+    )
+    sampled = time.process_time()
+    scores = score_density(
+        energy, samples.states, train=train, valid=valid, test=test, runs=config.get("runs", 256), generator=generator
+    )
+    seconds = {"sample": sampled - started, "score": time.process_time() - sampled}
+    found = {key: value for key, value in vars(samples).items() if key != "states"}
+    result = {**result, **scores.to_dict(), **found, "seconds": {**result["seconds"], **seconds}}
+    part = new.with_name(f"{new.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(old, part)
+    for file, content in samples_to_files(samples.states, data.names).items():
+        (part / file).write_bytes(content)
+    (part / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    part.rename(new)
+    print(f"{new.name}: p = {scores.distances.samples.p_value:.3f}, {found}, CPU seconds {seconds}", flush=True)
 
 
 def table(out: Path) -> str:
@@ -110,7 +156,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/records"), help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds; 0 prints the table only")
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--resample", type=Path, help="folder to which finished runs are copied and sampled anew")
     arguments = parser.parse_args()
+    if arguments.resample is not None:
+        arguments.resample.mkdir(parents=True, exist_ok=True)
+        for name in arguments.tables:
+            for done in sorted(arguments.out.glob(f"{name}-*/{CPU}")):
+                resampled(arguments.root, done.parent, arguments.resample / done.parent.name)
+        print(table(arguments.resample))
+        return
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in range(arguments.seeds):
         for name in arguments.tables:

@@ -73,7 +73,8 @@ def runs(energy: Energy, bits: int, count: int, repeats: int, g: torch.Generator
 
 
 @pytest.mark.parametrize("name", list(ENERGIES))
-def test_annealed_states_follow_the_exact_law(few, name, generator):
+@pytest.mark.usefixtures("few")
+def test_annealed_states_follow_the_exact_law(name, generator):
     energy = ENERGIES[name](generator)
     found = runs(energy, 6, 400, 10, generator)
     assert all(states.beta < 1 for states in found)
@@ -103,12 +104,13 @@ def test_copies_go_apart(monkeypatch, generator):
     shares = torch.tensor([equal_pairs(states.states) for states in found])
     assert max(states.ancestors for states in found) < 64
     assert abs(shares.mean().item() - exact) < 4.5 * shares.std().item() / 20**0.5
-    monkeypatch.setattr(StatePath, "chains", lambda self, x, *_: x)  # without steps after resampling they are copies
+    monkeypatch.setattr(StatePath, "chains", lambda _, x, *_steps: x)  # without steps after resampling they are copies
     copies = runs(energy, 10, 200, 1, generator)[0]
     assert equal_pairs(copies.states) > 2 * exact
 
 
-def test_counts_that_take_too_long_are_passed_over(few, generator):
+@pytest.mark.usefixtures("few")
+def test_counts_that_take_too_long_are_passed_over(generator):
     energy, rows = network(generator), torch.zeros(50, 6)
     path = StatePath(energy, rows, generator)
     seconds = path.cost * 30 * 100

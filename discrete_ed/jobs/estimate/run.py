@@ -232,12 +232,17 @@ def _sample(
         return dict(vars(samples))
 
     samples = DensitySamples(**folder.cached("sample", sample, {"noise": generator}))
-    if names:
-        folder.write("samples.csv", states_as_csv(samples.states, names))
-    buffer = io.BytesIO()
-    np.save(buffer, samples.states.to(torch.uint8).cpu().numpy())
-    folder.write("samples.npy", buffer.getvalue())
+    for file, content in samples_to_files(samples.states, names).items():
+        folder.write(file, content)
     return replace(samples, states=samples.states.to(train.device))
+
+
+def samples_to_files(states: Tensor, names: tuple[str, ...]) -> dict[str, bytes]:
+    """The contents of `samples.npy` and, for a table with these names of columns, of `samples.csv`."""
+    buffer = io.BytesIO()
+    np.save(buffer, states.to(torch.uint8).cpu().numpy())
+    table = {"samples.csv": states_as_csv(states, names)} if names else {}
+    return {**table, "samples.npy": buffer.getvalue()}
 
 
 def states_as_csv(states: Tensor, names: tuple[str, ...]) -> bytes:
