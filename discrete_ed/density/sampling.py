@@ -38,6 +38,8 @@ COMPARED = 1000
 """chains from training states, with which annealed samples are compared"""
 REPEATED = 2
 """effective ancestors for each sample in that comparison, so that few of them are alike"""
+PLENTY = 20
+"""effective number of uniform states for each sample, above which no more are weighted"""
 PILOT_STARTS = 2**14
 """number of the first uniform states, which show whether all of them could suffice"""
 
@@ -116,7 +118,8 @@ def sample_density(
     pilot = torch.Generator(rows.device).manual_seed(seed)
     uniform, weights, ess = weighted_uniform(energy, min(PILOT_STARTS, UNIFORM_STARTS), rows, pilot)
     if ess * UNIFORM_STARTS >= count * len(uniform):  # then all of them may suffice
-        uniform, weights, ess = weighted_uniform(energy, UNIFORM_STARTS, rows, generator)
+        enough = min(UNIFORM_STARTS, int(PLENTY * count * len(uniform) / ess))
+        uniform, weights, ess = weighted_uniform(energy, enough, rows, generator)
     between = max(1, steps // 10)
     if ess < count and energy.free(rows[:1]).all():
         found = _from_base(energy, rows, count, steps, generator, callback)

@@ -226,8 +226,8 @@ def _effective(log_w: Tensor) -> float:
 
 
 def _tempered(log_w: Tensor, beta: float) -> Tensor:
-    """`β log w`, and −∞ for impossible states, also at `β = 0`."""
-    return (beta * log_w).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+    """`β log w`, also of impossible states."""
+    return beta * log_w if beta > 0 else torch.zeros_like(log_w)
 
 
 def _systematic(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
