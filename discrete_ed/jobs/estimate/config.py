@@ -129,9 +129,9 @@ class EstimateConfig(CheckpointedConfig):
     samples: int = 4000
     """a tenth of the number of samples; where they come from chains, each chain yields ten"""
     sampler_steps: Annotated[int, CHAINS] = 400
-    """inverse temperatures of the annealing that makes samples, or steps of each chain between its start at noise and its
-    first sample; between two samples, and where chains start at weighted states, it makes a tenth of them. With up to
-    16 bits, all states are enumerated and no chain runs"""
+    """inverse temperatures of the annealing that makes samples, or steps of each chain between its start at noise and
+    its first sample; between two samples, and where chains start at weighted states, it makes a tenth of them. With up
+    to 16 bits, all states are enumerated and no chain runs"""
     temperatures: Annotated[int | None, ANNEALED] = None
     """number of inverse temperatures of annealed importance sampling, which estimates the log-likelihood where it can't
     be computed exactly; by default as many as bring its range down to 0.05 nats, but no more than take about a minute
