@@ -20,7 +20,7 @@ from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
 from discrete_ed.states import CHUNK_STATES
 
-FEW = 0.25
+FEW = 0.2
 """share of the annealed states below which they descend from too few"""
 DIFFERENT = 0.01
 """p-value below which annealed states and chains from training states are said to differ"""

@@ -107,6 +107,6 @@ def test_rows_of_one_mode_are_noticed(only, generator, one, recwarn):
     if one:
         train[:, :4] = 0.0
     samples = density_sampling.sample_density(two_modes(), train, 4000, steps=100, generator=generator)
-    assert (samples.effective_ancestors < 1000) == one
+    assert (samples.effective_ancestors < 800) == one
     assert one or samples.starts_p_value > 0.01
-    assert ["states of the base in effect" in str(warning.message) for warning in recwarn.list] == [True] * one
+    assert any("states of the base in effect" in str(warning.message) for warning in recwarn.list) == one
