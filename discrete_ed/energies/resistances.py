@@ -50,6 +50,7 @@ def resistance_features(adjacency: Tensor, node: Tensor) -> Tensor:
     rest = resistance / (1 - a.unsqueeze(1) * resistance)
     components = (own * exists.unsqueeze(1)).sum(-1) * shifts[:, 0]
     cycles = a.sum((-1, -2))[:, None] / 2 - n + components
-    of_pairs = [rest, (n * shifts[:, 0])[..., None, None] * k]
-    of_graph = [value[..., None, None].expand_as(k) for value in (components, cycles)]
-    return torch.cat([*of_pairs, *of_graph], 1).clamp(min=0).log1p().permute(0, 2, 3, 1).to(adjacency.dtype)
+    of_pairs = torch.cat([rest, (n * shifts[:, 0])[..., None, None] * k], 1).permute(0, 2, 3, 1)
+    of_graph = torch.cat([components, cycles], 1)[:, None, None]
+    of_pairs, of_graph = (value.to(adjacency.dtype).clamp(min=0).log1p() for value in (of_pairs, of_graph))
+    return torch.cat([of_pairs, of_graph.expand(*of_pairs.shape[:3], -1)], -1)
