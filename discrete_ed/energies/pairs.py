@@ -21,8 +21,8 @@ class PairGraphEnergy(DenseGraphEnergy):
     Each pair `(i, j)` starts from its bit `A_ij`, whether `i = j`, the degrees of both nodes, the graph's size, and the
     random-walk features `n (S^k)_ij / 4` for `k = 1 … K`, where `S = D^(−½) (A + I) D^(−½)` is the symmetric form
     of a walk that may also stay, with `D` the degrees plus 1. They are close to linear in each bit, so that `Taylor` is
-    close to the exact differences. With `resistances` it also starts from features of the whole graph that layers build
-    up only slowly: components, cycles, bridges, communities; see `resistance_features`. A layer multiplies the feature matrices,
+    close to the exact differences. With `resistances` it also starts from features of the whole graph, which show
+    components, cycles, bridges and communities; see `resistance_features`. A layer multiplies the feature matrices,
     `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised features, and adds
     `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional Weisfeiler–Leman test in its
     "folklore" form, which sees triangles, cycles and distances that sums over neighbours can't. The energy is
@@ -93,6 +93,7 @@ class PairGraphEnergy(DenseGraphEnergy):
 
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
+        each += (80 if with_gradient_of_states else 12) * self.resistances  # in double precision, and as features
         return 0.6 * 4 * each * nodes.double() ** 2  # of the pairs `i ≤ j`, and both halves of the factors
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:

@@ -11,22 +11,22 @@ FEATURES = 4 * len(SHIFTS)
 
 
 def resistance_features(adjacency: Tensor, node: Tensor) -> Tensor:
-    """Features of each pair of nodes that depend on the whole graph, `(B, n, n, 4 E)` for `E` shifts ε.
+    """Features of each pair of nodes that depend on the whole graph: `(B, n, n, 4 E)` for `E` shifts ε.
 
     An edge of weight `A_ij` is a resistor of conductance `A_ij`, and each node leaks with conductance ε. With the
     Laplacian `L` and `K = (L + ε I)^(−1)`, these are, for each ε,
 
     - `log(1 + r_ij)`, where `r_ij = R_ij / (1 − A_ij R_ij)` with `R_ij = K_ii + K_jj − 2 K_ij` is the resistance between
-      `i` and `j` through the rest of the graph, without the edge between them. For small ε it is the length of the path
-      between two nodes of a tree, `c − 1` for an edge of a cycle of length c alone, and at least `4 / (n ε)` for a bridge
-      and for nodes in different components. It does not depend on the pair's own bit;
-    - `log(1 + n ε K_ij)`: `ε K` is the probability that a random walk from `i` leaks out at `j`. For small ε it is 1
-      over the size of the component for nodes of one component, for larger ε it shows communities;
+      `i` and `j` without the edge between them. For small ε it is the length of the path between two nodes of a tree,
+      `c − 1` for the edges of a cycle of `c` edges, and at least `4 / (n ε)` for a bridge and for nodes in different
+      components. It does not depend on the pair's own bit;
+    - `log(1 + n ε K_ij)`, where `ε K_ij` is the probability that a random walk from `i` leaks out at `j`. For small ε
+      that is 1 over the size of the component for nodes of one component; for larger ε it shows communities;
     - `log(1 + ε Σ_i K_ii)`, for small ε the number of components;
     - `log(1 + Σ_{i<j} A_ij − n + ε Σ_i K_ii)`, for small ε the number of independent cycles; 0 for forests.
 
-    They are smooth in the weights, and permute as the nodes do. They are computed in double precision, since for a
-    bridge `1 − R_ij` is as small as ε; this takes `O(n³)` operations for each ε.
+    They are smooth in the weights, and permute as the nodes do. They are computed in double precision, since `1 − R_ij`
+    of a bridge is as small as ε; this takes `O(n³)` operations for each ε.
 
     Args:
         adjacency: symmetric weights `A` in [0, 1] without loops, zero for absent nodes, `(B, n, n)`.

@@ -1,5 +1,7 @@
 """Resistances, components and cycles of graphs: as they are by definition, smooth, and blind to absent nodes."""
 
+import json
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -124,8 +126,6 @@ def test_resistances_see_at_once_what_products_build_up_slowly():
 
 def test_an_energy_without_resistances_is_saved_and_loaded_as_before(tmp_path):
     """Folders that were saved before there were such features have no argument of that name."""
-    import json
-
     energy = PairGraphEnergy(4, width=4, layers=1)
     save_energy(tmp_path, energy)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
