@@ -16,10 +16,10 @@ def resistance_features(adjacency: Tensor, node: Tensor) -> Tensor:
     An edge of weight `A_ij` is a resistor of conductance `A_ij`, and each node leaks with conductance ε. With the
     Laplacian `L` and `K = (L + ε I)^(−1)`, these are, for each ε,
 
-    - `log(1 + r_ij)`, where `r_ij = R_ij / (1 − A_ij R_ij)` with `R_ij = K_ii + K_jj − 2 K_ij` is the resistance between
-      `i` and `j` without the edge between them. For small ε it is the length of the path between two nodes of a tree,
-      `c − 1` for the edges of a cycle of `c` edges, and at least `4 / (n ε)` for a bridge and for nodes in different
-      components. It does not depend on the pair's own bit;
+    - `log(1 + r_ij)`, where `r_ij = R_ij / (1 − A_ij R_ij)` with `R_ij = K_ii + K_jj − 2 K_ij` is the resistance
+      between `i` and `j` without the edge between them. For small ε it is the length of the path between two nodes of a
+      tree, `c − 1` for the edges of a cycle of `c` edges, and at least `4 / (n ε)` for a bridge and for nodes in
+      different components. It does not depend on the pair's own bit;
     - `log(1 + n ε K_ij)`, where `ε K_ij` is the probability that a random walk from `i` leaks out at `j`. For small ε
       that is 1 over the size of the component for nodes of one component; for larger ε it shows communities;
     - `log(1 + ε Σ_i K_ii)`, for small ε the number of components;
