@@ -57,19 +57,19 @@ def test_features_are_those_of_one_circuit_after_the_other(name):
                 cut = nx.Graph(graph)
                 cut.remove_edges_from([(i, j)])
                 expected = resistance(cut, shift, i, j)
-                assert rest[i, j].item() == pytest.approx(expected, rel=rounding(1e-6, -3.0), abs=rounding(1e-9, -5.0))
-        assert np.allclose(leaks, n * shift * inverse, atol=rounding(1e-9, -4.0))
+                assert rest[i, j].item() == pytest.approx(expected, rel=rounding(1e-6, 1e-3), abs=rounding(1e-9, 1e-5))
+        assert np.allclose(leaks.numpy(), n * shift * inverse, atol=rounding(1e-9, 1e-4))
         assert components.unique().numel() == cycles.unique().numel() == 1
-        assert components[0, 0].item() == pytest.approx(shift * np.trace(inverse), abs=rounding(1e-9, -4.0))
+        assert components[0, 0].item() == pytest.approx(shift * np.trace(inverse), abs=rounding(1e-9, 1e-4))
         expected = graph.number_of_edges() - n + shift * np.trace(inverse)
-        assert cycles[0, 0].item() == pytest.approx(expected, abs=rounding(1e-9, -4.0))
+        assert cycles[0, 0].item() == pytest.approx(expected, abs=rounding(1e-9, 1e-4))
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_nearly_without_leaks_components_cycles_and_bridges_are_counted(name):
     graph = GRAPHS[name]
     n, components = len(graph), nx.number_connected_components(graph)
-    features = resistance_features(*weights(graph))[0, :n, :n].expm1().unflatten(-1, (4, len(SHIFTS)))[..., 0]
+    features = resistance_features(*weights(graph))[0, :n, :n].expm1().cpu().unflatten(-1, (4, len(SHIFTS)))[..., 0]
     rest, leaks, found, cycles = features.unbind(-1)
     assert found[0, 0].item() == pytest.approx(components, abs=0.05)
     assert cycles[0, 0].item() == pytest.approx(graph.number_of_edges() - n + components, abs=0.05)
@@ -88,7 +88,7 @@ def test_a_pair_without_its_own_edge_looks_as_with_it():
     edge = next(iter(nx.bridges(graph)), None) or next(iter(graph.edges))
     other.remove_edge(*edge)
     first, second = (resistance_features(*weights(each))[0][edge][: len(SHIFTS)] for each in (graph, other))
-    assert torch.allclose(first, second, rtol=rounding(1e-6, -3.0))
+    assert torch.allclose(first, second, rtol=rounding(1e-6, 1e-3))
 
 
 def test_features_of_existing_nodes_do_not_depend_on_absent_ones_and_move_with_their_nodes():
@@ -98,18 +98,21 @@ def test_features_of_existing_nodes_do_not_depend_on_absent_ones_and_move_with_t
     places = torch.randperm(12, generator=fixed(0), device="cpu").to(DEVICE)
     moved = resistance_features(a[:, places][:, :, places], node[:, places])
     back = places.argsort()[:7]
-    assert torch.allclose(moved[:, back][:, :, back], alone, atol=rounding(1e-8, -4.0))
+    assert torch.allclose(moved[:, back][:, :, back], alone, atol=rounding(1e-8, 1e-4))
     assert resistance_features(a, node).isfinite().all()
 
 
 def test_gradients_are_those_of_finite_differences_at_graphs_and_between_them():
-    pairs = torch.triu_indices(5, 5, 1)
+    pairs = torch.triu_indices(5, 5, 1, device="cpu")
 
     def features(bits):
-        a = bits.new_zeros(len(bits), 5, 5).index_put((torch.arange(len(bits))[:, None], *pairs), bits)
+        a = bits.new_zeros(len(bits), 5, 5).index_put((torch.arange(len(bits), device="cpu")[:, None], *pairs), bits)
         return resistance_features(a + a.mT, bits.new_ones(len(bits), 5))
 
-    cycle, between = weights(nx.cycle_graph(5), 5)[0].cpu().double()[0][tuple(pairs)], torch.linspace(0.1, 0.9, 10)
+    cycle, between = (
+        weights(nx.cycle_graph(5), 5)[0].cpu().double()[0][tuple(pairs)],
+        torch.linspace(0.1, 0.9, 10, device="cpu"),
+    )
     bits = torch.stack([cycle, between.double()]).requires_grad_()
     assert torch.autograd.gradcheck(features, bits, eps=1e-7, rtol=1e-3, atol=1e-4)
 
@@ -121,7 +124,7 @@ def test_resistances_see_at_once_what_products_build_up_slowly():
     x = graphs_to_states([long, short]).to(DEVICE, FLOAT)
     for resistances in (False, True):
         energy = PairGraphEnergy(18, layers=0, walks=2, resistances=resistances).to(DEVICE, FLOAT)(x)
-        assert (abs(energy[0] - energy[1]) > rounding(1e-6, -3.0)) == resistances
+        assert (abs(energy[0] - energy[1]).item() > rounding(1e-9, 1e-5)) == resistances
 
 
 def test_an_energy_without_resistances_is_saved_and_loaded_as_before(tmp_path):
