@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.levels import LevelEmbedding
+from discrete_ed.energies.resistances import FEATURES, resistance_features
 from discrete_ed.energies.triangles import to_square, to_triangle, triangle_places
 from discrete_ed.errors import InputError
 
@@ -20,7 +21,8 @@ class PairGraphEnergy(DenseGraphEnergy):
     Each pair `(i, j)` starts from its bit `A_ij`, whether `i = j`, the degrees of both nodes, the graph's size, and the
     random-walk features `n (S^k)_ij / 4` for `k = 1 … K`, where `S = D^(−½) (A + I) D^(−½)` is the symmetric form
     of a walk that may also stay, with `D` the degrees plus 1. They are close to linear in each bit, so that `Taylor` is
-    close to the exact differences. A layer multiplies the feature matrices,
+    close to the exact differences. With `resistances` it also starts from features of the whole graph, which show
+    components, cycles, bridges and communities; see `resistance_features`. A layer multiplies the feature matrices,
     `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised features, and adds
     `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional Weisfeiler–Leman test in its
     "folklore" form, which sees triangles, cycles and distances that sums over neighbours can't. The energy is
@@ -36,6 +38,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         width: features `C` of each pair.
         layers: rounds of products.
         walks: K, the longest random walk among the features; 0 for none.
+        resistances: whether there are features of the graph as an electrical network.
         noise_levels: whether the energy takes a noise level `t`; see `NoiseConditionalEnergy`.
         denoiser: whether the features also predict the edges of the data from a noisy graph, see `predict`; only with
             noise levels.
@@ -64,6 +67,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         width: int = 16,
         layers: int = 3,
         walks: int = 8,
+        resistances: bool = False,
         noise_levels: bool = False,
         denoiser: bool = False,
     ) -> None:
@@ -71,8 +75,9 @@ class PairGraphEnergy(DenseGraphEnergy):
         if denoiser and not noise_levels:
             raise InputError("denoiser: expected noise_levels=True with it, since it predicts data from noisy graphs")
         self.denoiser = denoiser
-        self.width, self.walks = width, walks
-        self.embed = nn.Sequential(nn.Linear(4 + walks, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        self.width, self.walks, self.resistances = width, walks, resistances
+        inputs = 4 + walks + (FEATURES if resistances else 0)
+        self.embed = nn.Sequential(nn.Linear(inputs, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.factors = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
         self.layers = nn.ModuleList(
@@ -88,6 +93,7 @@ class PairGraphEnergy(DenseGraphEnergy):
 
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
+        each += (80 if with_gradient_of_states else 12) * self.resistances  # in double precision, and as features
         return 0.6 * 4 * each * nodes.double() ** 2  # of the pairs `i ≤ j`, and both halves of the factors
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
@@ -132,7 +138,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         return node, a, pair, last(h) if shifts is None else last(h) + shifts[-1]
 
     def _features(self, a: Tensor, node: Tensor, n: Tensor) -> Tensor:
-        """Features of each pair before the first layer: `(B, n, n, 4 + K)`."""
+        """Features of each pair before the first layer: `(B, n, n, F)`."""
         same = torch.diag_embed(node)
         degree = a.sum(-1)
         scale = node / (1 + degree).sqrt()
@@ -143,4 +149,5 @@ class PairGraphEnergy(DenseGraphEnergy):
         degrees = degree.log1p()
         both = degrees.unsqueeze(-1) + degrees.unsqueeze(-2)
         size = (n / self.max_nodes).expand_as(a)
-        return torch.stack([a, same, both, size, *(n * walk / WALK_SCALE for walk in walks)], -1)
+        features = torch.stack([a, same, both, size, *(n * walk / WALK_SCALE for walk in walks)], -1)
+        return torch.cat([features, resistance_features(a, node)], -1) if self.resistances else features

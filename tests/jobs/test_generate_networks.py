@@ -42,6 +42,12 @@ def test_the_network_has_its_own_default_sizes(options, kind, width, layers):
     assert (energy.max_nodes, energy.width, len(energy.layers)) == (8, width, layers)
 
 
+def test_pairs_begin_with_features_of_the_whole_graph():
+    for levels in (0, 3):
+        energy = chains.new_energy(GenerateConfig(levels=levels, network="pairs"), CYCLES)
+        assert (energy.network if levels else energy).resistances
+
+
 @pytest.mark.parametrize(("noise", "density"), [("half", 0.5), ("density", 33 / 83)])
 def test_the_noise_has_the_density_that_is_asked_for(noise, density):
     energy = chains.new_energy(GenerateConfig(levels=3, noise=noise), CYCLES)

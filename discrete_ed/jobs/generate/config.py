@@ -147,7 +147,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     """peak learning rate of Adam; by default 0.002, and 0.001 with --levels 0"""
     network: GraphNetworkName = "messages"
     """the energy's network: messages (features of nodes, which neighbours exchange; quick) or pairs (features of all
-    pairs of nodes, which products combine; slower, and sees cycles and distances)"""
+    pairs of nodes, which products combine, and of the whole graph: components, cycles, bridges; slower)"""
     width: int | None = None
     """features of each node, by default 64; with --network pairs those of each pair of nodes, by default 16"""
     layers: int | None = None
