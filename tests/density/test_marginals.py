@@ -1,4 +1,4 @@
-"""Refitted marginals: they are those of the rows, the gain is the true one, and nothing is added without a gain."""
+"""Refitted marginals: they are those of the rows, the gain is the true one, and nothing is added that loses."""
 
 from __future__ import annotations
 
@@ -27,27 +27,37 @@ def test_a_wrong_linear_term_is_put_right_and_the_gain_is_the_true_one():
     """The model has the couplings of the law, and other fields: what is left is maximum likelihood, exactly."""
     train, valid = rows(0.4)
     before = spins(0.0)
-    found = refit_marginals(before, train, valid, proposed=2**17)
+    found = refit_marginals(before, train, valid)
     assert isinstance(found.energy, SumEnergy)
-    assert moments(found.energy).marginals == pytest.approx(train.double().mean(0), abs=0.01)
+    assert moments(found.energy).marginals == pytest.approx(train.double().mean(0), abs=0.03)  # of 10,000 states
     assert (moments(before).marginals - train.mean(0)).abs().max() > 0.1
     true = log_likelihood(found.energy, valid).mean - log_likelihood(before, valid).mean
     assert found.gain == pytest.approx(true, abs=3 * found.error)
     assert found.gain > 10 * found.error
 
 
-def test_nothing_is_added_to_a_law_that_has_these_marginals():
-    train, valid = rows(0.0)
-    found = refit_marginals(spins(0.0), train, valid, proposed=2**16)
+def test_nothing_is_added_by_which_validation_rows_lose():
+    """Where they follow another law than the training rows."""
+    train, _ = rows(0.4)
+    _, valid = rows(0.0)
+    found = refit_marginals(spins(0.0), train, valid)
     assert found.terms is None
-    assert found.gain < found.error
+    assert found.gain < -10 * found.error
     assert isinstance(found.energy, IsingEnergy)
+
+
+def test_a_law_that_has_these_marginals_hardly_changes():
+    train, valid = rows(0.0)
+    found = refit_marginals(spins(0.0), train, valid)
+    assert abs(found.gain) < 0.01
+    assert found.error < 0.005
+    assert moments(found.energy).marginals == pytest.approx(moments(spins(0.0)).marginals, abs=0.03)
 
 
 def test_nothing_is_known_where_too_few_states_carry_all_weight(monkeypatch):
     train, valid = rows(0.4)
-    monkeypatch.setattr(marginals, "FEWEST_EFFECTIVE", 10**6)
-    found = refit_marginals(spins(0.0), train, valid, proposed=2**14)
+    monkeypatch.setattr(marginals, "FEWEST", 10**6)
+    found = refit_marginals(spins(0.0), train, valid)
     assert (found.terms, found.gain, found.error) == (None, None, None)
 
 
@@ -57,11 +67,11 @@ def test_a_network_on_a_mixture_keeps_its_base_when_it_is_refitted():
 
     train, valid = rows(0.4)
     energy = density_energy("mlp", 8, width=4, layers=1, components=3, data=rows(0.0)[0])
-    found = refit_marginals(energy, train, valid, proposed=2**15)
+    found = refit_marginals(energy, train, valid)
     assert found.terms is not None
     assert "inside the energy" in base_law(found.energy, train, "auto")[1]
 
 
 def test_a_single_validation_row_decides_nothing():
     train, valid = rows(0.4)
-    assert refit_marginals(spins(0.0), train, valid[:1], proposed=2**15).terms is None
+    assert refit_marginals(spins(0.0), train, valid[:1]).terms is None
