@@ -3,7 +3,8 @@
     pip install catboost
     python scripts/maintenance/adult.py --root FOLDER
 
-FOLDER has the files of Adult, see `public_tables.py`. The published training rows are split at random into 26,048 rows,
+FOLDER has the files of Adult, see `public_tables.py`; `--samples FILE` keeps the samples, so that a run that was stopped
+doesn't make them again. The published training rows are split at random into 26,048 rows,
 of which the models are made, and 6,513 validation rows, as many as published. CatBoost, with the published settings,
 learns from real or synthetic rows, is stopped early by its F1 on a fifth of all training rows, and is tested on the
 16,281 published test rows. Printed are F1 (mean of both classes), AUC and accuracy, as means over seeds of CatBoost.
@@ -64,6 +65,22 @@ def taught(learned: pd.DataFrame, valid: pd.DataFrame, test: pd.DataFrame, targe
     return [f1_score(y, p > 0.5, average="macro"), roc_auc_score(y, p), accuracy_score(y, p > 0.5)]
 
 
+def synthetic_rows(train: pd.DataFrame, types: dict[str, str], rows: int, arguments: argparse.Namespace) -> pd.DataFrame:
+    """Samples of a model of the training rows, or those that an earlier run made of it."""
+    path = arguments.samples
+    if path is not None and path.exists():
+        return pd.read_csv(path, keep_default_na=False, dtype=train.dtypes.to_dict())
+    started = time.process_time()
+    model = TableEstimator(types, steps=arguments.steps, random_state=arguments.seed).fit(train)
+    fitted = time.process_time()
+    print(f"step {model.step_}, {fitted - started:.0f} CPU s to fit", flush=True)
+    found = model.sample(rows, random_state=arguments.seed)
+    print(f"{time.process_time() - fitted:.0f} CPU s to sample", flush=True)
+    if path is not None:
+        found.to_csv(path, index=False)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder with the files of Adult")
@@ -71,6 +88,8 @@ def main() -> None:
     parser.add_argument("--factor", type=int, default=2, help="number of synthetic rows, as a multiple of the learned")
     parser.add_argument("--seed", type=int, default=0, help="seed of the split, the models and their samples")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds of CatBoost")
+    parser.add_argument("--samples", type=Path, help="file of the samples: read if it exists, otherwise written")
+    parser.add_argument("--validate", action="store_true", help="test on the validation rows instead of the test rows")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     found = adult(arguments.root)
@@ -84,30 +103,24 @@ def main() -> None:
         np.random.default_rng(1000 + arguments.seed).permutation(len(real))[: int(VALIDATION * len(real))]
     ]
     rest = real.drop(index=valid.index)
-    started = time.process_time()
-    model = TableEstimator(types, steps=arguments.steps, random_state=arguments.seed).fit(train)
-    fitted = time.process_time()
+    if arguments.validate:
+        test = real.iloc[order[LEARNED:]]
     rows = arguments.factor * len(train)
     schema = recognise_columns(train, types)
-    tables = {
-        "real rows": rest,
-        "TableEstimator": model.sample(rows, random_state=arguments.seed),
-        "Gaussian copula": sample_gaussian_copula(schema, train, rows, seed=arguments.seed),
-        "independent columns": sample_independent_columns(schema, train, rows, seed=arguments.seed),
-    }
-    print(
-        f"step {model.step_}, {fitted - started:.0f} s to fit, {time.process_time() - fitted:.0f} s to sample",
-        flush=True,
-    )
     print("rows | F1 | AUC | accuracy", flush=True)
-    for name, table in tables.items():
+
+    def show(name: str, table: pd.DataFrame) -> None:
         scores = np.array([taught(table, valid, test, target, seed) for seed in range(arguments.seeds)])
         spread = scores.std(0, ddof=1) if len(scores) > 1 else np.zeros(3)
-        print(
-            f"{name} | " + " | ".join(f"{m:.4f} ± {s:.4f}" for m, s in zip(scores.mean(0), spread, strict=True)),
-            flush=True,
-        )
-    synthetic = tables["TableEstimator"][: len(train)]
+        cells = [f"{m:.4f} ± {s:.4f}" for m, s in zip(scores.mean(0), spread, strict=True)]
+        print(" | ".join([name, *cells]), f"({time.process_time():.0f} CPU s so far)", flush=True)
+
+    show("real rows", rest)
+    show("independent columns", sample_independent_columns(schema, train, rows, seed=arguments.seed))
+    show("Gaussian copula", sample_gaussian_copula(schema, train, rows, seed=arguments.seed))
+    synthetic = synthetic_rows(train, types, rows, arguments)
+    show("TableEstimator", synthetic)
+    synthetic = synthetic[: len(train)]
     scores = evaluate_tables(train, test, {"TableEstimator": synthetic}, types=types, targets=(target,), trees=30)
     for name, each in scores.scores.items():
         use = each.utilities[0]
