@@ -3,11 +3,12 @@
     pip install catboost
     python scripts/maintenance/adult.py --root FOLDER
 
-FOLDER has the files of Adult, see `public_tables.py`; `--samples FILE` keeps the samples, so that a run that was stopped
-doesn't make them again. The published training rows are split at random into 26,048 rows,
+FOLDER has the files of Adult, see `public_tables.py`. The published training rows are split at random into 26,048 rows,
 of which the models are made, and 6,513 validation rows, as many as published. CatBoost, with the published settings,
 learns from real or synthetic rows, is stopped early by its F1 on a fifth of all training rows, and is tested on the
 16,281 published test rows. Printed are F1 (mean of both classes), AUC and accuracy, as means over seeds of CatBoost.
+With `--validation`, for choices, the validation rows are those that are tested on, and early stopping uses a fifth of
+the others. `--samples FILE` keeps the samples, so that a run that was stopped doesn't make them again.
 
 Source: Kotelnikov, Baranchuk, Rubachev and Babenko 2023, arXiv 2209.15421, and the settings that its authors published.
 """
@@ -65,7 +66,9 @@ def taught(learned: pd.DataFrame, valid: pd.DataFrame, test: pd.DataFrame, targe
     return [f1_score(y, p > 0.5, average="macro"), roc_auc_score(y, p), accuracy_score(y, p > 0.5)]
 
 
-def synthetic_rows(train: pd.DataFrame, types: dict[str, str], rows: int, arguments: argparse.Namespace) -> pd.DataFrame:
+def synthetic_rows(
+    train: pd.DataFrame, types: dict[str, str], rows: int, arguments: argparse.Namespace
+) -> pd.DataFrame:
     """Samples of a model of the training rows, or those that an earlier run made of it."""
     path = arguments.samples
     if path is not None and path.exists():
@@ -89,7 +92,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the split, the models and their samples")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds of CatBoost")
     parser.add_argument("--samples", type=Path, help="file of the samples: read if it exists, otherwise written")
-    parser.add_argument("--validate", action="store_true", help="test on the validation rows instead of the test rows")
+    parser.add_argument("--validation", action="store_true", help="test on validation rows instead of the test rows")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     found = adult(arguments.root)
@@ -99,12 +102,11 @@ def main() -> None:
     real, test = frame[:count].reset_index(drop=True), frame[count:].reset_index(drop=True)
     order = np.random.default_rng(arguments.seed).permutation(len(real))
     train = real.iloc[order[:LEARNED]].reset_index(drop=True)
-    valid = real.iloc[
-        np.random.default_rng(1000 + arguments.seed).permutation(len(real))[: int(VALIDATION * len(real))]
-    ]
-    rest = real.drop(index=valid.index)
-    if arguments.validate:
-        test = real.iloc[order[LEARNED:]]
+    rest = real
+    if arguments.validation:
+        rest, test = train, real.iloc[order[LEARNED:]].reset_index(drop=True)
+    chosen = np.random.default_rng(1000 + arguments.seed).permutation(len(rest))[: int(VALIDATION * len(rest))]
+    valid, rest = rest.iloc[chosen], rest.drop(index=chosen)
     rows = arguments.factor * len(train)
     schema = recognise_columns(train, types)
     print("rows | F1 | AUC | accuracy", flush=True)

@@ -152,9 +152,7 @@ def chains(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed:
         g = torch.Generator().manual_seed(seed)
         energy = TableEnergy.of_rows(rows, sizes, ordered, seed=seed)
         started = time.process_time()
-        match_columns(
-            energy, column_shares(rows, sizes), table_covariance(energy, rows, g), chains=count, generator=g
-        )
+        match_columns(energy, column_shares(rows, sizes), table_covariance(energy, rows, g), chains=count, generator=g)
         found[f"{count} chains, CPU s"] = time.process_time() - started
         for k in range(SAMPLES):
             sampled = sweep_columns(energy, rows_in_turn(rows, len(train), g), 60, stratified=True, generator=g)
