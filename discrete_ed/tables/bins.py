@@ -12,7 +12,8 @@ from discrete_ed.tables.columns import Cells
 
 MOST_BINS = 20
 ROWS_IN_BIN = 15
-"""the number of rows for each bin, if the user doesn't say how many bins there are"""
+"""the number of rows for each bin, if the user doesn't say how many bins there are; and the least in a bin beside
+values that are as frequent as a bin"""
 FEWEST_BINS = 4
 KNOTS = 33
 """largest number of quantiles of the rows in a bin that are kept"""
@@ -26,7 +27,7 @@ class Bins:
 
     >>> bins = Bins.of(np.array([0.0] * 50 + [*range(1, 51)]), 4)
     >>> len(bins.knots), bins.places(np.array([0.0, 3.0, 80.0])).tolist()
-    (3, [0.0, 1.0, 2.0])
+    (4, [0.0, 1.0, 3.0])
     """
 
     cuts: tuple[float, ...]
@@ -38,8 +39,10 @@ class Bins:
     def of(cls, numbers: Cells, count: int) -> Bins:
         """About `count` bins of numbers, NaN where missing, with equal shares of them.
 
-        A value that is as frequent as a whole bin has a bin of its own, so there may be a few more bins, and there are
-        fewer where there are fewer different values.
+        A value that is as frequent as a whole bin, such as the many zeros of a gain, has a bin of its own. The other
+        numbers share as many bins as if they were the whole column, with at least 15 rows in each: else the few gains
+        would be a single bin, though people differ by them most. There are fewer bins where there are fewer different
+        values.
 
         Raises:
             InputError: fewer than two bins, or fewer than two different numbers.
@@ -50,7 +53,9 @@ class Bins:
         values, counts = np.unique(present, return_counts=True)
         if len(values) < 2:
             raise InputError(f"numbers: expected at least two different ones, got {len(values)}")
-        starts = _starts(counts, len(present) / count)
+        share = len(present) / count
+        others = counts[counts < share].sum() / count
+        starts = _starts(counts, min(share, max(others, ROWS_IN_BIN)))
         parts = np.split(np.repeat(values, counts), np.cumsum(counts)[starts[1:] - 1])
         cuts = (values[starts[1:] - 1] + values[starts[1:]]) / 2
         knots = [np.quantile(part, np.linspace(0, 1, min(KNOTS, len(part))) if part[0] < part[-1] else [0, 1])

@@ -5,8 +5,10 @@
 Every seed splits the rows anew, 70% to learn from and 30% held out, fits, samples as many rows as it learned from, and
 scores them by `evaluate_tables`. The pixels of digits are averaged over squares of four and cut into four levels. With
 `--validation` the rows to learn from are split once more, so that the held-out rows of a seed are never seen. Printed
-are means over the seeds, and in how many of them the model was at least as good as each trivial model; copies count
-beyond the share of held-out rows that are training rows. `--root FOLDER` adds the public tables of which the folder has
+are means over the splits, and what the model gains on each trivial model: the mean difference over splits with its
+standard error, positive where the model is better, which is called *better* or *worse* beyond two standard errors, and
+*level* otherwise. AUC real or not and nearer are compared by their distance from ½, and copies by what they are beyond
+the share of held-out rows that are training rows. `--root FOLDER` adds the public tables of which the folder has
 the files (Adult, Bank, Mushroom: see `public_tables.py`), `--csv NAME=FILE` and `--target NAME=COLUMN` tables of your
 own.
 """
@@ -98,26 +100,40 @@ def scored(
     return found.scores, (fitted - started, sampled - fitted, model.step_)
 
 
+def cost(title: str, smaller: bool | None, value: float, real: float) -> float:
+    """What a score costs: 0 is best, or the smaller, the better; `real` is the score of real rows."""
+    if title == "copies":  # as many as held-out rows are no fault
+        return max(value - real, 0.0)
+    return abs(value - 0.5) if smaller is None else value if smaller else -value
+
+
+def verdict(gain: float, error: float) -> str:
+    """Whether a mean gain is beyond chance, by twice its standard error; unknown for a single split."""
+    if np.isnan(error):
+        return "unknown"
+    return "better" if gain > 2 * error else "worse" if gain < -2 * error else "level"
+
+
 def table(results: list[dict[str, TableScores]]) -> list[str]:
-    """Lines with the means over seeds, and with the seeds in which the model was better than the trivial models."""
+    """Lines with the means over splits, and what the model gains on each trivial model."""
     lines = []
     for title, (score, smaller) in SCORES.items():
         if any(score(each) is None for result in results for each in result.values()):
             continue
-        values = {  # the mean over the samples of the model
-            name: [np.mean([score(result[each]) for each in result if each.startswith(name)]) for result in results]
-            for name in (REAL, MODEL, COPULA, INDEPENDENT)
-        }
-        cells = [
-            f"{np.mean(each):.3f} ± {np.std(each, ddof=1) if len(each) > 1 else 0:.3f}" for each in values.values()
-        ]
-        cost = {name: np.array(each) if smaller else -np.array(each) for name, each in values.items()}
-        if smaller is None:
-            cost = {name: np.abs(np.array(each) - 0.5) for name, each in values.items()}
-        if title == "copies":  # as many as held-out rows are no fault
-            cost = {name: (each - cost[REAL]).clip(min=0) for name, each in cost.items()}
-        wins = [f"{(cost[MODEL] <= cost[other]).sum()}/{len(results)}" for other in (COPULA, INDEPENDENT)]
-        lines.append(" | ".join([f"{title:16}", *cells, *wins]))
+        values, costs = {}, {}  # means over the samples of the model
+        for name in (REAL, MODEL, COPULA, INDEPENDENT):
+            found = [[score(result[each]) for each in result if each.startswith(name)] for result in results]
+            values[name] = np.mean(found, axis=1)
+            costs[name] = np.array([
+                np.mean([cost(title, smaller, each, score(result[REAL])) for each in samples])
+                for samples, result in zip(found, results, strict=True)
+            ])  # fmt: skip
+        cells = [f"{each.mean():.3f}" for each in values.values()]
+        for other in (COPULA, INDEPENDENT):
+            gains = costs[other] - costs[MODEL]
+            error = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+            cells.append(f"{gains.mean():+.3f} ± {error:.3f} {verdict(gains.mean(), error)}")
+        lines.append(" | ".join([f"{title:16}", *cells]))
     return lines
 
 
@@ -152,7 +168,7 @@ def main() -> None:
         fit, sample, step = np.mean(costs, axis=0)
         print(f"\n{name}: {len(frame)} rows, {frame.shape[1]} columns; {fit:.1f} s to fit, {sample:.1f} s to sample, "
               f"step {step:.0f} on average", flush=True)  # fmt: skip
-        print("score | real rows (floor) | TableEstimator | Gaussian copula | independent | beats copula | independent")
+        print(f"score | {REAL} (floor) | {MODEL} | {COPULA} | {INDEPENDENT} | gain on copula | gain on independent")
         print("\n".join(table(results)), flush=True)
 
 

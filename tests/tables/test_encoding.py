@@ -64,7 +64,8 @@ def test_every_state_goes_through_rows_to_itself(encoder):
         (np.arange(100.0), 4, [0.25] * 4),
         (np.arange(3.0).repeat(10), 8, [1 / 3] * 3),
         (np.array([0.0] * 90 + [*range(1, 11)]), 4, [0.9, 0.1]),
-        (np.array([*range(-40, 0), *[0.0] * 20, *range(1, 41)]), 5, [0.2] * 5),
+        (np.array([*range(-40, 0), *[0.0] * 20, *range(1, 41)]), 5, [0.16, 0.16, 0.08, 0.2, 0.16, 0.16, 0.08]),
+        (np.array([0.0] * 900 + [*range(1, 101)]), 5, [0.9] + [0.02] * 5),  # the few are told apart
         (np.array([0.0] * 99 + [1.0]), 2, [0.99, 0.01]),
     ],
 )
