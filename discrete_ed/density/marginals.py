@@ -20,7 +20,7 @@ SECONDS = 30.0
 """how long the annealing of a half may take, roughly, as the time of one idle core"""
 FEWEST = 500
 """effective number of ancestors of each half below which nothing is changed"""
-PRIOR = 0.01
+PRIOR = 0.1
 """inverse variance of each standardised term before any row was seen, divided by the number of rows"""
 ERRORS = 1.0
 """standard errors of a loss of validation rows from which on the term is left out"""

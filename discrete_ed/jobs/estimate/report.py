@@ -137,11 +137,17 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
 def marginals_note(marginals: Mapping[str, Any]) -> str:
     """Whether the marginals of the model were refitted, and what validation rows gained."""
     if marginals["gain"] is None:
-        return "The marginals of the model were not compared with those of rows: there are too few weighted states."
-    gain = f"{marginals['gain']:.3f} ± {marginals['error']:.3f} nats"
+        return "The marginals of the model were not compared with those of rows: too few states of it could be sampled."
+    gain = f"{marginals['gain']:+.3f} ± {marginals['error']:.3f} nats"
     if marginals["taken"]:
-        return f"A linear term gives the model the marginals of the training rows; a validation row gains {gain} by it."
-    return f"No linear term was added to give the model the marginals of the rows: a validation row would gain {gain}."
+        return (
+            "A linear term gives the model the marginals of the training rows, which changes the log-likelihood of a "
+            f"validation row by {gain}."
+        )
+    return (
+        "No linear term was added to give the model the marginals of the training rows, since that would change the "
+        f"log-likelihood of a validation row by {gain}."
+    )
 
 
 def annealing_notes(result: Mapping[str, Any]) -> list[str]:
