@@ -225,8 +225,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         n_samples, steps = check_count(n_samples, "n_samples"), check_count(steps, "steps")
-        seed = seed_of(random_state)
-        count = -(-n_samples // SNAPSHOTS) * SNAPSHOTS
+        seed, count = seed_of(random_state), -(-n_samples // SNAPSHOTS) * SNAPSHOTS
         g = torch.Generator().manual_seed(seed)
         found = sample_density(self.energy_, self._start.double(), count, steps=steps, seed=seed, generator=g)
         return found.states[:n_samples].numpy().astype(int)

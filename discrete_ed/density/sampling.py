@@ -11,14 +11,15 @@ from torch import Tensor
 
 from discrete_ed.energies import Energy
 from discrete_ed.energies.base import state_bits
-from discrete_ed.errors import InputError
+from discrete_ed.energies.probe import check_model
+from discrete_ed.errors import InputError, check_count
 from discrete_ed.groups.product import product_logits, product_sample
 from discrete_ed.likelihood.annealed_states import StatePath
 from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.metrics import hamming_test
 from discrete_ed.names import SMALL_BITS
 from discrete_ed.samplers import State, local_for, sample, suitable_kernel
-from discrete_ed.states import CHUNK_STATES
+from discrete_ed.states import CHUNK_STATES, check_states
 
 FEW = 0.2
 """share of the annealed states below which they descend from too few"""
@@ -99,7 +100,9 @@ def sample_density(
         callback: called with the number of steps, or parts of the annealing, done and the total number.
 
     Raises:
-        InputError: `count` is not a multiple of 10.
+        InputError: `count` is not a multiple of 10, `steps` is below 1, or the training states are no states of the
+            energy.
+        NumericalError: the energy is +∞ at all states that are tried.
 
     Warns:
         RuntimeWarning: annealed or weighted states differ from those of chains from training states, or descend from
@@ -112,6 +115,11 @@ def sample_density(
     if count < 1 or count % SNAPSHOTS:
         raise InputError(f"count: expected a multiple of {SNAPSHOTS}, the samples of each chain, got {count}")
     rows = training_states if training_states.is_floating_point() else training_states.float()
+    check_count(steps, "steps")
+    check_states(rows, bits=energy.bits, name="training_states")
+    if rows.ndim != 2 or len(rows) < 1:
+        raise InputError(f"training_states: expected states (N, D), at least one, got shape {tuple(rows.shape)}")
+    check_model(energy, rows)
     if state_bits(energy, rows.shape[1]) <= SMALL_BITS:
         start = rows[:1].expand(count, -1)
         return DensitySamples(sample_states(energy, count, start, generator=generator), None)
@@ -263,6 +271,8 @@ def weighted_uniform(
         x = torch.cat([groups.uniform(size, like, generator=generator).to(torch.uint8) for size in sizes])
     with torch.no_grad():
         log_w = torch.cat([-energy(rows.to(like.dtype)).double() for rows in x.split(CHUNK_STATES)])
+    if log_w.max() == -torch.inf:
+        return x, torch.zeros_like(log_w), 0.0
     w = (log_w - log_w.max()).exp()
     return x, w, float(w.sum() ** 2 / w.square().sum())
 

@@ -14,6 +14,7 @@ from discrete_ed.energies import Energy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.energies.rbm import RBMEnergy
 from discrete_ed.errors import InputError
+from discrete_ed.likelihood.annealing import largest_log_weight
 from discrete_ed.likelihood.bracketing import PER_SWEEP
 from discrete_ed.likelihood.partition import check_batch
 from discrete_ed.likelihood.paths import Path
@@ -169,6 +170,7 @@ class StatePath:
                 new = (-self.energy(x) - self.path.base.log_p(x)).double()
             log_w = torch.cat([log_w.to(new.device), new])
             states.append(x.to(torch.uint8))
+        largest_log_weight(log_w, "sampling from a law fitted to the rows")
         return torch.cat(states), log_w
 
     def _first(self, log_w: Tensor, count: int) -> float:
@@ -208,7 +210,8 @@ class StatePath:
         for k, (low, high) in enumerate(pairwise(edges), 1):
             part = torch.cat([betas[low : high + 1], betas[high : high + 1]])  # the last gain is zero
             walk = self.path.walk(x, x[:0], part, self.updates, self.generator)
-            x, log_w = walk.x, log_w + walk.log_w.to(log_w.device)
+            gains = walk.log_w.to(log_w.device).nan_to_num(nan=-torch.inf)  # 0 · ∞: an impossible state, at equal β
+            x, log_w = walk.x, log_w + gains
             rows = self.chains(rows, high - low)
             if k == parts or _effective(log_w) < HALF * count:
                 places = _systematic(log_w.softmax(0), count, self.generator)
@@ -226,8 +229,8 @@ def _effective(log_w: Tensor) -> float:
 
 
 def _tempered(log_w: Tensor, beta: float) -> Tensor:
-    """`β log w`, also of impossible states."""
-    return beta * log_w if beta > 0 else torch.zeros_like(log_w)
+    """`β log w`, as the limit from above for `β = 0`, at which impossible states stay so."""
+    return torch.where(log_w > -torch.inf, beta * log_w, log_w)
 
 
 def _systematic(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:

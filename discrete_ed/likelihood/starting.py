@@ -113,13 +113,17 @@ def _is_simple(energy: Energy, uniform: Mixture) -> bool:
 
 
 def model_states(energy: Energy, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """States that short annealing of the model from the uniform law reaches, `(N, D)`, whatever its data were."""
+    """States that short annealing of the model from the uniform law reaches, `(N, D)`, whatever its data were.
+
+    Where all states of that law are impossible, it starts at a law nearer to other states `(M, D)`, or at these."""
     groups = energy.groups
     starts = Mixture.independent(like.new_zeros(like.shape[1]), groups)
     with torch.no_grad():
         if energy(starts.sample(SHORT_RUNS, generator)).isposinf().all():  # then possible states may be near the rows
             starts = Mixture.independent(_halfway(like, groups), groups)
         x = starts.sample(SHORT_RUNS, generator)
+        if energy(x).isposinf().all():
+            x = like[torch.randint(len(like), (SHORT_RUNS,), generator=generator, device=like.device)]
         largest_log_weight(-energy(x).double(), "short annealing from a broad law")
     path = path_to(energy, starts)
     updates = max(1, SHORT_SWEEPS * path.updates // SHORT_ANNEALING)

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 import torch
 
-from discrete_ed import BernoulliEnergy, InputError, IsingEnergy
+from discrete_ed import BernoulliEnergy, Energy, Exact, Gibbs, InputError, IsingEnergy, sample
 from discrete_ed.density import sampling as density_sampling
 from discrete_ed.likelihood import annealed_states
 
@@ -110,3 +110,52 @@ def test_rows_of_one_mode_are_noticed(only, generator, one, recwarn):
     assert (samples.effective_ancestors < 800) == one
     assert one or samples.starts_p_value > 0.01
     assert any("states of the base in effect" in str(warning.message) for warning in recwarn.list) == one
+
+
+class HardCore(Energy):
+    """A square of particles that exclude one another from neighbouring places: most states are impossible."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side, self.bits = side, side * side
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.reshape(*x.shape[:-1], self.side, self.side)
+        clashes = (y[..., 1:, :] * y[..., :-1, :]).sum((-1, -2)) + (y[..., :, 1:] * y[..., :, :-1]).sum((-1, -2))
+        return torch.where(clashes > 0, torch.inf, -y.sum((-1, -2)))
+
+
+def transfer_occupation(side: int) -> float:
+    """The mean number of particles of `HardCore`: the derivative of log Z, which transfer matrices give."""
+
+    def log_z(mu: float) -> float:
+        rows = [k for k in range(2**side) if not k & (k >> 1)]
+        weight = torch.tensor([mu * k.bit_count() for k in rows], dtype=torch.float64).exp()
+        allowed = torch.tensor([[float(not a & b) for a in rows] for b in rows], dtype=torch.float64)
+        v = weight
+        for _ in range(side - 1):
+            v = weight * (allowed @ v)
+        return v.sum().log().item()
+
+    return (log_z(1.0 + 1e-4) - log_z(1.0 - 1e-4)) / 2e-4
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_law_of_mostly_impossible_states_is_sampled(seed, monkeypatch):
+    monkeypatch.setattr(annealed_states, "PROPOSED", 2**14)
+    side = 6
+    g = torch.Generator().manual_seed(seed)
+    rows = sample(Gibbs(), Exact(HardCore(side)), torch.zeros(200, side * side), 2000, generator=g)
+    found = density_sampling.sample_density(HardCore(side), rows, 1000, steps=100, seed=seed, generator=g)
+    assert HardCore(side)(found.states).isfinite().all()
+    ones = found.states.sum(1)
+    error = ones.std() / (found.effective_ancestors or 1) ** 0.5
+    assert abs(ones.mean().item() - transfer_occupation(side)) < 5 * error
+
+
+def test_training_states_are_checked_first():
+    energy = IsingEnergy(20)
+    with pytest.raises(InputError, match=r"training_states: expected shape \(..., 20\)"):
+        density_sampling.sample_density(energy, torch.zeros(5, 19), 20)
+    with pytest.raises(InputError, match="steps: expected"):
+        density_sampling.sample_density(energy, torch.zeros(5, 20), 20, steps=0)

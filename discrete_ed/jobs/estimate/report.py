@@ -137,7 +137,10 @@ def score_notes(result: Mapping[str, Any]) -> list[str]:
 def marginals_note(marginals: Mapping[str, Any]) -> str:
     """Whether the marginals of the model were refitted, and what validation rows gained."""
     if marginals["gain"] is None:
-        return "The marginals of the model were not compared with those of rows: too few states of it could be sampled."
+        return (
+            "The marginals of the model were not compared with those of rows: there are too few validation rows, or "
+            "states of the model."
+        )
     gain = f"{marginals['gain']:+.3f} ± {marginals['error']:.3f} nats"
     if marginals["taken"]:
         return (
