@@ -19,6 +19,8 @@ from discrete_ed.graphs.protocols import get_protocol
 from discrete_ed.metrics.two_sample import joint_p_value, two_sample_test
 
 APART = 0.01  # p-values below it say that chains from two starts ended in different laws
+ROUNDING = 1e-6  # energies of equal graphs differ by that much, relatively, which must not decide
+DECIMALS = 3  # to which energies are compared, in units of their standard deviation
 MOST_COMPARED = 256  # graphs of a set that are compared; more take long, and would notice what does not matter
 
 
@@ -61,8 +63,10 @@ def compare_states(energy: NoiseConditionalEnergy, first: Tensor, second: Tensor
     kernels = get_protocol("psd").kernels
     described = [describe(states_to_graphs(states), "psd") for states in (first, second)]
     values = [energies_of(energy, states) for states in (first, second)]
-    spread = float(torch.cat(values).std())
-    rows = [(part / spread if spread > 0 else part).numpy()[:, None] for part in values]
+    together = torch.cat(values)
+    spread, largest = float(together.std()), float(together.abs().max())
+    known = spread > ROUNDING * largest  # otherwise all energies are equal but for rounding
+    rows = [((part / spread if known else 0 * part).round(decimals=DECIMALS)).numpy()[:, None] for part in values]
     by_energy = FeatureKernel("l2", sigma=1.0, shape="laplacian")
     pairs = [(described[0][name], described[1][name], kernel) for name, kernel in kernels.items()]
     tests = [two_sample_test(*pair, unbiased=True, seed=seed) for pair in [*pairs, (rows[0], rows[1], by_energy)]]

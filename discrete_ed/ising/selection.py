@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,9 @@ p ≈ 4·10⁻⁵, 8 is p ≈ .005.
 """
 STRENGTHS = (4, 2, 1, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06)
 """candidates for λ of L1 in units of the largest gradient expected from noise alone, `√(log(pairs) / N)`"""
+SAME = 1e-9
+"""difference of held-out losses, in nats a row, up to which they count as equal: prices that select the same pairs
+differ by rounding only, and the highest of them is taken"""
 PLENTY = 10
 """number of rows for each pair above which L1 must be better than refit by two standard errors"""
 LASSO_SIZE = 3e8
@@ -110,7 +113,7 @@ def choose_penalty(
         fit = search_edges(columns, estimator.with_fields, price, fit)
         supports[Refit(price)] = fit.support
         loss = held_out_loss(Refit(price), estimator.refit(kept, fit))
-        if loss > before:
+        if loss > before + SAME:
             break
         before = loss
     allows_lasso = not data.depends and len(data.spins) * d * d <= LASSO_SIZE
@@ -125,16 +128,22 @@ def choose_penalty(
                 break
             before = loss
     means = {penalty: float(held.mean(loss)) for penalty, loss in losses.items()}
-    best = min(means, key=means.__getitem__)
+    best = _least(list(losses), means)
     if isinstance(best, Lasso):  # L1 shrinks all couplings, so others are preferred
         refits = [penalty for penalty in losses if isinstance(penalty, Refit)]
-        best_refit = sorted(refits, key=means.__getitem__)[:1]
+        best_refit = [_least(refits, means)] if refits else []
         lassos = [penalty for penalty in losses if isinstance(penalty, Lasso)]  # the largest λ first
         candidates: list[Penalty] = [*best_refit, *lassos]
         margin = 2.0 if data.size > PLENTY * d * (d - 1) / 2 else 1.0
         margins = {penalty: margin if isinstance(penalty, Refit) else 1.0 for penalty in candidates}
         best = next(each for each in candidates if is_tied(losses[each] - losses[best], held, margins[each]))
     return HeldOutChoice(best, {str(penalty): mean for penalty, mean in means.items()}, supports.get(best))
+
+
+def _least(penalties: Sequence[Penalty], means: Mapping[Penalty, float]) -> Penalty:
+    """The first of the penalties whose loss is the least, up to rounding."""
+    least = min(means[penalty] for penalty in penalties)
+    return next(penalty for penalty in penalties if means[penalty] <= least + SAME)
 
 
 def is_tied(excess: Array, held: Observations, margin: float = 1.0) -> bool:

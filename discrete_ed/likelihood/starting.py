@@ -113,17 +113,15 @@ def _is_simple(energy: Energy, uniform: Mixture) -> bool:
 
 
 def model_states(energy: Energy, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """States that short annealing of the model from the uniform law reaches, `(N, D)`, whatever its data were.
-
-    Where all states of that law are impossible, it starts at a law nearer to other states `(M, D)`, or at these."""
+    """States that short annealing of the model from the uniform law reaches, `(N, D)`, whatever its data were; or from
+    laws nearer to other states `(M, D)`, where all states of the broader ones are impossible."""
     groups = energy.groups
-    starts = Mixture.independent(like.new_zeros(like.shape[1]), groups)
     with torch.no_grad():
-        if energy(starts.sample(SHORT_RUNS, generator)).isposinf().all():  # then possible states may be near the rows
-            starts = Mixture.independent(_halfway(like, groups), groups)
-        x = starts.sample(SHORT_RUNS, generator)
-        if energy(x).isposinf().all():
-            x = like[torch.randint(len(like), (SHORT_RUNS,), generator=generator, device=like.device)]
+        for logits in (like.new_zeros(like.shape[1]), _between(like, groups), _between(like, groups, uniform=0.0)):
+            starts = Mixture.independent(logits, groups)
+            x = starts.sample(SHORT_RUNS, generator)
+            if not energy(x).isposinf().all():
+                break
         largest_log_weight(-energy(x).double(), "short annealing from a broad law")
     path = path_to(energy, starts)
     updates = max(1, SHORT_SWEEPS * path.updates // SHORT_ANNEALING)
@@ -138,10 +136,10 @@ def _own_mixture(energy: Energy) -> Mixture | None:
     return found[0] if abs(Layered.of(energy, found[0]).share - 1) < ROUNDING else None
 
 
-def _halfway(x: Tensor, groups: Groups | None = None) -> Tensor:
-    """The log odds of frequencies halfway between those of the rows `(N, D)` and uniform ones: a broad law, `(D,)`."""
-    uniform = product_means(groups, x.new_zeros(x.shape[1], dtype=torch.float64))
-    return product_logits(groups, (frequencies(x, groups) + uniform) / 2).to(x.dtype)
+def _between(x: Tensor, groups: Groups | None = None, *, uniform: float = 0.5) -> Tensor:
+    """The log odds of frequencies between those of the rows `(N, D)` and uniform ones, by default halfway, `(D,)`."""
+    broad = product_means(groups, x.new_zeros(x.shape[1], dtype=torch.float64))
+    return product_logits(groups, (1 - uniform) * frequencies(x, groups) + uniform * broad).to(x.dtype)
 
 
 def frequencies(x: Tensor, groups: Groups | None = None) -> Tensor:
