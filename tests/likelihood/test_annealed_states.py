@@ -92,6 +92,7 @@ def equal_pairs(x: Tensor) -> float:
     return ((counts * (counts - 1)).sum() / (len(x) * (len(x) - 1))).item()
 
 
+@pytest.mark.thorough
 def test_copies_go_apart(monkeypatch, generator):
     """200 states descend from some 30 states of the base, yet no more of them are equal than the law allows."""
     monkeypatch.setattr(annealed_states, "PROPOSED", 64)
