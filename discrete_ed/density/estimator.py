@@ -221,7 +221,7 @@ class DensityEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             steps: inverse temperatures of the annealing.
 
         Warns:
-            RuntimeWarning: the rows differ from the ends of chains from training rows, or descend from few states.
+            RuntimeWarning: rows (from some 50 on) differ from ends of chains from training rows, or descend from few.
         """
         check_is_fitted(self)
         n_samples, steps = check_count(n_samples, "n_samples"), check_count(steps, "steps")
