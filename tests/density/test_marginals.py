@@ -12,6 +12,12 @@ from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.states import enumerate_states
 
 
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """Few steps of annealing: laws of eight spins so near the base's need no more."""
+    monkeypatch.setattr(marginals, "STEPS", 50)
+
+
 def spins(fields: float) -> IsingEnergy:
     """Eight spins in a random field, and with random couplings."""
     g = torch.Generator().manual_seed(0)

@@ -76,7 +76,7 @@ def runs(energy: Energy, bits: int, count: int, repeats: int, g: torch.Generator
 @pytest.mark.usefixtures("few")
 def test_annealed_states_follow_the_exact_law(name, generator):
     energy = ENERGIES[name](generator)
-    found = runs(energy, 6, 400, 10, generator)
+    found = runs(energy, 6, 400, 4, generator)
     assert all(states.beta < 1 for states in found)
     exact = law(energy, 6)
     x = torch.cat([states.states for states in found])
