@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -49,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before any test file is imported: they make tensors at once."""
+    gc.disable()  # until all is imported: what is imported stays
     try:
         place.use(config.getoption("--device"), config.getoption("--dtype"))
     except (RuntimeError, AssertionError) as error:
@@ -76,6 +78,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="of the CPU and of double precision"))
         elif device == "simulated" and "many_steps" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="takes too long on the simulated device"))
+
+
+def pytest_collection_finish() -> None:
+    """Imported modules are hundreds of thousands of objects that need not be looked through again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class BlockDiscrepancy:
         n, d = spins.shape
         size = min(size, d)
         order = rng.permuted(np.broadcast_to(np.arange(d, dtype=np.int32), (n, d)), axis=1)
-        return cls(spins, order[:, : d - d % size].reshape(n, -1, size), epsilon)
+        return cls(spins, np.ascontiguousarray(order[:, : d - d % size]).reshape(n, -1, size), epsilon)
 
     def rows(self, chosen: Array) -> BlockDiscrepancy:
         """The objective on the samples with these numbers, each with its blocks."""
@@ -149,7 +149,8 @@ class BlockDiscrepancy:
         from discrete_ed.ising.flips import block_slope
 
         s, couplings = self.spins, np.ascontiguousarray(parameters.couplings)
-        return _value_of_flips(s, *block_slope(s, margins(s, parameters), couplings, self.blocks, self.epsilon))
+        blocks = np.ascontiguousarray(self.blocks, np.int32)  # as `sampled` makes them: one layout is compiled once
+        return _value_of_flips(s, *block_slope(s, margins(s, parameters), couplings, blocks, self.epsilon))
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,7 +83,7 @@ def _advance(
 ) -> State:
     """Run a loop for some steps, in calls of at most `most` steps, since a call can't be interrupted."""
     counter = np.uint64(torch.randint(2**63 - 1, (), generator=generator).item())
-    bits, moved = state.x.numpy().astype(np.uint8), state.accepted.numpy()
+    bits, moved = state.x.numpy().astype(np.uint8, order="C"), state.accepted.numpy()  # one layout is compiled once
     for done in range(0, steps, most):
         bits, moved, counter = loop(bits, min(most, steps - done), np.uint64(counter))
     s = 2.0 * bits - 1

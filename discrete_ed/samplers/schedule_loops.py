@@ -11,6 +11,7 @@ from discrete_ed.samplers.loops import Bits, Places, Reals, Words, sweep_each, s
 from discrete_ed.samplers.word_loops import sweep_words
 
 _ALL = np.uint64(2**64 - 1)
+_ONCE = np.int64(1)  # a literal 1 would have a type of its own, for which the sweeps were compiled anew
 
 
 @njit()
@@ -39,7 +40,7 @@ def anneal_each(
             value[k] = threshold_of(beta * field[k])
         for k in range(len(which)):
             threshold[k] = value[which[k]]
-        counter = sweep_each(x, order, neighbours, row, threshold, 1, counter)
+        counter = sweep_each(x, order, neighbours, row, threshold, _ONCE, counter)
     return counter
 
 
@@ -63,7 +64,7 @@ def anneal_packed(
         for r in range(which.shape[0]):
             for n in range(which.shape[1]):
                 threshold[r, n] = threshold_of(beta * field[which[r, n]])
-        counter = sweep_packed(x, order, start, neighbour, negative, row, threshold, 1, counter)
+        counter = sweep_packed(x, order, start, neighbour, negative, row, threshold, _ONCE, counter)
     return counter
 
 
@@ -84,7 +85,7 @@ def anneal_words(
     for beta in betas:
         for n in range(len(field)):
             threshold[n] = threshold_of(beta * field[n])
-        counter = sweep_words(x, classes, neighbour, turn, turns, negative, threshold, 1, counter)
+        counter = sweep_words(x, classes, neighbour, turn, turns, negative, threshold, _ONCE, counter)
     return counter
 
 

@@ -141,8 +141,8 @@ def test_energies_and_losses_of_the_users_own():
 
 def test_chains_start_all_over_the_table():
     rng = np.random.default_rng(0)
-    rows = np.concatenate([rng.random((1200, 20)) < 0.02, rng.random((1200, 20)) < 0.98]).astype(int)
-    model = DensityEstimator(steps=5, width=4, random_state=0).fit(rows)
+    rows = np.concatenate([rng.random((1200, 17)) < 0.02, rng.random((1200, 17)) < 0.98]).astype(int)
+    model = DensityEstimator(steps=5, width=4, random_state=0).fit(rows)  # 16 columns would be enumerated
     drawn = model.sample(200, random_state=0, steps=1)
     assert 0.3 < (drawn.mean(1) > 0.5).mean() < 0.7
     model = DensityEstimator(steps=2, width=4, random_state=np.random.default_rng(4)).fit(table())

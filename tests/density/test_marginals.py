@@ -8,8 +8,17 @@ import torch
 from discrete_ed import IsingEnergy, SumEnergy, density_energy, log_law, log_likelihood, moments
 from discrete_ed.density import marginals
 from discrete_ed.density.marginals import refit_marginals
+from discrete_ed.likelihood import annealed_states
 from discrete_ed.likelihood.enumeration import sample_law
 from discrete_ed.states import enumerate_states
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """Fewer states of the base than the million that weights alone would take, and few steps of annealing: laws of
+    eight spins so near the base's need no more."""
+    monkeypatch.setattr(annealed_states, "PROPOSED", 2**16)
+    monkeypatch.setattr(marginals, "STEPS", 100)
 
 
 def spins(fields: float) -> IsingEnergy:

@@ -19,6 +19,9 @@ ONE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
 """a PNG"""
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+MANY = 20
+"""Panels of a figure that take seconds."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,7 +40,7 @@ def _sketched_figures(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     """
     if "drawn" not in request.keywords:
         monkeypatch.setattr(style, "as_png", lambda _: ONE_PIXEL)
-        monkeypatch.setattr(style, "as_svg", lambda _: '<svg xmlns="http://www.w3.org/2000/svg"/>')
+        monkeypatch.setattr(style, "as_svg", lambda _: EMPTY)
 
 
 @pytest.fixture
@@ -48,6 +51,10 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder of a run, and its result."""
-    folder = tmp_path_factory.mktemp("runs") / "first"
-    return folder, generate.run(GenerateConfig(out=folder, **TINY))
+    """The folder of a run, and its result. Of its figures only the gallery is sketched, whose many panels would take
+    half of the time."""
+    folder, png, svg = tmp_path_factory.mktemp("runs") / "first", style.as_png, style.as_svg
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "as_png", lambda figure: png(figure) if len(figure.axes) < MANY else ONE_PIXEL)
+        patch.setattr(style, "as_svg", lambda figure: svg(figure) if len(figure.axes) < MANY else EMPTY)
+        return folder, generate.run(GenerateConfig(out=folder, **TINY))

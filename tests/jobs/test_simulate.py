@@ -11,6 +11,7 @@ import pytest
 from small_runs import refused, run_script
 
 from discrete_ed import kaufman
+from discrete_ed.jobs import style
 from discrete_ed.jobs.cli import run_job
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.simulate import run as simulate_job
@@ -24,9 +25,11 @@ OPTIONS = ["--size", "8", "12", "--temperatures", "2", "2.6", "4", "--sweeps", "
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The folder of a run of two sizes."""
+    """The folder of a run of two sizes, whose figures are written as empty files."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "as_png", lambda _: b"")
+        patch.setattr(style, "as_svg", lambda _: "<svg/>")
         run_script(patch, "simulate_lattice.py", *OPTIONS, "--out", folder)
     return folder
 
@@ -82,6 +85,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(finished, tmp_path,
 
 
 @pytest.mark.thorough
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     "options",
     [

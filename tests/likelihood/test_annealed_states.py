@@ -72,7 +72,9 @@ def runs(energy: Energy, bits: int, count: int, repeats: int, g: torch.Generator
     return [StatePath(energy, rows, g).sample(rows[:5], [count], 30) for _ in range(repeats)]
 
 
-@pytest.mark.parametrize("name", list(ENERGIES))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] * (name == "network")) for name in ENERGIES]
+)
 @pytest.mark.usefixtures("few")
 def test_annealed_states_follow_the_exact_law(name, generator):
     energy = ENERGIES[name](generator)

@@ -154,8 +154,17 @@ def test_the_law_near_an_energy_is_normalised_and_holds_the_rows_and_the_states_
     assert abs((x == states[0]).all(1).float().mean() - law.log_p(states[:1]).exp()).item() < 0.02
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("base", ["mixture", "both", "frequencies", "model", "uniform"])
+BASES = ["mixture", "both", "frequencies", "model", "uniform"]
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [  # by default, every energy with one base and every base with one energy
+        pytest.param(name, base, marks=[pytest.mark.thorough] * (base != "both" and name != "machine"))
+        for name in CASES
+        for base in BASES
+    ],
+)
 def test_every_base_leads_to_an_interval_that_holds_the_truth(name, base):
     g = seeded(5)
     energy = CASES[name](g)

@@ -209,7 +209,10 @@ MODELS = [(ising, 8), (mlp, 6), (ising, 10), (mlp, 8), (lambda bits: rbm(bits, 5
 
 
 @pytest.mark.many_steps
-@pytest.mark.parametrize("case", range(10))
+@pytest.mark.parametrize(
+    "case",  # each kernel and each energy once, and in other pairs
+    [pytest.param(case, marks=[pytest.mark.thorough] * (case >= 5)) for case in range(10)],
+)
 def test_brackets_contain_the_enumerated_log_z(case, generator):
     make, bits = MODELS[case % 5]
     kernel, energy = KERNELS[(case + case // 5) % 5], make(bits)
