@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from discrete_ed.energies.cliques import FEATURES as clique_inputs
+from discrete_ed.energies.cliques import clique_features
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.levels import LevelEmbedding
-from discrete_ed.energies.resistances import FEATURES, resistance_features
+from discrete_ed.energies.resistances import FEATURES as resistance_inputs
+from discrete_ed.energies.resistances import resistance_features
 from discrete_ed.energies.triangles import to_square, to_triangle, triangle_places
 from discrete_ed.errors import InputError
 
@@ -39,6 +42,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         layers: rounds of products.
         walks: K, the longest random walk among the features; 0 for none.
         resistances: whether there are features of the graph as an electrical network.
+        cliques: whether there are features of triangles and cliques of four nodes, see `clique_features`.
         noise_levels: whether the energy takes a noise level `t`; see `NoiseConditionalEnergy`.
         denoiser: whether the features also predict the edges of the data from a noisy graph, see `predict`; only with
             noise levels.
@@ -68,6 +72,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         layers: int = 3,
         walks: int = 8,
         resistances: bool = False,
+        cliques: bool = False,
         noise_levels: bool = False,
         denoiser: bool = False,
     ) -> None:
@@ -75,8 +80,8 @@ class PairGraphEnergy(DenseGraphEnergy):
         if denoiser and not noise_levels:
             raise InputError("denoiser: expected noise_levels=True with it, since it predicts data from noisy graphs")
         self.denoiser = denoiser
-        self.width, self.walks, self.resistances = width, walks, resistances
-        inputs = 4 + walks + (FEATURES if resistances else 0)
+        self.width, self.walks, self.resistances, self.cliques = width, walks, resistances, cliques
+        inputs = 4 + walks + resistances * resistance_inputs + cliques * clique_inputs
         self.embed = nn.Sequential(nn.Linear(inputs, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.factors = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
@@ -126,7 +131,10 @@ class PairGraphEnergy(DenseGraphEnergy):
         adjacency = (matrix - torch.diag_embed(node)) * exist
         n = node.sum(-1).clamp(min=1)[:, None, None]
         a, pair = to_triangle(torch.stack([adjacency, exist], -1)).unbind(-1)
-        h = self.embed(to_triangle(self._features(adjacency, node, n)))
+        features = to_triangle(self._features(adjacency, node, n))
+        if self.cliques:
+            features = torch.cat([features, clique_features(adjacency)], -1)
+        h = self.embed(features)
         mask = pair.unsqueeze(-1)
         shifts = None if level is None else level[:, None].chunk(len(self.norms), -1)
         *before, last = self.norms
