@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from discrete_ed.energies.triangles import to_triangle, triangle_places
+from discrete_ed.energies.triangles import triangle_places
 
 FEATURES = 2
 

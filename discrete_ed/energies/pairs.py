@@ -25,12 +25,13 @@ class PairGraphEnergy(DenseGraphEnergy):
     random-walk features `n (S^k)_ij / 4` for `k = 1 … K`, where `S = D^(−½) (A + I) D^(−½)` is the symmetric form
     of a walk that may also stay, with `D` the degrees plus 1. They are close to linear in each bit, so that `Taylor` is
     close to the exact differences. With `resistances` it also starts from features of the whole graph, which show
-    components, cycles, bridges and communities; see `resistance_features`. A layer multiplies the feature matrices,
-    `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised features, and adds
-    `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional Weisfeiler–Leman test in its
-    "folklore" form, which sees triangles, cycles and distances that sums over neighbours can't. The energy is
-    `½ Σ_ij (A_ij α_ij + β_ij / n)` with two functions α, β of a pair's features, plus a function of the features'
-    mean and the graph's size. It is smooth in the bits, so `Taylor` may be used.
+    components, cycles, bridges and communities; see `resistance_features`. With `cliques` it also starts from the
+    numbers of triangles and of cliques of four nodes at the pair, which the layers can't count; see `clique_features`. A
+    layer multiplies the feature matrices, `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised
+    features, and adds `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional
+    Weisfeiler–Leman test in its "folklore" form, which sees triangles, cycles and distances that sums over neighbours
+    can't. The energy is `½ Σ_ij (A_ij α_ij + β_ij / n)` with two functions α, β of a pair's features, plus a function
+    of the features' mean and the graph's size. It is smooth in the bits, so `Taylor` may be used.
 
     All features are symmetric, so those of the pairs `i ≤ j` are kept, and both halves of a matrix only for products.
     An evaluation takes `O(C n³ + C² n²)` operations for each layer, where `GraphEnergy` takes `O(C n²)`: the price for
@@ -99,7 +100,10 @@ class PairGraphEnergy(DenseGraphEnergy):
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
         each += (80 if with_gradient_of_states else 12) * self.resistances  # in double precision, and as features
-        return 0.6 * 4 * each * nodes.double() ** 2  # of the pairs `i ≤ j`, and both halves of the factors
+        common = (5 if with_gradient_of_states else 3) * self.cliques  # numbers for each pair and third node
+        return (
+            0.6 * 4 * (each + common * nodes.double()) * nodes.double() ** 2
+        )  # of the pairs `i ≤ j`, and both halves of the factors
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
         node, a, pair, h = self._pairs(matrix, level)
