@@ -26,8 +26,9 @@ class PairGraphEnergy(DenseGraphEnergy):
     of a walk that may also stay, with `D` the degrees plus 1. They are close to linear in each bit, so that `Taylor` is
     close to the exact differences. With `resistances` it also starts from features of the whole graph, which show
     components, cycles, bridges and communities; see `resistance_features`. With `cliques` it also starts from the
-    numbers of triangles and of cliques of four nodes at the pair, which the layers can't count; see `clique_features`. A
-    layer multiplies the feature matrices, `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised
+    numbers of triangles and of cliques of four nodes at the pair, which the layers can't count; see `clique_features`.
+
+    A layer multiplies the feature matrices, `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised
     features, and adds `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional
     Weisfeiler–Leman test in its "folklore" form, which sees triangles, cycles and distances that sums over neighbours
     can't. The energy is `½ Σ_ij (A_ij α_ij + β_ij / n)` with two functions α, β of a pair's features, plus a function
