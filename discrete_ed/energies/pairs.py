@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from discrete_ed.energies.cliques import FEATURES as clique_inputs
+from discrete_ed.energies.cliques import clique_features
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.levels import LevelEmbedding
-from discrete_ed.energies.resistances import FEATURES, resistance_features
+from discrete_ed.energies.resistances import FEATURES as resistance_inputs
+from discrete_ed.energies.resistances import resistance_features
 from discrete_ed.energies.triangles import to_square, to_triangle, triangle_places
 from discrete_ed.errors import InputError
 
@@ -22,12 +25,14 @@ class PairGraphEnergy(DenseGraphEnergy):
     random-walk features `n (S^k)_ij / 4` for `k = 1 … K`, where `S = D^(−½) (A + I) D^(−½)` is the symmetric form
     of a walk that may also stay, with `D` the degrees plus 1. They are close to linear in each bit, so that `Taylor` is
     close to the exact differences. With `resistances` it also starts from features of the whole graph, which show
-    components, cycles, bridges and communities; see `resistance_features`. A layer multiplies the feature matrices,
-    `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised features, and adds
-    `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional Weisfeiler–Leman test in its
-    "folklore" form, which sees triangles, cycles and distances that sums over neighbours can't. The energy is
-    `½ Σ_ij (A_ij α_ij + β_ij / n)` with two functions α, β of a pair's features, plus a function of the features'
-    mean and the graph's size. It is smooth in the bits, so `Taylor` may be used.
+    components, cycles, bridges and communities; see `resistance_features`. With `cliques` it also starts from the
+    numbers of triangles and of cliques of four nodes at the pair, which the layers can't count; see `clique_features`.
+
+    A layer multiplies the feature matrices, `P_c = G_c G_c` for each of `C` linear combinations `G_c` of the normalised
+    features, and adds `f(g_ij, P_ij / √n)` to the features of each pair: the step of the 2-dimensional
+    Weisfeiler–Leman test in its "folklore" form, which sees triangles, cycles and distances that sums over neighbours
+    can't. The energy is `½ Σ_ij (A_ij α_ij + β_ij / n)` with two functions α, β of a pair's features, plus a function
+    of the features' mean and the graph's size. It is smooth in the bits, so `Taylor` may be used.
 
     All features are symmetric, so those of the pairs `i ≤ j` are kept, and both halves of a matrix only for products.
     An evaluation takes `O(C n³ + C² n²)` operations for each layer, where `GraphEnergy` takes `O(C n²)`: the price for
@@ -39,6 +44,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         layers: rounds of products.
         walks: K, the longest random walk among the features; 0 for none.
         resistances: whether there are features of the graph as an electrical network.
+        cliques: whether there are features of triangles and cliques of four nodes, see `clique_features`.
         noise_levels: whether the energy takes a noise level `t`; see `NoiseConditionalEnergy`.
         denoiser: whether the features also predict the edges of the data from a noisy graph, see `predict`; only with
             noise levels.
@@ -68,6 +74,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         layers: int = 3,
         walks: int = 8,
         resistances: bool = False,
+        cliques: bool = False,
         noise_levels: bool = False,
         denoiser: bool = False,
     ) -> None:
@@ -75,8 +82,8 @@ class PairGraphEnergy(DenseGraphEnergy):
         if denoiser and not noise_levels:
             raise InputError("denoiser: expected noise_levels=True with it, since it predicts data from noisy graphs")
         self.denoiser = denoiser
-        self.width, self.walks, self.resistances = width, walks, resistances
-        inputs = 4 + walks + (FEATURES if resistances else 0)
+        self.width, self.walks, self.resistances, self.cliques = width, walks, resistances, cliques
+        inputs = 4 + walks + resistances * resistance_inputs + cliques * clique_inputs
         self.embed = nn.Sequential(nn.Linear(inputs, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.factors = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
@@ -94,7 +101,10 @@ class PairGraphEnergy(DenseGraphEnergy):
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
         each += (80 if with_gradient_of_states else 12) * self.resistances  # in double precision, and as features
-        return 0.6 * 4 * each * nodes.double() ** 2  # of the pairs `i ≤ j`, and both halves of the factors
+        common = (5 if with_gradient_of_states else 3) * self.cliques  # numbers for each pair and third node
+        return (
+            0.6 * 4 * (each + common * nodes.double()) * nodes.double() ** 2
+        )  # of the pairs `i ≤ j`, and both halves of the factors
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
         node, a, pair, h = self._pairs(matrix, level)
@@ -126,7 +136,10 @@ class PairGraphEnergy(DenseGraphEnergy):
         adjacency = (matrix - torch.diag_embed(node)) * exist
         n = node.sum(-1).clamp(min=1)[:, None, None]
         a, pair = to_triangle(torch.stack([adjacency, exist], -1)).unbind(-1)
-        h = self.embed(to_triangle(self._features(adjacency, node, n)))
+        features = to_triangle(self._features(adjacency, node, n))
+        if self.cliques:
+            features = torch.cat([features, clique_features(adjacency)], -1)
+        h = self.embed(features)
         mask = pair.unsqueeze(-1)
         shifts = None if level is None else level[:, None].chunk(len(self.norms), -1)
         *before, last = self.norms

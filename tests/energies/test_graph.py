@@ -17,6 +17,7 @@ KINDS = {
     "pairs": lambda nodes, **sizes: PairGraphEnergy(nodes, **sizes),
     "pairs without walks": lambda nodes, **sizes: PairGraphEnergy(nodes, walks=0, **sizes),
     "pairs with resistances": lambda nodes, **sizes: PairGraphEnergy(nodes, resistances=True, **sizes),
+    "pairs with cliques": lambda nodes, **sizes: PairGraphEnergy(nodes, cliques=True, **sizes),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 

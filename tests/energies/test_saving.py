@@ -59,6 +59,7 @@ BUILT = [
     (NetworkEnergy, {"bits": 4, "width": 3, "components": 2, "parents": [-1, 0, 0, 2]}),
     (PairGraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1, "walks": 2}),
     (PairGraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1, "resistances": True}),
+    (PairGraphEnergy, {"max_nodes": 3, "width": 4, "layers": 1, "cliques": True}),
     (RBMEnergy, {"visible": 4, "hidden": 2}),
     (ResidualMLPEnergy, {"bits": 4, "width": 3, "blocks": 1}),
 ]

@@ -450,7 +450,10 @@ def saved_bytes(energy: GraphEnergy, x: torch.Tensor) -> int:
 
 
 @pytest.mark.parametrize("of_states", [False, True])
-@pytest.mark.parametrize("kind", [GraphEnergy, PairGraphEnergy, partial(PairGraphEnergy, resistances=True)])
+@pytest.mark.parametrize(
+    "kind",
+    [GraphEnergy, PairGraphEnergy, partial(PairGraphEnergy, resistances=True), partial(PairGraphEnergy, cliques=True)],
+)
 @pytest.mark.parametrize(("nodes", "width", "layers"), [(20, 64, 4), (64, 16, 2), (120, 8, 1)])
 def test_the_estimate_of_memory_covers_what_a_gradient_keeps(kind, nodes, width, layers, of_states):
     energy = kind(nodes, width=width, layers=layers)

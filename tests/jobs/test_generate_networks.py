@@ -42,10 +42,12 @@ def test_the_network_has_its_own_default_sizes(options, kind, width, layers):
     assert (energy.max_nodes, energy.width, len(energy.layers)) == (8, width, layers)
 
 
-def test_pairs_begin_with_features_of_the_whole_graph():
+def test_pairs_begin_with_features_of_the_whole_graph_and_of_cliques():
     for levels in (0, 3):
         energy = chains.new_energy(GenerateConfig(levels=levels, network="pairs"), CYCLES)
-        assert (energy.network if levels else energy).resistances
+        network = energy.network if levels else energy
+        assert network.resistances
+        assert network.cliques
 
 
 @pytest.mark.parametrize(("noise", "density"), [("half", 0.5), ("density", 33 / 83)])

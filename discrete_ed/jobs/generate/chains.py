@@ -38,7 +38,7 @@ def new_energy(config: GenerateConfig, graphs: Sequence[nx.Graph]) -> DenseGraph
         torch.default_generator.manual_seed(config.seed)
         more = {"denoiser": True} if config.levels and config.proposals == "learned" else {}
         if config.network == "pairs":
-            more["resistances"] = True
+            more |= {"resistances": True, "cliques": True}
         network = kind(nodes, **network_sizes(config), noise_levels=config.levels > 0, **more)
     if not config.levels:
         return network

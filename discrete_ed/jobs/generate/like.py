@@ -40,7 +40,7 @@ def start_like(path: Path, energy: Energy, data: GraphData, held_out: list[nx.Gr
         raise InputError(
             f"like: expected an energy as this run's options make it, {wanted}, got {found} in {path}; --levels, "
             "--noise, --proposals, --network, --width and --layers must be those of the run; energies of pairs without "
-            "resistances, which earlier versions trained, can't be trained further"
+            "resistances or cliques, which earlier versions trained, can't be trained further"
         )
     before = run.path / HELD_OUT
     known = before.read_bytes() if before.is_file() else b""
