@@ -15,6 +15,13 @@ from discrete_ed.states import to_matrix, triangle_size
 # A batch is split into groups of graphs of similar size. One more group costs about as much time as so many nodes.
 GROUP_COST = 250
 
+LARGEST_BLOCK = 16 * 2**20
+"""bytes of a layer's values of pairs, above which graphs are evaluated one part after the other
+
+The C library of Linux takes blocks of more than 32 MiB from the system anew each time, which has to clear their pages:
+that took a third of the time of a training step of graphs with 64 nodes.
+"""
+
 
 class DenseGraphEnergy(Energy):
     """The base of energies of graphs with at most `N` nodes that evaluate dense adjacency matrices.
@@ -31,6 +38,9 @@ class DenseGraphEnergy(Energy):
     """the power of the number of nodes with which the time of an evaluation grows, by which batches are split"""
     group_cost = GROUP_COST
     """the time of one more group of a batch, in units of the time of a graph with one node"""
+
+    pair_values = 0
+    """how many values a layer holds of each pair of nodes; 0 for an energy that takes batches of any size at once"""
 
     def __init__(self, max_nodes: int, *, noise_levels: bool) -> None:
         super().__init__()
@@ -72,6 +82,11 @@ class DenseGraphEnergy(Energy):
             return x.new_zeros(x.shape[:-1])
         return self._by_size(x, t, self.dense).view(x.shape[:-1])
 
+    def _at_once(self, nodes: int) -> int | None:
+        """How many graphs with so many nodes are evaluated together at most; None for any number."""
+        values = self.pair_values * nodes * (nodes + 1) // 2
+        return max(1, LARGEST_BLOCK // (4 * values)) if values else None
+
     def _by_size(self, x: Tensor, t: Tensor | None, evaluate: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
         """A function of matrices `(b, n, n)` and level features, at states `(..., D)` in a row: `(B, ...)`.
 
@@ -84,17 +99,27 @@ class DenseGraphEnergy(Energy):
         places = torch.arange(1, self.max_nodes + 1, device=x.device)
         last = (matrix.diagonal(dim1=-2, dim2=-1).detach().bool() * places).amax(-1)
         order = last.argsort(stable=True)
+        groups = size_groups(
+            torch.bincount(last, minlength=self.max_nodes + 1).tolist(), growth=self.growth, cost=self.group_cost
+        )
         counts, sizes = zip(
-            *size_groups(
-                torch.bincount(last, minlength=self.max_nodes + 1).tolist(), growth=self.growth, cost=self.group_cost
-            ),
-            strict=True,
+            *((part, n) for count, n in groups for part in _parts(count, self._at_once(n))), strict=True
         )
         # rows are reordered once and then split: the gradient of an index fills a whole batch, for each group
         parts = matrix.index_select(0, order).split(counts)
         levels = [None] * len(counts) if level is None else level.index_select(0, order).split(counts)
         values = [evaluate(part[:, :n, :n], of_part) for part, n, of_part in zip(parts, sizes, levels, strict=True)]
         return torch.cat(values).index_select(0, order.argsort())
+
+
+def _parts(count: int, most: int | None) -> list[int]:
+    """A number as a sum of nearly equal ones of at most `most`.
+
+    >>> _parts(10, None), _parts(10, 4)
+    ([10], [4, 3, 3])
+    """
+    parts = 1 if most is None else -(-count // most)
+    return [count // parts + (k < count % parts) for k in range(parts)]
 
 
 def size_groups(counts: Sequence[int], *, growth: int = 1, cost: float = GROUP_COST) -> list[tuple[int, int]]:

@@ -83,6 +83,7 @@ class PairGraphEnergy(DenseGraphEnergy):
             raise InputError("denoiser: expected noise_levels=True with it, since it predicts data from noisy graphs")
         self.denoiser = denoiser
         self.width, self.walks, self.resistances, self.cliques = width, walks, resistances, cliques
+        self.pair_values = 2 * width
         inputs = 4 + walks + resistances * resistance_inputs + cliques * clique_inputs
         self.embed = nn.Sequential(nn.Linear(inputs, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TextIO, cast
 
 import discrete_ed
 from discrete_ed.errors import DiscreteEDError
-from discrete_ed.runtime.allocation import keep_freed_memory
 from discrete_ed.runtime.interrupts import Interrupted, interrupt
 
 
@@ -128,7 +127,6 @@ def run_job(name: str, arguments: Sequence[str] | None = None, *, prog: str | No
     # Threads that wait for work sleep instead of spinning. Spinning threads slow each other down many times over when
     # another program keeps a core busy. The setting is read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    keep_freed_memory()
     try:
         parsed = importlib.import_module("discrete_ed.jobs.parsing").parsed  # takes a moment, and may be interrupted
         config = replace(parsed(job.config_type(), arguments, prog))  # this checks the values, before torch is imported

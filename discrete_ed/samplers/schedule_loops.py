@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from discrete_ed.samplers.loops import Bits, Places, Reals, Words, sweep_each, s
 from discrete_ed.samplers.word_loops import sweep_words
 
 _ALL = np.uint64(2**64 - 1)
-_ONCE = np.int64(1)  # a literal 1 would have a type of its own, for which the sweeps were compiled anew
+_ONCE = cast("int", np.int64(1))  # a literal 1 would have a type of its own, for which the sweeps were compiled anew
 
 
 @njit()

@@ -6,6 +6,7 @@ import torch
 from place import DEVICE, FLOAT, fixed, rounding
 
 from discrete_ed import GraphEnergy, InputError, PairGraphEnergy, graphs_to_states
+from discrete_ed.energies import dense_graphs
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.triangles import to_square, to_triangle
 from discrete_ed.states import from_matrix, to_matrix
@@ -131,3 +132,24 @@ def test_an_energy_of_graphs_without_its_formula_says_so():
         energy(torch.ones(1, 6))
     with pytest.raises(NotImplementedError, match="DenseGraphEnergy must define memory"):
         energy.memory(torch.tensor(3), with_gradient_of_states=True)
+
+
+def test_graphs_that_are_evaluated_in_parts_have_the_same_energies_and_gradients(monkeypatch):
+    graphs = [nx.gnp_random_graph(3 + seed % 6, 0.5, seed=seed) for seed in range(20)]
+    energy = PairGraphEnergy(8, width=4, layers=1).to(DEVICE, FLOAT)
+    found = []
+    for block in (2**24, 4 * 8 * 36 * 3, 1):  # all of a group at once, three of the largest, one after the other
+        monkeypatch.setattr(dense_graphs, "LARGEST_BLOCK", block)
+        parts = []
+        dense = energy.dense
+        monkeypatch.setattr(energy, "dense", lambda m, t, dense=dense, parts=parts: parts.append(len(m)) or dense(m, t))
+        x = states(graphs, 8).requires_grad_()
+        values = energy(x)
+        found.append((values.detach(), *torch.autograd.grad(values.sum(), [x, *energy.factors.parameters()]), parts))
+        monkeypatch.undo()
+    (*whole, all_at_once), (*threes, in_threes), (*single, one_by_one) = found
+    assert max(all_at_once) > 3 >= max(in_threes)
+    assert one_by_one == 20 * [1]
+    for other in (threes, single):
+        for a, b in zip(whole, other, strict=True):
+            assert torch.allclose(a, b, atol=rounding(1e-10, 1e-4))

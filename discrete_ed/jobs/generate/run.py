@@ -167,7 +167,7 @@ def check_memory(
     network = energy.network if isinstance(energy, NoiseConditionalEnergy) else energy
     assert isinstance(network, DenseGraphEnergy)
     each = {flag: network.memory(nodes, with_gradient_of_states=flag).mean().item() for flag in (False, True)}
-    proposals = config.candidates or 0
+    proposals = 0 if network.pair_values else config.candidates or 0  # pairs rank proposals one part after the other
     needed = {
         "a training step": min(config.batch, len(graphs)) / ranks().size * states * each[False],
         "the chains": min(config.chains, config.samples / ranks().size) * max(each[True], proposals * each[False]),
