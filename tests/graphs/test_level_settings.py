@@ -60,6 +60,36 @@ def test_two_starts_agree_or_the_sentence_says_what_to_do(energy, from_data, agr
     assert compare_starts(energy, MIXED[:1], MIXED) is None
 
 
+class Edges(NoiseConditionalEnergy):
+    """An energy that only counts edges."""
+
+    def forward(self, x, t=0.0):
+        del t
+        return x[..., [1, 2, 4]].sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("generated", "above"),
+    [
+        (TRIANGLES, True),  # one more edge each than paths
+        (PATHS, False),
+        (PATHS[:-1] + TRIANGLES[:1], False),  # higher, but not clearly
+        ([nx.empty_graph(3)] * 20, False),  # lower
+    ],
+)
+def test_two_starts_that_stop_short_alike_are_noticed_by_the_energies_of_real_graphs(generated, above):
+    counted = Edges(GraphEnergy(3, width=8, layers=1, noise_levels=True), count=4)
+    states, real = graphs_to_states(generated), graphs_to_states(PATHS)
+    found = compare_starts(counted, states, states, real=real)
+    assert found.agree
+    assert found.above == found.to_dict()["above"] == above
+    assert ("Take more steps at the end" in found.sentence()) == above
+    assert (found.real_energy, found.real_energy_error, found.real_energy_deviation) == (2, 0, 0)
+    spread = graphs_to_states(PATHS + [nx.empty_graph(3)] * 20 + TRIANGLES * 4)
+    assert not compare_starts(counted, states, states, real=spread).above  # by less than half of their deviation
+    assert not compare_starts(counted, states, states).above
+
+
 QUICK, SLOW, SLOWEST = (LevelSettings(levels, 0, 1, 0) for levels in (1, 2, 4))
 
 

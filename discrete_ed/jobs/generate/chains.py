@@ -12,6 +12,7 @@ from torch import Tensor
 
 from discrete_ed.energies import GRAPH_NETWORKS, Energy, NoiseConditionalEnergy
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
+from discrete_ed.graphs.convert import graphs_to_states
 from discrete_ed.graphs.denoising import denoise_graphs, noise_density
 from discrete_ed.graphs.generation import GeneratedGraphs, graph_loss, graph_perturbation, sample_graphs
 from discrete_ed.graphs.level_settings import ChosenSettings, LevelSettings, choose_settings, ladder
@@ -19,6 +20,7 @@ from discrete_ed.graphs.mixing import MOST_COMPARED, TwoStarts, compare_starts
 from discrete_ed.jobs.generate.config import GenerateConfig
 from discrete_ed.jobs.progress import counted_progress
 from discrete_ed.runtime.checkpoints import Checkpoints
+from discrete_ed.states import triangle_nodes
 from discrete_ed.training import noise_level_loss
 
 SIZES = {"messages": {"width": 64, "layers": 4}, "pairs": {"width": 16, "layers": 3}}
@@ -137,6 +139,7 @@ def choose_as_configured(
 def compare_as_configured(
     energy: NoiseConditionalEnergy,
     states: Tensor,
+    held_out: Sequence[nx.Graph],
     generated: GeneratedGraphs,
     config: GenerateConfig,
     settings: LevelSettings,
@@ -148,4 +151,5 @@ def compare_as_configured(
         return None
     count = min(MOST_COMPARED, len(generated.states))
     other = sample_as_configured(energy, states, count, config, settings, from_data=True, generator=generator)
-    return compare_starts(energy, generated.states, other.states, seed=config.seed)
+    real = graphs_to_states(held_out, triangle_nodes(energy.bits)).to(states) if len(held_out) > 1 else states
+    return compare_starts(energy, generated.states, other.states, real=real[:MOST_COMPARED], seed=config.seed)

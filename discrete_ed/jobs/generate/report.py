@@ -63,7 +63,8 @@ def write_report(
         graph_tables.verdict({"": evaluation}),
         [*graph_tables.notes(evaluation), *training.sentences(), *sampled.sentences()],
     )
-    warnings = [sampled.starts.sentence()] if sampled.starts is not None and not sampled.starts.agree else []
+    starts = sampled.starts
+    warnings = [starts.sentence()] if starts is not None and (starts.above or not starts.agree) else []
     html = page.render_page(title, verdict, lead, scores, images, facts, notes, warnings=warnings)
     folder.write("report.html", html.encode())
 

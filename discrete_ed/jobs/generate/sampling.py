@@ -76,6 +76,6 @@ def sample_run(
     if chosen is None:
         return Sampled(generated, {"sample": sampled - begun})
     assert isinstance(energy, NoiseConditionalEnergy)
-    starts = compare_as_configured(energy, states, generated, config, chosen.settings, generator)
+    starts = compare_as_configured(energy, states, held_out, generated, config, chosen.settings, generator)
     seconds = {"choose": ready - begun, "sample": sampled - ready, "compare_starts": time.monotonic() - sampled}
     return Sampled(generated, seconds, chosen, starts)
