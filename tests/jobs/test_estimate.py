@@ -127,7 +127,7 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
     assert 1 <= chosen.steps < config.steps
     rows = tuning.trial_table([vars(trial) for trial in trials], 0)
     assert rows[0] == ["width", "layers", "validation log-likelihood", ""]
-    assert rows[1] == ["64", "2", f"{trials[0].score:.3f}", "chosen"]
+    assert rows[1] == ["64", "2", f"{trials[0].score:.4f}", "chosen"]
 
 
 def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch):
