@@ -131,8 +131,8 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
     assert rows[1] == ["64", "2", f"{trials[0].score:.4f}", "chosen"]
 
 
-def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch):
-    """Their defaults are an ensemble and two recipes, both of which are tried."""
+def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch, capsys):
+    """Their defaults are an ensemble and two recipes, both of which are tried; too few minutes are told of."""
     monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
     monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (4,)}})
     data = datasets.load_table_data(table)
@@ -144,6 +144,7 @@ def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp
     assert [trial.settings["loss"] for trial in trials[:2]] == ["pl", "block-ed"]
     assert chosen.members == 1
     assert chosen.steps < config.steps
+    assert f"steps, fewer than the {config.steps} of a run without --tune; --tune" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("last", [True, False])

@@ -146,7 +146,7 @@ def tuned(
     )
     if chosen.steps < config.steps:
         enough = config.steps * _step_seconds(chosen, bits) / 60 / (1 - TRIALS)
-        note += f", fewer than the {config.steps} of a run without --tune, which takes --tune {enough:.1f}"
+        note += f", fewer than the {config.steps} of a run without --tune; --tune {enough:.2g} would allow as many"
     print(note, file=sys.stderr)
     return chosen, trials
 
