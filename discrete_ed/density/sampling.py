@@ -102,11 +102,11 @@ def sample_density(
     Raises:
         InputError: `count` is not a multiple of 10, `steps` is below 1, or the training states are no states of the
             energy.
-        NumericalError: the energy is +∞ at all states that are tried.
+        NumericalError: the energy is +∞ at all training states and all states of simple laws.
 
     Warns:
         RuntimeWarning: annealed or weighted states differ from those of chains from training states, or descend from
-            few states.
+            few states; or so many states are impossible that only chains from training states find possible ones.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape

@@ -13,7 +13,7 @@ from torch import Tensor
 from discrete_ed.energies import Energy
 from discrete_ed.energies.base import of_kind
 from discrete_ed.energies.rbm import RBMEnergy
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.likelihood.annealing import largest_log_weight
 from discrete_ed.likelihood.bracketing import PER_SWEEP
 from discrete_ed.likelihood.partition import check_batch
@@ -130,7 +130,7 @@ class StatePath:
 
         Raises:
             InputError: fewer than two steps.
-            NumericalError: an energy is +∞ at all states that the runs reach.
+            NumericalError: the energy is +∞ at all states of the simple law, or isn't a number.
         """
         if steps < 2:
             raise InputError(f"steps: expected at least 2, got {steps}")
@@ -170,7 +170,13 @@ class StatePath:
                 new = (-self.energy(x) - self.path.base.log_p(x)).double()
             log_w = torch.cat([log_w.to(new.device), new])
             states.append(x.to(torch.uint8))
-        largest_log_weight(log_w, "sampling from a law fitted to the rows")
+        if not (log_w > -torch.inf).any():
+            raise NumericalError(
+                f"energy: +∞ at all {len(log_w)} states of the simple law ({self.base}), so none can be weighted; "
+                "chains from possible rows need no such law: sample(Gibbs(), Exact(energy), rows, steps), which says "
+                "if none of them moves"
+            )
+        largest_log_weight(log_w, "sampling from a simple law")
         return torch.cat(states), log_w
 
     def _first(self, log_w: Tensor, count: int) -> float:

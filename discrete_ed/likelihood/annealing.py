@@ -198,10 +198,7 @@ def largest_log_weight(log_w: Tensor, name: str) -> Tensor:
     if not top.isfinite():
         hint = ""
         if top.isneginf():
-            hint = (
-                "; every run met an energy of +inf only: take more runs, start at states that are possible, or sum "
-                "over them, which is exact"
-            )
+            hint = "; every run met an energy of +inf only: take more runs, or sum over the states, which is exact"
         else:
             hint = (
                 "; an energy is +inf, or not a number, at states at which runs start: leave out rows of x that are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import log
 from typing import Literal, get_args
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from discrete_ed.energies import BernoulliMixtureEnergy, Energy, IsingEnergy, RBMEnergy
 from discrete_ed.energies.base import of_kind
-from discrete_ed.errors import InputError
+from discrete_ed.errors import InputError, NumericalError
 from discrete_ed.groups import Groups
 from discrete_ed.groups.product import product_logits, product_means
 from discrete_ed.likelihood.annealing import largest_log_weight
@@ -114,18 +115,42 @@ def _is_simple(energy: Energy, uniform: Mixture) -> bool:
 
 def model_states(energy: Energy, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """States that short annealing of the model from the uniform law reaches, `(N, D)`, whatever its data were; or from
-    laws nearer to other states `(M, D)`, where all states of the broader ones are impossible."""
-    groups = energy.groups
+    laws nearer to other states `(M, D)`, where all states of the broader ones are impossible; or the ends of short
+    chains from these states, where all states of simple laws are.
+
+    Raises:
+        NumericalError: the other states are impossible as well.
+
+    Warns:
+        RuntimeWarning: chains from the other states were needed, which find no part of the law that is cut off from
+            them.
+    """
+    groups, betas = energy.groups, even(SHORT_ANNEALING)
     with torch.no_grad():
         for logits in (like.new_zeros(like.shape[1]), _between(like, groups), _between(like, groups, uniform=0.0)):
             starts = Mixture.independent(logits, groups)
             x = starts.sample(SHORT_RUNS, generator)
-            if not energy(x).isposinf().all():
+            if not (found := energy(x)).isposinf().all():
+                largest_log_weight(-found.double(), "short annealing from a broad law")
                 break
-        largest_log_weight(-energy(x).double(), "short annealing from a broad law")
+        else:
+            possible = like[~energy(like).isposinf()]
+            if not len(possible):
+                raise NumericalError(
+                    "energy: expected a finite energy at some of the rows, or of random states, got +∞ at all of them; "
+                    "give rows that are possible, or sum over the states, which is exact"
+                )
+            warnings.warn(
+                "energy: +∞ at all states of independent bits, so the model's own states are the ends of chains that "
+                "start at rows; parts of its law that can't be reached from these would not be noticed",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            places = torch.randint(len(possible), (SHORT_RUNS,), generator=generator, device=like.device)
+            x, betas = possible[places], torch.ones_like(betas)
     path = path_to(energy, starts)
     updates = max(1, SHORT_SWEEPS * path.updates // SHORT_ANNEALING)
-    return path.walk(x, like[:0], even(SHORT_ANNEALING), updates, generator).x
+    return path.walk(x, like[:0], betas, updates, generator).x
 
 
 def _own_mixture(energy: Energy) -> Mixture | None:

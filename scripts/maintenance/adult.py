@@ -93,7 +93,7 @@ def synthetic_rows(
     if path is not None and path.exists():
         return pd.read_csv(path, keep_default_na=False, dtype=train.dtypes.to_dict())
     started = time.process_time()
-    model = TableEstimator(types, steps=arguments.steps, random_state=arguments.seed).fit(train)
+    model = TableEstimator(types, steps=arguments.steps, width=arguments.width, random_state=arguments.seed).fit(train)
     fitted = time.process_time()
     print(f"step {model.step_}, {fitted - started:.0f} CPU s to fit", flush=True)
     found = model.sample(rows, random_state=arguments.seed)
@@ -107,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder with the files of Adult")
     parser.add_argument("--steps", type=int, default=1500, help="training steps of the table's model")
+    parser.add_argument("--width", type=int, default=64, help="units of its hidden layer")
     parser.add_argument("--factor", type=int, default=2, help="number of synthetic rows, as a multiple of the learned")
     parser.add_argument("--seed", type=int, default=0, help="seed of the split, the models and their samples")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds of CatBoost")

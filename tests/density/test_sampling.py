@@ -7,7 +7,7 @@ from math import inf
 import pytest
 import torch
 
-from discrete_ed import BernoulliEnergy, Energy, Exact, Gibbs, InputError, IsingEnergy, sample
+from discrete_ed import BernoulliEnergy, Energy, Exact, Gibbs, InputError, IsingEnergy, NumericalError, sample
 from discrete_ed.density import sampling as density_sampling
 from discrete_ed.likelihood import annealed_states
 
@@ -140,17 +140,54 @@ def transfer_occupation(side: int) -> float:
     return (log_z(1.0 + 1e-4) - log_z(1.0 - 1e-4)) / 2e-4
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
-def test_a_law_of_mostly_impossible_states_is_sampled(seed, monkeypatch):
-    monkeypatch.setattr(annealed_states, "PROPOSED", 2**14)
-    side = 6
+def hard_core_rows(side: int, generator: torch.Generator) -> torch.Tensor:
+    return sample(Gibbs(), Exact(HardCore(side)), torch.zeros(100, side * side), 300, generator=generator)
+
+
+@pytest.mark.filterwarnings("ignore:samples")
+@pytest.mark.parametrize(
+    ("side", "proposed", "seed"),
+    [(8, 2**16, 0), *(pytest.param(side, 2**20, 1, marks=pytest.mark.thorough) for side in (6, 8))],
+)
+def test_a_law_of_mostly_impossible_states_is_sampled(side, proposed, seed, monkeypatch, recwarn):
+    """On the larger square no state of independent bits is possible, and the model's own states come from rows."""
+    monkeypatch.setattr(annealed_states, "PROPOSED", proposed)
     g = torch.Generator().manual_seed(seed)
-    rows = sample(Gibbs(), Exact(HardCore(side)), torch.zeros(100, side * side), 300, generator=g)
+    rows = hard_core_rows(side, g)
     found = density_sampling.sample_density(HardCore(side), rows, 1000, steps=100, seed=seed, generator=g)
     assert HardCore(side)(found.states).isfinite().all()
     ones = found.states.sum(1)
     error = ones.std() / (found.effective_ancestors or 1) ** 0.5
     assert abs(ones.mean().item() - transfer_occupation(side)) < 5 * error
+    said = any("start at rows; parts of its law" in str(warning.message) for warning in recwarn.list)
+    assert said == (side == 8)
+
+
+def test_where_no_state_is_known_to_be_possible_rows_that_are_possible_are_asked_for():
+    with pytest.raises(NumericalError, match="at all of them; give rows that are possible"):
+        density_sampling.sample_density(HardCore(8), torch.ones(10, 64), 20)
+
+
+def test_where_no_simple_law_has_possible_states_chains_are_advised(monkeypatch, generator):
+    """Parities of random sets of bits, which no mixture of trees meets by chance."""
+    monkeypatch.setattr(annealed_states, "PROPOSED", 2**14)
+
+    class Parities(Energy):
+        bits = 60
+
+        def forward(self, x):
+            wrong = (x[..., :20] @ sets) % 2 != x[..., 20:]
+            return (0 * x.sum(-1)).masked_fill(wrong.any(-1), inf)
+
+    sets = torch.rand(20, 40, generator=generator).round()
+    free = torch.rand(100, 20, generator=generator).round()
+    rows = torch.cat([free, (free @ sets) % 2], 1)
+    assert (Parities()(rows) == 0).all()
+    with (
+        pytest.warns(RuntimeWarning, match="start at rows"),
+        pytest.raises(NumericalError, match=r"chains from possible rows need no such law: sample\(Gibbs"),
+    ):
+        density_sampling.sample_density(Parities(), rows, 20, generator=generator)
 
 
 def test_training_states_are_checked_first():

@@ -39,6 +39,7 @@ from discrete_ed.jobs.options import reported_options
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.sample import run as sampling
 from discrete_ed.jobs.sample.config import SampleConfig
+from discrete_ed.training.selection import Selected
 
 TINY = {"steps": 40, "samples": 40, "batch": 32}
 CHAINS = {"sampler_steps": 4, "temperatures": 5}  # for data that can't be enumerated
@@ -127,11 +128,11 @@ def test_options_are_looked_for_by_validation_rows_and_a_resumed_run_repeats_no_
     assert 1 <= chosen.steps < config.steps
     rows = tuning.trial_table([vars(trial) for trial in trials], 0)
     assert rows[0] == ["width", "layers", "validation log-likelihood", ""]
-    assert rows[1] == ["64", "2", f"{trials[0].score:.3f}", "chosen"]
+    assert rows[1] == ["64", "2", f"{trials[0].score:.4f}", "chosen"]
 
 
-def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch):
-    """Their defaults are an ensemble and two recipes, both of which are tried."""
+def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp_path, monkeypatch, capsys):
+    """Their defaults are an ensemble and two recipes, both of which are tried; too few minutes are told of."""
     monkeypatch.setattr(tuning, "FEWEST_STEPS", 5)
     monkeypatch.setattr(tuning, "ALTERNATIVES", {"mlp": {"width": (4,)}})
     data = datasets.load_table_data(table)
@@ -143,6 +144,34 @@ def test_minutes_limit_the_steps_and_the_ensemble_of_small_tables_too(table, tmp
     assert [trial.settings["loss"] for trial in trials[:2]] == ["pl", "block-ed"]
     assert chosen.members == 1
     assert chosen.steps < config.steps
+    assert f"steps, fewer than the {config.steps} of a run without --tune; --tune" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_the_final_fit_is_longer_only_where_trials_still_gained(table, tmp_path, monkeypatch, capsys, last):
+    """Trials are no longer than usual, minutes go into the usual ensemble first, and the choice is told."""
+    data = datasets.load_table_data(table)
+    config = resolve(EstimateConfig(data=str(table), tune=30.0), data)
+    assert (config.members, config.steps) == (6, 2500)
+    train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid).float()
+
+    def fit(*arguments, **_named):
+        steps = arguments[4].steps
+        assert steps == 2500
+        return Selected(steps if last else steps - 125, 0.0, [], [])
+
+    monkeypatch.setattr(tuning, "fit_density", fit)
+    monkeypatch.setattr(tuning, "score_on_valid", lambda energy, *_: -float(sum(map(torch.numel, energy.parameters()))))
+    with RunFolder(tmp_path / "run", "estimate", "mine", config) as folder:
+        build = partial(training.build_energy, train, None)
+        chosen, trials = tuning.tuned(config, data, train, valid, build, training.loss_of, folder)
+    assert chosen.members == 6
+    assert (chosen.steps > 2500) == last
+    assert (chosen.width, chosen.layers) == (64, 1)  # the smallest
+    said = capsys.readouterr().err
+    assert "trial 3: width 256: -" in said
+    assert f"the best of {len(trials)} trials of 2500 steps" in said
+    assert f"the final fit trains 6 of {chosen.steps} steps" in said
 
 
 def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):

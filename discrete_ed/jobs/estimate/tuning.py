@@ -36,7 +36,7 @@ FEWEST_STEPS = 50
 SCORING = 0.25
 """seconds of annealing for each second of training in a trial"""
 MOST_MEMBERS = 4
-"""largest number of energies of the final fit"""
+"""largest number of energies of the final fit, or that of a run without minutes, if it is larger"""
 ALTERNATIVES: dict[str, dict[str, tuple[Any, ...]]] = {
     "mlp": {
         "width": (256, 128, 64),
@@ -62,7 +62,9 @@ def tuned(
 ) -> tuple[ResolvedEstimateConfig, list[TuningTrial]]:
     """The options that score best on validation rows among those that were tried, and the trials.
 
-    An option that differs from its default is never changed. A resumed run repeats no finished trial.
+    An option that differs from its default is never changed. A trial has no more steps than a run without minutes, and
+    the final fit has more of them only if the last validation score of the best trial was its best one, so that it was
+    still gaining. A resumed run repeats no finished trial.
 
     Args:
         config: the first options, with the minutes as `tune`.
@@ -88,7 +90,9 @@ def tuned(
     start = {name: getattr(config, name) for name in (*sorted(changed - alternatives.keys()), *alternatives)}
     rivals = [] if rival is None else [{name: getattr(rival, name) for name in start}]
     step = _step_seconds(config, bits)
-    steps = max(FEWEST_STEPS, int(TRIALS * seconds / NUMBER / step / (1 + SCORING)))
+    fitting = max(FEWEST_STEPS, int(TRIALS * seconds / NUMBER / step / (1 + SCORING)))
+    steps = min(config.steps, fitting)
+    gaining: list[bool] = []
 
     def cost(settings: Any) -> float:
         return steps * _step_seconds(replace(config, **settings), bits) * (1 + SCORING)
@@ -104,28 +108,46 @@ def tuned(
             )
             made = loss(energy, options, generator)
             try:
-                fit_density(energy, made, train, valid, fit_config, batch_size=options.batch, seed=config.seed)
+                fit = fit_density(energy, made, train, valid, fit_config, batch_size=options.batch, seed=config.seed)
             except NumericalError:
-                return {"score": math.nan}
+                return {"score": math.nan, "gaining": False}
             seconds = max(1.0, SCORING * cost(settings))
-            return {"score": score_on_valid(energy, train, valid, config.runs, seconds, generator)}
+            score = score_on_valid(energy, train, valid, config.runs, seconds, generator)
+            return {"score": score, "gaining": fit.step == steps}
 
-        return float(folder.cached(f"trial-{number}", compute)["score"])
+        found = folder.cached(f"trial-{number}", compute)
+        gaining.append(bool(found["gaining"]))
+        return float(found["score"])
 
-    with tqdm(desc="tune", unit="trial", total=1 + sum(map(len, alternatives.values()))) as bar:
+    most = 1 + len(rivals) + sum(map(len, alternatives.values()))
+    with tqdm(desc="tune", unit="trial", total=most) as bar:
+        best = TuningTrial({}, None, 0.0)
 
         def show(trial: TuningTrial) -> None:
+            nonlocal best
+            new = {name: value for name, value in trial.settings.items() if best.settings.get(name) != value}
+            bar.write(f"trial {bar.n + 1}: {_in_words(replace(trial, settings=new))}", file=sys.stderr)
             bar.update()
-            bar.set_postfix_str(_in_words(trial))
+            best = best_trial([best, trial]) if best.settings else trial
             folder.log({"phase": "tune", **trial.settings, "score": trial.score})
 
         trials = coordinate_search(start, alternatives, judge, cost, TRIALS * seconds, rivals=rivals, callback=show)
-    chosen = replace(config, **best_trial(trials).settings)
+    chosen = replace(config, **best.settings)
     left = (1 - TRIALS) * seconds / _step_seconds(chosen, bits)
     if "members" in free:
-        chosen = replace(chosen, members=min(MOST_MEMBERS, max(1, int(left / chosen.steps))))
-    if "steps" in free:
-        chosen = replace(chosen, steps=max(steps, int(left / chosen.members)))
+        largest = max(MOST_MEMBERS, config.members)
+        chosen = replace(chosen, members=min(largest, max(1, int(left / chosen.steps))))
+    fitting = int(left / chosen.members)
+    if "steps" in free and (fitting < chosen.steps or gaining[trials.index(best)]):
+        chosen = replace(chosen, steps=max(steps, fitting))
+    note = (
+        f"note: the best of {len(trials)} trials of {steps} steps ({TRIALS:.0%} of the minutes; {most} at most) has "
+        f"{_in_words(best)}; the final fit trains {chosen.members} of {chosen.steps} steps"
+    )
+    if chosen.steps < config.steps:
+        enough = config.steps * _step_seconds(chosen, bits) / 60 / (1 - TRIALS)
+        note += f", fewer than the {config.steps} of a run without --tune; --tune {enough:.2g} would allow as many"
+    print(note, file=sys.stderr)
     return chosen, trials
 
 
@@ -152,7 +174,7 @@ def compared(
 
         score = float(folder.cached(f"recipe-{k}", compute)["score"])
         trials.append(TuningTrial(settings, None if math.isnan(score) else score, cost))
-        print(f"{_in_words(trials[-1])} nats a validation row", file=sys.stderr)
+        print(_in_words(trials[-1]), file=sys.stderr)
     return trials
 
 
@@ -180,7 +202,7 @@ def score_on_valid(
 
 
 def _in_words(trial: TuningTrial) -> str:
-    score = "no value" if trial.score is None else f"{trial.score:.3f}"
+    score = "no value" if trial.score is None else f"{trial.score:.4f} nats a validation row"
     return f"{', '.join(f'{name} {_shown(value)}' for name, value in trial.settings.items())}: {score}"
 
 
@@ -204,7 +226,7 @@ def trial_table(trials: list[dict[str, Any]], chosen: int) -> list[list[str]]:
     names = list(trials[0]["settings"])
     rows = [[*(name.replace("_", " ") for name in names), "validation log-likelihood", ""]]
     for number, trial in enumerate(trials):
-        score = (trial["reason"] or "no value") if trial["score"] is None else f"{trial['score']:.3f}"
+        score = (trial["reason"] or "no value") if trial["score"] is None else f"{trial['score']:.4f}"
         values = [_shown(trial["settings"][name]) for name in names]
         rows.append([*values, score, "chosen" if number == chosen else ""])
     return rows
