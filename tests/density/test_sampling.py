@@ -140,27 +140,32 @@ def transfer_occupation(side: int) -> float:
     return (log_z(1.0 + 1e-4) - log_z(1.0 - 1e-4)) / 2e-4
 
 
-def hard_core_rows(side: int, generator: torch.Generator) -> torch.Tensor:
-    return sample(Gibbs(), Exact(HardCore(side)), torch.zeros(100, side * side), 300, generator=generator)
+def hard_core_rows(side: int, steps: int, generator: torch.Generator) -> torch.Tensor:
+    return sample(Gibbs(), Exact(HardCore(side)), torch.zeros(100, side * side), steps, generator=generator)
 
 
 @pytest.mark.filterwarnings("ignore:samples")
 @pytest.mark.parametrize(
-    ("side", "proposed", "seed"),
-    [(8, 2**16, 0), *(pytest.param(side, 2**20, 1, marks=pytest.mark.thorough) for side in (6, 8))],
+    ("side", "proposed", "steps", "seed"),
+    [
+        (6, 2**14, 300, 0),
+        pytest.param(8, 2**16, 1000, 0, marks=pytest.mark.thorough),
+        pytest.param(6, 2**20, 1000, 1, marks=pytest.mark.thorough),
+        pytest.param(8, 2**20, 1000, 1, marks=pytest.mark.thorough),
+    ],
 )
-def test_a_law_of_mostly_impossible_states_is_sampled(side, proposed, seed, monkeypatch, recwarn):
-    """On the larger square no state of independent bits is possible, and the model's own states come from rows."""
+def test_a_law_of_mostly_impossible_states_is_sampled(side, proposed, steps, seed, monkeypatch, recwarn):
+    """On the larger square hardly any state of independent bits is possible; the model's own states come from rows."""
     monkeypatch.setattr(annealed_states, "PROPOSED", proposed)
     g = torch.Generator().manual_seed(seed)
-    rows = hard_core_rows(side, g)
+    rows = hard_core_rows(side, steps, g)
     found = density_sampling.sample_density(HardCore(side), rows, 1000, steps=100, seed=seed, generator=g)
     assert HardCore(side)(found.states).isfinite().all()
     ones = found.states.sum(1)
     error = ones.std() / (found.effective_ancestors or 1) ** 0.5
     assert abs(ones.mean().item() - transfer_occupation(side)) < 5 * error
     said = any("start at rows; parts of its law" in str(warning.message) for warning in recwarn.list)
-    assert said == (side == 8)
+    assert said == (side == 8 and proposed < 2**20)  # among a million states some are possible
 
 
 def test_where_no_state_is_known_to_be_possible_rows_that_are_possible_are_asked_for():
