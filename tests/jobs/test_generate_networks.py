@@ -127,6 +127,6 @@ def test_options_of_noise_levels_are_refused_without_them(option, tmp_path, caps
 
 def test_settings_of_chains_that_are_not_given_are_for_all_levels():
     learned = GenerateConfig(levels=6, network="pairs", proposals="learned", candidates=3)
-    assert chains.settings_of_options(learned) == LevelSettings(6, 3, 0, 100)
+    assert chains.settings_of_options(learned) == LevelSettings(6, 3, 0, 300)
     assert chains.settings_of_options(GenerateConfig(levels=6, level_steps=2)) == LevelSettings(6, 0, 2, 60)
     assert chains.settings_of_options(GenerateConfig(levels=6)) is None
