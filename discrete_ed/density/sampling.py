@@ -79,15 +79,18 @@ def sample_density(
     Up to 16 bits samples are independent, by enumeration. Above, 4,000,000 uniform states are weighted by
     `exp(−E)`. If their effective number reaches `count`, `count` of them are resampled in proportion to the
     weights, and a chain of a tenth of the steps starts at each: every sample then has its own chain, and no chain
-    has to find a mode. Otherwise states of a simple law near that of the energy (see `estimate_log_z`) are
-    weighted, a million at most, and resampled if ten of them carry the weight of each sample; if not, they are
-    resampled at a higher temperature, at which ten do, and annealed from there (sequential Monte Carlo). All
-    samples are independent then, but for those that descend from one state of the simple law
-    (`effective_ancestors`), and no chain has to mix. Where that would take more than half a minute, fewer states
-    are made in this way, a tenth of `count` at least, and each goes on as a chain for the other samples. As a
-    check, chains of the same length start at training states: if they end in another law, then one of both kinds of
-    runs misses a part of it. Only where annealing would take minutes even so, as with convolutions, or bits are
-    frozen, chains start at random states with the marginals of the training data instead.
+    has to find a mode. They are not used if they differ from the ends of chains from training states: then there
+    are modes that no uniform state meets.
+
+    Otherwise states of a simple law near that of the energy (see `estimate_log_z`) are weighted, a million at most,
+    and resampled if ten of them carry the weight of each sample; if not, they are resampled at a higher
+    temperature, at which ten do, and annealed from there (sequential Monte Carlo). All samples are independent
+    then, but for those that descend from one state of the simple law (`effective_ancestors`), and no chain has to
+    mix. Where that would take more than half a minute, fewer states are made in this way, a tenth of `count` at
+    least, and each goes on as a chain for the other samples. As a check, chains of the same length start at
+    training states: if they end in another law, then one of both kinds of runs misses a part of it. Only where
+    annealing would take minutes even so, as with convolutions, or bits are frozen, chains start at random states
+    with the marginals of the training data instead.
 
     Args:
         energy: the energy, on the device of the training states.
@@ -106,7 +109,8 @@ def sample_density(
 
     Warns:
         RuntimeWarning: annealed or weighted states differ from those of chains from training states, or descend from
-            few states; or so many states are impossible that only chains from training states find possible ones.
+            few states; bits are frozen, and weighted uniform states differ from them; or so many states are impossible
+            that only chains from training states find possible ones.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape
@@ -129,6 +133,8 @@ def sample_density(
         enough = min(UNIFORM_STARTS, int(PLENTY * count * len(uniform) / ess))
         uniform, weights, ess = weighted_uniform(energy, enough, rows, generator)
     between = max(1, steps // 10)
+    if ess >= count and not _reached(energy, rows, uniform, weights, count, steps, seed):
+        ess = 0.0  # the weights know nothing of modes that no uniform state meets
     if ess < count and energy.free(rows[:1]).all():
         found = _from_base(energy, rows, count, steps, generator, callback)
         if found is not None:
@@ -160,6 +166,30 @@ def sample_density(
         for start in parts
     ]
     return DensitySamples(torch.cat(samples), ess)
+
+
+def _reached(energy: Energy, rows: Tensor, uniform: Tensor, weights: Tensor, count: int, steps: int, seed: int) -> bool:
+    """Whether weighted uniform states could have the law of the ends of chains from training states.
+
+    Far from the data an energy may be so flat that many uniform states share the weight, though all of them together
+    have less of the law than modes that none of them meets.
+    """
+    g = torch.Generator(rows.device).manual_seed(seed)
+    size = min(COMPARED, count)
+    places = torch.randint(len(rows), (size,), generator=g, device=rows.device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # chains that can't leave their modes show these as well
+        ends = sample_states(energy, size, rows[places], steps=steps, generator=g)
+    start = uniform[_resampled_rows(weights, size, g)].to(rows)
+    agree = size < 2 or hamming_test(start.cpu(), ends.cpu()).p_value >= DIFFERENT
+    if not agree and not energy.free(rows[:1]).all():
+        warnings.warn(
+            "samples: weighted uniform states differ from the ends of chains from training states, so they are not "
+            "used; chains start at random states with the marginals of the training states, and may miss modes",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return agree
 
 
 def _from_base(

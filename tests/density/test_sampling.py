@@ -49,10 +49,29 @@ def test_the_callback_counts_every_step_up_to_the_total(only, way, total):
     has ten parts of two steps; from noise, one part makes all steps."""
     only(*way)
     calls = []
-    density_sampling.sample_density(
-        BernoulliEnergy(18), torch.zeros(5, 18), 40, steps=20, callback=lambda *call: calls.append(call)
-    )
+    rows = torch.randint(2, (90, 18), generator=torch.Generator().manual_seed(0)).float()  # of the energy's law
+    density_sampling.sample_density(BernoulliEnergy(18), rows, 40, steps=20, callback=lambda *call: calls.append(call))
     assert calls == [(k + 1, total) for k in range(total)]
+
+
+class FlatButForTwoModes(Energy):
+    """`exp(−E)` is 1 nearly everywhere, and e^30 at the states of only zeros and only ones."""
+
+    bits = 40
+
+    def forward(self, x):
+        ones = x.sum(-1)
+        return -30 * torch.exp(-10 * torch.minimum(ones, 40 - ones))
+
+
+def test_modes_that_no_uniform_state_meets_are_sampled():
+    """All uniform states share the weight alike, yet they have a tenth of a tenth of the law: 2^40 of 2 e^30."""
+    rows = torch.tensor([0.0, 1.0]).repeat(50)[:, None].expand(-1, 40)
+    found = density_sampling.sample_density(FlatButForTwoModes(), rows, 100, steps=100)
+    share = found.states.mean(1)
+    assert found.effective_ancestors is not None
+    assert ((share < 0.1) | (share > 0.9)).float().mean() > 0.9
+    assert 0.2 < (share > 0.9).float().mean() < 0.8
 
 
 UP = torch.tensor(0.8).sigmoid().item()
@@ -79,6 +98,8 @@ def test_all_ways_but_noise_follow_the_law(only, generator, way, chains):
     """Two modes that flips don't join: chains from noise keep their starts' shares, the others have the law's."""
     train = torch.zeros(100, 18, dtype=torch.uint8)
     train[::2] = 1
+    if way == UNIFORM:  # which are used only if they agree with the rows
+        train = two_modes_rows(torch.Generator().manual_seed(1))
     only(*way)
     samples = density_sampling.sample_density(two_modes(), train, 4000, steps=200, generator=generator)
     x = samples.states
