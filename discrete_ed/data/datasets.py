@@ -50,6 +50,8 @@ class TableData:
     missing: tuple[np.ndarray[Any, Any], ...] | None = None
     """which cells are missing in the training, validation and test states, bool; None if none are. The states have
     zeros there"""
+    test_rows: np.ndarray[Any, Any] | None = None
+    """which rows of the table the test states are, from 1 on; None if they have a table of their own"""
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -217,20 +219,25 @@ def _split(
 ) -> TableData:
     """The data set, with validation and test rows chosen from the training rows if none are given."""
     rng = np.random.default_rng(seed)
+    test_rows = None
     if test is None:
-        train, test = _split_off(train, 5, rng, name)
+        kept, held = _split_off(len(train), 5, rng, name)
+        train, test, test_rows = train[kept], train[held], held + 1
     if valid is None:
-        train, valid = _split_off(train, 10, rng, name)
-    return TableData(name, description, train, valid, test, names, shape, files=files)
+        kept, held = _split_off(len(train), 10, rng, name)
+        train, valid = train[kept], train[held]
+    return TableData(name, description, train, valid, test, names, shape, files=files, test_rows=test_rows)
 
 
-def _split_off(rows: Bits, fraction: int, rng: np.random.Generator, name: str) -> tuple[Bits, Bits]:
-    """The rows without a random `1 / fraction` of them, and those; both in their original order."""
-    if len(rows) < 2 * fraction:
-        raise InputError(f"{name}: expected at least {2 * fraction} rows to split, got {len(rows)}")
-    order = rng.permutation(len(rows))
-    few = len(rows) // fraction
-    return rows[np.sort(order[few:])], rows[np.sort(order[:few])]
+def _split_off(
+    rows: int, fraction: int, rng: np.random.Generator, name: str
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Which rows are left without a random `1 / fraction` of them, and those; both in their order."""
+    if rows < 2 * fraction:
+        raise InputError(f"{name}: expected at least {2 * fraction} rows to split, got {rows}")
+    order = rng.permutation(rows)
+    few = rows // fraction
+    return np.sort(order[few:]), np.sort(order[:few])
 
 
 NAMED: dict[str, Callable[[Path, int], TableData]] = {

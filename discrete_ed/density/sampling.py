@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.energies import Energy
-from discrete_ed.energies.base import state_bits
+from discrete_ed.energies.base import check_type, state_bits
 from discrete_ed.energies.probe import check_model
 from discrete_ed.errors import InputError, check_count
 from discrete_ed.groups.product import product_logits, product_sample
@@ -120,6 +120,7 @@ def sample_density(
         raise InputError(f"count: expected a multiple of {SNAPSHOTS}, the samples of each chain, got {count}")
     rows = training_states if training_states.is_floating_point() else training_states.float()
     check_count(steps, "steps")
+    check_type(energy)
     check_states(rows, bits=energy.bits, name="training_states")
     if rows.ndim != 2 or len(rows) < 1:
         raise InputError(f"training_states: expected states (N, D), at least one, got shape {tuple(rows.shape)}")

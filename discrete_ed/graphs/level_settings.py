@@ -66,11 +66,11 @@ def ladder(count: int, *, learned: bool = False) -> list[LevelSettings]:
     >>> [settings.evaluations() for settings in ladder(40)]
     [50.0, 90.0, 120.0, 300.0]
     >>> [round(settings.evaluations()) for settings in ladder(40, learned=True)]
-    [52, 112, 204, 404]
+    [52, 112, 204, 508]
     """
     quarter, half = max(1, count // 4), max(1, count // 2)
     if learned:
-        ends = ((quarter, 0), (quarter, 60), (half, 100), (half, 300))
+        ends = ((quarter, 0), (quarter, 60), (half, 100), (count, 300))
         return [LevelSettings(levels, candidates=8, steps=0, last_steps=last) for levels, last in ends]
     numbers = ((quarter, 1, 20), (quarter, 1, 60), (half, 1, 60), (count, 4, 60))
     return list(dict.fromkeys(LevelSettings(levels, 0, steps, last) for levels, steps, last in numbers))

@@ -85,7 +85,7 @@ def test_two_starts_that_stop_short_alike_are_noticed_by_the_energies_of_real_gr
     assert found.above == found.to_dict()["above"] == above
     assert ("Take more steps at the end" in found.sentence()) == above
     assert (found.real_energy, found.real_energy_error, found.real_energy_deviation) == (2, 0, 0)
-    spread = graphs_to_states(PATHS + [nx.empty_graph(3)] * 20 + TRIANGLES * 4)
+    spread = graphs_to_states([nx.empty_graph(3)] * 10 + TRIANGLES * 5)
     assert not compare_starts(counted, states, states, real=spread).above  # by less than half of their deviation
     assert not compare_starts(counted, states, states).above
 
@@ -155,7 +155,7 @@ def test_training_graphs_notice_what_a_few_held_out_graphs_do_not(energy, monkey
 def test_without_held_out_graphs_the_slowest_settings_are_taken_and_said(energy):
     found = choose_settings(energy, MIXED, [])
     assert found.settings == ladder(4)[-1] == LevelSettings(4, 0, 4, 60)
-    assert ladder(4, learned=True)[-1] == LevelSettings(2, 8, 0, 100)
+    assert ladder(4, learned=True)[-1] == LevelSettings(4, 8, 0, 300)
     assert "no graphs were held out" in found.reason()
     with pytest.raises(InputError, match="tried: expected at least one"):
         choose_settings(energy, MIXED, TRIANGLES, tried=[])

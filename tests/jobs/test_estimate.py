@@ -195,6 +195,11 @@ def test_a_run_on_a_table_leaves_everything_behind(table, tmp_path, capsys):
     assert sum("score" in record for record in records) == 20
     rows = list(csv.DictReader((out / "test.scores.csv").open()))
     assert np.mean([float(row["log_likelihood"]) for row in rows]) == pytest.approx(result["test_log_likelihood"])
+    places = torch.tensor([int(row["row"]) - 1 for row in rows])  # in the table from which they were split off
+    whole = torch.from_numpy(read_table(table).values)[places].float()
+    found = log_likelihood(energy, whole).values.tolist()
+    assert found == pytest.approx([float(row["log_likelihood"]) for row in rows], abs=1e-5)
+    assert max(places) >= len(test)
     page = (out / "report.html").read_text()
     worst = min(rows, key=lambda row: float(row["log_likelihood"]))
     assert page.index("The least probable test rows") < page.index(worst["log_likelihood"])

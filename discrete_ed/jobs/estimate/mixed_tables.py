@@ -194,7 +194,8 @@ def _in_effect(options: EstimateConfig) -> MixedTableConfig:
     if others:
         raise InputError(
             f"{others[0]}: expected only with binary data, since it has no effect on other kinds of columns, got "
-            f"{getattr(options, others[0])}"
+            f"{getattr(options, others[0])}; cells of binary data are 0 and 1, -1 and 1, or true and false, so recode "
+            "columns with two other values, such as 1 and 2"
         )
     return MixedTableConfig(**{name: getattr(options, name) for name in known})
 

@@ -125,7 +125,8 @@ def run(config: EstimateConfig) -> dict[str, Any]:
         if folder.writes:
             whole = completed(energy, test.float(), generator=generator)
             sites = log_sites(energy, whole).masked_fill(test.isnan(), 0.0) if names else None
-            rows = [] if sites is None else row_lines(scores.test, sites, names)
+            places = None if data.test_rows is None else data.test_rows.tolist()
+            rows = [] if sites is None else row_lines(scores.test, sites, names, places)
             if rows:
                 folder.write("test.scores.csv", rows_as_csv(rows))
             shown = replace(data, test=whole.to(torch.uint8).cpu().numpy())
@@ -198,7 +199,8 @@ def _print_data(data: TableData) -> None:
     print(f"{data.name}: {data.description}; {data.train.shape[1]} bits; {sizes}")
     if data.shape is None and data.constant:
         shown = ", ".join(data.constant[:5]) + (", …" if len(data.constant) > 5 else "")
-        print(f"note: {len(data.constant)} columns are constant in the training rows: {shown}", file=sys.stderr)
+        columns = "1 column is" if len(data.constant) == 1 else f"{len(data.constant)} columns are"
+        print(f"note: {columns} constant in the training rows: {shown}", file=sys.stderr)
 
 
 def _print_cost(recipes: Sequence[ResolvedEstimateConfig], bits: int) -> None:
