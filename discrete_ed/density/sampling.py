@@ -109,8 +109,8 @@ def sample_density(
 
     Warns:
         RuntimeWarning: annealed or weighted states differ from those of chains from training states, or descend from
-            few states; bits are frozen, and weighted uniform states differ from them; or so many states are impossible
-            that only chains from training states find possible ones.
+            few states; weighted uniform states differ from them, and there are no annealed ones; or so many states are
+            impossible that only chains from training states find possible ones.
 
     >>> from discrete_ed import BernoulliEnergy
     >>> sample_density(BernoulliEnergy(3), torch.zeros(5, 3), 20).states.shape
@@ -134,13 +134,19 @@ def sample_density(
         enough = min(UNIFORM_STARTS, int(PLENTY * count * len(uniform) / ess))
         uniform, weights, ess = weighted_uniform(energy, enough, rows, generator)
     between = max(1, steps // 10)
-    if ess >= count and not _reached(energy, rows, uniform, weights, count, steps, seed):
-        ess = 0.0  # the weights know nothing of modes that no uniform state meets
-    if ess < count and energy.free(rows[:1]).all():
+    missed = ess >= count and not _reached(energy, rows, uniform, weights, count, steps, seed)
+    if (missed or ess < count) and energy.free(rows[:1]).all():
         found = _from_base(energy, rows, count, steps, generator, callback)
         if found is not None:
             return found
-    if ess >= count:
+    if missed:
+        warnings.warn(
+            "samples: weighted uniform states differ from the ends of chains from training states, so they are not "
+            "used; chains start at random states with the marginals of the training states, and may miss modes",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    if ess >= count and not missed:
         start, burn_in, snapshots = uniform[_resampled_rows(weights, count, generator)], between, 1
         parts = start.to(rows).split(count // SNAPSHOTS)
     else:
@@ -182,15 +188,7 @@ def _reached(energy: Energy, rows: Tensor, uniform: Tensor, weights: Tensor, cou
         warnings.simplefilter("ignore", RuntimeWarning)  # chains that can't leave their modes show these as well
         ends = sample_states(energy, size, rows[places], steps=steps, generator=g)
     start = uniform[_resampled_rows(weights, size, g)].to(rows)
-    agree = size < 2 or hamming_test(start.cpu(), ends.cpu()).p_value >= DIFFERENT
-    if not agree and not energy.free(rows[:1]).all():
-        warnings.warn(
-            "samples: weighted uniform states differ from the ends of chains from training states, so they are not "
-            "used; chains start at random states with the marginals of the training states, and may miss modes",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return agree
+    return size < 2 or hamming_test(start.cpu(), ends.cpu()).p_value >= DIFFERENT
 
 
 def _from_base(

@@ -8,6 +8,7 @@ from torch import Tensor
 from discrete_ed.energies.triangles import triangle_places
 
 FEATURES = 2
+"""the number of features of each pair"""
 
 
 def clique_features(adjacency: Tensor) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from discrete_ed.energies.cliques import FEATURES as clique_inputs
+from discrete_ed.energies.cliques import FEATURES as CLIQUE_FEATURES
 from discrete_ed.energies.cliques import clique_features
 from discrete_ed.energies.dense_graphs import DenseGraphEnergy
 from discrete_ed.energies.levels import LevelEmbedding
-from discrete_ed.energies.resistances import FEATURES as resistance_inputs
+from discrete_ed.energies.resistances import FEATURES as RESISTANCE_FEATURES
 from discrete_ed.energies.resistances import resistance_features
 from discrete_ed.energies.triangles import to_square, to_triangle, triangle_places
 from discrete_ed.errors import InputError
@@ -84,7 +84,7 @@ class PairGraphEnergy(DenseGraphEnergy):
         self.denoiser = denoiser
         self.width, self.walks, self.resistances, self.cliques = width, walks, resistances, cliques
         self.pair_values = 2 * width
-        inputs = 4 + walks + resistances * resistance_inputs + cliques * clique_inputs
+        inputs = 4 + walks + resistances * RESISTANCE_FEATURES + cliques * CLIQUE_FEATURES
         self.embed = nn.Sequential(nn.Linear(inputs, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers + 1))
         self.factors = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
@@ -102,10 +102,8 @@ class PairGraphEnergy(DenseGraphEnergy):
     def memory(self, nodes: Tensor, *, with_gradient_of_states: bool) -> Tensor:
         each = self.width * (10 + (13 if with_gradient_of_states else 11) * len(self.layers)) + 3 * self.walks + 10
         each += (80 if with_gradient_of_states else 12) * self.resistances  # in double precision, and as features
-        common = (5 if with_gradient_of_states else 3) * self.cliques  # numbers for each pair and third node
-        return (
-            0.6 * 4 * (each + common * nodes.double()) * nodes.double() ** 2
-        )  # of the pairs `i ≤ j`, and both halves of the factors
+        thirds = (5 if with_gradient_of_states else 3) * self.cliques * nodes.double()  # of each third node
+        return 0.6 * 4 * (each + thirds) * nodes.double() ** 2  # of pairs `i ≤ j`, and both halves of the factors
 
     def dense(self, matrix: Tensor, level: Tensor | None) -> Tensor:
         node, a, pair, h = self._pairs(matrix, level)

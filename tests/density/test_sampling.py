@@ -65,13 +65,20 @@ class FlatButForTwoModes(Energy):
 
 
 def test_modes_that_no_uniform_state_meets_are_sampled():
-    """All uniform states share the weight alike, yet they have a tenth of a tenth of the law: 2^40 of 2 e^30."""
+    """All uniform states share the weight alike, yet they have a twentieth of the law: 2^40 beside 2 e^30."""
     rows = torch.tensor([0.0, 1.0]).repeat(50)[:, None].expand(-1, 40)
     found = density_sampling.sample_density(FlatButForTwoModes(), rows, 100, steps=100)
     share = found.states.mean(1)
     assert found.effective_ancestors is not None
     assert ((share < 0.1) | (share > 0.9)).float().mean() > 0.9
     assert 0.2 < (share > 0.9).float().mean() < 0.8
+
+
+def test_modes_that_no_uniform_state_meets_are_warned_of_where_nothing_can_be_annealed(only):
+    only(60_000, inf, 0)
+    rows = torch.tensor([0.0, 1.0]).repeat(50)[:, None].expand(-1, 40)
+    with pytest.warns(RuntimeWarning, match="they are not used; chains start at random states .* may miss modes"):
+        density_sampling.sample_density(FlatButForTwoModes(), rows, 20, steps=10)
 
 
 UP = torch.tensor(0.8).sigmoid().item()
