@@ -27,9 +27,10 @@ LARGEST_SCORE = 3.0  # of normal scores, those of rare values at the ends of an 
 class TableEnergy(Energy):
     """`E(x) = −bᵀx − ½ φᵀJφ + f(φ)` with features `φ = Fx + φ₀` of the columns.
 
-    An ordered column (an ordinal, or a number in bins) has one feature, a score that grows with its value; a category
-    has an indicator of each value. They have mean 0 and variance 1 over the rows. `b` holds the law of each column, `J`
-    the dependence of pairs, and the network `f` with one hidden layer everything else.
+    An ordered column (an ordinal, or a number in bins) has a score that grows with its value; a category has an
+    indicator of each value, and an ordered column may have them, too. They have mean 0 over the rows and variance 1, or
+    less if a rare value would be more than `MOST_DEVIATIONS` from the mean. `b` holds the law of each column, `J` the
+    dependence of pairs, and the network `f` with one hidden layer everything else.
 
     Args:
         sizes: the number of values of each column. A column of K > 2 values has K bits, of which one is on, and a
@@ -65,7 +66,14 @@ class TableEnergy(Energy):
 
     @classmethod
     def of_rows(
-        cls, positions: Cells, sizes: Sequence[int], ordered: Sequence[bool], *, width: int = 64, seed: int = 0
+        cls,
+        positions: Cells,
+        sizes: Sequence[int],
+        ordered: Sequence[bool],
+        *,
+        indicators: bool = False,
+        width: int = 64,
+        seed: int = 0,
     ) -> TableEnergy:
         """The energy with the laws of columns and the correlations of features of some rows, and no network yet.
 
@@ -76,17 +84,23 @@ class TableEnergy(Energy):
             positions: the value of each column, `(N, columns)`, NaN where it is missing.
             sizes: the number of values of each column.
             ordered: whether the values of each column have an order.
+            indicators: whether an ordered column of more than two values has indicators of each value, too; they have
+                no couplings yet.
             width: units of the hidden layer.
             seed: seed of the initial weights.
 
         Source: Ledoit and Wolf 2004, Journal of Multivariate Analysis 88, 365–411.
         """
-        tables, shares = [], []
+        tables, shares, gaussian = [], [], []
         for k, (size, in_order) in enumerate(zip(sizes, ordered, strict=True)):
             present = positions[~np.isnan(positions[:, k]), k].astype(int)
             counts = np.bincount(present, minlength=size) + SMOOTHED
             shares.append(counts / counts.sum())
             tables.append(_scores(shares[-1], in_order=in_order or size == 2))
+            gaussian += [True] * tables[-1].shape[1]
+            if indicators and in_order and size > 2:
+                tables[-1] = np.concatenate([tables[-1], _scores(shares[-1], in_order=False)], axis=1)
+                gaussian += [False] * size
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             energy = cls(sizes, sum(table.shape[1] for table in tables), width)
@@ -102,10 +116,13 @@ class TableEnergy(Energy):
             energy.fields.data[place] = torch.from_numpy(logits[1:] - logits[0] if single else logits).float()
             cells = positions[:, k]
             rows.append(np.where(np.isnan(cells)[:, None], 0.0, table[np.nan_to_num(cells).astype(int)]))
-        found = np.concatenate(rows, axis=1)
-        covariance, _ = scikit_learn("covariance").ledoit_wolf(found)
-        identity = np.eye(len(covariance))
-        energy.couplings.data = torch.from_numpy(identity - np.linalg.inv(covariance + RIDGE * identity)).float()
+        pairs = np.flatnonzero(gaussian)
+        couplings = np.zeros((column, column))
+        couplings[np.ix_(pairs, pairs)] = gaussian_couplings(np.concatenate(rows, axis=1)[:, pairs])
+        divided = np.concatenate([_sizes(table) for table in tables])
+        energy.table /= torch.from_numpy(divided).float()
+        energy.origin /= torch.from_numpy(divided).float()
+        energy.couplings.data = torch.from_numpy(couplings * divided * divided[:, None]).float()
         return energy
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,14 +133,25 @@ class TableEnergy(Energy):
         """`φ` of states `(..., D)`: `(..., P)`."""
         return x @ self.table + self.origin
 
+    def score_of(self, column: int) -> int | None:
+        """The position among the P features of the one that grows with the values of a column; None for a category of
+        more than two values, which has indicators only."""
+        used = (self.table[self.places[column]] != 0).any(0).nonzero().squeeze(1)
+        several = [int(p) for p in used if len(self.value_features(column)[:, p].unique()) > 2]
+        return int(used[0]) if len(used) == 1 else several[0] if several else None
+
     @property
     def scores(self) -> Tensor:
-        """The features that are the only one of their column and never farther from their mean than
-        `MOST_DEVIATIONS`, those of most ordered columns: their positions among the P features."""
-        own = torch.stack([(self.table[place] != 0).any(0) for place in self.places])
-        alone = (own & (own.sum(1, keepdim=True) == 1)).any(0)
-        near = [(self.value_features(k) + self.origin).abs().amax(0) <= MOST_DEVIATIONS for k in range(len(own))]
-        return (alone & torch.where(own, torch.stack(near), True).all(0)).nonzero().squeeze(1)
+        """The scores of columns that are never farther from their mean than `MOST_DEVIATIONS`, see `score_of`."""
+        found = [(k, self.score_of(k)) for k in range(len(self.sizes))]
+        near = [
+            (self.value_features(k) + self.origin)[:, p].abs().max() <= MOST_DEVIATIONS
+            for k, p in found
+            if p is not None
+        ]
+        return torch.tensor([p for _, p in found if p is not None], dtype=torch.long)[
+            torch.tensor(near, dtype=torch.bool)
+        ]
 
     def value_features(self, column: int) -> Tensor:
         """What each value of a column adds to the features, `(K, P)`, beyond `φ₀`."""
@@ -165,6 +193,25 @@ class TableEnergy(Energy):
 
     def _network(self, inner: Tensor) -> Tensor:
         return self.output(nn.functional.silu(inner)).squeeze(-1)
+
+
+def gaussian_couplings(features: Cells) -> Cells:
+    """`J = I − C⁻¹` of features `(N, P)` with variance 1: the density of a Gaussian law, divided by those of its
+    columns.
+
+    The covariance is shrunk as Ledoit and Wolf do.
+    """
+    covariance, _ = scikit_learn("covariance").ledoit_wolf(features)
+    identity = np.eye(len(covariance))
+    found: Cells = identity - np.linalg.inv(covariance + RIDGE * identity)
+    return found
+
+
+def _sizes(table: Cells) -> Cells:
+    """By what the features of a column `(K, p)` are divided: those of indicators of rare values, which would be far
+    from all others, so that they are at most `MOST_DEVIATIONS` from their mean."""
+    found: Cells = np.maximum(np.abs(table).max(0) / MOST_DEVIATIONS, 1.0)
+    return np.ones(1) if table.shape[1] == 1 else found
 
 
 def _scores(shares: Cells, *, in_order: bool) -> Cells:

@@ -20,6 +20,7 @@ from discrete_ed.tables.law import RowLaw
 from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, warn_of_starts
 from discrete_ed.tables.missing import column_shares, rows_in_turn, table_covariance
 from discrete_ed.tables.optional import expect_frame, pandas
+from discrete_ed.tables.pairs import ChosenPairs
 from discrete_ed.tables.recognition import Types
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
 from discrete_ed.training import FitConfig, Record
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """An energy-based model of a table with categories, ordinals, numbers and missing cells.
 
-    Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: it starts with the laws of the columns and
-    the correlations of pairs, its network learns from blocks of columns (energy discrepancy with all values of a block
-    summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values, otherwise by annealed
-    chains. Rows that it doesn't train on choose the training step; the start is kept if no step is better by more than
-    a standard error. Numbers are sampled inside their bins by a Gaussian copula, see `BinnedCopula`.
+    Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: its couplings of pairs are those of a
+    Gaussian law or are fitted by pseudo-likelihood, its network learns from blocks of columns (energy discrepancy with
+    all values of a block summed), and at the end the laws of the columns are matched: exactly up to 2^16 joint values,
+    otherwise by annealed chains. Rows that it doesn't train on choose how couplings are fitted and how long the network
+    is trained, see `train_energy`. Numbers are sampled inside their bins by a Gaussian copula, see `BinnedCopula`.
 
     Args:
         types: kinds of columns, see `recognise_columns`.
@@ -52,7 +53,8 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         encoder_: how rows become states, with the columns in `encoder_.schema`.
         energy_: the fitted energy, in float64.
         rows_: the number of rows that it was fitted to.
-        step_: the training step that was chosen; 0 is the start.
+        couplings_: how the couplings were fitted, a `ChosenPairs`; None in a model that was loaded.
+        step_: the training step of the network that was chosen; 0 is no network.
         validation_scores_: for each step at which it was taken, the mean of `log p(cell | the other cells)` over
             validation rows, summed over columns.
         distance_of_starts_: how much chains from training rows and annealed ones disagree, see
@@ -95,12 +97,14 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         y: Any = None,  # noqa: ARG002 part of the interface
         *,
         callback: Callable[[Record], None] | None = None,
+        fitting: Callable[[int, int], None] | None = None,
     ) -> TableEstimator:
         """Fit the energy to a table; `y` is ignored.
 
         Missing cells are sampled again and again from the model that is being fitted, given the other cells of their
         row, which is right where it does not depend on a cell's own value whether it is missing. `callback` is called
-        with the record of each training step.
+        with the record of each training step, and `fitting` before that with the number of steps done and to be done
+        while couplings are fitted.
 
         Raises:
             InputError: columns of a kind that can't be used, see `recognise_columns`; fewer than 20 rows; an argument
@@ -130,7 +134,9 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             seed=seed,
             generator=g,
             callback=callback,
+            fitting=fitting,
         )
+        self.couplings_: ChosenPairs | None = trained.pairs
         energy, self.step_, self.validation_scores_ = trained.energy, trained.step, trained.scores
         shares, distance = column_shares(positions, encoder.sizes), 0.0
         covariance = table_covariance(energy, positions, g)

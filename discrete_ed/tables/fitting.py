@@ -1,4 +1,4 @@
-"""The training of a table's energy: its network, and the step at which held-out rows stop it."""
+"""The training of a table's energy: its couplings, its network, and what held-out rows choose of both."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.missing import completed_rows, filled_positions
+from discrete_ed.tables.pairs import MOST_STEPS, STEPS, ChosenPairs, choose_pairs, fit_pairs
 from discrete_ed.tables.sweeps import log_conditionals
 from discrete_ed.training import FitConfig, Record, fit_steps
 from discrete_ed.training.selection import fit_selected
@@ -30,6 +31,8 @@ class TrainedEnergy:
     """An energy of a table after its training."""
 
     energy: TableEnergy
+    pairs: ChosenPairs
+    """how its couplings were fitted"""
     step: int
     """the number of steps that it was trained; 0 is the start"""
     scores: list[tuple[int, float]]
@@ -49,11 +52,14 @@ def train_energy(
     generator: torch.Generator,
     least_gain: float = LEAST_GAIN,
     callback: Callable[[Record], None] | None = None,
+    fitting: Callable[[int, int], None] | None = None,
 ) -> TrainedEnergy:
-    """Train the energy of a table by energy discrepancy on blocks of columns.
+    """Fit the couplings of a table by pseudo-likelihood, and its network by energy discrepancy on blocks of columns.
 
-    Some rows are held out, and choose the training step; the start is kept if the best step gains too little, compared
-    row by row. Then the energy is trained by so many steps again, on all rows.
+    Some rows are held out. They choose how the couplings are fitted, see `choose_pairs`, and the training step of the
+    network; no network is kept if the best step gains too little, compared row by row. Then couplings are fitted, and
+    the network is trained by so many steps, on all rows. Where the couplings of a Gaussian law are kept, they are
+    trained with the network.
 
     Args:
         encoder: how rows become states.
@@ -64,6 +70,7 @@ def train_energy(
         generator: the source of all other randomness.
         least_gain: the mean gain of the best step, in its standard errors, above which the step is kept.
         callback: called with the record of each training step that is scored.
+        fitting: called with the number of steps done and to be done while couplings are fitted.
 
     Raises:
         NumericalError: training diverged.
@@ -74,11 +81,30 @@ def train_energy(
     ordered = [column.is_ordered for column in encoder.schema.columns]
     loss = density_loss("block-ed", block=block, generator=generator)
 
-    def start(rows: Cells) -> TableEnergy:
-        return TableEnergy.of_rows(rows, encoder.sizes, ordered, width=width, seed=seed)
+    def hold(model: TableEnergy, chosen: ChosenPairs) -> None:
+        """Fitted fields and couplings stay as they are: the noise of batches would only take them from their best."""
+        model.fields.requires_grad_(chosen.deviation is None)
+        model.couplings.requires_grad_(chosen.deviation is None)
 
-    energy = start(train)
+    def start(rows: Cells, indicators: bool) -> TableEnergy:
+        return TableEnergy.of_rows(rows, encoder.sizes, ordered, indicators=indicators, width=width, seed=seed)
+
     filled = filled_positions(valid, generator)
+    done, total = 0, MOST_STEPS + STEPS
+
+    def told() -> None:
+        nonlocal done
+        done += 1
+        if fitting is not None:
+            fitting(done, total)
+
+    energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, filled, callback=told)
+    whole = start(positions, pairs.indicators)
+    if pairs.deviation is not None:
+        fit_pairs(whole, positions, pairs.deviation, callback=told)
+    if fitting is not None:
+        fitting(total, total)
+    hold(energy, pairs)
     first = log_conditionals(energy, filled).sum(-1)
     selected = fit_selected(
         energy,
@@ -91,8 +117,9 @@ def train_energy(
     )
     gain = log_conditionals(energy, filled).sum(-1) - first
     is_kept = gain.mean() > least_gain * gain.std() / len(gain) ** 0.5
-    energy, step = start(positions), selected.step if is_kept else 0
+    energy, step = whole, selected.step if is_kept else 0
+    hold(energy, pairs)
     batches = completed_rows(energy, positions, batch_size, generator=generator)
     for _ in islice(fit_steps(energy, loss, batches, config), step):
         pass
-    return TrainedEnergy(energy.eval(), step, [(0, float(first.mean())), *selected.scores])
+    return TrainedEnergy(energy.eval(), pairs, step, [(0, float(first.mean())), *selected.scores])

@@ -115,7 +115,7 @@ def load_table_estimator(folder: str | Path) -> TableEstimator:
         raise InputError(f"{folder}: expected a saved model of a table, got {manifest['kind']!s:.60}")
     rows[rows == MISSING] = np.nan
     model = TableEstimator(random_state=seed, width=facts["width"])
-    model.step_, model.validation_scores_ = step, []
+    model.step_, model.validation_scores_, model.couplings_ = step, [], None
     law = RowLaw(energy.eval()) if RowLaw.is_small(encoder.sizes) else None
     return model._fitted(encoder, energy, law, rows, column_shares(rows, encoder.sizes), seed, distance)
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -128,8 +129,8 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
     inputs = [path, *filter(None, [config.test])]
     with RunFolder(config.out, job, path.stem, config, inputs) as folder:
-        with _warned_before(), training_progress(folder, model.steps) as callback:
-            model.fit(train, callback=callback)
+        with _warned_before(), phase_progress("fit") as fitting, training_progress(folder, model.steps) as callback:
+            model.fit(train, callback=callback, fitting=partial(fitting, "couplings"))
         fitted = time.monotonic()
         if folder.writes:
             save_table_estimator(folder.path / SAVED, model)
@@ -147,6 +148,7 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
             "data": path.stem,
             "seed": config.seed,
             "training_rows": len(train),
+            "couplings": None if model.couplings_ is None else model.couplings_.to_dict(),
             "selected_step": model.step_,
             "log_conditionals": expected,
             "independent_columns": trivial,
