@@ -22,10 +22,12 @@ import argparse
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from public_tables import READERS
 from real_tables import TABLES, TREES, rows_of, split
 from scipy.special import log_ndtr, ndtri
 
@@ -51,9 +53,19 @@ CHAIN_COUNTS, SAMPLES = (1000, 4000), 3
 DECODED = 10  # times that the training rows are decoded
 
 
-def splits(name: str, seeds: int) -> Iterator[tuple[int, dict[str, str], pd.DataFrame, pd.DataFrame]]:
+def splits(
+    name: str, seeds: int, root: Path | None, rows: int | None
+) -> Iterator[tuple[int, dict[str, str], pd.DataFrame, pd.DataFrame]]:
     """For each seed the kinds of columns, rows to learn from and held-out rows, both inside the training rows."""
-    frame, types = rows_of(name)
+    if name in TABLES:
+        frame, types = rows_of(name)
+    else:
+        public = READERS[name](root or Path())
+        if public is None:
+            raise SystemExit(f"{name}: expected its files in {root}, found none")
+        frame, types = public.frame[: public.train], public.types
+    if rows is not None:
+        frame = frame.sample(min(rows, len(frame)), random_state=0).reset_index(drop=True)
     for seed in range(seeds):
         yield seed, types, *split(split(frame, seed)[0], 1000 + seed)
 
@@ -190,13 +202,15 @@ CHOICES = {"chains": chains, "inside": inside, "pairs": pairs, "starts": starts}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("choice", choices=list(CHOICES))
-    parser.add_argument("--data", nargs="+", default=["wine"], choices=list(TABLES), help="tables of scikit-learn")
+    parser.add_argument("--data", nargs="+", default=["wine"], choices=[*TABLES, *READERS], help="tables")
+    parser.add_argument("--root", type=Path, help="folder with the files of public tables")
+    parser.add_argument("--rows", type=int, help="number of rows that are used; by default all")
     parser.add_argument("--seeds", type=int, default=10, help="number of splits")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     for name in arguments.data:
-        found = [CHOICES[arguments.choice](train, test, types, seed)
-                 for seed, types, train, test in splits(name, arguments.seeds)]  # fmt: skip
+        parts = splits(name, arguments.seeds, arguments.root, arguments.rows)
+        found = [CHOICES[arguments.choice](train, test, types, seed) for seed, types, train, test in parts]
         for title in found[0]:
             values = np.array([each[title] for each in found])
             error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0

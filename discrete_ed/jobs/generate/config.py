@@ -108,7 +108,7 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     passed_levels: Annotated[int | None, ALL_LEVELS] = None
     """number of noise levels that chains pass, at even distances. Held-out and training graphs choose this and the next
     three if none of them is given; otherwise those that are not given are all levels, 0, 4 and 60, and with --proposals
-    learned all levels, 8, 0 and 100"""
+    learned all levels, 8, 0 and 300"""
     candidates: Annotated[int | None, ALL_LEVELS] = None
     """number of proposals at each noise level, in which all edges change independently; one is chosen by importance
     weights. 0: a single one without weights, which is fastest and not exact"""
