@@ -174,21 +174,24 @@ class TableEnergy(Energy):
         """Set what each value of a column adds to `bᵀx`, `(K,)`, up to a constant."""
         self.add_fields(column, values.to(self.fields) - self.value_fields(column).detach())
 
-    def column_logits(self, rest: Tensor, column: int) -> Tensor:
+    def column_logits(self, phi: Tensor, column: int, present: Tensor) -> Tensor:
         """`−E` of each value of a column, up to a constant of each row, `(B, K)`.
 
         Args:
-            rest: the features without what the column adds to them, `(B, P)`.
+            phi: the features of rows, `(B, P)`.
             column: the number of the column.
+            present: the value that the column has in each row, `(B,)`, which has no say.
         """
         added = self.value_features(column)
-        couplings = (self.couplings + self.couplings.T) / 2
-        pairs = rest @ (couplings @ added.T) + ((added @ couplings) * added).sum(-1) / 2
-        logits = self.value_fields(column) + pairs
-        if not torch.is_grad_enabled() and not self.output.weight.any():  # no training step was better than the start
+        weights = (self.couplings + self.couplings.T) / 2 @ added.T
+        own = added @ weights
+        # the features without those of the column are never formed: that would take longer than the product
+        logits = self.value_fields(column) + phi @ weights - own[present] + own.diagonal() / 2
+        if not torch.is_grad_enabled() and not self.output.weight.any():  # there is no network
             return logits
         moved, rows = added @ self.hidden.weight.T, max(1, CHUNK_UNITS // max(1, len(added) * len(self.hidden.bias)))
-        network = [self._network(part.unsqueeze(1) + moved) for part in self.hidden(rest).split(rows)]
+        rest = self.hidden(phi) - moved[present]
+        network = [self._network(part.unsqueeze(1) + moved) for part in rest.split(rows)]
         return logits - torch.cat(network)
 
     def _network(self, inner: Tensor) -> Tensor:

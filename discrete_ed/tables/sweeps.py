@@ -101,9 +101,15 @@ def scan_columns(
 ) -> Iterator[tuple[int, Tensor]]:
     """For one column after the other, its number and `−E` of its values given the present values of all others."""
     columns = len(energy.sizes)
-    added = [energy.value_features(column) for column in range(columns)]
-    phi = energy.origin + sum(added[column][positions[:, column]] for column in range(columns))
+    parts, own = [], []  # what each value adds, to the features of its column alone
+    phi = energy.origin.repeat(len(positions), 1)
+    for column in range(columns):
+        added = energy.value_features(column)
+        own.append((added != 0).any(0).nonzero().squeeze(1))
+        parts.append(added[:, own[-1]])
+        phi[:, own[-1]] += parts[-1][positions[:, column]]
     for column in torch.randperm(columns, generator=generator).tolist() if order is None else order:
-        rest = phi - added[column][positions[:, column]]
-        yield column, energy.column_logits(rest, column)
-        phi = rest + added[column][positions[:, column]]  # what the caller made of the column
+        before = positions[:, column].clone()
+        yield column, energy.column_logits(phi, column, before)
+        # what the caller made of the column
+        phi[:, own[column]] += parts[column][positions[:, column]] - parts[column][before]
