@@ -52,6 +52,7 @@ def fit_pairs(
     deviation: float,
     *,
     steps: int = STEPS,
+    warm: bool = False,
     callback: Callable[[], None] | None = None,
 ) -> None:
     """Fit the fields and couplings of an energy without a network by pseudo-likelihood, in place.
@@ -64,11 +65,12 @@ def fit_pairs(
     rare.
 
     Args:
-        energy: the energy, whose couplings are where the fit starts.
+        energy: the energy.
         positions: the value of each column, `(N, columns)`, NaN where it is missing; such a cell counts as the mean of
             its features for the others, and is not in the loss.
         deviation: s, the standard deviation of the prior.
         steps: the number of steps of L-BFGS.
+        warm: whether the fit starts at the couplings of the energy, which are of another fit, or at `G₀`.
         callback: called after each step.
 
     Source: Besag 1975, The Statistician 24, 179–195; Ekeberg et al. 2013, Physical Review E 87, 012707.
@@ -92,7 +94,9 @@ def fit_pairs(
             callback()
 
     options = {"maxiter": steps}
-    problem.store(minimize(problem, problem.start(), jac=True, method="L-BFGS-B", options=options, callback=told).x)
+    problem.store(
+        minimize(problem, problem.start(warm=warm), jac=True, method="L-BFGS-B", options=options, callback=told).x
+    )
 
 
 def choose_pairs(
@@ -128,7 +132,7 @@ def choose_pairs(
         energy, within, most = start(with_indicators), best, -float("inf")
         at, step = FIRST, 1
         while 0 <= at < len(DEVIATIONS):
-            fit_pairs(energy, positions, DEVIATIONS[at], steps=TRIED_STEPS, callback=callback)
+            fit_pairs(energy, positions, DEVIATIONS[at], steps=TRIED_STEPS, warm=at != FIRST, callback=callback)
             found = log_conditionals(energy, held_out).sum(-1)
             scores.append((with_indicators, DEVIATIONS[at], float(found.mean())))
             if found.mean() <= most:
@@ -184,11 +188,11 @@ class _Problem:
             centre[torch.tensor(scores)[:, None], torch.tensor(scores)] = inner
         self.centre = centre[self.free[0], self.free[1]] * self.units
 
-    def start(self) -> Any:
-        """The couplings and fields of the energy."""
+    def start(self, *, warm: bool) -> Any:
+        """The couplings of the energy, or else those of the mean of the prior, and the fields of the energy."""
         couplings = (self.energy.couplings + self.energy.couplings.T).detach().double() / 2
         fields = torch.cat([self.energy.value_fields(k).detach() for k in range(len(self.places))]).double()
-        return torch.cat([couplings[self.free[0], self.free[1]] * self.units, fields]).numpy()
+        return torch.cat([couplings[self.free[0], self.free[1]] * self.units if warm else self.centre, fields]).numpy()
 
     def parts(self, values: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The couplings in units of the prior, as a matrix `(P, P)`, and the fields."""
