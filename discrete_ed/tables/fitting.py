@@ -92,16 +92,16 @@ def train_energy(
     filled = filled_positions(valid, generator)
     done, total = 0, MOST_STEPS + STEPS
 
-    def told() -> None:
+    def after_step() -> None:
         nonlocal done
         done += 1
         if fitting is not None:
             fitting(done, total)
 
-    energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, filled, callback=told)
+    energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, filled, callback=after_step)
     whole = start(positions, pairs.indicators)
     if pairs.deviation is not None:
-        fit_pairs(whole, positions, pairs.deviation, callback=told)
+        fit_pairs(whole, positions, pairs.deviation, callback=after_step)
     if fitting is not None:
         fitting(total, total)
     hold(energy, pairs)

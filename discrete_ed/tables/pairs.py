@@ -22,6 +22,9 @@ TRIED_STEPS, STEPS = 40, 100
 """steps of L-BFGS for each deviation that is tried, from the couplings of the last one, and for the chosen one"""
 MOST_STEPS = 2 * len(DEVIATIONS) * TRIED_STEPS
 """of all fits in which deviations and features are tried"""
+LEAST_GAIN = 2.0
+"""what a fit must gain on held-out rows over the Gaussian law, and indicators over none, in standard errors of the mean
+of the gains of rows; more than one, since up to twelve fits are tried"""
 LEAST_ROWS, MOST_PRODUCTS = 2000, 4e9
 """the rows that are used: so many that a step takes at most so many products, but at least so many"""
 MOST_INDICATORS = 600
@@ -89,13 +92,13 @@ def fit_pairs(
     if problem.free.shape[1] == 0:
         return
 
-    def told(_: Any) -> None:
+    def after_step(_: Any) -> None:
         if callback is not None:
             callback()
 
     options = {"maxiter": steps}
     problem.store(
-        minimize(problem, problem.start(warm=warm), jac=True, method="L-BFGS-B", options=options, callback=told).x
+        minimize(problem, problem.start(warm=warm), jac=True, method="L-BFGS-B", options=options, callback=after_step).x
     )
 
 
@@ -110,7 +113,7 @@ def choose_pairs(
 
     Without indicators of ordered columns, and then with them, the deviation .5 is tried first, then larger ones until
     held-out rows become less probable or, if the first of these is no better, smaller ones. The couplings of the
-    Gaussian law stay if no other ones are better, compared row by row, by a standard error of the mean, and so do
+    Gaussian law stay if no other ones are better, compared row by row, by two standard errors of the mean, and so do
     features without indicators.
 
     Args:
@@ -141,7 +144,7 @@ def choose_pairs(
                 at, step = FIRST, -1
             else:
                 most, gain = float(found.mean()), found - within
-                if gain.mean() > gain.std() / len(gain) ** 0.5 and found.mean() > best.mean():
+                if gain.mean() > LEAST_GAIN * gain.std() / len(gain) ** 0.5 and found.mean() > best.mean():
                     chosen, best, indicators, deviation = deepcopy(energy), found, with_indicators, DEVIATIONS[at]
             at += step
     return chosen, ChosenPairs(indicators, deviation, scores)
