@@ -22,6 +22,8 @@ VALIDATION = 0.15
 """share of the rows that choose between the steps of the training"""
 SCORES = 20
 """number of scores on these rows"""
+MOST_JUDGES = 10_000
+"""number of these rows that choose how couplings are fitted"""
 LEAST_GAIN = 1.0
 """what a training step must gain on these rows to be kept, in standard errors of the mean of their gains"""
 
@@ -98,7 +100,9 @@ def train_energy(
         if fitting is not None:
             fitting(done, total)
 
-    energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, filled, callback=after_step)
+    energy, pairs = choose_pairs(
+        lambda indicators: start(train, indicators), train, filled[:MOST_JUDGES], callback=after_step
+    )
     whole = start(positions, pairs.indicators)
     if pairs.deviation is not None:
         fit_pairs(whole, positions, pairs.deviation, callback=after_step)

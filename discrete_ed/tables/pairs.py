@@ -25,6 +25,8 @@ MOST_STEPS = 2 * len(DEVIATIONS) * TRIED_STEPS
 LEAST_GAIN = 2.0
 """what a fit must gain on held-out rows over the Gaussian law, and indicators over none, in standard errors of the mean
 of the gains of rows; more than one, since up to twelve fits are tried"""
+MOST_GAIN = 10.0
+"""in nats, what a row is taken to gain or lose at most: one row to which a law gives no chance would decide alone"""
 LEAST_ROWS, MOST_PRODUCTS = 2000, 4e9
 """the rows that are used: so many that a step takes at most so many products, but at least so many"""
 MOST_INDICATORS = 600
@@ -143,7 +145,7 @@ def choose_pairs(
                     break
                 at, step = FIRST, -1
             else:
-                most, gain = float(found.mean()), found - within
+                most, gain = float(found.mean()), (found - within).clamp(-MOST_GAIN, MOST_GAIN)
                 if gain.mean() > LEAST_GAIN * gain.std() / len(gain) ** 0.5 and found.mean() > best.mean():
                     chosen, best, indicators, deviation = deepcopy(energy), found, with_indicators, DEVIATIONS[at]
             at += step

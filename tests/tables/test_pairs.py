@@ -123,6 +123,11 @@ def test_held_out_rows_choose_the_prior_and_the_features():
     rare = rng.geometric(0.5, size=(700, 3)).clip(1, 9) - 1.0
     rare[:, 1] = np.where(rng.random(700) < 0.5, rare[:, 0], rare[:, 1])
     assert chosen_of(rare, [False] * 3).deviation is not None
+    rare[600] = 8, 8, 8  # to which the Gaussian law gives no chance at all, if no other row has these values
+    rare[:300][rare[:300] == 8] = 7
+    chosen = chosen_of(rare, [False] * 3)
+    assert chosen.deviation is not None
+    assert chosen.scores[0][2] < min(score for _, deviation, score in chosen.scores if deviation) - 1
 
 
 def test_indicators_of_ordered_columns_change_nothing_before_they_are_fitted():
