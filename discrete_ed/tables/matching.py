@@ -12,8 +12,8 @@ from torch import Tensor
 from discrete_ed.tables.energy import RIDGE, TableEnergy
 from discrete_ed.tables.sweeps import scan_columns, sweep_columns
 
-CHAINS = 1000
-"""number of chains"""
+CHAINS, MOST_CHAINS = 1000, 5000
+"""number of chains, and their number for large tables, whose columns are known more exactly than so few chains tell"""
 LONGEST_STEP, SHORTEST_STEP = 1 / 30, 1 / 100
 """bounds of the steps of the inverse temperature"""
 LEAST_EFFECTIVE = 0.6
