@@ -17,7 +17,7 @@ from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.fitting import SCORES, train_energy
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.matching import CHAINS, MOST_CHAINS, distance_of_starts, match_columns, warn_of_starts
+from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, number_of_chains, warn_of_starts
 from discrete_ed.tables.missing import column_shares, rows_in_turn, table_covariance
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.pairs import ChosenPairs
@@ -141,7 +141,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         shares, distance = column_shares(positions, encoder.sizes), 0.0
         covariance = table_covariance(energy, positions, g)
         if not RowLaw.is_small(encoder.sizes):
-            chains = min(max(CHAINS, len(positions) // 5), MOST_CHAINS)
+            chains = number_of_chains(len(positions))
             annealed = match_columns(energy, shares, covariance, chains=chains, generator=g)
             distance = distance_of_starts(energy, rows_in_turn(positions, CHAINS, g), annealed, generator=g)
             warn_of_starts(distance, encoder.bits, "samples and log-likelihoods may be wrong")

@@ -26,6 +26,15 @@ FALSE_ALARMS = 0.01
 """bound of the probability that chains of one law are said to disagree"""
 
 
+def number_of_chains(rows: int) -> int:
+    """How many chains match the columns of a table with so many rows: a fifth of them, within bounds.
+
+    >>> [number_of_chains(rows) for rows in (100, 10_000, 1_000_000)]
+    [1000, 2000, 5000]
+    """
+    return min(max(CHAINS, rows // 5), MOST_CHAINS)
+
+
 def match_columns(
     energy: TableEnergy,
     shares: list[Tensor],
