@@ -143,15 +143,9 @@ class TableEnergy(Energy):
     @property
     def scores(self) -> Tensor:
         """The scores of columns that are never farther from their mean than `MOST_DEVIATIONS`, see `score_of`."""
-        found = [(k, self.score_of(k)) for k in range(len(self.sizes))]
-        near = [
-            (self.value_features(k) + self.origin)[:, p].abs().max() <= MOST_DEVIATIONS
-            for k, p in found
-            if p is not None
-        ]
-        return torch.tensor([p for _, p in found if p is not None], dtype=torch.long)[
-            torch.tensor(near, dtype=torch.bool)
-        ]
+        found = [(self.value_features(k) + self.origin, self.score_of(k)) for k in range(len(self.sizes))]
+        near = [p for values, p in found if p is not None and values[:, p].abs().max() <= MOST_DEVIATIONS]
+        return torch.tensor(near, dtype=torch.long)
 
     def value_features(self, column: int) -> Tensor:
         """What each value of a column adds to the features, `(K, P)`, beyond `φ₀`."""

@@ -143,9 +143,8 @@ def starts(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed:
 
 
 def pairs(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: int) -> dict[str, float]:
-    encoder = TableEncoder.fit(
-        pd.concat([train, test]), types
-    )  # so that values which only held-out rows have are known
+    # of all rows, so that values which only held-out rows have are known
+    encoder = TableEncoder.fit(pd.concat([train, test]), types)
     rows, held_out = encoder.positions(train), torch.from_numpy(encoder.positions(test)).long()
     energy = TableEnergy.of_rows(rows, encoder.sizes, [column.is_ordered for column in encoder.schema.columns])
 
