@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from discrete_ed.density.losses import density_loss
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.missing import completed_rows, filled_positions
-from discrete_ed.tables.pairs import MOST_STEPS, STEPS, ChosenPairs, choose_pairs, fit_pairs
+from discrete_ed.tables.pairs import MOST_GAIN, MOST_STEPS, ChosenPairs, choose_pairs, fit_pairs
 from discrete_ed.tables.sweeps import log_conditionals
 from discrete_ed.training import FitConfig, Record, fit_steps
 from discrete_ed.training.selection import fit_selected
@@ -23,7 +25,7 @@ VALIDATION = 0.15
 SCORES = 20
 """number of scores on these rows"""
 MOST_JUDGES = 10_000
-"""number of these rows that choose how couplings are fitted"""
+"""the largest number of these rows"""
 LEAST_GAIN = 1.0
 """what a training step must gain on these rows to be kept, in standard errors of the mean of their gains"""
 
@@ -39,7 +41,7 @@ class TrainedEnergy:
     """the number of steps that it was trained; 0 is the start"""
     scores: list[tuple[int, float]]
     """for each step at which it was taken, the mean of `log p(cell | the other cells)` of held-out rows, summed over
-    columns"""
+    known cells"""
 
 
 def train_energy(
@@ -78,21 +80,27 @@ def train_energy(
         NumericalError: training diverged.
     """
     order = torch.randperm(len(positions), generator=generator).numpy()
-    held_out = max(2, int(VALIDATION * len(positions)))
+    held_out = max(2, min(int(VALIDATION * len(positions)), MOST_JUDGES))
     valid, train = positions[order[:held_out]], positions[order[held_out:]]
     ordered = [column.is_ordered for column in encoder.schema.columns]
     loss = density_loss("block-ed", block=block, generator=generator)
 
     def hold(model: TableEnergy, chosen: ChosenPairs) -> None:
         """Fitted fields and couplings stay as they are: the noise of batches would only take them from their best."""
-        model.fields.requires_grad_(chosen.deviation is None)
-        model.couplings.requires_grad_(chosen.deviation is None)
+        model.fields.requires_grad_(not chosen.fitted)
+        model.couplings.requires_grad_(not chosen.fitted)
 
     def start(rows: Cells, indicators: bool) -> TableEnergy:
         return TableEnergy.of_rows(rows, encoder.sizes, ordered, indicators=indicators, width=width, seed=seed)
 
-    filled = filled_positions(valid, generator)
-    done, total = 0, MOST_STEPS + STEPS
+    filled, known = filled_positions(valid, generator), torch.from_numpy(~np.isnan(valid))
+
+    def judge(model: TableEnergy) -> Tensor:
+        """What known cells of held-out rows are worth. Values that fill gaps are those of other rows: they have no say
+        of their own, since no model expects them."""
+        return torch.where(known, log_conditionals(model, filled), 0.0).sum(-1)
+
+    done, total = 0, 3 * MOST_STEPS
 
     def after_step() -> None:
         nonlocal done
@@ -100,26 +108,24 @@ def train_energy(
         if fitting is not None:
             fitting(done, total)
 
-    energy, pairs = choose_pairs(
-        lambda indicators: start(train, indicators), train, filled[:MOST_JUDGES], callback=after_step
-    )
+    energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, judge, callback=after_step)
     whole = start(positions, pairs.indicators)
-    if pairs.deviation is not None:
-        fit_pairs(whole, positions, pairs.deviation, callback=after_step)
+    if pairs.fitted:
+        fit_pairs(whole, positions, callback=after_step)
     if fitting is not None:
         fitting(total, total)
     hold(energy, pairs)
-    first = log_conditionals(energy, filled).sum(-1)
+    first = judge(energy)
     selected = fit_selected(
         energy,
         loss,
         completed_rows(energy, train, batch_size, generator=generator),
         config,
-        score=lambda model: float(log_conditionals(model, filled).sum(-1).mean()),
+        score=lambda model: float(judge(model).mean()),
         every=max(1, config.steps // SCORES),
         callback=callback,
     )
-    gain = log_conditionals(energy, filled).sum(-1) - first
+    gain = (judge(energy) - first).clamp(-MOST_GAIN, MOST_GAIN)
     is_kept = gain.mean() > least_gain * gain.std() / len(gain) ** 0.5
     energy, step = whole, selected.step if is_kept else 0
     hold(energy, pairs)

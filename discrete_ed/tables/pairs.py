@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,18 +12,14 @@ from torch import Tensor
 
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.energy import SMOOTHED, TableEnergy, gaussian_couplings
-from discrete_ed.tables.sweeps import log_conditionals
 
-DEVIATIONS = (0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""standard deviations of the prior that may be tried, from the strongest prior to the weakest"""
-FIRST = 2  # the number of the one that is tried first
-TRIED_STEPS, STEPS = 40, 100
-"""steps of L-BFGS for each deviation that is tried, from the couplings of the last one, and for the chosen one"""
-MOST_STEPS = 2 * len(DEVIATIONS) * TRIED_STEPS
-"""of all fits in which deviations and features are tried"""
-LEAST_GAIN = 2.0
-"""what a fit must gain on held-out rows over the Gaussian law, and indicators over none, in standard errors of the mean
-of the gains of rows; more than one, since up to twelve fits are tried"""
+START, PRIOR_ROWS = 0.5, 0.1
+"""standard deviation of the prior of all couplings at first, and the number of couplings for which that counts when the
+widths of blocks are found"""
+ROUNDS, STEPS = 6, 20
+"""times that the widths of all blocks are found anew, and steps of L-BFGS before the first time and after each"""
+MOST_STEPS = (ROUNDS + 1) * STEPS
+"""of one call of `fit_pairs`"""
 MOST_GAIN = 10.0
 """in nats, what a row is taken to gain or lose at most: one row to which a law gives no chance would decide alone"""
 LEAST_ROWS, MOST_PRODUCTS = 2000, 4e9
@@ -40,49 +35,49 @@ class ChosenPairs:
 
     indicators: bool
     """whether ordered columns have indicators of their values, too"""
-    deviation: float | None
-    """standard deviation of the prior; None for the couplings of a Gaussian law"""
-    scores: list[tuple[bool, float | None, float]]
-    """for all that was tried, indicators, deviation, and the mean of `log p(cell | the other cells)` of held-out rows,
-    summed over columns"""
+    fitted: bool
+    """whether couplings were fitted by `fit_pairs`; if not, they are those of a Gaussian law"""
+    scores: list[tuple[bool, bool, float]]
+    """for all that was tried, indicators, whether couplings were fitted, and the mean of `log p(cell | the other
+    cells)` of held-out rows, summed over known cells"""
 
     def to_dict(self) -> dict[str, Any]:
         """The choice as values that JSON can hold."""
         return asdict(self)
 
 
-def fit_pairs(
-    energy: TableEnergy,
-    positions: Cells,
-    deviation: float,
-    *,
-    steps: int = STEPS,
-    warm: bool = False,
-    callback: Callable[[], None] | None = None,
-) -> None:
+def fit_pairs(energy: TableEnergy, positions: Cells, *, callback: Callable[[], None] | None = None) -> None:
     """Fit the fields and couplings of an energy without a network by pseudo-likelihood, in place.
 
-    The loss of N rows is `−Σ log p(cell | the other cells) / N + Σ (G − G₀)² / (2 s² N)`. `G` are the couplings in the
-    units that the prior is about: those of indicators which are 0 or 1, and of scores whose variance is 1. `G₀` is 0
-    but for the couplings of two scores, where it is that of a Gaussian law of all scores. So numbers depend on each
-    other as in a Gaussian copula, and all else as in a logistic regression. Of two values, a Gaussian law of their
-    indicators has `1 + r` where the logarithm of a ratio of probabilities is meant, which is far too much if they are
-    rare.
+    The loss of N rows is half of `−Σ log p(cell | the other cells)`, in which each coupling occurs twice, and
+    `Σ (G − G₀)² / 2s²`, both divided by N/2. `G` are the couplings in the units that the prior is about: those of
+    indicators which are 0 or 1, and of scores whose variance is 1. `G₀` is 0 but for the couplings of two scores, where
+    it is that of a Gaussian law of all scores. So numbers depend on each other as in a Gaussian copula, and all else as
+    in a logistic regression. Of two values, a Gaussian law of their indicators has `1 + r` where the logarithm of a
+    ratio of probabilities is meant, which is far too much if they are rare.
+
+    Each block of couplings, those of the score or the indicators of a column with those of another, has its own width
+    s, so that a column that depends on nothing isn't overfitted beside columns that copy each other. It is the one that
+    explains the block (the maximum of the evidence, up to a weak prior):
+
+        s² = (Σ (G − G₀)² + ν s₀²) / (Σ γ + ν),   γ = h s² / (1 + h s²)
+
+    with `h` the second derivatives of the first part of the loss, `s₀` = `START` and `ν` = `PRIOR_ROWS`. Fits and
+    widths take turns.
 
     Args:
         energy: the energy.
         positions: the value of each column, `(N, columns)`, NaN where it is missing; such a cell counts as the mean of
             its features for the others, and is not in the loss.
-        deviation: s, the standard deviation of the prior.
-        steps: the number of steps of L-BFGS.
-        warm: whether the fit starts at the couplings of the energy, which are of another fit, or at `G₀`.
-        callback: called after each step.
+        callback: called after each step, at most `MOST_STEPS` times.
 
-    Source: Besag 1975, The Statistician 24, 179–195; Ekeberg et al. 2013, Physical Review E 87, 012707.
+    Source: Besag 1975, The Statistician 24, 179–195; Ekeberg et al. 2013, Physical Review E 87, 012707; for widths
+    MacKay 1992, Neural Computation 4, 415–447.
 
+    >>> from discrete_ed.tables.sweeps import log_conditionals
     >>> rows = np.repeat([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]], 20, axis=0)
     >>> energy = TableEnergy.of_rows(rows, [3, 3], [False, False])
-    >>> fit_pairs(energy, rows, deviation=2.0)
+    >>> fit_pairs(energy, rows)
     >>> log_conditionals(energy, torch.tensor([[1, 1]])).exp().gt(0.95).tolist()
     [[True, True]]
     """
@@ -90,7 +85,7 @@ def fit_pairs(
 
     most = max(LEAST_ROWS, int(MOST_PRODUCTS / (len(energy.couplings) * sum(energy.sizes))))
     used = positions if len(positions) <= most else positions[np.linspace(0, len(positions) - 1, most).astype(int)]
-    problem = _Problem(energy, used, deviation)
+    problem = _Problem(energy, used)
     if problem.free.shape[1] == 0:
         return
 
@@ -98,66 +93,57 @@ def fit_pairs(
         if callback is not None:
             callback()
 
-    options = {"maxiter": steps}
-    problem.store(
-        minimize(problem, problem.start(warm=warm), jac=True, method="L-BFGS-B", options=options, callback=after_step).x
-    )
+    values, options = problem.start(), {"maxiter": STEPS}
+    for turn in range(ROUNDS + 1):
+        if turn:
+            problem.find_widths(values)
+        values = minimize(problem, values, jac=True, method="L-BFGS-B", options=options, callback=after_step).x
+    problem.store(values)
 
 
 def choose_pairs(
     start: Callable[[bool], TableEnergy],
     positions: Cells,
-    held_out: Tensor,
+    judge: Callable[[TableEnergy], Tensor],
     *,
     callback: Callable[[], None] | None = None,
 ) -> tuple[TableEnergy, ChosenPairs]:
-    """The energy whose features and prior make held-out rows most probable, and what was chosen.
+    """The energy whose couplings make held-out rows most probable, and what was chosen.
 
-    Without indicators of ordered columns, and then with them, the deviation .5 is tried first, then larger ones until
-    held-out rows become less probable or, if the first of these is no better, smaller ones. The couplings of the
-    Gaussian law stay if no other ones are better, compared row by row, by two standard errors of the mean, and so do
-    features without indicators.
+    The choice is between those of the Gaussian law, and fitted ones without and with indicators of ordered columns.
+    What a row gains or loses counts up to `MOST_GAIN`.
 
     Args:
         start: makes an energy of the rows without a network, with or without indicators, see `TableEnergy.of_rows`.
         positions: the rows, `(N, columns)`, NaN where a cell is missing.
-        held_out: positions of other rows without missing cells, `(M, columns)`.
-        callback: called after each step of each fit, at most `MOST_STEPS` times.
+        judge: gives for each held-out row the sum of `log p(cell | the other cells)` over its known cells, `(M,)`.
+        callback: called after each step of each fit, at most `2 MOST_STEPS` times.
     """
     energy = start(False)
-    best = log_conditionals(energy, held_out).sum(-1)
-    scores: list[tuple[bool, float | None, float]] = [(False, None, float(best.mean()))]
-    chosen, indicators, deviation = energy, False, None
+    best = judge(energy)
+    chosen, indicators, fitted = energy, False, False
+    scores = [(False, False, float(best.mean()))]
     tried = [False]
     if sum(energy.sizes) <= MOST_INDICATORS and any(
         size > 2 and energy.score_of(k) is not None for k, size in enumerate(energy.sizes)
     ):
         tried.append(True)
     for with_indicators in tried:
-        energy, within, most = start(with_indicators), best, -float("inf")
-        at, step = FIRST, 1
-        while 0 <= at < len(DEVIATIONS):
-            fit_pairs(energy, positions, DEVIATIONS[at], steps=TRIED_STEPS, warm=at != FIRST, callback=callback)
-            found = log_conditionals(energy, held_out).sum(-1)
-            scores.append((with_indicators, DEVIATIONS[at], float(found.mean())))
-            if found.mean() <= most:
-                if (at, step) != (FIRST + 1, 1):
-                    break
-                at, step = FIRST, -1
-            else:
-                most, gain = float(found.mean()), (found - within).clamp(-MOST_GAIN, MOST_GAIN)
-                if gain.mean() > LEAST_GAIN * gain.std() / len(gain) ** 0.5 and found.mean() > best.mean():
-                    chosen, best, indicators, deviation = deepcopy(energy), found, with_indicators, DEVIATIONS[at]
-            at += step
-    return chosen, ChosenPairs(indicators, deviation, scores)
+        energy = start(with_indicators)
+        fit_pairs(energy, positions, callback=callback)
+        found = judge(energy)
+        scores.append((with_indicators, True, float(found.mean())))
+        if (found - best).clamp(-MOST_GAIN, MOST_GAIN).mean() > 0:
+            chosen, best, indicators, fitted = energy, found, with_indicators, True
+    return chosen, ChosenPairs(indicators, fitted, scores)
 
 
 class _Problem:
     """The loss of `fit_pairs` and its gradient, as a function of the free couplings in units of the prior, and of the
     fields of all values."""
 
-    def __init__(self, energy: TableEnergy, positions: Cells, deviation: float) -> None:
-        self.energy, self.deviation = energy, deviation
+    def __init__(self, energy: TableEnergy, positions: Cells) -> None:
+        self.energy = energy
         columns, features = len(energy.sizes), len(energy.couplings)
         of_column = [energy.value_features(k).detach() for k in range(columns)]
         self.table = torch.cat(of_column)  # (values, P)
@@ -171,6 +157,7 @@ class _Problem:
         own = torch.zeros(features, features, dtype=torch.bool)
         self.unit = torch.ones(features)
         scores = []
+        kinds = np.zeros(features, dtype=int)  # two for each column: its indicators, and its score
         for k, (size, added) in enumerate(zip(energy.sizes, of_column, strict=True)):
             place = slice(self.ends[k] - size, self.ends[k])
             used = (added != 0).any(0)
@@ -179,10 +166,12 @@ class _Problem:
             self.phi += torch.where(known[:, k : k + 1], added[whole[:, k]], -energy.origin * used)
             own |= used.unsqueeze(0) & used.unsqueeze(1)
             self.unit[used] = (added.amax(0) - added.amin(0))[used]
+            kinds[used] = 2 * k
             score = energy.score_of(k)
             if size > 2 and score is not None:
                 scores.append(score)
                 self.unit[score] = 1.0
+                kinds[score] = 2 * k + 1
         self.places = [slice(end - size, end) for end, size in zip(self.ends, energy.sizes, strict=True)]
         rows, others = torch.triu_indices(features, features, 1)
         self.free = torch.stack([rows, others])[:, ~own[rows, others]]
@@ -192,12 +181,15 @@ class _Problem:
             inner = torch.from_numpy(gaussian_couplings(self.phi[:, scores].double().numpy()))
             centre[torch.tensor(scores)[:, None], torch.tensor(scores)] = inner
         self.centre = centre[self.free[0], self.free[1]] * self.units
+        ends = np.sort(kinds[self.free.numpy()], axis=0)
+        _, block = np.unique(ends[0] * 2 * columns + ends[1], return_inverse=True)
+        self.block = torch.from_numpy(block)
+        self.variances = torch.full((int(block.max(initial=-1)) + 1,), START**2, dtype=torch.float64)
 
-    def start(self, *, warm: bool) -> Any:
-        """The couplings of the energy, or else those of the mean of the prior, and the fields of the energy."""
-        couplings = (self.energy.couplings + self.energy.couplings.T).detach().double() / 2
+    def start(self) -> Any:
+        """The couplings that are the mean of the prior, and the fields of the energy."""
         fields = torch.cat([self.energy.value_fields(k).detach() for k in range(len(self.places))]).double()
-        return torch.cat([couplings[self.free[0], self.free[1]] * self.units if warm else self.centre, fields]).numpy()
+        return torch.cat([self.centre, fields]).numpy()
 
     def parts(self, values: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The couplings in units of the prior, as a matrix `(P, P)`, and the fields."""
@@ -209,15 +201,11 @@ class _Problem:
 
     def __call__(self, values: Any) -> tuple[float, Any]:
         pairs, matrix, fields = self.parts(values)
-        weights, total = matrix.float() @ self.table.T, len(self.phi)
+        total = len(self.phi)
         slope = torch.zeros(len(self.table), len(self.unit))
         for_fields = torch.zeros(len(fields), dtype=torch.float64)
         loss = 0.0
-        rows = max(1, CHUNK_CELLS // len(self.table))
-        for phi, on, known in zip(self.phi.split(rows), self.on.split(rows), self.known.split(rows), strict=True):
-            law = phi @ weights + fields.float()
-            for place in self.places:
-                law[:, place] = law[:, place].log_softmax(-1)
+        for phi, on, known, law in self.laws(matrix, fields):
             loss -= float(law[on].double().sum())
             rest = law.exp() * known - on.float()
             slope += rest.T @ phi
@@ -228,9 +216,35 @@ class _Problem:
             for_fields[place] += SMOOTHED * (len(alone) * alone.exp() - 1)
         full = (slope.T @ self.table).double()
         for_pairs = (full + full.T)[self.free[0], self.free[1]] / self.units
-        away = (pairs - self.centre) / self.deviation**2
-        loss += float((away * (pairs - self.centre)).sum()) / 2
-        return loss / total, (torch.cat([for_pairs + away, for_fields]) / total).numpy()
+        away = (pairs - self.centre) / self.variances[self.block]
+        loss += float((away * (pairs - self.centre)).sum())
+        return loss / total, (torch.cat([for_pairs + 2 * away, for_fields]) / total).numpy()
+
+    def laws(self, matrix: Tensor, fields: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """For some rows at a time, their features, which values they have, which are those of known cells, and the
+        log-probability of each value given the other cells."""
+        weights, rows = matrix.float() @ self.table.T, max(1, CHUNK_CELLS // len(self.table))
+        for phi, on, known in zip(self.phi.split(rows), self.on.split(rows), self.known.split(rows), strict=True):
+            law = phi @ weights + fields.float()
+            for place in self.places:
+                law[:, place] = law[:, place].log_softmax(-1)
+            yield phi, on, known, law
+
+    def find_widths(self, values: Any) -> None:
+        """The variance of the prior of each block that explains its couplings, see `fit_pairs`."""
+        pairs, matrix, fields = self.parts(values)
+        curvature = torch.zeros_like(matrix)
+        for phi, _, known, law in self.laws(matrix, fields):
+            known_law = law.exp() * known
+            # an unknown cell has variance 0 here: its law is not in the loss
+            variance = known_law @ self.table**2 - (known_law @ self.table) ** 2
+            curvature += ((phi**2).T @ variance).double()
+        half = (curvature + curvature.T)[self.free[0], self.free[1]] / self.units**2 / 2
+        given = half * self.variances[self.block]
+        total = torch.zeros_like(self.variances)
+        determined = total.index_add(0, self.block, given / (1 + given))
+        squares = total.index_add(0, self.block, (pairs - self.centre) ** 2)
+        self.variances = (squares + PRIOR_ROWS * START**2) / (determined + PRIOR_ROWS)
 
     def store(self, values: Any) -> None:
         """Give the energy these couplings and fields."""

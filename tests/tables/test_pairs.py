@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from discrete_ed.tables.energy import MOST_DEVIATIONS, SMOOTHED, TableEnergy
-from discrete_ed.tables.pairs import _Problem, choose_pairs, fit_pairs
+from discrete_ed.tables.pairs import PRIOR_ROWS, START, _Problem, choose_pairs, fit_pairs
 from discrete_ed.tables.sweeps import log_conditionals
 
 SIZES = (2, 4, 5, 3, 6)
@@ -34,13 +34,14 @@ def rows_of_all_kinds(count: int, *, missing: float = 0.0) -> np.ndarray:
 def test_the_loss_is_that_of_the_docstring_and_its_gradient_is_right():
     rows = rows_of_all_kinds(30)
     energy = TableEnergy.of_rows(rows, SIZES, ORDERED)
-    problem = _Problem(energy, rows, 0.7)
-    values = problem.start(warm=True) + 0.3 * np.random.default_rng(1).normal(size=problem.start(warm=True).shape)
+    problem = _Problem(energy, rows)
+    values = problem.start() + 0.3 * np.random.default_rng(1).normal(size=problem.start().shape)
+    problem.find_widths(values)
     loss, slope = problem(values)
     problem.store(values)
     pairs = values[: problem.free.shape[1]]
     expected = -log_conditionals(energy, torch.from_numpy(rows).long()).sum().item()
-    expected += ((pairs - problem.centre.numpy()) ** 2).sum() / (2 * 0.7**2)
+    expected += ((pairs - problem.centre.numpy()) ** 2 / problem.variances[problem.block].numpy()).sum()
     for column in range(len(SIZES)):
         expected -= SMOOTHED * energy.value_fields(column).double().log_softmax(0).sum().item()
     assert loss == pytest.approx(expected / len(rows), rel=1e-5)
@@ -53,13 +54,13 @@ def test_the_loss_is_that_of_the_docstring_and_its_gradient_is_right():
 def test_missing_cells_are_not_in_the_loss_and_are_means_for_the_others():
     rows = rows_of_all_kinds(40, missing=0.3)
     energy = TableEnergy.of_rows(rows, SIZES, ORDERED)
-    problem = _Problem(energy, rows, 1.0)
+    problem = _Problem(energy, rows)
     assert int(problem.on.sum()) == int((~np.isnan(rows)).sum())
     gaps = torch.from_numpy(np.isnan(rows))
     for column in range(len(SIZES)):
         used = (energy.value_features(column) != 0).any(0)
         assert (problem.phi[gaps[:, column]][:, used] == 0).all()
-    values = problem.start(warm=True)
+    values = problem.start()
     _, slope = problem(values)
     for k in range(0, len(values), 7):
         step = np.zeros_like(values)
@@ -80,7 +81,7 @@ def test_the_law_of_pairs_is_found():
     distance = {}
     for name in ("Gaussian", "fitted"):
         if name == "fitted":
-            fit_pairs(found, rows, 4.0)
+            fit_pairs(found, rows)
         with torch.no_grad():
             enumerated = (-found(found.groups.encode(states).float()).double()).softmax(0)
         distance[name] = float((enumerated - law).abs().sum() / 2)
@@ -96,11 +97,60 @@ def test_rare_values_get_probabilities_that_rows_support():
     assert energy.features(energy.groups.encode(torch.tensor([[6, 6]])).float()).abs().max() <= MOST_DEVIATIONS + 1e-5
     others = torch.tensor([[5, 1], [6, 6], [2, 5], [3, 4]])
     assert log_conditionals(energy, others).min() < -50  # the Gaussian law
-    fit_pairs(energy, rows, 1.0)
+    fit_pairs(energy, rows)
     assert log_conditionals(energy, others).min() > -10
 
 
-def test_held_out_rows_choose_the_prior_and_the_features():
+def test_widths_are_those_of_the_docstring():
+    """Against sums over each pair of columns' own couplings, with second derivatives of the loss by differences."""
+    rows = rows_of_all_kinds(60, missing=0.2)
+    energy = TableEnergy.of_rows(rows, SIZES, ORDERED, indicators=True)
+    problem = _Problem(energy, rows)
+    count = problem.free.shape[1]
+    values = problem.start() + 0.2 * np.random.default_rng(1).normal(size=problem.start().shape)
+    before = problem.variances
+    curvature = np.empty(count)
+    for k in range(count):
+        step = np.zeros_like(values)
+        step[k] = 2e-2
+        slopes = [problem(values + sign * step)[1][k] for sign in (1, -1)]
+        curvature[k] = (slopes[0] - slopes[1]) / 4e-2 * len(rows) / 2 - 1 / START**2  # without the prior's
+    problem.find_widths(values)
+
+    def kind(feature):
+        column = next(k for k in range(5) if (energy.value_features(k) != 0).any(0)[feature])
+        score = energy.score_of(column)
+        return column, SIZES[column] > 2 and feature == score
+
+    ends = [tuple(sorted((kind(i), kind(j)))) for i, j in problem.free.T.tolist()]
+    # of the pairs of columns with one or two kinds of features each
+    assert len(set(ends)) == len(problem.variances) == 3 * 1 + 2 * 3 * 2 + 4
+    away = values[:count] - problem.centre.numpy()
+    for number in range(len(before)):
+        block = (problem.block == number).numpy()
+        assert len({ends[k] for k in np.flatnonzero(block)}) == 1
+        given = curvature[block] * START**2
+        expected = (away[block] ** 2).sum() + PRIOR_ROWS * START**2
+        expected /= (given / (1 + given)).sum() + PRIOR_ROWS
+        assert float(problem.variances[number]) == pytest.approx(expected, rel=2e-2)
+
+
+def test_columns_that_depend_on_nothing_are_not_overfitted_beside_copies():
+    """An independent coin beside columns that copy each other: one width for all couplings gives it p = .2 to .8."""
+    rng = np.random.default_rng(0)
+    word, place = rng.integers(5, size=300), rng.integers(15, size=300)
+    rows = np.stack([word, word, word, place, place, 14 - place, rng.integers(2, size=300)], axis=1).astype(float)
+    ordered = [False] * 3 + [True] * 3 + [False]
+    energy = TableEnergy.of_rows(rows, (5, 5, 5, 15, 15, 15, 2), ordered, indicators=True)
+    fit_pairs(energy, rows)
+    given = log_conditionals(energy, torch.from_numpy(rows).long()).exp()
+    share = rows[:, 6].mean()
+    coin = torch.where(torch.from_numpy(rows[:, 6]) == 1, given[:, 6], 1 - given[:, 6])
+    assert (coin - share).abs().max() < 0.12
+    assert given[:, :6].min() > 0.85
+
+
+def test_held_out_rows_choose_the_couplings_and_the_features():
     rng = np.random.default_rng(0)
     normal = rng.multivariate_normal([0, 0, 0], np.full((3, 3), 0.6) + 0.4 * np.eye(3), 700)
     places = np.stack([np.searchsorted(np.quantile(c, np.arange(1, 9) / 9), c) for c in normal.T], axis=1).astype(float)
@@ -109,9 +159,12 @@ def test_held_out_rows_choose_the_prior_and_the_features():
         def start(indicators):
             return TableEnergy.of_rows(rows[:300], [9] * 3, ordered, indicators=indicators)
 
-        energy, chosen = choose_pairs(start, rows[:300], torch.from_numpy(rows[300:]).long())
-        found = log_conditionals(energy, torch.from_numpy(rows[300:]).long()).sum(-1).mean()
-        score = {(i, d): s for i, d, s in chosen.scores}[chosen.indicators, chosen.deviation]
+        def judge(model):
+            return log_conditionals(model, torch.from_numpy(rows[300:]).long()).sum(-1)
+
+        energy, chosen = choose_pairs(start, rows[:300], judge)
+        found = judge(energy).mean()
+        score = {(i, f): s for i, f, s in chosen.scores}[chosen.indicators, chosen.fitted]
         assert float(found) == pytest.approx(score, abs=1e-4)
         return chosen
 
@@ -119,15 +172,15 @@ def test_held_out_rows_choose_the_prior_and_the_features():
     folded = np.stack([places[:, 0], np.abs(places[:, 0] - 4), places[:, 2]], axis=1)
     found = chosen_of(folded, [True] * 3)
     assert found.indicators
-    assert found.deviation is not None
+    assert found.fitted
     rare = rng.geometric(0.5, size=(700, 3)).clip(1, 9) - 1.0
     rare[:, 1] = np.where(rng.random(700) < 0.5, rare[:, 0], rare[:, 1])
-    assert chosen_of(rare, [False] * 3).deviation is not None
+    assert chosen_of(rare, [False] * 3).fitted
     rare[600] = 8, 8, 8  # to which the Gaussian law gives no chance at all, if no other row has these values
     rare[:300][rare[:300] == 8] = 7
     chosen = chosen_of(rare, [False] * 3)
-    assert chosen.deviation is not None
-    assert chosen.scores[0][2] < min(score for _, deviation, score in chosen.scores if deviation) - 1
+    assert chosen.fitted
+    assert chosen.scores[0][2] < min(score for _, fitted, score in chosen.scores if fitted) - 1
 
 
 def test_indicators_of_ordered_columns_change_nothing_before_they_are_fitted():
