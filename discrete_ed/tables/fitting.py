@@ -87,8 +87,8 @@ def train_energy(
 
     def hold(model: TableEnergy, chosen: ChosenPairs) -> None:
         """Fitted fields and couplings stay as they are: the noise of batches would only take them from their best."""
-        model.fields.requires_grad_(not chosen.fitted)
-        model.couplings.requires_grad_(not chosen.fitted)
+        model.fields.requires_grad_(chosen.widths is None)
+        model.couplings.requires_grad_(chosen.widths is None)
 
     def start(rows: Cells, indicators: bool) -> TableEnergy:
         return TableEnergy.of_rows(rows, encoder.sizes, ordered, indicators=indicators, width=width, seed=seed)
@@ -100,7 +100,7 @@ def train_energy(
         of their own, since no model expects them."""
         return torch.where(known, log_conditionals(model, filled), 0.0).sum(-1)
 
-    done, total = 0, 3 * MOST_STEPS
+    done, total = 0, 4 * MOST_STEPS
 
     def after_step() -> None:
         nonlocal done
@@ -110,8 +110,8 @@ def train_energy(
 
     energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, judge, callback=after_step)
     whole = start(positions, pairs.indicators)
-    if pairs.fitted:
-        fit_pairs(whole, positions, callback=after_step)
+    if pairs.widths is not None:
+        fit_pairs(whole, positions, widths=pairs.widths, callback=after_step)
     if fitting is not None:
         fitting(total, total)
     hold(energy, pairs)

@@ -160,7 +160,7 @@ def pairs(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: 
             batch_size=256, seed=seed, generator=torch.Generator().manual_seed(seed), least_gain=errors,
         )  # fmt: skip
         found[title] = score(trained.energy)
-        found["share of fits that keep the Gaussian law"] = float(not trained.pairs.fitted)
+        found["share of fits that keep the Gaussian law"] = float(trained.pairs.widths is None)
         found["share of fits with indicators"] = float(trained.pairs.indicators)
         found["share of fits with a network"] = float(trained.step > 0)
     return found

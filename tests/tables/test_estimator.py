@@ -258,6 +258,19 @@ def test_tables_with_missing_cells_are_fitted():
     assert (colours.idxmax(axis=1) == rows_of(100, 6)["colour"]).mean() > 0.75
 
 
+def test_cells_that_are_missing_have_no_say_in_choices():
+    """Of two coins, each unknown in half of the rows, a held-out row has log 2 on average, and not 2 log 2."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.choice(["x", "y"], 1200), "b": rng.choice(["x", "y"], 1200)})
+    frame = frame.mask(rng.random(frame.shape) < 0.5).dropna(how="all")
+    model = TableEstimator(steps=2, random_state=0).fit(frame)
+    known = frame.notna().to_numpy().sum(1).mean()
+    assert model.couplings_ is not None
+    for _, _, score in model.couplings_.scores:
+        assert score == pytest.approx(-known * np.log(2), rel=0.07)
+    assert model.validation_scores_[0][1] == pytest.approx(-known * np.log(2), rel=0.07)
+
+
 def test_what_was_not_seen_is_refused(model):
     with pytest.raises(InputError, match=r"column 'colour': .* got 'pink'"):
         model.anomaly_scores(rows_of(30, 7).assign(colour="pink"))

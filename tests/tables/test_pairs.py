@@ -164,7 +164,7 @@ def test_held_out_rows_choose_the_couplings_and_the_features():
 
         energy, chosen = choose_pairs(start, rows[:300], judge)
         found = judge(energy).mean()
-        score = {(i, f): s for i, f, s in chosen.scores}[chosen.indicators, chosen.fitted]
+        score = {(i, w): s for i, w, s in chosen.scores}[chosen.indicators, chosen.widths]
         assert float(found) == pytest.approx(score, abs=1e-4)
         return chosen
 
@@ -172,15 +172,32 @@ def test_held_out_rows_choose_the_couplings_and_the_features():
     folded = np.stack([places[:, 0], np.abs(places[:, 0] - 4), places[:, 2]], axis=1)
     found = chosen_of(folded, [True] * 3)
     assert found.indicators
-    assert found.fitted
+    assert found.widths == "own"
     rare = rng.geometric(0.5, size=(700, 3)).clip(1, 9) - 1.0
     rare[:, 1] = np.where(rng.random(700) < 0.5, rare[:, 0], rare[:, 1])
-    assert chosen_of(rare, [False] * 3).fitted
+    assert chosen_of(rare, [False] * 3).widths is not None
     rare[600] = 8, 8, 8  # to which the Gaussian law gives no chance at all, if no other row has these values
     rare[:300][rare[:300] == 8] = 7
     chosen = chosen_of(rare, [False] * 3)
-    assert chosen.fitted
-    assert chosen.scores[0][2] < min(score for _, fitted, score in chosen.scores if fitted) - 1
+    assert chosen.widths is not None
+    assert chosen.scores[0][2] < min(score for _, widths, score in chosen.scores if widths) - 1
+
+
+def test_one_width_is_chosen_where_columns_say_the_same():
+    """Rows of 24 kinds, which nearly determine the words of all columns."""
+    rng = np.random.default_rng(0)
+    kind, words = rng.integers(24, size=900), rng.integers(5, size=(24, 12))
+    rows = np.where(rng.random((900, 12)) < 0.02, rng.integers(5, size=(900, 12)), words[kind]).astype(float)
+
+    def start(indicators):
+        return TableEnergy.of_rows(rows[:400], [5] * 12, [False] * 12, indicators=indicators)
+
+    def judge(model):
+        return log_conditionals(model, torch.from_numpy(rows[400:]).long()).sum(-1)
+
+    _, chosen = choose_pairs(start, rows[:400], judge)
+    assert chosen.widths == "one"
+    assert {w: s for _, w, s in chosen.scores}["one"] > {w: s for _, w, s in chosen.scores}["own"] + 0.3
 
 
 def test_indicators_of_ordered_columns_change_nothing_before_they_are_fitted():
