@@ -16,7 +16,7 @@ from discrete_ed.graphs.generation import GeneratedGraphs, evenly, initial_graph
 from discrete_ed.names import NoiseName
 from discrete_ed.runtime.checkpoints import Checkpoints
 from discrete_ed.runtime.distributed import from_first_, gathered, rank_sum, ranks, share, wait_for_all
-from discrete_ed.samplers.levels import chain_over_levels, levels_passed, start_of_levels
+from discrete_ed.samplers.levels import chain_over_levels, level_evaluations, levels_passed, start_of_levels
 
 
 def noise_density(noise: NoiseName, graphs: Iterable[nx.Graph]) -> float:
@@ -78,7 +78,8 @@ def denoise_graphs(
         nodes: see `initial_graphs`; not with `from_data`.
         chains: chains that run side by side; fewer need less memory.
         generator: source of randomness, on the device of the training states.
-        callback: called with the number of levels done and the total number of levels, summed over groups of chains.
+        callback: called with the number of evaluations of the energy done and their total number, summed over groups of
+            chains.
         checkpoints: where to save, and from where to resume if there is a checkpoint. The generator must be one of its
             things. A resumed run loses at most one level of one group of chains, and equals an uninterrupted one, on a
             CPU bit for bit.
@@ -116,14 +117,32 @@ def denoise_graphs(
     done = 0 if saved is None else saved.step
     if saved is not None:
         bits, totals = saved.state["bits"].to(bits), saved.state["totals"]
-    settings = {"candidates": candidates, "steps": steps, "last_steps": last_steps}
+    at_level = level_evaluations(candidates, steps)
+    in_group = total * at_level + last_steps
+    evaluated = done // total * in_group + done % total * at_level
+
+    def count_evaluations(number: int) -> None:
+        nonlocal evaluated
+        evaluated += number
+        if callback is not None:
+            callback(evaluated, len(groups) * in_group)
+
     for number in range(done // total, len(groups)):
         rows = slice(groups[number], groups[number] + chains)
         begin = max(done - number * total, 0)
         x = bits[rows]
         if begin == 0 and not from_data:
             x = start_of_levels(energy, x, generator=generator)
-        chain = chain_over_levels(energy, x, passed[begin:], **settings, generator=generator)
+        chain = chain_over_levels(
+            energy,
+            x,
+            passed[begin:],
+            candidates=candidates,
+            steps=steps,
+            last_steps=last_steps,
+            generator=generator,
+            callback=count_evaluations,
+        )
         for place, state in enumerate(chain, begin):
             bits[rows] = state.x
             traced = torch.tensor([state.mean_energy, state.acceptance, state.effective])
@@ -132,8 +151,6 @@ def denoise_graphs(
             if checkpoints is not None:
                 checkpoints.save(finished, {"bits": bits, "totals": totals})
             wait_for_all()
-            if callback is not None:
-                callback(finished, len(groups) * total)
     bits, totals = gathered(bits, count), torch.from_numpy(rank_sum(totals.numpy()))
     mean_energy, acceptance, effective = map(tuple, (totals / count).T.tolist())
     return GeneratedGraphs(bits, mean_energy, acceptance, effective)

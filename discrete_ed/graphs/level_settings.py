@@ -188,7 +188,8 @@ def choose_settings(
         graphs: the number of graphs that are sampled for each.
         chains: chains that run side by side.
         seed: seed of the graphs and of the permutations.
-        callback: called with the number of levels done and their total number, for each of the settings.
+        callback: called with the number of evaluations of the energy done and their total number, for each of the
+            settings.
 
     Raises:
         InputError: no settings to try.

@@ -188,10 +188,11 @@ def sample_levels(
     >>> sample_levels(energy, torch.zeros(4, 6)).shape
     torch.Size([4, 6])
     """
-    settings = {"candidates": candidates, "steps": steps, "last_steps": last_steps}
     x = start_of_levels(energy, x, generator=generator)
     passed = levels_passed(energy.noise.count, levels)
-    for state in chain_over_levels(energy, x, passed, **settings, generator=generator):
+    for state in chain_over_levels(
+        energy, x, passed, candidates=candidates, steps=steps, last_steps=last_steps, generator=generator
+    ):
         x = state.x
         if callback is not None:
             callback(state)
@@ -215,6 +216,7 @@ def chain_over_levels(
     steps: int = 4,
     last_steps: int = 20,
     generator: torch.Generator | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> Iterator[LevelState]:
     """The states of `sample_levels` at the end of every level.
 
@@ -222,6 +224,8 @@ def chain_over_levels(
         x: the states at the level of `passed[0]`, `(B, D)`.
         passed: the numbers `k` of the levels `t = k / T`, falling; an interrupted chain is continued with the rest of
             them, and a chain that ends at `k > 0` samples blurred data.
+        callback: called in between with the number of evaluations of the energy since the last call, which
+            `level_evaluations` sums up.
     """
     for name, value in (("candidates", candidates), ("steps", steps), ("last_steps", last_steps)):
         if value < 0:
@@ -231,15 +235,29 @@ def chain_over_levels(
         with suitable_threads(evaluation_size(energy, x.numel())):
             posterior = DenoisingEnergy(energy, k / count, later / count, x)
             state, accepted, effective = _one_level(posterior, x, candidates, steps, generator)
+            if callback is not None:
+                callback(level_evaluations(candidates, steps))
             energies = state.energy + (state.x * posterior.evidence).sum(-1)  # E(x, t), without another evaluation
             if k == 0 and last_steps:
                 state = start(GibbsWithGradients(), Taylor(energy), state.x)
                 for _ in range(last_steps):
                     state = GibbsWithGradients().step(Taylor(energy), state, generator=generator)
+                    if callback is not None:
+                        callback(1)
                 energies = state.energy
             check_numbers(state, count - k)
             x = state.x
         yield LevelState(k, x, energies.mean().item() if len(x) else 0.0, accepted, effective)
+
+
+def level_evaluations(candidates: int, steps: int) -> int:
+    """How often a chain evaluates the energy at one level, without the steps at the end: once before the proposals, for
+    each of them, and in each step.
+
+    >>> level_evaluations(8, 4)
+    13
+    """
+    return 1 + max(candidates, 1) + steps
 
 
 def _one_level(

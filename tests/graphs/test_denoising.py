@@ -32,7 +32,10 @@ def test_graphs_have_the_node_counts_of_training_graphs_and_every_level_is_recor
     sizes = sorted(len(graph) for graph in made.graphs())
     assert len(sizes) == 7
     assert set(sizes) == {2, 3, 4}
-    assert progress == [(k, 12) for k in range(1, 13)]  # 3 groups of chains, 4 levels each
+    # of 3 groups of chains, each with 4 levels of 13 evaluations, and 20 at the end
+    assert [done for done, _ in progress[:5]] == [13, 26, 39, 52, 53]
+    assert len(progress) == 3 * (4 + 20)
+    assert progress[-1] == (3 * 72, 3 * 72)
     assert len(made.mean_energy) == len(made.acceptance) == 4
     assert all(0 < share <= 1 for share in made.acceptance)
     assert made.mean_energy[-1] == pytest.approx(energy(made.states.float()).mean().item(), rel=1e-4)

@@ -96,7 +96,7 @@ def sample_as_configured(
         checkpoints: see `sample_graphs`.
     """
     if isinstance(energy, NoiseConditionalEnergy):
-        with counted_progress("sample from data" if from_data else "sample", "level") as callback:
+        with counted_progress("sample from data" if from_data else "sample", "evaluation") as callback:
             return denoise_graphs(
                 energy,
                 states,
@@ -132,7 +132,7 @@ def choose_as_configured(
     given = settings_of_options(config)
     if given is not None:
         return ChosenSettings(given, (), len(held_out), 0, None, given=True)
-    with counted_progress("choose settings", "level", transient=True) as callback:
+    with counted_progress("choose settings", "evaluation", transient=True) as callback:
         return choose_settings(energy, states, held_out, chains=config.chains, seed=config.seed, callback=callback)
 
 
