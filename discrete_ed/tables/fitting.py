@@ -15,7 +15,7 @@ from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.missing import completed_rows, filled_positions
-from discrete_ed.tables.pairs import MOST_GAIN, MOST_STEPS, ChosenPairs, choose_pairs, fit_pairs
+from discrete_ed.tables.pairs import LEAST_GAIN, MOST_STEPS, ChosenPairs, choose_pairs, fit_pairs, is_better
 from discrete_ed.tables.sweeps import log_conditionals
 from discrete_ed.training import FitConfig, Record, fit_steps
 from discrete_ed.training.selection import fit_selected
@@ -26,8 +26,6 @@ SCORES = 20
 """number of scores on these rows"""
 MOST_JUDGES = 10_000
 """the largest number of these rows"""
-LEAST_GAIN = 1.0
-"""what a training step must gain on these rows to be kept, in standard errors of the mean of their gains"""
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,7 @@ def train_energy(
         every=max(1, config.steps // SCORES),
         callback=callback,
     )
-    gain = (judge(energy) - first).clamp(-MOST_GAIN, MOST_GAIN)
-    is_kept = gain.mean() > least_gain * gain.std() / len(gain) ** 0.5
-    energy, step = whole, selected.step if is_kept else 0
+    energy, step = whole, selected.step if is_better(judge(energy), first, least_gain) else 0
     hold(energy, pairs)
     batches = completed_rows(energy, positions, batch_size, generator=generator)
     for _ in islice(fit_steps(energy, loss, batches, config), step):

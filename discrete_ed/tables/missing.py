@@ -74,12 +74,19 @@ def completed_rows(energy: TableEnergy, positions: Cells, size: int, *, generato
 
 
 def table_covariance(energy: TableEnergy, positions: Cells, generator: torch.Generator) -> Tensor:
-    """The covariance of the features of rows `(N, columns)`, shrunk as Ledoit and Wolf do, `(P, P)`; missing cells are
-    sampled from the model given the others."""
+    """The covariance of the scores of rows `(N, columns)`, shrunk as Ledoit and Wolf do, in a matrix of all features,
+    `(P, P)`, which is 0 elsewhere; missing cells are sampled from the model given the others.
+
+    Indicators would be shrunk with the scores, and there are so many that little of the correlations would be left.
+    """
     known = torch.from_numpy(~np.isnan(positions))
     filled, groups = filled_positions(positions, generator), energy.groups
     assert groups is not None
     if not known.all():
         filled = sweep_columns(energy, filled, FILLING_SWEEPS, known=known, generator=generator)
-    phi = energy.features(groups.encode(filled).to(energy.fields)).detach().double()
-    return torch.from_numpy(scikit_learn("covariance").ledoit_wolf(phi.numpy())[0])
+    scores = energy.scores
+    phi = energy.features(groups.encode(filled).to(energy.fields))[:, scores].detach().double()
+    found = torch.zeros(len(energy.couplings), len(energy.couplings), dtype=torch.float64)
+    if len(scores):
+        found[scores[:, None], scores] = torch.from_numpy(scikit_learn("covariance").ledoit_wolf(phi.numpy())[0])
+    return found

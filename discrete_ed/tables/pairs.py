@@ -23,6 +23,8 @@ ROUNDS, STEPS = 6, 20
 """times that the widths of all blocks are found anew, and steps of L-BFGS before the first time and after each"""
 MOST_STEPS = (ROUNDS + 1) * STEPS
 """of one call of `fit_pairs`"""
+LEAST_GAIN = 1.0
+"""what another energy must gain on held-out rows to be chosen, in standard errors of the mean of their gains"""
 MOST_GAIN = 10.0
 """in nats, what a row is taken to gain or lose at most: one row to which a law gives no chance would decide alone"""
 LEAST_ROWS, MOST_PRODUCTS = 2000, 4e9
@@ -121,8 +123,8 @@ def choose_pairs(
     """The energy whose couplings make held-out rows most probable, and what was chosen.
 
     The choice is between those of the Gaussian law, and fitted ones with a width of the prior for each block, without
-    and with indicators of ordered columns, and, with the better of these, with one width for all. What a row gains or
-    loses counts up to `MOST_GAIN`.
+    and with indicators of ordered columns, and, with the better of these, with one width for all. They are tried in
+    this order, and each must be better than the best before it, see `is_better`.
 
     Args:
         start: makes an energy of the rows without a network, with or without indicators, see `TableEnergy.of_rows`.
@@ -146,11 +148,26 @@ def choose_pairs(
         fit_pairs(energy, positions, widths=widths, callback=callback)
         judged = judge(energy)
         scores = [*found.scores, (indicators, widths, float(judged.mean()))]
-        if (judged - best).clamp(-MOST_GAIN, MOST_GAIN).mean() > 0:
+        if is_better(judged, best):
             chosen, best, found = energy, judged, ChosenPairs(indicators, widths, scores)
         else:
             found = replace(found, scores=scores)
     return chosen, found
+
+
+def is_better(judged: Tensor, best: Tensor, least: float = LEAST_GAIN) -> bool:
+    """Whether held-out rows gain by another energy, compared row by row: `least` standard errors of the mean gain.
+
+    Args:
+        judged: what each row is worth by the other energy, `(M,)`, in nats.
+        best: the same by the energy that is the best so far.
+        least: what must be gained, in standard errors.
+
+    >>> is_better(torch.tensor([1.0, 2.0, 900.0]), torch.zeros(3)), is_better(torch.tensor([-1.0, 2.0]), torch.zeros(2))
+    (True, False)
+    """
+    gain = (judged - best).clamp(-MOST_GAIN, MOST_GAIN)
+    return bool(gain.mean() > least * gain.std() / len(gain) ** 0.5)
 
 
 class _Problem:

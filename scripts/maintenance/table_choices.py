@@ -42,9 +42,10 @@ from discrete_ed.tables import (
 )
 from discrete_ed.tables.binned_copula import BinnedCopula
 from discrete_ed.tables.energy import TableEnergy
-from discrete_ed.tables.fitting import LEAST_GAIN, train_energy
+from discrete_ed.tables.fitting import train_energy
 from discrete_ed.tables.matching import match_columns
 from discrete_ed.tables.missing import column_shares, rows_in_turn, table_covariance
+from discrete_ed.tables.pairs import LEAST_GAIN
 from discrete_ed.tables.sweeps import log_conditionals, sweep_columns
 from discrete_ed.training import FitConfig
 

@@ -104,6 +104,18 @@ def test_scores_get_the_covariance_that_they_should_have(generator):
         assert (found.sum([k for k in range(3) if k != column]) - share).abs().sum() / 2 < 0.04
 
 
+def test_indicators_leave_the_covariance_of_scores_as_it_is(generator):
+    """Shrunk with all indicators of 150 rows, a correlation of .9 would be .5."""
+    rng = np.random.default_rng(0)
+    z = rng.multivariate_normal(np.zeros(4), 0.1 * np.eye(4) + 0.9, 150)
+    rows = np.stack([np.searchsorted(np.quantile(c, np.arange(1, 12) / 12), c) for c in z.T], axis=1).astype(float)
+    plain, rich = (TableEnergy.of_rows(rows, [12] * 4, [True] * 4, indicators=many) for many in (False, True))
+    found, expected = (table_covariance(energy, rows, generator) for energy in (rich, plain))
+    assert found[rich.scores][:, rich.scores] == pytest.approx(expected, abs=1e-6)
+    assert expected[0, 1] > 0.8
+    assert found.count_nonzero() == 16
+
+
 def test_the_start_is_the_gaussian_law_of_ordered_columns():
     """With 15 values of two normal numbers, correlations of samples of the start are those of the numbers."""
     x = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 4000)
