@@ -56,7 +56,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         couplings_: how the couplings were fitted, a `ChosenPairs`; None in a model that was loaded.
         step_: the training step of the network that was chosen; 0 is no network.
         validation_scores_: for each step at which it was taken, the mean of `log p(cell | the other cells)` over
-            validation rows, summed over columns.
+            validation rows, summed over known cells.
         distance_of_starts_: how much chains from training rows and annealed ones disagree, see
             `discrete_ed.tables.matching`; 0 up to 2^16 joint values, where all is exact.
 
