@@ -77,7 +77,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         block: int = 5,
         steps: int = 300,
         batch_size: int = 256,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 1e-2,
         weight_decay: float = 0.1,
         random_state: Any = None,
     ) -> None:

@@ -198,7 +198,7 @@ class _Problem:
             self.phi += torch.where(known[:, k : k + 1], added[whole[:, k]], -energy.origin * used)
             own |= used.unsqueeze(0) & used.unsqueeze(1)
             self.unit[used] = (added.amax(0) - added.amin(0))[used]
-            kinds[used] = 2 * k
+            kinds[used.numpy()] = 2 * k
             score = energy.score_of(k)
             if size > 2 and score is not None:
                 scores.append(score)

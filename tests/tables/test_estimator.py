@@ -313,3 +313,23 @@ def test_parameters_are_those_of_scikit_learn():
     from sklearn.base import clone
 
     assert clone(TableEstimator(bins=3, steps=7)).get_params()["bins"] == 3
+
+
+def test_effects_of_three_columns_are_learned_by_default():
+    """One column tells whether two others agree, which no pair of columns shows."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(2, size=(2, 500))
+    agree = np.where(rng.random(500) < 0.9, a == b, a != b)
+    words = np.array(["x", "y"])
+    frame = pd.DataFrame({"a": words[a], "b": words[b], "agree": words[agree.astype(int)]})
+    model = TableEstimator(random_state=0).fit(frame)
+    found = model.predict_proba(frame, "agree")["y"].to_numpy()
+    assert model.step_ > 0
+    assert found[a == b].mean() == pytest.approx(0.9, abs=0.05)
+    assert found[a != b].mean() == pytest.approx(0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("column", [["x", "y"] * 20, list(np.linspace(0.5, 9.7, 40))])
+def test_a_table_may_have_one_column(column):
+    model = TableEstimator(steps=1, random_state=0).fit(pd.DataFrame({"only": column}))
+    assert len(model.sample(5, random_state=0).dropna()) == 5
