@@ -112,12 +112,13 @@ class EstimateConfig(CheckpointedConfig):
     """number of chains that continue from step to step (pcd); raised to the batch size if it is smaller"""
     steps: int | None = None
     """training steps; by default 3000 for densities in the plane, 2000 with erasure on tables, 2500 for networks on
-    tables of up to 16 bits without --loss, and 4000 otherwise"""
+    tables of up to 16 bits without --loss, 4000 otherwise, and 300 for tables of categories and numbers"""
     batch: int | None = None
     """training states in a step; by default 128 for densities in the plane and 256 for other data"""
     learning_rate: float | None = None
     """peak learning rate of AdamW; by default 0.004 for densities in the plane, whose training data are sampled afresh
-    in every step, 0.003 with erasure on tables, 0.0025 for networks on tables of up to 16 bits, otherwise 0.0015"""
+    in every step, 0.003 with erasure on tables, 0.0025 for networks on tables of up to 16 bits, otherwise 0.0015,
+    and 0.01 for tables of categories and numbers"""
     weight_decay: float | None = None
     """decoupled weight decay of AdamW; by default 0.1 with erasure on tables, 0.05 for networks on tables of up to 16
     bits, otherwise 0"""
