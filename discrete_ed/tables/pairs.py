@@ -124,7 +124,9 @@ def choose_pairs(
 
     The choice is between those of the Gaussian law, and fitted ones with a width of the prior for each block, without
     and with indicators of ordered columns, and, with the better of these, with one width for all. They are tried in
-    this order, and each must be better than the best before it, see `is_better`.
+    this order, and each must be better than the best before it, see `is_better`. If all columns have scores, the Gaussian
+    law must be beaten by two standard errors: it suits numbers, and samples keep their correlations better than with
+    couplings that are fitted to one column at a time.
 
     Args:
         start: makes an energy of the rows without a network, with or without indicators, see `TableEnergy.of_rows`.
@@ -141,6 +143,7 @@ def choose_pairs(
         size > 2 and energy.score_of(k) is not None for k, size in enumerate(energy.sizes)
     ):
         tried.append(True)
+    all_scores = all(energy.score_of(k) is not None for k in range(len(energy.sizes)))
     for number in range(len(tried) + 1):
         widths: Widths = "own" if number < len(tried) else "one"
         indicators = tried[number] if number < len(tried) else found.indicators
@@ -148,7 +151,7 @@ def choose_pairs(
         fit_pairs(energy, positions, widths=widths, callback=callback)
         judged = judge(energy)
         scores = [*found.scores, (indicators, widths, float(judged.mean()))]
-        if is_better(judged, best):
+        if is_better(judged, best, 2 * LEAST_GAIN if all_scores and found.widths is None else LEAST_GAIN):
             chosen, best, found = energy, judged, ChosenPairs(indicators, widths, scores)
         else:
             found = replace(found, scores=scores)
