@@ -124,9 +124,9 @@ def choose_pairs(
 
     The choice is between those of the Gaussian law, and fitted ones with a width of the prior for each block, without
     and with indicators of ordered columns, and, with the better of these, with one width for all. They are tried in
-    this order, and each must be better than the best before it, see `is_better`. If all columns have scores, the Gaussian
-    law must be beaten by two standard errors: it suits numbers, and samples keep their correlations better than with
-    couplings that are fitted to one column at a time.
+    this order, and each must be better than the best before it, see `is_better`. If all columns have scores, the
+    Gaussian law must be beaten by two standard errors: it suits numbers, and samples keep their correlations better
+    than with couplings that are fitted to one column at a time.
 
     Args:
         start: makes an energy of the rows without a network, with or without indicators, see `TableEnergy.of_rows`.
