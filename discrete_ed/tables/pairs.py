@@ -125,8 +125,8 @@ def choose_pairs(
     The choice is between those of the Gaussian law, and fitted ones with a width of the prior for each block, without
     and with indicators of ordered columns, and, with the better of these, with one width for all. They are tried in
     this order, and each must be better than the best before it, see `is_better`. If all columns have scores, the
-    Gaussian law must be beaten by two standard errors: it suits numbers, and samples keep their correlations better
-    than with couplings that are fitted to one column at a time.
+    Gaussian law must be beaten by two standard errors, and one wide prior isn't tried: that law suits numbers, and the
+    samples of strong couplings, each fitted to one column at a time, keep the correlations of numbers less well.
 
     Args:
         start: makes an energy of the rows without a network, with or without indicators, see `TableEnergy.of_rows`.
@@ -138,23 +138,24 @@ def choose_pairs(
     best = judge(energy)
     chosen = energy
     found = ChosenPairs(False, None, [(False, None, float(best.mean()))])
-    tried = [False]
-    if sum(energy.sizes) <= MOST_INDICATORS and any(
-        size > 2 and energy.score_of(k) is not None for k, size in enumerate(energy.sizes)
-    ):
-        tried.append(True)
-    all_scores = all(energy.score_of(k) is not None for k in range(len(energy.sizes)))
-    for number in range(len(tried) + 1):
-        widths: Widths = "own" if number < len(tried) else "one"
-        indicators = tried[number] if number < len(tried) else found.indicators
+    scores = [energy.score_of(k) is not None for k in range(len(energy.sizes))]
+    ordered = any(score and size > 2 for score, size in zip(scores, energy.sizes, strict=True))
+    tried: list[tuple[bool | None, Widths]] = [(False, "own")]
+    if ordered and sum(energy.sizes) <= MOST_INDICATORS:
+        tried.append((True, "own"))
+    if not all(scores):
+        tried.append((None, "one"))
+    for with_indicators, widths in tried:
+        indicators = found.indicators if with_indicators is None else with_indicators
         energy = start(indicators)
         fit_pairs(energy, positions, widths=widths, callback=callback)
         judged = judge(energy)
-        scores = [*found.scores, (indicators, widths, float(judged.mean()))]
-        if is_better(judged, best, 2 * LEAST_GAIN if all_scores and found.widths is None else LEAST_GAIN):
-            chosen, best, found = energy, judged, ChosenPairs(indicators, widths, scores)
+        trials = [*found.scores, (indicators, widths, float(judged.mean()))]
+        least = 2 * LEAST_GAIN if all(scores) and found.widths is None else LEAST_GAIN
+        if is_better(judged, best, least):
+            chosen, best, found = energy, judged, ChosenPairs(indicators, widths, trials)
         else:
-            found = replace(found, scores=scores)
+            found = replace(found, scores=trials)
     return chosen, found
 
 
