@@ -43,8 +43,8 @@ class ChosenPairs:
     widths: Widths | None
     """the prior of fitted couplings, see `fit_pairs`; None for the couplings of a Gaussian law"""
     scores: list[tuple[bool, Widths | None, float]]
-    """for all that was tried, indicators, widths, and the mean of `log p(cell | the other
-    cells)` of held-out rows, summed over known cells"""
+    """for all that was tried, indicators, widths, and the mean of `log p(cell | the other cells)` of held-out rows,
+    summed over known cells"""
 
     def to_dict(self) -> dict[str, Any]:
         """The choice as values that JSON can hold."""
@@ -77,7 +77,7 @@ def fit_pairs(
         energy: the energy.
         positions: the value of each column, `(N, columns)`, NaN where it is missing; such a cell counts as the mean of
             its features for the others, and is not in the loss.
-        widths: "own" or "one".
+        widths: "own" for a width of each block, or "one" for `WIDE`.
         callback: called after each step, at most `MOST_STEPS` times.
 
     Source: Besag 1975, The Statistician 24, 179–195; Ekeberg et al. 2013, Physical Review E 87, 012707; for widths
@@ -183,7 +183,8 @@ class _Problem:
         columns, features = len(energy.sizes), len(energy.couplings)
         of_column = [energy.value_features(k).detach() for k in range(columns)]
         self.table = torch.cat(of_column)  # (values, P)
-        self.ends = np.cumsum(energy.sizes).tolist()
+        ends = np.cumsum(energy.sizes).tolist()
+        self.places = [slice(end - size, end) for end, size in zip(ends, energy.sizes, strict=True)]
         cells = torch.from_numpy(positions)
         known = ~cells.isnan()
         whole = cells.nan_to_num().long()
@@ -195,7 +196,7 @@ class _Problem:
         scores = []
         kinds = np.zeros(features, dtype=int)  # two for each column: its indicators, and its score
         for k, (size, added) in enumerate(zip(energy.sizes, of_column, strict=True)):
-            place = slice(self.ends[k] - size, self.ends[k])
+            place = self.places[k]
             used = (added != 0).any(0)
             self.on[:, place] = torch.nn.functional.one_hot(whole[:, k], size).bool() & known[:, k : k + 1]
             self.known[:, place] = known[:, k : k + 1]
@@ -208,7 +209,6 @@ class _Problem:
                 scores.append(score)
                 self.unit[score] = 1.0
                 kinds[score] = 2 * k + 1
-        self.places = [slice(end - size, end) for end, size in zip(self.ends, energy.sizes, strict=True)]
         rows, others = torch.triu_indices(features, features, 1)
         self.free = torch.stack([rows, others])[:, ~own[rows, others]]
         self.units = (self.unit[self.free[0]] * self.unit[self.free[1]]).double()
@@ -217,8 +217,8 @@ class _Problem:
             inner = torch.from_numpy(gaussian_couplings(self.phi[:, scores].double().numpy()))
             centre[torch.tensor(scores)[:, None], torch.tensor(scores)] = inner
         self.centre = centre[self.free[0], self.free[1]] * self.units
-        ends = np.sort(kinds[self.free.numpy()], axis=0)
-        _, block = np.unique(ends[0] * 2 * columns + ends[1], return_inverse=True)
+        low, high = np.sort(kinds[self.free.numpy()], axis=0)
+        _, block = np.unique(low * 2 * columns + high, return_inverse=True)
         self.block = torch.from_numpy(block)
         self.variances = torch.full((int(block.max(initial=-1)) + 1,), START**2, dtype=torch.float64)
 
