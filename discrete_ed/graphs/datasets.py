@@ -10,7 +10,7 @@
 | `community-small` | 100 graphs of two communities, with the published fixed seeds | last 80 / – / first 20 |
 | `community-small-fresh` | the same, with a new random seed for every community | last 80 / – / first 20 |
 | `planar`, `sbm`, `tree` | the published files of SPECTRE and HSpectre | 128 / 32 / 40 |
-| `planar-64`, `tree-64` (or another number of nodes), `sbm-fresh` | random graphs by their recipes | 64% / 16% / 20% |
+| `planar-64`, `tree-64`, `sbm-2x20` (or other numbers), `sbm-fresh` | by their recipes | 64% / 16% / 20% |
 | `lobster` | GRAN's lobsters | 60 / 20 / 20 |
 | `lobster-fresh` | random lobsters by its recipe | 64% / 16% / 20% |
 | `grid` | 100 grids, in the usual order, so that the test grids are larger than all others | first 80 / – / last 20 |
@@ -44,8 +44,9 @@ SIZED: dict[str, tuple[Callable[..., list[nx.Graph]], str, PropertyName]] = {
 }
 """recipe, description and valid graphs by names that a number of nodes follows, as in `planar-64`"""
 SIZED_NAME = re.compile(rf"({'|'.join(SIZED)})-([1-9]\d*)")
-RECIPES = ("planar-64", "tree-64", "sbm-fresh", "lobster-fresh")
-"""data sets that are made by a recipe, any number of graphs; other numbers can stand in the place of 64"""
+BLOCKS_NAME = re.compile(r"sbm-([1-9]\d*)x([1-9]\d*)")
+RECIPES = ("planar-64", "tree-64", "sbm-2x20", "sbm-fresh", "lobster-fresh")
+"""data sets that are made by a recipe, any number of graphs; other numbers can stand in the place of 64, 2 and 20"""
 
 
 def load_graph_data(
@@ -80,7 +81,7 @@ def load_graph_data(
     """
     split_seed = check_seed(split_seed, "split_seed")
     name = str(data)
-    recipe = name in RECIPES or SIZED_NAME.fullmatch(name) is not None
+    recipe = name in RECIPES or any(pattern.fullmatch(name) for pattern in (SIZED_NAME, BLOCKS_NAME))
     if graphs is not None and not recipe:
         raise InputError(f"graphs: expected only with data made by a recipe ({', '.join(RECIPES)}), got {graphs}")
     if recipe or name in DATASETS:
@@ -138,8 +139,12 @@ def _by_recipe(name: str, seed: int, count: int) -> GraphData | None:
     """
     if count < 5:
         raise InputError(f"graphs: expected at least 5, to split into training and test graphs, got {count}")
-    sized = SIZED_NAME.fullmatch(name)
-    if sized:
+    sized, blocks = SIZED_NAME.fullmatch(name), BLOCKS_NAME.fullmatch(name)
+    if blocks:
+        communities, nodes = int(blocks[1]), int(blocks[2])
+        graphs = sbm_graphs(count, [nodes] * communities, seed=seed)
+        description, valid = f"stochastic block models of {communities} communities of {nodes} nodes", "sbm"
+    elif sized:
         recipe, description, valid = SIZED[sized[1]]
         graphs, description = recipe(count, int(sized[2]), seed=seed), description.format(sized[2])
     elif name == "sbm-fresh":

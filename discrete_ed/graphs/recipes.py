@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, islice, pairwise
 
 import networkx as nx
@@ -67,24 +67,35 @@ def tree_graphs(count: int, nodes: int = 64, *, seed: int = 0) -> list[nx.Graph]
     return [_in_order(nx.from_prufer_sequence(sequence)) for sequence in sequences]
 
 
-def sbm_graphs(count: int, *, seed: int = 0) -> list[nx.Graph]:
-    """Stochastic block models: 2 to 5 communities of 20 to 40 nodes, edges with probability .3 within and .005 between.
+def sbm_graphs(count: int, sizes: Sequence[int] | None = None, *, seed: int = 0) -> list[nx.Graph]:
+    """Stochastic block models, with edges of probability .3 within a community and .005 between two.
 
-    The numbers of communities and of their nodes are uniform. The nodes of a community follow each other. A few of the
-    graphs are not connected, as in SPECTRE's published file.
+    The nodes of a community follow each other. A few of the graphs are not connected, as in SPECTRE's published file.
+
+    Args:
+        count: number of graphs.
+        sizes: number of nodes of each community; by default 2 to 5 communities of 20 to 40 nodes, uniformly, which are
+            new for each graph, as in the published file.
+        seed: seed of the graphs.
 
     Raises:
-        InputError: a count below 1, or a seed that is no whole number from 0 to 2³² − 1.
+        InputError: a count below 1, no community or one without nodes, or a seed that is no whole number from 0 to
+            2³² − 1.
 
     >>> [len(graph) for graph in sbm_graphs(3)]
     [146, 73, 153]
+    >>> [len(graph) for graph in sbm_graphs(3, [20, 20])]
+    [40, 40, 40]
     """
     _check(count)
-    return [_block_model(rng) for rng in _streams(count, seed)]
+    if sizes is not None and (not sizes or min(sizes) < 1):
+        raise InputError(f"sizes: expected at least one community of one node or more, got {list(sizes)}")
+    return [_block_model(sizes, rng) for rng in _streams(count, seed)]
 
 
-def _block_model(rng: random.Random) -> nx.Graph:
-    sizes = [20 + _below(21, rng) for _ in range(2 + _below(4, rng))]
+def _block_model(sizes: Sequence[int] | None, rng: random.Random) -> nx.Graph:
+    if sizes is None:
+        sizes = [20 + _below(21, rng) for _ in range(2 + _below(4, rng))]
     community = [k for k, size in enumerate(sizes) for _ in range(size)]
     graph = nx.empty_graph(len(community))
     graph.add_edges_from(

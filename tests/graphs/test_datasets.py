@@ -23,10 +23,11 @@ SYNTHETIC = {
     "grid-shuffled": (80, 0, 20),
     "planar-64": (128, 32, 40),
     "tree-64": (128, 32, 40),
+    "sbm-2x20": (128, 32, 40),
     "sbm-fresh": (128, 32, 40),
     "lobster-fresh": (128, 32, 40),
 }
-SLOW = ("grid-shuffled", "planar-64", "sbm-fresh")  # to make
+SLOW = ("grid-shuffled", "planar-64", "sbm-2x20", "sbm-fresh")  # to make
 CITESEER = {
     "ego-small": (160, 0, 40),
     "ego-small-polygraph": (120, 40, 40),

@@ -105,6 +105,23 @@ def test_block_models_have_the_densities_and_sizes_of_their_recipe():
     assert binomtest(between, 200 * 400, 0.005).pvalue > 1e-3
 
 
+def test_block_models_have_the_communities_that_are_named():
+    graphs = sbm_graphs(200, [6, 1, 3], seed=3)
+    assert all(len(graph) == 10 for graph in graphs)
+    density = np.mean([nx.to_numpy_array(graph) for graph in graphs], axis=0)
+    apart = np.repeat([0, 1, 2], [6, 1, 3])
+    same = (apart[:, None] == apart) & ~np.eye(10, dtype=bool)
+    within, between = density[same].sum() * 200 / 2, density[~same].sum() * 200 / 2
+    assert binomtest(round(within), 200 * 18, 0.3).pvalue > 1e-3
+    assert binomtest(round(between), 200 * 27, 0.005).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("sizes", [[], [4, 0]])
+def test_communities_without_nodes_are_refused(sizes):
+    with pytest.raises(InputError, match="sizes: expected at least one community of one node or more"):
+        sbm_graphs(3, sizes)
+
+
 def pruned(tree: nx.Graph) -> nx.Graph:
     return tree.subgraph([node for node, degree in tree.degree if degree > 1])
 

@@ -64,8 +64,9 @@ class GenerateConfig(CheckpointedConfig, GraphFileConfig):
     data: str = "citation-egos"
     """data set: citation-egos (synthetic, needs no files); ego-small, ego-small-polygraph, ego-all, ego (Citeseer);
     community-small, community-small-fresh; planar, sbm, tree (published files); planar-64, tree-64 (or another number
-    of nodes), sbm-fresh, lobster-fresh (any number of graphs by the same recipes); lobster, grid, grid-shuffled;
-    enzymes, proteins (TU); or the path of a graph file (graph6, edge list, JSON, GraphML and others) or of a folder"""
+    of nodes), sbm-2x20 (two communities of 20 nodes, or other numbers), sbm-fresh, lobster-fresh (any number of graphs
+    by the same recipes); lobster, grid, grid-shuffled; enzymes, proteins (TU); or the path of a graph file (graph6,
+    edge list, JSON, GraphML and others) or of a folder"""
     root: Annotated[Path, When(data=GRAPH_DATA_FROM_FILES)] = Path("datasets")
     """folder that holds the files of the data set: Citeseer in the layout of PyG's Planetoid (it is downloaded into the
     folder if it is missing), planar/planar.train.g6 and the like, or TU data sets in the layout of PyG's TUDataset"""
