@@ -140,13 +140,13 @@ def _by_recipe(name: str, seed: int, count: int) -> GraphData | None:
     if count < 5:
         raise InputError(f"graphs: expected at least 5, to split into training and test graphs, got {count}")
     sized, blocks = SIZED_NAME.fullmatch(name), BLOCKS_NAME.fullmatch(name)
-    if blocks:
+    if sized:
+        recipe, description, valid = SIZED[sized[1]]
+        graphs, description = recipe(count, int(sized[2]), seed=seed), description.format(sized[2])
+    elif blocks:
         communities, nodes = int(blocks[1]), int(blocks[2])
         graphs = sbm_graphs(count, [nodes] * communities, seed=seed)
         description, valid = f"stochastic block models of {communities} communities of {nodes} nodes", "sbm"
-    elif sized:
-        recipe, description, valid = SIZED[sized[1]]
-        graphs, description = recipe(count, int(sized[2]), seed=seed), description.format(sized[2])
     elif name == "sbm-fresh":
         graphs, description, valid = sbm_graphs(count, seed=seed), "stochastic block models", "sbm"
     elif name == "lobster-fresh":

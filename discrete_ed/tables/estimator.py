@@ -11,14 +11,15 @@ from torch import Tensor
 
 from discrete_ed.density.scikit_learn import BaseEstimator, DensityMixin, check_is_fitted, seed_of
 from discrete_ed.errors import InputError, check_count
-from discrete_ed.likelihood import LogPartition, estimate_log_z, log_likelihood
+from discrete_ed.likelihood import LogPartition, Mixture, estimate_log_z, log_likelihood
 from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.fitting import SCORES, train_energy
 from discrete_ed.tables.law import RowLaw
 from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, number_of_chains, warn_of_starts
-from discrete_ed.tables.missing import column_shares, rows_in_turn, table_covariance
+from discrete_ed.tables.missing import rows_in_turn, table_covariance
+from discrete_ed.tables.mixture import column_shares
 from discrete_ed.tables.optional import expect_frame, pandas
 from discrete_ed.tables.pairs import ChosenPairs
 from discrete_ed.tables.recognition import Types
@@ -97,14 +98,14 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         y: Any = None,  # noqa: ARG002 part of the interface
         *,
         callback: Callable[[Record], None] | None = None,
-        fitting: Callable[[int, int], None] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
     ) -> TableEstimator:
         """Fit the energy to a table; `y` is ignored.
 
         Missing cells are sampled again and again from the model that is being fitted, given the other cells of their
         row, which is right where it does not depend on a cell's own value whether it is missing. `callback` is called
-        with the record of each training step, and `fitting` before that with the number of steps done and to be done
-        while couplings are fitted.
+        with the record of each training step on the rows that are not held out, and `progress` with the name of a
+        phase (couplings, network, network with all rows) and the number of its steps done and to be done (at most).
 
         Raises:
             InputError: columns of a kind that can't be used, see `recognise_columns`; fewer than 20 rows; an argument
@@ -134,7 +135,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             seed=seed,
             generator=g,
             callback=callback,
-            fitting=fitting,
+            progress=progress,
         )
         self.couplings_: ChosenPairs | None = trained.pairs
         energy, self.step_, self.validation_scores_ = trained.energy, trained.step, trained.scores
@@ -293,18 +294,18 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         elif self._log_z is None:
             g = torch.Generator().manual_seed(self._seed_of_fit)
             states = self.encoder_.states(self._completed(self._rows).double().numpy()).double()
-            self._log_z = estimate_log_z(self.energy_, states, generator=g)
+            own = self.energy_.mixture
+            base = Mixture(own.log_weights, own.logits().T, self.energy_.groups)
+            self._log_z = estimate_log_z(
+                self.energy_, states, base=base if len(own.log_weights) > 1 else "auto", generator=g
+            )
         return self._log_z
 
-    def _independent(self, count: int, g: torch.Generator) -> Tensor:
-        """Rows whose columns are sampled independently, `(count, columns)`."""
-        return torch.stack([share.multinomial(count, replacement=True, generator=g) for share in self._shares], 1)
-
     def _started(self, cells: Cells, g: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Positions with missing ones sampled independently, and which cells are known."""
+        """Positions with missing ones sampled from the mixture of the energy, and which cells are known."""
         known = torch.from_numpy(~np.isnan(cells))
         positions = torch.from_numpy(np.nan_to_num(cells)).long()
-        return torch.where(known, positions, self._independent(len(cells), g)), known
+        return self.energy_.mixture.filled(positions, known, generator=g), known
 
     def _completed(self, cells: Cells) -> Tensor:
         """Positions with missing ones sampled from the model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -15,7 +16,7 @@ from discrete_ed.tables.columns import Cells
 from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.missing import completed_rows, filled_positions
-from discrete_ed.tables.pairs import MOST_STEPS, ChosenPairs, choose_pairs, fit_pairs, is_better
+from discrete_ed.tables.pairs import MOST_STEPS, SURE_GAIN, ChosenPairs, choose_pairs, fit_pairs, is_better
 from discrete_ed.tables.sweeps import log_conditionals
 from discrete_ed.training import FitConfig, Record, fit_steps
 from discrete_ed.training.selection import fit_selected
@@ -26,9 +27,6 @@ SCORES = 20
 """number of scores on these rows"""
 MOST_JUDGES = 10_000
 """the largest number of these rows"""
-NETWORK_GAIN = 2.0
-"""what a network must gain on these rows to be kept, see `is_better`: more than other choices, since it is the best of
-many steps, and with it sampling takes ten times as long"""
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ def train_energy(
     batch_size: int,
     seed: int,
     generator: torch.Generator,
-    least_gain: float = NETWORK_GAIN,
+    least_gain: float = SURE_GAIN,
     callback: Callable[[Record], None] | None = None,
-    fitting: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> TrainedEnergy:
     """Fit the couplings of a table by pseudo-likelihood, and its network by energy discrepancy on blocks of columns.
 
@@ -74,8 +72,8 @@ def train_energy(
         seed: seed of the initial weights.
         generator: the source of all other randomness.
         least_gain: the mean gain of the best step, in its standard errors, above which the step is kept.
-        callback: called with the record of each training step that is scored.
-        fitting: called with the number of steps done and to be done while couplings are fitted.
+        callback: called with the record of each training step on the rows that aren't held out.
+        progress: called with the name of a phase, and the number of its steps done and to be done.
 
     Raises:
         NumericalError: training diverged.
@@ -88,11 +86,13 @@ def train_energy(
 
     def hold(model: TableEnergy, chosen: ChosenPairs) -> None:
         """Fitted fields and couplings stay as they are: the noise of batches would only take them from their best."""
-        model.fields.requires_grad_(chosen.widths is None)
-        model.couplings.requires_grad_(chosen.widths is None)
+        model.fields.requires_grad_(not chosen.best.fitted)
+        model.couplings.requires_grad_(not chosen.best.fitted)
 
-    def start(rows: Cells, indicators: bool) -> TableEnergy:
-        return TableEnergy.of_rows(rows, encoder.sizes, ordered, indicators=indicators, width=width, seed=seed)
+    def start(rows: Cells, indicators: bool, components: int) -> TableEnergy:
+        return TableEnergy.of_rows(
+            rows, encoder.sizes, ordered, indicators=indicators, components=components, width=width, seed=seed
+        )
 
     filled, known = filled_positions(valid, generator), torch.from_numpy(~np.isnan(valid))
 
@@ -103,18 +103,24 @@ def train_energy(
 
     done, total = 0, 4 * MOST_STEPS
 
+    def say(phase: str, steps: int, of: int) -> None:
+        if progress is not None:
+            progress(phase, steps, of)
+
     def after_step() -> None:
         nonlocal done
         done += 1
-        if fitting is not None:
-            fitting(done, total)
+        say("couplings", done, total)
 
-    energy, pairs = choose_pairs(lambda indicators: start(train, indicators), train, judge, callback=after_step)
-    whole = start(positions, pairs.indicators)
-    if pairs.widths is not None:
-        fit_pairs(whole, positions, widths=pairs.widths, callback=after_step)
-    if fitting is not None:
-        fitting(total, total)
+    def after_record(record: Record) -> None:
+        say("network", int(record["step"]), config.steps)
+        if callback is not None:
+            callback(record)
+
+    energy, pairs = choose_pairs(partial(start, train), train, judge, callback=after_step)
+    whole = start(positions, pairs.best.indicators, pairs.best.components)
+    if pairs.best.fitted:
+        fit_pairs(whole, positions, callback=after_step)
     hold(energy, pairs)
     first = judge(energy)
     selected = fit_selected(
@@ -124,11 +130,11 @@ def train_energy(
         config,
         score=lambda model: float(judge(model).mean()),
         every=max(1, config.steps // SCORES),
-        callback=callback,
+        callback=after_record,
     )
     energy, step = whole, selected.step if is_better(judge(energy), first, least_gain) else 0
     hold(energy, pairs)
     batches = completed_rows(energy, positions, batch_size, generator=generator)
-    for _ in islice(fit_steps(energy, loss, batches, config), step):
-        pass
+    for record in islice(fit_steps(energy, loss, batches, config), step):
+        say("network with all rows", int(record["step"]), step)
     return TrainedEnergy(energy.eval(), pairs, step, [(0, float(first.mean())), *selected.scores])

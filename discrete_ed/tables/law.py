@@ -27,7 +27,7 @@ class RowLaw:
 
     >>> law = RowLaw(TableEnergy([2, 3], features=1))
     >>> law.log_z.exp().round().item(), law.sample(2).shape
-    (6.0, torch.Size([2, 2]))
+    (1.0, torch.Size([2, 2]))
     """
 
     def __init__(self, energy: TableEnergy) -> None:

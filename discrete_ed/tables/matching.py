@@ -46,11 +46,11 @@ def match_columns(
     """Change `b` and `J` until the columns of the model have the laws of the table, and its features their covariance,
     as maximum likelihood demands.
 
-    Chains start at independent columns, whose laws they have exactly, and the dependence of the columns is turned on by
-    and by: `E_β = −bᵀx + β (E + bᵀx)`. Chains are weighted and resampled with each change of β and of `b`, so that the
-    modes of the model have the right number of chains even if no chain moves from one to another. After each sweep, `b`
-    is raked: `log(share in the table / share in the chains)` of each value is added to it. Once all of the dependence
-    is there, `J` is changed by `coupling_step` as well.
+    Chains start at samples of the mixture `m`, which are exact, and the rest of the energy is turned on by and by:
+    `E_β = −log m(x) − bᵀx + β (E + bᵀx + log m(x))`. Chains are weighted and resampled with each change of β and of
+    `b`, so that the modes of the model have the right number of chains even if no chain moves from one to another.
+    After each sweep, `b` is raked: `log(share in the table / share in the chains)` of each value is added to it. Once
+    all of the dependence is there, `J` is changed by `coupling_step` as well.
 
     Args:
         energy: the energy, which is changed.
@@ -66,17 +66,17 @@ def match_columns(
     """
     groups = energy.groups
     assert groups is not None
-    for column, share in enumerate(shares):
-        energy.set_fields(column, share.log())
+    for column, (share, law) in enumerate(zip(shares, energy.mixture.marginals(), strict=True)):
+        energy.set_fields(column, (share / law).log())
     model = deepcopy(energy)
     model.fields = energy.fields  # so that both are changed
-    current = torch.stack([s.multinomial(chains, replacement=True, generator=generator) for s in shares], 1)
-    log_weights = torch.zeros(chains, dtype=torch.float64)
+    current = energy.mixture.sample(chains, generator=generator)
+    log_weights = (groups.encode(current).to(energy.fields) @ energy.fields).detach().double()
     beta, last = 0.0, 0
     with torch.no_grad():
         while last < LAST_ROUNDS:
             states = groups.encode(current).to(energy.fields)
-            dependence = (energy(states) + states @ energy.fields).double()
+            dependence = (energy(states) + states @ energy.fields + energy.log_mixture(states)).double()
             step = min(_longest(log_weights, dependence, SHORTEST_STEP, LONGEST_STEP), 1 - beta)
             beta, last = beta + step, last + (beta >= 1)
             log_weights = log_weights - step * dependence
@@ -162,7 +162,7 @@ def warn_of_starts(distance: float, bits: int, so: str) -> None:
     """Warn if chains of states of so many bits from two starts differ by more than chance, and of what follows."""
     if distance > most_by_chance(bits):
         warnings.warn(
-            f"table: chains from training rows and chains from independent columns disagree by up to {distance:.2f} in "
+            f"table: chains from training rows and annealed chains disagree by up to {distance:.2f} in "
             f"the share of a pair of values, so they don't leave their modes, and {so}; drop columns that repeat "
             "others, or judge the samples with evaluate_tables",
             UserWarning,

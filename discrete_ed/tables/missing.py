@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from discrete_ed.tables.columns import Cells
-from discrete_ed.tables.energy import SMOOTHED, TableEnergy
+from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.optional import scikit_learn
 from discrete_ed.tables.sweeps import sweep_columns
 
@@ -18,19 +18,6 @@ COMPLETING_SWEEPS = 2
 """sweeps over the missing cells of a row each time that the row is in a batch"""
 FILLING_SWEEPS = 20
 """sweeps over the missing cells of a row before its features are compared with those of the model"""
-
-
-def column_shares(positions: Cells, sizes: tuple[int, ...]) -> list[Tensor]:
-    """The share of each value of each column of rows `(N, columns)`, with half a row more for each value.
-
-    >>> column_shares(np.array([[0.0], [np.nan]]), (2,))
-    [tensor([0.7500, 0.2500])]
-    """
-    found = []
-    for column, size in zip(positions.T, sizes, strict=True):
-        counts = np.bincount(column[~np.isnan(column)].astype(int), minlength=size) + SMOOTHED
-        found.append(torch.from_numpy(counts / counts.sum()).float())
-    return found
 
 
 def filled_positions(positions: Cells, generator: torch.Generator) -> Tensor:

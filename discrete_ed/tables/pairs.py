@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from discrete_ed.tables.columns import Cells
-from discrete_ed.tables.energy import SMOOTHED, TableEnergy, gaussian_couplings
+from discrete_ed.tables.energy import TableEnergy, gaussian_couplings
+from discrete_ed.tables.mixture import COMPONENTS, ROWS_EACH, SMOOTHED
 
-Widths = Literal["own", "one"]
-WIDE = 2.0
-"""standard deviation of the prior of all couplings where they have one"""
 START, PRIOR_ROWS = 0.5, 0.1
 """standard deviation of the prior of all couplings at first, and the number of couplings for which that counts when the
 widths of blocks are found"""
@@ -23,8 +21,9 @@ ROUNDS, STEPS = 6, 20
 """times that the widths of all blocks are found anew, and steps of L-BFGS before the first time and after each"""
 MOST_STEPS = (ROUNDS + 1) * STEPS
 """of one call of `fit_pairs`"""
-LEAST_GAIN = 1.0
-"""what another energy must gain on held-out rows to be chosen, in standard errors of the mean of their gains"""
+LEAST_GAIN, SURE_GAIN = 1.0, 2.0
+"""what another energy must gain on held-out rows to be chosen, in standard errors of the mean of their gains; and what
+it must gain as the best of many, or over what is safer"""
 MOST_GAIN = 10.0
 """in nats, what a row is taken to gain or lose at most: one row to which a law gives no chance would decide alone"""
 LEAST_ROWS, MOST_PRODUCTS = 2000, 4e9
@@ -35,33 +34,49 @@ CHUNK_CELLS = 2**22  # log-probabilities that are held at once
 
 
 @dataclass(frozen=True)
-class ChosenPairs:
-    """How the couplings of a table were fitted, and what held-out rows say of it."""
+class PairFit:
+    """One way in which the dependence of the columns of a table was fitted."""
 
+    fitted: bool
+    """whether couplings are fitted by pseudo-likelihood; if not, they are those of a Gaussian law"""
     indicators: bool
     """whether ordered columns have indicators of their values, too"""
-    widths: Widths | None
-    """the prior of fitted couplings, see `fit_pairs`; None for the couplings of a Gaussian law"""
-    scores: list[tuple[bool, Widths | None, float]]
-    """for all that was tried, indicators, widths, and the mean of `log p(cell | the other cells)` of held-out rows,
-    summed over known cells"""
+    components: int
+    """of the mixture of independent columns; 1 is none"""
+    score: float
+    """the mean of `log p(cell | the other cells)` of held-out rows, summed over known cells"""
+
+    def __str__(self) -> str:
+        if not self.fitted:
+            return "the couplings of a Gaussian law"
+        features = ", with indicators of all values of ordered columns" if self.indicators else ""
+        kinds = f", on a mixture of {self.components} kinds of rows" if self.components > 1 else ""
+        return f"couplings fitted by pseudo-likelihood{features}{kinds}"
+
+
+@dataclass(frozen=True)
+class ChosenPairs:
+    """How the dependence of the columns of a table was fitted, and what held-out rows say of what was tried."""
+
+    best: PairFit
+    """what was chosen"""
+    tried: list[PairFit]
+    """all that was tried"""
 
     def to_dict(self) -> dict[str, Any]:
         """The choice as values that JSON can hold."""
         return asdict(self)
 
 
-def fit_pairs(
-    energy: TableEnergy, positions: Cells, *, widths: Widths = "own", callback: Callable[[], None] | None = None
-) -> None:
+def fit_pairs(energy: TableEnergy, positions: Cells, *, callback: Callable[[], None] | None = None) -> None:
     """Fit the fields and couplings of an energy without a network by pseudo-likelihood, in place.
 
     The loss of N rows is half of `−Σ log p(cell | the other cells)`, in which each coupling occurs twice, and
     `Σ (G − G₀)² / 2s²`, both divided by N/2. `G` are the couplings in the units that the prior is about: those of
-    indicators which are 0 or 1, and of scores whose variance is 1. `G₀` is 0 but for the couplings of two scores, where
-    it is that of a Gaussian law of all scores. So numbers depend on each other as in a Gaussian copula, and all else as
-    in a logistic regression. Of two values, a Gaussian law of their indicators has `1 + r` where the logarithm of a
-    ratio of probabilities is meant, which is far too much if they are rare.
+    indicators which are 0 or 1, and of scores whose variance is 1. `G₀` is 0 but for the couplings of two scores of an
+    energy with one component, where it is that of a Gaussian law of all scores. So numbers depend on each other as in a
+    Gaussian copula, and all else as in a logistic regression. Of two values, a Gaussian law of their indicators has
+    `1 + r` where the logarithm of a ratio of probabilities is meant, which is far too much if they are rare.
 
     Each block of couplings, those of the score or the indicators of a column with those of another, has its own width
     s, so that a column that depends on nothing isn't overfitted beside columns that copy each other. It is the one that
@@ -70,14 +85,12 @@ def fit_pairs(
         s² = (Σ (G − G₀)² + ν s₀²) / (Σ γ + ν),   γ = h s² / (1 + h s²)
 
     with `h` the second derivatives of the first part of the loss, `s₀` = `START` and `ν` = `PRIOR_ROWS`. Fits and
-    widths take turns. Where many columns say the same, this takes too few of them into account, since their couplings
-    are not independent as the rule assumes: there `widths="one"`, s = `WIDE` for all blocks, can be better.
+    widths take turns. The mixture of the energy stays as it is, so that pairs explain what it leaves.
 
     Args:
         energy: the energy.
         positions: the value of each column, `(N, columns)`, NaN where it is missing; such a cell counts as the mean of
             its features for the others, and is not in the loss.
-        widths: "own" for a width of each block, or "one" for `WIDE`.
         callback: called after each step, at most `MOST_STEPS` times.
 
     Source: Besag 1975, The Statistician 24, 179–195; Ekeberg et al. 2013, Physical Review E 87, 012707; for widths
@@ -102,61 +115,65 @@ def fit_pairs(
         if callback is not None:
             callback()
 
-    if widths == "one":
-        problem.variances.fill_(WIDE**2)
-    values, rounds = problem.start(), ROUNDS if widths == "own" else 0
-    options = {"maxiter": MOST_STEPS // (rounds + 1)}
-    for turn in range(rounds + 1):
+    values = problem.start()
+    for turn in range(ROUNDS + 1):
         if turn:
             problem.find_widths(values)
+        options = {"maxiter": STEPS}
         values = minimize(problem, values, jac=True, method="L-BFGS-B", options=options, callback=after_step).x
     problem.store(values)
 
 
 def choose_pairs(
-    start: Callable[[bool], TableEnergy],
+    start: Callable[[bool, int], TableEnergy],
     positions: Cells,
     judge: Callable[[TableEnergy], Tensor],
     *,
     callback: Callable[[], None] | None = None,
 ) -> tuple[TableEnergy, ChosenPairs]:
-    """The energy whose couplings make held-out rows most probable, and what was chosen.
+    """The energy whose mixture and couplings make held-out rows most probable, and what was chosen.
 
-    The choice is between those of the Gaussian law, and fitted ones with a width of the prior for each block, without
-    and with indicators of ordered columns, and, with the better of these, with one width for all. They are tried in
-    this order, and each must be better than the best before it, see `is_better`. If all columns have scores, the
-    Gaussian law must be beaten by two standard errors, and one wide prior isn't tried: that law suits numbers, and the
-    samples of strong couplings, each fitted to one column at a time, keep the correlations of numbers less well.
+    If most columns are ordered, the couplings of the Gaussian law come first. Then fitted ones are tried, without and
+    with indicators of ordered columns, and, with the better of these, fitted ones on a mixture, with the number of
+    components whose mixture alone is best. Each must be better than the best before it, see `is_better`: by two
+    standard errors if that is the Gaussian law, which suits numbers (the samples of strong couplings, each fitted to
+    one column at a time, keep their correlations less well), or if it is the mixture that is tried, as the best of
+    several.
 
     Args:
-        start: makes an energy of the rows without a network, with or without indicators, see `TableEnergy.of_rows`.
+        start: makes an energy of the rows without a network, with or without indicators, and with a number of
+            components, see `TableEnergy.of_rows`.
         positions: the rows, `(N, columns)`, NaN where a cell is missing.
         judge: gives for each held-out row the sum of `log p(cell | the other cells)` over its known cells, `(M,)`.
         callback: called after each step of each fit, at most `3 MOST_STEPS` times.
     """
-    energy = start(False)
-    best = judge(energy)
-    chosen = energy
-    found = ChosenPairs(False, None, [(False, None, float(best.mean()))])
-    scores = [energy.score_of(k) is not None for k in range(len(energy.sizes))]
-    ordered = any(score and size > 2 for score, size in zip(scores, energy.sizes, strict=True))
-    tried: list[tuple[bool | None, Widths]] = [(False, "own")]
-    if ordered and sum(energy.sizes) <= MOST_INDICATORS:
-        tried.append((True, "own"))
-    if not all(scores):
-        tried.append((None, "one"))
-    for with_indicators, widths in tried:
-        indicators = found.indicators if with_indicators is None else with_indicators
-        energy = start(indicators)
-        fit_pairs(energy, positions, widths=widths, callback=callback)
+    plain = start(False, 1)
+    columns = zip(range(len(plain.sizes)), plain.sizes, strict=True)
+    ordered = sum(size > 2 and plain.score_of(k) is not None for k, size in columns)
+    chosen: TableEnergy | None = None
+    tried: list[PairFit] = []
+    best, found = torch.empty(0), PairFit(True, False, 1, -np.inf)
+
+    def candidates() -> Iterator[tuple[TableEnergy, PairFit, float]]:
+        if 2 * ordered > len(plain.sizes):
+            yield plain, replace(found, fitted=False), LEAST_GAIN
+        yield start(False, 1), replace(found, fitted=True), LEAST_GAIN
+        if ordered and sum(plain.sizes) <= MOST_INDICATORS:
+            yield start(True, 1), replace(found, fitted=True, indicators=True), LEAST_GAIN
+        mixtures = [start(found.indicators, k) for k in COMPONENTS if k * ROWS_EACH <= len(positions)]
+        if mixtures and len(plain.sizes) > 1:
+            mixture = max(mixtures, key=lambda energy: float(judge(energy).mean()))
+            yield mixture, replace(found, fitted=True, components=len(mixture.log_weights)), SURE_GAIN
+
+    for energy, fit, least in candidates():
+        if fit.fitted:
+            fit_pairs(energy, positions, callback=callback)
         judged = judge(energy)
-        trials = [*found.scores, (indicators, widths, float(judged.mean()))]
-        least = 2 * LEAST_GAIN if all(scores) and found.widths is None else LEAST_GAIN
-        if is_better(judged, best, least):
-            chosen, best, found = energy, judged, ChosenPairs(indicators, widths, trials)
-        else:
-            found = replace(found, scores=trials)
-    return chosen, found
+        tried.append(replace(fit, score=float(judged.mean())))
+        if chosen is None or is_better(judged, best, least if found.fitted else SURE_GAIN):
+            chosen, best, found = energy, judged, tried[-1]
+    assert chosen is not None
+    return chosen, ChosenPairs(found, tried)
 
 
 def is_better(judged: Tensor, best: Tensor, least: float = LEAST_GAIN) -> bool:
@@ -213,7 +230,7 @@ class _Problem:
         self.free = torch.stack([rows, others])[:, ~own[rows, others]]
         self.units = (self.unit[self.free[0]] * self.unit[self.free[1]]).double()
         centre = torch.zeros(features, features, dtype=torch.float64)
-        if len(scores) > 1:
+        if len(scores) > 1 and len(energy.log_weights) == 1:
             inner = torch.from_numpy(gaussian_couplings(self.phi[:, scores].double().numpy()))
             centre[torch.tensor(scores)[:, None], torch.tensor(scores)] = inner
         self.centre = centre[self.free[0], self.free[1]] * self.units
@@ -221,6 +238,9 @@ class _Problem:
         _, block = np.unique(low * 2 * columns + high, return_inverse=True)
         self.block = torch.from_numpy(block)
         self.variances = torch.full((int(block.max(initial=-1)) + 1,), START**2, dtype=torch.float64)
+        mixture = energy.mixture
+        self.given = mixture.given_others(whole, known)
+        self.alone = torch.cat(mixture.marginals()).log().double()
 
     def start(self) -> Any:
         """The couplings that are the mean of the prior, and the fields of the energy."""
@@ -247,7 +267,7 @@ class _Problem:
             slope += rest.T @ phi
             for_fields += rest.sum(0).double()
         for place in self.places:  # as if half a row more had each value, whatever the other columns hold
-            alone = fields[place].log_softmax(0)
+            alone = (fields[place] + self.alone[place]).log_softmax(0)
             loss -= SMOOTHED * float(alone.sum())
             for_fields[place] += SMOOTHED * (len(alone) * alone.exp() - 1)
         full = (slope.T @ self.table).double()
@@ -260,8 +280,9 @@ class _Problem:
         """For some rows at a time, their features, which values they have, which are those of known cells, and the
         log-probability of each value given the other cells."""
         weights, rows = matrix.float() @ self.table.T, max(1, CHUNK_CELLS // len(self.table))
-        for phi, on, known in zip(self.phi.split(rows), self.on.split(rows), self.known.split(rows), strict=True):
-            law = phi @ weights + fields.float()
+        parts = [whole.split(rows) for whole in (self.phi, self.on, self.known, self.given)]
+        for phi, on, known, given in zip(*parts, strict=True):
+            law = phi @ weights + fields.float() + given
             for place in self.places:
                 law[:, place] = law[:, place].log_softmax(-1)
             yield phi, on, known, law

@@ -20,7 +20,7 @@ from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.estimator import TableEstimator
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.missing import column_shares
+from discrete_ed.tables.mixture import column_shares
 from discrete_ed.tables.optional import pandas
 
 WEIGHTS, COLUMNS = "weights.safetensors", "columns.json"
@@ -66,6 +66,7 @@ def save_table_estimator(folder: str | Path, model: TableEstimator) -> None:
         "shares": [ends.tolist() for ends in model.encoder_.copula.ends],
         "features": model.energy_.table.shape[1],
         "width": model.energy_.hidden.out_features,
+        "components": len(model.energy_.log_weights),
         "step": model.step_,
         "seed": model._seed_of_fit,
         "distance_of_starts": model.distance_of_starts_,
@@ -106,7 +107,7 @@ def load_table_estimator(folder: str | Path) -> TableEstimator:
         copula = BinnedCopula(tuple(map(np.array, facts["shares"])), state.pop(PRECISION).numpy())
         encoder = TableEncoder(TableSchema(columns), bins, copula)
         rows = state.pop(ROWS).double().numpy()
-        energy = TableEnergy(encoder.sizes, facts["features"], facts["width"]).double()
+        energy = TableEnergy(encoder.sizes, facts["features"], facts["width"], facts["components"]).double()
         energy.load_state_dict(state)
         seed, step, distance = int(facts["seed"]), int(facts["step"]), float(facts["distance_of_starts"])
     except Exception as error:  # whatever a changed manifest leads to

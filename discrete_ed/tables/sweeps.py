@@ -103,13 +103,18 @@ def scan_columns(
     columns = len(energy.sizes)
     parts, own = [], []  # what each value adds, to the features of its column alone
     phi = energy.origin.repeat(len(positions), 1)
+    laws = energy.mixture.laws
+    terms = energy.log_weights.repeat(len(positions), 1)
     for column in range(columns):
         added = energy.value_features(column)
         own.append((added != 0).any(0).nonzero().squeeze(1))
         parts.append(added[:, own[-1]])
         phi[:, own[-1]] += parts[-1][positions[:, column]]
+        terms += laws[column][positions[:, column]]
     for column in torch.randperm(columns, generator=generator).tolist() if order is None else order:
         before = positions[:, column].clone()
-        yield column, energy.column_logits(phi, column, before)
+        yield column, energy.column_logits(phi, terms, column, before)
         # what the caller made of the column
-        phi[:, own[column]] += parts[column][positions[:, column]] - parts[column][before]
+        now = positions[:, column]
+        phi[:, own[column]] += parts[column][now] - parts[column][before]
+        terms += laws[column][now] - laws[column][before]

@@ -42,9 +42,11 @@ from discrete_ed.tables import (
 )
 from discrete_ed.tables.binned_copula import BinnedCopula
 from discrete_ed.tables.energy import TableEnergy
-from discrete_ed.tables.fitting import NETWORK_GAIN, train_energy
+from discrete_ed.tables.fitting import train_energy
 from discrete_ed.tables.matching import match_columns
-from discrete_ed.tables.missing import column_shares, rows_in_turn, table_covariance
+from discrete_ed.tables.missing import rows_in_turn, table_covariance
+from discrete_ed.tables.mixture import column_shares
+from discrete_ed.tables.pairs import SURE_GAIN
 from discrete_ed.tables.sweeps import log_conditionals, sweep_columns
 from discrete_ed.training import FitConfig
 
@@ -130,7 +132,8 @@ def starts(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed:
     }
     if model._law is not None:
         return {"exact samples": nearer(model.sample(ROWS, random_state=seed)), **found}
-    rows, independent = rows_in_turn(model._rows, ROWS, g), model._independent(ROWS, g)
+    rows = rows_in_turn(model._rows, ROWS, g)
+    independent = torch.stack([share.multinomial(ROWS, replacement=True, generator=g) for share in model._shares], 1)
     for title, start, sweeps in (
         ("from training rows, 60 sweeps", rows, 60),
         ("from training rows, 200 sweeps", rows, 200),
@@ -154,15 +157,15 @@ def pairs(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: 
     found = {"Gaussian law": score(energy)}
     energy.couplings.data.zero_()
     found = {"independent columns": score(energy), **found}
-    for title, errors in (("fitted couplings", np.inf), ("and a network", NETWORK_GAIN)):
+    for title, errors in (("fitted couplings", np.inf), ("and a network", SURE_GAIN)):
         trained = train_energy(
-            encoder, rows, FitConfig(steps=300, learning_rate=1e-3, weight_decay=0.1, ema=0.99), width=64, block=5,
+            encoder, rows, FitConfig(steps=300, learning_rate=1e-2, weight_decay=0.1, ema=0.99), width=64, block=5,
             batch_size=256, seed=seed, generator=torch.Generator().manual_seed(seed), least_gain=errors,
         )  # fmt: skip
         found[title] = score(trained.energy)
-        found["share of fits that keep the Gaussian law"] = float(trained.pairs.widths is None)
-        found["share of fits with one width"] = float(trained.pairs.widths == "one")
-        found["share of fits with indicators"] = float(trained.pairs.indicators)
+        found["share of fits that keep the Gaussian law"] = float(not trained.pairs.best.fitted)
+        found["share of fits with indicators"] = float(trained.pairs.best.indicators)
+        found["components"] = float(trained.pairs.best.components)
         found["share of fits with a network"] = float(trained.step > 0)
     return found
 

@@ -45,6 +45,7 @@ def test_a_table_is_fitted_sampled_and_judged(tmp_path, capsys, monkeypatch):
     printed, said = capsys.readouterr()
     assert said.count(GUESSED) == 1
     assert "independent columns (trivial)" in printed
+    assert "Held-out training rows chose couplings fitted by pseudo-likelihood, and no network: the log-prob" in printed
     assert "--target" not in printed
     samples = pd.read_csv(tmp_path / "run/samples.csv")
     assert samples.dtypes.equals(pd.read_csv(tmp_path / "mine.csv").dtypes)

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,7 @@ from discrete_ed.jobs import page
 from discrete_ed.jobs.estimate.config import EstimateConfig
 from discrete_ed.jobs.evaluate_tables import report
 from discrete_ed.jobs.options import HOUSEKEEPING, ResumableConfig, changed_options, reported_options
-from discrete_ed.jobs.progress import phase_progress, training_progress
+from discrete_ed.jobs.progress import phase_progress, restarting_progress
 from discrete_ed.jobs.run_folder import RunFolder
 from discrete_ed.jobs.table_runs import MODEL as SAVED
 from discrete_ed.jobs.table_runs import anomalies
@@ -129,8 +128,8 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         prepare_tables(train, test, {MODEL: train}, types=types, seed=config.seed)  # refuses what can't be used
     inputs = [path, *filter(None, [config.test])]
     with RunFolder(config.out, job, path.stem, config, inputs) as folder:
-        with _warned_before(), phase_progress("fit") as fitting, training_progress(folder, model.steps) as callback:
-            model.fit(train, callback=callback, fitting=partial(fitting, "couplings"))
+        with _warned_before(), restarting_progress() as progress:
+            model.fit(train, callback=lambda record: folder.log({"phase": "train", **record}), progress=progress)
         fitted = time.monotonic()
         if folder.writes:
             save_table_estimator(folder.path / SAVED, model)
@@ -148,7 +147,7 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
             "data": path.stem,
             "seed": config.seed,
             "training_rows": len(train),
-            "couplings": None if model.couplings_ is None else model.couplings_.to_dict(),
+            "couplings": model.couplings_.to_dict() if model.couplings_ else None,
             "selected_step": model.step_,
             "log_conditionals": expected,
             "independent_columns": trivial,
@@ -159,7 +158,7 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
             f"Cells of test rows have a log-probability of {expected:.3f} nats a row given the other cells, where "
             f"independent columns have {trivial:.3f}. {report.verdict(evaluation)}"
         )
-        said = report.notes(evaluation, halved=False)
+        said = [_chosen(model), *report.notes(evaluation, halved=False)]
         if holed is not samples:
             said.append(HOLED)
         if moved:
@@ -187,6 +186,16 @@ def run(options: EstimateConfig, job: str) -> dict[str, Any]:
         "jobs score, sample and impute take the folder"
     )
     return result
+
+
+def _chosen(model: TableEstimator) -> str:
+    """What held-out rows chose, in words."""
+    network = f"a network, trained for {model.step_} steps" if model.step_ else "no network"
+    assert model.couplings_ is not None
+    return (
+        f"Held-out training rows chose {model.couplings_.best}, and {network}: the log-probability of their cells, in "
+        f"nats a row, is {max(score for _, score in model.validation_scores_):.3f}."
+    )
 
 
 def _in_effect(options: EstimateConfig) -> MixedTableConfig:

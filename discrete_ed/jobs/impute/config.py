@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from discrete_ed.errors import check_seed
 from discrete_ed.jobs.options import HOUSEKEEPING
@@ -24,9 +24,9 @@ class ImputeConfig:
       discrete-ed impute RUN holes.csv --out filled.csv --seed 1
     """
 
-    run: Positional[Path | None] = None
+    run: Annotated[Positional[Path | None], arg(metavar="RUN", help_behavior_hint="")] = None
     """run folder of the job estimate, finished, on a table with other than binary columns"""
-    table: Positional[Path | None] = None
+    table: Annotated[Positional[Path | None], arg(metavar="TABLE", help_behavior_hint="")] = None
     """table with the columns that the run was fitted to, in any order (.csv, .tsv, .txt, .data)"""
     seed: int = 0
     """seed of the samples"""

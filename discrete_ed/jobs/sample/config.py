@@ -42,7 +42,7 @@ class SampleConfig(ResumableConfig):
       python scripts/sample.py RUN/checkpoint
     """
 
-    energy: Positional[Path | None] = None
+    energy: Annotated[Positional[Path | None], arg(metavar="FOLDER", help_behavior_hint="")] = None
     """folder of a saved energy, such as the checkpoint of a run of another job, or the folder of a run of generate,
     or of estimate on a table with other than binary columns"""
     samples: Annotated[int | None, OF_RUN] = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from discrete_ed.jobs.options import HOUSEKEEPING
 
@@ -25,9 +25,9 @@ class ScoreConfig:
       discrete-ed score RUN new.csv --out scores.csv
     """
 
-    run: Positional[Path | None] = None
+    run: Annotated[Positional[Path | None], arg(metavar="RUN", help_behavior_hint="")] = None
     """run folder of the job estimate, finished, on a table"""
-    table: Positional[Path | None] = None
+    table: Annotated[Positional[Path | None], arg(metavar="TABLE", help_behavior_hint="")] = None
     """table with the columns that the run was fitted to, in any order (.csv, .data, .npy, .npz, .parquet; for a
     table with other than binary columns .csv, .tsv, .txt, .data)"""
     out: Annotated[Path | None, HOUSEKEEPING] = None
