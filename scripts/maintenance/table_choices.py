@@ -4,6 +4,7 @@
     python scripts/maintenance/table_choices.py starts --data wine --seeds 10
     python scripts/maintenance/table_choices.py pairs --data wine --seeds 10
     python scripts/maintenance/table_choices.py chains --data breast_cancer --seeds 6
+    python scripts/maintenance/table_choices.py copies --data mushroom --root FOLDER --seeds 3
 
 `inside`: what numbers inside their bins gain by the Gaussian copula. Training rows are encoded and decoded, and the
 rank correlations of the decoded rows are compared with their own; the gain of held-out rows is the sum over columns of
@@ -14,6 +15,8 @@ than to held-out ones, for chains from training rows and from independent column
 Gaussian law, of those that are fitted (where the rows that choose say so), and with a network beside them.
 `chains`: what 4,000 chains of matching give instead of 1,000, before any training: scores of three samples on held-out
 rows, of each number of chains and of the Gaussian copula, and CPU seconds of matching.
+`copies`: how many of as many samples as training rows are training rows, and how many are held-out rows, which the
+model has not seen; of a model that knows the law and not the rows, as many for each row of either.
 """
 
 from __future__ import annotations
@@ -201,7 +204,18 @@ def chains(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed:
     return found
 
 
-CHOICES = {"chains": chains, "inside": inside, "pairs": pairs, "starts": starts}
+def copies(train: pd.DataFrame, test: pd.DataFrame, types: dict[str, str], seed: int) -> dict[str, float]:
+    sampled = TableEstimator(types, random_state=seed).fit(train).sample(len(train), random_state=seed)
+    rows = [tuple(row) for row in sampled.astype(str).to_numpy()]
+    found = {}
+    for title, frame in (("training row", train), ("held-out row", test)):
+        known = set(map(tuple, frame.astype(str).to_numpy()))
+        count = sum(row in known for row in rows)
+        found |= {f"samples that are a {title}": count / len(rows), f"samples for each {title}": count / len(frame)}
+    return found
+
+
+CHOICES = {"chains": chains, "copies": copies, "inside": inside, "pairs": pairs, "starts": starts}
 
 
 def main() -> None:

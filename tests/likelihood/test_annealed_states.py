@@ -73,7 +73,7 @@ def runs(energy: Energy, bits: int, count: int, repeats: int, g: torch.Generator
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.thorough] * (name == "network")) for name in ENERGIES]
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] * (name in ("network", "values"))) for name in ENERGIES]
 )
 @pytest.mark.usefixtures("few")
 def test_annealed_states_follow_the_exact_law(name, generator):
