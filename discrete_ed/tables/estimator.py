@@ -17,7 +17,7 @@ from discrete_ed.tables.encoding import TableEncoder
 from discrete_ed.tables.energy import TableEnergy
 from discrete_ed.tables.fitting import SCORES, train_energy
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_columns, number_of_chains, warn_of_starts
+from discrete_ed.tables.matching import CHAINS, distance_of_starts, match_table, number_of_chains, warn_of_starts
 from discrete_ed.tables.missing import rows_in_turn, table_covariance
 from discrete_ed.tables.mixture import column_shares
 from discrete_ed.tables.optional import expect_frame, pandas
@@ -143,8 +143,9 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         covariance = table_covariance(energy, positions, g)
         if not RowLaw.is_small(encoder.sizes):
             chains = number_of_chains(len(positions))
-            annealed = match_columns(energy, shares, covariance, chains=chains, generator=g)
-            distance = distance_of_starts(energy, rows_in_turn(positions, CHAINS, g), annealed, generator=g)
+            rows = rows_in_turn(positions, CHAINS, g)
+            energy, annealed = match_table(energy, shares, covariance, rows, chains=chains, generator=g)
+            distance = distance_of_starts(energy, rows, annealed, generator=g)
             warn_of_starts(distance, encoder.bits, "samples and log-likelihoods may be wrong")
         law = RowLaw.matched(energy.double(), shares, covariance)
         return self._fitted(encoder, energy, law, positions, shares, seed, distance)
@@ -217,6 +218,7 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             InputError: no such column; other columns that are absent or hold values that were not seen.
         """
         check_is_fitted(self)
+        sweeps = check_count(sweeps, "sweeps")
         place = self.encoder_.schema.position(column)
         expect_frame(X, "X")
         cells = self.encoder_.positions(_without(X, column))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 YARDSTICKS = REAL, INDEPENDENT, COPULA = "real rows", "independent columns", "Gaussian copula"
 """names of the yardsticks: training rows (the floor), and two trivial models"""
+BEYOND_CHANCE = 3.0
+"""standard errors by which shares of missing cells must differ to be warned of"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +182,7 @@ def prepare_tables(
     real_schema, schema = schema, _with_new_values(schema, synthetic)
     for name, table in synthetic.items():
         schema.codes(table)
-        _warn_of_missing(name, _missing_share(table, schema), _missing_share(known, schema))
+        _warn_of_missing(name, table[list(schema.names)], known[list(schema.names)])
     fitted, reference = _halves(train, rng) if held_out is None else (train, held_out)
     count = min(len(fitted), *(len(table) for table in synthetic.values()))
     real = {"train": train} if held_out is None else {"train": train, "held_out": held_out}
@@ -195,12 +198,12 @@ def prepare_tables(
     return PreparedTables(schema, real_schema, tables, fitted, reference, train, held_out is None)
 
 
-def _missing_share(table: DataFrame, schema: TableSchema) -> float:
-    return float(table[list(schema.names)].isna().to_numpy().mean())
-
-
-def _warn_of_missing(name: str, share: float, real: float) -> None:
-    if abs(share - real) > 0.005:
+def _warn_of_missing(name: str, table: DataFrame, known: DataFrame) -> None:
+    """Warn if the shares of missing cells differ by more than chance, as far as rows are independent of each other."""
+    of_rows, of_known = (each.isna().to_numpy().mean(1) for each in (table, known))
+    share, real = float(of_rows.mean()), float(of_known.mean())
+    chance = sqrt(of_rows.var() / len(of_rows) + of_known.var() / len(of_known))
+    if abs(share - real) > max(0.005, BEYOND_CHANCE * chance):
         warnings.warn(
             f"{name}: {share:.1%} of the cells are missing, of the real rows {real:.1%}; the scores take a missing "
             "cell for one more value, so they tell the tables apart by it",

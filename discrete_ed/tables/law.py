@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from math import prod
+from copy import deepcopy
+from math import inf, prod
 
 import torch
 from torch import Tensor
 
 from discrete_ed.likelihood import Bracket, LogPartition
 from discrete_ed.tables.energy import TableEnergy
-from discrete_ed.tables.matching import coupling_step, covariance_of
+from discrete_ed.tables.matching import (
+    LEAST_EFFECTIVE,
+    MOST_ERROR,
+    coupling_step,
+    covariance_of,
+    largest_difference,
+    warn_of_covariance,
+)
 
 MOST_ROWS = 2**16
 """largest number of joint values over which laws are summed"""
 MATCHING_ROUNDS, MATCHED = 300, 1e-7
 """largest number of rounds of `RowLaw.match`, and the distance of shares at which it ends"""
+LEAST_STEP = 1e-6  # of a change of couplings
 COUPLING_ROUNDS = 30
 """rounds of it in which couplings are changed as well"""
 
@@ -50,9 +59,25 @@ class RowLaw:
         """The law after `match`; None if it can't be summed."""
         if not cls.is_small(energy.sizes):
             return None
+        unchanged = deepcopy(energy.state_dict())
         law = cls(energy)
         law.match(energy, shares, covariance)
+        if covariance is not None and law.covariance_error(energy, covariance) > MOST_ERROR:
+            energy.load_state_dict(unchanged)
+            law = cls(energy)
+            law.match(energy, shares)
+            warn_of_covariance(law.covariance_error(energy, covariance))
         return law
+
+    def covariance_error(self, energy: TableEnergy, wanted: Tensor) -> float:
+        """The largest difference of the covariance of two scores from the wanted one; infinite if there is none."""
+        if not self.logits.isfinite().all():
+            return inf
+        groups = energy.groups
+        assert groups is not None
+        phi = energy.features(groups.encode(self.rows).to(energy.fields)).detach().double()
+        found = covariance_of(phi, self.logits.flatten().softmax(0))
+        return largest_difference(found, wanted, energy.scores)
 
     @property
     def log_z(self) -> Tensor:
@@ -116,11 +141,26 @@ class RowLaw:
                 energy.add_fields(column, step)
             if covariance is not None and turn < COUPLING_ROUNDS:
                 added = coupling_step(energy, covariance_of(phi, self.logits.flatten().softmax(0)), covariance)
+                change = (((phi @ added) * phi).sum(-1) / 2).reshape(self.sizes)
+                gain = self._gain(change)
                 with torch.no_grad():
-                    energy.couplings.add_(added.to(energy.couplings))
-                self.logits = self.logits + (((phi @ added) * phi).sum(-1) / 2).reshape(self.sizes)
+                    energy.couplings.add_(gain * added.to(energy.couplings))
+                self.logits = self.logits + gain * change
             elif distance < MATCHED:
                 return
+
+    def _gain(self, change: Tensor) -> float:
+        """The share of a change of the logits after which rows keep enough of their weights, so that no step of
+        Newton's method leads far away: it is 1 near the solution."""
+        before = self.logits.flatten().log_softmax(0)
+        gain = 1.0
+        while gain > LEAST_STEP:
+            moved = gain * change.flatten()
+            effective = 2 * (before + moved).logsumexp(0) - (before + 2 * moved).logsumexp(0)
+            if effective.exp() >= LEAST_EFFECTIVE:
+                break
+            gain /= 2
+        return gain
 
     def _logits_of(self, cells: list[int], kept: list[bool]) -> Tensor:
         return self.logits[tuple(cell if keep else slice(None) for cell, keep in zip(cells, kept, strict=True))]

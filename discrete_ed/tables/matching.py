@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
-from math import log, sqrt
+from math import inf, log, sqrt
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ LAST_ROUNDS, DECAY = 20, 4.0
 """rounds at the temperature of the model, and after how many of them a correction has half of its first size"""
 LEAST_SHARE = 1e-3  # added to shares before they are compared
 COMPARED_SWEEPS = 20
+MOST_ERROR = 0.15
+"""the largest difference of a covariance from the wanted one that chance explains for a thousand chains"""
 FALSE_ALARMS = 0.01
 """bound of the probability that chains of one law are said to disagree"""
 
@@ -33,6 +35,75 @@ def number_of_chains(rows: int) -> int:
     [1000, 2000, 5000]
     """
     return min(max(CHAINS, rows // 5), MOST_CHAINS)
+
+
+def match_table(
+    energy: TableEnergy,
+    shares: list[Tensor],
+    covariance: Tensor,
+    rows: Tensor,
+    *,
+    chains: int = CHAINS,
+    generator: torch.Generator | None = None,
+) -> tuple[TableEnergy, Tensor]:
+    """`match_columns` with the covariance, or without where that leads away from it.
+
+    Columns that nearly copy each other have couplings of hundreds, whose steps magnify the noise of chains. So chains
+    from rows of the table show what covariance the result has. If it is farther from the wanted one than `MOST_ERROR`,
+    columns are matched alone as well, and the better result is taken.
+
+    Args:
+        energy: the energy, which stays as it is.
+        rows: rows of the table, `(N, columns)`.
+        shares, covariance, chains, generator: as of `match_columns`.
+
+    Returns:
+        The matched energy, and where its annealed chains end.
+
+    Warns:
+        UserWarning: the covariance of neither is near the wanted one.
+    """
+    found: list[tuple[float, TableEnergy, Tensor]] = []
+    for wanted in (covariance, None):
+        matched = deepcopy(energy)
+        annealed = match_columns(matched, shares, wanted, chains=chains, generator=generator)
+        ends = sweep_columns(matched, rows, COMPARED_SWEEPS, generator=generator)
+        found.append((covariance_error(matched, ends, covariance), matched, annealed))
+        if found[-1][0] <= MOST_ERROR:
+            break
+    error, matched, annealed = min(found, key=lambda each: each[0])
+    warn_of_covariance(error)
+    return matched, annealed
+
+
+def covariance_error(energy: TableEnergy, rows: Tensor, wanted: Tensor) -> float:
+    """The largest difference of the covariance of two scores of rows `(N, columns)` from the wanted one; infinite if
+    the energy has numbers that are none."""
+    groups, scores = energy.groups, energy.scores
+    assert groups is not None
+    if not all(bool(p.isfinite().all()) for p in energy.parameters()):
+        return inf
+    with torch.no_grad():
+        phi = energy.features(groups.encode(rows).to(energy.fields)).double()
+    return largest_difference(covariance_of(phi, torch.full((len(phi),), 1 / len(phi))), wanted, scores)
+
+
+def largest_difference(covariance: Tensor, wanted: Tensor, scores: Tensor) -> float:
+    """How far the covariance of two scores is from the wanted one at most, see `coupling_step`."""
+    rows, columns = torch.meshgrid(scores, scores, indexing="ij")
+    differences = (covariance.to(wanted)[rows, columns] - wanted[rows, columns] / (1 + RIDGE)).abs()
+    return float(differences.triu(1).max()) if differences.numel() else 0.0
+
+
+def warn_of_covariance(error: float) -> None:
+    """Warn if a covariance of the model differs from that of the table by twice of what chance explains."""
+    if error > 2 * MOST_ERROR:
+        warnings.warn(
+            f"table: the model has a covariance of two columns that differs by {error:.2f} from that of the table, so "
+            "its samples don't depend on each other as they should; drop columns that nearly copy others",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def match_columns(

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from discrete_ed.errors import InputError
-from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator, save_table_estimator
+from discrete_ed.tables import TableEncoder, TableEnergy, TableEstimator, matching, save_table_estimator
 from discrete_ed.tables.energy import RIDGE
 from discrete_ed.tables.law import RowLaw
-from discrete_ed.tables.matching import covariance_of, distance_of_starts, match_columns, most_by_chance
+from discrete_ed.tables.matching import covariance_of, distance_of_starts, match_columns, match_table, most_by_chance
 from discrete_ed.tables.missing import table_covariance
 from discrete_ed.tables.mixture import column_shares
 from discrete_ed.tables.sweeps import column_law, log_conditionals, sweep_columns
@@ -300,6 +300,8 @@ def test_what_was_not_seen_is_refused(model):
         TableEstimator(bins=2.5).fit(rows_of(30, 8))
     with pytest.raises(InputError, match=r"random_state: expected a whole number, at least 0, .* got 'x'"):
         model.sample(1, random_state="x")
+    with pytest.raises(InputError, match="sweeps: expected at least 1, got -5"):
+        model.predict_proba(rows_of(30, 7), "colour", sweeps=-5)
     with pytest.raises(ValueError, match="not fitted"):
         TableEstimator().sample(1)
 
@@ -317,6 +319,7 @@ def test_parameters_are_those_of_scikit_learn():
     assert clone(TableEstimator(bins=3, steps=7)).get_params()["bins"] == 3
 
 
+@pytest.mark.thorough
 def test_effects_of_three_columns_are_learned_by_default():
     """One column tells whether two others agree, which no pair of columns shows."""
     rng = np.random.default_rng(0)
@@ -335,3 +338,56 @@ def test_effects_of_three_columns_are_learned_by_default():
 def test_a_table_may_have_one_column(column):
     model = TableEstimator(steps=1, random_state=0).fit(pd.DataFrame({"only": column}))
     assert len(model.sample(5, random_state=0).dropna()) == 5
+
+
+def copies_of_numbers(kind: str) -> pd.DataFrame:
+    """Three columns of numbers of which each determines the others, or nearly, and two others."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=400)
+    if kind == "exact law":  # few enough joint values to be summed
+        return pd.DataFrame({"z": z, "again": z, "thrice": 3 * z})
+    noise = rng.normal(size=(3, 400)) * (0.06 if kind == "thermometers" else 0)
+    words = np.array(list("abcde"))[rng.integers(5, size=400)]
+    return pd.DataFrame({"z": z + noise[0], "again": z + noise[1], "minus": -3 * (z + noise[2]), "word": words})
+
+
+@pytest.mark.parametrize(
+    ("kind", "seeds"),
+    [
+        ("exact law", 1),
+        pytest.param("exact law", 5, marks=pytest.mark.thorough),
+        pytest.param("copies", 3, marks=pytest.mark.thorough),
+        pytest.param("thermometers", 3, marks=pytest.mark.thorough),
+    ],
+)
+def test_columns_that_nearly_copy_each_other_stay_so_in_samples(kind, seeds):
+    """Steps of Newton's method that follow the noise of chains ended in correlations of .7 instead of 1, or in NaN."""
+    frame = copies_of_numbers(kind)
+    for seed in range(seeds):
+        model = TableEstimator(steps=1, random_state=seed).fit(frame)
+        assert all(bool(parameter.isfinite().all()) for parameter in model.energy_.parameters())
+        found = model.sample(400, random_state=1)[list(frame)[:3]]
+        wanted = frame[list(frame)[:3]]
+        assert (found.corr("spearman") - wanted.corr("spearman")).abs().max(axis=None) < 0.08
+        assert (found.std() / wanted.std() - 1).abs().max() < 0.1
+    assert np.isfinite(model.anomaly_scores(frame)).all()
+
+
+def test_a_covariance_that_matching_ruins_is_noticed(generator, monkeypatch):
+    """Where steps of couplings lead away, columns are matched alone, and where that is no better, it is said."""
+    rows = np.random.default_rng(0).integers(4, size=300)
+    positions = np.stack([rows, rows, rows % 3], axis=1).astype(float)
+    energy = TableEnergy.of_rows(positions, (4, 4, 3), [True] * 3)
+    shares, wanted = column_shares(positions, (4, 4, 3)), table_covariance(energy, positions, generator)
+    start = torch.from_numpy(positions).long()
+
+    def away(energy, _covariance, _wanted):
+        return -5 * torch.ones_like(energy.couplings)
+
+    monkeypatch.setattr(matching, "coupling_step", away)
+    found, _ = match_table(energy, shares, wanted, start, generator=generator)
+    assert torch.equal(found.couplings, energy.couplings)
+    ruined = TableEnergy.of_rows(positions, (4, 4, 3), [True] * 3)
+    ruined.couplings.data.zero_()
+    with pytest.warns(UserWarning, match=r"covariance of two columns that differs by \d\.\d\d from that of the table"):
+        match_table(ruined, shares, wanted, start, generator=generator)

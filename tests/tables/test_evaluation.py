@@ -246,3 +246,4 @@ def test_tables_with_other_shares_of_missing_cells_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         prepare_tables(whole[:40], whole[40:80], {"mine": whole[80:]})
+        prepare_tables(holed[:40], holed[40:80], {"mine": holed[80:]})  # which differ by chance
