@@ -297,10 +297,9 @@ class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             g = torch.Generator().manual_seed(self._seed_of_fit)
             states = self.encoder_.states(self._completed(self._rows).double().numpy()).double()
             own = self.energy_.mixture
-            base = Mixture(own.log_weights, own.logits().T, self.energy_.groups)
-            self._log_z = estimate_log_z(
-                self.energy_, states, base=base if len(own.log_weights) > 1 else "auto", generator=g
-            )
+            law = Mixture(own.log_weights, own.logits().T, self.energy_.groups)
+            base: Any = law if len(own.log_weights) > 1 else "auto"
+            self._log_z = estimate_log_z(self.energy_, states, base=base, generator=g)
         return self._log_z
 
     def _started(self, cells: Cells, g: torch.Generator) -> tuple[Tensor, Tensor]:
