@@ -391,3 +391,19 @@ def test_a_covariance_that_matching_ruins_is_noticed(generator, monkeypatch):
     ruined.couplings.data.zero_()
     with pytest.warns(UserWarning, match=r"covariance of two columns that differs by \d\.\d\d from that of the table"):
         match_table(ruined, shares, wanted, start, generator=generator)
+
+
+@pytest.mark.thorough
+def test_rows_of_hidden_kinds_have_the_likelihood_of_their_law():
+    """Too many joint values to be summed: log Z is annealed from the mixture, and the law of the rows is known."""
+    rng = np.random.default_rng(0)
+    laws = rng.dirichlet([0.3] * 5, size=(4, 9))
+    kind = rng.integers(4, size=1500)
+    cells = (rng.random((1500, 9, 1)) > laws[kind].cumsum(-1)[:, :, :4]).sum(-1)
+    frame = pd.DataFrame({f"c{k}": np.array(list("abcde"))[cells[:, k]] for k in range(9)})
+    model = TableEstimator(steps=1, random_state=0).fit(frame[:1000])
+    assert model.couplings_ is not None
+    assert model.couplings_.best.components > 1
+    assert model.log_z_.high - model.log_z_.low < 0.1
+    truth = np.log(laws[:, np.arange(9), cells[1000:]].prod(-1).mean(0)).mean()
+    assert truth - 0.25 < model.score(frame[1000:]) < truth
