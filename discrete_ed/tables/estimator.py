@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class TableEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """An energy-based model of a table with categories, ordinals, numbers and missing cells.
 
-    Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: its mixture finds kinds of rows, its couplings
+    Rows are encoded by `TableEncoder`, and the energy is a `TableEnergy`: a mixture finds kinds of rows, its couplings
     of pairs are those of a Gaussian law or are fitted by pseudo-likelihood, its network learns from blocks of columns
     (energy discrepancy with all values of a block summed), and at the end the laws of the columns are matched: exactly
     up to 2^16 joint values, otherwise by annealed chains. Rows that it doesn't train on choose which of these there
