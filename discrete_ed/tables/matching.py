@@ -23,7 +23,7 @@ LAST_ROUNDS, DECAY = 20, 4.0
 LEAST_SHARE = 1e-3  # added to shares before they are compared
 COMPARED_SWEEPS = 20
 MOST_ERROR = 0.15
-"""the largest difference of a covariance from the wanted one that chance explains for a thousand chains"""
+"""the difference of a covariance from the wanted one above which the result of matching is doubted"""
 FALSE_ALARMS = 0.01
 """bound of the probability that chains of one law are said to disagree"""
 
@@ -96,7 +96,7 @@ def largest_difference(covariance: Tensor, wanted: Tensor, scores: Tensor) -> fl
 
 
 def warn_of_covariance(error: float) -> None:
-    """Warn if a covariance of the model differs from that of the table by twice of what chance explains."""
+    """Warn if a covariance of the model differs from that of the table by more than twice `MOST_ERROR`."""
     if error > 2 * MOST_ERROR:
         warnings.warn(
             f"table: the model has a covariance of two columns that differs by {error:.2f} from that of the table, so "
